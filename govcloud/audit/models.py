@@ -1,0 +1,67 @@
+"""Append-only events and the seals that chain them.
+
+The database refuses UPDATE, DELETE and TRUNCATE on these tables (triggers in the first migration), whoever asks.
+"""
+
+from typing import ClassVar
+from uuid import uuid4
+
+from django.db import models
+from django.db.models.functions import Now
+
+
+class Outcome(models.TextChoices):
+    DONE = "done"
+    REFUSED = "refused"
+
+
+class Event(models.Model):
+    """One write, or one refusal to write, told once and never changed.
+
+    ``thread`` is what people read a story by: the public id of the order an event belongs to, from its draft to the
+    statement it was billed on. ``subject_*`` is the thing written to.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    at = models.DateTimeField()
+    recorded_at = models.DateTimeField(db_default=Now())
+    actor = models.CharField(max_length=100)  # "user:<uuid>" or "system:<what>"
+    actor_name = models.CharField(max_length=150)
+    verb = models.CharField(max_length=80)  # "order.submitted"; docs/audit-events.md lists them all
+    subject_type = models.CharField(max_length=40)
+    subject_id = models.UUIDField(null=True)
+    subject_label = models.CharField(max_length=200)
+    thread = models.UUIDField(null=True)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+    outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.DONE)
+    reason = models.TextField(blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    # The writing transaction, so that a seal takes only what can no longer be joined by an older one (see seal()).
+    transaction = models.BigIntegerField(db_default=models.Func(function="govcloud_transaction_id"))
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["thread", "id"], name="audit_event_thread"),
+            models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
+            models.Index(fields=["actor", "id"], name="audit_event_actor"),
+        ]
+
+
+class Seal(models.Model):
+    """A batch of events, hashed together with the seal before it."""
+
+    number = models.PositiveBigIntegerField(unique=True)  # 1, 2, 3… without a gap
+    at = models.DateTimeField()
+    algorithm = models.CharField(max_length=20)
+    previous = models.CharField(max_length=128)  # hex digest of seal number - 1, or "" for the first
+    digest = models.CharField(max_length=128)
+    events = models.PositiveIntegerField()
+
+
+class SealedEvent(models.Model):
+    """Which seal holds an event, and the event's own digest within it, so that a broken record can be named."""
+
+    event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="sealed")
+    seal = models.ForeignKey(Seal, on_delete=models.PROTECT, related_name="entries")
+    digest = models.CharField(max_length=128)

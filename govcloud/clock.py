@@ -1,0 +1,55 @@
+"""The outermost edge's clock. Services are given the time and never come here.
+
+In the embedded profile the time can be moved forward for a demonstration: the offset, in seconds, is kept in a small
+file that every process of the profile reads. The production profile has no such file and no such clock.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.errors import Absent, Conflict
+
+
+class NoDemoClock(Absent):
+    code = "no-demo-clock"
+    message = _("This installation's clock cannot be moved.")
+
+
+class ClockGoesForward(Conflict):
+    code = "clock-goes-forward"
+    message = _("The demo clock only goes forward; it now reads %(now)s.")
+
+
+def _offset() -> timedelta:
+    path: Path | None = settings.DEMO_CLOCK_FILE
+    if path is None:
+        return timedelta()
+    try:
+        return timedelta(seconds=float(path.read_text()))
+    except FileNotFoundError:
+        return timedelta()
+
+
+def now() -> datetime:
+    """The present instant in UTC, moved by the demo clock where there is one."""
+    return datetime.now(UTC) + _offset()
+
+
+def advance(*, to: datetime) -> datetime:
+    """Move the demo clock forward so that it reads ``to`` now; returns the new time.
+
+    Raises NoDemoClock in production and ClockGoesForward when ``to`` is not in the clock's future.
+    """
+    path: Path | None = settings.DEMO_CLOCK_FILE
+    if path is None:
+        raise NoDemoClock
+    if to <= now():
+        raise ClockGoesForward(now=now().isoformat())
+    draft = path.with_suffix(".new")
+    draft.write_text(str((to - datetime.now(UTC)).total_seconds()))
+    os.replace(draft, path)  # a reader sees the old offset or the new one, never half a number
+    return now()

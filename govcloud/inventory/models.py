@@ -1,0 +1,166 @@
+"""Resources as built, per application system. A row appears when the cloud has confirmed the thing, not before."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from uuid import uuid4
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass
+from govcloud.inventory.lifecycle import TRANSITIONS, Status
+from govcloud.inventory.queries import ResourceQuerySet
+from tenants.models import NetworkZone, System
+
+
+class ResourceKind(models.TextChoices):
+    SERVER = "server", _("server")
+    VOLUME = "volume", _("storage volume")
+    NETWORK = "network", _("network")
+    BACKUP = "backup", _("backup allowance")
+
+
+class Project(models.Model):
+    """The Keystone project that holds a system's resources on a cloud."""
+
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="projects")
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="projects")
+    external_id = models.CharField(max_length=64)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["system", "cloud"], name="project_once_per_system_and_cloud"),
+            models.UniqueConstraint(fields=["cloud", "external_id"], name="project_belongs_to_one_system"),
+        ]
+
+
+class Resource(models.Model):
+    """What every resource has; the particulars are in the one-to-one row of its kind (server, volume, network, backup).
+
+    ``unit`` is the id the cloud carries in the thing's tags or metadata. ``thread`` is the public id of the order it
+    came from, under which its audit events are read. ``billing_start`` is its own date, apart from ``built_at``.
+    """
+
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = TRANSITIONS
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    unit = models.UUIDField(unique=True)
+    thread = models.UUIDField(null=True, db_index=True)
+    kind = models.CharField(max_length=10, choices=ResourceKind)
+    name = models.CharField(max_length=80)
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="resources")
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="resources")
+    zone = models.CharField(max_length=10, choices=NetworkZone)
+    status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
+    external_id = models.CharField(max_length=64, blank=True)  # empty for what lives only here (a backup allowance)
+    built_at = models.DateTimeField()
+    billing_start = models.DateTimeField()
+    lease_end = models.DateTimeField(null=True)
+    released_at = models.DateTimeField(null=True)
+
+    objects = ResourceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["system", "kind", "status"], name="resource_of_system")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["cloud", "external_id"], condition=~Q(external_id=""), name="resource_once_per_cloud_id"
+            ),
+            models.CheckConstraint(
+                condition=Q(status=Status.RELEASED, released_at__isnull=False)
+                | (~Q(status=Status.RELEASED) & Q(released_at__isnull=True)),
+                name="resource_released_has_its_date",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Network(models.Model):
+    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="network")
+    cidr = models.CharField(max_length=43)
+    gateway = models.GenericIPAddressField()
+    subnet_id = models.CharField(max_length=64)
+    security_group_id = models.CharField(max_length=64)
+
+
+class Server(models.Model):
+    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="server")
+    flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="servers")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="servers")
+    vcpus = models.PositiveSmallIntegerField()
+    memory_gb = models.PositiveSmallIntegerField()
+    configured_at = models.DateTimeField(null=True)  # when the baseline was last confirmed (rerun without a change)
+
+
+class VolumeRole(models.TextChoices):
+    SYSTEM = "system", _("system volume")
+    DATA = "data", _("data volume")
+
+
+class Volume(models.Model):
+    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="volume")
+    server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="volumes")
+    role = models.CharField(max_length=6, choices=VolumeRole)
+    storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="volumes")
+    size_gb = models.PositiveIntegerField()
+    label = models.CharField(max_length=16, blank=True)  # of the filesystem, on data volumes
+    mount_point = models.CharField(max_length=120, blank=True)
+
+
+class BackupAllowance(models.Model):
+    """Backup capacity a system has been granted, and what of it runs (see ``protection.BackupPlan``)."""
+
+    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="backup")
+    tier = models.ForeignKey(DRTier, on_delete=models.PROTECT, related_name="allowances")
+    capacity_gb = models.PositiveIntegerField()
+    off_site = models.BooleanField()
+
+
+class AddressBlock(models.Model):
+    """A network's range, reserved before the network exists. No two blocks in force on one cloud overlap.
+
+    ``first`` and ``last`` are the addresses as numbers, so that the exclusion constraint needs no extension.
+    """
+
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="address_blocks")
+    unit = models.UUIDField(unique=True)
+    cidr = models.CharField(max_length=43)
+    first = models.BigIntegerField()
+    last = models.BigIntegerField()
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(last__gte=F("first")), name="address_block_is_a_range"),
+            ExclusionConstraint(
+                name="address_blocks_never_overlap",
+                condition=Q(released_at__isnull=True),
+                expressions=[
+                    (Func(F("cloud_id"), F("cloud_id"), models.Value("[]"), function="int8range"), RangeOperators.EQUAL),
+                    (Func(F("first"), F("last"), models.Value("[]"), function="int8range"), RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+
+class Address(models.Model):
+    """An address of a block given to a server, before its port exists: two servers never share one."""
+
+    block = models.ForeignKey(AddressBlock, on_delete=models.PROTECT, related_name="addresses")
+    unit = models.UUIDField(unique=True)  # of the server
+    address = models.GenericIPAddressField()
+    port_id = models.CharField(max_length=64, blank=True)
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["block", "address"], condition=Q(released_at__isnull=True), name="address_given_once"
+            ),
+        ]

@@ -1,0 +1,28 @@
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from django.db import models
+
+from tenants.queries import within
+
+if TYPE_CHECKING:
+    from govcloud.inventory.models import Resource
+    from tenants.models import User
+
+
+class ResourceQuerySet(models.QuerySet["Resource"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "ResourceQuerySet":
+        return self.filter(within(actor, at=at, path="system__department__path"))
+
+    def with_particulars(self) -> "ResourceQuerySet":
+        """Everything a list shows of a resource, in one query."""
+        return self.select_related(
+            "system__department",
+            "cloud",
+            "server__flavor",
+            "server__image",
+            "volume__storage_class",
+            "volume__server__resource",
+            "network",
+            "backup__tier",
+        )

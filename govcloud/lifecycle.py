@@ -1,0 +1,76 @@
+"""Transitions are data and plain code: each package's ``lifecycle.py`` has a ``Status`` and its ``TRANSITIONS``."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeVar
+from uuid import UUID
+
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict
+
+S = TypeVar("S", bound=str)
+Transitions = Mapping[S, frozenset[S]]
+
+
+class WrongState(Conflict):
+    code = "wrong-state"
+    message = _("This is %(status)s; from there it can only become: %(allowed)s.")
+
+
+class ChangedMeanwhile(Conflict):
+    code = "changed-meanwhile"
+    message = _("Somebody else changed this a moment ago. Look at it again before you decide.")
+
+
+class Stateful(Protocol):
+    """A row with a status and the table of the statuses it may go to."""
+
+    TRANSITIONS: Mapping[Any, frozenset[Any]]
+    status: str
+
+    @property
+    def uuid(self) -> UUID: ...
+
+
+def transition(
+    obj: Any,
+    to: str,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    reason: str = "",
+    thread: UUID | None = None,
+    **changes: Any,
+) -> None:
+    """Move the row from the status we know it in to another, with its audit event, or refuse.
+
+    The UPDATE is guarded by the status we read (``WHERE status = from``), so that of two at once one wins. Further
+    ``changes`` are column values written by the same UPDATE.
+
+    Raises WrongState when the table has no such arrow and ChangedMeanwhile when the row has moved since it was read.
+    """
+    model: type[models.Model] = type(obj)
+    before = obj.status
+    allowed = obj.TRANSITIONS[before]
+    if to not in allowed:
+        raise WrongState(status=before, to=to, allowed=", ".join(sorted(allowed)) or "-")
+    with transaction.atomic():
+        moved = model._default_manager.filter(pk=obj.pk, status=before).update(status=to, **changes)  # noqa: SLF001
+        if not moved:
+            raise ChangedMeanwhile
+        obj.status = to
+        for name, value in changes.items():
+            setattr(obj, name, value)
+        audit.record(
+            actor=actor,
+            verb=f"{model._meta.model_name}.{to}",  # noqa: SLF001
+            subject=obj,
+            at=at,
+            thread=thread,
+            before={"status": before},
+            after={"status": to},
+            reason=reason,
+        )

@@ -1,0 +1,183 @@
+"""What a department fills in: one order for one application system, its items, revisions and quote."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals.models import Case
+from govcloud.catalog.models import DRTier, Flavor, Image, Kind, Meter, Offering, StorageClass
+from govcloud.inventory.models import Resource
+from govcloud.orders.lifecycle import TRANSITIONS, Status
+from govcloud.orders.queries import OrderQuerySet
+from govcloud.protection.models import Frequency
+from govcloud.provisioning.models import Operation
+from tenants.models import NetworkZone, System, User
+
+
+class Action(models.TextChoices):
+    CREATE = "create", _("new")
+    CHANGE = "change", _("change")
+    RELEASE = "release", _("release")
+
+
+class Order(models.Model):
+    """The aggregate: edited as a draft (or when returned), frozen as a revision at each submission."""
+
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = TRANSITIONS
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    number = models.CharField(max_length=20, unique=True)  # "GC-2026-000123"
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="orders")
+    title = models.CharField(max_length=120)
+    justification = models.TextField(blank=True)
+    applicant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="orders")
+    status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
+    case = models.OneToOneField(Case, null=True, on_delete=models.PROTECT, related_name="order")  # of the last submission
+    version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
+    created_at = models.DateTimeField()
+    submitted_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    objects = OrderQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["system", "status"], name="order_of_system")]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class OrderItem(models.Model):
+    """One line: create so many of something, or change or release one resource (``target``).
+
+    The particulars of what is created are in the one-to-one row of its kind.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    order = models.ForeignKey(Order, on_delete=models.CASCADE, related_name="items")
+    position = models.PositiveSmallIntegerField()
+    action = models.CharField(max_length=8, choices=Action)
+    kind = models.CharField(max_length=12, choices=Kind)
+    offering = models.ForeignKey(Offering, on_delete=models.PROTECT, related_name="order_items")
+    name = models.CharField(max_length=40)  # servers get it with a number: app-1, app-2
+    quantity = models.PositiveIntegerField(default=1)
+    zone = models.CharField(max_length=10, choices=NetworkZone)
+    target = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="order_items")
+    lease_months = models.PositiveSmallIntegerField(default=12)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "position"], name="order_item_position_once"),
+            models.CheckConstraint(condition=Q(quantity__gte=1), name="order_item_quantity_is_positive"),
+            models.CheckConstraint(
+                condition=Q(action="create", target__isnull=True) | (~Q(action="create") & Q(target__isnull=False, quantity=1)),
+                name="order_item_changes_name_their_target",
+            ),
+            models.CheckConstraint(condition=Q(lease_months__gte=1, lease_months__lte=12), name="order_item_lease_at_most_a_year"),
+        ]
+
+
+class ServerSpec(models.Model):
+    item = models.OneToOneField(OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="server")
+    flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="+")
+    image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
+    # The network ordered in the same order (its item's name), or one that the system has already (exactly one of the two).
+    network_item = models.ForeignKey(OrderItem, null=True, on_delete=models.CASCADE, related_name="servers_on_network")
+    network = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(network_item__isnull=True) ^ Q(network__isnull=True), name="server_spec_has_one_network"
+            ),
+        ]
+
+
+class VolumeSpec(models.Model):
+    """A volume of a server that is ordered (position 0 is the system volume), or the new size of a volume (change)."""
+
+    item = models.ForeignKey(OrderItem, on_delete=models.CASCADE, related_name="volumes")
+    position = models.PositiveSmallIntegerField(default=0)
+    storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="+")
+    size_gb = models.PositiveIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["item", "position"], name="volume_spec_position_once"),
+            models.CheckConstraint(condition=Q(size_gb__gte=1), name="volume_spec_size_is_positive"),
+        ]
+
+
+class BackupSpec(models.Model):
+    """A DR backup quota, and the plan that runs on it for every server of the order."""
+
+    item = models.OneToOneField(OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="backup")
+    tier = models.ForeignKey(DRTier, on_delete=models.PROTECT, related_name="+")
+    capacity_gb = models.PositiveIntegerField()
+    frequency = models.CharField(max_length=8, choices=Frequency)
+    off_site = models.BooleanField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(capacity_gb__gte=1), name="backup_spec_capacity_is_positive"),
+        ]
+
+
+class Revision(models.Model):
+    """An order as it was submitted: canonical content, its hash, and the quote frozen with it. Never changed."""
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="revisions")
+    number = models.PositiveIntegerField()
+    content = models.JSONField()  # what approvers saw and the hash is of
+    digest = models.CharField(max_length=64)  # SHA-256, hex, of the canonical JSON (RFC 8785) of the content
+    monthly_total = models.DecimalField(max_digits=18, decimal_places=2)  # yuan for a whole month
+    submitted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="revisions")
+    submitted_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["number"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["order", "number"], name="revision_number_once")]
+
+
+class QuoteLine(models.Model):
+    """The price of one meter of one item for a whole month, frozen with the revision (negative when something ends)."""
+
+    revision = models.ForeignKey(Revision, on_delete=models.PROTECT, related_name="quote_lines")
+    position = models.PositiveSmallIntegerField()
+    item_position = models.PositiveSmallIntegerField()
+    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
+    quantity = models.DecimalField(max_digits=18, decimal_places=6)
+    per_month = models.DecimalField(max_digits=14, decimal_places=6)
+    amount = models.DecimalField(max_digits=18, decimal_places=2)
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["revision", "position"], name="quote_line_position_once")]
+
+
+class Unit(models.Model):
+    """One resource that fulfilling an item builds, changes or releases: the second server of two, or its data volume.
+
+    ``uuid`` is what the thing carries in the cloud and what its quota is held under. A volume's unit names its spec and
+    the unit of its server.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    item = models.ForeignKey(OrderItem, on_delete=models.PROTECT, related_name="units")
+    position = models.PositiveIntegerField()
+    name = models.CharField(max_length=48)
+    volume = models.ForeignKey(VolumeSpec, null=True, on_delete=models.PROTECT, related_name="units")
+    server = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="volumes")
+    operation = models.ForeignKey(Operation, null=True, on_delete=models.PROTECT, related_name="units")
+    resource = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="units")
+
+    class Meta:
+        ordering: ClassVar = ["item", "position"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["item", "position"], name="unit_position_once")]

@@ -1,0 +1,79 @@
+"""Backup plans and the recovery points they have made."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.inventory.models import BackupAllowance, Volume
+from govcloud.provisioning.models import Operation, Step
+from govcloud.protection.queries import RecoveryPointQuerySet
+
+
+class Frequency(models.TextChoices):
+    DAILY = "daily", _("daily")
+    WEEKLY = "weekly", _("weekly")
+
+
+class BackupPlan(models.Model):
+    """When the volumes of an allowance are backed up. One plan per allowance; it runs until the allowance is released."""
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    allowance = models.OneToOneField(BackupAllowance, on_delete=models.PROTECT, related_name="plan")
+    name = models.CharField(max_length=80)
+    frequency = models.CharField(max_length=8, choices=Frequency)
+    keep = models.PositiveSmallIntegerField(default=7)  # recovery points kept per volume
+    next_run_at = models.DateTimeField(null=True)  # null: ended
+    created_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.CheckConstraint(condition=Q(keep__gte=1), name="backup_plan_keeps_something")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PlannedVolume(models.Model):
+    """A volume covered by a plan from one instant to another."""
+
+    plan = models.ForeignKey(BackupPlan, on_delete=models.PROTECT, related_name="volumes")
+    volume = models.ForeignKey(Volume, on_delete=models.PROTECT, related_name="plans")
+    since = models.DateTimeField()
+    until = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["plan", "volume"], condition=Q(until__isnull=True), name="planned_volume_once"),
+        ]
+
+
+class BackupRun(models.Model):
+    """One pass of a plan over its volumes, due at ``due_at``: never two for the same due time."""
+
+    plan = models.ForeignKey(BackupPlan, on_delete=models.PROTECT, related_name="runs")
+    due_at = models.DateTimeField()
+    operation = models.OneToOneField(Operation, on_delete=models.PROTECT, related_name="backup_run")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["plan", "due_at"], name="backup_run_once_per_due_time")]
+
+
+class RecoveryPoint(models.Model):
+    """A state of a volume that can be restored, as confirmed by the cloud."""
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    run = models.ForeignKey(BackupRun, on_delete=models.PROTECT, related_name="recovery_points")
+    volume = models.ForeignKey(Volume, on_delete=models.PROTECT, related_name="recovery_points")
+    step = models.OneToOneField(Step, on_delete=models.PROTECT, related_name="recovery_point")
+    external_id = models.CharField(max_length=64)
+    taken_at = models.DateTimeField()
+    size_gb = models.PositiveIntegerField()
+    off_site = models.BooleanField()
+    expired_at = models.DateTimeField(null=True)
+
+    objects = RecoveryPointQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-taken_at", "-id"]

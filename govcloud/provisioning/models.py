@@ -1,0 +1,114 @@
+"""Operations and their steps: rows that are the queue, the lock and the memory of everything done to a cloud."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import Cloud
+from govcloud.provisioning.lifecycle import OPERATION_TRANSITIONS, Desired, OperationStatus, StepState
+from govcloud.provisioning.queries import OperationQuerySet
+from tenants.models import System
+
+
+class OperationKind(models.TextChoices):
+    DELIVER = "deliver", _("build what was ordered")
+    EXTEND = "extend", _("extend a volume")
+    RELEASE = "release", _("release a resource")
+    BACKUP = "backup", _("take a backup")
+
+
+class Operation(models.Model):
+    """Something being done to a cloud for one system, with a reason that people recognise."""
+
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = OPERATION_TRANSITIONS
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    kind = models.CharField(max_length=10, choices=OperationKind)
+    reason = models.CharField(max_length=200)  # "GC-2026-000123", "daily backup of …"
+    thread = models.UUIDField(null=True, db_index=True)  # the order it belongs to
+    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="operations")
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="operations")
+    status = models.CharField(max_length=10, choices=OperationStatus, default=OperationStatus.RUNNING)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    taken_up_at = models.DateTimeField(null=True)  # when the package that asked for it took up its result
+
+    objects = OperationQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [
+            models.Index(fields=["status"], name="operation_not_taken_up", condition=Q(taken_up_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Step(models.Model):
+    """One thing that shall be present (or absent) in the cloud or on a guest.
+
+    A worker owns a step while ``lease_until`` lies ahead and its fence is the row's; every write checks both the
+    fence. ``intent_at`` is committed before a call that creates something and says that such a thing may exist;
+    ``external_id`` is stored by compare-and-swap and says that it does. ``desired_state`` is plain data that the
+    step's kind understands; ``outputs`` is what it found out (addresses, recaps), for later steps and people.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    operation = models.ForeignKey(Operation, on_delete=models.CASCADE, related_name="steps")
+    position = models.PositiveSmallIntegerField()
+    key = models.CharField(max_length=120, unique=True)
+    kind = models.CharField(max_length=40)
+    label = models.CharField(max_length=120)  # what it is about: a server's name, a volume's
+    unit = models.UUIDField()  # the id that the thing carries in the cloud
+    desired = models.CharField(max_length=7, choices=Desired, default=Desired.PRESENT)
+    desired_state = models.JSONField(default=dict)
+    needs = models.ManyToManyField("self", symmetrical=False, related_name="needed_by", blank=True)
+    state = models.CharField(max_length=8, choices=StepState, default=StepState.WAITING)
+    external_id = models.CharField(max_length=64, blank=True)
+    outputs = models.JSONField(default=dict)
+    generation = models.PositiveSmallIntegerField(default=1)  # counts builds after one that ended in ERROR
+    intent_at = models.DateTimeField(null=True)
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    next_run_at = models.DateTimeField(null=True)  # null: nothing to do until something else happens
+    attempts = models.PositiveSmallIntegerField(default=0)
+    last_error = models.TextField(blank=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["operation", "position"]
+        indexes: ClassVar = [
+            models.Index(fields=["next_run_at"], name="step_due", condition=Q(next_run_at__isnull=False)),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["operation", "position"], name="step_position_once"),
+            models.CheckConstraint(
+                condition=~Q(state__in=[StepState.DONE, StepState.SKIPPED, StepState.GONE]) | Q(next_run_at__isnull=True),
+                name="step_finished_is_not_due",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.key
+
+
+class CloudCall(models.Model):
+    """One call to a cloud's API made for a step, with the id under which the cloud logged it."""
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="calls")
+    at = models.DateTimeField()
+    service = models.CharField(max_length=20)
+    method = models.CharField(max_length=10)
+    path = models.CharField(max_length=300)
+    status = models.PositiveSmallIntegerField(null=True)  # null: no answer was seen
+    request_id = models.CharField(max_length=64, blank=True)
+    milliseconds = models.PositiveIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]

@@ -1,0 +1,264 @@
+"""One settings file, read from the environment.
+
+With ``DATABASE_URL`` unset the *embedded profile* applies: PostgreSQL from a wheel, a broker made of files and the
+sandbox cloud, all below ``GOVCLOUD_VAR``. With it set the *production profile* applies, which refuses what only a
+demonstration may have (a clock that can be moved, a generated secret key). ``README.md`` has the table of settings.
+"""
+
+import os
+import secrets
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+from govcloud.errors import DomainError
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = os.environ.get
+
+
+def flag(name: str, *, default: bool = False) -> bool:
+    value = env(name)
+    return default if value is None else value.strip().lower() in {"1", "true", "yes", "on"}
+
+
+def listed(name: str, default: str = "") -> list[str]:
+    return [part.strip() for part in env(name, default).split(",") if part.strip()]
+
+
+EMBEDDED = not env("DATABASE_URL")
+VAR_DIR = Path(env("GOVCLOUD_VAR", str(BASE_DIR / "var"))).resolve()
+DEBUG = flag("GOVCLOUD_DEBUG")
+
+
+def secret_key() -> str:
+    """The configured key; in the embedded profile one generated once and kept for the owner alone."""
+    configured = env("SECRET_KEY")
+    if configured:
+        return configured
+    if not EMBEDDED:
+        raise ImproperlyConfigured("SECRET_KEY must be set in the production profile.")
+    path = VAR_DIR / "secret_key"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+                file.write(secrets.token_urlsafe(64))
+        except FileExistsError:
+            return path.read_text()  # another process of the same start was quicker
+    return path.read_text()
+
+
+SECRET_KEY = secret_key()
+ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if EMBEDDED else "")
+CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+
+INSTALLED_APPS = [
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "django.contrib.humanize",
+    "rest_framework",
+    "knox",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "govcloud.calendars",
+    "govcloud.audit",
+    "tenants",
+    "govcloud.catalog",
+    "govcloud.inventory",
+    "govcloud.quotas",
+    "govcloud.approvals",
+    "govcloud.metering",
+    "govcloud.chargeback",
+    "govcloud.provisioning",
+    "govcloud.protection",
+    "govcloud.orders",
+    "api",
+    "govcloud.portal",
+    "govcloud.demo",
+    "govcloud.embedded",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "api.middleware.RequestIdMiddleware",
+]
+ROOT_URLCONF = "govcloud.urls"
+WSGI_APPLICATION = "govcloud.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.i18n",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+
+def database(url: str | None) -> dict[str, object]:
+    """Django's connection settings from ``postgresql://user:password@host:port/name?option=value``."""
+    common: dict[str, object] = {
+        "ENGINE": "django.db.backends.postgresql",
+        "CONN_MAX_AGE": int(env("DATABASE_CONN_MAX_AGE", "60")),
+        "CONN_HEALTH_CHECKS": True,
+    }
+    if not url:
+        # The socket is in a short path of its own: a socket's address holds 107 characters at most.
+        from govcloud.embedded.postgres import socket_directory  # noqa: PLC0415
+
+        return {**common, "NAME": "govcloud", "USER": "govcloud", "HOST": str(socket_directory(VAR_DIR))}
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://")
+    return {
+        **common,
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": parts.hostname or "",
+        "PORT": str(parts.port or ""),
+        "OPTIONS": dict(parse_qsl(parts.query)),
+    }
+
+
+DATABASES = {"default": {**database(env("DATABASE_URL")), "TEST": {"NAME": env("TEST_DATABASE")}}}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_USER_MODEL = "tenants.User"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "portal:sign-in"
+LOGIN_REDIRECT_URL = "portal:orders"
+LOGOUT_REDIRECT_URL = "portal:sign-in"
+SESSION_COOKIE_AGE = 15 * 60  # idle seconds: GB/T 22239 level 3 asks for an idle time-out
+SESSION_SAVE_EVERY_REQUEST = True
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED and not flag("GOVCLOUD_PLAIN_HTTP")
+SESSION_COOKIE_SAMESITE = "Lax"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if flag("BEHIND_TLS_PROXY"):
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    SECURE_HSTS_SECONDS = 31_536_000
+
+LANGUAGE_CODE = "zh-hans"
+LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "govcloud" / "locale"]
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env("TIME_ZONE", "Asia/Shanghai")
+
+STATIC_URL = "/static/"
+STATIC_ROOT = VAR_DIR / "static"
+WHITENOISE_USE_FINDERS = EMBEDDED
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "api.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
+    "DEFAULT_SCHEMA_CLASS": "api.schema.Schema",
+    "EXCEPTION_HANDLER": "api.problems.handle",
+    "COERCE_DECIMAL_TO_STRING": True,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+REST_KNOX = {
+    "TOKEN_TTL": timedelta(days=int(env("API_TOKEN_DAYS", "90"))),
+    "AUTH_HEADER_PREFIX": "Bearer",
+    "TOKEN_LIMIT_PER_USER": 20,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "govcloud",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+}
+
+CELERY_BROKER_URL = env("BROKER_URL") or "filesystem://"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20.0
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_SOFT_TIME_LIMIT = 1_500
+CELERY_TASK_TIME_LIMIT = 1_560
+if CELERY_BROKER_URL.startswith("filesystem:"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(VAR_DIR / "broker" / "queue"),
+        "data_folder_out": str(VAR_DIR / "broker" / "queue"),
+        "control_folder": str(VAR_DIR / "broker" / "control"),
+    }
+else:
+    CELERY_TASK_DEFAULT_QUEUE_TYPE = env("BROKER_QUEUE_TYPE", "quorum")
+CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+CELERY_BEAT_SCHEDULE = {
+    "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
+    "sweep-protection": {"task": "protection.sweep", "schedule": 30.0},
+    "seal-audit": {"task": "audit.seal", "schedule": 60.0},
+}
+
+# The cloud: names of clouds are those of clouds.yaml, found as openstacksdk finds it.
+if EMBEDDED and not env("OS_CLIENT_CONFIG_FILE"):
+    os.environ["OS_CLIENT_CONFIG_FILE"] = str(VAR_DIR / "sandbox" / "clouds.yaml")
+CLOUD_API_TIMEOUT = float(env("CLOUD_API_TIMEOUT", "30"))  # seconds a single call may take
+STEP_LEASE = timedelta(seconds=float(env("STEP_LEASE_SECONDS", "90")))  # longer than the API time-out, renewed by long work
+STEP_SETTLE = timedelta(seconds=float(env("STEP_SETTLE_SECONDS", "60")))  # how late a call with unknown outcome may still land
+STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
+STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
+PLAYBOOK_DIR = BASE_DIR / "playbooks"
+PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
+RUN_DIR = VAR_DIR / "runs"
+GUEST_KEY_FILE = Path(env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key")))  # private key for guests, made at the first start
+
+AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal
+
+# The demo clock moves the time that services are given. Only a demonstration may have one.
+DEMO_CLOCK_FILE = VAR_DIR / "clock" if EMBEDDED else None
+if env("GOVCLOUD_DEMO_CLOCK") and not EMBEDDED:
+    raise ImproperlyConfigured("GOVCLOUD_DEMO_CLOCK: the production profile has no clock that can be moved.")
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
+}
+
+DomainError.documentation_root = "/api/v1/problems/"

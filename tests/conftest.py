@@ -1,0 +1,43 @@
+"""The tests run on a real PostgreSQL: the one of ``DATABASE_URL``, else the embedded one."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+KEPT = pytest.StashKey[contextlib.ExitStack]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the embedded server once, in the process that hands out the tests."""
+    if os.environ.get("DATABASE_URL") or hasattr(config, "workerinput"):
+        return
+    from django.conf import settings  # noqa: PLC0415
+
+    from govcloud.embedded.postgres import serving  # noqa: PLC0415
+
+    stack = contextlib.ExitStack()
+    stack.enter_context(serving(settings.VAR_DIR))
+    config.stash[KEPT] = stack
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if KEPT in config.stash:
+        config.stash[KEPT].close()
+
+
+@pytest.fixture
+def at() -> datetime:
+    """A Wednesday morning in Beijing on which nothing special happens."""
+    return datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def _english() -> Iterator[None]:
+    """Tests read messages in English; what is served in which language has tests of its own."""
+    from django.utils import translation  # noqa: PLC0415
+
+    with translation.override("en"):
+        yield
