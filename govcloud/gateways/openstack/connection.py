@@ -1,0 +1,238 @@
+"""From the name of a cloud to something one can ask: ``connect``, and ``health`` for whether it answers at all."""
+
+import os
+import threading
+import warnings
+from collections import OrderedDict
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+from keystoneauth1 import exceptions as keystone_errors
+from openstack import exceptions as sdk_errors
+from openstack.config import OpenStackConfig
+from openstack.config.cloud_region import CloudRegion
+
+from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.backups import Backups
+from govcloud.gateways.openstack.capacity import Capacity
+from govcloud.gateways.openstack.compute import Compute
+from govcloud.gateways.openstack.identity import Identity
+from govcloud.gateways.openstack.images import Images
+from govcloud.gateways.openstack.network import Network
+from govcloud.gateways.openstack.quotas import Quotas
+from govcloud.gateways.openstack.routing import Routing
+from govcloud.gateways.openstack.security import SecurityGroups
+from govcloud.gateways.openstack.snapshots import Snapshots
+from govcloud.gateways.openstack.transport import Transport
+from govcloud.gateways.openstack.volumes import Volumes
+
+_SESSIONS_KEPT: Final = 128
+
+_transports: "OrderedDict[tuple[object, ...], Transport]" = OrderedDict()
+_lock = threading.Lock()
+
+
+class Cloud:
+    """A cloud as one project of it sees it, one attribute per service.
+
+    Cheap to make and safe to share between threads. Nothing is sent before the first question.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def __repr__(self) -> str:
+        return f"Cloud({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """What clouds.yaml calls it."""
+        return self._transport.cloud
+
+    @property
+    def project_id(self) -> str:
+        """The project that we are scoped to."""
+        return self._transport.project_id
+
+    @property
+    def user_id(self) -> str:
+        """Our own user."""
+        return self._transport.user_id
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Projects and roles (Keystone)."""
+        return Identity(self._transport)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        """Limits of a project in each service."""
+        return Quotas(self._transport)
+
+    @cached_property
+    def network(self) -> Network:
+        """Networks, subnets, ports (Neutron)."""
+        return Network(self._transport)
+
+    @cached_property
+    def security_groups(self) -> SecurityGroups:
+        """Security groups and their rules (Neutron)."""
+        return SecurityGroups(self._transport)
+
+    @cached_property
+    def routing(self) -> Routing:
+        """Routers and floating addresses (Neutron)."""
+        return Routing(self._transport)
+
+    @cached_property
+    def volumes(self) -> Volumes:
+        """Volumes and their attachments (Cinder)."""
+        return Volumes(self._transport)
+
+    @cached_property
+    def snapshots(self) -> Snapshots:
+        """Snapshots of volumes (Cinder)."""
+        return Snapshots(self._transport)
+
+    @cached_property
+    def backups(self) -> Backups:
+        """Backups of volumes (Cinder)."""
+        return Backups(self._transport)
+
+    @cached_property
+    def compute(self) -> Compute:
+        """Servers, flavors, keys, usage (Nova)."""
+        return Compute(self._transport)
+
+    @cached_property
+    def images(self) -> Images:
+        """Images (Glance)."""
+        return Images(self._transport)
+
+    @cached_property
+    def capacity(self) -> Capacity:
+        """What the whole cloud holds (Placement, Cinder's pools); for operators' credentials only."""
+        return Capacity(self._transport)
+
+
+def connect(*, cloud: str, project_id: str | None = None, timeout: float = 30) -> Cloud:
+    """The cloud of this name in clouds.yaml (``OS_CLIENT_CONFIG_FILE``), seen from a project.
+
+    ``project_id`` scopes the same credentials to that project, on which our user needs a role; application credentials
+    are bound to the project they were made in and are refused here. ``timeout`` is the limit of one request in seconds.
+    Sessions, and with them tokens, are kept per process; a forked child starts its own; a changed clouds.yaml is read
+    anew. Raises ``Misconfigured``.
+    """
+    key = (cloud, project_id, timeout, _configuration_stamp())
+    with _lock:
+        transport = _transports.get(key)
+        if transport is None:
+            transport = Transport(cloud=cloud, region=_region(cloud, project_id, timeout))
+            _transports[key] = transport
+        _transports.move_to_end(key)
+        while len(_transports) > _SESSIONS_KEPT:
+            _transports.popitem(last=False)
+    return Cloud(transport)
+
+
+def _region(cloud: str, project_id: str | None, timeout: float) -> CloudRegion:
+    with warnings.catch_warnings():
+        # the SDK warns of its own plans for a metrics store that nobody here configured
+        warnings.simplefilter("ignore", PendingDeprecationWarning)
+        return _configured_region(cloud, project_id, timeout)
+
+
+def _configured_region(cloud: str, project_id: str | None, timeout: float) -> CloudRegion:
+    try:
+        config = OpenStackConfig(app_name="govcloud")
+        if cloud not in config.get_cloud_names():
+            raise errors.Misconfigured(f"clouds.yaml names no cloud {cloud!r}", service="identity")
+        region = config.get_one(cloud=cloud, api_timeout=timeout)
+        if project_id is None:
+            return region
+        if "applicationcredential" in str(region.config.get("auth_type", "")).replace("_", ""):
+            raise errors.Misconfigured(
+                "application credentials cannot be scoped to another project: use a user's password",
+                service="identity",
+            )
+        return config.get_one(cloud=cloud, api_timeout=timeout, auth=_scoped(region, project_id))
+    except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
+        raise errors.Misconfigured(str(error), service="identity") from error
+
+
+def _scoped(region: CloudRegion, project_id: str) -> dict[str, object]:
+    """The cloud's credentials with the scope replaced; ``None`` takes out what would contradict it."""
+    unscoped = dict.fromkeys(
+        ("project_name", "project_domain_id", "project_domain_name", "system_scope", "domain_id")
+    )
+    return {**region.config["auth"], **unscoped, "project_id": project_id}
+
+
+def _configuration_stamp() -> tuple[str, float]:
+    path = os.environ.get("OS_CLIENT_CONFIG_FILE", "")
+    try:
+        return path, Path(path).stat().st_mtime if path else 0.0
+    except OSError:
+        return path, 0.0
+
+
+def _forget() -> None:
+    """In a forked child: its parent's connections and lock are not its own."""
+    global _lock  # noqa: PLW0603  the parent may have been forked while another thread held it
+    _lock = threading.Lock()
+    _transports.clear()
+
+
+os.register_at_fork(after_in_child=_forget)
+
+
+class Reachability(StrEnum):
+    """What a look at a cloud can find."""
+
+    OK = "ok"
+    MISCONFIGURED = "misconfigured"
+    UNREACHABLE = "unreachable"
+    UNAUTHORIZED = "unauthorized"
+    FAILING = "failing"
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether a cloud can be used; ``service`` is where it failed and ``detail`` the cloud's own words."""
+
+    state: Reachability
+    service: str = ""
+    detail: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether orders can be carried out there now."""
+        return self.state is Reachability.OK
+
+
+def health(*, cloud: str, timeout: float = 5) -> Health:
+    """Sign in to a cloud and ask each service one small question. Never raises a ``CloudError``."""
+    try:
+        found = connect(cloud=cloud, timeout=timeout)
+        found.compute.limits()
+        found.network.find_networks(name="health-probe")
+        found.volumes.limits()
+        found.images.find_images(name="health-probe")
+    except errors.CloudError as error:
+        return Health(_state(error), error.service, error.message)
+    return Health(Reachability.OK)
+
+
+def _state(error: errors.CloudError) -> Reachability:
+    match error:
+        case errors.Misconfigured():
+            return Reachability.MISCONFIGURED
+        case errors.Unreachable():
+            return Reachability.UNREACHABLE
+        case errors.Unauthorized():
+            return Reachability.UNAUTHORIZED
+        case _:
+            return Reachability.FAILING

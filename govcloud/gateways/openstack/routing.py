@@ -1,0 +1,107 @@
+"""Routers and floating addresses (Neutron v2.0)."""
+
+from typing import Any
+
+from govcloud.gateways.openstack import models
+from govcloud.gateways.openstack.network import given
+from govcloud.gateways.openstack.transport import Transport
+
+_SERVICE = "network"
+
+
+class Routing:
+    """Ways out of a project's networks."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    # -- routers
+
+    def find_routers(self, *, name: str | None = None, tag: str | None = None) -> list[models.Router]:
+        """The routers of our project."""
+        query = given({"name": name, "tags": tag, "project_id": self._transport.project_id})
+        return [
+            _router(body) for body in self._transport.pages(_SERVICE, "/routers", key="routers", params=query)
+        ]
+
+    def create_router(self, *, name: str, external_network_id: str | None = None) -> models.Router:
+        """A router, with a leg in an external network if one is given. Raises ``OverQuota``."""
+        body: dict[str, Any] = {"name": name}
+        if external_network_id is not None:
+            body["external_gateway_info"] = {"network_id": external_network_id}
+        return _router(
+            self._transport.send(_SERVICE, "POST", "/routers", json={"router": body}).body["router"]
+        )
+
+    def add_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
+        """Give the router the gateway address of a subnet. Raises ``Conflict`` when it is taken."""
+        body = {"subnet_id": subnet_id}
+        self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}/add_router_interface", json=body)
+
+    def remove_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
+        """Take the router off a subnet. Raises ``Conflict`` while a floating address leads through it."""
+        body = {"subnet_id": subnet_id}
+        self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}/remove_router_interface", json=body)
+
+    def delete_router(self, router_id: str) -> None:
+        """Delete a router. Raises ``Conflict`` while it has a subnet."""
+        self._transport.send(_SERVICE, "DELETE", f"/routers/{router_id}")
+
+    # -- floating addresses
+
+    def find_floating_ips(
+        self, *, address: str | None = None, port_id: str | None = None, tag: str | None = None
+    ) -> list[models.FloatingIp]:
+        """The floating addresses of our project that match all that is given."""
+        query = {
+            "floating_ip_address": address,
+            "port_id": port_id,
+            "tags": tag,
+            "project_id": self._transport.project_id,
+        }
+        found = self._transport.pages(_SERVICE, "/floatingips", key="floatingips", params=given(query))
+        return [_floating_ip(body) for body in found]
+
+    def create_floating_ip(
+        self, *, external_network_id: str, port_id: str | None = None, description: str = ""
+    ) -> models.FloatingIp:
+        """An address of an external network, bound to a port if one is given.
+
+        Raises ``OverQuota``, ``NotFound`` when no router leads from the port's subnet to that network, ``Conflict``
+        when the port has one already or the network has none left.
+        """
+        body = {"floating_network_id": external_network_id, "port_id": port_id, "description": description}
+        answer = self._transport.send(_SERVICE, "POST", "/floatingips", json={"floatingip": given(body)})
+        return _floating_ip(answer.body["floatingip"])
+
+    def bind_floating_ip(self, floating_ip_id: str, *, port_id: str | None) -> models.FloatingIp:
+        """Bind a floating address to a port, or to none."""
+        change = {"floatingip": {"port_id": port_id}}
+        answer = self._transport.send(_SERVICE, "PUT", f"/floatingips/{floating_ip_id}", json=change)
+        return _floating_ip(answer.body["floatingip"])
+
+    def delete_floating_ip(self, floating_ip_id: str) -> None:
+        """Give a floating address back."""
+        self._transport.send(_SERVICE, "DELETE", f"/floatingips/{floating_ip_id}")
+
+
+def _router(body: dict[str, Any]) -> models.Router:
+    return models.Router(
+        id=body["id"],
+        name=body["name"],
+        status=body["status"],
+        external_network_id=(body.get("external_gateway_info") or {}).get("network_id"),
+        tags=frozenset(body.get("tags", ())),
+    )
+
+
+def _floating_ip(body: dict[str, Any]) -> models.FloatingIp:
+    return models.FloatingIp(
+        id=body["id"],
+        address=body["floating_ip_address"],
+        status=body["status"],
+        port_id=body.get("port_id"),
+        fixed_address=body.get("fixed_ip_address"),
+        network_id=body["floating_network_id"],
+        tags=frozenset(body.get("tags", ())),
+    )

@@ -1,0 +1,301 @@
+"""The one way a request leaves for a cloud.
+
+openstacksdk brings configuration (clouds.yaml), authentication, the catalogue and microversions; the requests themselves
+are spelled out by the modules beside this one, because a request that changes something must be exactly one HTTP exchange
+whose answer, request id and failure we can name. Its resource layer adds look-ups of its own, and keystoneauth sends a
+request again after a lost connection, a 503 or a 401. Hence here:
+
+- a changing request is sent once: no retry, no redirect, no second try with a new token;
+- a reading request is sent a second time when the first found nobody or a passing fault;
+- every request has a time limit, so a call lasts at most twice the limit and the fetching of a token;
+- every exchange is recorded (``recording``), every failure is a ``CloudError``.
+"""
+
+import json as jsonlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import requests
+from keystoneauth1 import exceptions as keystone_errors
+from keystoneauth1.adapter import Adapter
+from openstack import exceptions as sdk_errors
+from urllib3 import exceptions as urllib3_errors
+
+from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.recording import Exchange, record
+
+if TYPE_CHECKING:
+    from openstack.config.cloud_region import CloudRegion
+
+Json = dict[str, Any]
+
+_READ_ATTEMPTS: Final = 2
+_READ_PAUSE_SECONDS: Final = 0.3
+_VERSION_PREFIX: Final = {
+    "identity": "/v3",
+    "compute": "/v2.1",
+    "network": "/v2.0",
+    "block-storage": "/v3",
+    "image": "/v2",
+    "placement": "",
+}
+_VERSIONED: Final = re.compile(r"/v\d+(\.\d+)?(/|$)")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A successful answer: its status, its decoded body (empty when there is none) and the request's id."""
+
+    status: int
+    body: Json
+    request_id: str
+
+
+class Transport:
+    """Sends requests to the services of one cloud with one set of credentials, scoped to one project."""
+
+    def __init__(self, *, cloud: str, region: "CloudRegion") -> None:
+        self.cloud = cloud
+        self._region = region
+        self._endpoints: dict[str, str] = {}
+
+    @property
+    def project_id(self) -> str:
+        """The project that the credentials are scoped to."""
+        return self._ask_identity("get_project_id")
+
+    @property
+    def user_id(self) -> str:
+        """The user that we are on this cloud."""
+        return self._ask_identity("get_user_id")
+
+    def get(
+        self,
+        service: str,
+        path: str,
+        *,
+        params: Mapping[str, Any] | None = None,
+        microversion: str | None = None,
+    ) -> Json:
+        """Read one document. Tried twice when the first attempt found nobody or a passing fault."""
+        for attempt in range(1, _READ_ATTEMPTS + 1):
+            try:
+                return self._exchange(service, "GET", path, params=params, microversion=microversion).body
+            except (errors.Unreachable, errors.Unavailable):
+                if attempt == _READ_ATTEMPTS:
+                    raise
+                time.sleep(_READ_PAUSE_SECONDS)
+        raise AssertionError  # the loop returns or raises
+
+    def pages(
+        self,
+        service: str,
+        path: str,
+        *,
+        key: str,
+        params: Mapping[str, Any] | None = None,
+        microversion: str | None = None,
+    ) -> Iterator[Json]:
+        """Read a list to its end, following the service's links from page to page."""
+        query = dict(params or {})
+        while True:
+            body = self.get(service, path, params=query, microversion=microversion)
+            yield from body.get(key, [])
+            following = _next_link(body, key)
+            if following is None:
+                return
+            query = dict(parse_qsl(urlsplit(following).query))
+
+    def send(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        *,
+        json: Json | None = None,
+        microversion: str | None = None,
+    ) -> Answer:
+        """Change something: one request, sent once."""
+        return self._exchange(service, method, path, json=json, microversion=microversion)
+
+    def upload(self, service: str, path: str, *, data: BinaryIO) -> Answer:
+        """Send a stream of bytes: one request, sent once."""
+        headers = {"Content-Type": "application/octet-stream"}
+        return self._exchange(service, "PUT", path, data=data, headers=headers)
+
+    def authenticate(self) -> None:
+        """Make sure that there is a valid token.
+
+        Raises ``Unreachable`` or ``Unavailable`` (identity down), ``Unauthorized``, ``Misconfigured``.
+        """
+        self._ask_identity("get_token")
+
+    def endpoint(self, service: str) -> str:
+        """The address of a service with its version, from clouds.yaml or the catalogue.
+
+        Raises ``Misconfigured`` when neither has it.
+        """
+        if service not in self._endpoints:
+            with _identity_failures():
+                found = self._region.get_endpoint(service) or self._adapter(service).get_endpoint()
+            if not found:
+                raise errors.Misconfigured(f"cloud {self.cloud!r} offers no such service", service=service)
+            base = str(found).rstrip("/")
+            versioned = _VERSIONED.search(urlsplit(base).path)
+            self._endpoints[service] = base if versioned else base + _VERSION_PREFIX[service]
+        return self._endpoints[service]
+
+    def _adapter(self, service: str) -> Adapter:
+        region = self._region
+        with _identity_failures():
+            return Adapter(
+                session=region.get_session(),
+                service_type=region.get_service_type(service),
+                service_name=region.get_service_name(service),
+                interface=region.get_interface(service),
+                region_name=region.get_region_name(service),
+            )
+
+    def _ask_identity(self, question: str) -> str:
+        with _identity_failures():
+            return str(getattr(self._region.get_session(), question)())
+
+    def _exchange(self, service: str, method: str, path: str, **request: Any) -> Answer:
+        self.authenticate()  # beforehand: a failure to get a token must not look like a lost mutation
+        url = self.endpoint(service) + path
+        started = time.monotonic()
+        status, request_id, failure = None, "", ""
+        try:
+            response = self._send(service, method, url, **request)
+            status, request_id = response.status_code, _request_id(response)
+            return self._read(service, method, response)
+        except errors.CloudError as error:
+            failure = type(error).__name__
+            raise
+        finally:
+            elapsed = round((time.monotonic() - started) * 1000)
+            record(Exchange(service, method, path, status, request_id, elapsed, failure))
+
+    def _send(self, service: str, method: str, url: str, **request: Any) -> requests.Response:
+        changing = errors.is_mutation(method)
+        headers = {"Accept": "application/json", **request.pop("headers", {})}
+        try:
+            return self._adapter(service).request(
+                url,
+                method,
+                headers=headers,
+                raise_exc=False,
+                log=False,
+                connect_retries=0,
+                status_code_retries=0,
+                allow_reauth=not changing,
+                redirect=not changing,
+                **{name: value for name, value in request.items() if value is not None},
+            )
+        except (keystone_errors.ClientException, requests.RequestException) as error:
+            raise _transport_error(service, method, error) from error
+
+    def _read(self, service: str, method: str, response: requests.Response) -> Answer:
+        if response.status_code == 401:
+            self._region.get_session().invalidate()  # the next call starts with a fresh token
+        body = _decode(service, method, response)
+        if response.status_code >= 300:
+            raise errors.classify(
+                service=service,
+                method=method,
+                status=response.status_code,
+                body=body,
+                headers=response.headers,
+            )
+        return Answer(response.status_code, body if isinstance(body, dict) else {}, _request_id(response))
+
+
+class _identity_failures:  # noqa: N801  a context manager reads as a phrase
+    """Name what goes wrong between us and the identity service; nothing has been asked of any other service yet."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, keystone_errors.HttpError):
+            raise errors.classify(
+                service="identity",
+                method="GET",  # a token asked for in vain changes nothing
+                status=error.http_status or 500,
+                body=str(error.message or ""),
+                headers={"x-openstack-request-id": error.request_id or ""},
+            ) from error
+        if isinstance(error, keystone_errors.ConnectFailure | keystone_errors.UnknownConnectionError):
+            raise _transport_error("identity", "GET", error) from error
+        if isinstance(error, keystone_errors.ClientException | sdk_errors.SDKException):
+            raise errors.Misconfigured(str(error), service="identity") from error
+
+
+def _transport_error(service: str, method: str, error: Exception) -> errors.CloudError:
+    """No trustworthy answer came. Only where we know that no request left is the effect known: none."""
+    chain = list(_causes(error))
+    words = f"{method} got no answer: {_innermost_name(chain)}"
+    if not errors.is_mutation(method) or any(_never_left(link) for link in chain):
+        return errors.Unreachable(words, service=service)
+    return errors.OutcomeUnknown(words, service=service)
+
+
+def _never_left(error: BaseException) -> bool:
+    return isinstance(
+        error,
+        requests.ConnectTimeout
+        | urllib3_errors.NewConnectionError
+        | urllib3_errors.ConnectTimeoutError
+        | urllib3_errors.NameResolutionError
+        | ConnectionRefusedError,
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        reason = getattr(error, "reason", None)  # urllib3's MaxRetryError keeps its cause there
+        error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
+
+
+def _innermost_name(chain: list[BaseException]) -> str:
+    return type(chain[-1]).__name__
+
+
+def _decode(service: str, method: str, response: requests.Response) -> object:
+    """The answer's body as JSON, or as text where an error comes as a page."""
+    if not response.content:
+        return {}
+    try:
+        return jsonlib.loads(response.content)
+    except ValueError as error:
+        if response.status_code >= 300:
+            return response.text
+        failure = errors.OutcomeUnknown if errors.is_mutation(method) else errors.Unavailable
+        raise failure(
+            "the answer is cut or not JSON",
+            service=service,
+            status=response.status_code,
+            request_id=_request_id(response),
+        ) from error
+
+
+def _request_id(response: requests.Response) -> str:
+    headers = response.headers
+    return str(headers.get("x-openstack-request-id") or headers.get("x-compute-request-id") or "")
+
+
+def _next_link(body: Json, key: str) -> str | None:
+    """The address of the next page: ``<key>_links`` (Nova, Cinder, Neutron), ``next`` (Glance), ``links`` (Keystone)."""
+    for link in body.get(f"{key}_links", []):
+        if link.get("rel") == "next":
+            return str(link["href"])
+    links = body.get("links")
+    following = body.get("next") or (links.get("next") if isinstance(links, dict) else None)
+    return str(following) if following else None
