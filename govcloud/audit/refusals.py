@@ -1,0 +1,83 @@
+"""Refusals that matter (foreign ids, self-approval, quota, classified work) outlive the transaction that refused.
+
+A request runs in one transaction that a refusal rolls back, and its audit event with it. So a service calls
+``refuse`` *outside* its own ``atomic`` block, on the way out; an edge that has a transaction around the service (a
+request) opens ``kept()`` around that transaction, and the events are written when it is over.
+"""
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+
+from govcloud.audit import services
+from govcloud.audit.models import Outcome
+from govcloud.audit.services import Actor, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    actor: Actor
+    verb: str
+    subject: Subject | None
+    at: datetime
+    label: str
+    thread: UUID | None
+    reason: str
+
+    def write(self) -> None:
+        services.record(
+            actor=self.actor,
+            verb=self.verb,
+            subject=self.subject,
+            at=self.at,
+            label=self.label,
+            thread=self.thread,
+            reason=self.reason,
+            outcome=Outcome.REFUSED,
+        )
+
+
+_kept: contextvars.ContextVar[list[Refusal] | None] = contextvars.ContextVar("kept_refusals", default=None)
+
+
+def refuse(
+    *,
+    actor: Actor,
+    verb: str,
+    subject: Subject | None,
+    at: datetime,
+    reason: str,
+    label: str = "",
+    thread: UUID | None = None,
+) -> None:
+    """Tell of a refusal: when the edge's transaction is over, or at once where no edge keeps refusals.
+
+    ``reason`` is the stable code of the error raised; content that must not be stored has no place in ``label``.
+    """
+    refusal = Refusal(actor=actor, verb=verb, subject=subject, at=at, label=label, thread=thread, reason=reason)
+    pending = _kept.get()
+    if pending is not None:
+        pending.append(refusal)
+        return
+    with transaction.atomic():
+        refusal.write()
+
+
+@contextlib.contextmanager
+def kept() -> Iterator[None]:
+    """Opened by an edge around its transaction; writes what was refused inside once that is committed or rolled back."""
+    pending: list[Refusal] = []
+    token = _kept.set(pending)
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+        if pending:
+            with transaction.atomic():
+                for refusal in pending:
+                    refusal.write()
