@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from keystoneauth1 import exceptions as keystone_errors
 from openstack import exceptions as sdk_errors
@@ -30,6 +30,19 @@ from govcloud.gateways.openstack.transport import Transport
 from govcloud.gateways.openstack.volumes import Volumes
 
 _SESSIONS_KEPT: Final = 128
+_SCOPE: Final = frozenset(
+    {
+        "project_id",
+        "project_name",
+        "project_domain_id",
+        "project_domain_name",
+        "tenant_id",
+        "tenant_name",
+        "domain_id",
+        "domain_name",
+        "system_scope",
+    }
+)
 
 _transports: "OrderedDict[tuple[object, ...], Transport]" = OrderedDict()
 _lock = threading.Lock()
@@ -150,25 +163,22 @@ def _configured_region(cloud: str, project_id: str | None, timeout: float) -> Cl
         config = OpenStackConfig(app_name="govcloud")
         if cloud not in config.get_cloud_names():
             raise errors.Misconfigured(f"clouds.yaml names no cloud {cloud!r}", service="identity")
-        region = config.get_one(cloud=cloud, api_timeout=timeout)
-        if project_id is None:
-            return region
-        if "applicationcredential" in str(region.config.get("auth_type", "")).replace("_", ""):
-            raise errors.Misconfigured(
-                "application credentials cannot be scoped to another project: use a user's password",
-                service="identity",
-            )
-        return config.get_one(cloud=cloud, api_timeout=timeout, auth=_scoped(region, project_id))
+        if project_id is not None:
+            _rescope(config.cloud_config["clouds"][cloud], project_id)
+        return config.get_one(cloud=cloud, api_timeout=timeout)
     except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
         raise errors.Misconfigured(str(error), service="identity") from error
 
 
-def _scoped(region: CloudRegion, project_id: str) -> dict[str, object]:
-    """The cloud's credentials with the scope replaced; ``None`` takes out what would contradict it."""
-    unscoped = dict.fromkeys(
-        ("project_name", "project_domain_id", "project_domain_name", "system_scope", "domain_id")
-    )
-    return {**region.config["auth"], **unscoped, "project_id": project_id}
+def _rescope(settings: dict[str, Any], project_id: str) -> None:
+    """Replace the scope in a cloud's settings, leave who we are."""
+    if "applicationcredential" in str(settings.get("auth_type", "")).replace("_", ""):
+        raise errors.Misconfigured(
+            "application credentials cannot be scoped to another project: use a user's password",
+            service="identity",
+        )
+    credentials = {name: value for name, value in settings.get("auth", {}).items() if name not in _SCOPE}
+    settings["auth"] = {**credentials, "project_id": project_id}
 
 
 def _configuration_stamp() -> tuple[str, float]:
