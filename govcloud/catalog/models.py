@@ -165,7 +165,6 @@ class Cloud(models.Model):
     management_cidr = models.CharField(max_length=43, blank=True)  # from where guests may be reached by SSH; empty: their subnet
     online_extend = models.BooleanField(default=True)  # whether an attached volume can grow (Cinder 3.42 and the driver)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
-    max_parallel_builds = models.PositiveSmallIntegerField(default=8)
 
     class Meta:
         ordering: ClassVar = ["code"]

@@ -24,18 +24,21 @@ OPERATION_TRANSITIONS: Mapping[str, frozenset[str]] = {
 class StepState(models.TextChoices):
     """Where a step is.
 
-    ``waiting`` for the steps it needs; ``due`` for a worker; ``unknown`` after a call whose effect we did not see;
-    ``settling`` while the cloud works on it; then ``done``, ``parked`` for a person, or ``gone`` when undone.
+    ``waiting`` for the steps it needs; ``due`` for a worker; ``unknown`` after a call whose effect was not seen;
+    ``settling`` while the cloud works on it; ``replacing`` while something that came out broken is cleared away before
+    the next try; ``removing`` while it is taken down. Then ``done``, ``skipped``, ``gone``, or ``parked`` for a person.
     """
 
     WAITING = "waiting", _("waiting for earlier steps")
     DUE = "due", _("about to start")
     UNKNOWN = "unknown", _("looking up the outcome")
-    SETTLING = "settling", _("the cloud is working on it")
+    SETTLING = "settling", _("under way")
+    REPLACING = "replacing", _("being built anew")
+    REMOVING = "removing", _("being removed")
     DONE = "done", _("done")
     SKIPPED = "skipped", _("skipped")
     PARKED = "parked", _("waiting for an administrator")
-    GONE = "gone", _("undone")
+    GONE = "gone", _("removed")
 
 
 class Desired(models.TextChoices):

@@ -52,8 +52,8 @@ class Operation(models.Model):
 class Step(models.Model):
     """One thing that shall be present (or absent) in the cloud or on a guest.
 
-    A worker owns a step while ``lease_until`` lies ahead and its fence is the row's; every write checks both the
-    fence. ``intent_at`` is committed before a call that creates something and says that such a thing may exist;
+    A worker owns a step while ``lease_until`` lies ahead; every write of its checks that the row's fence is still the
+    one it claimed it with. ``intent_at`` is committed before a call that creates something and says that such a thing may exist;
     ``external_id`` is stored by compare-and-swap and says that it does. ``desired_state`` is plain data that the
     step's kind understands; ``outputs`` is what it found out (addresses, recaps), for later steps and people.
     """
@@ -68,7 +68,7 @@ class Step(models.Model):
     desired = models.CharField(max_length=7, choices=Desired, default=Desired.PRESENT)
     desired_state = models.JSONField(default=dict)
     needs = models.ManyToManyField("self", symmetrical=False, related_name="needed_by", blank=True)
-    state = models.CharField(max_length=8, choices=StepState, default=StepState.WAITING)
+    state = models.CharField(max_length=9, choices=StepState, default=StepState.WAITING)
     external_id = models.CharField(max_length=64, blank=True)
     outputs = models.JSONField(default=dict)
     generation = models.PositiveSmallIntegerField(default=1)  # counts builds after one that ended in ERROR

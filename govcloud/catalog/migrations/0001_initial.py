@@ -29,7 +29,6 @@ class Migration(migrations.Migration):
                 ('management_cidr', models.CharField(blank=True, max_length=43)),
                 ('online_extend', models.BooleanField(default=True)),
                 ('backup_zone', models.CharField(blank=True, max_length=80)),
-                ('max_parallel_builds', models.PositiveSmallIntegerField(default=8)),
             ],
             options={
                 'ordering': ['code'],

@@ -46,7 +46,7 @@ class Migration(migrations.Migration):
                 ('unit', models.UUIDField()),
                 ('desired', models.CharField(choices=[('present', 'Present'), ('absent', 'Absent')], default='present', max_length=7)),
                 ('desired_state', models.JSONField(default=dict)),
-                ('state', models.CharField(choices=[('waiting', 'waiting for earlier steps'), ('due', 'about to start'), ('unknown', 'looking up the outcome'), ('settling', 'the cloud is working on it'), ('done', 'done'), ('skipped', 'skipped'), ('parked', 'waiting for an administrator'), ('gone', 'undone')], default='waiting', max_length=8)),
+                ('state', models.CharField(choices=[('waiting', 'waiting for earlier steps'), ('due', 'about to start'), ('unknown', 'looking up the outcome'), ('settling', 'under way'), ('replacing', 'being built anew'), ('removing', 'being removed'), ('done', 'done'), ('skipped', 'skipped'), ('parked', 'waiting for an administrator'), ('gone', 'removed')], default='waiting', max_length=9)),
                 ('external_id', models.CharField(blank=True, max_length=64)),
                 ('outputs', models.JSONField(default=dict)),
                 ('generation', models.PositiveSmallIntegerField(default=1)),

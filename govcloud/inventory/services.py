@@ -1,0 +1,185 @@
+"""Keeping the record of what is built: addresses reserved before, resources recorded when the cloud confirmed them.
+
+Recording is idempotent by ``unit``: a step that is run again after a crash finds its row and writes nothing twice.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from ipaddress import IPv4Network, ip_network
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud import lifecycle
+from govcloud.audit import services as audit
+from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass, Zone
+from govcloud.errors import Conflict
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import (
+    Address,
+    AddressBlock,
+    BackupAllowance,
+    Network,
+    Project,
+    Resource,
+    ResourceKind,
+    Server,
+    Volume,
+    VolumeRole,
+)
+from tenants.models import System
+
+FIRST_HOST = 10  # the addresses before it are left to the network's own needs (gateway, DHCP, metadata)
+TRIES = 20  # for a free range or address while others take theirs
+
+
+class NoAddressLeft(Conflict):
+    code = "no-address-left"
+    message = _("There is no free address left in %(where)s.")
+
+
+def reserve_block(*, cloud: Cloud, zone: str, unit: UUID, at: datetime) -> AddressBlock:
+    """The first free range of the zone's pool, for the network that will carry ``unit``.
+
+    Raises NoAddressLeft. The database decides between two at once; the loser takes the next range.
+    """
+    kept = AddressBlock.objects.filter(unit=unit).first()
+    if kept is not None:
+        return kept
+    pool = Zone.objects.get(cloud=cloud, zone=zone)
+    for _attempt in range(TRIES):
+        cidr = _first_free(pool)
+        if cidr is None:
+            break
+        try:
+            with transaction.atomic():
+                return AddressBlock.objects.create(
+                    cloud=cloud, unit=unit, cidr=str(cidr), first=int(cidr[0]), last=int(cidr[-1])
+                )
+        except IntegrityError:
+            continue  # somebody took it between our look and our write
+    raise NoAddressLeft(where=pool.address_pool)
+
+
+def _first_free(pool: Zone) -> IPv4Network | None:
+    space = IPv4Network(pool.address_pool)
+    size = 2 ** (32 - pool.network_prefix)
+    taken = AddressBlock.objects.filter(
+        cloud=pool.cloud, released_at=None, first__lte=int(space[-1]), last__gte=int(space[0])
+    ).order_by("first")
+    start = int(space[0])
+    for first, last in taken.values_list("first", "last"):
+        if first - start >= size:
+            break
+        start = max(start, -(-(last + 1) // size) * size)
+    if start + size - 1 > int(space[-1]):
+        return None
+    return IPv4Network((start, pool.network_prefix))
+
+
+def reserve_address(*, block: AddressBlock, unit: UUID) -> Address:
+    """The first free address of a block, for the server that will carry ``unit``. Raises NoAddressLeft."""
+    kept = Address.objects.filter(unit=unit).first()
+    if kept is not None:
+        return kept
+    network = ip_network(block.cidr)
+    for _attempt in range(TRIES):
+        taken = set(Address.objects.filter(block=block, released_at=None).values_list("address", flat=True))
+        free = next((str(a) for a in list(network.hosts())[FIRST_HOST - 1 :] if str(a) not in taken), None)
+        if free is None:
+            break
+        try:
+            with transaction.atomic():
+                return Address.objects.create(block=block, unit=unit, address=free)
+        except IntegrityError:
+            continue
+    raise NoAddressLeft(where=block.cidr)
+
+
+def record_project(*, system: System, cloud: Cloud, external_id: str) -> Project:
+    return Project.objects.get_or_create(system=system, cloud=cloud, defaults={"external_id": external_id})[0]
+
+
+def record_network(*, common: dict[str, Any], cidr: str, gateway: str, subnet_id: str, security_group_id: str) -> Resource:
+    """``common`` holds the columns of ``Resource`` (see ``_record``)."""
+    resource, fresh = _record(ResourceKind.NETWORK, common)
+    if fresh:
+        Network.objects.create(
+            resource=resource, cidr=cidr, gateway=gateway, subnet_id=subnet_id, security_group_id=security_group_id
+        )
+    return resource
+
+
+def record_volume(*, common: dict[str, Any], role: VolumeRole, storage_class: StorageClass, size_gb: int, label: str) -> Resource:
+    resource, fresh = _record(ResourceKind.VOLUME, common)
+    if fresh:
+        mount_point = f"/{label}" if label else ""
+        Volume.objects.create(
+            resource=resource, role=role, storage_class=storage_class, size_gb=size_gb, label=label, mount_point=mount_point
+        )
+    return resource
+
+
+def record_server(*, common: dict[str, Any], flavor: Flavor, image: Image, system_volume: UUID) -> Resource:
+    resource, fresh = _record(ResourceKind.SERVER, common)
+    if fresh:
+        server = Server.objects.create(
+            resource=resource, flavor=flavor, image=image, vcpus=flavor.vcpus, memory_gb=flavor.memory_gb
+        )
+        Volume.objects.filter(resource__unit=system_volume).update(server=server)
+    return resource
+
+
+def record_allowance(*, common: dict[str, Any], tier: DRTier, capacity_gb: int, off_site: bool) -> Resource:
+    resource, fresh = _record(ResourceKind.BACKUP, common)
+    if fresh:
+        BackupAllowance.objects.create(resource=resource, tier=tier, capacity_gb=capacity_gb, off_site=off_site)
+    return resource
+
+
+def _record(kind: ResourceKind, common: dict[str, Any]) -> tuple[Resource, bool]:
+    """Columns: unit, thread, name, system, cloud, zone, external_id, at, lease_end, actor."""
+    columns = dict(common)
+    actor, at = columns.pop("actor"), columns.pop("at")
+    resource, fresh = Resource.objects.get_or_create(
+        unit=columns.pop("unit"), defaults={**columns, "kind": kind, "built_at": at, "billing_start": at}
+    )
+    if fresh:
+        after = {"kind": kind, "name": resource.name, "external_id": resource.external_id}
+        audit.record(actor=actor, verb="resource.built", subject=resource, at=at, thread=resource.thread, after=after)
+    return resource, fresh
+
+
+def put_into_service(*, resources: Sequence[Resource], actor: audit.Actor, at: datetime) -> None:
+    """Billing starts now: the resource is in the department's hands."""
+    for resource in resources:
+        resource.billing_start = at
+        resource.save(update_fields=["billing_start"])
+        after = {"billing_start": at, "lease_end": resource.lease_end}
+        audit.record(actor=actor, verb="resource.in_service", subject=resource, at=at, thread=resource.thread, after=after)
+
+
+def resize_volume(*, volume: Volume, size_gb: int, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    before = volume.size_gb
+    if before == size_gb:
+        return
+    volume.size_gb = size_gb
+    volume.save(update_fields=["size_gb"])
+    audit.record(
+        actor=actor, verb="volume.resized", subject=volume.resource, at=at, thread=thread,
+        before={"size_gb": before}, after={"size_gb": size_gb},
+    )  # fmt: skip
+
+
+def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Move a resource along its life; ``released`` also gives its address back."""
+    if resource.status == to:
+        return
+    if to is Status.RELEASED:
+        lifecycle.transition(resource, to, actor=actor, at=at, thread=thread, released_at=at)
+        Address.objects.filter(unit=resource.unit, released_at=None).update(released_at=at)
+        AddressBlock.objects.filter(unit=resource.unit, released_at=None).update(released_at=at)
+    else:
+        lifecycle.transition(resource, to, actor=actor, at=at, thread=thread)

@@ -1,0 +1,88 @@
+"""What a kind of step is given to work with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import Cloud
+from govcloud.gateways import openstack
+from govcloud.inventory.models import Project, Resource
+from govcloud.provisioning.models import Operation, Step
+
+ENGINE = SystemActor("engine")
+
+
+@dataclass(slots=True)
+class Context:
+    """One visit to one step. ``heartbeat`` renews the lease and says whether the step is still ours."""
+
+    step: Step
+    at: datetime
+    heartbeat: Callable[[], bool] = field(default=lambda: True)
+
+    @property
+    def operation(self) -> Operation:
+        return self.step.operation
+
+    @property
+    def cloud_row(self) -> Cloud:
+        return self.step.operation.cloud
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is desired, as the kind's planner wrote it."""
+        desired: dict[str, Any] = self.step.desired_state
+        return desired
+
+    @property
+    def cloud(self) -> openstack.Cloud:
+        """The cloud as its operators see it."""
+        return openstack.connect(cloud=self.cloud_row.profile, timeout=settings.CLOUD_API_TIMEOUT)
+
+    @property
+    def project_id(self) -> str:
+        return Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row).external_id
+
+    @property
+    def project(self) -> openstack.Cloud:
+        """The cloud as the system's project sees it."""
+        return openstack.connect(
+            cloud=self.cloud_row.profile, project_id=self.project_id, timeout=settings.CLOUD_API_TIMEOUT
+        )
+
+    @property
+    def mark(self) -> str:
+        """The name and tag under which the thing can be found again in the cloud."""
+        return mark_of(self.step.unit)
+
+    def sibling(self, kind: str) -> Step:
+        """Another step of the same unit."""
+        return Step.objects.get(operation=self.operation, unit=self.step.unit, kind=kind)
+
+    def resource(self, unit: str | UUID | None = None) -> Resource:
+        """The resource recorded for a unit, this step's own by default."""
+        return Resource.objects.select_related("system__department").get(unit=unit or self.step.unit)
+
+    def recorded(self, *, external_id: str | None = None) -> dict[str, Any]:
+        """The columns that every resource of this operation shares."""
+        return {
+            "unit": self.step.unit,
+            "thread": self.operation.thread,
+            "name": self.step.label,
+            "system": self.operation.system,
+            "cloud": self.cloud_row,
+            "zone": self.state["zone"],
+            "external_id": self.step.external_id if external_id is None else external_id,
+            "lease_end": self.state.get("lease_end"),
+            "actor": ENGINE,
+            "at": self.at,
+        }
+
+
+def mark_of(unit: UUID) -> str:
+    return f"gc-{unit}"

@@ -1,0 +1,130 @@
+"""What the engine asks of a kind of step, and the table of kinds."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+
+from govcloud.provisioning.context import Context
+
+
+class Landing(StrEnum):
+    """What a second request does while the first one's outcome is not known.
+
+    ``repeatable``: the same request again has the same effect (a PUT, an idempotent playbook). ``locked``: the cloud
+    lets one of them win, by a name, an address or a volume that only one can have. ``open``: both may take effect, so
+    the first must have had its time to land, and not be found, before the second is sent.
+    """
+
+    REPEATABLE = "repeatable"
+    LOCKED = "locked"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A request was accepted. With ``outputs`` the thing is finished already and nobody needs to look."""
+
+    external_id: str
+    outputs: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Cannot be done here, and need not be: the reason is shown to people."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Moving:
+    """The cloud works on it. ``after`` is when to look again, if not as usual."""
+
+    after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    outputs: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """It came out unusable; ``reason`` is the cloud's own words."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """There is no such thing (any more)."""
+
+
+Sight = Moving | Ready | Broken | Gone
+
+
+class Kind:
+    """A kind of thing a step makes present or absent. Every method makes at most a few calls and never waits."""
+
+    name: ClassVar[str]
+    title: ClassVar[Promise]  # in plain words, for departments
+    landing: ClassVar[Landing] = Landing.OPEN
+    generations: ClassVar[int] = 1  # how often it may be built anew after coming out broken, the first included
+    patience: ClassVar[timedelta] = timedelta(minutes=30)  # how long it may be on its way before a person is asked
+
+    def find(self, context: Context) -> str | None:
+        """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet)."""
+        raise NotImplementedError
+
+    def create(self, context: Context) -> Made | Skipped:
+        """Send the one request that makes it. Raises ``CloudError``."""
+        raise NotImplementedError
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        """See how far it is."""
+        raise NotImplementedError
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """Send the request that takes it down. Called again until ``look`` says Gone: must bear repetition."""
+        raise NotImplementedError
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:
+        """Note in our own tables that it is present; in the transaction that finishes the step."""
+
+    def forget(self, context: Context) -> None:
+        """Note in our own tables that it is absent; in the transaction that finishes the step."""
+
+
+class Setting(Kind):
+    """A kind that sets something to a value: sending it again is harmless, and there is nothing to take down."""
+
+    landing = Landing.REPEATABLE
+
+    def find(self, context: Context) -> str | None:  # noqa: ARG002
+        return None
+
+    def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
+        return Gone() if context.step.desired == "absent" else Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """Nothing was made that would have to go."""
+
+
+_KINDS: dict[str, Kind] = {}
+
+
+def register(*kinds: Kind) -> None:
+    """Enter kinds in the table; called from the AppConfig of the package that has them."""
+    for kind in kinds:
+        _KINDS[kind.name] = kind
+
+
+def kind_of(name: str) -> Kind:
+    return _KINDS[name]
+
+
+def moment(text: str) -> datetime:
+    """A time as steps keep it in their desired state."""
+    return datetime.fromisoformat(text)
