@@ -43,6 +43,7 @@ class Stage(models.Model):
     only_kind = models.CharField(max_length=10, choices=CaseKind, blank=True)
     only_zone = models.CharField(max_length=10, choices=NetworkZone, blank=True)
     min_mlps_level = models.PositiveSmallIntegerField(null=True, blank=True)
+    min_amount = models.DecimalField(max_digits=18, decimal_places=2, null=True, blank=True)  # yuan a month
 
     class Meta:
         ordering: ClassVar = ["position"]
@@ -54,9 +55,11 @@ class Stage(models.Model):
 
 
 class Case(models.Model):
-    """A matter being decided: one revision of one subject, bound by the revision's hash.
+    """A matter being decided: the latest revision of one subject, bound by the revision's hash.
 
-    ``subject_kind`` is a name from the table of kinds that upper packages register in; ``subject_id`` its public id.
+    Returned for correction, it is opened again with the next revision, and its stages start over below the decided ones.
+    ``subject_kind`` is a name that the package above chose (``order``), ``subject_id`` the subject's public id, and
+    ``thread`` the order under which its audit events are read.
     """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = TRANSITIONS
@@ -66,8 +69,10 @@ class Case(models.Model):
     subject_kind = models.CharField(max_length=20)
     subject_id = models.UUIDField()
     subject_label = models.CharField(max_length=200)
+    thread = models.UUIDField()
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="cases")
     applicant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="cases")
+    submitted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="submitted_cases")  # of this revision
     flow = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="cases")
     revision = models.PositiveIntegerField()
     revision_hash = models.CharField(max_length=128)
@@ -94,9 +99,10 @@ class Case(models.Model):
 
 
 class CaseStage(models.Model):
-    """A stage of a running case; what the flow's version said when the case was opened is copied, not looked up."""
+    """A stage of a case, for one revision; what the flow's version said is copied, not looked up."""
 
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="stages")
+    revision = models.PositiveIntegerField()
     position = models.PositiveSmallIntegerField()
     code = models.SlugField(max_length=40)
     name = models.CharField(max_length=80)

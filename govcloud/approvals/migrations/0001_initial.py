@@ -35,6 +35,7 @@ class Migration(migrations.Migration):
                 ('subject_kind', models.CharField(max_length=20)),
                 ('subject_id', models.UUIDField()),
                 ('subject_label', models.CharField(max_length=200)),
+                ('thread', models.UUIDField()),
                 ('revision', models.PositiveIntegerField()),
                 ('revision_hash', models.CharField(max_length=128)),
                 ('status', models.CharField(choices=[('open', 'being decided'), ('returned', 'returned for correction'), ('approved', 'approved'), ('rejected', 'rejected'), ('withdrawn', 'withdrawn')], default='open', max_length=10)),
@@ -43,6 +44,7 @@ class Migration(migrations.Migration):
                 ('closed_at', models.DateTimeField(null=True)),
                 ('applicant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to=settings.AUTH_USER_MODEL)),
                 ('department', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='tenants.department')),
+                ('submitted_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='submitted_cases', to=settings.AUTH_USER_MODEL)),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='cases', to='approvals.flowversion')),
             ],
             options={
@@ -53,6 +55,7 @@ class Migration(migrations.Migration):
             name='CaseStage',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('revision', models.PositiveIntegerField()),
                 ('position', models.PositiveSmallIntegerField()),
                 ('code', models.SlugField(max_length=40)),
                 ('name', models.CharField(max_length=80)),
@@ -95,6 +98,7 @@ class Migration(migrations.Migration):
                 ('only_kind', models.CharField(blank=True, choices=[('instant', 'instant matter'), ('committed', 'committed matter')], max_length=10)),
                 ('only_zone', models.CharField(blank=True, choices=[('public', 'public zone'), ('private', 'private zone'), ('internet', 'Internet zone')], max_length=10)),
                 ('min_mlps_level', models.PositiveSmallIntegerField(blank=True, null=True)),
+                ('min_amount', models.DecimalField(blank=True, decimal_places=2, max_digits=18, null=True)),
                 ('flow', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='stages', to='approvals.flowversion')),
             ],
             options={
