@@ -6,6 +6,7 @@ The database refuses UPDATE, DELETE and TRUNCATE on these tables (triggers in th
 from typing import ClassVar
 from uuid import uuid4
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
 
@@ -32,8 +33,8 @@ class Event(models.Model):
     subject_id = models.UUIDField(null=True)
     subject_label = models.CharField(max_length=200)
     thread = models.UUIDField(null=True)
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
+    before = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
+    after = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     outcome = models.CharField(max_length=10, choices=Outcome, default=Outcome.DONE)
     reason = models.TextField(blank=True)
     request_id = models.CharField(max_length=64, blank=True)
@@ -60,8 +61,14 @@ class Seal(models.Model):
 
 
 class SealedEvent(models.Model):
-    """Which seal holds an event, and the event's own digest within it, so that a broken record can be named."""
+    """Where a seal holds an event, and the event's own digest, so that a broken or missing record can be named."""
 
     event = models.OneToOneField(Event, on_delete=models.PROTECT, primary_key=True, related_name="sealed")
     seal = models.ForeignKey(Seal, on_delete=models.PROTECT, related_name="entries")
+    position = models.PositiveIntegerField()  # 1, 2, 3… within the seal
     digest = models.CharField(max_length=128)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["seal", "position"], name="sealed_event_position_once"),
+        ]

@@ -29,6 +29,10 @@ class Tariff(models.Model):
         ordering: ClassVar = ["in_force"]
         constraints: ClassVar = [
             ExclusionConstraint(name="tariffs_never_overlap", expressions=[("in_force", RangeOperators.OVERLAPS)]),
+            models.CheckConstraint(
+                condition=Q(in_force__isempty=False, in_force__lower_inc=True, in_force__upper_inc=False),
+                name="tariff_is_half_open",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -52,10 +56,23 @@ class Price(models.Model):
 class MonthClose(models.Model):
     """A month that has been rated and closed: its statements and lines cannot change any more (database enforced)."""
 
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     month = models.CharField(max_length=7, unique=True)  # "2026-11"
+    period = DateTimeRangeField()  # [start, end) in UTC of the month in the configured time zone
     closed_at = models.DateTimeField()
     lines = models.PositiveIntegerField()
     total = models.DecimalField(max_digits=18, decimal_places=2)
+    # The closing transaction: the database takes statements and lines of the month from no other.
+    transaction = models.BigIntegerField(db_default=models.Func(function="govcloud_transaction_id"))
+
+    class Meta:
+        ordering: ClassVar = ["-month"]
+        constraints: ClassVar = [
+            ExclusionConstraint(name="closed_months_never_overlap", expressions=[("period", RangeOperators.OVERLAPS)]),
+        ]
+
+    def __str__(self) -> str:
+        return self.month
 
 
 class Statement(models.Model):

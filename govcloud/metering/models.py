@@ -29,6 +29,7 @@ class UsageSegment(models.Model):
             models.CheckConstraint(
                 condition=Q(period__isempty=False, period__startswith__isnull=False), name="segment_has_a_start"
             ),
+            models.CheckConstraint(condition=Q(period__lower_inc=True, period__upper_inc=False), name="segment_is_half_open"),
             ExclusionConstraint(
                 name="segments_never_overlap",
                 expressions=[

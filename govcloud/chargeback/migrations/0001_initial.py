@@ -12,6 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
+        ('audit', '0001_initial'),
         ('catalog', '0001_initial'),
         ('metering', '0001_initial'),
         ('tenants', '0001_initial'),
@@ -22,11 +23,18 @@ class Migration(migrations.Migration):
             name='MonthClose',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
                 ('month', models.CharField(max_length=7, unique=True)),
+                ('period', django.contrib.postgres.fields.ranges.DateTimeRangeField()),
                 ('closed_at', models.DateTimeField()),
                 ('lines', models.PositiveIntegerField()),
                 ('total', models.DecimalField(decimal_places=2, max_digits=18)),
+                ('transaction', models.BigIntegerField(db_default=models.Func(function='govcloud_transaction_id'))),
             ],
+            options={
+                'ordering': ['-month'],
+                'constraints': [django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('period', '&&')], name='closed_months_never_overlap')],
+            },
         ),
         migrations.CreateModel(
             name='Statement',
@@ -57,7 +65,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['in_force'],
-                'constraints': [django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('in_force', '&&')], name='tariffs_never_overlap')],
+                'constraints': [django.contrib.postgres.constraints.ExclusionConstraint(expressions=[('in_force', '&&')], name='tariffs_never_overlap'), models.CheckConstraint(condition=models.Q(('in_force__isempty', False), ('in_force__lower_inc', True), ('in_force__upper_inc', False)), name='tariff_is_half_open')],
             },
         ),
         migrations.CreateModel(

@@ -29,7 +29,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['resource', 'meter', 'period'],
-                'constraints': [models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='segment_quantity_is_positive'), models.CheckConstraint(condition=models.Q(('period__isempty', False), ('period__startswith__isnull', False)), name='segment_has_a_start'), django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('resource_id'), models.F('resource_id'), models.Value('[]'), function='int8range'), '='), (models.Func(models.F('meter_id'), models.F('meter_id'), models.Value('[]'), function='int8range'), '='), (models.F('period'), '&&')], name='segments_never_overlap')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('quantity__gt', 0)), name='segment_quantity_is_positive'), models.CheckConstraint(condition=models.Q(('period__isempty', False), ('period__startswith__isnull', False)), name='segment_has_a_start'), models.CheckConstraint(condition=models.Q(('period__lower_inc', True), ('period__upper_inc', False)), name='segment_is_half_open'), django.contrib.postgres.constraints.ExclusionConstraint(expressions=[(models.Func(models.F('resource_id'), models.F('resource_id'), models.Value('[]'), function='int8range'), '='), (models.Func(models.F('meter_id'), models.F('meter_id'), models.Value('[]'), function='int8range'), '='), (models.F('period'), '&&')], name='segments_never_overlap')],
             },
         ),
     ]
