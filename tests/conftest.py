@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -40,4 +41,19 @@ def _english() -> Iterator[None]:
     from django.utils import translation  # noqa: PLC0415
 
     with translation.override("en"):
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _emptying_append_only_tables() -> Iterator[None]:
+    """Tests that commit are cleaned up by TRUNCATE, which the append-only triggers refuse to everybody else."""
+    from django.db.backends.postgresql.operations import DatabaseOperations  # noqa: PLC0415
+
+    plain = DatabaseOperations.sql_flush
+
+    def sql_flush(self: DatabaseOperations, *args: Any, **kwargs: Any) -> list[str]:
+        return ["SET LOCAL session_replication_role = replica", *plain(self, *args, **kwargs)]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "sql_flush", sql_flush)
         yield
