@@ -1,0 +1,46 @@
+"""Working days and the deadlines counted in them: pure, given the days on which the week's pattern does not hold.
+
+``worked`` maps such a date to whether it is worked: False for a statutory holiday, True for a weekend day that makes up
+for one. On every other date Monday to Friday are worked.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from itertools import accumulate, islice
+
+END_OF_DAY = time(18, 0)
+"""When a working day ends, by the wall clock: a deadline is met until then."""
+
+SATURDAY = 5
+
+
+def is_working(day: date, *, worked: Mapping[date, bool]) -> bool:
+    return worked.get(day, day.weekday() < SATURDAY)
+
+
+def working_days_after(day: date, *, worked: Mapping[date, bool]) -> Iterator[date]:
+    """The working days that follow the date, without end."""
+    while True:
+        day += timedelta(days=1)
+        if is_working(day, worked=worked):
+            yield day
+
+
+def due_dates(day: date, *, working_days: Sequence[int], worked: Mapping[date, bool]) -> list[date]:
+    """When each step of a chain is due, the first one started on ``day`` and each following one when the last is due.
+
+    Raises ValueError for a step of less than one working day.
+    """
+    if min(working_days, default=1) < 1:
+        raise ValueError("a step has at least one working day")
+    ends = list(accumulate(working_days))
+    following = list(islice(working_days_after(day, worked=worked), ends[-1] if ends else 0))
+    return [following[end - 1] for end in ends]
+
+
+def due_instants(
+    start: datetime, *, working_days: Sequence[int], worked: Mapping[date, bool], zone: tzinfo
+) -> list[datetime]:
+    """As ``due_dates``, as instants in UTC: the end of each of those days in the zone, counted from the start's day there."""
+    dates = due_dates(start.astimezone(zone).date(), working_days=working_days, worked=worked)
+    return [datetime.combine(day, END_OF_DAY, zone).astimezone(UTC) for day in dates]

@@ -1,0 +1,63 @@
+"""Working days as the calendar's table says, and the deadlines that follow from it."""
+
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
+
+import chinese_calendar
+from chinese_calendar.constants import holidays, workdays
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.calendars import deadlines
+from govcloud.calendars.models import DayKind, SpecialDay
+from govcloud.errors import Absent
+
+
+class YearUnknown(Absent):
+    code = "calendar-year-unknown"
+    message = _("The holidays of %(year)s are not known yet. Enter them in the calendar.")
+
+
+def is_working(day: date) -> bool:
+    """Whether the date is a working day: make-up weekends are, statutory holidays are not."""
+    return deadlines.is_working(day, worked=_worked(SpecialDay.objects.filter(day=day)))
+
+
+def due_after(*, start: datetime, working_days: int) -> datetime:
+    """The end (18:00 local time) of the n-th working day after the day on which the instant falls."""
+    return due_along(start=start, working_days=[working_days])[0]
+
+
+def due_along(*, start: datetime, working_days: Sequence[int]) -> list[datetime]:
+    """When each step of a chain is due if each starts when the one before it is due; one query for all of them."""
+    zone = timezone.get_default_timezone()
+    ahead = SpecialDay.objects.filter(day__gt=start.astimezone(zone).date())
+    return deadlines.due_instants(start, working_days=working_days, worked=_worked(ahead), zone=zone)
+
+
+def seed(*, years: Collection[int]) -> int:
+    """Enter the years' statutory holidays and make-up days, as published by the State Council; returns how many days.
+
+    Days that are in the calendar already stay as they are, so that a correction made by hand survives.
+
+    Raises YearUnknown when the arrangements of a year have not been published to us; nothing is entered then.
+    """
+    known = {day.year for day in holidays}
+    for year in sorted(years):
+        if year not in known:
+            raise YearUnknown(year=year)
+    published = [(day, DayKind.REST, name) for day, name in holidays.items()]
+    published += [(day, DayKind.WORK, name) for day, name in workdays.items()]
+    days = [
+        SpecialDay(day=day, kind=kind, name=chinese_calendar.Holiday(name).chinese)
+        for day, kind, name in published
+        if day.year in years
+    ]
+    before = SpecialDay.objects.count()
+    SpecialDay.objects.bulk_create(days, ignore_conflicts=True)
+    return SpecialDay.objects.count() - before
+
+
+def _worked(days: QuerySet[SpecialDay]) -> dict[date, bool]:
+    return {day: kind == DayKind.WORK for day, kind in days.values_list("day", "kind")}
