@@ -37,10 +37,10 @@ def number(path):
 
 
 def names():
-    """Whole disks, one path for each device number; /dev's own names before aliases."""
-    listed = [f"/dev/{name.replace('!', '/')}" for name in sorted(os.listdir("/sys/block"))] if os.path.isdir("/sys/block") else []
-    listed = [name for name in listed if not re.match(r"/dev/(ram|zram|sr|fd|nbd)\d", name)]
-    listed += sorted(glob.glob("/dev/[vsh]d[a-z]")) + sorted(glob.glob("/dev/xvd[a-z]"))
+    """Disks and partitions, one path for each device number; a disk's usual name before any other of the same number."""
+    listed = sorted(glob.glob("/dev/[vsh]d[a-z]*") + glob.glob("/dev/xvd[a-z]*") + glob.glob("/dev/nvme*n*"))
+    rows = [line.split() for line in text("/proc/partitions").splitlines()[2:]]
+    listed += [f"/dev/{row[3]}" for row in rows if not re.match(r"(ram|zram|sr|fd|nbd)\d", row[3])]
     found = {}
     for name in listed:
         key = number(name)

@@ -32,7 +32,6 @@ def environment(directory: RunDirectory, *, ident: str, playbooks: Path) -> dict
         "HOME": str(directory.home),
         "TMPDIR": str(directory.temporary),
         "PYTHONUTF8": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
         "ANSIBLE_CONFIG": str(playbooks / "ansible.cfg"),
         "ANSIBLE_HOME": str(directory.home / ".ansible"),
         "ANSIBLE_LOCAL_TEMP": str(directory.temporary),

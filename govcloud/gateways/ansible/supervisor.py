@@ -80,7 +80,7 @@ def run(
         secrets.extend(secret for host in hosts for secret in secrets_in(host.variables))
         _write_specification(directory, ident=ident, playbook=path, secrets=secrets)
         supervision = _Supervision(directory, ident, on_event, Redactor(secrets))
-        supervision.start(environment.environment(directory, ident=ident, playbooks=path.parent))
+        supervision.start(environment.environment(directory, ident=ident, playbooks=playbooks.resolve()))
         try:
             supervision.follow(timeout, look_every, should_cancel, heartbeat)
         finally:

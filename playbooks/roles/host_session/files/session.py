@@ -107,6 +107,7 @@ def guest():
         "augenrules": shutil.which("augenrules"),
         "pam_auth_update": shutil.which("pam-auth-update") if os.access("/usr/share/pam-configs", os.W_OK) else None,
         "pam_faillock": any(os.path.exists(m + "/security/pam_faillock.so") for m in modules),
+        "pam_locks_out": "pam_faillock.so" in text("/etc/pam.d/common-auth"),
         "visudo": shutil.which("visudo"),
     }
 
