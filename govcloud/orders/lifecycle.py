@@ -27,3 +27,7 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 }
 
 EDITABLE = frozenset({Status.DRAFT, Status.RETURNED})
+"""Statuses in which the applicant fills the order in."""
+
+OPEN = frozenset({Status.IN_APPROVAL, Status.FULFILLING})
+"""Statuses in which the order has a claim on what it names: quota, names, resources."""

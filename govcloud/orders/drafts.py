@@ -1,0 +1,63 @@
+"""What a department fills in, as it comes from outside: catalogue codes and public ids, nothing looked up yet."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeDraft:
+    storage_class: str  # its code
+    size_gb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkDraft:
+    """A network of the system's own in one zone of the extranet."""
+
+    name: str
+    zone: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerDraft:
+    """So many servers of one kind; they are named with a number (app-1, app-2)."""
+
+    name: str
+    zone: str
+    flavor: str  # its code
+    image: str  # its code
+    network: str  # the name of a network in the same order, or the uuid of one that the system has
+    system_volume: VolumeDraft
+    data_volumes: tuple[VolumeDraft, ...] = ()
+    quantity: int = 1
+    lease_months: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupDraft:
+    """Backup capacity at a DR level, and how often the servers of the order are backed up onto it."""
+
+    name: str
+    dr_level: int  # GB/T 20988, 1 to 6
+    capacity_gb: int
+    frequency: str  # protection.models.Frequency
+    off_site: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendDraft:
+    """A volume that shall grow to a new size."""
+
+    target: UUID
+    size_gb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseDraft:
+    """A resource that is no longer needed; a server goes with its volumes."""
+
+    target: UUID
+    kind: str  # inventory.models.ResourceKind, so that a mistaken id releases nothing else
+
+
+ItemDraft = NetworkDraft | ServerDraft | BackupDraft | ExtendDraft | ReleaseDraft

@@ -1,0 +1,216 @@
+"""An order's items with everything they name looked up: what rules judge, quotes price and units are cut from.
+
+Lines come from a draft (``resolution``) or from the rows of a stored order (``stored``); whoever reads them cannot tell.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import ClassVar
+
+from govcloud.catalog.models import MEMORY_GB, VCPU, DRTier, Flavor, Image, Kind, StorageClass
+from govcloud.inventory.models import Resource, Volume
+from govcloud.orders.models import Action
+from govcloud.quotas.models import Dimension
+
+Amounts = Mapping[str, int]
+Quantities = dict[str, Decimal]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One resource of a line: what it is called and what it takes of the quota.
+
+    ``volume`` is the position of the volume's spec within the line, ``server`` the index of the part it hangs on;
+    ``resource`` what exists already, when it is changed or released.
+    """
+
+    name: str
+    amounts: Amounts
+    volume: int | None = None
+    server: int | None = None
+    resource: Resource | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumeLine:
+    storage_class: StorageClass
+    size_gb: int
+
+    @property
+    def meter(self) -> str:
+        return self.storage_class.meter.code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkLine:
+    action: ClassVar = Action.CREATE
+    kind: ClassVar = Kind.NETWORK
+    name: str
+    zone: str
+    quantity: int = 1
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.name, {Dimension.NETWORKS: 1})
+
+    def quantities(self) -> Quantities:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerLine:
+    """``network_line`` is the position in the order of the network it is on; ``network`` one that exists already."""
+
+    action: ClassVar = Action.CREATE
+    kind: ClassVar = Kind.SERVER
+    name: str
+    zone: str
+    quantity: int
+    flavor: Flavor
+    image: Image
+    network_line: int | None
+    network: Resource | None
+    volumes: tuple[VolumeLine, ...]  # the first is the system volume
+    lease_months: int
+
+    @property
+    def volumes_gb(self) -> int:
+        """Of all its servers together."""
+        return self.quantity * sum(volume.size_gb for volume in self.volumes)
+
+    def parts(self) -> Iterator[Part]:
+        server = {
+            Dimension.SERVERS: 1,
+            Dimension.VCPUS: self.flavor.vcpus,
+            Dimension.MEMORY_GB: self.flavor.memory_gb,
+        }
+        per_server = 1 + len(self.volumes)
+        for number in range(self.quantity):
+            name = f"{self.name}-{number + 1}"
+            yield Part(name, server)
+            for position, volume in enumerate(self.volumes):
+                role = f"data-{position}" if position else "system"
+                yield Part(
+                    f"{name}-{role}",
+                    {Dimension.STORAGE_GB: volume.size_gb},
+                    volume=position,
+                    server=number * per_server,
+                )
+
+    def quantities(self) -> Quantities:
+        total: Quantities = {
+            VCPU: Decimal(self.quantity * self.flavor.vcpus),
+            MEMORY_GB: Decimal(self.quantity * self.flavor.memory_gb),
+        }
+        for volume in self.volumes:
+            total[volume.meter] = total.get(volume.meter, Decimal()) + self.quantity * volume.size_gb
+        return total
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupLine:
+    action: ClassVar = Action.CREATE
+    kind: ClassVar = Kind.BACKUP
+    name: str
+    zone: str
+    tier: DRTier
+    capacity_gb: int
+    frequency: str
+    off_site: bool
+    quantity: int = 1
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.name, {Dimension.BACKUP_GB: self.capacity_gb})
+
+    def quantities(self) -> Quantities:
+        meter = self.tier.meter_off_site if self.off_site else self.tier.meter_local
+        return {meter.code: Decimal(self.capacity_gb)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtendLine:
+    action: ClassVar = Action.CHANGE
+    kind: ClassVar = Kind.VOLUME
+    target: Resource
+    volume: Volume
+    size_gb: int
+    quantity: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.target.name[:40]
+
+    @property
+    def zone(self) -> str:
+        return self.target.zone
+
+    @property
+    def grows_by(self) -> int:
+        return max(0, self.size_gb - self.volume.size_gb)
+
+    def parts(self) -> Iterator[Part]:
+        amounts = {Dimension.STORAGE_GB: self.grows_by} if self.grows_by else {}
+        yield Part(self.target.name[:48], amounts, volume=0, resource=self.target)
+
+    def quantities(self) -> Quantities:
+        return {self.volume.storage_class.meter.code: Decimal(self.grows_by)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleaseLine:
+    """``volumes`` are those of a server, which go with it."""
+
+    action: ClassVar = Action.RELEASE
+    target: Resource
+    volumes: tuple[Volume, ...] = ()
+    quantity: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.target.kind)
+
+    @property
+    def name(self) -> str:
+        return self.target.name[:40]
+
+    @property
+    def zone(self) -> str:
+        return self.target.zone
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.target.name[:48], {}, resource=self.target)
+        for volume in self.volumes:
+            yield Part(volume.resource.name[:48], {}, server=0, resource=volume.resource)
+
+    def quantities(self) -> Quantities:
+        """Negative: what will no longer be billed."""
+        ends: Quantities = {}
+        for meter, quantity in self._metered():
+            ends[meter] = ends.get(meter, Decimal()) - quantity
+        return ends
+
+    def _metered(self) -> Iterator[tuple[str, int]]:
+        if self.target.kind == Kind.SERVER:
+            yield VCPU, self.target.server.vcpus
+            yield MEMORY_GB, self.target.server.memory_gb
+        elif self.target.kind == Kind.VOLUME:
+            yield self.target.volume.storage_class.meter.code, self.target.volume.size_gb
+        elif self.target.kind == Kind.BACKUP:
+            allowance = self.target.backup
+            meter = allowance.tier.meter_off_site if allowance.off_site else allowance.tier.meter_local
+            yield meter.code, allowance.capacity_gb
+        for volume in self.volumes:
+            yield volume.storage_class.meter.code, volume.size_gb
+
+
+Line = NetworkLine | ServerLine | BackupLine | ExtendLine | ReleaseLine
+
+
+def quota_of(lines: Sequence[Line]) -> dict[str, int]:
+    """What the lines take together, per dimension; what is released is given back when it is gone, not before."""
+    total: dict[str, int] = {}
+    for line in lines:
+        for part in line.parts():
+            for dimension, amount in part.amounts.items():
+                total[dimension] = total.get(dimension, 0) + amount
+    return total

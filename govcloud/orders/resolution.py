@@ -1,0 +1,208 @@
+"""Turning drafts into lines: every code and id looked up, whatever names nothing reported with its pointer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import DRTier, Flavor, Image, StorageClass
+from govcloud.errors import DomainError, Invalid
+from govcloud.inventory.models import Resource, ResourceKind, Volume
+from govcloud.orders.drafts import (
+    BackupDraft,
+    ExtendDraft,
+    ItemDraft,
+    NetworkDraft,
+    ReleaseDraft,
+    ServerDraft,
+    VolumeDraft,
+)
+from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from tenants.models import System
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+class NotInCatalogue(Invalid):
+    code = "not-in-catalogue"
+    message = _("The catalogue has no %(what)s “%(name)s”.")
+
+
+class NoSuchResource(Invalid):
+    """Also for another system's resource: both answer alike."""
+
+    code = "no-such-resource"
+    message = _("This system has no %(kind)s with the id %(target)s.")
+
+
+class NoSuchNetwork(Invalid):
+    code = "no-such-network"
+    message = _("“%(name)s” is neither a network of this order nor one that the system has.")
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """Everything the drafts name, read with one query per kind of thing."""
+
+    flavors: Mapping[str, Flavor]
+    images: Mapping[str, Image]
+    classes: Mapping[str, StorageClass]
+    tiers: Mapping[int, DRTier]
+    resources: Mapping[UUID, Resource]
+    networks: Mapping[str, int]  # positions of those ordered in the same order, by name
+
+
+@dataclass(slots=True)
+class Resolver:
+    system: System
+    found: Found
+    errors: list[DomainError] = field(default_factory=list)
+
+    def line(self, position: int, draft: ItemDraft) -> Line | None:
+        """The draft's line, or None after telling why there is none."""
+        known = len(self.errors)
+        line: Line | None
+        match draft:
+            case NetworkDraft():
+                line = NetworkLine(name=draft.name, zone=draft.zone)
+            case ServerDraft():
+                line = self._server(position, draft)
+            case BackupDraft():
+                line = self._backup(position, draft)
+            case ExtendDraft():
+                line = self._extension(position, draft)
+            case ReleaseDraft():
+                line = self._release(position, draft)
+        return line if len(self.errors) == known else None
+
+    def _server(self, position: int, draft: ServerDraft) -> ServerLine | None:
+        at = f"/items/{position}"
+        flavor = self._known(self.found.flavors, draft.flavor, _("flavor"), f"{at}/flavor")
+        image = self._known(self.found.images, draft.image, _("image"), f"{at}/image")
+        network_line, network = self._network(draft.network, f"{at}/network")
+        volumes = [self._volume(draft.system_volume, f"{at}/system_volume")]
+        volumes += [self._volume(v, f"{at}/data_volumes/{n}") for n, v in enumerate(draft.data_volumes)]
+        if flavor is None or image is None:
+            return None
+        return ServerLine(
+            name=draft.name,
+            zone=draft.zone,
+            quantity=draft.quantity,
+            flavor=flavor,
+            image=image,
+            network_line=network_line,
+            network=network,
+            volumes=tuple(volume for volume in volumes if volume is not None),
+            lease_months=draft.lease_months,
+        )
+
+    def _network(self, name: str, pointer: str) -> tuple[int | None, Resource | None]:
+        ordered = self.found.networks.get(name)
+        if ordered is not None:
+            return ordered, None
+        identifier = as_uuid(name)
+        existing = self.found.resources.get(identifier) if identifier else None
+        if existing is None or existing.kind != ResourceKind.NETWORK:
+            self.errors.append(NoSuchNetwork(name=name, pointers=(pointer,)))
+            return None, None
+        return None, existing
+
+    def _volume(self, draft: VolumeDraft, at: str) -> VolumeLine | None:
+        found = self._known(
+            self.found.classes, draft.storage_class, _("storage class"), f"{at}/storage_class"
+        )
+        return VolumeLine(storage_class=found, size_gb=draft.size_gb) if found else None
+
+    def _backup(self, position: int, draft: BackupDraft) -> BackupLine | None:
+        tier = self._known(self.found.tiers, draft.dr_level, _("DR level"), f"/items/{position}/dr_level")
+        if tier is None:
+            return None
+        return BackupLine(
+            name=draft.name,
+            zone=self.system.zone,
+            tier=tier,
+            capacity_gb=draft.capacity_gb,
+            frequency=draft.frequency,
+            off_site=draft.off_site,
+        )
+
+    def _extension(self, position: int, draft: ExtendDraft) -> ExtendLine | None:
+        target = self._target(draft.target, ResourceKind.VOLUME, position)
+        return ExtendLine(target=target, volume=target.volume, size_gb=draft.size_gb) if target else None
+
+    def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
+        target = self._target(draft.target, draft.kind, position)
+        return ReleaseLine(target=target, volumes=volumes_of(target)) if target else None
+
+    def _target(self, identifier: UUID, kind: str, position: int) -> Resource | None:
+        target = self.found.resources.get(identifier)
+        if target is not None and target.kind == kind:
+            return target
+        self.errors.append(
+            NoSuchResource(
+                kind=ResourceKind(kind).label, target=identifier, pointers=(f"/items/{position}/target",)
+            )
+        )
+        return None
+
+    def _known(self, found: Mapping[K, T], key: K, what: str, pointer: str) -> T | None:
+        if key not in found:
+            self.errors.append(NotInCatalogue(what=what, name=key, pointers=(pointer,)))
+        return found.get(key)
+
+
+def resolve(*, system: System, drafts: Sequence[ItemDraft]) -> tuple[list[tuple[int, Line]], list[DomainError]]:
+    """The lines that can be told, each with its position, and what is wrong with the others."""
+    resolver = Resolver(system, _look_up(system, drafts))
+    lines = [(position, resolver.line(position, draft)) for position, draft in enumerate(drafts)]
+    return [(position, line) for position, line in lines if line is not None], resolver.errors
+
+
+def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
+    servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
+    volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
+    named = {draft.target for draft in drafts if isinstance(draft, ExtendDraft | ReleaseDraft)}
+    named |= {identifier for draft in servers if (identifier := as_uuid(draft.network)) is not None}
+    classes = StorageClass.objects.select_related("meter").filter(code__in={v.storage_class for v in volumes})
+    levels = {draft.dr_level for draft in drafts if isinstance(draft, BackupDraft)}
+    tiers = DRTier.objects.select_related("meter_local", "meter_off_site").filter(
+        level__in=levels, retired_at=None
+    )
+    return Found(
+        flavors={flavor.code: flavor for flavor in Flavor.objects.filter(code__in={s.flavor for s in servers})},
+        images={image.code: image for image in Image.objects.filter(code__in={s.image for s in servers})},
+        classes={found.code: found for found in classes},
+        tiers={tier.level: tier for tier in tiers},
+        resources={found.uuid: found for found in targets(system).filter(uuid__in=named)},
+        networks={d.name: n for n, d in enumerate(drafts) if isinstance(d, NetworkDraft)},
+    )
+
+
+def volumes_of(target: Resource) -> tuple[Volume, ...]:
+    """The volumes that go with a server; needs ``targets()``."""
+    if target.kind != ResourceKind.SERVER:
+        return ()
+    return tuple(volume for volume in target.server.volumes.all() if volume.resource.released_at is None)
+
+
+def targets(system: System) -> QuerySet[Resource]:
+    """The system's resources that are not gone, with what a change or a release needs to know of them."""
+    volumes = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
+    return (
+        Resource.objects.filter(system=system, released_at=None)
+        .select_related(
+            "server", "volume__storage_class__meter", "backup__tier__meter_local", "backup__tier__meter_off_site"
+        )
+        .prefetch_related(Prefetch("server__volumes", queryset=volumes))
+    )
+
+
+def as_uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None

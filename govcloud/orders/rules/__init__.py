@@ -1,0 +1,25 @@
+"""The rules that block an order. All of them are judged, so that an applicant sees everything that is wrong at once."""
+
+from collections.abc import Sequence
+
+from govcloud.errors import DomainError
+from govcloud.orders.lines import Line
+from govcloud.orders.rules import of_items, of_protection, of_systems, of_targets
+from govcloud.orders.rules.standing import Numbered, Standing, standing
+from tenants.models import System
+
+__all__ = ["Standing", "check", "standing"]
+
+
+def check(*, system: System, lines: Sequence[tuple[int, Line]], now: Standing) -> list[DomainError]:
+    """What is wrong with the lines (each with its position in the order) as things stand; empty if nothing is.
+
+    Pure: reads nothing but what it is given.
+    """
+    order = Numbered(system=system, lines=tuple(lines), now=now)
+    return [
+        *of_systems.check(order),
+        *of_items.check(order),
+        *of_protection.check(order),
+        *of_targets.check(order),
+    ]

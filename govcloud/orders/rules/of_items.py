@@ -1,0 +1,200 @@
+"""Rules about what is newly ordered: numbers, names, zones, and whether it is offered and to be had."""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import Kind, Offerable
+from govcloud.catalog.services import NoCloudForZone
+from govcloud.errors import Conflict, DomainError, Invalid
+from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.orders.lines import Line, NetworkLine, ServerLine, VolumeLine
+from govcloud.orders.models import Action
+from govcloud.orders.rules.standing import Numbered
+from tenants.models import NetworkZone
+
+NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?")  # also a host name, with room for "-50-data-10"
+LEASE_MONTHS = range(1, 13)
+DATA_VOLUMES = 10
+
+
+class QuantityOutOfRange(Invalid):
+    code = "quantity-out-of-range"
+    message = _("%(quantity)s is not possible: of “%(offering)s” an item can have 1 to %(maximum)s.")
+
+
+class NotOffered(Invalid):
+    code = "not-offered"
+    message = _("The catalogue does not offer %(kind)s now.")
+
+
+class Retired(Invalid):
+    code = "retired"
+    message = _("“%(name)s” (%(code)s) has been retired from the catalogue; choose another.")
+
+    @classmethod
+    def of(cls, thing: Offerable, pointer: str) -> "Retired":
+        return cls(name=thing.name, code=thing.code, pointers=(pointer,))
+
+
+class NotAvailableHere(Invalid):
+    code = "not-available-in-zone"
+    message = _("“%(name)s” (%(code)s) cannot be had in the %(zone)s.")
+
+
+class ForeignZone(Invalid):
+    code = "zone-not-of-the-system"
+    message = _("The system belongs to the %(own)s: its items go there or to the public zone, not to the %(zone)s.")
+
+
+class BadName(Invalid):
+    code = "bad-name"
+    message = _("“%(name)s” cannot be a name: use 1 to 30 lower-case letters, digits and hyphens, a letter first.")
+
+
+class NameTaken(Conflict):
+    code = "name-taken"
+    message = _("The system already has, or has ordered, something called “%(name)s”.")
+
+
+class SizeOutOfRange(Invalid):
+    code = "size-out-of-range"
+    message = _("%(size)s GB is not possible: a volume of “%(storage_class)s” has %(minimum)s to %(maximum)s GB.")
+
+
+class TooManyVolumes(Invalid):
+    code = "too-many-volumes"
+    message = _("A server can have at most %(maximum)s data volumes.")
+
+
+class LeaseOutOfRange(Invalid):
+    code = "lease-out-of-range"
+    message = _("A lease runs 1 to 12 months, not %(months)s.")
+
+
+class NetworkElsewhere(Invalid):
+    code = "network-in-another-zone"
+    message = _("The network “%(network)s” is in the %(zone)s: a server must be in the zone of its network.")
+
+
+class NetworkNotInUse(Conflict):
+    code = "network-not-in-use"
+    message = _("The network “%(network)s” is %(status)s; a server needs one that is in use.")
+
+
+def check(order: Numbered) -> Iterator[DomainError]:
+    for position, line in order.lines:
+        pointer = f"/items/{position}"
+        yield from _offered(order, line, pointer)
+        if line.action == Action.CREATE:
+            yield from _named(order, line, pointer)
+            yield from _zoned(order, line, pointer)
+    for pointer, server in order.of(ServerLine):
+        yield from _server(order, server, pointer)
+    yield from _named_twice(order)
+
+
+def _offered(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
+    if line.action == Action.RELEASE:
+        return
+    offering = order.now.offerings.get(line.kind)
+    if offering is None:
+        yield NotOffered(kind=Kind(line.kind).label, pointers=(f"{pointer}/kind",))
+    elif not 1 <= line.quantity <= offering.max_quantity:
+        yield QuantityOutOfRange(
+            quantity=line.quantity,
+            offering=offering.name,
+            maximum=offering.max_quantity,
+            pointers=(f"{pointer}/quantity",),
+        )
+
+
+def _named(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
+    if not NAME.fullmatch(line.name):
+        yield BadName(name=line.name, pointers=(f"{pointer}/name",))
+        return
+    clash = next((part.name for part in line.parts() if part.name in order.now.taken), None)
+    if clash is not None:
+        yield NameTaken(name=clash, pointers=(f"{pointer}/name",))
+
+
+def _named_twice(order: Numbered) -> Iterator[DomainError]:
+    created = [(n, line) for n, line in order.lines if line.action == Action.CREATE]
+    times = Counter(line.name for _position, line in created)
+    for position, line in created:
+        if times[line.name] > 1:
+            yield NameTaken(name=line.name, pointers=(f"/items/{position}/name",))
+
+
+def _zoned(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
+    own = order.system.zone
+    if line.zone not in {own, NetworkZone.PUBLIC}:
+        yield ForeignZone(own=_zone(own), zone=_zone(line.zone), pointers=(f"{pointer}/zone",))
+    elif line.kind != Kind.BACKUP and order.now.available.get(line.zone) is None:
+        yield NoCloudForZone(zone=_zone(line.zone), pointers=(f"{pointer}/zone",))
+
+
+def _server(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
+    yield from _to_be_had(order, server, pointer)
+    yield from _on_network(order, server, pointer)
+    for number, volume in enumerate(server.volumes):
+        where = f"{pointer}/data_volumes/{number - 1}" if number else f"{pointer}/system_volume"
+        yield from _volume(volume, 1 if number else server.image.min_disk_gb, where)
+    if len(server.volumes) - 1 > DATA_VOLUMES:
+        yield TooManyVolumes(maximum=DATA_VOLUMES, pointers=(f"{pointer}/data_volumes",))
+    if server.lease_months not in LEASE_MONTHS:
+        yield LeaseOutOfRange(months=server.lease_months, pointers=(f"{pointer}/lease_months",))
+
+
+def _to_be_had(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
+    """Offered still, and known to the cloud that serves the zone."""
+    named: list[tuple[Offerable, str]] = [
+        (server.flavor, f"{pointer}/flavor"),
+        (server.image, f"{pointer}/image"),
+        *(
+            (v.storage_class, f"{pointer}/data_volumes/{n - 1}/storage_class" if n else f"{pointer}/system_volume/storage_class")
+            for n, v in enumerate(server.volumes)
+        ),
+    ]  # fmt: skip
+    here = order.now.available.get(server.zone)
+    for thing, where in named:
+        if thing.retired_at is not None:
+            yield Retired.of(thing, where)
+        elif here is not None and not here.has(thing):
+            yield NotAvailableHere(
+                name=thing.name, code=thing.code, zone=_zone(server.zone), pointers=(where,)
+            )
+
+
+def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
+    if server.network is not None:
+        name, zone = server.network.name, server.network.zone
+        if server.network.status != ResourceStatus.ACTIVE or server.network.pk in order.released:
+            status = ResourceStatus(server.network.status).label
+            yield NetworkNotInUse(network=name, status=status, pointers=(f"{pointer}/network",))
+    else:
+        ordered = next(
+            (line for n, line in order.lines if n == server.network_line and isinstance(line, NetworkLine)), None
+        )
+        if ordered is None:
+            return
+        name, zone = ordered.name, ordered.zone
+    if zone != server.zone:
+        yield NetworkElsewhere(network=name, zone=_zone(zone), pointers=(f"{pointer}/network",))
+
+
+def _volume(volume: VolumeLine, minimum: int, pointer: str) -> Iterator[DomainError]:
+    if not minimum <= volume.size_gb <= volume.storage_class.max_gb:
+        yield SizeOutOfRange(
+            size=volume.size_gb,
+            storage_class=volume.storage_class.name,
+            minimum=minimum,
+            maximum=volume.storage_class.max_gb,
+            pointers=(f"{pointer}/size_gb",),
+        )
+
+
+def _zone(code: str) -> str:
+    return str(NetworkZone(code).label) if code in NetworkZone.values else code

@@ -1,0 +1,108 @@
+"""Rules about backup and disaster recovery (GB/T 20988)."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.errors import DomainError, Invalid
+from govcloud.inventory.models import ResourceKind
+from govcloud.orders.lines import BackupLine, ReleaseLine, ServerLine
+from govcloud.orders.rules.standing import Numbered
+from govcloud.protection.models import Frequency
+
+OFF_SITE_FROM = 3
+"""MLPS level from which servers need an off-site backup."""
+
+MINUTES_BETWEEN = {Frequency.DAILY: 24 * 60, Frequency.WEEKLY: 7 * 24 * 60}
+
+
+class OffSiteBackupMissing(Invalid):
+    code = "off-site-backup-missing"
+    message = _(
+        "A system of MLPS level %(level)s must be backed up off site: order the backup together with the servers."
+    )
+
+
+class OffSiteBackupNeeded(Invalid):
+    code = "off-site-backup-needed"
+    message = _("“%(name)s” is the off-site backup that a system of MLPS level %(level)s must have while it has servers.")
+
+
+class BackupsProveNoSuchLevel(Invalid):
+    code = "dr-level-needs-replication"
+    message = _("DR level %(level)s cannot be reached by backups: it needs evidence of replication.")
+
+
+class LevelIsOffSite(Invalid):
+    code = "dr-level-is-off-site"
+    message = _("DR level %(level)s means off-site backup.")
+
+
+class TooSeldom(Invalid):
+    code = "backup-too-seldom"
+    message = _("DR level %(level)s allows at most %(rpo)s hours of lost data: %(frequency)s is too seldom.")
+
+
+class CapacityOutOfRange(Invalid):
+    code = "backup-capacity-out-of-range"
+    message = _("%(capacity)s GB is not possible: backup capacity is 1 to %(maximum)s GB.")
+
+
+class CapacityTooSmall(Invalid):
+    code = "backup-capacity-too-small"
+    message = _("%(capacity)s GB cannot hold one full backup of this order's volumes, which have %(volumes)s GB.")
+
+
+class SecondBackup(Invalid):
+    code = "second-backup-in-order"
+    message = _("An order can have one backup: its plan covers every server of the order.")
+
+
+def check(order: Numbered) -> Iterator[DomainError]:
+    backups = list(order.of(BackupLine))
+    for pointer, backup in backups:
+        yield from _level(backup, pointer)
+        yield from _capacity(order, backup, pointer)
+    for pointer, _second in backups[1:]:
+        yield SecondBackup(pointers=(pointer,))
+    yield from _mandatory(order, granted=any(backup.off_site for _pointer, backup in backups))
+
+
+def _level(backup: BackupLine, pointer: str) -> Iterator[DomainError]:
+    tier = backup.tier
+    if not tier.provable_by_backup:
+        yield BackupsProveNoSuchLevel(level=tier.level, pointers=(f"{pointer}/dr_level",))
+        return
+    if tier.off_site and not backup.off_site:
+        yield LevelIsOffSite(level=tier.level, pointers=(f"{pointer}/off_site",))
+    if MINUTES_BETWEEN[Frequency(backup.frequency)] > tier.rpo_minutes:
+        yield TooSeldom(
+            level=tier.level,
+            rpo=tier.rpo_minutes // 60,
+            frequency=Frequency(backup.frequency).label,
+            pointers=(f"{pointer}/frequency",),
+        )
+
+
+def _capacity(order: Numbered, backup: BackupLine, pointer: str) -> Iterator[DomainError]:
+    here = (f"{pointer}/capacity_gb",)
+    volumes = sum(server.volumes_gb for _pointer, server in order.of(ServerLine))
+    if not 1 <= backup.capacity_gb <= backup.tier.max_gb:
+        yield CapacityOutOfRange(capacity=backup.capacity_gb, maximum=backup.tier.max_gb, pointers=here)
+    elif backup.capacity_gb < volumes:
+        yield CapacityTooSmall(capacity=backup.capacity_gb, volumes=volumes, pointers=here)
+
+
+def _mandatory(order: Numbered, *, granted: bool) -> Iterator[DomainError]:
+    """From level 3 on, servers and an off-site backup come together and go together."""
+    level = order.system.mlps_level
+    if level < OFF_SITE_FROM:
+        return
+    kept = order.now.off_site - order.released
+    if any(order.of(ServerLine)) and not granted and not kept:
+        yield OffSiteBackupMissing(level=level, pointers=("/items",))
+    if granted or kept or not order.now.servers - order.released:
+        return
+    for pointer, line in order.of(ReleaseLine):
+        if line.target.kind == ResourceKind.BACKUP and line.target.pk in order.now.off_site:
+            yield OffSiteBackupNeeded(name=line.target.name, level=level, pointers=(f"{pointer}/target",))

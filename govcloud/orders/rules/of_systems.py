@@ -1,0 +1,51 @@
+"""Rules about the system an order is for (GB/T 22239, and the centre's own)."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.errors import DomainError, Invalid
+from govcloud.orders.rules.standing import Numbered
+from tenants.models import Connection
+
+PLATFORM_LEVEL = 3
+"""The MLPS level the platform itself is filed at: a system above it may not run here."""
+
+
+class NotConnected(Invalid):
+    code = "department-not-connected"
+    message = _(
+        "%(department)s is not connected to the extranet yet. Ask the service desk for an access work order first; "
+        "servers can be ordered when it is done."
+    )
+
+
+class AboveThePlatform(Invalid):
+    code = "mlps-level-above-platform"
+    message = _("The system is of MLPS level %(level)s; this platform is filed at level %(platform)s and takes no higher.")
+
+
+class FilingNumberMissing(Invalid):
+    code = "filing-number-missing"
+    message = _("A system of MLPS level %(level)s needs its filing number before anything can be ordered for it.")
+
+
+class CryptographyNotAssessed(Invalid):
+    code = "cryptography-not-assessed"
+    message = _("A system of MLPS level %(level)s needs the date of its cryptography assessment first.")
+
+
+def check(order: Numbered) -> Iterator[DomainError]:
+    """Giving back is always allowed, whatever the system lacks."""
+    if order.only_releases:
+        return
+    system = order.system
+    here = {"level": system.mlps_level, "pointers": ("/system",)}
+    if system.department.connection != Connection.CONNECTED:
+        yield NotConnected(department=system.department.name, pointers=("/system",))
+    if system.mlps_level > PLATFORM_LEVEL:
+        yield AboveThePlatform(platform=PLATFORM_LEVEL, **here)
+    if system.mlps_level >= 2 and not system.filing_number:
+        yield FilingNumberMissing(**here)
+    if system.mlps_level >= 3 and system.cryptography_assessed_on is None:
+        yield CryptographyNotAssessed(**here)

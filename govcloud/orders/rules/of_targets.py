@@ -1,0 +1,91 @@
+"""Rules about what the system has already and an order changes or gives back."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.errors import Conflict, DomainError, Invalid
+from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.inventory.models import ResourceKind, VolumeRole
+from govcloud.orders.lines import ExtendLine, ReleaseLine
+from govcloud.orders.rules.of_items import SizeOutOfRange
+from govcloud.orders.rules.standing import Numbered
+
+
+class OnlyLarger(Invalid):
+    code = "volume-only-grows"
+    message = _("“%(name)s” has %(size)s GB: a volume can only grow, not become %(wanted)s GB.")
+
+
+class ResourceNotInUse(Conflict):
+    code = "resource-not-in-use"
+    message = _("“%(name)s” is %(status)s; only what is in use can be changed or released.")
+
+
+class InAnotherOrder(Conflict):
+    code = "resource-in-another-order"
+    message = _("Another open order already changes or releases “%(name)s”.")
+
+
+class TargetTwice(Invalid):
+    code = "resource-twice-in-order"
+    message = _("“%(name)s” is in this order more than once.")
+
+
+class GoesWithItsServer(Invalid):
+    code = "system-volume-goes-with-server"
+    message = _("“%(name)s” is the system volume of a server and goes with it.")
+
+
+class NetworkHasServers(Conflict):
+    code = "network-has-servers"
+    message = _("“%(name)s” still has %(servers)s servers: release them first, or in the same order.")
+
+
+def check(order: Numbered) -> Iterator[DomainError]:
+    targeted = [*order.of(ExtendLine), *order.of(ReleaseLine)]
+    times = Counter(line.target.pk for _pointer, line in targeted)
+    goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
+    for pointer, line in targeted:
+        here, name = (f"{pointer}/target",), line.target.name
+        if line.target.status != ResourceStatus.ACTIVE:
+            yield ResourceNotInUse(
+                name=name, status=ResourceStatus(line.target.status).label, pointers=here
+            )
+        if {line.target.pk, *_volumes(line)} & order.now.busy:
+            yield InAnotherOrder(name=name, pointers=here)
+        if times[line.target.pk] > 1 or line.target.pk in goes_with_server:
+            yield TargetTwice(name=name, pointers=here)
+    for pointer, extension in order.of(ExtendLine):
+        yield from _grows(extension, pointer)
+    for pointer, release in order.of(ReleaseLine):
+        yield from _may_go(order, release, pointer)
+
+
+def _volumes(line: ExtendLine | ReleaseLine) -> set[int]:
+    return {volume.resource_id for volume in line.volumes} if isinstance(line, ReleaseLine) else set()
+
+
+def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
+    here, volume = (f"{pointer}/size_gb",), line.volume
+    if line.size_gb <= volume.size_gb:
+        yield OnlyLarger(name=line.target.name, size=volume.size_gb, wanted=line.size_gb, pointers=here)
+    elif line.size_gb > volume.storage_class.max_gb:
+        yield SizeOutOfRange(
+            size=line.size_gb,
+            storage_class=volume.storage_class.name,
+            minimum=volume.size_gb + 1,
+            maximum=volume.storage_class.max_gb,
+            pointers=here,
+        )
+
+
+def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[DomainError]:
+    target, here = line.target, (f"{pointer}/target",)
+    if target.kind == ResourceKind.VOLUME and target.volume.role == VolumeRole.SYSTEM:
+        yield GoesWithItsServer(name=target.name, pointers=here)
+    if target.kind == ResourceKind.NETWORK:
+        staying = order.now.guests.get(target.pk, frozenset()) - order.released
+        if staying:
+            yield NetworkHasServers(name=target.name, servers=len(staying), pointers=here)

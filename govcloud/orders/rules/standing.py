@@ -1,0 +1,124 @@
+"""What rules need to know of everything outside the order, read in a handful of queries."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from govcloud.catalog import services as catalog
+from govcloud.catalog.models import Delivery, Kind, Offering
+from govcloud.catalog.services import Availability
+from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
+from govcloud.orders.lifecycle import OPEN
+from govcloud.orders.lines import Line, ReleaseLine
+from govcloud.orders.models import Action, Order, Unit
+from tenants.models import System
+
+L = TypeVar("L", bound=Line)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """As things stand when the order is judged.
+
+    ``taken`` are names that the system's resources and open orders have; ``busy`` the resources that another open
+    order changes or releases; ``guests`` the servers on each network that is to be released (all by primary key).
+    """
+
+    offerings: Mapping[str, Offering]  # by kind
+    available: Mapping[str, Availability | None]  # by zone; None where no cloud has it
+    taken: frozenset[str]
+    busy: frozenset[int]
+    off_site: frozenset[int]  # off-site backup allowances in force
+    servers: frozenset[int]  # servers in use
+    guests: Mapping[int, frozenset[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """An order under judgement."""
+
+    system: System
+    lines: tuple[tuple[int, Line], ...]
+    now: Standing
+
+    def of(self, kind: type[L]) -> Iterator[tuple[str, L]]:
+        """The lines of one kind, each with the JSON pointer of its item."""
+        for position, line in self.lines:
+            if isinstance(line, kind):
+                yield f"/items/{position}", line
+
+    @property
+    def only_releases(self) -> bool:
+        return all(line.action == Action.RELEASE for _position, line in self.lines)
+
+    @property
+    def released(self) -> frozenset[int]:
+        return frozenset(line.target.pk for _pointer, line in self.of(ReleaseLine))
+
+
+def standing(*, system: System, lines: Sequence[Line], order: Order | None) -> Standing:
+    """Read it; ``order`` is the one being judged, whose own rows are not held against it."""
+    zones = {line.zone for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP}
+    inventory = Resource.objects.filter(system=system, released_at=None)
+    return Standing(
+        offerings=_offerings(),
+        available={zone: catalog.availability(system=system, zone=zone) for zone in zones},
+        taken=_taken(system, lines, order),
+        busy=_busy(system, lines, order),
+        off_site=frozenset(
+            BackupAllowance.objects.filter(
+                resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
+            ).values_list("resource_id", flat=True)
+        ),
+        servers=frozenset(inventory.filter(kind=ResourceKind.SERVER).values_list("pk", flat=True)),
+        guests=_guests(lines),
+    )
+
+
+def _offerings() -> dict[str, Offering]:
+    """The line of the catalogue under which each kind is ordered."""
+    offered = Offering.objects.filter(delivery=Delivery.AUTOMATIC, retired_at=None).order_by("-code")
+    return {offering.kind: offering for offering in offered}
+
+
+def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[int]:
+    """Also the volumes of a server that is being released: every resource concerned has a unit."""
+    if all(line.action == Action.CREATE for line in lines):
+        return frozenset()
+    units = Unit.objects.filter(item__order__system=system, item__order__status__in=OPEN, resource__isnull=False)
+    units = units.exclude(item__action=Action.CREATE)
+    if order is not None:
+        units = units.exclude(item__order=order)
+    return frozenset(units.values_list("resource_id", flat=True))
+
+
+def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:
+    wanted = {part.name for line in lines if line.action == Action.CREATE for part in line.parts()}
+    if not wanted:
+        return frozenset()
+    built = Resource.objects.filter(system=system, released_at=None, name__in=wanted).values_list("name")
+    planned = Unit.objects.filter(
+        item__order__system=system, item__order__status__in=OPEN, item__action=Action.CREATE, name__in=wanted
+    )
+    if order is not None:
+        planned = planned.exclude(item__order=order)
+    return frozenset(name for (name,) in built.union(planned.values_list("name")))
+
+
+def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:
+    """Servers are known to be on a network by their addresses in its range."""
+    networks = [
+        line.target
+        for line in lines
+        if isinstance(line, ReleaseLine) and line.target.kind == ResourceKind.NETWORK
+    ]
+    return {
+        network.pk: frozenset(
+            Resource.objects.filter(
+                released_at=None,
+                unit__in=Address.objects.filter(block__unit=network.unit, released_at=None).values("unit"),
+            ).values_list("pk", flat=True)
+        )
+        for network in networks
+    }

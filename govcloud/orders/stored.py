@@ -1,0 +1,148 @@
+"""Lines as rows, and back: every column an order's items have is written and read here."""
+
+from collections.abc import Mapping, Sequence
+
+from django.db.models import Prefetch
+
+from govcloud.catalog.models import Kind, Offering
+from govcloud.inventory.models import Resource, Volume
+from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ServerSpec, VolumeSpec
+from govcloud.orders.resolution import volumes_of
+
+
+def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
+    """The order's items and their specs, in seven statements however many there are; ``offerings`` by kind."""
+    items = OrderItem.objects.bulk_create(
+        OrderItem(
+            order=order,
+            position=position,
+            action=line.action,
+            kind=line.kind,
+            offering=offerings[line.kind],
+            name=line.name,
+            quantity=line.quantity,
+            zone=line.zone,
+            target=line.target if isinstance(line, ExtendLine | ReleaseLine) else None,
+            lease_months=line.lease_months if isinstance(line, ServerLine) else 12,
+        )
+        for position, line in enumerate(lines)
+    )
+    pairs = list(zip(items, lines, strict=True))
+    ServerSpec.objects.bulk_create(
+        ServerSpec(
+            item=item,
+            flavor=line.flavor,
+            image=line.image,
+            network_item=None if line.network_line is None else items[line.network_line],
+            network=line.network,
+        )
+        for item, line in pairs
+        if isinstance(line, ServerLine)
+    )
+    VolumeSpec.objects.bulk_create(spec for item, line in pairs for spec in _volume_specs(item, line))
+    BackupSpec.objects.bulk_create(
+        BackupSpec(
+            item=item,
+            tier=line.tier,
+            capacity_gb=line.capacity_gb,
+            frequency=line.frequency,
+            off_site=line.off_site,
+        )
+        for item, line in pairs
+        if isinstance(line, BackupLine)
+    )
+    return items
+
+
+def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
+    match line:
+        case ServerLine():
+            return [
+                VolumeSpec(
+                    item=item, position=position, storage_class=volume.storage_class, size_gb=volume.size_gb
+                )
+                for position, volume in enumerate(line.volumes)
+            ]
+        case ExtendLine():
+            return [VolumeSpec(item=item, storage_class=line.volume.storage_class, size_gb=line.size_gb)]
+        case _:
+            return []
+
+
+def items_of(order: Order) -> list[OrderItem]:
+    """The items with everything they name: two queries, and one more if a server is to be released."""
+    specs = VolumeSpec.objects.select_related("storage_class__meter")
+    attached = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
+    return list(
+        order.items.select_related(
+            "server__flavor",
+            "server__image",
+            "server__network",
+            "server__network_item",
+            "backup__tier__meter_local",
+            "backup__tier__meter_off_site",
+            "target__server",
+            "target__volume__storage_class__meter",
+            "target__backup__tier__meter_local",
+            "target__backup__tier__meter_off_site",
+        )
+        .prefetch_related(
+            Prefetch("volumes", queryset=specs),
+            Prefetch("target__server__volumes", queryset=attached),
+        )
+        .order_by("position")
+    )
+
+
+def lines_of(items: Sequence[OrderItem]) -> list[Line]:
+    """Needs ``items_of``."""
+    return [_line(item) for item in items]
+
+
+def _line(item: OrderItem) -> Line:
+    match item.action, item.kind:
+        case Action.CREATE, Kind.NETWORK:
+            return NetworkLine(name=item.name, zone=item.zone, quantity=item.quantity)
+        case Action.CREATE, Kind.SERVER:
+            return _server(item)
+        case Action.CREATE, Kind.BACKUP:
+            spec = item.backup
+            return BackupLine(
+                name=item.name,
+                zone=item.zone,
+                tier=spec.tier,
+                capacity_gb=spec.capacity_gb,
+                frequency=spec.frequency,
+                off_site=spec.off_site,
+                quantity=item.quantity,
+            )
+        case Action.CHANGE, Kind.VOLUME:
+            target = _target(item)
+            return ExtendLine(target=target, volume=target.volume, size_gb=item.volumes.all()[0].size_gb)
+        case Action.RELEASE, _:
+            return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
+    raise ValueError(f"no order can {item.action} a {item.kind}")
+
+
+def _server(item: OrderItem) -> ServerLine:
+    spec = item.server
+    return ServerLine(
+        name=item.name,
+        zone=item.zone,
+        quantity=item.quantity,
+        flavor=spec.flavor,
+        image=spec.image,
+        network_line=spec.network_item.position if spec.network_item is not None else None,
+        network=spec.network,
+        volumes=tuple(
+            VolumeLine(storage_class=volume.storage_class, size_gb=volume.size_gb) for volume in item.volumes.all()
+        ),
+        lease_months=item.lease_months,
+    )
+
+
+def _target(item: OrderItem) -> Resource:
+    if item.target is None:
+        raise ValueError(f"item {item.uuid} names no target")  # a CHECK constraint says it cannot be
+    return item.target
