@@ -8,6 +8,7 @@ from django.db.models import F, Func, Q
 
 from govcloud.catalog.models import Meter
 from govcloud.inventory.models import Resource
+from govcloud.metering.queries import UsageSegmentQuerySet
 
 
 class UsageSegment(models.Model):
@@ -22,19 +23,30 @@ class UsageSegment(models.Model):
     quantity = models.DecimalField(max_digits=18, decimal_places=6)
     period = DateTimeRangeField()  # [start, end) in UTC
 
+    objects = UsageSegmentQuerySet.as_manager()
+
     class Meta:
         ordering: ClassVar = ["resource", "meter", "period"]
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(quantity__gt=0), name="segment_quantity_is_positive"),
             models.CheckConstraint(
-                condition=Q(period__isempty=False, period__startswith__isnull=False), name="segment_has_a_start"
+                condition=Q(period__isempty=False, period__startswith__isnull=False),
+                name="segment_has_a_start",
             ),
-            models.CheckConstraint(condition=Q(period__lower_inc=True, period__upper_inc=False), name="segment_is_half_open"),
+            models.CheckConstraint(
+                condition=Q(period__lower_inc=True, period__upper_inc=False), name="segment_is_half_open"
+            ),
             ExclusionConstraint(
                 name="segments_never_overlap",
                 expressions=[
-                    (Func(F("resource_id"), F("resource_id"), models.Value("[]"), function="int8range"), RangeOperators.EQUAL),
-                    (Func(F("meter_id"), F("meter_id"), models.Value("[]"), function="int8range"), RangeOperators.EQUAL),
+                    (
+                        Func(F("resource_id"), F("resource_id"), models.Value("[]"), function="int8range"),
+                        RangeOperators.EQUAL,
+                    ),
+                    (
+                        Func(F("meter_id"), F("meter_id"), models.Value("[]"), function="int8range"),
+                        RangeOperators.EQUAL,
+                    ),
                     (F("period"), RangeOperators.OVERLAPS),
                 ],
             ),
