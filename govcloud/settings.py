@@ -207,6 +207,20 @@ SPECTACULAR_SETTINGS = {
     "REDOC_DIST": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {  # names in the schema for choices that share a field name ("kind", "status")
+        "ItemKind": "govcloud.catalog.models.Kind",
+        "ResourceKind": "govcloud.inventory.models.ResourceKind",
+        "ResourceStatus": "govcloud.inventory.lifecycle.Status",
+        "OperationKind": "govcloud.provisioning.models.OperationKind",
+        "OperationStatus": "govcloud.provisioning.lifecycle.OperationStatus",
+        "OrderStatus": "govcloud.orders.lifecycle.Status",
+        "CaseKind": "govcloud.approvals.models.CaseKind",
+        "CaseStatus": "govcloud.approvals.lifecycle.Status",
+        "StageStatus": "govcloud.approvals.lifecycle.StageStatus",
+        "StatementStatus": "govcloud.chargeback.lifecycle.Status",
+        "NetworkZone": "tenants.models.NetworkZone",
+        "Role": "tenants.models.Role",
+    },
 }
 
 CELERY_BROKER_URL = env("BROKER_URL") or "filesystem://"

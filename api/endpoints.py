@@ -1,0 +1,137 @@
+"""What every endpoint of the API has in common: one instant, one transaction, one way to find and to list."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar, TypeVar, cast
+
+from django.db import transaction
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.negotiation import BaseContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.renderers import BaseRenderer, JSONRenderer
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer, Serializer
+from rest_framework.viewsets import GenericViewSet
+
+from api import exports, idempotency
+from api.filters import Filters, Ordering, Search
+from api.parsers import StrictJSONParser
+from api.references import find
+from govcloud import clock
+from govcloud.audit import refusals
+from govcloud.audit import services as audit
+from tenants.models import Role, User
+from tenants.policies import require
+
+M_co = TypeVar("M_co", bound=Model, covariant=True)
+
+
+class Endpoint(GenericViewSet[M_co]):
+    """A resource of the API. Views parse, ask the policy, make ONE domain call and answer.
+
+    A request that may write runs in one transaction: an answer of 400 or above leaves nothing behind, except the
+    audit events of refusals that matter. ``at`` is the one instant at which everything in a request happens.
+    """
+
+    roles: ClassVar[Mapping[str, tuple[Role, ...]]] = {}
+    """Who may call an action; actions that are not named are open to everybody signed in (and show what they may see)."""
+    once: ClassVar[bool] = True
+    """Whether POST honours ``Idempotency-Key``; not where the answer holds a secret that must not be kept."""
+    versioned: ClassVar[frozenset[str]] = frozenset()
+    """Actions that demand ``If-Match``."""
+
+    lookup_field = "uuid"
+    lookup_value_converter = "uuid"
+    parser_classes: ClassVar[list[type[BaseParser]]] = [StrictJSONParser]  # type: ignore[misc]
+    filter_backends: ClassVar[list[type[BaseFilterBackend]]] = [Filters, Search, Ordering]  # type: ignore[misc]
+    at: datetime
+
+    @property
+    def actor(self) -> User:
+        return cast("User", self.request.user)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        self.at = clock.now()
+        with refusals.kept(), self.unit_of_work(request):
+            response = super().dispatch(request, *args, **kwargs)
+            if request.method not in SAFE_METHODS and response.status_code >= 400:
+                transaction.set_rollback(True)
+        response.setdefault("Cache-Control", "no-store")
+        return response
+
+    @contextlib.contextmanager
+    def unit_of_work(self, request: HttpRequest) -> Iterator[None]:
+        if request.method in SAFE_METHODS:
+            yield
+            return
+        with transaction.atomic():
+            yield
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if self.action in self.roles:
+            require(self.actor, *self.roles[self.action], at=self.at)
+        if request.method == "POST" and self.once:
+            self.post = _once(self.post, at=self.at)  # type: ignore[attr-defined]
+
+    def get_object(self) -> M_co:
+        lookup = {self.lookup_field: self.kwargs[self.lookup_url_kwarg or self.lookup_field]}
+        return find(visible=self.get_queryset(), actor=self.actor, at=self.at, **lookup)
+
+    def parsed(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
+        """The body as the serializer validated it; raises ValidationError for what cannot be taken."""
+        given = serializer(data=self.request.data, context=self.get_serializer_context())
+        given.is_valid(raise_exception=True)
+        return cast("dict[str, Any]", given.validated_data)
+
+
+class Retrieved(Endpoint[M_co]):
+    """``GET /things/{id}``"""
+
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        return Response(self.get_serializer(self.get_object()).data)
+
+
+class Listed(Endpoint[M_co]):
+    """``GET /things``: filtered, searched, ordered, in pages; with ``?format=csv`` or ``xlsx`` all of it as a file."""
+
+    content_negotiation_class: type[BaseContentNegotiation] = exports.Negotiation
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        if self.action == "list":
+            return [JSONRenderer(), exports.CSVRenderer(), exports.XLSXRenderer()]
+        return [JSONRenderer()]
+
+    def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002
+        rows = self.filter_queryset(self.get_queryset())
+        if request.accepted_renderer.format != "json":  # type: ignore[attr-defined]
+            return self.exported(rows, format_=request.accepted_renderer.format)  # type: ignore[attr-defined]
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+
+    def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponse:
+        """The rows as a file. That somebody took them out is audited."""
+        name = self.basename or "list"
+        with transaction.atomic():
+            audit.record(
+                actor=self.actor,
+                verb="list.exported",
+                subject=None,
+                at=self.at,
+                label=name,
+                after={"format": format_, "query": self.request.META.get("QUERY_STRING", "")[:500]},
+            )
+        serializer = cast("BaseSerializer[Any]", self.get_serializer())
+        return exports.answer(rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}")
+
+
+def _once(handler: Any, *, at: datetime) -> Any:
+    def post(request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return idempotency.once(request, handler, *args, at=at, **kwargs)
+
+    return post

@@ -1,0 +1,79 @@
+"""The pages behind the ``type`` of problem details: what each code means, in both languages."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import translation
+from django.utils.translation import gettext
+
+from api import problems
+from govcloud.errors import DomainError
+
+ADVICE: dict[int, str] = {
+    400: "Correct the request as described and send it again.",
+    401: "Get a token with POST /api/v1/tokens and send it as “Authorization: Bearer …”.",
+    403: "Ask somebody who holds the role, or your system administrator for the role.",
+    404: "Check the address. What belongs to another department answers as if it did not exist.",
+    405: "See the documentation for the methods of this address.",
+    406: "Ask for application/json (lists also for text/csv or XLSX).",
+    409: "Read the present state again and decide whether your request still makes sense.",
+    412: "Read it again, merge your change with the other one, and send it with the new ETag.",
+    413: "Send less in one request.",
+    415: "Send the body as application/json.",
+    422: "Correct what the errors point at and send it again.",
+    428: "Read it first and send its ETag as If-Match.",
+    429: "Wait as long as Retry-After says.",
+    500: "Send it again later; if it happens again, give the request id to the service desk.",
+    503: "Send it again after the time in Retry-After; nothing was lost.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One code in one language."""
+
+    language: str
+    title: str
+    message: str
+    advice: str
+
+
+def errors_by_code() -> dict[str, type[DomainError]]:
+    """Every refusal this installation knows; where kinds share a code (``invalid``) the interface's own explains it."""
+    found: dict[str, type[DomainError]] = {}
+    for error in _below(DomainError):
+        if error.code not in found or error.__module__ == problems.__name__:
+            found[error.code] = error
+    return dict(sorted(found.items()))
+
+
+def _below(error: type[DomainError]) -> Iterator[type[DomainError]]:
+    for sub in error.__subclasses__():
+        if sub is not problems.HttpProblem:
+            yield sub
+        yield from _below(sub)
+
+
+def explanations(error: type[DomainError]) -> list[Explanation]:
+    advice = ADVICE.get(problems.status_of(error), ADVICE[400])
+    found = []
+    for code, _name in settings.LANGUAGES:
+        with translation.override(code):
+            found.append(Explanation(code, problems.title_of(error), str(error.message), gettext(advice)))
+    return found
+
+
+def index(request: HttpRequest) -> HttpResponse:
+    listed = [(code, problems.status_of(error), explanations(error)) for code, error in errors_by_code().items()]
+    return render(request, "api/problems.html", {"problems": listed})
+
+
+def page(request: HttpRequest, code: str) -> HttpResponse:
+    error = errors_by_code().get(code)
+    if error is None:
+        raise Http404
+    context = {"code": code, "status": problems.status_of(error), "explanations": explanations(error)}
+    return render(request, "api/problem.html", context)

@@ -1,0 +1,117 @@
+"""OpenAPI 3.1: what drf-spectacular cannot see by itself (problem details, headers, exports, sparse fields)."""
+
+from typing import Any
+
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
+from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.plumbing import build_bearer_security_scheme_object
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse
+from rest_framework import serializers
+
+from api.endpoints import Endpoint, Listed
+from api.fields import Answer
+from api.problems import MEDIA_TYPE
+
+
+class ProblemEntry(serializers.Serializer[Any]):
+    pointer = serializers.CharField(help_text="JSON pointer (RFC 6901) into the body that was sent")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class Problem(serializers.Serializer[Any]):
+    """Problem details (RFC 9457). ``type`` leads to a page that explains the code."""
+
+    type = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.IntegerField()
+    detail = serializers.CharField()
+    code = serializers.CharField()
+    request_id = serializers.CharField()
+    params = serializers.DictField(required=False)
+    errors = ProblemEntry(many=True, required=False)
+
+
+class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "api.authentication.TokenAuthentication"
+    name = "token"
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002
+        return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer")
+
+
+FIELDS = OpenApiParameter("fields", str, description="Names of fields, comma-separated; all others are left out.")
+FORMAT = OpenApiParameter("format", str, enum=["json", "csv", "xlsx"], description="csv and xlsx: all rows as a file.")
+KEY = OpenApiParameter(
+    "Idempotency-Key",
+    str,
+    OpenApiParameter.HEADER,
+    description="Makes a repeated request safe: it is answered from the record of the first for 24 hours.",
+)
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you are changing."
+)
+EVERYWHERE = (401, 403)
+WITH_BODY = (400, 415, 422)
+
+
+class Schema(AutoSchema):
+    """Adds to each operation what all of them have in common."""
+
+    def get_tags(self) -> list[str]:
+        return [self._tokenize_path()[0]]
+
+    def get_override_parameters(self) -> list[OpenApiParameter]:
+        given = list(super().get_override_parameters())
+        view = self.view
+        if not isinstance(view, Endpoint):
+            return given
+        if self.method == "GET" and self._answers_sparsely():
+            given.append(FIELDS)
+        if self.method == "GET" and self._lists():
+            given.append(FORMAT)
+        if self.method == "POST" and view.once:
+            given.append(KEY)
+        if view.action in view.versioned:
+            given.append(IF_MATCH)
+        return given
+
+    def _answers_sparsely(self) -> bool:
+        serializer = self.get_response_serializers()
+        serializer = getattr(serializer, "child", serializer)
+        return isinstance(serializer, Answer)
+
+    def _lists(self) -> bool:
+        return isinstance(self.view, Listed) and self.view.action == "list"
+
+    def map_renderers(self, attribute: str) -> list[str]:
+        return ["application/json"] if attribute == "media_types" else list(super().map_renderers(attribute))
+
+    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+        bodies: dict[str, Any] = super()._get_response_bodies(direction)
+        if self._lists():
+            file = {"schema": {"type": "string", "format": "binary"}}
+            bodies["200"]["content"]["text/csv"] = file
+            bodies["200"]["content"]["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"] = file
+        for status in self._refusals():
+            if str(status) not in bodies:
+                bodies[str(status)] = self._problem(status, direction)
+        return bodies
+
+    def _refusals(self) -> list[int]:
+        view = self.view
+        statuses = [*EVERYWHERE] if self.get_auth() else []
+        if "{" in self.path:
+            statuses.append(404)
+        if self.method == "GET" and self._lists():
+            statuses.append(400)
+        if self.method != "GET":
+            statuses += [*WITH_BODY, 409]
+        if isinstance(view, Endpoint) and view.action in view.versioned:
+            statuses += [412, 428]
+        return [*sorted(set(statuses)), 429] if self.method == "POST" and not self.get_auth() else sorted(set(statuses))
+
+    def _problem(self, status: int, direction: str) -> dict[str, Any]:
+        response = OpenApiResponse(Problem, description="Problem details")
+        found: dict[str, Any] = self._get_response_for_code(response, str(status), [MEDIA_TYPE], direction)
+        return found

@@ -1,0 +1,53 @@
+"""Everything below ``/api/v1/``. Paths have no slash at the end; what a browser opens has one."""
+
+from django.urls import include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import SimpleRouter
+
+from api import problem_pages
+from api.v1 import (
+    audit,
+    catalog,
+    demo_clock,
+    me,
+    operations,
+    quotas,
+    recovery_points,
+    resources,
+    tariffs,
+    tenants,
+    tokens,
+    usage_segments,
+)
+
+app_name = "api"
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("tokens", tokens.Tokens, "tokens")
+router.register("divisions", tenants.Divisions, "divisions")
+router.register("departments", tenants.Departments, "departments")
+router.register("systems", tenants.Systems, "systems")
+router.register("offerings", catalog.Offerings, "offerings")
+router.register("flavors", catalog.Flavors, "flavors")
+router.register("storage-classes", catalog.StorageClasses, "storage-classes")
+router.register("images", catalog.Images, "images")
+router.register("dr-tiers", catalog.DRTiers, "dr-tiers")
+router.register("clouds", catalog.Clouds, "clouds")
+router.register("tariffs", tariffs.Tariffs, "tariffs")
+router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
+router.register("operations", operations.Operations, "operations")
+router.register("resources", resources.Resources, "resources")
+router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
+router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
+router.register("audit-events", audit.AuditEvents, "audit-events")
+
+v1 = [
+    path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
+    path("demo-clock", demo_clock.DemoClock.as_view({"get": "retrieve", "put": "update"}), name="demo-clock"),
+    path("", include(router.urls)),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"), name="docs"),
+    path("problems/", problem_pages.index, name="problems"),
+    path("problems/<slug:code>", problem_pages.page, name="problem"),
+]
+urlpatterns = [path("api/v1/", include(v1))]

@@ -1,0 +1,180 @@
+"""What can be ordered, and where it is built. Everybody signed in reads the catalogue."""
+
+from typing import Any, TypeVar
+
+import django_filters as filters
+from django.db.models import Model, QuerySet
+from rest_framework import serializers
+
+from api.endpoints import Listed, Retrieved
+from api.fields import Answer
+from govcloud.catalog.models import (
+    Cloud,
+    Delivery,
+    DRTier,
+    Flavor,
+    Image,
+    Kind,
+    Line,
+    Offering,
+    Service,
+    Site,
+    StorageClass,
+    Zone,
+)
+from tenants.models import NetworkZone
+
+M = TypeVar("M", bound=Model)
+
+
+class OfferableAnswer(Answer):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    name_en = serializers.CharField()
+    retired_at = serializers.DateTimeField(allow_null=True)
+
+
+class OfferableFilters(filters.FilterSet):  # type: ignore[misc]
+    orderable = filters.BooleanFilter("retired_at", lookup_expr="isnull", label="false: only what was retired")
+
+
+class OfferingAnswer(OfferableAnswer):
+    service = serializers.ChoiceField(Service.choices)
+    kind = serializers.ChoiceField(Kind.choices)
+    delivery = serializers.ChoiceField(Delivery.choices)
+    unit = serializers.CharField()
+    meter = serializers.CharField(source="meter.code", default=None, allow_null=True)
+    max_quantity = serializers.IntegerField()
+    description = serializers.CharField()
+    description_en = serializers.CharField()
+
+
+class OfferingFilters(OfferableFilters):
+    service = filters.ChoiceFilter(choices=Service.choices)
+    kind = filters.ChoiceFilter(choices=Kind.choices)
+    delivery = filters.ChoiceFilter(choices=Delivery.choices)
+
+
+class ByCode(Listed[M], Retrieved[M]):
+    """A table of the catalogue, each row under its published code."""
+
+    lookup_field = "code"
+    lookup_value_converter = "slug"
+    search_fields: tuple[str, ...] = ("code", "name", "name_en")
+    ordering_fields: tuple[str, ...] = ("code", "name")
+
+
+class Offerings(ByCode[Offering]):
+    queryset = Offering.objects.select_related("meter")
+    serializer_class = OfferingAnswer
+    filterset_class = OfferingFilters
+
+
+class FlavorAnswer(OfferableAnswer):
+    line = serializers.ChoiceField(Line.choices)
+    vcpus = serializers.IntegerField()
+    memory_gb = serializers.IntegerField()
+
+
+class FlavorFilters(OfferableFilters):
+    line = filters.ChoiceFilter(choices=Line.choices)
+    min_vcpus = filters.NumberFilter("vcpus", lookup_expr="gte")
+    min_memory_gb = filters.NumberFilter("memory_gb", lookup_expr="gte")
+
+
+class Flavors(ByCode[Flavor]):
+    queryset = Flavor.objects.all()
+    serializer_class = FlavorAnswer
+    filterset_class = FlavorFilters
+    ordering_fields = ("code", "line", "vcpus", "memory_gb")
+    lookup_value_converter = "str"  # "g.4c16g" has a dot
+
+
+class StorageClassAnswer(OfferableAnswer):
+    meter = serializers.CharField(source="meter.code")
+    max_gb = serializers.IntegerField()
+
+
+class StorageClasses(ByCode[StorageClass]):
+    queryset = StorageClass.objects.select_related("meter").order_by("code")
+    serializer_class = StorageClassAnswer
+    filterset_class = OfferableFilters
+
+
+class ImageAnswer(OfferableAnswer):
+    os = serializers.CharField()
+    min_disk_gb = serializers.IntegerField()
+
+
+class Images(ByCode[Image]):
+    queryset = Image.objects.order_by("code")
+    serializer_class = ImageAnswer
+    filterset_class = OfferableFilters
+
+
+class DRTierAnswer(Answer):
+    level = serializers.IntegerField(help_text="GB/T 20988")
+    edition = serializers.CharField()
+    name = serializers.CharField()
+    name_en = serializers.CharField()
+    rto_minutes = serializers.IntegerField()
+    rpo_minutes = serializers.IntegerField()
+    off_site = serializers.BooleanField()
+    provable_by_backup = serializers.BooleanField()
+    meter_local = serializers.CharField(source="meter_local.code")
+    meter_off_site = serializers.CharField(source="meter_off_site.code")
+    max_gb = serializers.IntegerField()
+    retired_at = serializers.DateTimeField(allow_null=True)
+
+
+class DRTiers(Listed[DRTier], Retrieved[DRTier]):
+    """The DR levels in force; ``?orderable=false`` for those of earlier editions."""
+
+    queryset = DRTier.objects.select_related("meter_local", "meter_off_site")
+    serializer_class = DRTierAnswer
+    filterset_class = OfferableFilters
+    search_fields = ("name", "name_en")
+    ordering_fields = ("level", "edition")
+    lookup_field = "level"
+    lookup_value_converter = "int"
+
+    def get_queryset(self) -> QuerySet[DRTier]:
+        rows = super().get_queryset()
+        return rows if self.action == "list" else rows.filter(retired_at__isnull=True)
+
+
+class ZoneAnswer(serializers.Serializer[Zone]):
+    zone = serializers.ChoiceField(NetworkZone.choices)
+    address_pool = serializers.CharField(help_text="CIDR")
+    network_prefix = serializers.IntegerField()
+
+
+class CloudAnswer(Answer):
+    uuid = serializers.UUIDField()
+    code = serializers.CharField()
+    name = serializers.CharField()
+    name_en = serializers.CharField()
+    site = serializers.ChoiceField(Site.choices)
+    enabled = serializers.BooleanField()
+    zones = ZoneAnswer(many=True)
+
+
+class CloudFilters(filters.FilterSet):  # type: ignore[misc]
+    site = filters.ChoiceFilter(choices=Site.choices)
+    enabled = filters.BooleanFilter()
+
+
+class Clouds(Listed[Cloud], Retrieved[Cloud]):
+    queryset = Cloud.objects.prefetch_related("zones")
+    serializer_class = CloudAnswer
+    filterset_class = CloudFilters
+    search_fields = ("code", "name", "name_en")
+    ordering_fields = ("code", "name")
+
+
+class Named(serializers.Serializer[Any]):
+    """A row of the catalogue, as others name it."""
+
+    code = serializers.CharField()
+    name = serializers.CharField()
+    name_en = serializers.CharField()

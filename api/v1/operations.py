@@ -1,0 +1,138 @@
+"""What is being done to a cloud, step by step, and what an administrator does with an operation that waits."""
+
+from typing import Any, cast
+
+import django_filters as filters
+from django.db.models import Count, Prefetch, Q, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.endpoints import Listed, Retrieved
+from api.fields import Answer
+from api.v1.tenants import SystemRef
+from govcloud.provisioning import services
+from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
+from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
+from tenants.models import Role
+
+
+class ProgressAnswer(serializers.Serializer[Any]):
+    steps = serializers.IntegerField()
+    finished = serializers.IntegerField()
+    percent = serializers.IntegerField()
+
+
+class OperationAnswer(Answer):
+    uuid = serializers.UUIDField()
+    kind = serializers.ChoiceField(OperationKind.choices)
+    reason = serializers.CharField()
+    order = serializers.UUIDField(source="thread", allow_null=True)
+    system = SystemRef()
+    cloud = serializers.CharField(source="cloud.code")
+    status = serializers.ChoiceField(OperationStatus.choices)
+    progress = serializers.SerializerMethodField()
+    created_at = serializers.DateTimeField()
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+    @extend_schema(responses=ProgressAnswer)
+    def get_progress(self, operation: Any) -> dict[str, int]:
+        steps, finished = operation.step_count, operation.finished_count
+        return {"steps": steps, "finished": finished, "percent": 100 * finished // steps if steps else 100}
+
+
+class StepAnswer(serializers.Serializer[Step]):
+    uuid = serializers.UUIDField()
+    position = serializers.IntegerField()
+    label = serializers.CharField(help_text="what it is about: a server's name, a volume's")
+    kind = serializers.CharField()
+    state = serializers.ChoiceField(StepState.choices)
+    attempts = serializers.IntegerField()
+    last_error = serializers.CharField()
+    started_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+
+
+class OperationDetail(OperationAnswer):
+    steps = StepAnswer(many=True)
+
+
+class CloudCallAnswer(serializers.Serializer[CloudCall]):
+    step = serializers.UUIDField(source="step.uuid")
+    at = serializers.DateTimeField()
+    service = serializers.CharField()
+    method = serializers.CharField()
+    path = serializers.CharField()
+    status = serializers.IntegerField(allow_null=True, help_text="null: no answer was seen")
+    request_id = serializers.CharField(help_text="under which the cloud logged it")
+    milliseconds = serializers.IntegerField()
+
+
+class Abandonment(serializers.Serializer[Any]):
+    reason = serializers.CharField(max_length=500)
+
+
+class OperationFilters(filters.FilterSet):  # type: ignore[misc]
+    order = filters.UUIDFilter("thread")
+    system = filters.UUIDFilter("system__uuid")
+    cloud = filters.CharFilter("cloud__code")
+    kind = filters.ChoiceFilter(choices=OperationKind.choices)
+    status = filters.MultipleChoiceFilter(choices=OperationStatus.choices)
+
+
+def with_progress(rows: QuerySet[Operation]) -> QuerySet[Operation]:
+    """Adds ``step_count`` and ``finished_count``."""
+    return rows.annotate(
+        step_count=Count("steps"), finished_count=Count("steps", filter=Q(steps__state__in=sorted(FINISHED)))
+    ).order_by("-id")
+
+
+class Operations(Listed[Operation], Retrieved[Operation]):
+    queryset = Operation.objects.all()
+    serializer_class = OperationAnswer
+    filterset_class = OperationFilters
+    search_fields = ("reason", "system__name", "system__name_en")
+    ordering_fields = ("created_at", "finished_at", "status")
+    roles = {
+        "retry": (Role.CLOUD_ADMIN,),
+        "abandonment": (Role.CLOUD_ADMIN,),
+        "calls": (Role.CLOUD_ADMIN,),
+    }
+
+    def get_queryset(self) -> QuerySet[Operation]:
+        rows = Operation.objects.visible_to(self.actor, at=self.at).select_related("system__department", "cloud")
+        return with_progress(rows)
+
+    @extend_schema(responses=OperationDetail)
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        return self.answer()
+
+    def answer(self) -> Response:
+        rows = self.get_queryset().prefetch_related(Prefetch("steps", Step.objects.order_by("position")))
+        operation = rows.get(pk=self.get_object().pk)
+        return Response(OperationDetail(operation, context=self.get_serializer_context()).data)
+
+    @extend_schema(request=None, responses=OperationDetail)
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Try the steps that wait for an administrator again."""
+        services.retry(operation=self.get_object(), actor=self.actor, at=self.at)
+        return self.answer()
+
+    @extend_schema(request=Abandonment, responses=OperationDetail)
+    @action(detail=True, methods=["post"])
+    def abandonment(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Take down what the operation has made, in the opposite order."""
+        operation = self.get_object()
+        reason = self.parsed(Abandonment)["reason"]
+        services.abandon(operation=operation, reason=reason, actor=self.actor, at=self.at)
+        return self.answer()
+
+    @extend_schema(responses=CloudCallAnswer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def calls(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """The calls made to the cloud for this operation, with the ids under which the cloud logged them."""
+        rows = CloudCall.objects.filter(step__operation=self.get_object()).select_related("step").order_by("-id")[:1000]
+        return Response(cast("Any", CloudCallAnswer(rows, many=True).data))

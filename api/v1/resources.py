@@ -1,0 +1,104 @@
+"""Resources as built: servers, volumes, networks and backup allowances of the application systems."""
+
+import django_filters as filters
+from django.db.models import OuterRef, QuerySet, Subquery
+from rest_framework import serializers
+
+from api.endpoints import Listed, Retrieved
+from api.fields import Answer
+from api.v1.catalog import Named
+from api.v1.tenants import SystemRef
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import (
+    Address,
+    BackupAllowance,
+    Network,
+    Resource,
+    ResourceKind,
+    Server,
+    Volume,
+    VolumeRole,
+)
+from tenants.models import NetworkZone
+
+
+class ServerAnswer(serializers.Serializer[Server]):
+    flavor = Named()
+    image = Named()
+    vcpus = serializers.IntegerField()
+    memory_gb = serializers.IntegerField()
+    configured_at = serializers.DateTimeField(
+        allow_null=True, help_text="when its security baseline was last confirmed by a run that changed nothing"
+    )
+
+
+class VolumeAnswer(serializers.Serializer[Volume]):
+    server = serializers.UUIDField(source="server.resource.uuid", default=None, allow_null=True)
+    role = serializers.ChoiceField(VolumeRole.choices)
+    storage_class = Named()
+    size_gb = serializers.IntegerField()
+    label = serializers.CharField()
+    mount_point = serializers.CharField()
+
+
+class NetworkAnswer(serializers.Serializer[Network]):
+    cidr = serializers.CharField()
+    gateway = serializers.CharField()
+
+
+class AllowanceAnswer(serializers.Serializer[BackupAllowance]):
+    dr_level = serializers.IntegerField(source="tier.level")
+    capacity_gb = serializers.IntegerField()
+    off_site = serializers.BooleanField()
+
+
+class ResourceAnswer(Answer):
+    """Of ``server``, ``volume``, ``network`` and ``backup`` the one of its kind is filled, the others are null."""
+
+    uuid = serializers.UUIDField()
+    kind = serializers.ChoiceField(ResourceKind.choices)
+    name = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices)
+    system = SystemRef()
+    order = serializers.UUIDField(source="thread", allow_null=True)
+    cloud = serializers.CharField(source="cloud.code")
+    zone = serializers.ChoiceField(NetworkZone.choices)
+    external_id = serializers.CharField(help_text="its id in the cloud; empty for a backup allowance")
+    address = serializers.IPAddressField(allow_null=True, help_text="of a server")
+    built_at = serializers.DateTimeField()
+    billing_start = serializers.DateTimeField()
+    lease_end = serializers.DateTimeField(allow_null=True)
+    released_at = serializers.DateTimeField(allow_null=True)
+    server = ServerAnswer(default=None, allow_null=True)
+    volume = VolumeAnswer(default=None, allow_null=True)
+    network = NetworkAnswer(default=None, allow_null=True)
+    backup = AllowanceAnswer(default=None, allow_null=True)
+
+
+class ResourceFilters(filters.FilterSet):  # type: ignore[misc]
+    system = filters.UUIDFilter("system__uuid")
+    department = filters.UUIDFilter("system__department__uuid")
+    order = filters.UUIDFilter("thread")
+    kind = filters.ChoiceFilter(choices=ResourceKind.choices)
+    status = filters.MultipleChoiceFilter(choices=Status.choices)
+    zone = filters.ChoiceFilter(choices=NetworkZone.choices)
+    cloud = filters.CharFilter("cloud__code")
+    server = filters.UUIDFilter("volume__server__resource__uuid", label="volumes of this server")
+    lease_ends_before = filters.IsoDateTimeFilter("lease_end", lookup_expr="lt")
+
+
+def with_address(rows: QuerySet[Resource]) -> QuerySet[Resource]:
+    """Adds ``address``, the one in force of a server, in the same query."""
+    given = Address.objects.filter(unit=OuterRef("unit"), released_at__isnull=True).values("address")[:1]
+    return rows.annotate(address=Subquery(given))
+
+
+class Resources(Listed[Resource], Retrieved[Resource]):
+    queryset = Resource.objects.with_particulars()
+    serializer_class = ResourceAnswer
+    filterset_class = ResourceFilters
+    search_fields = ("name", "external_id", "system__name", "system__name_en")
+    ordering_fields = ("name", "built_at", "lease_end", "status", "kind")
+
+    def get_queryset(self) -> QuerySet[Resource]:
+        return with_address(Resource.objects.visible_to(self.actor, at=self.at).with_particulars())
