@@ -1,0 +1,167 @@
+"""The way of an order through its stages, drawn as steps: who, since when, due when, and what was said."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Q, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from govcloud.approvals.lifecycle import StageStatus
+from govcloud.approvals.models import CaseStage
+from govcloud.calendars.models import DayKind, SpecialDay
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order
+from govcloud.portal.templatetags.portal import named
+from tenants.models import Membership, Role
+
+DECIDERS_NAMED = 3
+"""Of those who may decide a stage, so many are named; a service desk can be a whole room."""
+
+
+@dataclass(frozen=True, slots=True)
+class FlowStep:
+    """One station: ``state`` is one of StageStatus's values, or "done"; ``people`` decided it or may decide it."""
+
+    name: str
+    state: str
+    label: str
+    role: str = ""
+    people: str = ""
+    since: datetime | None = None
+    due: datetime | None = None
+    remaining: str = ""
+    late: bool = False
+    decided_at: datetime | None = None
+    verb: str = ""
+    opinion: str = ""
+
+
+def steps(order: Order, *, at: datetime) -> list[FlowStep]:
+    """From the application over the stages of its case to the delivery; two queries for a submitted order."""
+    stages = list(_stages(order, at=at)) if order.case_id else []
+    return [_application(order), *(_stage(stage, days) for stage, days in _with_days(stages, at=at)), _delivery(order)]
+
+
+def _stages(order: Order, *, at: datetime) -> QuerySet[CaseStage]:
+    """The stages with their decisions, and for undecided ones the names of those who may decide."""
+    department = order.system.department
+    holders = (
+        Membership.objects.valid(at=at)
+        .filter(Q(department__isnull=True) | Q(department__in=department.ancestor_ids), role=OuterRef("role"))
+        .exclude(user=order.applicant_id)
+        .exclude(user__is_active=False)
+        .order_by("user__display_name")
+    )
+    return (
+        CaseStage.objects.filter(case=order.case_id)
+        .select_related("decision__decider")
+        .annotate(holders=ArraySubquery(holders.values("user__display_name").distinct()[: DECIDERS_NAMED + 1]))
+        .order_by("position")
+    )
+
+
+def _application(order: Order) -> FlowStep:
+    submitted = order.submitted_at
+    return FlowStep(
+        name=_("Application"),
+        state="done" if submitted else "current",
+        label=_("submitted") if submitted else _("not submitted yet"),
+        people=str(order.applicant),
+        since=order.created_at,
+        decided_at=submitted,
+    )
+
+
+def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
+    decision = getattr(stage, "decision", None)
+    current = stage.status == StageStatus.CURRENT
+    return FlowStep(
+        name=named(stage),
+        state=stage.status,
+        label=stage.get_status_display(),
+        role=str(Role(stage.role).label),
+        people=str(decision.decider) if decision else _people(stage.holders),  # type: ignore[attr-defined]
+        since=stage.opened_at,
+        due=stage.due_at if decision is None and stage.status != StageStatus.CANCELLED else None,
+        remaining=_remaining(days_left) if current and days_left is not None else "",
+        late=current and days_left is not None and days_left < 0,
+        decided_at=decision.at if decision else None,
+        verb=decision.get_verb_display() if decision else "",
+        opinion=decision.opinion if decision else "",
+    )
+
+
+def _people(names: list[str]) -> str:
+    if len(names) > DECIDERS_NAMED:
+        return _("%(names)s and others") % {"names": _("; ").join(names[:DECIDERS_NAMED])}
+    return _("; ").join(names)
+
+
+def _delivery(order: Order) -> FlowStep:
+    state = {
+        Status.FULFILLING: "current",
+        Status.FULFILLED: "done",
+        Status.REJECTED: StageStatus.CANCELLED,
+        Status.WITHDRAWN: StageStatus.CANCELLED,
+        Status.CANCELLED: StageStatus.CANCELLED,
+    }.get(Status(order.status), StageStatus.WAITING)
+    labels = {
+        "current": _("being built"),
+        "done": _("delivered"),
+        StageStatus.CANCELLED: _("no longer needed"),
+        StageStatus.WAITING: _("after approval"),
+    }
+    closed = order.case.closed_at if order.case and state in {"current", "done"} else None
+    return FlowStep(
+        name=_("Delivery"),
+        state=str(state),
+        label=labels[state],
+        people=_("automatic") if state != StageStatus.CANCELLED else "",
+        since=closed,
+        decided_at=order.finished_at if order.status == Status.FULFILLED else None,
+    )
+
+
+def _with_days(stages: list[CaseStage], *, at: datetime) -> Iterator[tuple[CaseStage, int | None]]:
+    """Each stage with the working days left to its limit (the current one's; one query for the special days)."""
+    current = [stage for stage in stages if stage.status == StageStatus.CURRENT]
+    special = _special_days(at, current[0].due_at) if current else {}
+    for stage in stages:
+        yield stage, working_days_left(at, stage.due_at, special) if stage in current else None
+
+
+def _special_days(*instants: datetime) -> dict[date, str]:
+    days = sorted(timezone.localdate(instant) for instant in instants)
+    return dict(SpecialDay.objects.filter(day__range=(days[0], days[-1])).values_list("day", "kind"))
+
+
+def working_days_left(at: datetime, due: datetime, special: dict[date, str]) -> int:
+    """Whole working days from the day of ``at`` to that of ``due``: 0 on the last day, negative once it is over.
+
+    ``special`` maps dates to ``DayKind`` where the week's pattern does not hold.
+    """
+    today, last = timezone.localdate(at), timezone.localdate(due)
+    if at > due:
+        return -max(1, _count(_days(last, today), special))
+    return _count(_days(today, last), special)
+
+
+def _days(after: date, to: date) -> Iterator[date]:
+    return (after + timedelta(days=n) for n in range(1, (to - after).days + 1))
+
+
+def _count(days: Iterable[date], special: dict[date, str]) -> int:
+    return sum(special.get(d, DayKind.WORK if d.isoweekday() <= 5 else DayKind.REST) == DayKind.WORK for d in days)
+
+
+def _remaining(days: int) -> str:
+    if days < 0:
+        return ngettext("overdue by %(days)s working day", "overdue by %(days)s working days", -days) % {"days": -days}
+    if days == 0:
+        return _("due today")
+    return ngettext("%(days)s working day left", "%(days)s working days left", days) % {"days": days}
+

@@ -1,0 +1,148 @@
+"""The items of an order in plain words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet
+from django.db.models.functions import JSONObject
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from govcloud.catalog.models import Kind
+from govcloud.orders.models import Action, Order, OrderItem, VolumeSpec
+from govcloud.portal.templatetags.portal import named, quantity
+from tenants.models import NetworkZone
+
+ICONS = {
+    Kind.SERVER: "server",
+    Kind.VOLUME: "database",
+    Kind.NETWORK: "network",
+    Kind.BACKUP: "archive",
+    Kind.WORK_ORDER: "file-text",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One item as people read it: what is done to what, and its particulars one fact at a time."""
+
+    position: int
+    icon: str
+    action: str
+    kind: str
+    name: str
+    quantity: int
+    facts: list[str]
+
+
+def lines(order: Order) -> list[Line]:
+    """Every item of the order in its order; one query."""
+    return [
+        Line(
+            position=item.position,
+            icon=ICONS[Kind(item.kind)],
+            action=item.get_action_display(),
+            kind=item.get_kind_display(),
+            name=item.target.name if item.target else item.name,
+            quantity=item.quantity,
+            facts=list(_facts(item)),
+        )
+        for item in _items(order)
+    ]
+
+
+def _items(order: Order) -> QuerySet[OrderItem]:
+    volumes = VolumeSpec.objects.filter(item=OuterRef("pk")).order_by("position")
+    volume = JSONObject(
+        position="position",
+        size_gb="size_gb",
+        name="storage_class__name",
+        name_en="storage_class__name_en",
+    )
+    return (
+        order.items.select_related(
+            "server__flavor",
+            "server__image",
+            "server__network_item",
+            "server__network",
+            "backup__tier",
+            "target__volume__server__resource",
+            "target__volume__storage_class",
+            "target__server__flavor",
+        )
+        .annotate(volume_rows=ArraySubquery(volumes.values_list(volume)))
+        .order_by("position")
+    )
+
+
+def _facts(item: OrderItem) -> Iterator[str]:
+    if item.action == Action.RELEASE:
+        yield from _release_facts(item)
+        return
+    if item.action == Action.CHANGE:
+        yield from _change_facts(item)
+        return
+    yield str(NetworkZone(item.zone).label)
+    if item.kind == Kind.SERVER:
+        yield from _server_facts(item)
+    elif item.kind == Kind.BACKUP:
+        yield from _backup_facts(item)
+
+
+def _server_facts(item: OrderItem) -> Iterator[str]:
+    server = item.server
+    yield _("%(vcpus)s vCPU, %(memory)s GB memory") % {"vcpus": server.flavor.vcpus, "memory": server.flavor.memory_gb}
+    yield named(server.image)
+    for volume in _volumes(item):
+        wording = _("data volume %(size)s GB, %(class)s") if volume["position"] else _("system volume %(size)s GB, %(class)s")
+        yield wording % {"size": quantity(volume["size_gb"]), "class": _named_json(volume)}
+    network = server.network_item or server.network
+    if network is not None:
+        yield _("on the network %(name)s") % {"name": network.name}
+    yield ngettext("lease of %(months)s month", "lease of %(months)s months", item.lease_months) % {
+        "months": item.lease_months
+    }
+
+
+def _backup_facts(item: OrderItem) -> Iterator[str]:
+    backup = item.backup
+    yield _("%(size)s GB of backup storage") % {"size": quantity(backup.capacity_gb)}
+    yield _("disaster-recovery level %(level)s") % {"level": backup.tier.level}
+    yield _("backed up %(frequency)s") % {"frequency": backup.get_frequency_display()}
+    yield _("kept off site") if backup.off_site else _("kept on site")
+
+
+def _change_facts(item: OrderItem) -> Iterator[str]:
+    for volume in _volumes(item):
+        yield _("to %(size)s GB, %(class)s") % {"size": quantity(volume["size_gb"]), "class": _named_json(volume)}
+    yield from _server_of_target(item)
+
+
+def _release_facts(item: OrderItem) -> Iterator[str]:
+    target = item.target
+    if target is None:
+        return
+    if hasattr(target, "server"):
+        yield _("%(vcpus)s vCPU, %(memory)s GB memory") % {
+            "vcpus": target.server.vcpus,
+            "memory": target.server.memory_gb,
+        }
+        yield _("its volumes go with it, and their data is wiped")
+    yield from _server_of_target(item)
+
+
+def _server_of_target(item: OrderItem) -> Iterator[str]:
+    volume = getattr(item.target, "volume", None)
+    if volume is not None and volume.server is not None:
+        yield _("of the server %(name)s") % {"name": volume.server.resource.name}
+
+
+def _volumes(item: OrderItem) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = item.volume_rows  # type: ignore[attr-defined]
+    return rows
+
+
+def _named_json(row: dict[str, Any]) -> str:
+    return named(type("Named", (), row))

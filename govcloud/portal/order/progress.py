@@ -1,0 +1,159 @@
+"""What is being done in the cloud for an order, one line per server, in plain words while it happens."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext as _
+
+from govcloud.catalog.models import Kind
+from govcloud.orders.models import Order, Unit
+from govcloud.portal.order.items import ICONS
+from govcloud.provisioning.kinds.base import kind_of
+from govcloud.provisioning.lifecycle import FINISHED, StepState
+from govcloud.provisioning.models import CloudCall, OperationKind, Step
+
+UNDER_WAY = frozenset({StepState.UNKNOWN, StepState.SETTLING, StepState.REPLACING, StepState.REMOVING})
+REQUEST_IDS = 5
+"""So many of a step's calls, the last ones, are shown to a cloud administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doing:
+    """One step. ``row`` is given to cloud administrators only: kind, attempts, the cloud's own words and request ids."""
+
+    title: str
+    about: str
+    state: str
+    label: str
+    row: Any = None
+
+
+@dataclass(slots=True)
+class Group:
+    """Everything that is done for one server (or network, or backup allowance), and how far it is."""
+
+    name: str
+    kind: str
+    icon: str
+    steps: list[Doing] = field(default_factory=list)
+
+    @property
+    def finished(self) -> int:
+        return sum(step.state in FINISHED for step in self.steps)
+
+    @property
+    def percent(self) -> int:
+        """A step under way counts as half done."""
+        halves = sum(2 if s.state in FINISHED else s.state in UNDER_WAY for s in self.steps)
+        return halves * 100 // (2 * len(self.steps))
+
+    @property
+    def state(self) -> str:
+        states = {step.state for step in self.steps}
+        if StepState.PARKED in states:
+            return StepState.PARKED
+        if states <= FINISHED:
+            return StepState.GONE if StepState.GONE in states else StepState.DONE
+        return StepState.WAITING if states <= {StepState.WAITING, StepState.DUE} else StepState.SETTLING
+
+    @property
+    def now(self) -> Doing | None:
+        """The step to tell of: one that waits for a person, else one under way, else the next."""
+        unfinished = [step for step in self.steps if step.state not in FINISHED]
+        for wanted in ({StepState.PARKED}, UNDER_WAY, {StepState.DUE}):
+            for step in unfinished:
+                if step.state in wanted:
+                    return step
+        return unfinished[0] if unfinished else None
+
+    @property
+    def label(self) -> str:
+        words = {
+            StepState.PARKED: _("held up"),
+            StepState.GONE: _("removed"),
+            StepState.DONE: _("done"),
+            StepState.WAITING: _("about to start"),
+        }
+        return words.get(StepState(self.state), _("in progress"))
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    groups: list[Group]
+
+    @property
+    def finished(self) -> int:
+        return sum(group.finished for group in self.groups)
+
+    @property
+    def total(self) -> int:
+        return sum(len(group.steps) for group in self.groups)
+
+    @property
+    def percent(self) -> int:
+        return sum(group.percent * len(group.steps) for group in self.groups) // max(1, self.total)
+
+    @property
+    def held_up(self) -> bool:
+        return any(group.state == StepState.PARKED for group in self.groups)
+
+
+def progress(order: Order, *, technical: bool) -> Progress:
+    """How far the cloud is with an order; ``technical`` adds what only a cloud administrator reads. One query."""
+    groups: dict[Any, Group] = {}
+    for step in _steps(order, technical=technical):
+        group = groups.setdefault(step.group, _group(step))
+        group.steps.append(_doing(step, technical=technical))
+    return Progress(list(groups.values()))
+
+
+def _steps(order: Order, *, technical: bool) -> Iterable[Any]:
+    """Steps of building, changing and releasing. Backups taken later by plan are told of with the resources."""
+    unit = Unit.objects.filter(uuid=OuterRef("unit"))
+    steps: QuerySet[Step] = (
+        Step.objects.filter(operation__thread=order.uuid)
+        .exclude(operation__kind=OperationKind.BACKUP)
+        .annotate(
+            group=Subquery(unit.values("server__uuid")[:1]),
+            group_name=Subquery(unit.values("server__name")[:1]),
+            unit_name=Subquery(unit.values("name")[:1]),
+            unit_kind=Subquery(unit.values("item__kind")[:1]),
+        )
+        .order_by("operation_id", "position")
+    )
+    if technical:
+        calls = CloudCall.objects.filter(step=OuterRef("pk")).exclude(request_id="").order_by("-id")
+        steps = steps.annotate(request_ids=ArraySubquery(calls.values("request_id")[:REQUEST_IDS]))
+    rows: list[Any] = list(steps)
+    for step in rows:
+        step.group = step.group or (step.unit if step.unit_kind else None)
+    return rows
+
+
+def _group(step: Any) -> Group:
+    """The group a step opens: its server's, its own thing's, or that of what all of them need."""
+    if step.group is None:
+        return Group(_("Preparation"), _("for all of them"), "stack-2")
+    kind = Kind(step.unit_kind)
+    return Group(step.group_name or step.unit_name, str(kind.label), ICONS[kind])
+
+
+def _doing(step: Any, *, technical: bool) -> Doing:
+    return Doing(
+        title=_title(step.kind),
+        about=step.label,
+        state=step.state,
+        label=step.get_state_display(),
+        row=step if technical else None,
+    )
+
+
+def _title(kind: str) -> str:
+    """The kind's plain words; a step of a kind that this release no longer has is still shown."""
+    try:
+        return str(kind_of(kind).title)
+    except KeyError:
+        return _("work in the cloud")

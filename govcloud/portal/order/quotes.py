@@ -1,0 +1,60 @@
+"""The price of an order: frozen with its last submission, or reckoned anew while it can be edited."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from govcloud.catalog.models import Meter
+from govcloud.orders.lifecycle import EDITABLE
+from govcloud.orders.models import Order, QuoteLine
+from govcloud.portal.order.items import Line
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One meter of one item; the item is named on its first row only."""
+
+    item: str
+    meter: Meter
+    quantity: Decimal
+    per_month: Decimal
+    amount: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """``frozen`` prices are those that were told to the approvers."""
+
+    lines: Sequence[Row]
+    monthly_total: Decimal
+    frozen: bool
+
+
+def quote(order: Any, items: Sequence[Line], *, at: datetime) -> Shown:
+    """``order`` is annotated with its last revision's number and total; one query for a submitted order."""
+    names = {item.position: item.name for item in items}
+    if order.status in EDITABLE:
+        return _reckoned(order, names, at=at)
+    lines = (
+        QuoteLine.objects.filter(revision__order=order, revision__number=order.revision_number)
+        .select_related("meter")
+        .order_by("position")
+    )
+    return Shown(list(_rows(lines, names)), order.monthly_total or Decimal(), frozen=True)
+
+
+def _rows(lines: Any, names: Mapping[int, str]) -> Iterator[Row]:
+    before = None
+    for line in lines:
+        name = names.get(line.item_position, "")
+        yield Row("" if name == before else name, line.meter, line.quantity, line.per_month, line.amount)
+        before = name
+
+
+def _reckoned(order: Order, names: Mapping[int, str], *, at: datetime) -> Shown:
+    from govcloud.orders import services  # noqa: PLC0415  until the package has it
+
+    reckoned = services.quote(order=order, at=at)
+    return Shown(list(_rows(reckoned.lines, names)), reckoned.monthly_total, frozen=False)

@@ -1,0 +1,100 @@
+"""What an order has built, changed or released, as it stands now."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from govcloud.inventory.models import Address, Resource, ResourceKind
+from govcloud.orders.models import Order, Unit
+from govcloud.portal.order.items import ICONS
+from govcloud.portal.templatetags.portal import named, quantity
+from govcloud.protection.models import RecoveryPoint
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A resource in words. ``indent`` marks a volume listed below its server."""
+
+    row: Any
+    icon: str
+    address: str
+    facts: list[str]
+    indent: bool = False
+
+
+def built(order: Order) -> list[Built]:
+    """Networks, servers each with their volumes, then the rest; one query."""
+    rows: list[Any] = list(_resources(order))
+    listed: list[Built] = [_built(row) for row in rows if row.kind == ResourceKind.NETWORK]
+    servers = [row for row in rows if row.kind == ResourceKind.SERVER]
+    for server in servers:
+        listed.append(_built(server))
+        listed += [_built(row, indent=True) for row in rows if _server_id(row) == server.pk]
+    shown = {item.row.pk for item in listed}
+    return listed + [_built(row) for row in rows if row.pk not in shown]
+
+
+def _server_id(row: Any) -> int | None:
+    """The server a volume is on; the server's key is its resource's."""
+    server_id: int | None = row.volume.server_id if row.kind == ResourceKind.VOLUME else None
+    return server_id
+
+
+def _resources(order: Order) -> QuerySet[Resource]:
+    touched = Unit.objects.filter(item__order=order, resource__isnull=False).values("resource")
+    address = Address.objects.filter(unit=OuterRef("unit"), released_at__isnull=True)
+    points = (
+        RecoveryPoint.objects.filter(run__plan__allowance=OuterRef("pk"), expired_at__isnull=True)
+        .order_by()
+        .values("run__plan__allowance")
+    )
+    return (
+        Resource.objects.filter(Q(thread=order.uuid) | Q(pk__in=touched))
+        .with_particulars()
+        .annotate(
+            address=Subquery(address.values("address")[:1]),
+            points=Subquery(points.annotate(n=Count("pk")).values("n")),
+            last_point=Subquery(points.annotate(last=Max("taken_at")).values("last")),
+        )
+        .order_by("id")
+    )
+
+
+def _built(row: Any, *, indent: bool = False) -> Built:
+    facts = {
+        ResourceKind.SERVER: _server,
+        ResourceKind.VOLUME: _volume,
+        ResourceKind.NETWORK: _network,
+        ResourceKind.BACKUP: _backup,
+    }[ResourceKind(row.kind)]
+    return Built(row=row, icon=ICONS[row.kind], address=row.address or "", facts=facts(row), indent=indent)
+
+
+def _server(row: Any) -> list[str]:
+    size = _("%(vcpus)s vCPU, %(memory)s GB memory") % {"vcpus": row.server.vcpus, "memory": row.server.memory_gb}
+    return [size, named(row.server.image)]
+
+
+def _volume(row: Any) -> list[str]:
+    volume = row.volume
+    size = _("%(size)s GB, %(class)s") % {"size": quantity(volume.size_gb), "class": named(volume.storage_class)}
+    where = [_("mounted at %(path)s") % {"path": volume.mount_point}] if volume.mount_point else []
+    return [volume.get_role_display(), size, *where]
+
+
+def _network(row: Any) -> list[str]:
+    return [row.network.cidr, _("gateway %(address)s") % {"address": row.network.gateway}]
+
+
+def _backup(row: Any) -> list[str]:
+    backup = row.backup
+    points = row.points or 0
+    return [
+        _("%(size)s GB of backup storage") % {"size": quantity(backup.capacity_gb)},
+        named(backup.tier),
+        _("kept off site") if backup.off_site else _("kept on site"),
+        ngettext("%(points)s recovery point", "%(points)s recovery points", points) % {"points": points},
+    ]

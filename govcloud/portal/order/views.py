@@ -1,0 +1,67 @@
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import OuterRef, Subquery
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from govcloud import clock
+from govcloud.audit import refusals
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order, Revision
+from govcloud.portal.order import flow, items, progress, quotes, resources, trail
+from tenants.models import Role, User
+from tenants.policies import scope_of
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def order(request: HttpRequest, number: str) -> HttpResponse:
+    """An order's page; asked by the page itself (htmx) it answers with the part that changes while something runs."""
+    actor, at = cast("User", request.user), clock.now()
+    found = _visible(number, actor, at=at)
+    fragment = "HX-Request" in request.headers
+    template = "portal/order/live.html" if fragment else "portal/order/page.html"
+    return render(request, template, _context(found, actor, at=at))
+
+
+def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
+    technical = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
+    lines = items.lines(order)
+    return {
+        "order": order,
+        "lines": lines,
+        "quote": quotes.quote(order, lines, at=at),
+        "flow": flow.steps(order, at=at),
+        "progress": progress.progress(order, technical=technical),
+        "built": resources.built(order),
+        "trail": trail.trail(order),
+        "technical": technical,
+        "live": order.status == Status.FULFILLING,
+        "at": at,
+    }
+
+
+def _visible(number: str, actor: User, *, at: datetime) -> Order:
+    """The order with what its page needs of its last revision. Foreign orders answer as if there were none, audited."""
+    latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
+    orders = (
+        Order.objects.visible_to(actor, at=at)
+        .select_related("system__department", "applicant", "case")
+        .annotate(
+            revision_number=Subquery(latest.values("number")[:1]),
+            revision_digest=Subquery(latest.values("digest")[:1]),
+            monthly_total=Subquery(latest.values("monthly_total")[:1]),
+        )
+    )
+    found = orders.filter(number=number).first()
+    if found is not None:
+        return found
+    foreign = Order.objects.filter(number=number).first()
+    if foreign is not None:
+        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
+    raise Http404

@@ -1,0 +1,51 @@
+"""How the states of orders, stages, steps, operations and resources look: an icon and a tone for each word."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """``tone`` is a class of portal.css; ``icon`` a symbol of the sprite."""
+
+    icon: str
+    tone: str
+
+
+QUIET = Look("circle-dashed", "quiet")
+DONE = Look("circle-check", "good")
+MOVING = Look("loader", "busy")
+
+LOOKS = {
+    "draft": Look("pencil", "quiet"),
+    "in_approval": Look("hourglass", "busy"),
+    "returned": Look("arrow-back-up", "warn"),
+    "rejected": Look("circle-x", "bad"),
+    "withdrawn": Look("ban", "quiet"),
+    "cancelled": Look("ban", "quiet"),
+    "fulfilling": Look("tools", "busy"),
+    "fulfilled": DONE,
+    "approved": DONE,
+    "current": Look("hourglass", "busy"),
+    "waiting": QUIET,
+    "running": MOVING,
+    "undoing": MOVING,
+    "undone": Look("ban", "quiet"),
+    "due": MOVING,
+    "unknown": Look("search", "busy"),
+    "settling": MOVING,
+    "replacing": Look("refresh", "warn"),
+    "removing": MOVING,
+    "done": DONE,
+    "skipped": Look("check", "quiet"),
+    "gone": Look("trash", "quiet"),
+    "parked": Look("player-pause", "warn"),
+    "active": DONE,
+    "changing": MOVING,
+    "releasing": MOVING,
+    "released": Look("trash", "quiet"),
+    "refused": Look("circle-x", "bad"),
+}
+
+
+def look_of(value: str) -> Look:
+    return LOOKS.get(value, QUIET)

@@ -1,0 +1,116 @@
+"""How the portal writes names, money, quantities, times and states."""
+
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.dateformat import format as written
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+from govcloud.portal.states import Look, look_of
+from govcloud.portal.worktop.filters import Filters
+
+register = template.Library()
+
+DAYS = {"zh-hans": "Y年n月j日", "en": "j M Y"}
+MOMENTS = {"zh-hans": "Y年n月j日 H:i", "en": "j M Y, H:i"}
+SPRITE = "portal/vendor/tabler-icons/icons.svg"
+
+
+@register.filter
+def named(row: Any) -> str:
+    """The name of a catalogue, tenant or flow row in the language of the page; Chinese where there is no other."""
+    english: str = getattr(row, "name_en", "")
+    return english if english and get_language() == "en" else str(row.name)
+
+
+@register.filter
+def money(amount: Decimal | None) -> str:
+    """Yuan to the fen, grouped by thousands as on a statement in either language; nothing is a dash."""
+    if amount is None:
+        return "—"
+    sign = "−" if amount < 0 else ""
+    return f"{sign}¥{abs(amount):,.2f}"
+
+
+@register.filter
+def price(amount: Decimal) -> str:
+    """A price for one unit: at least to the fen, and as many of its six places as it uses."""
+    places = max(2, -int(amount.normalize().as_tuple().exponent))
+    return f"¥{amount:,.{places}f}"
+
+
+@register.filter
+def quantity(amount: Decimal | int) -> str:
+    """A quantity without the zeros that its column adds."""
+    text = f"{amount:,f}" if isinstance(amount, Decimal) else f"{amount:,}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@register.filter
+def moment(at: datetime | None) -> SafeString | str:
+    """An instant by the installation's wall clock, machine-readable beside it."""
+    if at is None:
+        return "—"
+    local = timezone.localtime(at)
+    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), _in(MOMENTS, local))
+
+
+@register.filter
+def day(at: date | None) -> SafeString | str:
+    """The date (of an instant: by the installation's wall clock)."""
+    if at is None:
+        return "—"
+    local = timezone.localtime(at) if isinstance(at, datetime) else at
+    return format_html('<time datetime="{}">{}</time>', f"{local:%Y-%m-%d}", _in(DAYS, local))
+
+
+def _in(patterns: dict[str, str], at: date) -> str:
+    return written(at, patterns.get(get_language() or "", patterns["zh-hans"]))
+
+
+@register.simple_tag
+def icon(name: str, extra: str = "") -> SafeString:
+    """A Tabler icon from the sprite; it says nothing to a screen reader, so a word goes with it."""
+    return format_html(
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>', extra, static(SPRITE), name
+    )
+
+
+@register.inclusion_tag("portal/state.html")
+def state(value: str, label: str) -> dict[str, Look | str]:
+    """A status as a word with an icon; its colour only repeats what they say."""
+    return {"look": look_of(value), "label": label}
+
+
+@register.simple_tag
+def time_zone() -> str:
+    """The zone that every time of the page is in, as ``Asia/Shanghai (UTC+08:00)``."""
+    offset = f"{timezone.localtime():%z}"
+    return f"{settings.TIME_ZONE} (UTC{offset[:3]}:{offset[3:]})"
+
+
+@register.simple_tag
+def page_query(filters: Filters, number: int) -> str:
+    """The query string of another page of the same list."""
+    return filters.query(page=number)
+
+
+@register.simple_tag
+def sort_query(filters: Filters, name: str) -> str:
+    """A heading sorts upwards first, and the other way when it is chosen again."""
+    return filters.query(sort=f"-{name}" if filters.sort == name else name)
+
+
+@register.simple_tag
+def sorted_by(filters: Filters, name: str) -> str:
+    """How the list is sorted by a column, as ``aria-sort`` says it; empty if it is not."""
+    if filters.sort.removeprefix("-") != name:
+        return ""
+    return "descending" if filters.sort.startswith("-") else "ascending"

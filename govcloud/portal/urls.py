@@ -1,0 +1,17 @@
+from django.urls import URLPattern, URLResolver, path
+from django.views.generic import RedirectView
+
+from govcloud.portal import session
+from govcloud.portal.order import views as order
+from govcloud.portal.worktop import views as worktop
+
+app_name = "portal"
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(pattern_name="portal:orders"), name="home"),
+    path("sign-in/", session.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", session.sign_out, name="sign-out"),
+    path("language/", session.choose_language, name="set-language"),
+    path("orders/", worktop.orders, name="orders"),
+    path("orders/export.<str:form>", worktop.export, name="orders-export"),
+    path("orders/<str:number>/", order.order, name="order"),
+]

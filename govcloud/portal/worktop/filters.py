@@ -1,0 +1,121 @@
+"""Which orders a list shows, in which order: read from the query string, never trusted."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Self
+from urllib.parse import urlencode
+
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals.lifecycle import StageStatus
+from govcloud.approvals.lifecycle import Status as CaseStatus
+from govcloud.approvals.models import CaseStage
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order, Revision
+from tenants.models import UNIT_ROLES, User
+from tenants.policies import scope_of
+
+SORTS: Mapping[str, str] = {
+    "number": "id",
+    "title": "title",
+    "system": "system__name",
+    "status": "status",
+    "amount": "monthly_total",
+    "submitted": "submitted_at",
+}
+"""What a list can be sorted by, and the column behind it."""
+
+VIEWS: Mapping[str, str | Promise] = {"": _("All orders"), "todo": _("Waiting for me"), "mine": _("My applications")}
+"""Quick choices above the list."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What somebody asked to see; values that make no sense are dropped, not refused."""
+
+    view: str = ""
+    status: str = ""
+    system: str = ""
+    text: str = ""
+    sort: str = "-number"
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Self:
+        sort = query.get("sort", "")
+        return cls(
+            view=query.get("view", "") if query.get("view", "") in VIEWS else "",
+            status=query.get("status", "") if query.get("status", "") in Status.values else "",
+            system=query.get("system", "").strip()[:40],
+            text=query.get("q", "").replace("\0", "").strip()[:80],
+            sort=sort if sort.removeprefix("-") in SORTS else "-number",
+        )
+
+    def query(self, **changes: str | int) -> str:
+        """The query string that asks for this list again, with some values changed; what is empty is left out."""
+        values: dict[str, str | int] = {
+            "view": self.view,
+            "status": self.status,
+            "system": self.system,
+            "q": self.text,
+            "sort": "" if self.sort == "-number" else self.sort,
+        }
+        return "?" + urlencode({name: value for name, value in (values | changes).items() if value})
+
+    @property
+    def narrowed(self) -> bool:
+        return bool(self.view or self.status or self.system or self.text)
+
+
+def todo(actor: User, *, at: datetime) -> Q:
+    """Orders whose present stage is for the actor to decide: their role, their unit, not their own application."""
+    scope = scope_of(actor, at=at)
+    condition = Q(role__in=scope.roles - UNIT_ROLES)
+    for role, path in scope.unit_roles:
+        condition |= Q(role=role, case__department__path__startswith=path)
+    stages = CaseStage.objects.filter(condition, status=StageStatus.CURRENT, case__status=CaseStatus.OPEN)
+    return Q(case__in=stages.values("case")) & ~Q(applicant=actor)
+
+
+def viewed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
+    """Visible orders narrowed by everything but the status, so that the statuses can be counted."""
+    orders = Order.objects.visible_to(actor, at=at)
+    if filters.view == "todo":
+        orders = orders.filter(todo(actor, at=at))
+    elif filters.view == "mine":
+        orders = orders.filter(applicant=actor)
+    if filters.system:
+        orders = orders.filter(system__code=filters.system)
+    for word in filters.text.split():
+        orders = orders.filter(
+            Q(number__icontains=word)
+            | Q(title__icontains=word)
+            | Q(system__name__icontains=word)
+            | Q(system__name_en__icontains=word)
+            | Q(system__department__name__icontains=word)
+            | Q(applicant__display_name__icontains=word)
+        )
+    return orders
+
+
+def listed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
+    """The rows of the list, with the monthly total of the last submission (none for drafts) as ``monthly_total``."""
+    latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
+    stage = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
+    orders = viewed(filters, actor, at=at)
+    if filters.status:
+        orders = orders.filter(status=filters.status)
+    column = F(SORTS[filters.sort.removeprefix("-")])
+    ordering = column.desc(nulls_last=True) if filters.sort.startswith("-") else column.asc(nulls_last=True)
+    return (
+        orders.select_related("system__department", "applicant")
+        .annotate(
+            monthly_total=Subquery(latest.values("monthly_total")[:1]),
+            stage_name=Subquery(stage.values("name")[:1]),
+            stage_name_en=Subquery(stage.values("name_en")[:1]),
+            stage_due_at=Subquery(stage.values("due_at")[:1]),
+        )
+        .order_by(ordering, "-id")
+    )

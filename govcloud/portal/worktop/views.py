@@ -1,0 +1,116 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.db import transaction
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.views.decorators.http import require_GET
+
+from govcloud import clock
+from govcloud.audit import services as audit
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order
+from govcloud.portal.worktop import export as exports
+from govcloud.portal.worktop.filters import VIEWS, Filters, listed, todo, viewed
+from tenants.models import System, User
+from tenants.policies import scope_of
+
+PAGE_SIZE = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A link above the list: what it narrows to, how many there are, whether it is chosen now."""
+
+    value: str
+    label: str | Promise
+    query: str
+    count: int
+    chosen: bool
+
+
+@require_GET
+@login_required
+def orders(request: HttpRequest) -> HttpResponse:
+    """The list of orders: filtered by status, system and words, sorted, in pages; it works without scripts."""
+    actor, at = cast("User", request.user), clock.now()
+    filters = Filters.read(request.GET.dict())
+    by_status = _count_by_status(filters, actor, at=at)
+    total = by_status[filters.status] if filters.status else sum(by_status.values())
+    page = _page(request, filters, actor, at=at, total=total)
+    context = {
+        "filters": filters,
+        "page": page,
+        "numbers": page.paginator.get_elided_page_range(page.number),
+        "total": total,
+        "views": _views(filters, actor, at=at),
+        "statuses": _statuses(filters, by_status),
+        "systems": System.objects.visible_to(actor, at=at).filter(orders__isnull=False).distinct().order_by("name"),
+        "shows_departments": scope_of(actor, at=at).everywhere,
+        "at": at,
+    }
+    return render(request, "portal/orders.html", context)
+
+
+@require_GET
+@login_required
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """The current list as a file, all pages of it; every export leaves an audit event."""
+    if form not in exports.FORMS:
+        raise Http404
+    actor, at = cast("User", request.user), clock.now()
+    filters = Filters.read(request.GET.dict())
+    with transaction.atomic():
+        rows = list(listed(filters, actor, at=at))
+        audit.record(
+            actor=actor,
+            verb="orders.exported",
+            subject=None,
+            at=at,
+            after={"format": form, "rows": len(rows), "filter": filters.query()},
+        )
+    response = HttpResponse(exports.FORMS[form].write(rows), content_type=exports.FORMS[form].content_type)
+    stamp = f"{timezone.localtime(at):%Y%m%d-%H%M}"
+    response["Content-Disposition"] = f'attachment; filename="orders-{stamp}.{form}"'
+    return response
+
+
+def _page(request: HttpRequest, filters: Filters, actor: User, *, at: datetime, total: int) -> Page[Order]:
+    """The asked-for page of the list, or the nearest there is; the total is known and not counted again."""
+    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
+    paginator.count = total
+    return paginator.get_page(request.GET.get("page"))
+
+
+def _count_by_status(filters: Filters, actor: User, *, at: datetime) -> dict[str, int]:
+    rows = viewed(filters, actor, at=at).order_by().values_list("status").annotate(Count("pk"))
+    counted = dict(cast("Sequence[tuple[str, int]]", rows))
+    return {status: counted.get(status, 0) for status in Status.values}
+
+
+def _views(filters: Filters, actor: User, *, at: datetime) -> list[Choice]:
+    plain = Filters()
+    counts = viewed(plain, actor, at=at).aggregate(
+        all=Count("pk"),
+        todo=Count("pk", filter=todo(actor, at=at)),
+        mine=Count("pk", filter=Q(applicant=actor)),
+    )
+    return [
+        Choice(name, label, filters.query(view=name, status=""), counts[name or "all"], filters.view == name)
+        for name, label in VIEWS.items()
+    ]
+
+
+def _statuses(filters: Filters, by_status: Mapping[str, int]) -> list[Choice]:
+    return [
+        Choice(status, status.label, filters.query(status=status), by_status[status], filters.status == status)
+        for status in Status
+    ]
+
