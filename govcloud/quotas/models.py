@@ -7,6 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.quotas.queries import QuotaAccountQuerySet
 from tenants.models import Department
 
 
@@ -28,7 +29,9 @@ class QuotaAccount(models.Model):
     limit = models.PositiveBigIntegerField(null=True)
     held = models.BigIntegerField(default=0)
     used = models.BigIntegerField(default=0)
-    version = models.PositiveIntegerField(default=1)
+    version = models.PositiveIntegerField(default=1)  # counts changes of the limit, for ETag
+
+    objects = QuotaAccountQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["department__path", "dimension"]
@@ -52,7 +55,10 @@ class EntryKind(models.TextChoices):
 
 
 class QuotaEntry(models.Model):
-    """One movement on one account; append-only. ``source`` names the unit it is for, once per kind."""
+    """One movement on one account; append-only. ``source`` names the unit it is for, once per kind.
+
+    An account's ``held`` is its HOLD entries less UNHOLD and COMMIT; its ``used`` is COMMIT less GIVE_BACK.
+    """
 
     account = models.ForeignKey(QuotaAccount, on_delete=models.PROTECT, related_name="entries")
     source = models.UUIDField()
@@ -63,6 +69,8 @@ class QuotaEntry(models.Model):
     class Meta:
         indexes: ClassVar = [models.Index(fields=["source"], name="quota_entry_source")]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["account", "source", "kind"], name="quota_entry_once_per_source_and_kind"),
+            models.UniqueConstraint(
+                fields=["account", "source", "kind"], name="quota_entry_once_per_source_and_kind"
+            ),
             models.CheckConstraint(condition=Q(amount__gt=0), name="quota_entry_moves_something"),
         ]

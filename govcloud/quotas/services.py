@@ -1,0 +1,263 @@
+"""Limits, and what is held and used of them up the tree of departments.
+
+Nothing is checked and then written: accounts are locked in the order of their keys, the UPDATE itself has the condition,
+and every movement is an entry that a source can make once. Giving back is always allowed, whatever the limit.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.errors import Invalid
+from govcloud.lifecycle import ChangedMeanwhile
+from govcloud.quotas import ledger
+from govcloud.quotas.ledger import HeldOtherwise, Hold, HoldSpent, MoreThanUsed, QuotaExceeded
+from govcloud.quotas.models import Dimension, EntryKind, QuotaAccount, QuotaEntry
+from tenants.models import Department
+
+__all__ = [
+    "AccountChanged",
+    "HeldOtherwise",
+    "Hold",
+    "HoldSpent",
+    "LimitOutOfRange",
+    "MoreThanUsed",
+    "QuotaEffect",
+    "QuotaExceeded",
+    "commit",
+    "commit_all",
+    "effect",
+    "give_back",
+    "hold",
+    "open_accounts",
+    "set_limit",
+    "unhold",
+    "unhold_all",
+]
+
+LARGEST_LIMIT = 10**12
+"""A thousand million TB: beyond any centre, and far below where the columns end."""
+
+
+class LimitOutOfRange(Invalid):
+    code = "quota-limit-out-of-range"
+    message = _("A limit is a whole number from 0 to %(largest)s, or empty for no limit.")
+
+
+class AccountChanged(ChangedMeanwhile):
+    """The limit was changed since it was read (412 over HTTP)."""
+
+    code = "quota-account-changed"
+    status: ClassVar[int] = 412
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaEffect:
+    """What an order does to one account. ``takes`` is below zero when it gives back; ``limit`` None is unlimited."""
+
+    department: Department
+    dimension: Dimension
+    limit: int | None
+    held: int
+    used: int
+    takes: int
+    after: int
+    fits: bool
+
+
+@transaction.atomic
+def open_accounts(
+    *, department: Department, limits: Mapping[str, int | None], actor: audit.Actor, at: datetime
+) -> list[QuotaAccount]:
+    """Open one account per dimension; a dimension left out gets a limit of 0, which is nothing at all.
+
+    Accounts that are open already stay as they are. Raises LimitOutOfRange, and ValueError for an unknown dimension.
+    """
+    wanted = {Dimension(dimension): _checked(limit) for dimension, limit in limits.items()}
+    new = [
+        QuotaAccount(department=department, dimension=each, limit=wanted.get(each, 0)) for each in Dimension
+    ]
+    present = set(department.quota_accounts.values_list("dimension", flat=True))
+    QuotaAccount.objects.bulk_create(new, ignore_conflicts=True)
+    opened = {each.dimension: each.limit for each in new if each.dimension not in present}
+    if opened:
+        audit.record(actor=actor, verb="quota.opened", subject=department, at=at, after=opened)
+    return list(department.quota_accounts.order_by("dimension"))
+
+
+@transaction.atomic
+def set_limit(
+    *, account: QuotaAccount, limit: int | None, expected_version: int, actor: audit.Actor, at: datetime
+) -> QuotaAccount:
+    """Change a limit; None lifts it, 0 allows nothing. It may fall below what is held and used: then nothing is left.
+
+    Raises LimitOutOfRange, and AccountChanged when the version is not the one expected.
+    """
+    limit = _checked(limit)
+    current = QuotaAccount.objects.select_related("department").locked().get(pk=account.pk)
+    if current.version != expected_version:
+        raise AccountChanged
+    before, current.limit, current.version = current.limit, limit, expected_version + 1
+    current.save(update_fields=["limit", "version"])
+    audit.record(
+        actor=actor,
+        verb="quota.limit_set",
+        subject=current,
+        label=f"{current.department} {current.dimension}",
+        at=at,
+        before={"limit": before},
+        after={"limit": limit},
+    )
+    return current
+
+
+@transaction.atomic
+def hold(*, department: Department, holds: Sequence[Hold], at: datetime) -> None:
+    """Hold what the units take, in the department and in everything above it: all of it or nothing.
+
+    A source that holds already is not counted again; only what is taken is checked, so being over in one dimension does
+    not block another. The number of statements does not grow with the number of units.
+
+    Raises QuotaExceeded; HoldSpent when a source was given back before; HeldOtherwise when it holds something else.
+    """
+    if len({each.source for each in holds}) < len(holds):
+        raise ValueError("a source holds once")
+    wanted = ledger.total(each.amounts for each in holds)
+    if not wanted:
+        return
+    accounts = list(QuotaAccount.objects.up_the_tree(department, wanted).locked())
+    fresh = _not_held_yet(holds)
+    amounts = ledger.total(each.amounts for each in fresh)
+    if not amounts:
+        return
+    affected = [account for account in accounts if account.dimension in amounts]
+    ledger.take(affected, amounts, department=department)
+    ledger.write(affected, fresh, kind=EntryKind.HOLD, at=at)
+
+
+def commit(*, source: UUID, at: datetime) -> None:
+    """Turn what the source holds into use. Does nothing for a source that holds nothing, or a second time.
+
+    Raises HoldSpent when the hold was given back.
+    """
+    commit_all(sources=[source], at=at)
+
+
+def commit_all(*, sources: Collection[UUID], at: datetime) -> None:
+    """As ``commit``, for many sources at once."""
+    _settle(sources, kind=EntryKind.COMMIT, at=at)
+
+
+def unhold(*, source: UUID, at: datetime) -> None:
+    """Give back what the source holds, unused. Does nothing for a source that holds nothing, or a second time.
+
+    Raises HoldSpent when it has been turned into use: that ends by ``give_back``.
+    """
+    unhold_all(sources=[source], at=at)
+
+
+def unhold_all(*, sources: Collection[UUID], at: datetime) -> None:
+    """As ``unhold``, for many sources at once."""
+    _settle(sources, kind=EntryKind.UNHOLD, at=at)
+
+
+@transaction.atomic
+def give_back(*, source: UUID, department: Department, amounts: Mapping[str, int], at: datetime) -> None:
+    """End use: in the department and everything above it. Does nothing a second time for the same source.
+
+    Raises MoreThanUsed, and HeldOtherwise when the source has given back something else before.
+    """
+    wanted = ledger.positive(amounts)
+    accounts = list(QuotaAccount.objects.up_the_tree(department, wanted).locked())
+    before = ledger.entries_of([source], [EntryKind.GIVE_BACK])
+    if before:
+        if before[source][EntryKind.GIVE_BACK] != wanted:
+            raise HeldOtherwise
+        return
+    amount = ledger.by_dimension(wanted) if wanted else 0
+    rows = QuotaAccount.objects.filter(pk__in=[account.pk for account in accounts], used__gte=amount)
+    if rows.update(used=F("used") - amount) < len(wanted) * len(department.ancestor_ids):
+        raise MoreThanUsed
+    ledger.write(accounts, [Hold(source, amounts)], kind=EntryKind.GIVE_BACK, at=at)
+
+
+def effect(*, department: Department, amounts: Mapping[str, int]) -> list[QuotaEffect]:
+    """What taking the amounts (giving back, where below zero) would do to each account, from the top of the tree down."""
+    dimensions = [dimension for dimension in Dimension if amounts.get(dimension)]
+    accounts = {
+        (account.department_id, account.dimension): account
+        for account in QuotaAccount.objects.up_the_tree(department, dimensions)
+    }
+    departments = Department.objects.filter(pk__in=department.ancestor_ids).order_by("path")
+    return [
+        _effect_on(accounts.get((each.pk, dimension)), each, dimension, amounts[dimension])
+        for each in departments
+        for dimension in dimensions
+    ]
+
+
+def _effect_on(
+    account: QuotaAccount | None, department: Department, dimension: Dimension, takes: int
+) -> QuotaEffect:
+    """Without an account nothing was granted: a limit of 0."""
+    account = account or QuotaAccount(department=department, dimension=dimension, limit=0)
+    after = account.held + account.used + takes
+    return QuotaEffect(
+        department=department,
+        dimension=dimension,
+        limit=account.limit,
+        held=account.held,
+        used=account.used,
+        takes=takes,
+        after=after,
+        fits=takes <= 0 or account.limit is None or after <= account.limit,
+    )
+
+
+def _not_held_yet(holds: Sequence[Hold]) -> list[Hold]:
+    """The holds that the ledger does not have yet. The accounts are locked: nobody writes them behind our back."""
+    known = ledger.entries_of([each.source for each in holds], [EntryKind.HOLD, EntryKind.UNHOLD])
+    for each in holds:
+        before = known.get(each.source, {})
+        if EntryKind.UNHOLD in before:
+            raise HoldSpent
+        if before and before[EntryKind.HOLD] != ledger.positive(each.amounts):
+            raise HeldOtherwise
+    return [each for each in holds if each.source not in known]
+
+
+@transaction.atomic
+def _settle(sources: Collection[UUID], *, kind: EntryKind, at: datetime) -> None:
+    """End holds as COMMIT or UNHOLD, on exactly the accounts on which they were taken."""
+    held = list(QuotaEntry.objects.filter(source__in=sources, kind=EntryKind.HOLD))
+    list(QuotaAccount.objects.filter(pk__in={entry.account_id for entry in held}).locked())
+    settled = ledger.entries_of(sources, [EntryKind.COMMIT, EntryKind.UNHOLD])
+    if any(kind not in kinds for kinds in settled.values()):
+        raise HoldSpent
+    due = [entry for entry in held if entry.source not in settled]
+    if not due:
+        return
+    amounts: Counter[int] = Counter()
+    for entry in due:
+        amounts[entry.account_id] += entry.amount
+    amount = ledger.by_account(amounts)
+    used = F("used") + amount if kind == EntryKind.COMMIT else F("used")
+    QuotaAccount.objects.filter(pk__in=amounts).update(held=F("held") - amount, used=used)
+    moved = [
+        QuotaEntry(account_id=e.account_id, source=e.source, kind=kind, amount=e.amount, at=at) for e in due
+    ]
+    QuotaEntry.objects.bulk_create(moved, batch_size=ledger.BATCH)
+
+
+def _checked(limit: int | None) -> int | None:
+    if limit is not None and not 0 <= limit <= LARGEST_LIMIT:
+        raise LimitOutOfRange(largest=LARGEST_LIMIT, pointers=("/limit",))
+    return limit
