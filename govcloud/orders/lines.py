@@ -3,7 +3,7 @@
 Lines come from a draft (``resolution``) or from the rows of a stored order (``stored``); whoever reads them cannot tell.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
@@ -182,6 +182,22 @@ class ReleaseLine:
         for volume in self.volumes:
             yield Part(volume.resource.name[:48], {}, server=0, resource=volume.resource)
 
+    def frees(self) -> Amounts:
+        """What is given back to the quota once it is gone."""
+        freed = {Dimension.STORAGE_GB: sum(volume.size_gb for volume in self.volumes)}
+        match self.target.kind:
+            case Kind.SERVER:
+                freed[Dimension.SERVERS] = 1
+                freed[Dimension.VCPUS] = self.target.server.vcpus
+                freed[Dimension.MEMORY_GB] = self.target.server.memory_gb
+            case Kind.VOLUME:
+                freed[Dimension.STORAGE_GB] += self.target.volume.size_gb
+            case Kind.NETWORK:
+                freed[Dimension.NETWORKS] = 1
+            case Kind.BACKUP:
+                freed[Dimension.BACKUP_GB] = self.target.backup.capacity_gb
+        return {dimension: amount for dimension, amount in freed.items() if amount}
+
     def quantities(self) -> Quantities:
         """Negative: what will no longer be billed."""
         ends: Quantities = {}
@@ -208,9 +224,18 @@ Line = NetworkLine | ServerLine | BackupLine | ExtendLine | ReleaseLine
 
 def quota_of(lines: Sequence[Line]) -> dict[str, int]:
     """What the lines take together, per dimension; what is released is given back when it is gone, not before."""
+    return _sum(part.amounts for line in lines for part in line.parts())
+
+
+def freed_by(lines: Sequence[Line]) -> dict[str, int]:
+    """What the lines give back when they are done, per dimension, as amounts below zero."""
+    freed = _sum(line.frees() for line in lines if isinstance(line, ReleaseLine))
+    return {dimension: -amount for dimension, amount in freed.items()}
+
+
+def _sum(amounts: Iterable[Amounts]) -> dict[str, int]:
     total: dict[str, int] = {}
-    for line in lines:
-        for part in line.parts():
-            for dimension, amount in part.amounts.items():
-                total[dimension] = total.get(dimension, 0) + amount
+    for each in amounts:
+        for dimension, amount in each.items():
+            total[dimension] = total.get(dimension, 0) + amount
     return total

@@ -52,6 +52,13 @@ class Order(models.Model):
         return self.number
 
 
+class NumberSeries(models.Model):
+    """The last order number given out in a year (see ``numbering``)."""
+
+    year = models.PositiveSmallIntegerField(primary_key=True)
+    last = models.PositiveIntegerField()
+
+
 class OrderItem(models.Model):
     """One line: create so many of something, or change or release one resource (``target``).
 

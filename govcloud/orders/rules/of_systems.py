@@ -7,9 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.errors import DomainError, Invalid
 from govcloud.orders.rules.standing import Numbered
 from tenants.models import Connection
-
-PLATFORM_LEVEL = 3
-"""The MLPS level the platform itself is filed at: a system above it may not run here."""
+from tenants.services import PLATFORM_LEVEL
 
 
 class NotConnected(Invalid):

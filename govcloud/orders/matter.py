@@ -1,0 +1,51 @@
+"""Whether an order is an instant matter (即办件) or a committed one (承诺件), and what the flow is chosen by. Pure."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from govcloud.approvals.models import CaseKind
+from govcloud.approvals.routing import Matter
+from govcloud.catalog.models import Line as FlavorLine
+from govcloud.orders.lines import Line, ServerLine
+from govcloud.orders.models import Action
+from tenants.models import NetworkZone, System
+
+INSTANT_SERVERS = 2
+INSTANT_MLPS_LEVEL = 2
+
+
+def matter_of(*, system: System, lines: Sequence[Line], monthly_total: Decimal, within_quota: bool) -> Matter:
+    """What approvals route by."""
+    return Matter(
+        kind=kind_of(system=system, lines=lines, within_quota=within_quota),
+        zone=_most_exposed(lines) or system.zone,
+        mlps_level=system.mlps_level,
+        amount=monthly_total,
+    )
+
+
+def kind_of(*, system: System, lines: Sequence[Line], within_quota: bool) -> CaseKind:
+    """Giving back is instant. So is growing a volume within quota, and a small standard order in the public zone."""
+    if all(line.action == Action.RELEASE for line in lines):
+        return CaseKind.INSTANT
+    if not within_quota:
+        return CaseKind.COMMITTED
+    created = [line for line in lines if line.action == Action.CREATE]
+    if not created or (system.mlps_level <= INSTANT_MLPS_LEVEL and _small_and_standard(created)):
+        return CaseKind.INSTANT
+    return CaseKind.COMMITTED
+
+
+def _small_and_standard(created: Sequence[Line]) -> bool:
+    servers = [line for line in created if isinstance(line, ServerLine)]
+    return (
+        all(line.zone == NetworkZone.PUBLIC for line in created)
+        and all(line.flavor.line == FlavorLine.GENERAL for line in servers)
+        and sum(line.quantity for line in servers) <= INSTANT_SERVERS
+    )
+
+
+def _most_exposed(lines: Sequence[Line]) -> str | None:
+    """The zone that asks for the most review: what is created in the Internet zone decides for the whole order."""
+    zones = {line.zone for line in lines if line.action == Action.CREATE}
+    return next((z for z in (NetworkZone.INTERNET, NetworkZone.PRIVATE, NetworkZone.PUBLIC) if z in zones), None)

@@ -1,0 +1,150 @@
+"""An order as approvers see it: canonical content, bound by a hash, with the quote frozen beside it."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine
+from govcloud.orders.models import Order, QuoteLine, Revision
+from govcloud.orders.quotes import Quote
+from tenants.models import User
+
+Content = Mapping[str, Any]
+LARGEST_EXACT = 2**53 - 1  # RFC 8785 takes numbers as IEEE doubles do; beyond it two writers could differ
+
+
+def canonical(content: Content) -> bytes:
+    """The content as RFC 8785 writes it: keys sorted, nothing between tokens, UTF-8.
+
+    Raises ValueError for a number that is not an exact integer: decimals are strings here.
+    """
+    _refuse_inexact(content)
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def digest(content: Content) -> str:
+    """SHA-256, hex, of the canonical content."""
+    return hashlib.sha256(canonical(content)).hexdigest()
+
+
+def _refuse_inexact(value: Any) -> None:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if not key.isascii():  # sorting by code point and by UTF-16 unit agree on ASCII only
+                raise ValueError(f"not an ASCII key: {key!r}")
+            _refuse_inexact(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            _refuse_inexact(inner)
+    elif isinstance(value, float) or (isinstance(value, int) and abs(value) > LARGEST_EXACT):
+        raise ValueError(f"not an exact integer: {value!r}")
+
+
+def content_of(*, order: Order, number: int, lines: Sequence[Line], quote: Quote) -> Content:
+    """Everything an approver decides on."""
+    system = order.system
+    return {
+        "order": str(order.uuid),
+        "number": order.number,
+        "revision": number,
+        "title": order.title,
+        "justification": order.justification,
+        "department": {"uuid": str(system.department.uuid), "name": system.department.name},
+        "system": {
+            "uuid": str(system.uuid),
+            "code": system.code,
+            "name": system.name,
+            "mlps_level": system.mlps_level,
+            "filing_number": system.filing_number,
+            "zone": system.zone,
+        },
+        "items": [described(line) for line in lines],
+        "quote": {
+            "lines": [
+                {
+                    "item": line.item,
+                    "meter": line.meter.code,
+                    "quantity": plain(line.quantity),
+                    "per_month": plain(line.per_month),
+                    "amount": plain(line.amount),
+                }
+                for line in quote.lines
+            ],
+            "monthly_total": plain(quote.monthly_total),
+        },
+    }
+
+
+def described(line: Line) -> dict[str, Any]:
+    """An item in plain data, by the codes and ids under which it was ordered."""
+    common: dict[str, Any] = {"action": str(line.action), "kind": str(line.kind), "name": line.name, "zone": line.zone}
+    match line:
+        case NetworkLine():
+            return common
+        case ServerLine():
+            return {**common, **_server(line)}
+        case BackupLine():
+            return {
+                **common,
+                "dr_level": line.tier.level,
+                "dr_edition": line.tier.edition,
+                "capacity_gb": line.capacity_gb,
+                "frequency": line.frequency,
+                "off_site": line.off_site,
+            }
+        case ExtendLine():
+            grown = {"from_gb": line.volume.size_gb, "size_gb": line.size_gb}
+            return {**common, "target": str(line.target.uuid), **grown}
+        case ReleaseLine():
+            with_it = [str(volume.resource.uuid) for volume in line.volumes]
+            return {**common, "target": str(line.target.uuid), "volumes": with_it}
+
+
+def _server(line: ServerLine) -> dict[str, Any]:
+    return {
+        "quantity": line.quantity,
+        "flavor": line.flavor.code,
+        "vcpus": line.flavor.vcpus,
+        "memory_gb": line.flavor.memory_gb,
+        "image": line.image.code,
+        "network": str(line.network.uuid) if line.network else {"item": line.network_line},
+        "volumes": [{"storage_class": v.storage_class.code, "size_gb": v.size_gb} for v in line.volumes],
+        "lease_months": line.lease_months,
+    }
+
+
+def plain(number: Decimal) -> str:
+    """The number in full, without an exponent and without zeros that say nothing: 0.7, 1452, 0."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def freeze(*, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime) -> Revision:
+    """Write the next revision of the order and its quote lines; neither can be changed afterwards."""
+    last = order.revisions.order_by("-number").values_list("number", flat=True).first() or 0
+    content = content_of(order=order, number=last + 1, lines=lines, quote=quote)
+    revision = Revision.objects.create(
+        order=order,
+        number=last + 1,
+        content=content,
+        digest=digest(content),
+        monthly_total=quote.monthly_total,
+        submitted_by=actor,
+        submitted_at=at,
+    )
+    QuoteLine.objects.bulk_create(
+        QuoteLine(
+            revision=revision,
+            position=position,
+            item_position=line.item,
+            meter=line.meter,
+            quantity=line.quantity,
+            per_month=line.per_month,
+            amount=line.amount,
+        )
+        for position, line in enumerate(quote.lines)
+    )
+    return revision

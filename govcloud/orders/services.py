@@ -1,0 +1,289 @@
+"""What people do with an order: draft, revise, submit, decide, withdraw; and what it would cost, take and need."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals import services as approvals
+from govcloud.approvals.lifecycle import Status as CaseStatus
+from govcloud.approvals.models import Case
+from govcloud.approvals.services import PlannedStage
+from govcloud.audit import services as audit
+from govcloud.audit.refusals import refuse
+from govcloud.catalog.models import Offering
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from govcloud.lifecycle import transition
+from govcloud.orders import fulfilment, stored
+from govcloud.orders.drafts import ItemDraft
+from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders.lines import Line, freed_by, quota_of
+from govcloud.orders.matter import matter_of
+from govcloud.orders.models import Order, Unit
+from govcloud.orders.numbering import next_number
+from govcloud.orders.quotes import Quote, frozen_quote, quote_lines
+from govcloud.orders.resolution import resolve
+from govcloud.orders.revisions import described
+from govcloud.orders.rules import check, standing
+from govcloud.orders.submission import locked, submit
+from govcloud.quotas import services as quotas
+from govcloud.quotas.services import QuotaEffect
+from tenants.models import Role, System, User
+from tenants.policies import require
+
+__all__ = ["decide", "draft", "effect", "quote", "revise", "route", "submit", "withdraw"]
+
+MOST_ITEMS = 50
+
+
+class ClassifiedWork(Invalid):
+    """Nothing of what was sent is stored; the refusal is audited without any of it."""
+
+    code = "classified-work"
+    message = _("Classified work must not be entered here. Nothing of what you sent has been stored.")
+
+
+class TitleMissing(Invalid):
+    code = "title-missing"
+    message = _("An order needs a title of at most %(most)s characters.")
+
+
+class NothingOrdered(Invalid):
+    code = "nothing-ordered"
+    message = _("An order needs at least one item.")
+
+
+class TooManyItems(Invalid):
+    code = "too-many-items"
+    message = _("An order can have at most %(most)s items; this one has %(items)s.")
+
+
+class NotEditable(Conflict):
+    code = "order-not-editable"
+    message = _("The order is %(status)s; only a draft, or an order returned for correction, can be changed.")
+
+
+class StaleVersion(Conflict):
+    code = "stale-version"
+    message = _("The order has been changed since you read it: it is at version %(version)s now.")
+    status: ClassVar = 412  # Precondition Failed
+
+
+class NotInApproval(Conflict):
+    code = "order-not-in-approval"
+    message = _("The order is %(status)s; there is nothing to decide.")
+
+
+def draft(
+    *,
+    system: System,
+    title: str,
+    justification: str,
+    declares_classified: bool,
+    items: Sequence[ItemDraft],
+    actor: User,
+    at: datetime,
+) -> Order:
+    """Write down a new order for a system.
+
+    Raises Invalids with everything that is wrong, ClassifiedWork, or RoleMissing for anybody but an applicant of the
+    system's department.
+    """
+    require(actor, Role.APPLICANT, at=at, department=system.department)
+    _refuse_classified(declares_classified, actor=actor, at=at)
+    lines, offerings = _judged(system, title, items, order=None)
+    with transaction.atomic():
+        order = Order.objects.create(
+            number=next_number(at=at),
+            system=system,
+            title=title.strip(),
+            justification=justification.strip(),
+            applicant=actor,
+            created_at=at,
+        )
+        stored.write(order=order, lines=lines, offerings=offerings)
+        _tell(order, "order.drafted", actor=actor, at=at, after=_told(order, lines))
+    return order
+
+
+def revise(
+    *,
+    order: Order,
+    title: str,
+    justification: str,
+    declares_classified: bool,
+    items: Sequence[ItemDraft],
+    expected_version: int,
+    actor: User,
+    at: datetime,
+) -> Order:
+    """Replace the content of a draft, or of an order that was returned for correction.
+
+    Raises what ``draft`` raises, NotEditable, and StaleVersion when somebody else changed it since it was read.
+    """
+    require(actor, Role.APPLICANT, at=at, department=order.system.department)
+    _refuse_classified(declares_classified, actor=actor, at=at)
+    with transaction.atomic():
+        order = locked(order)
+        if order.status not in EDITABLE:
+            raise NotEditable(status=Status(order.status).label)
+        if order.version != expected_version:
+            raise StaleVersion(version=order.version)
+        before = _told(order, stored.lines_of(stored.items_of(order)))
+        lines, offerings = _judged(order.system, title, items, order=order)
+        order.items.all().delete()
+        stored.write(order=order, lines=lines, offerings=offerings)
+        order.title, order.justification = title.strip(), justification.strip()
+        order.version += 1
+        order.save(update_fields=["title", "justification", "version"])
+        _tell(order, "order.revised", actor=actor, at=at, before=before, after=_told(order, lines))
+    return order
+
+
+def quote(*, order: Order, at: datetime) -> Quote:
+    """Of a draft: by the tariff of the moment. Once submitted: as it was frozen."""
+    if order.status in EDITABLE:
+        return quote_lines(lines=_lines(order), at=at)
+    revision = order.revisions.order_by("-number").first()
+    return frozen_quote(revision) if revision else quote_lines(lines=_lines(order), at=order.created_at)
+
+
+def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:
+    """What the order takes of the quota of its department and of those above, before it is held or while it is.
+
+    An order that takes nothing shows what it will give back. Empty once the order is past approval: what it took is in the accounts then.
+    """
+    if order.status not in EDITABLE | {Status.IN_APPROVAL}:
+        return []
+    lines = _lines(order)
+    takes = quota_of(lines)
+    effects = quotas.effect(department=order.system.department, amounts=takes or freed_by(lines))
+    return effects if order.status in EDITABLE or not takes else [_without_its_hold(one) for one in effects]
+
+
+def route(*, order: Order, at: datetime) -> list[PlannedStage]:
+    """Who will have to approve the order, and by when if it were submitted now."""
+    fits = order.status not in EDITABLE or all(one.fits for one in effect(order=order, at=at))
+    total = quote(order=order, at=at).monthly_total
+    matter = matter_of(system=order.system, lines=_lines(order), monthly_total=total, within_quota=fits)
+    return approvals.preview(
+        department=order.system.department, applicant=order.applicant, matter=matter, at=at
+    )
+
+
+def decide(
+    *,
+    order: Order,
+    verb: str,
+    opinion: str,
+    revision_hash: str,
+    actor: User,
+    at: datetime,
+    stage: str = "",
+) -> Order:
+    """Decide the order's current stage; the last approval starts fulfilment in the same transaction.
+
+    Raises what approvals.decide raises, and NotInApproval.
+    """
+    with transaction.atomic():
+        order = locked(order)
+        if order.status != Status.IN_APPROVAL or order.case is None:
+            raise NotInApproval(status=Status(order.status).label)
+        case = approvals.decide(
+            case=order.case,
+            verb=verb,
+            opinion=opinion,
+            revision_hash=revision_hash,
+            actor=actor,
+            at=at,
+            stage=stage,
+        )
+        _follow(order, case, reason=opinion, actor=actor, at=at)
+    return order
+
+
+def _follow(order: Order, case: Case, *, reason: str, actor: User, at: datetime) -> None:
+    """The order goes where its case went."""
+    told: dict[str, Any] = {"actor": actor, "at": at, "reason": reason, "thread": order.uuid}
+    match case.status:
+        case CaseStatus.APPROVED:
+            transition(order, Status.FULFILLING, **told)
+            fulfilment.begin(order=order, actor=actor, at=at)
+        case CaseStatus.RETURNED:
+            transition(order, Status.RETURNED, **told)
+            _let_go(order, at=at)
+        case CaseStatus.REJECTED:
+            transition(order, Status.REJECTED, finished_at=at, **told)
+            _let_go(order, at=at)
+
+
+def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
+    """Take back a draft or an order that nobody has decided for good; what it held is free again.
+
+    Raises WrongState once it is being built, and RoleMissing for anybody but an applicant of the department.
+    """
+    require(actor, Role.APPLICANT, at=at, department=order.system.department)
+    with transaction.atomic():
+        order = locked(order)
+        case = order.case
+        transition(order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at)
+        if case is not None:
+            approvals.withdraw(case=case, actor=actor, at=at, reason=reason)
+            _let_go(order, at=at)
+    return order
+
+
+def _let_go(order: Order, *, at: datetime) -> None:
+    """Nothing was built: the units and their holds go; a next submission plans units of its own."""
+    units = Unit.objects.filter(item__order=order)
+    quotas.unhold_all(sources=list(units.values_list("uuid", flat=True)), at=at)
+    units.filter(server__isnull=False).delete()
+    units.delete()
+
+
+def _judged(
+    system: System, title: str, drafts: Sequence[ItemDraft], *, order: Order | None
+) -> tuple[list[Line], Mapping[str, Offering]]:
+    """The lines of the drafts, and the offerings they are ordered under. Raises Invalids with all that is wrong."""
+    errors: list[DomainError] = []
+    if not 1 <= len(title.strip()) <= 120:
+        errors.append(TitleMissing(most=120, pointers=("/title",)))
+    if not drafts:
+        errors.append(NothingOrdered(pointers=("/items",)))
+    if len(drafts) > MOST_ITEMS:
+        raise Invalids([*errors, TooManyItems(most=MOST_ITEMS, items=len(drafts), pointers=("/items",))])
+    numbered, unknown = resolve(system=system, drafts=drafts)
+    lines = [line for _position, line in numbered]
+    now = standing(system=system, lines=lines, order=order)
+    errors += [*unknown, *check(system=system, lines=numbered, now=now)]
+    if errors:
+        raise Invalids(errors)
+    return lines, now.offerings
+
+
+def _refuse_classified(declared: bool, *, actor: User, at: datetime) -> None:
+    if declared:
+        refuse(actor=actor, verb="order.classified", subject=None, at=at, reason=ClassifiedWork.code)
+        raise ClassifiedWork(pointers=("/declares_classified",))
+
+
+def _lines(order: Order) -> list[Line]:
+    return stored.lines_of(stored.items_of(order))
+
+
+def _without_its_hold(one: QuotaEffect) -> QuotaEffect:
+    """As it was before the order's own hold, which the account has already counted."""
+    after = one.after - one.takes
+    return replace(one, held=one.held - one.takes, after=after, fits=one.limit is None or after <= one.limit)
+
+
+def _told(order: Order, lines: Sequence[Line]) -> dict[str, Any]:
+    """An order's content for the audit trail."""
+    return {"title": order.title, "version": order.version, "items": [described(line) for line in lines]}
+
+
+def _tell(order: Order, verb: str, *, actor: User, at: datetime, **values: Mapping[str, Any]) -> None:
+    audit.record(actor=actor, verb=verb, subject=order, at=at, thread=order.uuid, **values)

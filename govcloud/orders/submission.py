@@ -1,0 +1,132 @@
+"""Submitting an order: in one transaction its content is frozen and hashed, quota held, and the case opened."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+
+from govcloud.approvals import services as approvals
+from govcloud.approvals.models import Case
+from govcloud.audit import services as audit
+from govcloud.audit.refusals import refuse
+from govcloud.errors import Invalids
+from govcloud.lifecycle import transition
+from govcloud.orders import stored
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.lines import Line, Part, quota_of
+from govcloud.orders.matter import matter_of
+from govcloud.orders.models import Order, OrderItem, Revision, Unit
+from govcloud.orders.quotes import quote_lines
+from govcloud.orders.revisions import freeze
+from govcloud.orders.rules import check, standing
+from govcloud.quotas import services as quotas
+from govcloud.quotas.services import Hold, QuotaExceeded
+from tenants.models import Role, User
+from tenants.policies import require
+
+SUBJECT_KIND = "order"
+"""The name under which approvals know orders."""
+
+
+def submit(*, order: Order, actor: User, at: datetime) -> Order:
+    """Ask for approval of the order as it stands.
+
+    Raises Invalids when a rule is broken by now (a flavor retired since the draft), QuotaExceeded, WrongState when it
+    is submitted already (of two at once one wins), and RoleMissing for anybody but an applicant of the department.
+    """
+    require(actor, Role.APPLICANT, at=at, department=order.system.department)
+    try:
+        with transaction.atomic():
+            return _submit(order, actor=actor, at=at)
+    except QuotaExceeded as error:
+        refuse(
+            actor=actor, verb="order.submitted", subject=order, at=at, thread=order.uuid, reason=error.code
+        )
+        raise
+
+
+def _submit(order: Order, *, actor: User, at: datetime) -> Order:
+    order = locked(order)
+    transition(order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid, submitted_at=at)
+    items = stored.items_of(order)
+    lines = stored.lines_of(items)
+    now = standing(system=order.system, lines=lines, order=order)
+    errors = check(system=order.system, lines=list(enumerate(lines)), now=now)
+    if errors:
+        raise Invalids(errors)
+    _hold(order, _plan(items, lines), at=at)
+    quote = quote_lines(lines=lines, at=at)
+    revision = freeze(order=order, lines=lines, quote=quote, actor=actor, at=at)
+    order.case = _open_case(order, lines, revision, actor=actor, at=at)
+    order.save(update_fields=["case"])
+    audit.record(
+        actor=actor,
+        verb="order.submitted",
+        subject=order,
+        at=at,
+        thread=order.uuid,
+        after={
+            "revision": revision.number,
+            "digest": revision.digest,
+            "monthly_total": quote.monthly_total,
+            "holds": quota_of(lines),
+        },
+    )
+    return order
+
+
+def locked(order: Order) -> Order:
+    """The order as it is now, for this transaction alone.
+
+    Its system is locked as well: names and resources are claimed per system, and two orders could claim the same.
+    """
+    return (
+        Order.objects.select_for_update(of=("self", "system"))
+        .select_related("system__department", "applicant")
+        .get(pk=order.pk)
+    )
+
+
+def _plan(items: Sequence[OrderItem], lines: Sequence[Line]) -> list[tuple[Unit, Part]]:
+    """One unit for each resource that will be built, changed or released."""
+    planned = [
+        (Unit(item=item, position=position, name=part.name, resource=part.resource), part)
+        for item, line in zip(items, lines, strict=True)
+        for position, part in enumerate(line.parts())
+    ]
+    by_place = {(unit.item_id, unit.position): unit for unit, _part in planned}
+    specs = {item.pk: list(item.volumes.all()) for item in items}
+    for unit, part in planned:
+        if part.volume is not None:
+            unit.volume = specs[unit.item_id][part.volume]
+    Unit.objects.bulk_create(unit for unit, part in planned if part.server is None)
+    for unit, part in planned:
+        if part.server is not None:
+            unit.server = by_place[unit.item_id, part.server]
+    Unit.objects.bulk_create(unit for unit, part in planned if part.server is not None)
+    return planned
+
+
+def _hold(order: Order, planned: Sequence[tuple[Unit, Part]], *, at: datetime) -> None:
+    """Each unit's part under the unit's own id, so that each can be used or given back by itself."""
+    holds = [Hold(source=unit.uuid, amounts=part.amounts) for unit, part in planned if part.amounts]
+    if holds:
+        quotas.hold(department=order.system.department, holds=holds, at=at)
+
+
+def _open_case(order: Order, lines: Sequence[Line], revision: Revision, *, actor: User, at: datetime) -> Case:
+    return approvals.open_case(
+        matter=matter_of(
+            system=order.system, lines=lines, monthly_total=revision.monthly_total, within_quota=True
+        ),
+        subject_kind=SUBJECT_KIND,
+        subject_id=order.uuid,
+        label=f"{order.number} {order.title}",
+        department=order.system.department,
+        applicant=order.applicant,
+        submitted_by=actor,
+        revision=revision.number,
+        revision_hash=revision.digest,
+        thread=order.uuid,
+        at=at,
+    )

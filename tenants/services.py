@@ -1,0 +1,254 @@
+"""Registering who may ask: departments, their systems, and the roles people hold."""
+
+import re
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+from django.utils.translation import gettext_lazy as _
+from stdnum.cn import uscc
+from stdnum.exceptions import ValidationError
+
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from tenants.models import (
+    UNIT_ROLES,
+    Connection,
+    Department,
+    Division,
+    Membership,
+    NetworkZone,
+    Role,
+    System,
+    User,
+)
+
+PLATFORM_LEVEL = 3
+"""The MLPS level (GB/T 22240) the platform itself is filed at: it takes no system above it."""
+
+DR_LEVELS = range(1, 7)  # GB/T 20988
+FILING_NUMBER = re.compile(r"\d{6}-\d{5}-\d{5}")
+"""As public security offices issue them: division code, unit, and year with a running number (450100-00021-26003)."""
+
+CODE = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
+
+
+class BadCreditCode(Invalid):
+    code = "bad-credit-code"
+    message = _("“%(given)s” is not a unified social credit code (GB 32100): 18 characters with a right check character.")
+
+
+class CreditCodeTaken(Conflict):
+    code = "credit-code-taken"
+    message = _("A department with the credit code %(given)s is registered already.")
+
+
+class NameMissing(Invalid):
+    code = "name-missing"
+    message = _("A name is needed.")
+
+
+class LevelNotTaken(Invalid):
+    code = "mlps-level-not-taken"
+    message = _("This platform takes systems of MLPS level 1 to %(platform)s, not %(given)s.")
+
+
+class DRLevelUnknown(Invalid):
+    code = "dr-level-unknown"
+    message = _("GB/T 20988 has DR levels 1 to 6, not %(given)s.")
+
+
+class BadFilingNumber(Invalid):
+    code = "bad-filing-number"
+    message = _("“%(given)s” is not a filing number: it reads like 450100-00021-26003.")
+
+
+class BadSystemCode(Invalid):
+    code = "bad-system-code"
+    message = _("“%(given)s” cannot be a code: use lower-case letters, digits and hyphens, a letter first.")
+
+
+class SystemCodeTaken(Conflict):
+    code = "system-code-taken"
+    message = _("A system with the code %(given)s is registered already.")
+
+
+class UnknownZone(Invalid):
+    code = "unknown-zone"
+    message = _("There is no network zone “%(given)s”.")
+
+
+class RoleNeedsDepartment(Invalid):
+    code = "role-needs-department"
+    message = _("The role “%(role)s” is held in a department: name it.")
+
+
+class RoleOfTheCentre(Invalid):
+    code = "role-of-the-centre"
+    message = _("The role “%(role)s” is held for the whole centre, not in a department.")
+
+
+class RoleHeldAlready(Conflict):
+    code = "role-held-already"
+    message = _("%(user)s holds this role already.")
+
+
+class SeparatedRoles(Conflict):
+    """GB/T 22239 level 3: the three administrators are different people."""
+
+    code = "separated-roles"
+    message = _("%(user)s is %(held)s and cannot also be %(role)s: the three administrators are different people.")
+
+
+ADMINISTRATORS: frozenset[str] = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
+
+
+def register_department(
+    *,
+    name: str,
+    credit_code: str,
+    division: Division,
+    actor: audit.Actor,
+    at: datetime,
+    parent: Department | None = None,
+    name_en: str = "",
+    connection_status: str = Connection.NOT_CONNECTED,
+) -> Department:
+    """Add a department, below ``parent`` if one is given. The caller opens its quota accounts.
+
+    Raises Invalids (BadCreditCode, NameMissing) and CreditCodeTaken.
+    """
+    errors: list[DomainError] = []
+    if not name.strip():
+        errors.append(NameMissing(pointers=("/name",)))
+    try:
+        credit_code = uscc.validate(credit_code)
+    except ValidationError:
+        errors.append(BadCreditCode(given=credit_code, pointers=("/credit_code",)))
+    if errors:
+        raise Invalids(errors)
+    key = _next_key(Department)
+    department = Department(
+        pk=key,
+        name=name.strip(),
+        name_en=name_en.strip(),
+        credit_code=credit_code,
+        division=division,
+        parent=parent,
+        path=f"{parent.path if parent else '/'}{key}/",
+        connection=connection_status,
+        created_at=at,
+    )
+    taken = CreditCodeTaken(given=credit_code, pointers=("/credit_code",))
+    after = {"credit_code": credit_code, "division": division.code, "connection": connection_status}
+    return _insert(department, taken=taken, verb="department.registered", actor=actor, at=at, after=after)
+
+
+def register_system(
+    *,
+    department: Department,
+    code: str,
+    name: str,
+    mlps_level: int,
+    actor: audit.Actor,
+    at: datetime,
+    zone: str = NetworkZone.PUBLIC,
+    dr_level: int = 1,
+    filing_number: str = "",
+    cryptography_assessed_on: date | None = None,
+    name_en: str = "",
+    owner_name: str = "",
+) -> System:
+    """Add an application system of a department.
+
+    A filing number may follow later: orders ask for it (from level 2 on), registration only that it reads like one.
+    Raises Invalids with everything that is wrong, and SystemCodeTaken.
+    """
+    system = System(
+        department=department,
+        code=code,
+        name=name.strip(),
+        name_en=name_en.strip(),
+        mlps_level=mlps_level,
+        filing_number=filing_number.strip(),
+        cryptography_assessed_on=cryptography_assessed_on,
+        zone=zone,
+        dr_level=dr_level,
+        owner_name=owner_name.strip(),
+        created_at=at,
+    )
+    errors = _wrong_with(system)
+    if errors:
+        raise Invalids(errors)
+    taken = SystemCodeTaken(given=code, pointers=("/code",))
+    after = {"code": code, "mlps_level": mlps_level, "zone": zone, "dr_level": dr_level}
+    return _insert(system, taken=taken, verb="system.registered", actor=actor, at=at, after=after)
+
+
+def _wrong_with(system: System) -> list[DomainError]:
+    errors: list[DomainError] = []
+    if not CODE.fullmatch(system.code):
+        errors.append(BadSystemCode(given=system.code, pointers=("/code",)))
+    if not system.name:
+        errors.append(NameMissing(pointers=("/name",)))
+    if not 1 <= system.mlps_level <= PLATFORM_LEVEL:
+        errors.append(
+            LevelNotTaken(given=system.mlps_level, platform=PLATFORM_LEVEL, pointers=("/mlps_level",))
+        )
+    if system.dr_level not in DR_LEVELS:
+        errors.append(DRLevelUnknown(given=system.dr_level, pointers=("/dr_level",)))
+    if system.zone not in NetworkZone.values:
+        errors.append(UnknownZone(given=system.zone, pointers=("/zone",)))
+    if system.filing_number and not FILING_NUMBER.fullmatch(system.filing_number):
+        errors.append(BadFilingNumber(given=system.filing_number, pointers=("/filing_number",)))
+    return errors
+
+
+def grant_role(
+    *, user: User, role: str, actor: audit.Actor, at: datetime, department: Department | None = None
+) -> Membership:
+    """Give a person a role from now on: in a department for unit roles, for the whole centre otherwise.
+
+    Raises RoleNeedsDepartment, RoleOfTheCentre, RoleHeldAlready, and SeparatedRoles for a second administrator's role.
+    """
+    label = Role(role).label
+    if role in UNIT_ROLES and department is None:
+        raise RoleNeedsDepartment(role=label, pointers=("/department",))
+    if role not in UNIT_ROLES and department is not None:
+        raise RoleOfTheCentre(role=label, pointers=("/department",))
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # two grants at once could each miss the other
+        held = list(Membership.objects.valid(at=at).filter(user=user))
+        if any(m.role == role and m.department_id == (department.pk if department else None) for m in held):
+            raise RoleHeldAlready(user=user.audit_name)
+        other = next((m for m in held if {m.role, role} <= ADMINISTRATORS), None)
+        if other is not None:
+            raise SeparatedRoles(user=user.audit_name, held=Role(other.role).label, role=label)
+        membership = Membership.objects.create(user=user, role=role, department=department, valid_from=at)
+        after = {"role": role, "department": str(department.uuid) if department else None}
+        audit.record(actor=actor, verb="role.granted", subject=user, at=at, after=after)
+    return membership
+
+
+def _insert(
+    row: Any, *, taken: Conflict, verb: str, actor: audit.Actor, at: datetime, after: Mapping[str, Any]
+) -> Any:
+    """Write the row and its audit event; the database decides whether its code is taken."""
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError as error:
+            raise taken from error
+        audit.record(actor=actor, verb=verb, subject=row, at=at, after=after)
+    return row
+
+
+def _next_key(model: type[Department]) -> int:
+    """The key of the next row, drawn beforehand because the row's path holds it."""
+    table = model._meta.db_table  # noqa: SLF001
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT nextval(pg_get_serial_sequence(%s, 'id'))", [table])
+        (key,) = cursor.fetchone()
+    return int(key)

@@ -1,0 +1,376 @@
+"""The rules that block an order, each by itself, on rows that no database has seen."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from govcloud.catalog.models import (
+    Cloud,
+    DRTier,
+    Flavor,
+    Image,
+    Kind,
+    Meter,
+    Offering,
+    StorageClass,
+)
+from govcloud.catalog.services import Availability
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume, VolumeRole
+from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.rules import Standing, check
+from govcloud.protection.models import Frequency
+from tenants.models import Connection, Department, NetworkZone, System
+
+SSD = StorageClass(pk=1, code="ssd", name="SSD", max_gb=2_000, meter=Meter(code="block_ssd_gb"))
+SAS = StorageClass(pk=2, code="sas", name="SAS", max_gb=4_000, meter=Meter(code="block_sas_gb"))
+FLAVOR = Flavor(pk=1, code="g.4c16g", name="4C16G", vcpus=4, memory_gb=16)
+IMAGE = Image(pk=1, code="debian-12", name="Debian 12", min_disk_gb=20)
+TIER = DRTier(
+    level=3,
+    rpo_minutes=24 * 60,
+    off_site=True,
+    provable_by_backup=True,
+    max_gb=10_000,
+    meter_local=Meter(code="backup_local_gb"),
+    meter_off_site=Meter(code="backup_off_site_gb"),
+)
+NETWORK = NetworkLine(name="app-net", zone=NetworkZone.PRIVATE)
+SERVERS = ServerLine(
+    name="app",
+    zone=NetworkZone.PRIVATE,
+    quantity=2,
+    flavor=FLAVOR,
+    image=IMAGE,
+    network_line=0,
+    network=None,
+    volumes=(VolumeLine(storage_class=SSD, size_gb=100), VolumeLine(storage_class=SAS, size_gb=500)),
+    lease_months=12,
+)
+BACKUP = BackupLine(
+    name="dr",
+    zone=NetworkZone.PRIVATE,
+    tier=TIER,
+    capacity_gb=1_200,
+    frequency=Frequency.DAILY,
+    off_site=True,
+)
+EVERYTHING = Availability(
+    cloud=Cloud(code="sandbox"), flavors=frozenset({1}), images=frozenset({1}), storage_classes=frozenset({1, 2})
+)
+NOW = Standing(
+    offerings={kind: Offering(code=kind, name=kind, max_quantity=50) for kind in Kind.values},
+    available=dict.fromkeys(NetworkZone.values, EVERYTHING),
+    taken=frozenset(),
+    busy=frozenset(),
+    off_site=frozenset(),
+    servers=frozenset(),
+    guests={},
+)
+
+
+def system(**changes: Any) -> System:
+    fields = {
+        "mlps_level": 3,
+        "filing_number": "450000-00001-26001",
+        "cryptography_assessed_on": "2026-03-01",
+        "zone": NetworkZone.PRIVATE,
+        "department": Department(name="示例厅", connection=Connection.CONNECTED),
+    }
+    return System(**{**fields, **changes})
+
+
+def found(*lines: Line, now: Standing = NOW, **system_changes: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """The codes of what is wrong, with the pointers; the story's order if no lines are given."""
+    judged = list(enumerate(lines or (NETWORK, SERVERS, BACKUP)))
+    return [(e.code, e.pointers) for e in check(system=system(**system_changes), lines=judged, now=now)]
+
+
+def codes(*lines: Line, **changes: Any) -> list[str]:
+    return [code for code, _pointers in found(*lines, **changes)]
+
+
+def resource(pk: int = 7, status: str = Status.ACTIVE, **particulars: Any) -> Resource:
+    kind = next(iter(particulars), "server")
+    built = Resource(pk=pk, kind=kind, name=f"{kind}-{pk}", status=status, zone=NetworkZone.PRIVATE)
+    for name, row in particulars.items():
+        setattr(built, name, row)
+    return built
+
+
+def volume(pk: int = 7, size_gb: int = 500, role: str = VolumeRole.DATA, status: str = Status.ACTIVE) -> Resource:
+    row = Volume(resource_id=pk, size_gb=size_gb, role=role, storage_class=SAS)
+    built = resource(pk, status, volume=row)
+    row.resource = built
+    return built
+
+
+def extension(target: Resource, size_gb: int = 800) -> ExtendLine:
+    return ExtendLine(target=target, volume=target.volume, size_gb=size_gb)
+
+
+def test_an_order_that_keeps_every_rule_is_accepted() -> None:
+    assert found() == []
+
+
+# of systems
+
+
+def test_a_department_not_connected_to_the_extranet_is_told_what_to_do_first() -> None:
+    department = Department(name="示例局", connection=Connection.NOT_CONNECTED)
+    judged = check(system=system(department=department), lines=[(0, NETWORK)], now=NOW)
+    assert [error.code for error in judged] == ["department-not-connected"]
+    assert "access work order" in judged[0].detail
+
+
+@pytest.mark.parametrize("level", [4, 5])
+def test_a_system_above_the_platforms_own_level_is_refused(level: int) -> None:
+    assert found(mlps_level=level) == [("mlps-level-above-platform", ("/system",))]
+
+
+@pytest.mark.parametrize(("level", "refused"), [(1, False), (2, True), (3, True)])
+def test_a_filing_number_is_needed_from_level_two_on(level: int, refused: bool) -> None:
+    assert ("filing-number-missing" in codes(mlps_level=level, filing_number="")) is refused
+
+
+@pytest.mark.parametrize(("level", "refused"), [(2, False), (3, True)])
+def test_a_cryptography_assessment_is_needed_at_level_three(level: int, refused: bool) -> None:
+    assert ("cryptography-not-assessed" in codes(mlps_level=level, cryptography_assessed_on=None)) is refused
+
+
+def test_giving_back_is_allowed_whatever_the_system_lacks() -> None:
+    gone = ReleaseLine(target=resource(server=Server()))
+    department = Department(name="示例局", connection=Connection.NOT_CONNECTED)
+    assert codes(gone, mlps_level=4, filing_number="", department=department) == []
+
+
+# of items
+
+
+@pytest.mark.parametrize("quantity", [0, -1, 51, 10**9])
+def test_a_quantity_below_one_or_past_the_catalogues_maximum_is_refused(quantity: int) -> None:
+    few = replace(SERVERS, quantity=min(quantity, 51))
+    judged = found(NETWORK, few, replace(BACKUP, capacity_gb=10_000), now=NOW)
+    assert ("quantity-out-of-range", ("/items/1/quantity",)) in judged
+
+
+def test_a_retired_flavor_is_refused_by_its_name(at: Any) -> None:
+    retired = Flavor(pk=1, code="g.4c16g", name="4核16G", retired_at=at)
+    judged = check(system=system(), lines=[(0, NETWORK), (1, replace(SERVERS, flavor=retired)), (2, BACKUP)], now=NOW)
+    assert [(e.code, e.pointers) for e in judged] == [("retired", ("/items/1/flavor",))]
+    assert "4核16G" in judged[0].detail
+    assert "g.4c16g" in judged[0].detail
+
+
+def test_a_retired_storage_class_is_refused_where_it_is_named(at: Any) -> None:
+    gone = VolumeLine(storage_class=StorageClass(pk=2, code="sas", max_gb=4_000, retired_at=at), size_gb=500)
+    servers = replace(SERVERS, volumes=(SERVERS.volumes[0], gone))
+    assert found(NETWORK, servers, BACKUP) == [("retired", ("/items/1/data_volumes/0/storage_class",))]
+
+
+def test_what_the_zones_cloud_does_not_have_is_refused() -> None:
+    without = replace(EVERYTHING, flavors=frozenset())
+    now = replace(NOW, available={**NOW.available, NetworkZone.PRIVATE: without})
+    assert found(now=now) == [("not-available-in-zone", ("/items/1/flavor",))]
+
+
+def test_a_zone_that_no_cloud_serves_is_refused() -> None:
+    now = replace(NOW, available={})
+    assert codes(now=now) == ["no-cloud-for-zone", "no-cloud-for-zone"]
+
+
+def test_items_go_to_the_systems_zone_or_to_the_public_one() -> None:
+    assert found(replace(NETWORK, zone=NetworkZone.INTERNET)) == [("zone-not-of-the-system", ("/items/0/zone",))]
+    assert found(replace(NETWORK, zone=NetworkZone.PUBLIC)) == []
+
+
+@pytest.mark.parametrize("name", ["", "App", "1app", "app_1", "app-", "a" * 31, "应用"])
+def test_a_name_that_no_host_could_have_is_refused(name: str) -> None:
+    assert found(replace(NETWORK, name=name)) == [("bad-name", ("/items/0/name",))]
+
+
+def test_a_name_that_the_system_has_already_is_refused() -> None:
+    assert found(now=replace(NOW, taken=frozenset({"app-2"}))) == [("name-taken", ("/items/1/name",))]
+
+
+def test_two_items_cannot_have_one_name() -> None:
+    judged = found(NETWORK, replace(NETWORK, zone=NetworkZone.PUBLIC))
+    assert judged == [("name-taken", ("/items/0/name",)), ("name-taken", ("/items/1/name",))]
+
+
+def test_a_server_is_in_the_zone_of_its_network() -> None:
+    judged = found(replace(NETWORK, zone=NetworkZone.PUBLIC), SERVERS, BACKUP)
+    assert judged == [("network-in-another-zone", ("/items/1/network",))]
+
+
+def test_a_server_needs_a_network_that_is_in_use_and_stays() -> None:
+    going = Resource(pk=8, kind="network", name="old", status=Status.RELEASING, zone=NetworkZone.PRIVATE)
+    servers = replace(SERVERS, network_line=None, network=going)
+    assert codes(servers, BACKUP) == ["network-not-in-use"]
+    staying = Resource(pk=9, kind="network", name="net", status=Status.ACTIVE, zone=NetworkZone.PRIVATE)
+    servers = replace(servers, network=staying)
+    assert codes(servers, BACKUP) == []
+    assert codes(servers, BACKUP, ReleaseLine(target=staying)) == ["network-not-in-use"]
+
+
+@pytest.mark.parametrize(
+    ("system_gb", "data_gb", "pointer"),
+    [
+        (19, 500, "/items/1/system_volume/size_gb"),
+        (2_001, 500, "/items/1/system_volume/size_gb"),
+        (100, 0, "/items/1/data_volumes/0/size_gb"),
+        (100, -1, "/items/1/data_volumes/0/size_gb"),
+        (100, 4_001, "/items/1/data_volumes/0/size_gb"),
+    ],
+)
+def test_a_volume_is_as_large_as_its_class_and_its_image_allow(system_gb: int, data_gb: int, pointer: str) -> None:
+    volumes = (VolumeLine(storage_class=SSD, size_gb=system_gb), VolumeLine(storage_class=SAS, size_gb=data_gb))
+    judged = found(NETWORK, replace(SERVERS, volumes=volumes), replace(BACKUP, capacity_gb=10_000))
+    assert judged == [("size-out-of-range", (pointer,))]
+
+
+@pytest.mark.parametrize("months", [0, -1, 13])
+def test_a_lease_is_at_most_a_year(months: int) -> None:
+    assert found(NETWORK, replace(SERVERS, lease_months=months), BACKUP) == [
+        ("lease-out-of-range", ("/items/1/lease_months",))
+    ]
+
+
+def test_a_server_has_a_bounded_number_of_data_volumes() -> None:
+    many = (SERVERS.volumes[0], *[VolumeLine(storage_class=SAS, size_gb=1)] * 11)
+    assert codes(NETWORK, replace(SERVERS, volumes=many), BACKUP) == ["too-many-volumes"]
+
+
+# of protection
+
+
+def test_level_three_forces_off_site_backup() -> None:
+    assert found(NETWORK, SERVERS) == [("off-site-backup-missing", ("/items",))]
+    assert codes(NETWORK, SERVERS, mlps_level=2) == []
+
+
+def test_an_off_site_backup_granted_before_is_enough() -> None:
+    assert codes(NETWORK, SERVERS, now=replace(NOW, off_site=frozenset({9}))) == []
+
+
+def test_a_local_backup_is_not_off_site() -> None:
+    local = replace(BACKUP, off_site=False)
+    assert found(NETWORK, SERVERS, local) == [
+        ("dr-level-is-off-site", ("/items/2/off_site",)),
+        ("off-site-backup-missing", ("/items",)),
+    ]
+
+
+@pytest.mark.parametrize("level", [5, 6])
+def test_dr_levels_that_need_replication_are_refused(level: int) -> None:
+    tier = DRTier(level=level, rpo_minutes=0, off_site=True, provable_by_backup=False, max_gb=10_000)
+    assert found(replace(BACKUP, tier=tier)) == [("dr-level-needs-replication", ("/items/0/dr_level",))]
+
+
+def test_a_weekly_backup_cannot_keep_a_loss_of_a_day() -> None:
+    assert found(replace(BACKUP, frequency=Frequency.WEEKLY)) == [("backup-too-seldom", ("/items/0/frequency",))]
+
+
+def test_backup_capacity_that_fits_exactly_is_enough() -> None:
+    assert codes(NETWORK, SERVERS, replace(BACKUP, capacity_gb=1_200)) == []
+
+
+def test_backup_capacity_below_the_volumes_is_refused_with_both_figures() -> None:
+    small = replace(BACKUP, capacity_gb=1_199)
+    judged = check(system=system(), lines=list(enumerate((NETWORK, SERVERS, small))), now=NOW)
+    assert [(e.code, e.pointers) for e in judged] == [("backup-capacity-too-small", ("/items/2/capacity_gb",))]
+    assert "1199" in judged[0].detail
+    assert "1200" in judged[0].detail
+
+
+@pytest.mark.parametrize("capacity", [0, -5, 10_001])
+def test_backup_capacity_is_what_the_tier_offers(capacity: int) -> None:
+    judged = found(replace(BACKUP, capacity_gb=capacity))
+    assert judged == [("backup-capacity-out-of-range", ("/items/0/capacity_gb",))]
+
+
+def test_an_order_has_one_backup() -> None:
+    second = replace(BACKUP, name="more")
+    assert found(NETWORK, SERVERS, BACKUP, second) == [("second-backup-in-order", ("/items/3",))]
+
+
+def test_the_mandatory_backup_goes_with_the_last_server_and_not_before() -> None:
+    allowance = resource(9, backup=BackupAllowance(tier=TIER, capacity_gb=1_200, off_site=True))
+    server = resource(7, server=Server())
+    now = replace(NOW, off_site=frozenset({9}), servers=frozenset({7}))
+    assert found(ReleaseLine(target=allowance), now=now) == [("off-site-backup-needed", ("/items/0/target",))]
+    assert codes(ReleaseLine(target=allowance), ReleaseLine(target=server), now=now) == []
+
+
+# of targets
+
+
+@pytest.mark.parametrize("size_gb", [500, 499, 1, 0, -800])
+def test_a_volume_only_grows(size_gb: int) -> None:
+    assert found(extension(volume(), size_gb)) == [("volume-only-grows", ("/items/0/size_gb",))]
+
+
+def test_a_volume_grows_up_to_its_classs_maximum() -> None:
+    assert codes(extension(volume(), 4_000)) == []
+    assert found(extension(volume(), 4_001)) == [("size-out-of-range", ("/items/0/size_gb",))]
+
+
+@pytest.mark.parametrize("status", [Status.CHANGING, Status.RELEASING, Status.RELEASED])
+def test_only_what_is_in_use_can_be_changed(status: str) -> None:
+    assert found(extension(volume(status=status))) == [("resource-not-in-use", ("/items/0/target",))]
+
+
+def test_what_another_open_order_changes_is_not_changed_again() -> None:
+    now = replace(NOW, busy=frozenset({7}))
+    assert found(extension(volume()), now=now) == [("resource-in-another-order", ("/items/0/target",))]
+
+
+def test_a_server_is_not_released_while_an_open_order_changes_its_volume() -> None:
+    data = volume(8)
+    release = ReleaseLine(target=resource(7, server=Server()), volumes=(data.volume,))
+    now = replace(NOW, busy=frozenset({8}))
+    assert codes(release, now=now) == ["resource-in-another-order"]
+
+
+def test_an_order_names_a_resource_once() -> None:
+    data = volume()
+    twice = ("resource-twice-in-order", ("/items/0/target",)), ("resource-twice-in-order", ("/items/1/target",))
+    assert found(extension(data), ReleaseLine(target=data)) == list(twice)
+
+
+def test_a_volume_is_not_changed_in_the_order_that_releases_its_server() -> None:
+    data = volume(8)
+    release = ReleaseLine(target=resource(7, server=Server()), volumes=(data.volume,))
+    assert found(release, extension(data)) == [("resource-twice-in-order", ("/items/1/target",))]
+
+
+def test_a_system_volume_goes_with_its_server_only() -> None:
+    root = volume(role=VolumeRole.SYSTEM)
+    assert codes(ReleaseLine(target=root)) == ["system-volume-goes-with-server"]
+
+
+def test_a_network_goes_when_its_servers_have_gone_or_go_with_it() -> None:
+    network = resource(5, network=None)
+    server = resource(7, server=Server())
+    now = replace(NOW, guests={5: frozenset({7})})
+    assert found(ReleaseLine(target=network), now=now) == [("network-has-servers", ("/items/0/target",))]
+    assert codes(ReleaseLine(target=network), ReleaseLine(target=server), now=now) == []
+
+
+def test_everything_wrong_is_told_at_once() -> None:
+    judged = codes(
+        replace(NETWORK, name="Net"),
+        replace(SERVERS, quantity=0, lease_months=0),
+        mlps_level=3,
+        filing_number="",
+        cryptography_assessed_on=None,
+    )
+    assert judged == [
+        "filing-number-missing",
+        "cryptography-not-assessed",
+        "bad-name",
+        "quantity-out-of-range",
+        "lease-out-of-range",
+        "off-site-backup-missing",
+    ]
