@@ -1,0 +1,50 @@
+"""`python -m govcloud.sandbox --state DIR --port N [--no-guests]`: run the sandbox cloud in the foreground."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from govcloud.sandbox.app import App
+from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.guests.fleet import Fleet
+from govcloud.sandbox.seed import seed, write_clouds_yaml
+from govcloud.sandbox.server import Server
+from govcloud.sandbox.services import all_routes
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT."""
+    parser = argparse.ArgumentParser(prog="python -m govcloud.sandbox", description=__doc__)
+    parser.add_argument("--state", type=Path, required=True, help="directory of the cloud's state; kept across restarts")
+    parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
+    parser.add_argument("--no-guests", action="store_true", help="servers without anything running behind them")
+    parser.add_argument("--instant", action="store_true", help="no delays: what is asked for is there at the next look")
+    options = parser.parse_args()
+    state: Path = options.state.resolve()
+    state.mkdir(parents=True, exist_ok=True)
+    fleet = Fleet(state, enabled=not options.no_guests)
+    cloud = Cloud(directory=state, base_url=f"http://127.0.0.1:{options.port}", guests=fleet)
+    if options.instant:
+        cloud.timing.change({name: 0 for name in vars(cloud.timing) if name != "token_seconds"})
+    seed(cloud, at=datetime.now(UTC))
+    path = write_clouds_yaml(cloud)
+    server = Server(options.port, App(cloud, all_routes()))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
+    print(f"sandbox ready: {cloud.base_url} guests={fleet.mode} clouds.yaml={path}", flush=True)  # noqa: T201 - for people
+    try:
+        server.serve_forever()
+    finally:
+        server.server_close()
+        with cloud.lock:
+            cloud.store.close()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

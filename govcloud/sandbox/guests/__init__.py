@@ -1,0 +1,1 @@
+"""Guests: what runs behind an ACTIVE server, an isolated copy-on-write system reached by SSH."""

@@ -1,0 +1,33 @@
+"""Every address the sandbox answers at."""
+
+from __future__ import annotations
+
+from govcloud.sandbox import controls, image, placement, versions
+from govcloud.sandbox.compute import (
+    actions,
+    flavors,
+    hosts,
+    interfaces,
+    keypairs,
+    servers,
+    usage,
+    volume_attachments,
+)
+from govcloud.sandbox.compute import quota as compute_quota
+from govcloud.sandbox.identity import projects, tokens
+from govcloud.sandbox.network import networks, ports, routers, security, tags
+from govcloud.sandbox.volume import actions as volume_actions
+from govcloud.sandbox.volume import attachments, backups, snapshots, types, volumes
+from govcloud.sandbox.volume import quota as volume_quota
+from govcloud.sandbox.web import Routes
+
+_MODULES = (
+    controls, tokens, projects, servers, actions, volume_attachments, interfaces, flavors, keypairs, compute_quota, usage,
+    hosts, networks, ports, security, routers, tags, volumes, volume_actions, attachments, snapshots, backups, types,
+    volume_quota, image, placement,
+)  # fmt: skip
+
+
+def all_routes() -> list[Routes]:
+    """The routes of every module."""
+    return [*versions.all_routes, *(module.routes for module in _MODULES)]

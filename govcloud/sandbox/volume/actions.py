@@ -1,0 +1,117 @@
+"""What `POST /volumes/{id}/action` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.errors import bad_request
+from govcloud.sandbox.store import Row
+from govcloud.sandbox.timeline import transition
+from govcloud.sandbox.volume import quota
+from govcloud.sandbox.volume.volumes import found, start_deletion
+from govcloud.sandbox.web import Answer, Body, Call, Routes
+
+routes = Routes("volume", "/volume/v3/<project_id>", "/volume/v3")
+_EXTEND_IN_USE = (3, 42)
+
+
+@routes("POST", "/volumes/<id>/action", status=202)
+def act(call: Call) -> Answer:
+    """Carry out the one action named in the body."""
+    row = found(call, call.args["id"])
+    name, arguments = next(iter(call.json.items()), ("", None))
+    action = _ACTIONS.get(name)
+    if action is None:
+        raise bad_request(f"There is no such action: {name}")
+    return action(call, row, arguments or {})
+
+
+def _extend(call: Call, row: Row, asked: Body) -> Answer:
+    size = int(asked.get("new_size", 0))
+    if size <= row["size"]:
+        raise bad_request(
+            "Invalid input received: New size for extend must be greater than current size. "
+            f"(current: {row['size']}, extended: {size})."
+        )
+    attached = row["status"] == "in-use" and call.version >= _EXTEND_IN_USE
+    expected = {"status": "in-use"} if attached else {"status": "available"}
+    if row["status"] != expected["status"]:
+        raise bad_request(
+            f"Invalid volume: Volume {row['id']} status must be '{expected}' to extend, currently {row['status']}."
+        )
+    quota.check_extension(
+        call.cloud, row["project_id"], size=size, more=size - row["size"], volume_type=row["volume_type"]
+    )
+    previous = row["status"]
+    call.cloud.change("volume", row, at=call.now, status="extending")
+    if call.outcome != "stuck":
+        call.cloud.timeline.schedule(
+            "volume.extended",
+            call.now,
+            seconds=call.cloud.timing.volume_seconds,
+            volume_id=row["id"],
+            size=size,
+            status="error_extending" if call.outcome == "build_error" else previous,
+        )
+    return Answer(202)
+
+
+@transition("volume.extended")
+def _extended(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
+    row = cloud.store.get("volume", args["volume_id"])
+    if row is None:
+        return
+    if args["status"] == "error_extending":
+        cloud.change("volume", row, at=at, status=args["status"])
+        return
+    cloud.change("volume", row, at=at, status=args["status"], size=args["size"])
+    cloud.guests.extend(row)
+
+
+def _reset_status(call: Call, row: Row, asked: Body) -> Answer:
+    call.require_admin("volume_extension:volume_admin_actions:reset_status")
+    call.cloud.change("volume", row, at=call.now, status=asked.get("status", row["status"]))
+    if asked.get("attach_status") == "detached":
+        for attachment in call.cloud.store.find("attachment", volume_id=row["id"]):
+            call.cloud.store.delete("attachment", attachment["id"])
+    return Answer(202)
+
+
+def _set_bootable(call: Call, row: Row, asked: Body) -> Answer:
+    call.cloud.change("volume", row, at=call.now, bootable=bool(asked.get("bootable")))
+    return Answer(200)
+
+
+def _set_image_metadata(call: Call, row: Row, asked: Body) -> Answer:
+    merged = row["image_metadata"] | asked.get("metadata", {})
+    call.cloud.change("volume", row, at=call.now, image_metadata=merged)
+    return Answer(200, {"metadata": merged})
+
+
+def _retype(call: Call, row: Row, asked: Body) -> Answer:
+    wanted = asked.get("new_type")
+    for volume_type in call.cloud.store.find("volume_type"):
+        if wanted in {volume_type["id"], volume_type["name"]}:
+            columns = {"volume_type": volume_type["name"], "volume_type_id": volume_type["id"]}
+            call.cloud.change("volume", row, at=call.now, **columns)
+            return Answer(202)
+    raise bad_request(f"Invalid input received: Volume type {wanted} could not be found.")
+
+
+def _force_delete(call: Call, row: Row, _asked: Body) -> Answer:
+    call.require_admin("volume_extension:volume_admin_actions:force_delete")
+    start_deletion(call, row, force=True, cascade=True)
+    return Answer(202)
+
+
+_ACTIONS: dict[str, Callable[[Call, Row, Body], Answer]] = {
+    "os-extend": _extend,
+    "os-reset_status": _reset_status,
+    "os-set_bootable": _set_bootable,
+    "os-set_image_metadata": _set_image_metadata,
+    "os-retype": _retype,
+    "os-force_delete": _force_delete,
+}
