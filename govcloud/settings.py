@@ -242,18 +242,19 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "data_folder_in": str(VAR_DIR / "broker" / "queue"),
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),
         "control_folder": str(VAR_DIR / "broker" / "control"),
+        "polling_interval": 0.2,
     }
 else:
     CELERY_TASK_DEFAULT_QUEUE_TYPE = env("BROKER_QUEUE_TYPE", "quorum")
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
-    "sweep-protection": {"task": "protection.sweep", "schedule": 30.0},
+    "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "seal-audit": {"task": "audit.seal", "schedule": 60.0},
 }
 
 # The cloud: names of clouds are those of clouds.yaml, found as openstacksdk finds it.
-if EMBEDDED and not env("OS_CLIENT_CONFIG_FILE"):
+if EMBEDDED and not env("OS_CLIENT_CONFIG_FILE") and not env("OS_CLOUD"):
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(VAR_DIR / "sandbox" / "clouds.yaml")
 CLOUD_API_TIMEOUT = float(env("CLOUD_API_TIMEOUT", "30"))  # seconds a single call may take
 STEP_LEASE = timedelta(seconds=float(env("STEP_LEASE_SECONDS", "90")))  # longer than the API time-out, renewed by long work

@@ -8,12 +8,14 @@ import contextlib
 import hashlib
 import importlib.util
 import os
+import signal
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+FAST_SHUTDOWN = signal.SIGINT  # rolls back what is open; SIGTERM would wait for every client to leave
 SUPERUSER = "govcloud"
 DATABASE = "govcloud"
 WITHOUT_DATABASE = frozenset(
@@ -133,9 +135,9 @@ def start(var: Path) -> "subprocess.Popen[bytes]":
 
 
 def stop(process: "subprocess.Popen[bytes]") -> None:
-    """Fast shutdown (SIGINT): open transactions are rolled back, nothing committed is lost."""
+    """Open transactions are rolled back, nothing committed is lost."""
     if process.poll() is None:
-        process.send_signal(2)
+        process.send_signal(FAST_SHUTDOWN)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

@@ -96,6 +96,7 @@ class Server(models.Model):
     vcpus = models.PositiveSmallIntegerField()
     memory_gb = models.PositiveSmallIntegerField()
     configured_at = models.DateTimeField(null=True)  # when the baseline was last confirmed (rerun without a change)
+    host_keys = models.TextField(blank=True)  # public SSH keys that the guest showed when it was first reached, one a line
 
 
 class VolumeRole(models.TextChoices):

@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class OrdersConfig(AppConfig):
     name = "govcloud.orders"
     label = "orders"
+
+    def ready(self) -> None:
+        from govcloud.orders.tasks import take_up  # noqa: PLC0415  tasks read models
+        from govcloud.provisioning.tasks import when_operation_ends  # noqa: PLC0415
+
+        when_operation_ends(lambda: take_up.apply_async(ignore_result=True))

@@ -19,11 +19,16 @@ ENGINE = SystemActor("engine")
 
 @dataclass(slots=True)
 class Context:
-    """One visit to one step. ``heartbeat`` renews the lease and says whether the step is still ours."""
+    """One visit to one step."""
 
     step: Step
     at: datetime
     heartbeat: Callable[[], bool] = field(default=lambda: True)
+    lost: bool = False
+
+    def keep(self) -> None:
+        """Renew the lease in the middle of long work; ``lost`` tells whether the step is somebody else's now."""
+        self.lost = self.lost or not self.heartbeat()
 
     @property
     def operation(self) -> Operation:

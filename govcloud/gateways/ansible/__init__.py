@@ -5,6 +5,16 @@
 
 from govcloud.gateways.ansible.hosts import Host
 from govcloud.gateways.ansible.results import Failure, Recap, RunEvent, RunResult, RunStatus
-from govcloud.gateways.ansible.supervisor import PlaybookNotFound, run
+from govcloud.gateways.ansible.supervisor import PlaybookNotFound, end_left_behind, run
 
-__all__ = ["Failure", "Host", "PlaybookNotFound", "Recap", "RunEvent", "RunResult", "RunStatus", "run"]
+__all__ = [
+    "Failure",
+    "Host",
+    "PlaybookNotFound",
+    "Recap",
+    "RunEvent",
+    "RunResult",
+    "RunStatus",
+    "end_left_behind",
+    "run",
+]

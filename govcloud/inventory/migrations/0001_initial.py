@@ -87,6 +87,7 @@ class Migration(migrations.Migration):
                 ('vcpus', models.PositiveSmallIntegerField()),
                 ('memory_gb', models.PositiveSmallIntegerField()),
                 ('configured_at', models.DateTimeField(null=True)),
+                ('host_keys', models.TextField(blank=True)),
             ],
         ),
         migrations.CreateModel(

@@ -65,6 +65,10 @@ class Gone:
 Sight = Moving | Ready | Broken | Gone
 
 
+class StepFailed(Exception):  # noqa: N818  it names what happened to the step
+    """It was tried and did not work; the message is for administrators. Counts as an attempt."""
+
+
 class Kind:
     """A kind of thing a step makes present or absent. Every method makes at most a few calls and never waits."""
 
@@ -78,8 +82,8 @@ class Kind:
         """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet)."""
         raise NotImplementedError
 
-    def create(self, context: Context) -> Made | Skipped:
-        """Send the one request that makes it. Raises ``CloudError``."""
+    def create(self, context: Context) -> Made | Skipped | Moving:
+        """Send the one request that makes it. Moving: not possible yet, ask again. Raises ``CloudError``, StepFailed."""
         raise NotImplementedError
 
     def look(self, context: Context, external_id: str) -> Sight:

@@ -1,0 +1,72 @@
+# `make help` lists what there is. Everything is installed into .venv from the locked requirements.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin/python
+# Data of installations on different clouds are kept apart.
+export GOVCLOUD_VAR ?= $(CURDIR)/var$(if $(OS_CLOUD),/$(OS_CLOUD))
+ifeq ($(OS_CLOUD),devcloud)
+export OS_CLIENT_CONFIG_FILE ?= /var/lib/devcloud/clouds.yaml
+endif
+ARGS ?=
+
+.PHONY: help demo story test test-openstack devcloud check fix lock bench clean database
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+$(VENV)/.production: requirements.txt
+	@test -x $(VENV)/bin/python || $(PYTHON) tools/make_venv.py $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	@touch $@
+
+$(VENV)/.development: $(VENV)/.production requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+demo: $(VENV)/.production ## Set everything up, play the story and leave the portal open (Ctrl-C stops it)
+	$(RUN) manage.py up --story $(ARGS)
+
+story: $(VENV)/.production ## The same without staying open; fails if any part of the story does; writes story.json
+	$(RUN) manage.py up --story --leave --port 0 $(ARGS)
+
+test: $(VENV)/.development ## All tests that need nothing but this machine
+	$(VENV)/bin/pytest -n 2 --dist loadfile $(ARGS)
+
+test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
+	$(VENV)/bin/pytest tests/openstack $(ARGS)
+
+devcloud: ## Start a real OpenStack on this machine, guests included (Debian 12, as root)
+	DC_VIRT=libvirt tests/devcloud/up
+
+check: $(VENV)/.development ## Style, types, import contract, migrations, API description, translations, templates, playbooks
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy govcloud tenants api manage.py
+	$(VENV)/bin/lint-imports
+	$(RUN) manage.py makemigrations --check --dry-run
+	$(RUN) manage.py spectacular --validate --fail-on-warn --file $(GOVCLOUD_VAR)/openapi.yaml
+	diff -u api/openapi.yaml $(GOVCLOUD_VAR)/openapi.yaml
+	$(RUN) manage.py translations --check
+	$(VENV)/bin/djlint --quiet --check --lint govcloud/portal/templates
+	cd playbooks && ../$(VENV)/bin/ansible-lint --offline --quiet
+
+fix: $(VENV)/.development ## Format the code and mend what the linters can
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/djlint --quiet --reformat govcloud/portal/templates
+
+lock: ## Compile the locked requirements anew (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements.in -o requirements.txt
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes requirements-dev.in -o requirements-dev.txt
+
+bench: $(VENV)/.development ## Measure; prints ratios within one run
+	$(VENV)/bin/pytest tests/bench -s --no-header $(ARGS)
+
+database: $(VENV)/.production ## Run the embedded database alone, for development
+	$(RUN) manage.py database
+
+clean: ## Remove the virtual environment and all data of embedded installations
+	rm -rf $(VENV) var

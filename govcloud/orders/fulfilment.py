@@ -1,0 +1,284 @@
+"""From an approved order to operations, and from operations that have ended back to the order."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from django.db import transaction
+from django.utils import timezone
+
+from govcloud import lifecycle
+from govcloud.audit import services as audit
+from govcloud.catalog import services as catalog
+from govcloud.catalog.models import Cloud, Kind, Zone
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.inventory.models import Address, AddressBlock, Resource, Volume
+from govcloud.orders import planner
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Action, Order, Unit
+from govcloud.protection import services as protection
+from govcloud.protection.models import BackupPlan
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.lifecycle import OperationStatus
+from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.services import StepSpec
+
+FULFILMENT = audit.SystemActor("fulfilment")
+
+
+def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
+    """Start what an approved order asks for; in the transaction that approves it.
+
+    Everything that is created is one operation, so that servers find their network; each change is one of its own;
+    everything that is released is one.
+    """
+    units = list(
+        Unit.objects.filter(item__order=order)
+        .select_related(
+            "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
+            "item__backup__tier", "volume__storage_class", "resource__cloud", "resource__server", "resource__network",
+            "resource__volume__storage_class", "resource__volume__server__resource", "server",
+        )
+        .order_by("item__position", "position")
+    )  # fmt: skip
+    by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
+    begun = []
+    if created := by_action[Action.CREATE]:
+        begun.append(_deliver(order, created, actor=actor, at=at))
+    begun += [_extend(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    if released := by_action[Action.RELEASE]:
+        begun.append(_release(order, released, actor=actor, at=at))
+    return begun
+
+
+def _start(
+    order: Order, kind: OperationKind, cloud: Cloud, steps: list[StepSpec], units: Iterable[Unit], *, actor: audit.Actor, at: datetime
+) -> Operation:
+    operation = provisioning.start(
+        kind=kind, reason=order.number, thread=order.uuid, system=order.system, cloud=cloud, steps=steps, actor=actor, at=at
+    )
+    Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(operation=operation)
+    return operation
+
+
+# -- what is created
+
+
+def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
+    cloud = catalog.place(system=order.system, zone=units[0].item.zone)
+    networks = {
+        unit.item_id: _network_plan(unit, cloud, at=at) for unit in units if unit.item.kind == Kind.NETWORK
+    }
+    volumes: dict[int, list[Unit]] = {}
+    for unit in units:
+        if unit.server_id is not None:
+            volumes.setdefault(unit.server_id, []).append(unit)
+    servers = [
+        _server_plan(unit, volumes[unit.pk], networks, at=at)
+        for unit in units
+        if unit.item.kind == Kind.SERVER and unit.server_id is None
+    ]
+    allowances = [_allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
+    steps = planner.deliver(
+        order=order.uuid,
+        system=order.system.uuid,
+        networks=list(networks.values()),
+        servers=servers,
+        allowances=allowances,
+    )
+    return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at)
+
+
+def _network_plan(unit: Unit, cloud: Cloud, *, at: datetime) -> planner.NetworkPlan:
+    block = inventory.reserve_block(cloud=cloud, zone=unit.item.zone, unit=unit.uuid, at=at)
+    servers = Zone.objects.get(cloud=cloud, zone=unit.item.zone).dns_servers
+    return planner.NetworkPlan(
+        unit=unit.uuid,
+        name=unit.name,
+        zone=unit.item.zone,
+        cidr=block.cidr,
+        dns=tuple(server.strip() for server in servers.split(",") if server.strip()),
+    )
+
+
+def _server_plan(
+    unit: Unit, volumes: list[Unit], networks: dict[int, planner.NetworkPlan], *, at: datetime
+) -> planner.ServerPlan:
+    item, spec = unit.item, unit.item.server
+    network = networks[spec.network_item_id].unit if spec.network is None else spec.network.unit
+    inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit.uuid)
+    system_volume, *data_volumes = (_volume_plan(volume) for volume in sorted(volumes, key=_place))
+    return planner.ServerPlan(
+        unit=unit.uuid,
+        name=unit.name,
+        zone=item.zone,
+        flavor=spec.flavor.code,
+        image=spec.image.code,
+        network=network,
+        system_volume=system_volume,
+        data_volumes=tuple(data_volumes),
+        lease_end=lease_end(at, item.lease_months),
+    )
+
+
+def _place(unit: Unit) -> int:
+    return unit.volume.position if unit.volume is not None else 0
+
+
+def _volume_plan(unit: Unit) -> planner.VolumePlan:
+    if unit.volume is None:
+        raise ValueError(f"unit {unit.uuid} hangs on a server but is no volume")
+    return planner.VolumePlan(
+        unit=unit.uuid,
+        name=unit.name,
+        storage_class=unit.volume.storage_class.code,
+        size_gb=unit.volume.size_gb,
+        label=f"data{unit.volume.position}" if unit.volume.position else "",
+    )
+
+
+def _allowance_plan(unit: Unit, *, at: datetime) -> planner.AllowancePlan:
+    spec = unit.item.backup
+    return planner.AllowancePlan(
+        unit=unit.uuid,
+        name=unit.name,
+        zone=unit.item.zone,
+        dr_level=spec.tier.level,
+        capacity_gb=spec.capacity_gb,
+        frequency=spec.frequency,
+        off_site=spec.off_site,
+        lease_end=lease_end(at, unit.item.lease_months),
+    )
+
+
+def lease_end(at: datetime, months: int) -> datetime:
+    """The same time of day so many calendar months later by the wall clock; the last day of a shorter month."""
+    local = timezone.localtime(at)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    for day in range(local.day, 27, -1):
+        try:
+            return local.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    return local.replace(year=year, month=month + 1)
+
+
+# -- what is changed
+
+
+def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = _resource(unit)
+    volume = resource.volume
+    if unit.volume is None:
+        raise ValueError(f"unit {unit.uuid} changes a volume but has no new size")
+    inventory.mark(resource=resource, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+    plan = planner.ExtensionPlan(
+        unit=unit.uuid,
+        order=order.uuid,
+        system=order.system.uuid,
+        name=resource.name,
+        volume=resource.unit,
+        volume_id=resource.external_id,
+        server=volume.server.resource.unit if volume.server is not None else None,
+        storage_class=volume.storage_class.code,
+        from_gb=volume.size_gb,
+        size_gb=unit.volume.size_gb,
+        online=resource.cloud.online_extend,
+    )
+    return _start(order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit], actor=actor, at=at)
+
+
+def _resource(unit: Unit) -> Resource:
+    if unit.resource is None:
+        raise ValueError(f"unit {unit.uuid} names no resource to change or release")
+    return unit.resource
+
+
+# -- what is released
+
+
+def _release(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
+    volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
+    protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
+    for unit in units:
+        inventory.mark(resource=_resource(unit), to=ResourceStatus.RELEASING, actor=actor, thread=order.uuid, at=at)
+    steps: list[StepSpec] = []
+    held: dict[int, list[Unit]] = {}
+    for unit in units:
+        if unit.server_id is not None:
+            held.setdefault(unit.server_id, []).append(unit)
+    networks = [unit for unit in units if _resource(unit).kind == Kind.NETWORK]
+    for unit in units:
+        if unit.server_id is None and unit not in networks:
+            steps += _release_steps(unit, held.get(unit.pk, []))
+    ports = [step.key for step in steps if step.kind == "port"]
+    for unit in networks:
+        group = _resource(unit).network.security_group_id
+        steps += planner.release_network(network=_standing(unit), security_group_id=group, after=ports)
+    return _start(order, OperationKind.RELEASE, _resource(units[0]).cloud, steps, units, actor=actor, at=at)
+
+
+def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
+    resource, standing = _resource(unit), _standing(unit)
+    match resource.kind:
+        case Kind.SERVER:
+            port = Address.objects.get(unit=resource.unit).port_id
+            return planner.release_server(server=standing, port_id=port, volumes=[_standing(v) for v in volumes])
+        case Kind.VOLUME:
+            server = resource.volume.server
+            return planner.release_volume(volume=standing, server=server.resource.unit if server is not None else None)
+        case _:
+            return planner.release_allowance(standing)
+
+
+def _standing(unit: Unit) -> planner.Standing:
+    resource = _resource(unit)
+    return planner.Standing(
+        built=resource.unit, release=unit.uuid, name=resource.name, external_id=resource.external_id
+    )
+
+
+# -- what has ended
+
+
+def take_up(*, at: datetime) -> int:
+    """Look at operations of orders that have ended and take their results up; returns how many.
+
+    The backups of what was built begin at once, and the order is fulfilled when its last operation is done.
+    """
+    ended = Operation.objects.filter(finished_at__isnull=False, taken_up_at=None).exclude(kind=OperationKind.BACKUP)
+    return sum(_take_up(pk, at=at) for pk in ended.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def _take_up(operation_pk: int, *, at: datetime) -> bool:
+    operation = Operation.objects.select_for_update(skip_locked=True).filter(pk=operation_pk, taken_up_at=None).first()
+    if operation is None:
+        return False
+    operation.taken_up_at = at
+    operation.save(update_fields=["taken_up_at"])
+    units = Unit.objects.filter(operation=operation)
+    _note_resources(units)
+    order = Order.objects.select_for_update().filter(uuid=operation.thread).first()
+    if order is None:
+        return True
+    for plan in BackupPlan.objects.filter(allowance__resource__unit__in=units.values("uuid"), runs=None):
+        protection.run_due(plan=plan, at=at)
+    _finish(order, at=at)
+    return True
+
+
+def _note_resources(units: Iterable[Unit]) -> None:
+    built = {unit.uuid: unit for unit in units if unit.resource_id is None}
+    for resource in Resource.objects.filter(unit__in=built):
+        Unit.objects.filter(pk=built[resource.unit].pk).update(resource=resource)
+
+
+def _finish(order: Order, *, at: datetime) -> None:
+    operations = Operation.objects.filter(units__item__order=order).distinct()
+    if order.status != Status.FULFILLING or operations.filter(taken_up_at=None).exists():
+        return
+    undone = not operations.exclude(status=OperationStatus.UNDONE).exists()
+    to = Status.CANCELLED if undone else Status.FULFILLED
+    lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)
+

@@ -1,0 +1,289 @@
+"""From an order's units to the steps that build, change or release them. Pure: reads rows, writes and asks nothing."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from govcloud.provisioning.lifecycle import Desired
+from govcloud.provisioning.services import StepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NetworkPlan:
+    unit: UUID
+    name: str
+    zone: str
+    cidr: str
+    dns: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VolumePlan:
+    """``label`` is the filesystem's, empty on a system volume."""
+
+    unit: UUID
+    name: str
+    storage_class: str
+    size_gb: int
+    label: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerPlan:
+    """``network`` is the unit of its network, whether built here or before."""
+
+    unit: UUID
+    name: str
+    zone: str
+    flavor: str
+    image: str
+    network: UUID
+    system_volume: VolumePlan
+    data_volumes: tuple[VolumePlan, ...]
+    lease_end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowancePlan:
+    unit: UUID
+    name: str
+    zone: str
+    dr_level: int
+    capacity_gb: int
+    frequency: str
+    off_site: bool
+    lease_end: datetime
+
+
+def deliver(
+    *, order: UUID, system: UUID, networks: Sequence[NetworkPlan], servers: Sequence[ServerPlan], allowances: Sequence[AllowancePlan]
+) -> list[StepSpec]:
+    """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups."""
+    steps = space(order=order, system=system)
+    ready = tuple(step.key for step in steps)
+    for network in networks:
+        steps += _network(network, ready)
+    for server in servers:
+        steps += _server(server, ready, built_here={network.unit for network in networks})
+    handed_over = tuple(_key(server.unit, "handover") for server in servers)
+    volumes = [str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)]
+    steps += [_allowance(allowance, handed_over or ready, volumes) for allowance in allowances]
+    return steps
+
+
+def space(*, order: UUID, system: UUID) -> list[StepSpec]:
+    """The system's project, our access to it, and its limits as they will be with this order."""
+    project = _key(order, "project")
+    access = _key(order, "access")
+    wants = [("project", ()), ("access", (project,)), ("keypair", (access,))]
+    wants += [(kind, (access,)) for kind in ("compute_quota", "volume_quota", "network_quota")]
+    return [StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=needs) for kind, needs in wants]
+
+
+def _network(plan: NetworkPlan, ready: tuple[str, ...]) -> list[StepSpec]:
+    state = {"cidr": plan.cidr, "dns": list(plan.dns), "zone": plan.zone}
+    chain = ("network", "subnet", "security_group")
+    return [
+        StepSpec(
+            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=state,
+            needs=ready if position == 0 else (_key(plan.unit, chain[position - 1]),),
+        )
+        for position, kind in enumerate(chain)
+    ]  # fmt: skip
+
+
+def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) -> list[StepSpec]:
+    on_network = (_key(plan.network, "security_group"),) if plan.network in built_here else ready
+    volumes = (plan.system_volume, *plan.data_volumes)
+    lease_end = plan.lease_end.isoformat()
+    steps = [_volume(volume, plan, ready, lease_end) for volume in volumes]
+    boot, port = _key(plan.system_volume.unit, "volume"), _key(plan.unit, "port")
+
+    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
+        return StepSpec(
+            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+        )
+
+    steps.append(step("port", {"network": str(plan.network)}, *on_network))
+    server_state = {
+        "zone": plan.zone, "flavor": plan.flavor, "image": plan.image, "lease_end": lease_end,
+        "system_volume": str(plan.system_volume.unit),
+    }  # fmt: skip
+    steps.append(step("server", server_state, boot, port, *ready))
+    for volume in plan.data_volumes:
+        steps.append(attachment(volume.unit, volume.name, plan.unit, _key(volume.unit, "volume"), _key(plan.unit, "server")))
+    attached = [_key(volume.unit, "attachment") for volume in plan.data_volumes]
+    guest = {"server": str(plan.unit), "volumes": [str(volume.unit) for volume in plan.data_volumes]}
+    steps.append(step("configure", guest, _key(plan.unit, "server"), *attached))
+    steps.append(step("confirm", guest, _key(plan.unit, "configure")))
+    units = [str(plan.unit), *(str(volume.unit) for volume in volumes)]
+    steps.append(step("handover", {"units": units}, _key(plan.unit, "confirm")))
+    return steps
+
+
+def _volume(volume: VolumePlan, server: ServerPlan, ready: tuple[str, ...], lease_end: str) -> StepSpec:
+    state: dict[str, Any] = {
+        "zone": server.zone, "storage_class": volume.storage_class, "size_gb": volume.size_gb,
+        "role": "data" if volume.label else "system", "label": volume.label, "lease_end": lease_end,
+    }  # fmt: skip
+    if not volume.label:
+        state["image"] = server.image
+    return StepSpec(
+        key=_key(volume.unit, "volume"), kind="volume", label=volume.name, unit=volume.unit, desired_state=state, needs=ready
+    )
+
+
+def attachment(
+    unit: UUID, name: str, server: UUID, *needs: str, key: str = "", volume: UUID | None = None, desired: Desired = Desired.PRESENT
+) -> StepSpec:
+    return StepSpec(
+        key=key or _key(unit, "attachment"), kind="attachment", label=name, unit=unit, desired=desired,
+        desired_state={"volume": str(volume or unit), "server": str(server)}, needs=needs,
+    )  # fmt: skip
+
+
+def _allowance(plan: AllowancePlan, needs: tuple[str, ...], volumes: list[str]) -> StepSpec:
+    state = {
+        "zone": plan.zone, "dr_level": plan.dr_level, "capacity_gb": plan.capacity_gb, "frequency": plan.frequency,
+        "off_site": plan.off_site, "volumes": volumes, "lease_end": plan.lease_end.isoformat(),
+    }  # fmt: skip
+    return StepSpec(
+        key=_key(plan.unit, "backup_allowance"), kind="backup_allowance", label=plan.name, unit=plan.unit,
+        desired_state=state, needs=needs,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionPlan:
+    """``unit`` is the change; ``volume`` the unit of what is changed, ``server`` of where it is attached, if anywhere."""
+
+    unit: UUID
+    order: UUID
+    system: UUID
+    name: str
+    volume: UUID
+    volume_id: str
+    server: UUID | None
+    storage_class: str
+    from_gb: int
+    size_gb: int
+    online: bool
+
+
+def extend(plan: ExtensionPlan) -> list[StepSpec]:
+    """Grow a volume where it is; or, where the cloud cannot do that, let go of it, grow it, and attach it again."""
+    quota = _key(plan.unit, "volume_quota")
+    state = {
+        "resource": str(plan.volume), "storage_class": plan.storage_class,
+        "from_gb": plan.from_gb, "size_gb": plan.size_gb,
+    }  # fmt: skip
+    steps = [StepSpec(key=quota, kind="volume_quota", label="volume_quota", unit=plan.system)]
+
+    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
+        return StepSpec(
+            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+        )
+
+    if plan.server is None:
+        return [*steps, step("extension", state, quota)]
+    guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
+    grown = _key(plan.unit, "extension")
+    if plan.online:
+        steps.append(step("extension", state, quota))
+    else:
+        detached = _key(plan.unit, "detachment")
+        steps += [
+            step("unmount", guest, quota),
+            StepSpec(
+                key=detached, kind="attachment", label=plan.name, unit=plan.unit, desired=Desired.ABSENT,
+                external_id=plan.volume_id, needs=(_key(plan.unit, "unmount"),),
+                desired_state={"volume": str(plan.volume), "server": str(plan.server)},
+            ),
+            step("extension", state, detached),
+            attachment(plan.unit, plan.name, plan.server, grown, key=_key(plan.unit, "attachment"), volume=plan.volume),
+        ]  # fmt: skip
+        grown = _key(plan.unit, "attachment")
+    return [*steps, step("configure", guest, grown), step("confirm", guest, _key(plan.unit, "configure"))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """A resource as it stands: the unit it was built as, the release's own unit, and its id in the cloud."""
+
+    built: UUID
+    release: UUID
+    name: str
+    external_id: str
+
+
+def release_server(*, server: Standing, port_id: str, volumes: Iterable[Standing]) -> list[StepSpec]:
+    """A server with all its volumes: out of service first, then the server, then what it held."""
+    volumes = list(volumes)
+    retired, gone = _retirement(server, *volumes), _key(server.release, "server")
+    port = StepSpec(
+        key=_key(server.release, "port"), kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
+        external_id=port_id, desired_state={"resource": str(server.built)}, needs=(gone,),
+    )  # fmt: skip
+    return [retired, _absent("server", server, retired.key), port, *(_absent("volume", volume, gone) for volume in volumes)]
+
+
+def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
+    """A data volume: let go of by the guest and detached first, if ``server`` has it."""
+    retired = _retirement(volume)
+    if server is None:
+        return [retired, _absent("volume", volume, retired.key)]
+    guest = {"server": str(server), "volumes": [str(volume.built)]}
+    unmounted, detached = _key(volume.release, "unmount"), _key(volume.release, "detachment")
+    return [
+        retired,
+        StepSpec(
+            key=unmounted, kind="unmount", label=volume.name, unit=volume.release, desired_state=guest, needs=(retired.key,)
+        ),
+        StepSpec(
+            key=detached, kind="attachment", label=volume.name, unit=volume.release, desired=Desired.ABSENT,
+            external_id=volume.external_id, needs=(unmounted,),
+            desired_state={"volume": str(volume.built), "server": str(server)},
+        ),
+        _absent("volume", volume, detached),
+    ]  # fmt: skip
+
+
+def release_network(*, network: Standing, security_group_id: str, after: Sequence[str]) -> list[StepSpec]:
+    """A network and its security group; ``after`` are the keys of the steps that take down what is on it."""
+    state = {"resource": str(network.built)}
+    gone = StepSpec(
+        key=_key(network.release, "network"), kind="network", label=network.name, unit=network.release,
+        desired=Desired.ABSENT, external_id=network.external_id, desired_state=state, needs=tuple(after),
+    )  # fmt: skip
+    group = StepSpec(
+        key=_key(network.release, "security_group"), kind="security_group", label=network.name, unit=network.release,
+        desired=Desired.ABSENT, external_id=security_group_id, desired_state=state, needs=(gone.key,),
+    )  # fmt: skip
+    return [gone, group]
+
+
+def release_allowance(allowance: Standing) -> list[StepSpec]:
+    """A backup allowance: its plan ends, its recovery points stay until they expire."""
+    return [_retirement(allowance), _absent("backup_allowance", allowance, _key(allowance.release, "retirement"))]
+
+
+def _retirement(*standing: Standing) -> StepSpec:
+    """Nothing of these is used any more. Carried by the first one's release."""
+    first = standing[0]
+    return StepSpec(
+        key=_key(first.release, "retirement"), kind="retirement", label=first.name, unit=first.release,
+        desired_state={"units": [str(one.built) for one in standing]},
+    )  # fmt: skip
+
+
+def _absent(kind: str, standing: Standing, *needs: str) -> StepSpec:
+    return StepSpec(
+        key=_key(standing.release, kind), kind=kind, label=standing.name, unit=standing.release, desired=Desired.ABSENT,
+        external_id=standing.external_id, desired_state={"resource": str(standing.built)}, needs=needs,
+    )  # fmt: skip
+
+
+def _key(unit: UUID, kind: str) -> str:
+    return f"{unit}:{kind}"

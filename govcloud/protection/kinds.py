@@ -1,0 +1,99 @@
+"""The kinds of steps that protection adds: an allowance that is granted, and a backup that is taken."""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import DRTier
+from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.models import Phase
+from govcloud.inventory import services as inventory
+from govcloud.inventory.models import Resource
+from govcloud.metering import services as metering
+from govcloud.protection import services as protection
+from govcloud.provisioning import settlement
+from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Setting, Sight
+from govcloud.provisioning.kinds.compute import UNIT
+
+
+class BackupAllowanceKind(Setting):
+    """Backup capacity granted to a system. It lives in our own tables: the cloud's limits follow it (``volume_quota``)."""
+
+    name = "backup_allowance"
+    title = _("Arranging the backups")
+
+    def create(self, context: Context) -> Made:  # noqa: ARG002
+        return Made("allowance", {})
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        state = context.state
+        resource = inventory.record_allowance(
+            common=context.recorded(external_id=""),
+            tier=DRTier.objects.get(level=state["dr_level"], retired_at=None),
+            capacity_gb=state["capacity_gb"],
+            off_site=state["off_site"],
+        )
+        settlement.built(unit=context.step.unit, at=context.at)
+        inventory.put_into_service(resources=[resource], actor=ENGINE, at=context.at)
+        metering.open_usage(resource=resource, quantities=settlement.meters_of(resource), at=context.at)
+        protection.open_plan(
+            allowance=resource.backup, frequency=state["frequency"], volume_units=state["volumes"], actor=ENGINE, at=context.at
+        )
+
+    def forget(self, context: Context) -> None:
+        resource = Resource.objects.filter(unit=context.step.unit).first()
+        if resource is not None:
+            protection.end_plan(allowance=resource.backup, actor=ENGINE, at=context.at)
+        settlement.absent(context=context)
+
+
+class BackupKind(Kind):
+    """A Cinder backup of one volume, attached or not (then as if its power had failed)."""
+
+    name = "backup"
+    title = _("Taking a backup")
+    landing = Landing.OPEN
+    generations = 2
+
+    def find(self, context: Context) -> str | None:
+        found = context.project.backups.find_backups(name=context.mark)
+        return next((backup.id for backup in found if backup.status != "deleting"), None)
+
+    def create(self, context: Context) -> Made:
+        accepted = context.project.backups.create_backup(
+            volume_id=context.state["volume_id"],
+            name=context.mark,
+            force=True,
+            metadata={UNIT: str(context.step.unit)},
+            description=context.operation.reason,
+        )
+        return Made(accepted.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        try:
+            backup = context.project.backups.get_backup(external_id)
+        except errors.NotFound:
+            return Gone()
+        if backup.status == "deleted":
+            return Gone()
+        if context.step.desired == "absent":
+            return Moving()
+        match backup.phase:
+            case Phase.FAILED:
+                return Broken(backup.fail_reason or f"the backup went to {backup.status}")
+            case Phase.SETTLED:
+                return Ready({"size_gib": backup.size_gib, "incremental": backup.incremental})
+            case _:
+                return Moving()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        backup = context.project.backups.get_backup(external_id)
+        if backup.phase is not Phase.MOVING:
+            context.project.backups.delete_backup(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        protection.record_point(
+            step=context.step, volume_unit=UUID(context.state["volume"]), off_site=context.state["off_site"], at=context.at
+        )

@@ -1,0 +1,143 @@
+"""Backup plans: opened with their allowance, run when due, ended with it; and the recovery points they make."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID, uuid5
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from govcloud.audit import services as audit
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import BackupAllowance, Volume
+from govcloud.protection.models import BackupPlan, BackupRun, Frequency, PlannedVolume, RecoveryPoint
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.provisioning.services import StepSpec
+
+INTERVAL = {Frequency.DAILY: timedelta(days=1), Frequency.WEEKLY: timedelta(weeks=1)}
+SCHEDULER = audit.SystemActor("backup-scheduler")
+
+
+def open_plan(
+    *, allowance: BackupAllowance, frequency: str, volume_units: Sequence[str], actor: audit.Actor, at: datetime
+) -> BackupPlan:
+    """The plan of an allowance, covering the volumes of these units; its first run is due at once. Idempotent."""
+    plan, fresh = BackupPlan.objects.get_or_create(
+        allowance=allowance,
+        defaults={
+            "name": allowance.resource.name, "frequency": frequency, "next_run_at": at, "created_at": at,
+        },
+    )  # fmt: skip
+    if fresh:
+        volumes = Volume.objects.filter(resource__unit__in=volume_units)
+        PlannedVolume.objects.bulk_create(PlannedVolume(plan=plan, volume=volume, since=at) for volume in volumes)
+        audit.record(
+            actor=actor, verb="backup_plan.opened", subject=plan, at=at, thread=allowance.resource.thread,
+            after={"frequency": frequency, "volumes": [str(unit) for unit in volume_units]},
+        )  # fmt: skip
+    return plan
+
+
+def end_plan(*, allowance: BackupAllowance, actor: audit.Actor, at: datetime) -> None:
+    """No further runs. Recovery points stay until they expire."""
+    plan = BackupPlan.objects.filter(allowance=allowance, next_run_at__isnull=False).first()
+    if plan is None:
+        return
+    BackupPlan.objects.filter(pk=plan.pk).update(next_run_at=None)
+    PlannedVolume.objects.filter(plan=plan, until=None).update(until=at)
+    audit.record(actor=actor, verb="backup_plan.ended", subject=plan, at=at, thread=allowance.resource.thread)
+
+
+def uncover(*, volumes: Sequence[Volume], actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Take volumes that are to be released out of their plans. Their recovery points stay."""
+    planned = PlannedVolume.objects.filter(volume__in=volumes, until=None).select_related("plan", "volume__resource")
+    for row in planned:
+        audit.record(
+            actor=actor, verb="backup_plan.uncovered", subject=row.plan, at=at, thread=thread,
+            after={"volume": row.volume.resource.name},
+        )  # fmt: skip
+    planned.update(until=at)
+
+
+def run_due(*, at: datetime, plan: BackupPlan | None = None) -> list[Operation]:
+    """Start one run of every plan that is due. Times missed while nobody looked are not made up for one by one."""
+    due = BackupPlan.objects.filter(next_run_at__lte=at)
+    keys = list((due.filter(pk=plan.pk) if plan else due).values_list("pk", flat=True))
+    started = [_run(key, at=at) for key in keys]
+    return [operation for operation in started if operation is not None]
+
+
+def _run(plan_pk: int, *, at: datetime) -> Operation | None:
+    with transaction.atomic():
+        plan = (
+            BackupPlan.objects.select_for_update(skip_locked=True, of=("self",))
+            .select_related("allowance__resource__system", "allowance__resource__cloud")
+            .filter(pk=plan_pk, next_run_at__lte=at)
+            .first()
+        )
+        if plan is None or plan.next_run_at is None:
+            return None  # another scheduler was quicker
+        due_at = plan.next_run_at
+        plan.next_run_at = next_after(due_at, interval=INTERVAL[Frequency(plan.frequency)], at=at)
+        plan.save(update_fields=["next_run_at"])
+        steps = _backup_steps(plan, due_at)
+        if not steps:
+            return None
+        resource = plan.allowance.resource
+        operation = provisioning.start(
+            kind=OperationKind.BACKUP, reason=_("backup %(plan)s") % {"plan": plan.name}, thread=resource.thread,
+            system=resource.system, cloud=resource.cloud, steps=steps, actor=SCHEDULER, at=at,
+        )  # fmt: skip
+        BackupRun.objects.create(plan=plan, due_at=due_at, operation=operation)
+    return operation
+
+
+def next_after(due_at: datetime, *, interval: timedelta, at: datetime) -> datetime:
+    """The plan's next time of day after ``at``: runs that were missed are skipped, the time of day is kept."""
+    missed = max(0, (at - due_at) // interval)
+    return due_at + (missed + 1) * interval
+
+
+def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
+    covered = (
+        Volume.objects.filter(plans__plan=plan, plans__until=None, resource__status__in=[Status.ACTIVE, Status.CHANGING])
+        .select_related("resource")
+        .order_by("pk")
+    )
+    return [
+        StepSpec(
+            key=f"backup:{plan.uuid}:{due_at.isoformat()}:{volume.resource.unit}",
+            kind="backup",
+            label=volume.resource.name,
+            unit=uuid5(volume.resource.unit, due_at.isoformat()),  # the same run has the same marks
+            desired_state={
+                "volume": str(volume.resource.unit),
+                "volume_id": volume.resource.external_id,
+                "off_site": plan.allowance.off_site,
+            },
+        )
+        for volume in covered
+    ]
+
+
+def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime) -> RecoveryPoint:
+    """Note what the cloud has confirmed; in the transaction that finishes the backup's step."""
+    volume = Volume.objects.select_related("resource").get(resource__unit=volume_unit)
+    run = BackupRun.objects.get(operation=step.operation)
+    point = RecoveryPoint.objects.create(
+        run=run, volume=volume, step=step, external_id=step.external_id, taken_at=step.intent_at or at,
+        size_gb=volume.size_gb, off_site=off_site,
+    )  # fmt: skip
+    audit.record(
+        actor=SCHEDULER, verb="recovery_point.recorded", subject=point, at=at, thread=volume.resource.thread,
+        label=volume.resource.name, after={"volume": volume.resource.name, "external_id": step.external_id},
+    )  # fmt: skip
+    return point
+
+
+def take_up_runs(*, at: datetime) -> int:
+    """Note that runs which ended have been seen; returns how many."""
+    return Operation.objects.filter(
+        kind=OperationKind.BACKUP, finished_at__isnull=False, taken_up_at=None
+    ).update(taken_up_at=at)

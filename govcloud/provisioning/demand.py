@@ -1,0 +1,91 @@
+"""What a system has been granted on a cloud: what stands there, and what is on its way."""
+
+from dataclasses import dataclass
+
+from django.db.models import F
+
+from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume
+from govcloud.provisioning.lifecycle import FINISHED, Desired
+from govcloud.provisioning.models import Step
+from tenants.models import System
+
+GENERATIONS_KEPT = 8  # full backups at a time per GB granted: seven kept and one being taken
+
+
+@dataclass(slots=True)
+class Demand:
+    """Sums; sizes of volumes as they are built on the cloud, in GiB."""
+
+    servers: int = 0
+    vcpus: int = 0
+    memory_mib: int = 0
+    volumes: int = 0
+    volume_gib: int = 0
+    networks: int = 0
+    backups: int = 0
+    backup_gib: int = 0
+
+
+def of(*, system: System, cloud: Cloud) -> Demand:
+    """The demand of everything recorded and everything still being built. A volume being extended counts at its new size."""
+    total = Demand()
+    scales = dict(
+        CloudStorageClass.objects.filter(cloud=cloud).values_list("storage_class__code", "ordered_gb_per_built_gb")
+    )
+    _add_standing(total, system, cloud, scales)
+    _add_coming(total, system, cloud, scales)
+    return total
+
+
+def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str, int]) -> None:
+    standing = Resource.objects.filter(system=system, cloud=cloud).exclude(status=Status.RELEASED)
+    total.networks += standing.filter(kind="network").count()
+    for vcpus, memory in Server.objects.filter(resource__in=standing).values_list("vcpus", "memory_gb"):
+        total.servers += 1
+        total.vcpus += vcpus
+        total.memory_mib += memory * 1024
+    for code, size in Volume.objects.filter(resource__in=standing).values_list("storage_class__code", "size_gb"):
+        _add_volume(total, scales, code, size)
+    for (capacity,) in BackupAllowance.objects.filter(resource__in=standing).values_list("capacity_gb"):
+        _add_backup(total, scales, capacity)
+
+
+def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, int]) -> None:
+    coming = (
+        Step.objects.filter(operation__system=system, operation__cloud=cloud, desired=Desired.PRESENT)
+        .exclude(state__in=FINISHED)
+        .values_list("kind", F("desired_state"))
+    )
+    for kind, desired in coming:
+        if kind == "network":
+            total.networks += 1
+        elif kind == "server":
+            flavor = Flavor.objects.get(code=desired["flavor"])
+            total.servers += 1
+            total.vcpus += flavor.vcpus
+            total.memory_mib += flavor.memory_gb * 1024
+        elif kind == "volume":
+            _add_volume(total, scales, desired["storage_class"], desired["size_gb"])
+        elif kind == "extension":
+            added = _built(scales, desired["storage_class"], desired["size_gb"])
+            total.volume_gib += added - _built(scales, desired["storage_class"], desired["from_gb"])
+        elif kind == "backup_allowance":
+            _add_backup(total, scales, desired["capacity_gb"])
+
+
+def _built(scales: dict[str, int], code: str, size_gb: int) -> int:
+    return -(-size_gb // scales[code])
+
+
+def _add_volume(total: Demand, scales: dict[str, int], code: str, size_gb: int) -> None:
+    total.volumes += 1
+    total.volume_gib += _built(scales, code, size_gb)
+
+
+def _add_backup(total: Demand, scales: dict[str, int], capacity_gb: int) -> None:
+    """Cinder charges every backup, incremental or not, with its volume's full size."""
+    scale = min(scales.values(), default=1)
+    total.backup_gib += -(-capacity_gb // scale) * GENERATIONS_KEPT
+    total.backups += max(1, capacity_gb // 10) * GENERATIONS_KEPT

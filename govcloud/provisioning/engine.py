@@ -1,0 +1,322 @@
+"""The engine: claims a due step by lease and fence, does one thing for it, and writes down what it saw.
+
+The order of events that makes it exact: the intent is committed, then the cloud is called, then the id it answered is
+stored by compare-and-swap. Whoever dies in between leaves an intent behind, and whoever comes next looks before acting.
+Every write checks the fence, so a worker that lost its lease, or wakes after it, changes nothing.
+"""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Q
+
+from govcloud.gateways import openstack
+from govcloud.gateways.openstack import errors
+from govcloud.provisioning import completion
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds.base import (
+    Broken,
+    Gone,
+    Kind,
+    Landing,
+    Made,
+    Moving,
+    Ready,
+    Sight,
+    Skipped,
+    StepFailed,
+    kind_of,
+)
+from govcloud.provisioning.lifecycle import Desired, StepState
+from govcloud.provisioning.models import CloudCall, Step
+
+log = structlog.get_logger(__name__)
+
+LONGEST_PAUSE = timedelta(seconds=60)  # between two tries while the cloud does not answer
+
+
+class LeaseLost(Exception):  # noqa: N818  nothing is wrong with the step: it is somebody else's now
+    """Another worker has claimed the step since; what we know of it is not to be written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    step: Step
+    fence: int
+
+
+def claim(*, at: datetime, lease: timedelta | None = None) -> Claim | None:
+    """Take the step that has been due longest and that nobody holds; None when there is none.
+
+    The lease must be longer than a call to the cloud may take; long work renews it.
+    """
+    with transaction.atomic():
+        step = (
+            Step.objects.select_for_update(skip_locked=True, of=("self",))
+            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+            .select_related("operation__cloud", "operation__system__department")
+            .order_by("next_run_at", "pk")
+            .first()
+        )
+        if step is None:
+            return None
+        step.fence += 1
+        step.lease_until = at + (lease or settings.STEP_LEASE)
+        step.started_at = step.started_at or at
+        step.save(update_fields=["fence", "lease_until", "started_at"])
+    return Claim(step, step.fence)
+
+
+def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
+    """Do one thing for a claimed step and release it. A fault of ours is written to the step like one of the cloud's."""
+    visit = Visit(held, clock)
+    exchanges: list[openstack.Exchange] = []
+    try:
+        with openstack.recording(exchanges.append):
+            visit.run()
+    except LeaseLost:
+        log.warning("lease lost", step=held.step.key, fence=held.fence)
+    except Exception as error:  # the task's edge: a step that cannot be run must not take its worker along
+        log.exception("step failed", step=held.step.key)
+        with contextlib.suppress(LeaseLost):
+            visit.trouble(f"{type(error).__name__}: {error}", counts=True)
+    finally:
+        _note_calls(held.step, exchanges, at=clock())
+
+
+def run_due(*, clock: Callable[[], datetime], most: int | None = None) -> int:
+    """Claim and advance until nothing is due, or so many steps have been visited; returns how many were."""
+    visited = 0
+    while most is None or visited < most:
+        held = claim(at=clock())
+        if held is None:
+            break
+        advance(held, clock=clock)
+        visited += 1
+    return visited
+
+
+class Visit:
+    """One visit of one worker to one step."""
+
+    def __init__(self, held: Claim, clock: Callable[[], datetime]) -> None:
+        self.step, self.fence, self.clock = held.step, held.fence, clock
+        self.kind: Kind = kind_of(held.step.kind)
+        self.context = Context(step=held.step, at=clock(), heartbeat=self.heartbeat)
+
+    # -- what is done
+
+    def run(self) -> None:
+        try:
+            if self.step.desired == Desired.ABSENT:
+                self._make_absent()
+            elif self.step.state == StepState.REPLACING:
+                self._clear_away()
+            else:
+                self._make_present()
+        except errors.CloudError as error:
+            self._cloud_said_no(error)
+        except StepFailed as failure:
+            self.trouble(str(failure), counts=True)
+
+    def _make_present(self) -> None:
+        step = self.step
+        if step.external_id:
+            self._seen(self.kind.look(self.context, step.external_id))
+        elif step.intent_at is None:
+            self._intend()
+            self._create(fresh=True)
+        else:
+            self._look_up()
+
+    def _look_up(self) -> None:
+        """An earlier request may have taken effect: adopt what it made, or find that it made nothing."""
+        found = self.kind.find(self.context)
+        if found is not None:
+            self._adopt(found)
+            return
+        landing = self.kind.landing
+        intent = self.step.intent_at
+        settled = intent is not None and self.clock() >= intent + settings.STEP_SETTLE
+        if landing is Landing.OPEN and not settled:
+            self.write(state=StepState.UNKNOWN, next_run_at=self.clock() + settings.STEP_POLL * 5)
+            return
+        if landing is Landing.OPEN:
+            self._intend()  # what the first request made has had its time to appear, and did not
+        self._create(fresh=landing is Landing.OPEN)
+
+    def _intend(self) -> None:
+        self.update(intent_at=self.clock())
+
+    def _create(self, *, fresh: bool) -> None:
+        """Send the request. ``fresh``: no earlier one of this generation can still take effect."""
+        try:
+            made = self.kind.create(self.context)
+        except errors.CloudError as error:
+            if fresh and not error.effect_unknown and not isinstance(error, errors.Conflict):
+                self.update(intent_at=None)  # no request has had an effect, so there is nothing to look for later
+            raise
+        if isinstance(made, Moving):
+            self._wait(StepState.SETTLING, made.after)
+            return
+        if isinstance(made, Skipped):
+            self.finish(StepState.SKIPPED, {"reason": made.reason})
+            return
+        self._adopt(made.external_id, made)
+
+    def _adopt(self, external_id: str, made: Made | None = None) -> None:
+        """Store the id, unless the step has got one already: then ours is not the one that counts."""
+        self._owned(Step.objects.filter(external_id=""), external_id=external_id)
+        self.step.external_id = external_id
+        if made is not None and made.outputs is not None:
+            self.finish(StepState.DONE, made.outputs)
+        else:
+            self._seen(self.kind.look(self.context, external_id) if made is None else Moving())
+
+    def _seen(self, sight: Sight) -> None:
+        match sight:
+            case Ready(outputs):
+                self.finish(StepState.DONE, outputs)
+            case Moving(after):
+                self._wait(StepState.SETTLING, after)
+            case Broken(reason):
+                self._broken(reason)
+            case Gone():
+                self._broken("it has vanished from the cloud")
+
+    def _wait(self, state: StepState, after: timedelta | None = None) -> None:
+        at = self.clock()
+        since = self.step.started_at or at
+        if at - since > self.kind.patience:
+            self.park(f"still {self.step.get_state_display()} after {self.kind.patience}")
+            return
+        self.write(state=state, next_run_at=at + (after or settings.STEP_POLL), last_error="")
+
+    def _broken(self, reason: str) -> None:
+        if self.step.generation >= self.kind.generations:
+            self.park(reason)
+            return
+        log.warning("built anew", step=self.step.key, generation=self.step.generation, reason=reason)
+        self.write(state=StepState.REPLACING, last_error=reason, next_run_at=self.clock())
+
+    def _clear_away(self) -> None:
+        """Take down what came out broken, wait until it is gone, and start the next generation."""
+        if self._taken_down():
+            self.write(
+                state=StepState.DUE, external_id="", intent_at=None, attempts=0,
+                generation=F("generation") + 1, next_run_at=self.clock(), started_at=self.clock(),
+            )  # fmt: skip
+
+    def _make_absent(self) -> None:
+        step = self.step
+        if not step.external_id and step.intent_at is not None:
+            found = self.kind.find(self.context)
+            if found is not None:
+                self._owned(Step.objects.filter(external_id=""), external_id=found)
+                step.external_id = found
+            elif self.kind.landing is not Landing.REPEATABLE and self.clock() < step.intent_at + settings.STEP_SETTLE:
+                # a request that somebody sent before we were told to undo it may still land
+                self.write(state=StepState.REMOVING, next_run_at=self.clock() + settings.STEP_POLL * 5)
+                return
+        if not step.external_id or self._taken_down():
+            self.finish(StepState.GONE, {})
+
+    def _taken_down(self) -> bool:
+        """Ask for its removal as often as needed; True once the cloud has confirmed that it is gone."""
+        state = StepState.REPLACING if self.step.state == StepState.REPLACING else StepState.REMOVING
+        if isinstance(self.kind.look(self.context, self.step.external_id), Gone):
+            return True
+        with contextlib.suppress(errors.NotFound):
+            self.kind.remove(self.context, self.step.external_id)
+        self._wait(state)
+        return False
+
+    # -- what goes wrong
+
+    def _cloud_said_no(self, error: errors.CloudError) -> None:
+        match error:
+            case errors.OverQuota() | errors.Refused() | errors.Misconfigured():
+                self.park(str(error))  # the same request will be refused again: a person must change something
+            case errors.Unreachable() | errors.Unavailable() | errors.RateLimited():
+                self.trouble(str(error), counts=False)  # the cloud's trouble, however long it takes
+            case _:
+                unknown = self.step.intent_at is not None and not self.step.external_id
+                self.trouble(str(error), counts=True, state=StepState.UNKNOWN if unknown else None)
+
+    def trouble(self, reason: str, *, counts: bool, state: StepState | None = None) -> None:
+        """Note what went wrong and try again later; park the step when it has gone wrong too often."""
+        attempts = self.step.attempts + 1
+        if counts and attempts >= settings.STEP_ATTEMPTS:
+            self.park(reason)
+            return
+        pause = min(settings.STEP_POLL * 2 ** min(attempts, 10), LONGEST_PAUSE)
+        self.write(
+            last_error=reason,
+            attempts=attempts if counts else self.step.attempts,
+            next_run_at=self.clock() + pause,
+            **({"state": state} if state else {}),
+        )
+
+    # -- what is written
+
+    def park(self, reason: str) -> None:
+        with transaction.atomic():
+            completion.lock(self.step.operation)
+            self.write(state=StepState.PARKED, last_error=reason, next_run_at=None)
+            completion.parked(self.step, reason=reason, at=self.clock())
+
+    def finish(self, state: StepState, outputs: dict[str, Any]) -> None:
+        """Finish the step, note its effect in our own tables and wake who waited for it: all in one transaction."""
+        self.context.at = at = self.clock()
+        with transaction.atomic():
+            completion.lock(self.step.operation)
+            self.write(state=state, outputs=outputs, finished_at=at, next_run_at=None, last_error="")
+            if state == StepState.DONE:
+                self.kind.record(self.context, outputs)
+            elif state == StepState.GONE:
+                self.kind.forget(self.context)
+            completion.finished(self.step, at=at)
+
+    def write(self, **columns: Any) -> None:
+        """Write to the step and release it. Raises LeaseLost."""
+        self.update(**columns, lease_until=None)
+        if columns.get("next_run_at"):
+            completion.ring_at(columns["next_run_at"] - self.clock())
+
+    def update(self, **columns: Any) -> None:
+        """Write to the step and keep it. Raises LeaseLost."""
+        self._owned(Step.objects.all(), **columns)
+        for name, value in columns.items():
+            setattr(self.step, name, value)
+
+    def _owned(self, steps: Any, **columns: Any) -> None:
+        if not steps.filter(pk=self.step.pk, fence=self.fence).update(**columns):
+            raise LeaseLost
+
+    def heartbeat(self) -> bool:
+        """Renew the lease in the middle of long work; False when the step is not ours any more."""
+        until = self.clock() + settings.STEP_LEASE
+        return bool(Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until))
+
+
+def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime) -> None:
+    CloudCall.objects.bulk_create(
+        CloudCall(
+            step=step, at=at, service=e.service, method=e.method, path=e.path[:300],
+            status=e.status, request_id=e.request_id, milliseconds=e.milliseconds,
+        )
+        for e in exchanges
+        if e.method != "GET" or e.status != 200  # a look that found what it should is told by the state
+    )  # fmt: skip
+
+
+def due(*, at: datetime) -> int:
+    """How many steps a worker could take now."""
+    return Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at).count()
+

@@ -1,0 +1,45 @@
+"""The kinds of steps of this package; packages above add theirs."""
+
+from govcloud.provisioning.kinds.base import register
+from govcloud.provisioning.kinds.compute import (
+    AttachmentKind,
+    ExtensionKind,
+    PortKind,
+    ServerKind,
+    VolumeKind,
+)
+from govcloud.provisioning.kinds.guests import ConfigureKind, ConfirmKind, UnmountKind
+from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
+from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.tenancy import (
+    AccessKind,
+    ComputeQuotaKind,
+    KeypairKind,
+    NetworkQuotaKind,
+    ProjectKind,
+    VolumeQuotaKind,
+)
+
+
+def register_all() -> None:
+    register(
+        ProjectKind(),
+        AccessKind(),
+        KeypairKind(),
+        ComputeQuotaKind(),
+        VolumeQuotaKind(),
+        NetworkQuotaKind(),
+        NetworkKind(),
+        SubnetKind(),
+        SecurityGroupKind(),
+        VolumeKind(),
+        PortKind(),
+        ServerKind(),
+        AttachmentKind(),
+        ExtensionKind(),
+        ConfigureKind(),
+        ConfirmKind(),
+        UnmountKind(),
+        HandoverKind(),
+        RetirementKind(),
+    )

@@ -1,0 +1,307 @@
+"""Volumes, ports, servers and what joins them.
+
+A server boots from a volume that we made before it. That volume is the lock: ``POST /servers`` reserves it, and a second
+request naming it is refused, so a server can be asked for again whenever it is not known whether the first one landed.
+"""
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import CloudFlavor, CloudImage, CloudStorageClass, Flavor, Image, StorageClass
+from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.models import Phase
+from govcloud.inventory import services as inventory
+from govcloud.inventory.models import Address, Resource, Server, Volume, VolumeRole
+from govcloud.provisioning import settlement
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.guest_key import guest_key
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
+from govcloud.provisioning.kinds.network import tags_of
+
+UNIT = "govcloud_unit"  # the metadata entry by which a volume is found again
+SERIAL = 20  # characters of a volume's id that a guest sees as its disk's serial number (virtio)
+
+
+class VolumeKind(Kind):
+    name = "volume"
+    title = _("Preparing storage")
+    landing = Landing.OPEN
+    generations = 2
+
+    def find(self, context: Context) -> str | None:
+        found = context.project.volumes.find_volumes(metadata={UNIT: str(context.step.unit)})
+        return next((volume.id for volume in found if volume.status != "deleting"), None)
+
+    def create(self, context: Context) -> Made:
+        """Blank, or with the data of the image. Raises ``Refused`` when the cloud does not have the image."""
+        scale = _scale(context)
+        volume = context.project.volumes.create_volume(
+            name=context.step.label,
+            size_gib=scale.built_gb(context.state["size_gb"]),
+            volume_type=scale.cloud_name,
+            metadata={UNIT: str(context.step.unit), "govcloud_system": context.operation.system.code},
+            image_id=_image_id(context) if context.state.get("image") else None,
+            description=f"{context.operation.reason} {context.mark}",
+        )
+        return Made(volume.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        try:
+            volume = context.project.volumes.get_volume(external_id)
+        except errors.NotFound:
+            return Gone()
+        if context.step.desired == "absent":
+            return Moving() if volume.status != "error_deleting" else Broken(volume.status)
+        if volume.phase is Phase.FAILED:
+            return Broken(f"the volume went to {volume.status}")
+        if volume.phase is Phase.MOVING:
+            return Moving()
+        return Ready({"size_gib": volume.size_gib, "type": volume.volume_type})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        volume = context.project.volumes.get_volume(external_id)
+        if volume.status in {"available", "error", "error_deleting", "error_extending", "error_restoring"}:
+            context.project.volumes.delete_volume(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        inventory.record_volume(
+            common=context.recorded(),
+            role=VolumeRole(context.state["role"]),
+            storage_class=StorageClass.objects.get(code=context.state["storage_class"]),
+            size_gb=context.state["size_gb"],
+            label=context.state.get("label", ""),
+        )
+        settlement.built(unit=context.step.unit, at=context.at)
+
+    def forget(self, context: Context) -> None:
+        settlement.absent(context=context)
+
+
+def _scale(context: Context) -> CloudStorageClass:
+    return CloudStorageClass.objects.get(
+        cloud=context.cloud_row, storage_class__code=context.state["storage_class"]
+    )
+
+
+def _image_id(context: Context) -> str:
+    name = CloudImage.objects.get(cloud=context.cloud_row, image__code=context.state["image"]).cloud_name
+    image = context.cloud.images.find_image(name)
+    if image is None:
+        raise errors.Misconfigured(f"the cloud has no active image {name!r}", service="image")
+    return image.id
+
+
+class PortKind(Kind):
+    """The server's address on its network, reserved in our own tables before: nobody else can have it."""
+
+    name = "port"
+    title = _("Giving the server its address")
+    landing = Landing.LOCKED
+
+    def find(self, context: Context) -> str | None:
+        address = Address.objects.get(unit=context.step.unit).address
+        network = context.resource(context.state["network"])
+        found = context.project.network.find_ports(network_id=network.external_id, fixed_ip=address)
+        return next((port.id for port in found if port.name == context.mark), None)
+
+    def create(self, context: Context) -> Made:
+        network = context.resource(context.state["network"])
+        port = context.project.network.create_port(
+            name=context.mark,
+            network_id=network.external_id,
+            subnet_id=network.network.subnet_id,
+            fixed_ip=Address.objects.get(unit=context.step.unit).address,
+            security_group_ids=[network.network.security_group_id],
+            description=context.step.label,
+        )
+        return Made(port.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        try:
+            port = context.project.network.get_port(external_id)
+        except errors.NotFound:
+            return Gone()
+        if context.step.desired == "present" and context.mark not in port.tags:
+            context.project.network.set_tags(collection="ports", resource_id=external_id, tags=tags_of(context))
+        return Ready({"address": port.addresses[0], "mac": port.mac})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        context.project.network.delete_port(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        Address.objects.filter(unit=context.step.unit).update(port_id=context.step.external_id)
+
+    def forget(self, context: Context) -> None:
+        target = UUID(context.state["resource"]) if "resource" in context.state else context.step.unit
+        Address.objects.filter(unit=target, released_at=None).update(released_at=context.at)
+
+
+class ServerKind(Kind):
+    name = "server"
+    title = _("Building the server")
+    landing = Landing.LOCKED  # by the volume it boots from
+    generations = 2
+
+    def find(self, context: Context) -> str | None:
+        """The server that holds our boot volume, if it is ours by its tag."""
+        project = context.project
+        for attachment in project.volumes.attachments(self._boot_volume(context)):
+            if not attachment.server_id:
+                continue
+            with suppress(errors.NotFound):
+                server = project.compute.get_server(attachment.server_id)
+                if context.mark in server.tags and server.phase is not Phase.GONE:
+                    return server.id
+        return None
+
+    def create(self, context: Context) -> Made:
+        project = context.project
+        name = CloudFlavor.objects.get(cloud=context.cloud_row, flavor__code=context.state["flavor"]).cloud_name
+        flavor = next((flavor for flavor in project.compute.flavors() if flavor.name == name), None)
+        if flavor is None:
+            raise errors.Misconfigured(f"the cloud has no flavor {name!r}", service="compute")
+        accepted = project.compute.create_server_from_volume(
+            name=context.step.label,
+            flavor_id=flavor.id,
+            volume_id=self._boot_volume(context),
+            port_ids=[Address.objects.get(unit=context.step.unit).port_id],
+            tags=tags_of(context),
+            metadata={UNIT: str(context.step.unit)},
+            key_name=guest_key().name,
+        )
+        return Made(accepted.id)
+
+    def _boot_volume(self, context: Context) -> str:
+        return context.resource(context.state["system_volume"]).external_id
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        try:
+            server = context.project.compute.get_server(external_id)
+        except errors.NotFound:
+            return Gone()
+        if server.phase is Phase.GONE:
+            return Gone()
+        if context.step.desired == "absent" or server.phase is Phase.MOVING:
+            return Moving()
+        if server.phase is Phase.FAILED:
+            return Broken(server.fault.message if server.fault else "the server went to ERROR")
+        return Ready({"status": server.status, "zone": server.zone})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        server = context.project.compute.get_server(external_id)
+        if server.task_state != "deleting":
+            context.project.compute.delete_server(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        inventory.record_server(
+            common=context.recorded(),
+            flavor=Flavor.objects.get(code=context.state["flavor"]),
+            image=Image.objects.get(code=context.state["image"]),
+            system_volume=UUID(context.state["system_volume"]),
+        )
+        settlement.built(unit=context.step.unit, at=context.at)
+
+    def forget(self, context: Context) -> None:
+        settlement.absent(context=context)
+
+
+class AttachmentKind(Kind):
+    """A data volume at its server: present when the cloud says that it is in use there."""
+
+    name = "attachment"
+    title = _("Connecting storage to the server")
+    landing = Landing.LOCKED  # a volume is attached to one server at a time
+
+    def find(self, context: Context) -> str | None:
+        volume, server = self._ids(context)
+        held = {attachment.server_id for attachment in context.project.volumes.attachments(volume)}
+        return volume if server in held else None
+
+    def create(self, context: Context) -> Made:
+        volume, server = self._ids(context)
+        context.project.compute.attach_volume(server, volume_id=volume)
+        return Made(volume)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        _volume, server = self._ids(context)
+        try:
+            volume = context.project.volumes.get_volume(external_id)
+        except errors.NotFound:
+            return Gone()
+        if volume.phase is Phase.MOVING:
+            return Moving()
+        if context.step.desired == "absent":
+            return Gone() if server not in volume.attached_to else Ready()
+        if volume.phase is Phase.FAILED or server not in volume.attached_to:
+            return Broken(f"the volume is {volume.status}, not attached")
+        return Ready({"device": volume.attached_to[server]})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        _volume, server = self._ids(context)
+        context.project.compute.detach_volume(server, volume_id=external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        server = Server.objects.get(resource=context.resource(context.state["server"]))
+        Volume.objects.filter(resource=context.resource(context.state["volume"])).update(server=server)
+
+    def _ids(self, context: Context) -> tuple[str, str]:
+        return (
+            context.resource(context.state["volume"]).external_id,
+            context.resource(context.state["server"]).external_id,
+        )
+
+
+class ExtensionKind(Kind):
+    """A volume at its new size. Growing cannot be undone: taking it back leaves the volume as it is."""
+
+    name = "extension"
+    title = _("Enlarging storage")
+    landing = Landing.LOCKED  # the cloud refuses to grow a volume to the size it has
+
+    def find(self, context: Context) -> str | None:
+        resource = self._resource(context)
+        volume = context.project.volumes.get_volume(resource.external_id)
+        return volume.id if volume.size_gib >= self._target(context) else None
+
+    def create(self, context: Context) -> Made:
+        found = self.find(context)  # on a scaled-down test cloud the step may be too small to show
+        if found is not None:
+            return Made(found)
+        resource = self._resource(context)
+        context.project.volumes.extend_volume(resource.external_id, size_gib=self._target(context))
+        return Made(resource.external_id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        if context.step.desired == "absent":
+            return Gone()
+        volume = context.project.volumes.get_volume(external_id)
+        if volume.phase is Phase.FAILED:
+            return Broken(f"the volume went to {volume.status}")
+        if volume.phase is Phase.MOVING:
+            return Moving()
+        if volume.size_gib < self._target(context):
+            # settled at the old size: either the cloud has not begun, or its driver could not
+            waited = context.at - (context.step.intent_at or context.at)
+            return Moving() if waited < timedelta(seconds=30) else Broken("the volume kept its old size")
+        return Ready({"size_gib": volume.size_gib})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """It stays as large as it is."""
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        settlement.extended(context=context, resource=self._resource(context), size_gb=context.state["size_gb"])
+
+    def forget(self, context: Context) -> None:
+        settlement.not_extended(context=context, resource=self._resource(context))
+
+    def _resource(self, context: Context) -> Resource:
+        return context.resource(context.state["resource"])
+
+    def _target(self, context: Context) -> int:
+        return _scale(context).built_gb(context.state["size_gb"])
+
+

@@ -1,0 +1,140 @@
+"""What is done inside a server once it runs: the baseline of its MLPS level, its data disks, and proof of both."""
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import CloudImage
+from govcloud.gateways import ansible
+from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.models import Image
+from govcloud.inventory.models import Address, Resource, Server, Volume
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.guest_key import guest_key
+from govcloud.provisioning.kinds.base import Made, Moving, Setting, Skipped, StepFailed
+
+PLAYBOOK = "site.yml"
+AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
+NO_GUESTS = "no guests here"  # the cloud says so by its image's property
+
+
+class ConfigureKind(Setting):
+    """One run of the site playbook on one server. The playbook is idempotent: a run with unknown end is run again."""
+
+    name = "configure"
+    title = _("Securing the server and mounting its storage")
+    disks = "mounted"
+
+    def create(self, context: Context) -> Made | Skipped | Moving:
+        """Raises StepFailed with the tasks that failed."""
+        server = context.resource(context.state["server"])
+        image = _image(context, server)
+        if image.properties.get("govcloud_guest") == "none":
+            return Skipped(NO_GUESTS)
+        result = self._run(context, server, image)
+        match result.status:
+            case ansible.RunStatus.SUCCESSFUL:
+                outputs = _outputs(result)
+                self.judge(result)
+                return Made(server.external_id, outputs)
+            case ansible.RunStatus.UNREACHABLE | ansible.RunStatus.UNKNOWN | ansible.RunStatus.CANCELLED:
+                return Moving(AGAIN)
+            case _:
+                failed = "; ".join(f"{f.task}: {f.message}" for f in result.failures) or result.detail
+                raise StepFailed(f"{result.status}: {failed}")
+
+    def judge(self, result: ansible.RunResult) -> None:
+        """Whether a successful run is good enough."""
+
+    def _run(self, context: Context, server: Resource, image: Image) -> ansible.RunResult:
+        step = context.step
+        ansible.end_left_behind(ident=str(step.uuid), run_dir=settings.RUN_DIR)
+        return ansible.run(
+            playbook=PLAYBOOK,
+            playbooks=settings.PLAYBOOK_DIR,
+            hosts=[_host(context, server, image, disks=self.disks)],
+            variables={
+                "mlps_level": context.operation.system.mlps_level,
+                "guest_block_devices": image.properties.get("govcloud_guest") != "no-block-devices",
+                "host_session_owner": str(step.uuid),
+                "host_session_ttl_seconds": int(settings.PLAYBOOK_TIMEOUT) + 60,
+            },
+            ident=str(step.uuid),
+            run_dir=settings.RUN_DIR,
+            timeout=settings.PLAYBOOK_TIMEOUT,
+            heartbeat=context.keep,
+            should_cancel=lambda: context.lost,
+        )
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:
+        keys = "\n".join(outputs["host_keys"])
+        Server.objects.filter(resource=context.resource(context.state["server"])).update(host_keys=keys)
+
+
+class ConfirmKind(ConfigureKind):
+    """The same run again, which must find nothing to change."""
+
+    name = "confirm"
+    title = _("Checking the server")
+
+    def judge(self, result: ansible.RunResult) -> None:
+        if result.changed:
+            raise StepFailed(f"the second run changed {result.changed} things: the baseline does not hold")
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        server = context.resource(context.state["server"])
+        Server.objects.filter(resource=server).update(configured_at=context.at)
+
+
+class UnmountKind(ConfigureKind):
+    """Let go of the data disks that the step names, before they are detached."""
+
+    name = "unmount"
+    title = _("Preparing the server for the change")
+    disks = "unmounted"
+
+
+def _image(context: Context, server: Resource) -> Image:
+    name = CloudImage.objects.get(cloud=context.cloud_row, image=server.server.image).cloud_name
+    image = context.cloud.images.find_image(name)
+    if image is None:
+        raise errors.Misconfigured(f"the cloud has no active image {name!r}", service="image")
+    return image
+
+
+def _host(context: Context, server: Resource, image: Image, *, disks: str) -> ansible.Host:
+    address = Address.objects.select_related("block").get(unit=server.unit)
+    network = Resource.objects.get(unit=address.block.unit)
+    proxy = context.cloud_row.ssh_proxy_command.replace("{network_id}", network.external_id)
+    user = image.properties.get("os_admin_user", "root")
+    return ansible.Host(
+        name=server.name,
+        address=address.address,
+        user=user,
+        private_key=guest_key().private,
+        proxy_command=proxy or None,
+        become=user != "root",
+        host_keys=tuple(server.server.host_keys.splitlines()),
+        variables={"data_disks": _disks(context, disks)},
+    )
+
+
+def _disks(context: Context, state: str) -> list[dict[str, str]]:
+    volumes = Volume.objects.filter(resource__unit__in=context.state["volumes"]).select_related("resource").order_by("pk")
+    return [
+        {"label": v.label, "mount_point": v.mount_point, "volume_id": v.resource.external_id, "state": state}
+        for v in volumes
+    ]
+
+
+def _outputs(result: ansible.RunResult) -> dict[str, Any]:
+    return {
+        "recaps": {host: asdict(recap) for host, recap in result.recaps.items()},
+        "changed": result.changed,
+        "seconds": round(result.duration_seconds, 1),
+        "guest": next(iter(result.facts.get("guests", {}).values()), {}),
+        "host_keys": [key for keys in result.host_keys.values() for key in keys],
+    }

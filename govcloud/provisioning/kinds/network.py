@@ -1,0 +1,125 @@
+"""A system's network: the network, its subnet with the range we chose, and who may reach its servers."""
+
+from ipaddress import ip_network
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.gateways.openstack import errors
+from govcloud.inventory import services as inventory
+from govcloud.provisioning import settlement
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight
+
+SSH = 22
+
+
+class NetworkKind(Kind):
+    name = "network"
+    title = _("Building the network")
+    landing = Landing.OPEN  # names are not unique in Neutron
+
+    def find(self, context: Context) -> str | None:
+        found = context.project.network.find_networks(name=context.mark)
+        return found[0].id if found else None
+
+    def create(self, context: Context) -> Made:
+        network = context.project.network.create_network(name=context.mark, description=context.step.label)
+        return Made(network.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        try:
+            network = context.project.network.get_network(external_id)
+        except errors.NotFound:
+            return Gone()
+        if context.step.desired == "present" and context.mark not in network.tags:
+            context.project.network.set_tags(collection="networks", resource_id=external_id, tags=tags_of(context))
+            return Moving()
+        return Ready({"name": network.name, "mtu": network.mtu})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        context.project.network.delete_network(external_id)
+
+    def forget(self, context: Context) -> None:
+        settlement.absent(context=context)
+
+
+class SubnetKind(Kind):
+    name = "subnet"
+    title = _("Building the network")
+    landing = Landing.LOCKED  # Neutron refuses a second subnet of an overlapping range on one network
+
+    def find(self, context: Context) -> str | None:
+        found = context.project.network.find_subnets(network_id=context.sibling("network").external_id)
+        return found[0].id if found else None
+
+    def create(self, context: Context) -> Made:
+        subnet = context.project.network.create_subnet(
+            network_id=context.sibling("network").external_id,
+            name=context.mark,
+            cidr=context.state["cidr"],
+            gateway=str(ip_network(context.state["cidr"])[1]),
+            dns=context.state["dns"],
+        )
+        return Made(subnet.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        found = context.project.network.find_subnets(network_id=context.sibling("network").external_id)
+        subnet = next((subnet for subnet in found if subnet.id == external_id), None)
+        return Gone() if subnet is None else Ready({"cidr": subnet.cidr, "gateway": subnet.gateway})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        context.project.network.delete_subnet(external_id)
+
+
+class SecurityGroupKind(Kind):
+    """Servers of the network reach each other; SSH is open to where the cloud says guests are managed from."""
+
+    name = "security_group"
+    title = _("Setting who may reach the servers")
+    landing = Landing.OPEN
+
+    def find(self, context: Context) -> str | None:
+        found = context.project.security_groups.find_groups(name=context.mark)
+        return found[0].id if found else None
+
+    def create(self, context: Context) -> Made:
+        return Made(context.project.security_groups.create_group(name=context.mark, description=context.step.label).id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        groups = context.project.security_groups
+        if external_id not in {group.id for group in groups.find_groups()}:
+            return Gone()
+        if context.step.desired == "absent":
+            return Ready()
+        have = {(rule.protocol, rule.port_min, rule.remote) for rule in groups.find_rules(group_id=external_id)}
+        cidr = context.state["cidr"]
+        rules = [(None, None, cidr), ("tcp", SSH, context.cloud_row.management_cidr or cidr)]
+        for protocol, port, remote in rules:
+            if (protocol, port, remote) not in have:
+                groups.create_rule(
+                    group_id=external_id, protocol=protocol, port_min=port, port_max=port, remote=remote
+                )
+        return Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        context.project.security_groups.delete_group(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        """The network is complete with its group."""
+        network, subnet = context.sibling("network"), context.sibling("subnet")
+        inventory.record_network(
+            common=context.recorded(external_id=network.external_id),
+            cidr=subnet.outputs["cidr"],
+            gateway=subnet.outputs["gateway"],
+            subnet_id=subnet.external_id,
+            security_group_id=context.step.external_id,
+        )
+        settlement.built(unit=context.step.unit, at=context.at)
+
+
+def tags_of(context: Context) -> list[str]:
+    """What everything we make carries: whose it is, and for which order it was made."""
+    system = context.operation.system
+    return ["govcloud", context.mark, f"system-{system.code}", f"thread-{context.operation.thread}"]
+

@@ -1,0 +1,155 @@
+"""A system's place in a cloud: its Keystone project, our access to it, its quotas, our key."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.gateways.openstack import errors
+from govcloud.inventory import services as inventory
+from govcloud.provisioning import demand
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.guest_key import guest_key
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Setting, Sight
+
+MEMBER = "member"  # the least role with which resources can be made in a project
+
+
+class ProjectKind(Kind):
+    """One per system and cloud. It stays when an order is undone: it is the system's, not the order's."""
+
+    name = "project"
+    title = _("Setting up the system's space")
+    landing = Landing.LOCKED  # by its name, unique within the domain
+
+    def find(self, context: Context) -> str | None:
+        project = context.cloud.identity.find_project(name=_project_name(context), domain_id=context.cloud_row.domain_id)
+        return project.id if project else None
+
+    def create(self, context: Context) -> Made:
+        found = self.find(context)  # a later order of the same system finds the project of the first
+        if found is not None:
+            return Made(found)
+        system = context.operation.system
+        project = context.cloud.identity.create_project(
+            name=_project_name(context), description=f"{system.code} {system.name}", domain_id=context.cloud_row.domain_id
+        )
+        return Made(project.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        if context.step.desired == "absent":
+            return Gone()
+        context.cloud.identity.get_project(external_id)
+        return Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """It stays."""
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        inventory.record_project(
+            system=context.operation.system, cloud=context.cloud_row, external_id=context.step.external_id
+        )
+
+
+def _project_name(context: Context) -> str:
+    system = context.operation.system
+    return f"gc-{system.code}-{str(system.uuid)[:8]}"
+
+
+class AccessKind(Setting):
+    """Our own user's role on the project: what we do there, we do scoped to it."""
+
+    name = "access"
+    title = _("Setting up the system's space")
+
+    def create(self, context: Context) -> Made:
+        cloud = context.cloud
+        role = cloud.identity.find_role(name=MEMBER)
+        if role is None:
+            raise errors.Misconfigured(f"the cloud has no role {MEMBER!r}", service="identity")
+        cloud.identity.grant_role(project_id=context.project_id, role_id=role, user_id=cloud.user_id)
+        return Made(role, {})
+
+
+class KeypairKind(Kind):
+    """Our public key, registered once per cloud (keypairs belong to users, not to projects)."""
+
+    name = "keypair"
+    title = _("Setting up the system's space")
+    landing = Landing.LOCKED  # by its name, unique per user
+
+    def find(self, context: Context) -> str | None:
+        key = context.project.compute.find_keypair(guest_key().name)
+        return key.name if key else None
+
+    def create(self, context: Context) -> Made:
+        found = self.find(context)
+        if found is None:
+            key = guest_key()
+            found = context.project.compute.create_keypair(name=key.name, public_key=key.public).name
+        return Made(found, {})
+
+    def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
+        return Gone() if context.step.desired == "absent" else Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """It stays: other systems' servers are made with it."""
+
+
+class _QuotaKind(Setting):
+    """The cloud's own limits for the project, set to what the system has been granted and no more."""
+
+    title = _("Setting the limits that were approved")
+
+    def limits(self, granted: demand.Demand) -> Mapping[str, int]:
+        raise NotImplementedError
+
+    def set(self, context: Context, limits: Mapping[str, int]) -> None:
+        raise NotImplementedError
+
+    def create(self, context: Context) -> Made:
+        limits = self.limits(demand.of(system=context.operation.system, cloud=context.cloud_row))
+        self.set(context, limits)
+        return Made(context.project_id, {"limits": dict(limits)})
+
+
+class ComputeQuotaKind(_QuotaKind):
+    name = "compute_quota"
+
+    def limits(self, granted: demand.Demand) -> Mapping[str, int]:
+        return {"instances": granted.servers, "cores": granted.vcpus, "ram": granted.memory_mib}
+
+    def set(self, context: Context, limits: Mapping[str, int]) -> None:
+        context.cloud.quotas.set_compute(context.project_id, limits)
+
+
+class VolumeQuotaKind(_QuotaKind):
+    name = "volume_quota"
+
+    def limits(self, granted: demand.Demand) -> Mapping[str, int]:
+        return {
+            "volumes": granted.volumes,
+            "gigabytes": granted.volume_gib,
+            "backups": granted.backups,
+            "backup_gigabytes": granted.backup_gib,
+        }
+
+    def set(self, context: Context, limits: Mapping[str, int]) -> None:
+        context.cloud.quotas.set_volume(context.project_id, limits)
+
+
+class NetworkQuotaKind(_QuotaKind):
+    name = "network_quota"
+
+    def limits(self, granted: demand.Demand) -> Mapping[str, int]:
+        networks = granted.networks
+        return {
+            "network": networks,
+            "subnet": networks,
+            "port": granted.servers + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
+            "security_group": networks + 1,  # Neutron makes one of its own in every project
+            "security_group_rule": (networks + 1) * 10,
+        }
+
+    def set(self, context: Context, limits: Mapping[str, int]) -> None:
+        context.cloud.quotas.set_network(context.project_id, limits)

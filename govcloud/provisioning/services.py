@@ -1,0 +1,113 @@
+"""Starting operations, and what an administrator does with one that waits: retry or abandon."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud import lifecycle
+from govcloud.audit import services as audit
+from govcloud.catalog.models import Cloud
+from govcloud.errors import Conflict
+from govcloud.provisioning import completion
+from govcloud.provisioning.lifecycle import Desired, OperationStatus, StepState
+from govcloud.provisioning.models import Operation, OperationKind, Step
+from tenants.models import System
+
+
+class NothingWaits(Conflict):
+    code = "nothing-waits"
+    message = _("No step of this operation waits for an administrator.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSpec:
+    """A step as its planner wants it. ``needs`` are keys of specs that come before it in the sequence."""
+
+    key: str
+    kind: str
+    label: str
+    unit: UUID
+    desired_state: dict[str, Any] = field(default_factory=dict)
+    desired: Desired = Desired.PRESENT
+    external_id: str = ""
+    needs: tuple[str, ...] = ()
+
+
+def start(
+    *,
+    kind: OperationKind,
+    reason: str,
+    thread: UUID | None,
+    system: System,
+    cloud: Cloud,
+    steps: Sequence[StepSpec],
+    actor: audit.Actor,
+    at: datetime,
+) -> Operation:
+    """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes."""
+    with transaction.atomic():
+        operation = Operation.objects.create(
+            kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at
+        )
+        rows = Step.objects.bulk_create(
+            Step(
+                operation=operation, position=position, key=spec.key, kind=spec.kind, label=spec.label, unit=spec.unit,
+                desired=spec.desired, desired_state=spec.desired_state, external_id=spec.external_id,
+            )
+            for position, spec in enumerate(steps)
+        )  # fmt: skip
+        by_key = {row.key: row for row in rows}
+        Step.needs.through.objects.bulk_create(
+            Step.needs.through(from_step_id=by_key[spec.key].pk, to_step_id=by_key[need].pk)
+            for spec in steps
+            for need in spec.needs
+        )
+        audit.record(
+            actor=actor, verb="operation.started", subject=operation, at=at, thread=thread,
+            after={"kind": kind, "reason": reason, "steps": len(rows)},
+        )  # fmt: skip
+        completion.wake(operation, at=at)
+    return operation
+
+
+def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operation:
+    """Try the parked steps again, with their attempts counted from zero. Raises NothingWaits."""
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
+        undoing = parked.filter(desired=Desired.ABSENT).exists() and operation.kind != OperationKind.RELEASE
+        again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
+        if not parked.update(next_run_at=at, started_at=at, **again):
+            raise NothingWaits
+        to = OperationStatus.UNDOING if undoing else OperationStatus.RUNNING
+        lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason="retry")
+        completion.ring_at(timedelta())
+    return operation
+
+
+def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: datetime) -> Operation:
+    """Take down what the operation has made, in the opposite order. Quota stays held until absence is confirmed.
+
+    Bumping the fence takes every step out of the hands of a worker that is busy with it.
+    Raises WrongState for an operation that has ended.
+    """
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        lifecycle.transition(
+            operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
+        )
+        for step in Step.objects.select_for_update().filter(operation=operation):
+            step.desired = Desired.ABSENT
+            step.state = StepState.WAITING
+            step.fence += 1
+            step.lease_until = step.next_run_at = step.finished_at = None
+            step.started_at = at
+            step.attempts = 0
+            step.save()
+        completion.wake_undoing(operation, at=at)
+    return operation

@@ -1,0 +1,86 @@
+"""What a built or vanished resource means for quota, billing and the record: always in the step's own transaction."""
+
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+from govcloud.catalog.models import MEMORY_GB, VCPU
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource
+from govcloud.metering import services as metering
+from govcloud.provisioning.context import ENGINE, Context
+from govcloud.quotas import services as quotas
+
+
+def built(*, unit: UUID, at: datetime) -> None:
+    """The resource stands: its hold becomes use."""
+    quotas.commit(source=unit, at=at)
+
+
+def absent(*, context: Context) -> None:
+    """The cloud has confirmed that the unit's resource does not exist (any more): give back what it held or used.
+
+    In an operation being undone the step's own unit is what was held. In a release the step names, as ``resource``,
+    the unit that is released, and its own unit is the release.
+    """
+    at, thread = context.at, context.operation.thread
+    target = UUID(context.state["resource"]) if "resource" in context.state else context.step.unit
+    resource = Resource.objects.select_related("system__department").filter(unit=target).first()
+    if resource is None:
+        quotas.unhold(source=target, at=at)
+        return
+    if resource.status == Status.RELEASED:
+        return
+    metering.close_usage(resource=resource, at=at)
+    quotas.give_back(source=target, department=resource.system.department, amounts=quota_of(resource), at=at)
+    if resource.status == Status.ACTIVE:
+        inventory.mark(resource=resource, to=Status.RELEASING, actor=ENGINE, thread=thread, at=at)
+    inventory.mark(resource=resource, to=Status.RELEASED, actor=ENGINE, thread=thread, at=at)
+
+
+def quota_of(resource: Resource) -> dict[str, int]:
+    """What a resource counts for against its department's quota."""
+    match resource.kind:
+        case "server":
+            server = resource.server
+            return {"servers": 1, "vcpus": server.vcpus, "memory_gb": server.memory_gb}
+        case "volume":
+            return {"storage_gb": resource.volume.size_gb}
+        case "network":
+            return {"networks": 1}
+        case _:
+            return {"backup_gb": resource.backup.capacity_gb}
+
+
+def meters_of(resource: Resource) -> dict[str, Decimal]:
+    """What a resource is billed by: meter codes and quantities."""
+    match resource.kind:
+        case "server":
+            return {VCPU: Decimal(resource.server.vcpus), MEMORY_GB: Decimal(resource.server.memory_gb)}
+        case "volume":
+            return {resource.volume.storage_class.meter.code: Decimal(resource.volume.size_gb)}
+        case "backup":
+            tier, off_site = resource.backup.tier, resource.backup.off_site
+            meter = tier.meter_off_site if off_site else tier.meter_local
+            return {meter.code: Decimal(resource.backup.capacity_gb)}
+        case _:
+            return {}
+
+
+def extended(*, context: Context, resource: Resource, size_gb: int) -> None:
+    """A volume has its new size: hold becomes use, the bill follows, the resource is free for other changes."""
+    at, thread = context.at, context.operation.thread
+    inventory.resize_volume(volume=resource.volume, size_gb=size_gb, actor=ENGINE, thread=thread, at=at)
+    quotas.commit(source=context.step.unit, at=at)
+    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
+
+
+def not_extended(*, context: Context, resource: Resource) -> None:
+    """An extension was called off. If the cloud had grown the volume already, our record says so and it is billed."""
+    if resource.volume.size_gb < context.state["size_gb"]:
+        quotas.unhold(source=context.step.unit, at=context.at)
+    inventory.mark(
+        resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
+    )
