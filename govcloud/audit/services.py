@@ -2,13 +2,12 @@
 
 import contextlib
 import contextvars
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
 
 from govcloud.audit.models import Event, Outcome
@@ -48,6 +47,17 @@ class Subject(Protocol):
     def uuid(self) -> UUID: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one of many events is about. Values must never hold a secret or personal data."""
+
+    subject: Subject | None
+    after: Mapping[str, Any]
+    before: Mapping[str, Any] = field(default_factory=dict)
+    label: str = ""
+    thread: UUID | None = None
+
+
 def record(
     *,
     actor: Actor,
@@ -65,37 +75,46 @@ def record(
 
     Raises RuntimeError outside a transaction: an event that could stay behind without its change proves nothing.
     """
+    _inside_a_transaction()
+    event = _event(
+        actor, verb, Entry(subject, after or {}, before=before or {}, label=label, thread=thread), at
+    )
+    event.outcome, event.reason = outcome, reason
+    event.save(force_insert=True)
+    return event
+
+
+def record_many(*, actor: Actor, verb: str, entries: Iterable[Entry], at: datetime) -> int:
+    """Append an event for each entry, with few statements however many; returns how many.
+
+    Raises RuntimeError outside a transaction.
+    """
+    _inside_a_transaction()
+    return len(
+        Event.objects.bulk_create((_event(actor, verb, entry, at) for entry in entries), batch_size=1_000)
+    )
+
+
+def _inside_a_transaction() -> None:
     if not connection.in_atomic_block:
         raise RuntimeError("an audit event is written in the transaction of the change it tells of")
-    return Event.objects.create(
+
+
+def _event(actor: Actor, verb: str, entry: Entry, at: datetime) -> Event:
+    subject = entry.subject
+    return Event(
         at=at,
         actor=actor.audit_ref,
         actor_name=actor.audit_name,
         verb=verb,
         subject_type=subject._meta.label_lower if subject is not None else "",  # type: ignore[attr-defined]  # noqa: SLF001
         subject_id=subject.uuid if subject is not None else None,
-        subject_label=label or (str(subject) if subject is not None else ""),
-        thread=thread,
-        before=_plain(before),
-        after=_plain(after),
-        outcome=outcome,
-        reason=reason,
+        subject_label=entry.label or (str(subject) if subject is not None else ""),
+        thread=entry.thread,
+        before=dict(entry.before),
+        after=dict(entry.after),
         request_id=request_id.get(),
     )
-
-
-def _plain(values: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The values as JSON holds them, so that what is hashed at sealing is what is read back later."""
-    encoder = DjangoJSONEncoder()
-    return {k: v if isinstance(v, (str, int, bool, type(None))) else _encoded(encoder, v) for k, v in (values or {}).items()}
-
-
-def _encoded(encoder: DjangoJSONEncoder, value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _encoded(encoder, v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_encoded(encoder, v) for v in value]
-    return value if isinstance(value, (str, int, bool, type(None))) else str(encoder.default(value) if not isinstance(value, float) else value)
 
 
 @contextlib.contextmanager

@@ -28,7 +28,9 @@ class Tariff(models.Model):
     class Meta:
         ordering: ClassVar = ["in_force"]
         constraints: ClassVar = [
-            ExclusionConstraint(name="tariffs_never_overlap", expressions=[("in_force", RangeOperators.OVERLAPS)]),
+            ExclusionConstraint(
+                name="tariffs_never_overlap", expressions=[("in_force", RangeOperators.OVERLAPS)]
+            ),
             models.CheckConstraint(
                 condition=Q(in_force__isempty=False, in_force__lower_inc=True, in_force__upper_inc=False),
                 name="tariff_is_half_open",
@@ -68,7 +70,9 @@ class MonthClose(models.Model):
     class Meta:
         ordering: ClassVar = ["-month"]
         constraints: ClassVar = [
-            ExclusionConstraint(name="closed_months_never_overlap", expressions=[("period", RangeOperators.OVERLAPS)]),
+            ExclusionConstraint(
+                name="closed_months_never_overlap", expressions=[("period", RangeOperators.OVERLAPS)]
+            ),
         ]
 
     def __str__(self) -> str:
@@ -94,7 +98,9 @@ class Statement(models.Model):
     class Meta:
         ordering: ClassVar = ["-close__month", "number"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["department", "close"], name="statement_once_per_department_and_month"),
+            models.UniqueConstraint(
+                fields=["department", "close"], name="statement_once_per_department_and_month"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,20 +1,20 @@
 """A tariff with the domain's prices, usage to bill, and statements."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import factory
-from django.conf import settings
-from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
+from django.utils.timezone import get_default_timezone
 from factory.django import DjangoModelFactory
 
-from govcloud.chargeback.models import MonthClose, Price, Statement, StatementLine, Tariff
+from govcloud.chargeback.models import MonthClose, Price, Statement, Tariff
+from govcloud.chargeback.services import close_month
 from govcloud.periods import Month
+from tenants.models import Department, Role
 from tests.factories.catalog import UNITS, MeterFactory
 from tests.factories.metering import UsageSegmentFactory
-from tests.factories.tenants import BEGINNING, DepartmentFactory
+from tests.factories.tenants import BEGINNING, DepartmentFactory, member
 
 PRICES = {
     "vcpu": Decimal(46),
@@ -60,61 +60,24 @@ def tariff(*, start: datetime = BEGINNING, end: datetime | None = None, **prices
     return book
 
 
-class MonthCloseFactory(DjangoModelFactory[MonthClose]):
-    """A closed month. Statements can only be put into it by the same transaction: in a test without one, use ``statement``."""
+def statements(*departments: Department) -> list[Statement]:
+    """One statement each, of the next month that is not closed yet, for four vCPU: 184.00 yuan the first time.
 
-    class Meta:
-        model = MonthClose
-        django_get_or_create = ("month",)
-
-    month = "2026-10"
-    period = factory.LazyAttribute(
-        lambda close: DateTimeTZRange(*Month.parse(close.month).bounds(ZoneInfo(settings.TIME_ZONE)))
-    )
-    closed_at = factory.LazyAttribute(lambda close: close.period.upper + timedelta(hours=9))
-    lines = 1
-    total = Decimal("184.00")
-
-
-class StatementFactory(DjangoModelFactory[Statement]):
-    class Meta:
-        model = Statement
-
-    number = factory.LazyAttributeSequence(lambda s, n: f"ST-{s.close.month.replace('-', '')}-{n + 1:04d}")
-    department = factory.SubFactory(DepartmentFactory)
-    close = factory.SubFactory(MonthCloseFactory)
-    total = Decimal("184.00")
-    issued_at = factory.SelfAttribute("close.closed_at")
+    Really metered, rated and closed, since the database takes a statement from nowhere else. Usage goes on: whoever
+    was billed once is billed again by the next call.
+    """
+    closed = MonthClose.objects.order_by("-month").first()
+    month = Month.parse(closed.month).next() if closed else Month(2026, 1)
+    start, end = month.bounds(get_default_timezone())
+    if not Tariff.objects.exists():
+        tariff()
+    for department in departments:
+        UsageSegmentFactory(resource__system__department=department, resource__built_at=start)
+    close = close_month(month=month, actor=member(Role.FINANCE), at=end)
+    return list(close.statements.filter(department__in=departments).order_by("number"))
 
 
-class StatementLineFactory(DjangoModelFactory[StatementLine]):
-    """Four vCPU for the whole month."""
-
-    class Meta:
-        model = StatementLine
-
-    statement = factory.SubFactory(StatementFactory)
-    position = factory.LazyAttribute(lambda line: line.statement.lines.count() + 1)
-    segment = factory.SubFactory(
-        UsageSegmentFactory,
-        resource__system__department=factory.SelfAttribute("....statement.department"),
-    )
-    system = factory.SelfAttribute("segment.resource.system")
-    meter = factory.SelfAttribute("segment.meter")
-    tariff = factory.LazyFunction(lambda: Tariff.objects.first() or tariff())
-    resource_name = factory.SelfAttribute("segment.resource.name")
-    start = factory.SelfAttribute("statement.close.period.lower")
-    end = factory.SelfAttribute("statement.close.period.upper")
-    quantity = factory.SelfAttribute("segment.quantity")
-    seconds = factory.LazyAttribute(lambda line: Decimal((line.end - line.start).total_seconds()))
-    month_seconds = factory.LazyAttribute(lambda line: int((line.end - line.start).total_seconds()))
-    per_month = factory.LazyAttribute(lambda line: PRICES[line.meter.code])
-    rated = factory.LazyAttribute(lambda line: line.quantity * line.per_month)
-    amount = factory.SelfAttribute("rated")
-
-
-def statement(**given: object) -> Statement:
-    """An issued statement of October 2026 with one line of 184.00, made in one transaction as the database demands."""
-    with transaction.atomic():
-        line = StatementLineFactory(**{f"statement__{name}": value for name, value in given.items()})
-    return line.statement
+def statement(department: Department | None = None) -> Statement:
+    """A statement of the department, or of one of its own."""
+    (issued,) = statements(department or DepartmentFactory())
+    return issued
