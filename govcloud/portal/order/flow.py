@@ -1,6 +1,6 @@
 """The way of an order through its stages, drawn as steps: who, since when, due when, and what was said."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -11,7 +11,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import CaseStage
+from govcloud.approvals.models import Case, CaseStage
+from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
@@ -42,22 +43,22 @@ class FlowStep:
 
 def steps(order: Order, *, at: datetime) -> list[FlowStep]:
     """From the application over the stages of its case to the delivery; two queries for a submitted order."""
-    stages = list(_stages(order, at=at)) if order.case_id else []
+    stages = list(_stages(order, order.case, at=at)) if order.case else []
     return [_application(order), *(_stage(stage, days) for stage, days in _with_days(stages, at=at)), _delivery(order)]
 
 
-def _stages(order: Order, *, at: datetime) -> QuerySet[CaseStage]:
-    """The stages with their decisions, and for undecided ones the names of those who may decide."""
+def _stages(order: Order, case: Case, *, at: datetime) -> QuerySet[CaseStage]:
+    """The stages of this revision and what was decided on earlier ones; for undecided ones, who may decide."""
     department = order.system.department
     holders = (
         Membership.objects.valid(at=at)
         .filter(Q(department__isnull=True) | Q(department__in=department.ancestor_ids), role=OuterRef("role"))
-        .exclude(user=order.applicant_id)
+        .exclude(user__in=[case.applicant_id, case.submitted_by_id])
         .exclude(user__is_active=False)
         .order_by("user__display_name")
     )
     return (
-        CaseStage.objects.filter(case=order.case_id)
+        CaseStage.objects.filter(Q(revision=case.revision) | Q(decision__isnull=False), case=case)
         .select_related("decision__decider")
         .annotate(holders=ArraySubquery(holders.values("user__display_name").distinct()[: DECIDERS_NAMED + 1]))
         .order_by("position")
@@ -129,33 +130,32 @@ def _delivery(order: Order) -> FlowStep:
 def _with_days(stages: list[CaseStage], *, at: datetime) -> Iterator[tuple[CaseStage, int | None]]:
     """Each stage with the working days left to its limit (the current one's; one query for the special days)."""
     current = [stage for stage in stages if stage.status == StageStatus.CURRENT]
-    special = _special_days(at, current[0].due_at) if current else {}
+    worked = _worked(at, current[0].due_at) if current else {}
     for stage in stages:
-        yield stage, working_days_left(at, stage.due_at, special) if stage in current else None
+        yield stage, working_days_left(at, stage.due_at, worked) if stage in current else None
 
 
-def _special_days(*instants: datetime) -> dict[date, str]:
+def _worked(*instants: datetime) -> dict[date, bool]:
+    """The dates from the first instant to the last on which the week's pattern does not hold."""
     days = sorted(timezone.localdate(instant) for instant in instants)
-    return dict(SpecialDay.objects.filter(day__range=(days[0], days[-1])).values_list("day", "kind"))
+    special = SpecialDay.objects.filter(day__range=(days[0], days[-1]))
+    return {day: kind == DayKind.WORK for day, kind in special.values_list("day", "kind")}
 
 
-def working_days_left(at: datetime, due: datetime, special: dict[date, str]) -> int:
-    """Whole working days from the day of ``at`` to that of ``due``: 0 on the last day, negative once it is over.
+def working_days_left(at: datetime, due: datetime, worked: Mapping[date, bool]) -> int:
+    """Working days after the day of ``at`` up to that of ``due``: 0 on the last day, negative once it is over.
 
-    ``special`` maps dates to ``DayKind`` where the week's pattern does not hold.
+    ``worked`` is as in ``calendars.deadlines``.
     """
     today, last = timezone.localdate(at), timezone.localdate(due)
     if at > due:
-        return -max(1, _count(_days(last, today), special))
-    return _count(_days(today, last), special)
+        return -max(1, _working(last, today, worked))
+    return _working(today, last, worked)
 
 
-def _days(after: date, to: date) -> Iterator[date]:
-    return (after + timedelta(days=n) for n in range(1, (to - after).days + 1))
-
-
-def _count(days: Iterable[date], special: dict[date, str]) -> int:
-    return sum(special.get(d, DayKind.WORK if d.isoweekday() <= 5 else DayKind.REST) == DayKind.WORK for d in days)
+def _working(after: date, to: date, worked: Mapping[date, bool]) -> int:
+    days = (after + timedelta(days=n) for n in range(1, (to - after).days + 1))
+    return sum(deadlines.is_working(day, worked=worked) for day in days)
 
 
 def _remaining(days: int) -> str:

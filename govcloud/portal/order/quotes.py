@@ -1,6 +1,6 @@
 """The price of an order: frozen with its last submission, or reckoned anew while it can be edited."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -37,24 +37,27 @@ def quote(order: Any, items: Sequence[Line], *, at: datetime) -> Shown:
     names = {item.position: item.name for item in items}
     if order.status in EDITABLE:
         return _reckoned(order, names, at=at)
-    lines = (
+    frozen = (
         QuoteLine.objects.filter(revision__order=order, revision__number=order.revision_number)
         .select_related("meter")
         .order_by("position")
     )
-    return Shown(list(_rows(lines, names)), order.monthly_total or Decimal(), frozen=True)
+    rows = _rows(((line.item_position, line) for line in frozen), names)
+    return Shown(list(rows), order.monthly_total or Decimal(), frozen=True)
 
 
-def _rows(lines: Any, names: Mapping[int, str]) -> Iterator[Row]:
+def _rows(lines: Iterable[tuple[int, Any]], names: Mapping[int, str]) -> Iterator[Row]:
+    """``lines`` are pairs of an item's position and a priced line of it."""
     before = None
-    for line in lines:
-        name = names.get(line.item_position, "")
-        yield Row("" if name == before else name, line.meter, line.quantity, line.per_month, line.amount)
-        before = name
+    for position, line in lines:
+        name = "" if position == before else names.get(position, "")
+        yield Row(name, line.meter, line.quantity, line.per_month, line.amount)
+        before = position
 
 
 def _reckoned(order: Order, names: Mapping[int, str], *, at: datetime) -> Shown:
-    from govcloud.orders import services  # noqa: PLC0415  until the package has it
+    from govcloud.orders import services  # noqa: PLC0415  until the packages it needs exist
 
     reckoned = services.quote(order=order, at=at)
-    return Shown(list(_rows(reckoned.lines, names)), reckoned.monthly_total, frozen=False)
+    rows = _rows(((line.item, line) for line in reckoned.lines), names)
+    return Shown(list(rows), reckoned.monthly_total, frozen=False)

@@ -11,12 +11,10 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.lifecycle import Status as CaseStatus
-from govcloud.approvals.models import CaseStage
+from govcloud.approvals.models import Case, CaseStage
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
-from tenants.models import UNIT_ROLES, User
-from tenants.policies import scope_of
+from tenants.models import User
 
 SORTS: Mapping[str, str] = {
     "number": "id",
@@ -70,13 +68,8 @@ class Filters:
 
 
 def todo(actor: User, *, at: datetime) -> Q:
-    """Orders whose present stage is for the actor to decide: their role, their unit, not their own application."""
-    scope = scope_of(actor, at=at)
-    condition = Q(role__in=scope.roles - UNIT_ROLES)
-    for role, path in scope.unit_roles:
-        condition |= Q(role=role, case__department__path__startswith=path)
-    stages = CaseStage.objects.filter(condition, status=StageStatus.CURRENT, case__status=CaseStatus.OPEN)
-    return Q(case__in=stages.values("case")) & ~Q(applicant=actor)
+    """Orders whose present stage is for the actor to decide."""
+    return Q(case__in=Case.objects.todo(actor, at=at).values("pk"))
 
 
 def viewed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:

@@ -1,0 +1,121 @@
+from datetime import datetime, timedelta
+
+import pytest
+
+from govcloud.audit.models import Event, Outcome
+from govcloud.orders.lifecycle import Status
+from tests.portal import scenes
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+def test_order_in_approval_tells_who_decides_by_when(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.submitted(people, decided=1, at=at)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    for words in ("Unit approval", "黄岚", "同意。请按等保三级要求配置。", "Intake", "覃明", "2 working days left"):
+        assert words in page
+
+
+def test_order_page_in_chinese(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.submitted(people, decided=1, at=at)
+    response = signed_in(people.applicant, language="zh-hans").get(f"/orders/{order.number}/")
+    assert '<html lang="zh-Hans">' in response.content.decode()
+    for words in ("单位审批", "医保结算平台", "审批中", "2026年11月18日 10:00"):
+        assert words in text(response)
+
+
+def test_quote_and_items_in_plain_words(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.submitted(people, at=at)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    for words in ("4 vCPU, 16 GB memory", "data volume 500 GB, sas", "1,200 GB of backup storage", "¥1,812.00", "¥360.00"):
+        assert words in page
+
+
+def test_foreign_order_answers_404_and_is_audited(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.submitted(people, at=at)
+    response = signed_in(people.foreigner).get(f"/orders/{order.number}/")
+    assert response.status_code == 404
+    assert order.title not in text(response)
+    event = Event.objects.get(verb="access.refused")
+    assert (event.outcome, event.subject_id, event.actor_name) == (Outcome.REFUSED, order.uuid, "莫北")
+
+
+def test_absent_order_answers_404(people: scenes.Cast, signed_in: Signed) -> None:
+    assert signed_in(people.applicant).get("/orders/GC-2026-999999/").status_code == 404
+
+
+def test_progress_per_server_while_it_is_built(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.building(people, done=4, at=at)
+    response = signed_in(people.applicant).get(f"/orders/{order.number}/")
+    page = text(response)
+    assert "Now: Connecting storage to the server" in page
+    assert "56%" in page  # four of eight done and one under way
+    assert 'hx-trigger="every 2s"' in response.content.decode()
+
+
+def test_fulfilled_order_shows_addresses_and_does_not_poll(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.finish(scenes.building(people, at=at), people, at=at)
+    response = signed_in(people.applicant).get(f"/orders/{order.number}/")
+    page = text(response)
+    assert "10.20.0.11" in page
+    assert "18 Nov 2027" in page
+    assert "hx-trigger" not in response.content.decode()
+
+
+def test_page_asks_itself_for_the_part_that_changes(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.building(people, at=at)
+    fragment = signed_in(people.applicant).get(f"/orders/{order.number}/", headers={"HX-Request": "true"})
+    content = fragment.content.decode().strip()
+    assert content.startswith('<div id="order"')
+    assert "<html" not in content
+    assert "HX-Request" in fragment.headers["Vary"]
+
+
+def test_only_cloud_admins_read_the_clouds_own_words(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.building(people, at=at)
+    scenes.park(order, error="Nova: No valid host was found")
+    department = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    admin = text(signed_in(people.admin).get(f"/orders/{order.number}/"))
+    assert "One step is waiting for an administrator" in department
+    for words in ("Nova", "req-", "attachment"):
+        assert words not in department
+        assert words in admin
+
+
+def test_draft_is_priced_by_todays_tariff(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    pytest.importorskip("govcloud.approvals.services")
+    from tests.factories.chargeback import TariffFactory  # noqa: PLC0415
+
+    TariffFactory()
+    order = scenes.draft(people, at=at)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "¥1,812.00" in page
+    assert "fixed when you submit" in page
+
+
+@pytest.mark.parametrize("status", [Status.DRAFT, Status.IN_APPROVAL, Status.FULFILLING, Status.FULFILLED])
+def test_order_page_takes_at_most_12_queries(
+    people: scenes.Cast, signed_in: Signed, at: datetime, django_assert_max_num_queries, status: Status
+) -> None:
+    browser = signed_in(people.admin)
+    order = {
+        Status.DRAFT: lambda: scenes.draft(people, at=at),
+        Status.IN_APPROVAL: lambda: scenes.submitted(people, decided=1, at=at),
+        Status.FULFILLING: lambda: scenes.building(people, at=at),
+        Status.FULFILLED: lambda: scenes.finish(scenes.building(people, at=at), people, at=at),
+    }[status]()
+    savepoints = 2  # the session's own row is saved between a savepoint and its release
+    with django_assert_max_num_queries(12 + savepoints):
+        browser.get(f"/orders/{order.number}/")
+
+
+def test_overdue_stage_says_by_how_much(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.submitted(people, decided=0, at=at - timedelta(days=7))
+    assert "overdue by" in text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
