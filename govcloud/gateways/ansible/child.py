@@ -38,6 +38,7 @@ class Specification:
     playbook: str
     inventory: str
     secrets: list[str]
+    environment: dict[str, str]
 
     @classmethod
     def taken_from(cls, path: Path) -> "Specification":
@@ -110,8 +111,8 @@ def end_everything(*, grace: float) -> None:
 
 def main(directory: Path, events: int) -> int:
     """Run the playbook that the parent described in `directory`; the outcome is ansible-runner's `rc` file."""
-    _start_clean()
     wanted = Specification.taken_from(directory / "run.json")
+    _start_clean(wanted.environment)
     reporter = Reporter(events, Redactor(wanted.secrets))
     try:
         interface.run(
@@ -129,7 +130,10 @@ def main(directory: Path, events: int) -> int:
     return 0
 
 
-def _start_clean() -> None:
+def _start_clean(environment: Mapping[str, str]) -> None:
+    # Importing the project sets variables (Django's settings module) that are no business of a playbook's.
+    os.environ.clear()
+    os.environ.update(environment)
     # A Celery pool process ignores and blocks signals; what it starts would inherit that.
     for signum in (
         signal.SIGINT,

@@ -55,9 +55,11 @@ def failure_message(result: Any) -> str:
     """What a failed module said: its message, and what the program it called wrote to its error output."""
     if not isinstance(result, Mapping):
         return str(result)[:_LONGEST_MESSAGE]
-    parts = [result.get("msg"), result.get("stderr") or result.get("module_stderr"), result.get("censored")]
-    words = "\n".join(str(part).strip() for part in parts if part)
-    return (words or "the task failed and gave no message")[:_LONGEST_MESSAGE]
+    words = [str(result[name])[:_LONGEST_MESSAGE] for name in ("msg", "censored") if result.get(name)]
+    # The end of an error output says what was wrong; its beginning may be a module's whole source.
+    errors = str(result.get("stderr") or result.get("module_stderr") or "").strip()
+    words.append(errors[-_LONGEST_MESSAGE:])
+    return "\n".join(filter(None, words)) or "the task failed and gave no message"
 
 
 def failures_in(events: Iterable[RunEvent]) -> tuple[Failure, ...]:

@@ -26,6 +26,8 @@ _IDENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _POLL = 0.25
 # From asking the child to stop until it is killed; it gives Ansible three seconds of them.
 _STOP_PATIENCE = 15.0
+# What an earlier attempt gets between SIGTERM and SIGKILL, if its child is alive to end the rest in order.
+_EARLIER_GRACE = 5.0
 _DETAIL_LINES = 40
 # The child imports this package from where we have it, whatever directory the worker was started in.
 _CODE = Path(govcloud.__path__[0]).resolve().parent
@@ -78,9 +80,10 @@ def run(
         directories.write_inputs(directory, hosts=hosts, variables=told)
         secrets = [*secrets_in(variables), *(host.private_key for host in hosts)]
         secrets.extend(secret for host in hosts for secret in secrets_in(host.variables))
-        _write_specification(directory, ident=ident, playbook=path, secrets=secrets)
+        env = environment.environment(directory, ident=ident, playbooks=playbooks.resolve())
+        _write_specification(directory, ident=ident, playbook=path, secrets=secrets, env=env)
         supervision = _Supervision(directory, ident, on_event, Redactor(secrets))
-        supervision.start(environment.environment(directory, ident=ident, playbooks=playbooks.resolve()))
+        supervision.start(env)
         try:
             supervision.follow(timeout, look_every, should_cancel, heartbeat)
         finally:
@@ -94,7 +97,7 @@ def end_left_behind(*, ident: str, run_dir: Path) -> None:
     controls = [f"{directory.control}/" for directory in earlier]
     ended = processes.end(
         lambda: processes.marked(variable=environment.run_variable(ident), paths=controls),
-        grace=_STOP_PATIENCE,
+        grace=_EARLIER_GRACE,
     )
     for directory in earlier:
         directories.remove(directory)
@@ -271,11 +274,14 @@ def _check(ident: str, hosts: Sequence[Host]) -> None:
         raise ValueError("a run needs hosts, each with a name of its own")
 
 
-def _write_specification(directory: RunDirectory, *, ident: str, playbook: Path, secrets: list[str]) -> None:
+def _write_specification(
+    directory: RunDirectory, *, ident: str, playbook: Path, secrets: list[str], env: Mapping[str, str]
+) -> None:
     specification = {
         "ident": ident,
         "playbook": str(playbook),
         "inventory": str(directory.inventory),
         "secrets": secrets,
+        "environment": dict(env),
     }
     directories.write_private(directory.specification, json.dumps(specification))
