@@ -255,11 +255,13 @@ class Visit:
         if counts and attempts >= settings.STEP_ATTEMPTS:
             self.park(reason)
             return
-        pause = min(settings.STEP_POLL * 2 ** min(attempts, 10), LONGEST_PAUSE)
+        at = self.clock()
+        tried_for = at - (self.step.started_at or at)
+        pause = settings.STEP_POLL * 2 ** min(attempts, 10) if counts else max(settings.STEP_POLL * 2, tried_for / 4)
         self.write(
             last_error=reason,
             attempts=attempts if counts else self.step.attempts,
-            next_run_at=self.clock() + pause,
+            next_run_at=at + min(pause, LONGEST_PAUSE),
             **({"state": state} if state else {}),
         )
 

@@ -1,0 +1,284 @@
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.conf import settings
+
+from govcloud.audit.models import Event
+from govcloud.errors import Conflict
+from govcloud.lifecycle import WrongState
+from govcloud.provisioning import engine, services
+from govcloud.provisioning.kinds.base import register
+from govcloud.provisioning.models import Operation, Step
+from tests.factories.tenants import UserFactory
+from tests.unit.provisioning.scripted import (
+    OVER_QUOTA,
+    UNKNOWN,
+    UNREACHABLE,
+    Clock,
+    LockedThingKind,
+    ThingKind,
+    Things,
+    WorkerDied,
+    operation,
+    step,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def things() -> Iterator[Things]:
+    things = Things()
+    register(ThingKind(things), LockedThingKind(things))
+    yield things
+    from govcloud.provisioning.kinds import base
+
+    for name in ("thing", "locked_thing"):
+        del base._KINDS[name]
+
+
+@pytest.fixture
+def clock(at: datetime) -> Clock:
+    return Clock(at)
+
+
+def run(clock: Clock, *, minutes: int = 5) -> None:
+    """Let workers work for a while, second by second."""
+    for _second in range(minutes * 60):
+        engine.run_due(clock=clock)
+        if not Step.objects.filter(next_run_at__isnull=False).exists():
+            return
+        clock.later(seconds=1)
+
+
+def test_steps_are_done_in_the_order_of_their_needs_and_the_operation_ends(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "network", "server", "backup")
+    run(clock)
+    started.refresh_from_db()
+    assert started.status == "done"
+    assert started.finished_at is not None
+    finished = list(Step.objects.order_by("position").values_list("finished_at", flat=True))
+    assert finished == sorted(finished)
+    assert things.created == 3
+
+
+def test_the_intent_is_written_before_the_call(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.before.append(WorkerDied())
+    with pytest.raises(WorkerDied):
+        engine.run_due(clock=clock)
+    assert step(started, "server").intent_at == clock.now
+
+
+def test_a_worker_that_dies_after_the_effect_leaves_one_server_for_the_next_to_adopt(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.after.append(WorkerDied())
+    with pytest.raises(WorkerDied):
+        engine.run_due(clock=clock)
+    clock.later(seconds=settings.STEP_LEASE.total_seconds() + 1)
+    run(clock)
+    assert things.created == 1
+    assert step(started, "server").external_id == "thing-1"
+
+
+def test_nobody_touches_a_step_while_its_lease_lasts(things: Things, clock: Clock) -> None:
+    operation(clock.now, "server")
+    assert engine.claim(at=clock.now) is not None
+    clock.later(seconds=settings.STEP_LEASE.total_seconds() - 1)
+    assert engine.claim(at=clock.now) is None
+    clock.later(seconds=2)
+    assert engine.claim(at=clock.now) is not None
+
+
+def test_a_timeout_with_effect_is_looked_up_and_not_repeated(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.after.append(UNKNOWN)
+    run(clock)
+    assert things.created == 1
+    assert step(started, "server").state == "done"
+
+
+def test_after_a_timeout_an_unlocked_request_waits_for_its_landing_time_before_it_is_sent_again(
+    things: Things, clock: Clock
+) -> None:
+    began = clock.now
+    operation(began, "server")
+    things.before.append(UNKNOWN)
+    engine.run_due(clock=clock)
+    while things.created == 0:
+        clock.later(seconds=1)
+        engine.run_due(clock=clock)
+    assert clock.now - began >= settings.STEP_SETTLE
+
+
+def test_a_thing_that_lands_late_and_is_seen_late_is_adopted(things: Things, clock: Clock) -> None:
+    operation(clock.now, "server")
+    things.after.append(UNKNOWN)
+    things.hidden = True
+    engine.run_due(clock=clock)
+    clock.later(seconds=settings.STEP_SETTLE.total_seconds() - 10)
+    engine.run_due(clock=clock)
+    things.hidden = False
+    run(clock)
+    assert things.created == 1
+
+
+def test_a_locked_request_is_sent_again_at_once_because_the_cloud_lets_one_win(things: Things, clock: Clock) -> None:
+    began = clock.now
+    operation(began, "server", kind="locked_thing")
+    things.before.append(UNKNOWN)
+    run(clock)
+    assert things.created == 1
+    assert clock.now - began < settings.STEP_SETTLE
+
+
+def test_a_worker_that_wakes_after_its_lease_writes_nothing(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    zombie = engine.claim(at=clock.now)
+    assert zombie is not None
+    clock.later(seconds=settings.STEP_LEASE.total_seconds() + 1)
+    run(clock)
+    done = step(started, "server")
+    things.born.append("error")
+    engine.advance(zombie, clock=clock)
+    again = step(started, "server")
+    assert (again.state, again.external_id, again.fence) == ("done", done.external_id, done.fence)
+    assert things.created == 1
+
+
+def test_a_server_in_error_is_removed_and_built_anew(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.born.append("error")
+    run(clock)
+    built = step(started, "server")
+    assert (built.state, built.generation, built.external_id) == ("done", 2, "thing-2")
+    assert things.removed == ["thing-1"]
+
+
+def test_the_second_server_in_error_is_parked_with_the_clouds_own_words(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.born.extend(["error", "error"])
+    run(clock)
+    parked = step(started, "server")
+    assert (parked.state, parked.last_error) == ("parked", "No valid host was found")
+    started.refresh_from_db()
+    assert started.status == "parked"
+    assert "No valid host was found" in Event.objects.get(verb="operation.parked").reason
+
+
+def test_an_unreachable_cloud_is_waited_for_without_counting_attempts(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.before.extend([UNREACHABLE] * 100)
+    run(clock, minutes=10)
+    waiting = step(started, "server")
+    assert (waiting.state, waiting.attempts, waiting.intent_at) == ("due", 0, None)
+    assert "connection refused" in waiting.last_error
+    things.before.clear()
+    run(clock)
+    assert step(started, "server").state == "done"
+
+
+def test_a_full_quota_of_the_cloud_asks_a_person_and_retry_goes_on(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.before.append(OVER_QUOTA)
+    run(clock)
+    assert step(started, "server").state == "parked"
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock)
+    started.refresh_from_db()
+    assert (started.status, things.created) == ("done", 1)
+
+
+def test_a_step_that_breaks_our_own_code_is_parked_and_the_worker_goes_on(things: Things, clock: Clock) -> None:
+    poison = operation(clock.now, "poison")
+    things.before.extend([KeyError("flavor")] * settings.STEP_ATTEMPTS)
+    run(clock, minutes=10)
+    assert step(poison, "poison").state == "parked"
+    assert "KeyError" in step(poison, "poison").last_error
+    fine = operation(clock.now, "fine")
+    run(clock)
+    assert step(fine, "fine").state == "done"
+
+
+def test_a_vanished_thing_is_built_anew(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.born.append("busy")
+    engine.run_due(clock=clock)
+    things.there.clear()
+    run(clock)
+    assert step(started, "server").external_id == "thing-2"
+
+
+def test_abandon_takes_down_what_was_made_in_the_opposite_order_and_nothing_else(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "network", "server", "disk")
+    things.there["foreign"] = ("somebody else's", "ok")
+    things.born.extend(["ok", "ok", "error", "error"])
+    run(clock)
+    services.abandon(operation=started, reason="no longer needed", actor=UserFactory(), at=clock.now)
+    run(clock)
+    started.refresh_from_db()
+    assert started.status == "undone"
+    assert things.there == {"foreign": ("somebody else's", "ok")}
+    assert things.removed == ["thing-3", "thing-4", "thing-2", "thing-1"]
+
+
+def test_abandon_waits_for_a_request_that_may_still_land_and_removes_what_it_made(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    held = engine.claim(at=clock.now)
+    assert held is not None
+    Step.objects.update(intent_at=clock.now)  # its request is on the way
+    services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
+    clock.later(seconds=5)
+    engine.run_due(clock=clock)
+    started.refresh_from_db()
+    assert started.status == "undoing"
+    things.there["late"] = (f"gc-{held.step.unit}", "ok")
+    run(clock)
+    started.refresh_from_db()
+    assert (started.status, things.there) == ("undone", {})
+
+
+def test_what_has_ended_can_be_neither_retried_nor_abandoned(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    run(clock)
+    with pytest.raises(Conflict):
+        services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    with pytest.raises(WrongState):
+        services.abandon(operation=started, reason="", actor=UserFactory(), at=clock.now)
+
+
+def test_a_step_on_its_way_for_too_long_is_parked(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.born.append("busy")
+    engine.run_due(clock=clock)
+    clock.later(hours=1)
+    engine.run_due(clock=clock)
+    assert step(started, "server").state == "parked"
+
+
+def test_every_changing_call_would_be_attributed_to_its_step(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    run(clock)
+    assert step(started, "server").calls.count() == 0  # the scripted cloud makes no HTTP calls, so none is invented
+
+
+def test_a_retry_gives_a_parked_step_its_generations_again(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.born.extend(["error", "error"])
+    run(clock)
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock)
+    started.refresh_from_db()
+    assert started.status == "done"
+    assert list(things.there) == ["thing-3"]
+
+
+def test_operations_of_one_system_do_not_hold_up_each_other(things: Things, clock: Clock) -> None:
+    stuck = operation(clock.now, "stuck")
+    things.before.append(OVER_QUOTA)
+    engine.run_due(clock=clock)
+    free = operation(clock.now + timedelta(), "free")
+    run(clock)
+    assert Operation.objects.get(pk=stuck.pk).status == "parked"
+    assert Operation.objects.get(pk=free.pk).status == "done"
