@@ -7,7 +7,7 @@ from typing import Any, ClassVar, TypeVar, cast
 
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -77,7 +77,8 @@ class Endpoint(GenericViewSet[M_co]):
         if self.action in self.roles:
             require(self.actor, *self.roles[self.action], at=self.at)
         if request.method == "POST" and self.once:
-            self.post = _once(self.post, at=self.at)  # type: ignore[attr-defined]
+            bound: Any = self
+            bound.post = _once(bound.post, at=self.at)
 
     def get_object(self) -> M_co:
         lookup = {self.lookup_field: self.kwargs[self.lookup_url_kwarg or self.lookup_field]}
@@ -109,12 +110,18 @@ class Listed(Endpoint[M_co]):
 
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002
         rows = self.filter_queryset(self.get_queryset())
-        if request.accepted_renderer.format != "json":  # type: ignore[attr-defined]
-            return self.exported(rows, format_=request.accepted_renderer.format)  # type: ignore[attr-defined]
-        page = self.paginate_queryset(rows)
-        return self.get_paginated_response(self.get_serializer(page, many=True).data)
+        if request.accepted_renderer.format != "json":
+            return self.exported(rows, format_=request.accepted_renderer.format)
+        serializer: Any = self.get_serializer(self.paginate_queryset(rows), many=True)
+        _ = serializer.child.fields  # so that a field that does not exist is refused on an empty page as well
+        return self.get_paginated_response(serializer.data)
 
-    def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponse:
+    def paged(self, rows: QuerySet[Any], serializer: type[Serializer[Any]]) -> Response:
+        """Rows of another kind that belong to this one, in pages."""
+        page = self.paginate_queryset(rows)
+        return self.get_paginated_response(serializer(cast("Any", page), many=True).data)
+
+    def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponseBase:
         """The rows as a file. That somebody took them out is audited."""
         name = self.basename or "list"
         with transaction.atomic():
@@ -127,7 +134,9 @@ class Listed(Endpoint[M_co]):
                 after={"format": format_, "query": self.request.META.get("QUERY_STRING", "")[:500]},
             )
         serializer = cast("BaseSerializer[Any]", self.get_serializer())
-        return exports.answer(rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}")
+        return exports.answer(
+            rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}"
+        )
 
 
 def _once(handler: Any, *, at: datetime) -> Any:

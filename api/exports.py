@@ -37,7 +37,7 @@ class CSVRenderer(BaseRenderer):
 class XLSXRenderer(CSVRenderer):
     media_type = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
     format = "xlsx"
-    charset = None
+    charset = None  # type: ignore[assignment]  # bytes have none
     render_style = "binary"
 
 
@@ -49,7 +49,8 @@ class Negotiation(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         asked = request.query_params.get("format")
         if asked is None:
-            return super().select_renderer(request, renderers, format_suffix)
+            chosen: tuple[BaseRenderer, str] = super().select_renderer(request, renderers, format_suffix)
+            return chosen
         for renderer in renderers:
             if renderer.format == asked:
                 return renderer, renderer.media_type

@@ -18,13 +18,22 @@ class Answer(serializers.Serializer[Any]):
             return fields
         unknown = asked - fields.keys()
         if unknown:
-            raise BadParameter(parameter="fields", reason=f"{', '.join(sorted(unknown))} ∉ {', '.join(fields)}")
+            raise BadParameter(
+                parameter="fields", reason=f"{', '.join(sorted(unknown))} ∉ {', '.join(fields)}"
+            )
         return {name: field for name, field in fields.items() if name in asked}
 
     def _asked(self) -> set[str] | None:
         """The names in ``?fields=`` for the outermost serializer of a GET; None for all."""
-        outermost = self.parent is None or (isinstance(self.parent, serializers.ListSerializer) and self.parent.parent is None)
+        outermost = self.parent is None or (
+            isinstance(self.parent, serializers.ListSerializer) and self.parent.parent is None
+        )
         request = self.context.get("request")
-        if not outermost or request is None or request.method != "GET" or "fields" not in request.query_params:
+        if (
+            not outermost
+            or request is None
+            or request.method != "GET"
+            or "fields" not in request.query_params
+        ):
             return None
         return {name.strip() for name in request.query_params["fields"].split(",") if name.strip()}

@@ -1,6 +1,6 @@
 """Filtering, searching and ordering of lists. A parameter that nobody reads is refused: a typo must not list everything."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
@@ -35,17 +35,20 @@ class Search(SearchFilter):
         try:
             return super().filter_queryset(request, queryset, view)
         except ValidationError as error:
-            raise BadParameter(parameter="search", reason=next(field_errors(error.detail))["detail"]) from error
+            raise BadParameter(
+                parameter="search", reason=next(field_errors(error.detail))["detail"]
+            ) from error
 
 
 class Ordering(OrderingFilter):
     """``?ordering=-created_at``; the primary key comes last, so that pages neither skip nor repeat a row."""
 
     def remove_invalid_fields(
-        self, queryset: QuerySet[Any], fields: Sequence[str], view: APIView, request: Request
+        self, queryset: QuerySet[Any], fields: Iterable[str], view: APIView, request: Request
     ) -> list[str]:
         valid = {name for name, _label in self.get_valid_fields(queryset, view, {"request": request})}
-        for field in fields:
+        asked = list(fields)
+        for field in asked:
             if field.removeprefix("-") not in valid:
                 raise BadParameter(parameter="ordering", reason=f"{field} ∉ {', '.join(sorted(valid))}")
-        return [*fields, "pk"]
+        return [*asked, "pk"]

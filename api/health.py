@@ -57,7 +57,7 @@ def broker() -> str:
 
 def clouds() -> str:
     """Every enabled cloud has its entry in clouds.yaml."""
-    path = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", ""))
+    path = Path(str(os.environ.get("OS_CLIENT_CONFIG_FILE", "")))
     try:
         configured = yaml.safe_load(path.read_text()) if path.is_file() else {}
         needed = set(Cloud.objects.filter(enabled=True).values_list("profile", flat=True))

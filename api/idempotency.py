@@ -94,7 +94,9 @@ def fingerprint_of(request: Request) -> str:
 def _reserve(user: User, key: str) -> None:
     """Hold the key until the transaction ends, without waiting for another that holds it."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"idempotency:{user.pk}:{key}"])
+        cursor.execute(
+            "SELECT pg_try_advisory_xact_lock(hashtextextended(%s, 0))", [f"idempotency:{user.pk}:{key}"]
+        )
         (held,) = cursor.fetchone()
     if not held:
         raise IdempotencyKeyInUse

@@ -67,7 +67,9 @@ def explanations(error: type[DomainError]) -> list[Explanation]:
 
 
 def index(request: HttpRequest) -> HttpResponse:
-    listed = [(code, problems.status_of(error), explanations(error)) for code, error in errors_by_code().items()]
+    listed = [
+        (code, problems.status_of(error), explanations(error)) for code, error in errors_by_code().items()
+    ]
     return render(request, "api/problems.html", {"problems": listed})
 
 

@@ -5,7 +5,7 @@
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
@@ -53,7 +53,7 @@ class Unauthenticated(HttpProblem):
 class MethodNotAllowed(HttpProblem):
     status = 405
     code = "method-not-allowed"
-    message = _("%(method)s is not possible here.")
+    message = _("This method is not possible here. %(method)s")
 
 
 class NotAcceptable(HttpProblem):
@@ -83,7 +83,9 @@ class TooManyRequests(HttpProblem):
 class InternalError(HttpProblem):
     status = 500
     code = "internal-error"
-    message = _("Something went wrong on our side; nothing was changed. Give the request id to the service desk.")
+    message = _(
+        "Something went wrong on our side; nothing was changed. Give the request id to the service desk."
+    )
 
 
 class DatabaseBusy(Unavailable):
@@ -169,7 +171,9 @@ def _entries(error: DomainError) -> Iterator[dict[str, Any]]:
         yield from error.entries
     elif isinstance(error, Invalids):
         for each in error.errors:
-            yield from _entries(each) if each.pointers else [{"pointer": "", "code": each.code, "detail": each.detail}]
+            yield from _entries(each)
+            if not each.pointers:
+                yield {"pointer": "", "code": each.code, "detail": each.detail}
     else:
         for pointer in error.pointers:
             yield {"pointer": pointer, "code": error.code, "detail": error.detail}
@@ -177,61 +181,44 @@ def _entries(error: DomainError) -> Iterator[dict[str, Any]]:
 
 def handle(exc: Exception, _context: Mapping[str, Any]) -> HttpResponse | None:
     """REST framework's exception handler. None lets what nobody expected become a logged 500."""
-    headers: dict[str, str] = {}
-    if isinstance(exc, exceptions.APIException):
-        if getattr(exc, "auth_header", None):
-            headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
-        if isinstance(exc, exceptions.Throttled) and exc.wait is not None:
-            headers["Retry-After"] = str(int(exc.wait) + 1)
     error = as_domain_error(exc)
     if error is None:
         return None
+    headers: dict[str, str] = {}
+    if getattr(exc, "auth_header", None):
+        headers["WWW-Authenticate"] = exc.auth_header  # type: ignore[attr-defined]
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.params["seconds"])
     if isinstance(error, Unavailable):
         headers["Retry-After"] = "5"
     return problem(error, headers=headers)
 
 
 def as_domain_error(exc: Exception) -> DomainError | None:
-    match exc:
-        case DomainError():
-            return exc
-        case exceptions.ValidationError():
-            return BodyInvalid(list(field_errors(exc.detail)))
-        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            return Unauthenticated(reason=exc.detail)
-        case exceptions.APIException():
-            return _of_framework(exc)
-        case Http404():
-            return NotHere()
-        case PermissionDenied():
-            return NotAllowed()
-        case RequestDataTooBig():
-            return BodyTooLarge()
-        case OperationalError():
-            logger.warning("database error answered as 503", exc_info=exc)
-            return DatabaseBusy()
-        case _:
-            return None
+    """The refusal that an exception of Django or REST framework amounts to; None for what nobody expected."""
+    if isinstance(exc, DomainError):
+        return exc
+    if isinstance(exc, OperationalError):
+        logger.warning("database error answered as 503", exc_info=exc)
+    return next((translate(exc) for kind, translate in TRANSLATIONS if isinstance(exc, kind)), None)
 
 
-def _of_framework(exc: exceptions.APIException) -> DomainError | None:
-    match exc:
-        case exceptions.ParseError():
-            return Malformed(reason=exc.detail)
-        case exceptions.NotFound():
-            return NotHere()
-        case exceptions.PermissionDenied():
-            return NotAllowed()
-        case exceptions.MethodNotAllowed():
-            return MethodNotAllowed(method=exc.args[0] if exc.args else "")
-        case exceptions.NotAcceptable():
-            return NotAcceptable()
-        case exceptions.UnsupportedMediaType():
-            return UnsupportedMediaType()
-        case exceptions.Throttled():
-            return TooManyRequests(seconds=int(exc.wait or 0) + 1)
-        case _:
-            return None
+TRANSLATIONS: Sequence[tuple[type[Exception], Callable[[Any], DomainError]]] = (
+    (exceptions.ValidationError, lambda exc: BodyInvalid(list(field_errors(exc.detail)))),
+    (exceptions.ParseError, lambda exc: Malformed(reason=exc.detail)),
+    (exceptions.NotAuthenticated, lambda exc: Unauthenticated(reason=exc.detail)),
+    (exceptions.AuthenticationFailed, lambda exc: Unauthenticated(reason=exc.detail)),
+    (exceptions.PermissionDenied, lambda _exc: NotAllowed()),
+    (exceptions.NotFound, lambda _exc: NotHere()),
+    (exceptions.MethodNotAllowed, lambda exc: MethodNotAllowed(method=getattr(exc, "method", ""))),
+    (exceptions.NotAcceptable, lambda _exc: NotAcceptable()),
+    (exceptions.UnsupportedMediaType, lambda _exc: UnsupportedMediaType()),
+    (exceptions.Throttled, lambda exc: TooManyRequests(seconds=int(exc.wait or 0) + 1)),
+    (Http404, lambda _exc: NotHere()),
+    (PermissionDenied, lambda _exc: NotAllowed()),
+    (RequestDataTooBig, lambda _exc: BodyTooLarge()),
+    (OperationalError, lambda _exc: DatabaseBusy()),
+)
 
 
 def field_errors(detail: Any, pointer: str = "") -> Iterator[dict[str, Any]]:
@@ -242,7 +229,9 @@ def field_errors(detail: Any, pointer: str = "") -> Iterator[dict[str, Any]]:
             yield from field_errors(inner, below)
     elif isinstance(detail, list):
         for position, inner in enumerate(detail):
-            yield from field_errors(inner, f"{pointer}/{position}" if isinstance(inner, (Mapping, list)) else pointer)
+            yield from field_errors(
+                inner, f"{pointer}/{position}" if isinstance(inner, (Mapping, list)) else pointer
+            )
     else:
         code = str(getattr(detail, "code", "invalid")).replace("_", "-")
         yield {"pointer": pointer, "code": code, "detail": str(detail)}

@@ -1,6 +1,6 @@
 """OpenAPI 3.1: what drf-spectacular cannot see by itself (problem details, headers, exports, sparse fields)."""
 
-from typing import Any
+from typing import Any, Literal, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -29,7 +29,7 @@ class Problem(serializers.Serializer[Any]):
     code = serializers.CharField()
     request_id = serializers.CharField()
     params = serializers.DictField(required=False)
-    errors = ProblemEntry(many=True, required=False)
+    errors = ProblemEntry(many=True, required=False)  # type: ignore[assignment]
 
 
 class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
@@ -37,11 +37,15 @@ class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
     name = "token"
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002
-        return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer")
+        return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer")  # noqa: S106
 
 
-FIELDS = OpenApiParameter("fields", str, description="Names of fields, comma-separated; all others are left out.")
-FORMAT = OpenApiParameter("format", str, enum=["json", "csv", "xlsx"], description="csv and xlsx: all rows as a file.")
+FIELDS = OpenApiParameter(
+    "fields", str, description="Names of fields, comma-separated; all others are left out."
+)
+FORMAT = OpenApiParameter(
+    "format", str, enum=["json", "csv", "xlsx"], description="csv and xlsx: all rows as a file."
+)
 KEY = OpenApiParameter(
     "Idempotency-Key",
     str,
@@ -49,7 +53,11 @@ KEY = OpenApiParameter(
     description="Makes a repeated request safe: it is answered from the record of the first for 24 hours.",
 )
 IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag of the version that you are changing."
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The ETag of the version that you are changing.",
 )
 EVERYWHERE = (401, 403)
 WITH_BODY = (400, 415, 422)
@@ -61,8 +69,8 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
-        given = list(super().get_override_parameters())
+    def get_override_parameters(self) -> list[Any]:
+        given: list[Any] = list(super().get_override_parameters())
         view = self.view
         if not isinstance(view, Endpoint):
             return given
@@ -87,12 +95,14 @@ class Schema(AutoSchema):
     def map_renderers(self, attribute: str) -> list[str]:
         return ["application/json"] if attribute == "media_types" else list(super().map_renderers(attribute))
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction)
         if self._lists():
             file = {"schema": {"type": "string", "format": "binary"}}
             bodies["200"]["content"]["text/csv"] = file
-            bodies["200"]["content"]["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"] = file
+            bodies["200"]["content"]["application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"] = (
+                file
+            )
         for status in self._refusals():
             if str(status) not in bodies:
                 bodies[str(status)] = self._problem(status, direction)
@@ -109,9 +119,13 @@ class Schema(AutoSchema):
             statuses += [*WITH_BODY, 409]
         if isinstance(view, Endpoint) and view.action in view.versioned:
             statuses += [412, 428]
-        return [*sorted(set(statuses)), 429] if self.method == "POST" and not self.get_auth() else sorted(set(statuses))
+        if self.method == "POST" and not self.get_auth():
+            statuses.append(429)
+        return sorted(set(statuses))
 
     def _problem(self, status: int, direction: str) -> dict[str, Any]:
         response = OpenApiResponse(Problem, description="Problem details")
-        found: dict[str, Any] = self._get_response_for_code(response, str(status), [MEDIA_TYPE], direction)
-        return found
+        return cast(
+            "dict[str, Any]",
+            self._get_response_for_code(response, str(status), [MEDIA_TYPE], direction),  # type: ignore[no-untyped-call]
+        )

@@ -1,19 +1,23 @@
 """Everything below ``/api/v1/``. Paths have no slash at the end; what a browser opens has one."""
 
-from django.urls import include, path
+from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
     audit,
+    cases,
     catalog,
     demo_clock,
     me,
+    month_closes,
     operations,
+    orders,
     quotas,
     recovery_points,
     resources,
+    statements,
     tariffs,
     tenants,
     tokens,
@@ -35,18 +39,26 @@ router.register("dr-tiers", catalog.DRTiers, "dr-tiers")
 router.register("clouds", catalog.Clouds, "clouds")
 router.register("tariffs", tariffs.Tariffs, "tariffs")
 router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
+router.register("orders", orders.Orders, "orders")
+router.register("cases", cases.Cases, "cases")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
+router.register("month-closes", month_closes.MonthCloses, "month-closes")
+router.register("statements", statements.Statements, "statements")
 router.register("audit-events", audit.AuditEvents, "audit-events")
 
-v1 = [
+v1: list[URLPattern | URLResolver] = [
     path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
     path("demo-clock", demo_clock.DemoClock.as_view({"get": "retrieve", "put": "update"}), name="demo-clock"),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"),
+        name="docs",
+    ),
     path("problems/", problem_pages.index, name="problems"),
     path("problems/<slug:code>", problem_pages.page, name="problem"),
 ]

@@ -214,6 +214,10 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {  # names in the schema for choices that share a field name ("kind", "status")
         "ItemKind": "govcloud.catalog.models.Kind",
+        "ItemAction": "govcloud.orders.models.Action",
+        "CreateAction": ["create"],
+        "ChangeAction": ["change"],
+        "ReleaseAction": ["release"],
         "ResourceKind": "govcloud.inventory.models.ResourceKind",
         "ResourceStatus": "govcloud.inventory.lifecycle.Status",
         "OperationKind": "govcloud.provisioning.models.OperationKind",

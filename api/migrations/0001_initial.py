@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
             name='TokenName',
             fields=[
                 ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('token', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='label', serialize=False, to=settings.KNOX_TOKEN_MODEL)),
+                ('token', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='label', serialize=False, to="knox.authtoken")),
                 ('name', models.CharField(max_length=80)),
             ],
         ),

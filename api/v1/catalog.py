@@ -35,7 +35,9 @@ class OfferableAnswer(Answer):
 
 
 class OfferableFilters(filters.FilterSet):  # type: ignore[misc]
-    orderable = filters.BooleanFilter("retired_at", lookup_expr="isnull", label="false: only what was retired")
+    orderable = filters.BooleanFilter(
+        "retired_at", lookup_expr="isnull", label="false: only what was retired"
+    )
 
 
 class OfferingAnswer(OfferableAnswer):

@@ -40,8 +40,15 @@ class Me(Endpoint[User]):
     serializer_class = MeAnswer
 
     def answer(self) -> Response:
-        roles = Membership.objects.valid(at=self.at).filter(user=self.actor).select_related("department").order_by("role", "id")
-        person = {name: getattr(self.actor, name) for name in ("uuid", "username", "display_name", "language")}
+        roles = (
+            Membership.objects.valid(at=self.at)
+            .filter(user=self.actor)
+            .select_related("department")
+            .order_by("role", "id")
+        )
+        person = {
+            name: getattr(self.actor, name) for name in ("uuid", "username", "display_name", "language")
+        }
         return Response(self.get_serializer({**person, "roles": roles}).data)
 
     def retrieve(self, request: Request) -> Response:  # noqa: ARG002

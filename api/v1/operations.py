@@ -46,7 +46,9 @@ class OperationAnswer(Answer):
 class StepAnswer(serializers.Serializer[Step]):
     uuid = serializers.UUIDField()
     position = serializers.IntegerField()
-    label = serializers.CharField(help_text="what it is about: a server's name, a volume's")
+    label = serializers.CharField(  # type: ignore[assignment]
+        help_text="what it is about: a server's name, a volume's"
+    )
     kind = serializers.CharField()
     state = serializers.ChoiceField(StepState.choices)
     attempts = serializers.IntegerField()
@@ -102,7 +104,9 @@ class Operations(Listed[Operation], Retrieved[Operation]):
     }
 
     def get_queryset(self) -> QuerySet[Operation]:
-        rows = Operation.objects.visible_to(self.actor, at=self.at).select_related("system__department", "cloud")
+        rows = Operation.objects.visible_to(self.actor, at=self.at).select_related(
+            "system__department", "cloud"
+        )
         return with_progress(rows)
 
     @extend_schema(responses=OperationDetail)
@@ -134,5 +138,9 @@ class Operations(Listed[Operation], Retrieved[Operation]):
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
     def calls(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """The calls made to the cloud for this operation, with the ids under which the cloud logged them."""
-        rows = CloudCall.objects.filter(step__operation=self.get_object()).select_related("step").order_by("-id")[:1000]
-        return Response(cast("Any", CloudCallAnswer(rows, many=True).data))
+        rows = (
+            CloudCall.objects.filter(step__operation=self.get_object())
+            .select_related("step")
+            .order_by("-id")[:1000]
+        )
+        return Response(CloudCallAnswer(cast("Any", rows), many=True).data)

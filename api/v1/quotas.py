@@ -63,5 +63,7 @@ class QuotaAccounts(Listed[QuotaAccount], Retrieved[QuotaAccount]):
         account = self.get_object()
         version = expected_version(request, account)
         limit = self.parsed(LimitChange)["limit"]
-        services.set_limit(account=account, limit=limit, expected_version=version, actor=self.actor, at=self.at)
+        services.set_limit(
+            account=account, limit=limit, expected_version=version, actor=self.actor, at=self.at
+        )
         return self.answer(self.get_object())

@@ -28,7 +28,8 @@ class ServerAnswer(serializers.Serializer[Server]):
     vcpus = serializers.IntegerField()
     memory_gb = serializers.IntegerField()
     configured_at = serializers.DateTimeField(
-        allow_null=True, help_text="when its security baseline was last confirmed by a run that changed nothing"
+        allow_null=True,
+        help_text="when its security baseline was last confirmed by a run that changed nothing",
     )
 
 
@@ -37,7 +38,7 @@ class VolumeAnswer(serializers.Serializer[Volume]):
     role = serializers.ChoiceField(VolumeRole.choices)
     storage_class = Named()
     size_gb = serializers.IntegerField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]
     mount_point = serializers.CharField()
 
 

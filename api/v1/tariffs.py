@@ -26,7 +26,9 @@ class TariffAnswer(Answer):
     name = serializers.CharField()
     name_en = serializers.CharField()
     in_force_from = serializers.DateTimeField(source="in_force.lower")
-    in_force_until = serializers.DateTimeField(source="in_force.upper", allow_null=True, help_text="not included")
+    in_force_until = serializers.DateTimeField(
+        source="in_force.upper", allow_null=True, help_text="not included"
+    )
     prices = PriceAnswer(many=True)
 
 

@@ -13,7 +13,9 @@ class DivisionAnswer(Answer):
     code = serializers.CharField(help_text="GB/T 2260, six digits")
     name = serializers.CharField()
     name_en = serializers.CharField()
-    parent = serializers.CharField(source="parent.code", default=None, allow_null=True)
+    parent = serializers.CharField(  # type: ignore[assignment]
+        source="parent.code", default=None, allow_null=True
+    )
 
 
 class DivisionFilters(filters.FilterSet):  # type: ignore[misc]
@@ -36,7 +38,9 @@ class DepartmentAnswer(Answer):
     name_en = serializers.CharField()
     credit_code = serializers.CharField(help_text="GB 32100")
     division = serializers.CharField(source="division.code")
-    parent = serializers.UUIDField(source="parent.uuid", default=None, allow_null=True)
+    parent = serializers.UUIDField(  # type: ignore[assignment]
+        source="parent.uuid", default=None, allow_null=True
+    )
     connection = serializers.ChoiceField(Connection.choices)
     version = serializers.IntegerField()
     created_at = serializers.DateTimeField()

@@ -77,11 +77,17 @@ class Tokens(Listed[TokenName]):
         return super().get_queryset().filter(token__user=self.actor)
 
     def get_permissions(self) -> list[Any]:
-        return [AllowAny()] if self.action == "create" else cast("list[BasePermission]", super().get_permissions())
+        return (
+            [AllowAny()]
+            if self.action == "create"
+            else cast("list[BasePermission]", super().get_permissions())
+        )
 
     def get_authenticators(self) -> list[Any]:
         """Signing in looks at no earlier sign-in, so that an expired token is no obstacle to a new one."""
-        return [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
+        return (
+            [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
+        )
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [SignInThrottle()] if self.action == "create" else []
@@ -99,7 +105,13 @@ class Tokens(Listed[TokenName]):
             raise WrongCredentials
         named, token = issue(user=user, name=given["name"], limit=self.LIMIT)
         user_logged_in.send(sender=User, request=request._request, user=user)  # noqa: SLF001
-        audit.record(actor=user, verb="token.issued", subject=named, at=self.at, after={"expires_at": named.token.expiry})
+        audit.record(
+            actor=user,
+            verb="token.issued",
+            subject=named,
+            at=self.at,
+            after={"expires_at": named.token.expiry},
+        )
         answer = NewTokenAnswer(named, context={**self.get_serializer_context(), "token": token})
         return Response(answer.data, status=201)
 

@@ -20,7 +20,9 @@ class UsageSegmentAnswer(Answer):
     meter = MeterAnswer()
     quantity = serializers.DecimalField(18, 6)
     start = serializers.DateTimeField(source="period.lower")
-    end = serializers.DateTimeField(source="period.upper", allow_null=True, help_text="not included; null: goes on")
+    end = serializers.DateTimeField(
+        source="period.upper", allow_null=True, help_text="not included; null: goes on"
+    )
 
 
 class UsageSegmentFilters(filters.FilterSet):  # type: ignore[misc]
@@ -41,5 +43,7 @@ class UsageSegments(Listed[UsageSegment], Retrieved[UsageSegment]):
     ordering_fields = ("period", "quantity")
 
     def get_queryset(self) -> QuerySet[UsageSegment]:
-        rows = UsageSegment.objects.filter(within(self.actor, at=self.at, path="resource__system__department__path"))
+        rows = UsageSegment.objects.filter(
+            within(self.actor, at=self.at, path="resource__system__department__path")
+        )
         return rows.select_related("resource__system__department", "meter")

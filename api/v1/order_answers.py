@@ -1,0 +1,213 @@
+"""An order as it is answered: content, price, effect on the quota, who decides it, and what has become of it."""
+
+from typing import Any, cast
+
+from django.db.models import Prefetch, QuerySet
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api.fields import Answer
+from api.v1.cases import CaseAnswer, decider_context
+from api.v1.catalog import Named
+from api.v1.operations import OperationAnswer, with_progress
+from api.v1.people import PersonRef
+from api.v1.tariffs import MeterAnswer
+from api.v1.tenants import DepartmentRef, SystemRef
+from govcloud.catalog.models import Kind
+from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.orders import services
+from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
+from govcloud.protection.models import Frequency
+from govcloud.provisioning.models import Operation
+from govcloud.quotas.models import Dimension
+from tenants.models import NetworkZone, Role
+
+
+class VolumeSpecAnswer(serializers.Serializer[VolumeSpec]):
+    position = serializers.IntegerField(help_text="0 is the system volume")
+    storage_class = Named()
+    size_gb = serializers.IntegerField()
+
+
+class ServerSpecAnswer(serializers.Serializer[Any]):
+    flavor = Named()
+    image = Named()
+    network = serializers.SerializerMethodField(
+        help_text="name of a network in this order, or uuid of one that is"
+    )
+
+    def get_network(self, spec: Any) -> str:
+        return spec.network_item.name if spec.network_item is not None else str(spec.network.uuid)
+
+
+class BackupSpecAnswer(serializers.Serializer[Any]):
+    dr_level = serializers.IntegerField(source="tier.level")
+    capacity_gb = serializers.IntegerField()
+    frequency = serializers.ChoiceField(Frequency.choices)
+    off_site = serializers.BooleanField()
+
+
+class TargetRef(serializers.Serializer[Any]):
+    uuid = serializers.UUIDField()
+    name = serializers.CharField()
+    kind = serializers.CharField()
+
+
+class ItemAnswer(serializers.Serializer[OrderItem]):
+    uuid = serializers.UUIDField()
+    position = serializers.IntegerField()
+    action = serializers.ChoiceField(Action.choices)
+    kind = serializers.ChoiceField(Kind.choices)
+    offering = Named()
+    name = serializers.CharField()
+    quantity = serializers.IntegerField()
+    zone = serializers.ChoiceField(NetworkZone.choices)
+    lease_months = serializers.IntegerField()
+    target = TargetRef(allow_null=True)
+    server = ServerSpecAnswer(default=None, allow_null=True)
+    volumes = VolumeSpecAnswer(many=True)
+    backup = BackupSpecAnswer(default=None, allow_null=True)
+
+
+class QuoteLineAnswer(serializers.Serializer[Any]):
+    item = serializers.IntegerField(help_text="position of the item")
+    meter = MeterAnswer()
+    quantity = serializers.DecimalField(18, 6)
+    per_month = serializers.DecimalField(14, 6, help_text="yuan for one unit")
+    amount = serializers.DecimalField(18, 2, help_text="yuan")
+
+
+class QuoteAnswer(serializers.Serializer[Any]):
+    lines = QuoteLineAnswer(many=True)
+    monthly_total = serializers.DecimalField(18, 2, help_text="yuan for a whole month")
+
+
+class EffectAnswer(serializers.Serializer[Any]):
+    department = DepartmentRef()
+    dimension = serializers.ChoiceField(Dimension.choices)
+    limit = serializers.IntegerField(allow_null=True, help_text="null: unlimited")
+    held = serializers.IntegerField()
+    used = serializers.IntegerField()
+    takes = serializers.IntegerField()
+    after = serializers.IntegerField()
+    fits = serializers.BooleanField()
+
+
+class PlannedStageAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField()
+    name = serializers.CharField()
+    name_en = serializers.CharField()
+    role = serializers.ChoiceField(Role.choices)
+    working_days = serializers.IntegerField()
+    due_at = serializers.DateTimeField()
+    deciders = PersonRef(many=True)
+
+
+class UnitResourceAnswer(serializers.Serializer[Any]):
+    uuid = serializers.UUIDField()
+    kind = serializers.CharField()
+    name = serializers.CharField()
+    status = serializers.ChoiceField(ResourceStatus.choices)
+    external_id = serializers.CharField()
+    lease_end = serializers.DateTimeField(allow_null=True)
+
+
+class UnitAnswer(serializers.Serializer[Unit]):
+    uuid = serializers.UUIDField(help_text="what the thing carries in the cloud")
+    item = serializers.UUIDField(source="item.uuid")
+    name = serializers.CharField()
+    operation = serializers.UUIDField(source="operation.uuid", default=None, allow_null=True)
+    resource = UnitResourceAnswer(allow_null=True)
+
+
+class OrderSummary(Answer):
+    uuid = serializers.UUIDField()
+    number = serializers.CharField()
+    title = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices)
+    version = serializers.IntegerField()
+    system = SystemRef()
+    applicant = PersonRef()
+    created_at = serializers.DateTimeField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    monthly_total = serializers.DecimalField(
+        18, 2, allow_null=True, help_text="yuan, as last submitted; null for a draft"
+    )
+    stage = serializers.CharField(allow_null=True, help_text="code of the stage that decides now")
+    stage_due_at = serializers.DateTimeField(allow_null=True)
+
+
+class OrderAnswer(Answer):
+    uuid = serializers.UUIDField()
+    number = serializers.CharField()
+    title = serializers.CharField()
+    justification = serializers.CharField()
+    status = serializers.ChoiceField(Status.choices)
+    version = serializers.IntegerField(help_text="its ETag, to be sent as If-Match with a change")
+    system = SystemRef()
+    applicant = PersonRef()
+    created_at = serializers.DateTimeField()
+    submitted_at = serializers.DateTimeField(allow_null=True)
+    finished_at = serializers.DateTimeField(allow_null=True)
+    items = ItemAnswer(many=True)
+    quote = serializers.SerializerMethodField()
+    effect = serializers.SerializerMethodField(
+        help_text="on the quota of the department and of those above it"
+    )
+    route = serializers.SerializerMethodField(
+        help_text="who will decide, before it is submitted; see case afterwards"
+    )
+    case = serializers.SerializerMethodField()
+    operations = serializers.SerializerMethodField()
+    units = serializers.SerializerMethodField()
+
+    @extend_schema_field(QuoteAnswer)
+    def get_quote(self, order: Order) -> Any:
+        return QuoteAnswer(services.quote(order=order, at=self.context["at"])).data
+
+    @extend_schema_field(EffectAnswer(many=True))
+    def get_effect(self, order: Order) -> Any:
+        return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
+
+    @extend_schema_field(PlannedStageAnswer(many=True))
+    def get_route(self, order: Order) -> Any:
+        if order.status not in EDITABLE:
+            return []
+        planned = services.route(order=order, at=self.context["at"])
+        return PlannedStageAnswer(cast("Any", planned), many=True).data
+
+    @extend_schema_field(CaseAnswer(allow_null=True))
+    def get_case(self, order: Order) -> Any:
+        if order.case is None:
+            return None
+        return CaseAnswer(order.case, context=decider_context(order.case, at=self.context["at"])).data
+
+    @extend_schema_field(OperationAnswer(many=True))
+    def get_operations(self, order: Order) -> Any:
+        rows = Operation.objects.filter(thread=order.uuid).select_related("system__department", "cloud")
+        return OperationAnswer(cast("Any", with_progress(rows)), many=True).data
+
+    @extend_schema_field(UnitAnswer(many=True))
+    def get_units(self, order: Order) -> Any:
+        rows = Unit.objects.filter(item__order=order).select_related("item", "operation", "resource")
+        return UnitAnswer(cast("Any", rows.order_by("item__position", "position")), many=True).data
+
+
+def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
+    items = OrderItem.objects.select_related(
+        "offering",
+        "target",
+        "server__flavor",
+        "server__image",
+        "server__network",
+        "server__network_item",
+        "backup__tier",
+    ).order_by("position")
+    volumes = VolumeSpec.objects.select_related("storage_class").order_by("position")
+    return rows.select_related(
+        "system__department", "applicant", "case__department", "case__applicant", "case__submitted_by"
+    ).prefetch_related(
+        Prefetch("items", items), Prefetch("items__volumes", volumes), "case__stages__decision__decider"
+    )

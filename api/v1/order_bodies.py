@@ -1,0 +1,170 @@
+"""An order as a department sends it, read into the drafts of the domain."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
+from rest_framework import serializers
+
+from api.bodies import Body, integer
+from govcloud.approvals.models import Verb
+from govcloud.inventory.models import ResourceKind
+from govcloud.orders.drafts import (
+    BackupDraft,
+    ExtendDraft,
+    ItemDraft,
+    NetworkDraft,
+    ReleaseDraft,
+    ServerDraft,
+    VolumeDraft,
+)
+from govcloud.protection.models import Frequency
+from tenants.models import NetworkZone
+
+
+class VolumeBody(Body):
+    storage_class = serializers.CharField(max_length=40, help_text="code")
+    size_gb = integer()
+
+    def to_internal_value(self, data: Any) -> VolumeDraft:
+        return VolumeDraft(**super().to_internal_value(data))
+
+
+class ItemBody(Body):
+    """``action`` and ``kind`` say which item it is."""
+
+    builds: ClassVar[type[Any]]
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        value.pop("action")
+        return self.builds(**self.arranged(value))
+
+    def arranged(self, value: dict[str, Any]) -> dict[str, Any]:
+        del value["kind"]
+        return value
+
+
+class NetworkItemBody(ItemBody):
+    builds = NetworkDraft
+    action = serializers.ChoiceField(["create"])
+    kind = serializers.ChoiceField(["network"])
+    name = serializers.CharField(max_length=40)
+    zone = serializers.ChoiceField(NetworkZone.choices)
+
+
+class ServerItemBody(ItemBody):
+    builds = ServerDraft
+    action = serializers.ChoiceField(["create"])
+    kind = serializers.ChoiceField(["server"])
+    name = serializers.CharField(max_length=40, help_text="servers get it with a number: app-1, app-2")
+    quantity = integer(default=1)
+    zone = serializers.ChoiceField(NetworkZone.choices)
+    flavor = serializers.CharField(max_length=40, help_text="code")
+    image = serializers.CharField(max_length=40, help_text="code")
+    network = serializers.CharField(
+        max_length=40, help_text="name of a network in this order, or uuid of one that is"
+    )
+    system_volume = VolumeBody()
+    data_volumes = serializers.ListField(child=VolumeBody(), required=False, max_length=20)
+    lease_months = integer(default=12)
+
+    def arranged(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {**super().arranged(value), "data_volumes": tuple(value.get("data_volumes", ()))}
+
+
+class BackupItemBody(ItemBody):
+    builds = BackupDraft
+    action = serializers.ChoiceField(["create"])
+    kind = serializers.ChoiceField(["backup"])
+    name = serializers.CharField(max_length=40)
+    dr_level = integer(help_text="GB/T 20988")
+    capacity_gb = integer()
+    frequency = serializers.ChoiceField(Frequency.choices)
+    off_site = serializers.BooleanField()
+
+
+class ExtendItemBody(ItemBody):
+    builds = ExtendDraft
+    action = serializers.ChoiceField(["change"])
+    kind = serializers.ChoiceField(["volume"])
+    target = serializers.UUIDField(help_text="the volume's uuid")
+    size_gb = integer(help_text="its new size")
+
+
+class ReleaseItemBody(ItemBody):
+    builds = ReleaseDraft
+    action = serializers.ChoiceField(["release"])
+    kind = serializers.ChoiceField(ResourceKind.choices)
+    target = serializers.UUIDField(help_text="the resource's uuid")
+
+    def arranged(self, value: dict[str, Any]) -> dict[str, Any]:
+        return value
+
+
+BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
+    ("create", "network"): NetworkItemBody,
+    ("create", "server"): ServerItemBody,
+    ("create", "backup"): BackupItemBody,
+    ("change", "volume"): ExtendItemBody,
+    **{("release", kind): ReleaseItemBody for kind in ResourceKind.values},
+}
+
+
+@extend_schema_field(
+    PolymorphicProxySerializer(
+        component_name="OrderItemBody",
+        serializers=[NetworkItemBody, ServerItemBody, BackupItemBody, ExtendItemBody, ReleaseItemBody],
+        resource_type_field_name=None,
+    )
+)
+class AnyItemBody(serializers.Field[ItemDraft, Any, Any, Any]):
+    default_error_messages = {
+        "not-an-object": _("An item is an object."),
+        "unknown-item": _("No item has the action “{action}” and the kind “{kind}”."),
+    }
+
+    def to_internal_value(self, data: Any) -> ItemDraft:
+        if not isinstance(data, Mapping):
+            self.fail("not-an-object")
+        action, kind = data.get("action"), data.get("kind")
+        body = BODIES.get((action, kind)) if isinstance(action, str) and isinstance(kind, str) else None
+        if body is None:
+            self.fail("unknown-item", action=action, kind=kind)
+        item: ItemDraft = body().run_validation(data)
+        return item
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class OrderContent(Body):
+    title = serializers.CharField(max_length=120)
+    justification = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+    declares_classified = serializers.BooleanField(
+        help_text="whether the work is classified: then it must not be entered here"
+    )
+    items = serializers.ListField(child=AnyItemBody(), max_length=200)
+
+
+class OrderBody(OrderContent):
+    system = serializers.UUIDField(help_text="the application system it is for")
+
+
+class WithdrawalBody(Body):
+    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+
+
+class DecisionBody(Body):
+    verb = serializers.ChoiceField(Verb.choices)
+    opinion = serializers.CharField(max_length=2_000, allow_blank=True, default="")
+    revision_hash = serializers.CharField(
+        max_length=128, help_text="of the revision that was read, as the order's case has it"
+    )
+    stage = serializers.CharField(
+        max_length=40,
+        allow_blank=True,
+        default="",
+        help_text="code of the stage that was read; tells a second click from a second stage",
+    )

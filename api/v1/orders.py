@@ -1,0 +1,155 @@
+"""Orders: drafted, revised, submitted, decided and withdrawn by people; followed until they are fulfilled."""
+
+from typing import Any
+
+import django_filters as filters
+from django.db.models import OuterRef, QuerySet, Subquery
+from drf_spectacular.utils import extend_schema
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import Serializer
+
+from api.endpoints import Listed, Retrieved
+from api.etags import etag_of, expected_version
+from api.references import all_visible, find
+from api.v1.audit import EventAnswer
+from api.v1.operations import OperationAnswer, with_progress
+from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
+from api.v1.order_bodies import DecisionBody, OrderBody, OrderContent, WithdrawalBody
+from govcloud.approvals.lifecycle import StageStatus
+from govcloud.approvals.models import CaseStage
+from govcloud.audit.models import Event
+from govcloud.inventory.models import Resource
+from govcloud.orders import services
+from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft, ServerDraft
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order, Revision
+from govcloud.orders.resolution import as_uuid
+from govcloud.provisioning.models import Operation
+from tenants.models import System
+
+
+class OrderFilters(filters.FilterSet):  # type: ignore[misc]
+    status = filters.MultipleChoiceFilter(choices=Status.choices)
+    system = filters.UUIDFilter("system__uuid")
+    department = filters.UUIDFilter("system__department__uuid")
+    applicant = filters.UUIDFilter("applicant__uuid")
+    number = filters.CharFilter()
+    created_after = filters.IsoDateTimeFilter("created_at", lookup_expr="gte")
+    created_before = filters.IsoDateTimeFilter("created_at", lookup_expr="lt")
+
+
+class Orders(Listed[Order], Retrieved[Order]):
+    queryset = Order.objects.all()
+    serializer_class = OrderSummary
+    filterset_class = OrderFilters
+    search_fields = ("number", "title", "system__name", "system__name_en", "system__code")
+    ordering_fields = ("number", "created_at", "submitted_at", "status")
+    versioned = frozenset({"update"})
+
+    def get_queryset(self) -> QuerySet[Order]:
+        rows = Order.objects.visible_to(self.actor, at=self.at)
+        if self.action == "list":
+            return with_summary(rows.select_related("system__department", "applicant"))
+        return rows.select_related("system__department", "applicant")
+
+    @extend_schema(responses=OrderAnswer)
+    def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        return self.answer(self.get_object())
+
+    @extend_schema(request=OrderBody, responses={201: OrderAnswer})
+    def create(self, request: Request) -> Response:  # noqa: ARG002
+        """Write down a new order as a draft. Everything that is wrong with it is told at once."""
+        given = self.content(OrderBody)
+        systems = System.objects.visible_to(self.actor, at=self.at).select_related("department")
+        given["system"] = find(
+            visible=systems, actor=self.actor, at=self.at, pointer="/system", uuid=given["system"]
+        )
+        order = services.draft(**given, actor=self.actor, at=self.at)
+        location = self.reverse_action("detail", kwargs={"uuid": order.uuid})
+        return self.answer(order, status=201, headers={"Location": location})
+
+    @extend_schema(request=OrderContent, responses=OrderAnswer)
+    def update(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Replace the content of a draft, or of an order that was returned for correction."""
+        order = self.get_object()
+        version = expected_version(request, order)
+        given = self.content(OrderContent)
+        return self.answer(
+            services.revise(order=order, **given, expected_version=version, actor=self.actor, at=self.at)
+        )
+
+    @extend_schema(request=None, responses=OrderAnswer)
+    @action(detail=True, methods=["post"])
+    def submission(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Ask for approval: the content and its price are frozen, the quota is held."""
+        return self.answer(services.submit(order=self.get_object(), actor=self.actor, at=self.at))
+
+    @extend_schema(request=WithdrawalBody, responses=OrderAnswer)
+    @action(detail=True, methods=["post"])
+    def withdrawal(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Take back a draft, or an order that nobody has decided for good."""
+        order = self.get_object()
+        reason = self.parsed(WithdrawalBody)["reason"]
+        return self.answer(services.withdraw(order=order, reason=reason, actor=self.actor, at=self.at))
+
+    @extend_schema(request=DecisionBody, responses=OrderAnswer)
+    @action(detail=True, methods=["post"])
+    def decisions(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Decide the stage that the order is at. The last approval starts the building."""
+        order = self.get_object()
+        return self.answer(
+            services.decide(order=order, **self.parsed(DecisionBody), actor=self.actor, at=self.at)
+        )
+
+    @extend_schema(responses=EventAnswer(many=True))
+    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    def trail(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """The order's story, from its draft to the statement it was billed on, oldest first."""
+        events = Event.objects.filter(thread=self.get_object().uuid).order_by("id")
+        return self.paged(events, EventAnswer)
+
+    @extend_schema(responses=OperationAnswer(many=True))
+    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    def operations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """What is being done to the cloud for this order."""
+        rows = Operation.objects.filter(thread=self.get_object().uuid)
+        return self.paged(with_progress(rows.select_related("system__department", "cloud")), OperationAnswer)
+
+    def content(self, body: type[Serializer[Any]]) -> dict[str, Any]:
+        """The body; what it names of other departments is refused before any rule is asked."""
+        given = self.parsed(body)
+        named = dict(_resources_in(given["items"]))
+        all_visible(
+            visible=Resource.objects.visible_to(self.actor, at=self.at),
+            named=named,
+            actor=self.actor,
+            at=self.at,
+        )
+        return given
+
+    def answer(self, order: Order, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+        order = with_items(Order.objects.filter(pk=order.pk)).get()
+        data = OrderAnswer(order, context={**self.get_serializer_context(), "at": self.at}).data
+        return Response(data, status=status, headers={"ETag": etag_of(order), **(headers or {})})
+
+
+def _resources_in(items: list[ItemDraft]) -> Any:
+    """The resources that the items name by uuid, each with its pointer."""
+    for position, item in enumerate(items):
+        if isinstance(item, ExtendDraft | ReleaseDraft):
+            yield item.target, f"/items/{position}/target"
+        elif isinstance(item, ServerDraft) and (network := as_uuid(item.network)) is not None:
+            yield network, f"/items/{position}/network"
+
+
+def with_summary(rows: QuerySet[Order]) -> QuerySet[Order]:
+    """Adds what a list shows of the last revision and of the stage that decides now, in the same query."""
+    last = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
+    current = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
+    return rows.annotate(
+        monthly_total=Subquery(last.values("monthly_total")[:1]),
+        stage=Subquery(current.values("code")[:1]),
+        stage_due_at=Subquery(current.values("due_at")[:1]),
+    )

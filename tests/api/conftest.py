@@ -1,0 +1,33 @@
+"""Clients that speak to the API as people do: with a token of their own."""
+
+from collections.abc import Callable
+
+import pytest
+from django.core.cache import cache
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from tenants.models import User
+
+ROOT = "/api/v1"
+
+
+@pytest.fixture(autouse=True)
+def _no_earlier_attempts() -> None:
+    cache.clear()
+
+
+@pytest.fixture
+def anonymous() -> APIClient:
+    return APIClient(headers={"Accept-Language": "en"})
+
+
+@pytest.fixture
+def signed_in(db: None) -> Callable[[User], APIClient]:
+    """A client with a token of the person's own."""
+
+    def client(user: User) -> APIClient:
+        _token, text = AuthToken.objects.create(user=user)
+        return APIClient(headers={"Authorization": f"Bearer {text}", "Accept-Language": "en"})
+
+    return client

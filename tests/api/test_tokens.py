@@ -1,0 +1,105 @@
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from govcloud.audit.models import Event, Outcome
+from tenants.models import User
+from tests.factories.tenants import PASSWORD, UserFactory
+
+pytestmark = pytest.mark.django_db
+SignedIn = Callable[[User], APIClient]
+
+
+def sign_in(client: APIClient, user: User, password: str = PASSWORD) -> object:
+    return client.post(
+        "/api/v1/tokens", {"username": user.username, "password": password, "name": "laptop"}, format="json"
+    )
+
+
+def test_name_and_password_give_a_token_that_works(anonymous: APIClient) -> None:
+    user = UserFactory()
+    answer = sign_in(anonymous, user)
+    assert answer.status_code == 201, answer.content
+    token = answer.json()
+    assert token["expires_at"] > token["created_at"]
+    assert (
+        anonymous.get("/api/v1/me", headers={"Authorization": f"Bearer {token['token']}"}).json()["username"]
+        == user.username
+    )
+    assert Event.objects.get(verb="token.issued").actor == user.audit_ref
+
+
+def test_the_token_is_never_shown_again(anonymous: APIClient, signed_in: SignedIn) -> None:
+    user = UserFactory()
+    token = sign_in(anonymous, user).json()["token"]
+    listed = signed_in(user).get("/api/v1/tokens")
+    assert [t["name"] for t in listed.json()["results"]] == ["laptop"]
+    assert token not in listed.content.decode()
+
+
+def test_a_wrong_password_is_refused_and_audited_with_the_name_that_was_tried(anonymous: APIClient) -> None:
+    user = UserFactory()
+    answer = sign_in(anonymous, user, "guess")
+    assert (answer.status_code, answer.json()["code"]) == (401, "wrong-credentials")
+    event = Event.objects.get(verb="token.refused")
+    assert (event.subject_label, event.outcome) == (user.username, Outcome.REFUSED)
+    assert "guess" not in str(event.__dict__)
+
+
+def test_the_eleventh_attempt_within_a_minute_is_turned_away(anonymous: APIClient) -> None:
+    user = UserFactory()
+    assert [sign_in(anonymous, user, "guess").status_code for _ in range(10)] == [401] * 10
+    answer = sign_in(anonymous, user)
+    assert answer.status_code == 429
+    assert int(answer["Retry-After"]) > 0
+    assert sign_in(anonymous, UserFactory()).status_code == 201
+
+
+def test_signing_out_ends_the_current_token(anonymous: APIClient) -> None:
+    token = sign_in(anonymous, UserFactory()).json()["token"]
+    mine = {"Authorization": f"Bearer {token}"}
+    assert anonymous.delete("/api/v1/tokens/current", headers=mine).status_code == 204
+    assert anonymous.get("/api/v1/me", headers=mine).status_code == 401
+    assert Event.objects.filter(verb="token.revoked").exists()
+
+
+def test_one_token_is_revoked_by_its_id_and_nobody_elses(anonymous: APIClient, signed_in: SignedIn) -> None:
+    user = UserFactory()
+    created = sign_in(anonymous, user).json()
+    assert signed_in(UserFactory()).delete(f"/api/v1/tokens/{created['uuid']}").status_code == 404
+    assert signed_in(user).delete(f"/api/v1/tokens/{created['uuid']}").status_code == 204
+    assert (
+        anonymous.get("/api/v1/me", headers={"Authorization": f"Bearer {created['token']}"}).status_code
+        == 401
+    )
+
+
+@pytest.mark.parametrize(
+    "header", ["Bearer", "Bearer a b", "Bearer nonsense", "Bearer \xe9\xe9", "Basic eDp5"]
+)
+def test_what_is_no_token_is_a_clear_401(anonymous: APIClient, header: str) -> None:
+    answer = anonymous.get("/api/v1/me", headers={"Authorization": header})
+    assert (answer.status_code, answer["Content-Type"]) == (401, "application/problem+json")
+
+
+def test_an_expired_token_is_no_obstacle_to_a_new_one(anonymous: APIClient) -> None:
+    user = UserFactory()
+    answer = anonymous.post(
+        "/api/v1/tokens",
+        {"username": user.username, "password": PASSWORD, "name": "new"},
+        format="json",
+        headers={"Authorization": "Bearer long-expired"},
+    )
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize(("asked", "answered"), [({}, "zh-hans"), ({"Accept-Language": "en"}, "en")])
+def test_a_person_is_answered_in_their_own_language_unless_the_request_names_one(
+    anonymous: APIClient, asked: dict[str, str], answered: str
+) -> None:
+    token = sign_in(anonymous, UserFactory(language="zh-hans")).json()["token"]
+    answer = APIClient().get(
+        "/api/v1/systems?fields=none", headers={"Authorization": f"Bearer {token}", **asked}
+    )
+    assert answer["Content-Language"] == answered
