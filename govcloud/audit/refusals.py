@@ -59,7 +59,9 @@ def refuse(
 
     ``reason`` is the stable code of the error raised; content that must not be stored has no place in ``label``.
     """
-    refusal = Refusal(actor=actor, verb=verb, subject=subject, at=at, label=label, thread=thread, reason=reason)
+    refusal = Refusal(
+        actor=actor, verb=verb, subject=subject, at=at, label=label, thread=thread, reason=reason
+    )
     pending = _kept.get()
     if pending is not None:
         pending.append(refusal)
@@ -70,7 +72,13 @@ def refuse(
 
 @contextlib.contextmanager
 def kept() -> Iterator[None]:
-    """Opened by an edge around its transaction; writes what was refused inside once that is committed or rolled back."""
+    """Opened around a transaction; writes what was refused inside once that is committed or rolled back.
+
+    Inside another one it leaves the writing to the outer, which is around the transaction that decides.
+    """
+    if _kept.get() is not None:
+        yield
+        return
     pending: list[Refusal] = []
     token = _kept.set(pending)
     try:
