@@ -4,9 +4,7 @@ In the embedded profile the time can be moved forward for a demonstration: the o
 file that every process of the profile reads. The production profile has no such file and no such clock.
 """
 
-import os
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +23,7 @@ class ClockGoesForward(Conflict):
 
 
 def _offset() -> timedelta:
-    path: Path | None = settings.DEMO_CLOCK_FILE
+    path = settings.DEMO_CLOCK_FILE
     if path is None:
         return timedelta()
     try:
@@ -44,12 +42,12 @@ def advance(*, to: datetime) -> datetime:
 
     Raises NoDemoClock in production and ClockGoesForward when ``to`` is not in the clock's future.
     """
-    path: Path | None = settings.DEMO_CLOCK_FILE
+    path = settings.DEMO_CLOCK_FILE
     if path is None:
         raise NoDemoClock
     if to <= now():
         raise ClockGoesForward(now=now().isoformat())
     draft = path.with_suffix(".new")
     draft.write_text(str((to - datetime.now(UTC)).total_seconds()))
-    os.replace(draft, path)  # a reader sees the old offset or the new one, never half a number
+    draft.replace(path)  # a reader sees the old offset or the new one, never half a number
     return now()

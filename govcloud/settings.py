@@ -261,14 +261,20 @@ CELERY_BEAT_SCHEDULE = {
 if EMBEDDED and not env("OS_CLIENT_CONFIG_FILE") and not env("OS_CLOUD"):
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(VAR_DIR / "sandbox" / "clouds.yaml")
 CLOUD_API_TIMEOUT = float(env("CLOUD_API_TIMEOUT", "30"))  # seconds a single call may take
-STEP_LEASE = timedelta(seconds=float(env("STEP_LEASE_SECONDS", "90")))  # longer than the API time-out, renewed by long work
-STEP_SETTLE = timedelta(seconds=float(env("STEP_SETTLE_SECONDS", "60")))  # how late a call with unknown outcome may still land
+STEP_LEASE = timedelta(
+    seconds=float(env("STEP_LEASE_SECONDS", "90"))
+)  # longer than the API time-out, renewed by long work
+STEP_SETTLE = timedelta(
+    seconds=float(env("STEP_SETTLE_SECONDS", "60"))
+)  # how late a call with unknown outcome may still land
 STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 RUN_DIR = VAR_DIR / "runs"
-GUEST_KEY_FILE = Path(env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key")))  # private key for guests, made at the first start
+GUEST_KEY_FILE = Path(
+    env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key"))
+)  # private key for guests, made at the first start
 
 AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal
 

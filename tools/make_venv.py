@@ -22,7 +22,9 @@ def main() -> None:
     if importlib.util.find_spec("ensurepip") is None:
         package = "python%d.%d-venv" % sys.version_info[:2]
         if os.geteuid() != 0 or shutil.which("apt-get") is None:
-            sys.exit(f"Python cannot make virtual environments here. Have the package {package} installed first.")
+            sys.exit(
+                f"Python cannot make virtual environments here. Have the package {package} installed first."
+            )
         print(f"Installing {package}")
         subprocess.run(["apt-get", "update", "-qq"], check=True)
         subprocess.run(["apt-get", "install", "-y", "-qq", "--no-install-recommends", package], check=True)

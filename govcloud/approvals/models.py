@@ -9,7 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.lifecycle import TRANSITIONS, StageStatus, Status
-from govcloud.approvals.queries import CaseQuerySet
+from govcloud.approvals.queries import CaseQuerySet, FlowVersionQuerySet
 from tenants.models import Department, NetworkZone, Role, User
 
 
@@ -24,7 +24,11 @@ class FlowVersion(models.Model):
     number = models.PositiveIntegerField(unique=True)
     name = models.CharField(max_length=80)
     in_force_from = models.DateTimeField()
-    published_at = models.DateTimeField(null=True)  # null: a draft, which routes nothing
+    published_at = models.DateTimeField(
+        null=True
+    )  # null: a draft, which routes nothing; set, nothing changes any more
+
+    objects = FlowVersionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name} v{self.number}"
@@ -72,7 +76,9 @@ class Case(models.Model):
     thread = models.UUIDField()
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="cases")
     applicant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="cases")
-    submitted_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="submitted_cases")  # of this revision
+    submitted_by = models.ForeignKey(
+        User, on_delete=models.PROTECT, related_name="submitted_cases"
+    )  # of this revision
     flow = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="cases")
     revision = models.PositiveIntegerField()
     revision_hash = models.CharField(max_length=128)
@@ -91,7 +97,9 @@ class Case(models.Model):
                 condition=Q(status__in=[Status.OPEN, Status.RETURNED]),
                 name="case_one_running_per_subject",
             ),
-            models.UniqueConstraint(fields=["subject_kind", "subject_id", "revision"], name="case_one_per_revision"),
+            models.UniqueConstraint(
+                fields=["subject_kind", "subject_id", "revision"], name="case_one_per_revision"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -143,5 +151,7 @@ class Decision(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(verb=Verb.APPROVE) | ~Q(opinion=""), name="decision_refusal_has_its_reason"),
+            models.CheckConstraint(
+                condition=Q(verb=Verb.APPROVE) | ~Q(opinion=""), name="decision_refusal_has_its_reason"
+            ),
         ]

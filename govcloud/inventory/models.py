@@ -55,7 +55,9 @@ class Resource(models.Model):
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="resources")
     zone = models.CharField(max_length=10, choices=NetworkZone)
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
-    external_id = models.CharField(max_length=64, blank=True)  # empty for what lives only here (a backup allowance)
+    external_id = models.CharField(
+        max_length=64, blank=True
+    )  # empty for what lives only here (a backup allowance)
     built_at = models.DateTimeField()
     billing_start = models.DateTimeField()
     lease_end = models.DateTimeField(null=True)
@@ -68,7 +70,9 @@ class Resource(models.Model):
         indexes: ClassVar = [models.Index(fields=["system", "kind", "status"], name="resource_of_system")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["cloud", "external_id"], condition=~Q(external_id=""), name="resource_once_per_cloud_id"
+                fields=["cloud", "external_id"],
+                condition=~Q(external_id=""),
+                name="resource_once_per_cloud_id",
             ),
             models.CheckConstraint(
                 condition=Q(status=Status.RELEASED, released_at__isnull=False)
@@ -82,7 +86,9 @@ class Resource(models.Model):
 
 
 class Network(models.Model):
-    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="network")
+    resource = models.OneToOneField(
+        Resource, on_delete=models.PROTECT, primary_key=True, related_name="network"
+    )
     cidr = models.CharField(max_length=43)
     gateway = models.GenericIPAddressField()
     subnet_id = models.CharField(max_length=64)
@@ -90,13 +96,19 @@ class Network(models.Model):
 
 
 class Server(models.Model):
-    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="server")
+    resource = models.OneToOneField(
+        Resource, on_delete=models.PROTECT, primary_key=True, related_name="server"
+    )
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="servers")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="servers")
     vcpus = models.PositiveSmallIntegerField()
     memory_gb = models.PositiveSmallIntegerField()
-    configured_at = models.DateTimeField(null=True)  # when the baseline was last confirmed (rerun without a change)
-    host_keys = models.TextField(blank=True)  # public SSH keys that the guest showed when it was first reached, one a line
+    configured_at = models.DateTimeField(
+        null=True
+    )  # when the baseline was last confirmed (rerun without a change)
+    host_keys = models.TextField(
+        blank=True
+    )  # public SSH keys that the guest showed when it was first reached, one a line
 
 
 class VolumeRole(models.TextChoices):
@@ -105,7 +117,9 @@ class VolumeRole(models.TextChoices):
 
 
 class Volume(models.Model):
-    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="volume")
+    resource = models.OneToOneField(
+        Resource, on_delete=models.PROTECT, primary_key=True, related_name="volume"
+    )
     server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="volumes")
     role = models.CharField(max_length=6, choices=VolumeRole)
     storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="volumes")
@@ -117,7 +131,9 @@ class Volume(models.Model):
 class BackupAllowance(models.Model):
     """Backup capacity a system has been granted, and what of it runs (see ``protection.BackupPlan``)."""
 
-    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, primary_key=True, related_name="backup")
+    resource = models.OneToOneField(
+        Resource, on_delete=models.PROTECT, primary_key=True, related_name="backup"
+    )
     tier = models.ForeignKey(DRTier, on_delete=models.PROTECT, related_name="allowances")
     capacity_gb = models.PositiveIntegerField()
     off_site = models.BooleanField()
@@ -143,8 +159,14 @@ class AddressBlock(models.Model):
                 name="address_blocks_never_overlap",
                 condition=Q(released_at__isnull=True),
                 expressions=[
-                    (Func(F("cloud_id"), F("cloud_id"), models.Value("[]"), function="int8range"), RangeOperators.EQUAL),
-                    (Func(F("first"), F("last"), models.Value("[]"), function="int8range"), RangeOperators.OVERLAPS),
+                    (
+                        Func(F("cloud_id"), F("cloud_id"), models.Value("[]"), function="int8range"),
+                        RangeOperators.EQUAL,
+                    ),
+                    (
+                        Func(F("first"), F("last"), models.Value("[]"), function="int8range"),
+                        RangeOperators.OVERLAPS,
+                    ),
                 ],
             ),
         ]

@@ -40,7 +40,7 @@ class NoAddressLeft(Conflict):
     message = _("There is no free address left in %(where)s.")
 
 
-def reserve_block(*, cloud: Cloud, zone: str, unit: UUID, at: datetime) -> AddressBlock:
+def reserve_block(*, cloud: Cloud, zone: str, unit: UUID) -> AddressBlock:
     """The first free range of the zone's pool, for the network that will carry ``unit``.
 
     Raises NoAddressLeft. The database decides between two at once; the loser takes the next range.
@@ -102,22 +102,35 @@ def record_project(*, system: System, cloud: Cloud, external_id: str) -> Project
     return Project.objects.get_or_create(system=system, cloud=cloud, defaults={"external_id": external_id})[0]
 
 
-def record_network(*, common: dict[str, Any], cidr: str, gateway: str, subnet_id: str, security_group_id: str) -> Resource:
+def record_network(
+    *, common: dict[str, Any], cidr: str, gateway: str, subnet_id: str, security_group_id: str
+) -> Resource:
     """``common`` holds the columns of ``Resource`` (see ``_record``)."""
     resource, fresh = _record(ResourceKind.NETWORK, common)
     if fresh:
         Network.objects.create(
-            resource=resource, cidr=cidr, gateway=gateway, subnet_id=subnet_id, security_group_id=security_group_id
+            resource=resource,
+            cidr=cidr,
+            gateway=gateway,
+            subnet_id=subnet_id,
+            security_group_id=security_group_id,
         )
     return resource
 
 
-def record_volume(*, common: dict[str, Any], role: VolumeRole, storage_class: StorageClass, size_gb: int, label: str) -> Resource:
+def record_volume(
+    *, common: dict[str, Any], role: VolumeRole, storage_class: StorageClass, size_gb: int, label: str
+) -> Resource:
     resource, fresh = _record(ResourceKind.VOLUME, common)
     if fresh:
         mount_point = f"/{label}" if label else ""
         Volume.objects.create(
-            resource=resource, role=role, storage_class=storage_class, size_gb=size_gb, label=label, mount_point=mount_point
+            resource=resource,
+            role=role,
+            storage_class=storage_class,
+            size_gb=size_gb,
+            label=label,
+            mount_point=mount_point,
         )
     return resource
 
@@ -135,7 +148,9 @@ def record_server(*, common: dict[str, Any], flavor: Flavor, image: Image, syste
 def record_allowance(*, common: dict[str, Any], tier: DRTier, capacity_gb: int, off_site: bool) -> Resource:
     resource, fresh = _record(ResourceKind.BACKUP, common)
     if fresh:
-        BackupAllowance.objects.create(resource=resource, tier=tier, capacity_gb=capacity_gb, off_site=off_site)
+        BackupAllowance.objects.create(
+            resource=resource, tier=tier, capacity_gb=capacity_gb, off_site=off_site
+        )
     return resource
 
 
@@ -148,7 +163,9 @@ def _record(kind: ResourceKind, common: dict[str, Any]) -> tuple[Resource, bool]
     )
     if fresh:
         after = {"kind": kind, "name": resource.name, "external_id": resource.external_id}
-        audit.record(actor=actor, verb="resource.built", subject=resource, at=at, thread=resource.thread, after=after)
+        audit.record(
+            actor=actor, verb="resource.built", subject=resource, at=at, thread=resource.thread, after=after
+        )
     return resource, fresh
 
 
@@ -158,10 +175,19 @@ def put_into_service(*, resources: Sequence[Resource], actor: audit.Actor, at: d
         resource.billing_start = at
         resource.save(update_fields=["billing_start"])
         after = {"billing_start": at, "lease_end": resource.lease_end}
-        audit.record(actor=actor, verb="resource.in_service", subject=resource, at=at, thread=resource.thread, after=after)
+        audit.record(
+            actor=actor,
+            verb="resource.in_service",
+            subject=resource,
+            at=at,
+            thread=resource.thread,
+            after=after,
+        )
 
 
-def resize_volume(*, volume: Volume, size_gb: int, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+def resize_volume(
+    *, volume: Volume, size_gb: int, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
     before = volume.size_gb
     if before == size_gb:
         return

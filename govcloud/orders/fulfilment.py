@@ -52,10 +52,24 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
 
 
 def _start(
-    order: Order, kind: OperationKind, cloud: Cloud, steps: list[StepSpec], units: Iterable[Unit], *, actor: audit.Actor, at: datetime
+    order: Order,
+    kind: OperationKind,
+    cloud: Cloud,
+    steps: list[StepSpec],
+    units: Iterable[Unit],
+    *,
+    actor: audit.Actor,
+    at: datetime,
 ) -> Operation:
     operation = provisioning.start(
-        kind=kind, reason=order.number, thread=order.uuid, system=order.system, cloud=cloud, steps=steps, actor=actor, at=at
+        kind=kind,
+        reason=order.number,
+        thread=order.uuid,
+        system=order.system,
+        cloud=cloud,
+        steps=steps,
+        actor=actor,
+        at=at,
     )
     Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(operation=operation)
     return operation
@@ -90,7 +104,7 @@ def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetim
 
 
 def _network_plan(unit: Unit, cloud: Cloud, *, at: datetime) -> planner.NetworkPlan:
-    block = inventory.reserve_block(cloud=cloud, zone=unit.item.zone, unit=unit.uuid, at=at)
+    block = inventory.reserve_block(cloud=cloud, zone=unit.item.zone, unit=unit.uuid)
     servers = Zone.objects.get(cloud=cloud, zone=unit.item.zone).dns_servers
     return planner.NetworkPlan(
         unit=unit.uuid,
@@ -105,7 +119,12 @@ def _server_plan(
     unit: Unit, volumes: list[Unit], networks: dict[int, planner.NetworkPlan], *, at: datetime
 ) -> planner.ServerPlan:
     item, spec = unit.item, unit.item.server
-    network = networks[spec.network_item_id].unit if spec.network is None else spec.network.unit
+    if spec.network is not None:
+        network = spec.network.unit
+    elif spec.network_item is not None:
+        network = networks[spec.network_item.pk].unit
+    else:
+        raise ValueError(f"item {item.uuid} has no network")  # a CHECK constraint says it cannot be
     inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit.uuid)
     system_volume, *data_volumes = (_volume_plan(volume) for volume in sorted(volumes, key=_place))
     return planner.ServerPlan(
@@ -185,7 +204,9 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         size_gb=unit.volume.size_gb,
         online=resource.cloud.online_extend,
     )
-    return _start(order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit], actor=actor, at=at)
+    return _start(
+        order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit], actor=actor, at=at
+    )
 
 
 def _resource(unit: Unit) -> Resource:
@@ -201,7 +222,9 @@ def _release(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetim
     volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
     protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
     for unit in units:
-        inventory.mark(resource=_resource(unit), to=ResourceStatus.RELEASING, actor=actor, thread=order.uuid, at=at)
+        inventory.mark(
+            resource=_resource(unit), to=ResourceStatus.RELEASING, actor=actor, thread=order.uuid, at=at
+        )
     steps: list[StepSpec] = []
     held: dict[int, list[Unit]] = {}
     for unit in units:
@@ -223,10 +246,14 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
     match resource.kind:
         case Kind.SERVER:
             port = Address.objects.get(unit=resource.unit).port_id
-            return planner.release_server(server=standing, port_id=port, volumes=[_standing(v) for v in volumes])
+            return planner.release_server(
+                server=standing, port_id=port, volumes=[_standing(v) for v in volumes]
+            )
         case Kind.VOLUME:
             server = resource.volume.server
-            return planner.release_volume(volume=standing, server=server.resource.unit if server is not None else None)
+            return planner.release_volume(
+                volume=standing, server=server.resource.unit if server is not None else None
+            )
         case _:
             return planner.release_allowance(standing)
 
@@ -246,19 +273,27 @@ def take_up(*, at: datetime) -> int:
 
     The backups of what was built begin at once, and the order is fulfilled when its last operation is done.
     """
-    ended = Operation.objects.filter(finished_at__isnull=False, taken_up_at=None).exclude(kind=OperationKind.BACKUP)
+    ended = Operation.objects.filter(finished_at__isnull=False, taken_up_at=None).exclude(
+        kind=OperationKind.BACKUP
+    )
     return sum(_take_up(pk, at=at) for pk in ended.values_list("pk", flat=True))
 
 
 @transaction.atomic
 def _take_up(operation_pk: int, *, at: datetime) -> bool:
-    operation = Operation.objects.select_for_update(skip_locked=True).filter(pk=operation_pk, taken_up_at=None).first()
+    operation = (
+        Operation.objects.select_for_update(skip_locked=True)
+        .filter(pk=operation_pk, taken_up_at=None)
+        .first()
+    )
     if operation is None:
         return False
     operation.taken_up_at = at
     operation.save(update_fields=["taken_up_at"])
     units = Unit.objects.filter(operation=operation)
     _note_resources(units)
+    if operation.thread is None:
+        return True
     order = Order.objects.select_for_update().filter(uuid=operation.thread).first()
     if order is None:
         return True
@@ -281,4 +316,3 @@ def _finish(order: Order, *, at: datetime) -> None:
     undone = not operations.exclude(status=OperationStatus.UNDONE).exists()
     to = Status.CANCELLED if undone else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)
-

@@ -58,7 +58,12 @@ class AllowancePlan:
 
 
 def deliver(
-    *, order: UUID, system: UUID, networks: Sequence[NetworkPlan], servers: Sequence[ServerPlan], allowances: Sequence[AllowancePlan]
+    *,
+    order: UUID,
+    system: UUID,
+    networks: Sequence[NetworkPlan],
+    servers: Sequence[ServerPlan],
+    allowances: Sequence[AllowancePlan],
 ) -> list[StepSpec]:
     """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups."""
     steps = space(order=order, system=system)
@@ -68,7 +73,9 @@ def deliver(
     for server in servers:
         steps += _server(server, ready, built_here={network.unit for network in networks})
     handed_over = tuple(_key(server.unit, "handover") for server in servers)
-    volumes = [str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)]
+    volumes = [
+        str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)
+    ]
     steps += [_allowance(allowance, handed_over or ready, volumes) for allowance in allowances]
     return steps
 
@@ -79,7 +86,10 @@ def space(*, order: UUID, system: UUID) -> list[StepSpec]:
     access = _key(order, "access")
     wants = [("project", ()), ("access", (project,)), ("keypair", (access,))]
     wants += [(kind, (access,)) for kind in ("compute_quota", "volume_quota", "network_quota")]
-    return [StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=needs) for kind, needs in wants]
+    return [
+        StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=needs)
+        for kind, needs in wants
+    ]
 
 
 def _network(plan: NetworkPlan, ready: tuple[str, ...]) -> list[StepSpec]:
@@ -103,7 +113,12 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
         return StepSpec(
-            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+            key=_key(plan.unit, kind),
+            kind=kind,
+            label=plan.name,
+            unit=plan.unit,
+            desired_state=dict(state),
+            needs=needs,
         )
 
     steps.append(step("port", {"network": str(plan.network)}, *on_network))
@@ -112,8 +127,12 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
         "system_volume": str(plan.system_volume.unit),
     }  # fmt: skip
     steps.append(step("server", server_state, boot, port, *ready))
-    for volume in plan.data_volumes:
-        steps.append(attachment(volume.unit, volume.name, plan.unit, _key(volume.unit, "volume"), _key(plan.unit, "server")))
+    steps += [
+        attachment(
+            volume.unit, volume.name, plan.unit, _key(volume.unit, "volume"), _key(plan.unit, "server")
+        )
+        for volume in plan.data_volumes
+    ]
     attached = [_key(volume.unit, "attachment") for volume in plan.data_volumes]
     guest = {"server": str(plan.unit), "volumes": [str(volume.unit) for volume in plan.data_volumes]}
     steps.append(step("configure", guest, _key(plan.unit, "server"), *attached))
@@ -131,12 +150,23 @@ def _volume(volume: VolumePlan, server: ServerPlan, ready: tuple[str, ...], leas
     if not volume.label:
         state["image"] = server.image
     return StepSpec(
-        key=_key(volume.unit, "volume"), kind="volume", label=volume.name, unit=volume.unit, desired_state=state, needs=ready
+        key=_key(volume.unit, "volume"),
+        kind="volume",
+        label=volume.name,
+        unit=volume.unit,
+        desired_state=state,
+        needs=ready,
     )
 
 
 def attachment(
-    unit: UUID, name: str, server: UUID, *needs: str, key: str = "", volume: UUID | None = None, desired: Desired = Desired.PRESENT
+    unit: UUID,
+    name: str,
+    server: UUID,
+    *needs: str,
+    key: str = "",
+    volume: UUID | None = None,
+    desired: Desired = Desired.PRESENT,
 ) -> StepSpec:
     return StepSpec(
         key=key or _key(unit, "attachment"), kind="attachment", label=name, unit=unit, desired=desired,
@@ -183,7 +213,12 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
         return StepSpec(
-            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+            key=_key(plan.unit, kind),
+            kind=kind,
+            label=plan.name,
+            unit=plan.unit,
+            desired_state=dict(state),
+            needs=needs,
         )
 
     if plan.server is None:
@@ -226,7 +261,12 @@ def release_server(*, server: Standing, port_id: str, volumes: Iterable[Standing
         key=_key(server.release, "port"), kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
         external_id=port_id, desired_state={"resource": str(server.built)}, needs=(gone,),
     )  # fmt: skip
-    return [retired, _absent("server", server, retired.key), port, *(_absent("volume", volume, gone) for volume in volumes)]
+    return [
+        retired,
+        _absent("server", server, retired.key),
+        port,
+        *(_absent("volume", volume, gone) for volume in volumes),
+    ]
 
 
 def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
@@ -266,7 +306,10 @@ def release_network(*, network: Standing, security_group_id: str, after: Sequenc
 
 def release_allowance(allowance: Standing) -> list[StepSpec]:
     """A backup allowance: its plan ends, its recovery points stay until they expire."""
-    return [_retirement(allowance), _absent("backup_allowance", allowance, _key(allowance.release, "retirement"))]
+    return [
+        _retirement(allowance),
+        _absent("backup_allowance", allowance, _key(allowance.release, "retirement")),
+    ]
 
 
 def _retirement(*standing: Standing) -> StepSpec:

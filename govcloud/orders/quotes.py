@@ -7,7 +7,8 @@ from decimal import Decimal
 
 from govcloud.catalog.models import Meter
 from govcloud.chargeback import services as chargeback
-from govcloud.money import FEN, fen, rated
+from govcloud.chargeback.rating import rate_month
+from govcloud.money import FEN
 from govcloud.orders.lines import Line
 from govcloud.orders.models import Revision
 
@@ -47,7 +48,7 @@ def quote_lines(*, lines: Sequence[Line], at: datetime) -> Quote:
             meter=prices[code].meter,
             quantity=quantity,
             per_month=prices[code].per_month,
-            amount=fen(rated(quantity * prices[code].per_month)),
+            amount=rate_month(quantity=quantity, per_month=prices[code].per_month),
         )
         for position, code, quantity in wanted
     )

@@ -9,11 +9,12 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
+from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import Case
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit import services as audit
-from govcloud.audit.refusals import refuse
+from govcloud.audit.refusals import kept, refuse
 from govcloud.catalog.models import Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
@@ -170,7 +171,7 @@ def route(*, order: Order, at: datetime) -> list[PlannedStage]:
     total = quote(order=order, at=at).monthly_total
     matter = matter_of(system=order.system, lines=_lines(order), monthly_total=total, within_quota=fits)
     return approvals.preview(
-        department=order.system.department, applicant=order.applicant, matter=matter, at=at
+        department=order.system.department, applicant=order.applicant, matter=matter, at=at, case=order.case
     )
 
 
@@ -186,9 +187,11 @@ def decide(
 ) -> Order:
     """Decide the order's current stage; the last approval starts fulfilment in the same transaction.
 
+    ``stage`` is the code of the stage the decider looked at; left out, the one that is current on entry is meant.
     Raises what approvals.decide raises, and NotInApproval.
     """
-    with transaction.atomic():
+    seen = stage or _current_stage(order)  # before we wait for anybody else who decides
+    with kept(), transaction.atomic():
         order = locked(order)
         if order.status != Status.IN_APPROVAL or order.case is None:
             raise NotInApproval(status=Status(order.status).label)
@@ -199,10 +202,17 @@ def decide(
             revision_hash=revision_hash,
             actor=actor,
             at=at,
-            stage=stage,
+            stage=seen,
         )
         _follow(order, case, reason=opinion, actor=actor, at=at)
     return order
+
+
+def _current_stage(order: Order) -> str:
+    if order.case is None:
+        return ""
+    current = order.case.stages.filter(status=StageStatus.CURRENT)
+    return current.values_list("code", flat=True).first() or ""
 
 
 def _follow(order: Order, case: Case, *, reason: str, actor: User, at: datetime) -> None:
@@ -226,7 +236,7 @@ def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
     Raises WrongState once it is being built, and RoleMissing for anybody but an applicant of the department.
     """
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
-    with transaction.atomic():
+    with kept(), transaction.atomic():
         order = locked(order)
         case = order.case
         transition(order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at)

@@ -39,7 +39,11 @@ class BackupAllowanceKind(Setting):
         inventory.put_into_service(resources=[resource], actor=ENGINE, at=context.at)
         metering.open_usage(resource=resource, quantities=settlement.meters_of(resource), at=context.at)
         protection.open_plan(
-            allowance=resource.backup, frequency=state["frequency"], volume_units=state["volumes"], actor=ENGINE, at=context.at
+            allowance=resource.backup,
+            frequency=state["frequency"],
+            volume_units=state["volumes"],
+            actor=ENGINE,
+            at=context.at,
         )
 
     def forget(self, context: Context) -> None:
@@ -95,5 +99,8 @@ class BackupKind(Kind):
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         protection.record_point(
-            step=context.step, volume_unit=UUID(context.state["volume"]), off_site=context.state["off_site"], at=context.at
+            step=context.step,
+            volume_unit=UUID(context.state["volume"]),
+            off_site=context.state["off_site"],
+            at=context.at,
         )

@@ -8,8 +8,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.inventory.models import BackupAllowance, Volume
-from govcloud.provisioning.models import Operation, Step
 from govcloud.protection.queries import RecoveryPointQuerySet
+from govcloud.provisioning.models import Operation, Step
 
 
 class Frequency(models.TextChoices):
@@ -29,7 +29,9 @@ class BackupPlan(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(keep__gte=1), name="backup_plan_keeps_something")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(keep__gte=1), name="backup_plan_keeps_something")
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -45,7 +47,9 @@ class PlannedVolume(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["plan", "volume"], condition=Q(until__isnull=True), name="planned_volume_once"),
+            models.UniqueConstraint(
+                fields=["plan", "volume"], condition=Q(until__isnull=True), name="planned_volume_once"
+            ),
         ]
 
 
@@ -57,7 +61,9 @@ class BackupRun(models.Model):
     operation = models.OneToOneField(Operation, on_delete=models.PROTECT, related_name="backup_run")
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["plan", "due_at"], name="backup_run_once_per_due_time")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["plan", "due_at"], name="backup_run_once_per_due_time")
+        ]
 
 
 class RecoveryPoint(models.Model):

@@ -20,7 +20,12 @@ SCHEDULER = audit.SystemActor("backup-scheduler")
 
 
 def open_plan(
-    *, allowance: BackupAllowance, frequency: str, volume_units: Sequence[str], actor: audit.Actor, at: datetime
+    *,
+    allowance: BackupAllowance,
+    frequency: str,
+    volume_units: Sequence[str],
+    actor: audit.Actor,
+    at: datetime,
 ) -> BackupPlan:
     """The plan of an allowance, covering the volumes of these units; its first run is due at once. Idempotent."""
     plan, fresh = BackupPlan.objects.get_or_create(
@@ -31,7 +36,9 @@ def open_plan(
     )  # fmt: skip
     if fresh:
         volumes = Volume.objects.filter(resource__unit__in=volume_units)
-        PlannedVolume.objects.bulk_create(PlannedVolume(plan=plan, volume=volume, since=at) for volume in volumes)
+        PlannedVolume.objects.bulk_create(
+            PlannedVolume(plan=plan, volume=volume, since=at) for volume in volumes
+        )
         audit.record(
             actor=actor, verb="backup_plan.opened", subject=plan, at=at, thread=allowance.resource.thread,
             after={"frequency": frequency, "volumes": [str(unit) for unit in volume_units]},
@@ -51,7 +58,9 @@ def end_plan(*, allowance: BackupAllowance, actor: audit.Actor, at: datetime) ->
 
 def uncover(*, volumes: Sequence[Volume], actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
     """Take volumes that are to be released out of their plans. Their recovery points stay."""
-    planned = PlannedVolume.objects.filter(volume__in=volumes, until=None).select_related("plan", "volume__resource")
+    planned = PlannedVolume.objects.filter(volume__in=volumes, until=None).select_related(
+        "plan", "volume__resource"
+    )
     for row in planned:
         audit.record(
             actor=actor, verb="backup_plan.uncovered", subject=row.plan, at=at, thread=thread,
@@ -101,7 +110,9 @@ def next_after(due_at: datetime, *, interval: timedelta, at: datetime) -> dateti
 
 def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
     covered = (
-        Volume.objects.filter(plans__plan=plan, plans__until=None, resource__status__in=[Status.ACTIVE, Status.CHANGING])
+        Volume.objects.filter(
+            plans__plan=plan, plans__until=None, resource__status__in=[Status.ACTIVE, Status.CHANGING]
+        )
         .select_related("resource")
         .order_by("pk")
     )

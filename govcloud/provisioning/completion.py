@@ -30,7 +30,9 @@ def finished(step: Step, *, at: datetime) -> None:
     else:
         wake(operation, at=at)
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
-        ended = OperationStatus.UNDONE if operation.status == OperationStatus.UNDOING else OperationStatus.DONE
+        ended = (
+            OperationStatus.UNDONE if operation.status == OperationStatus.UNDOING else OperationStatus.DONE
+        )
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, finished_at=at)
         _announce_end()
 
@@ -40,7 +42,12 @@ def parked(step: Step, *, reason: str, at: datetime) -> None:
     operation = step.operation
     if operation.status in {OperationStatus.RUNNING, OperationStatus.UNDOING}:
         lifecycle.transition(
-            operation, OperationStatus.PARKED, actor=ENGINE, at=at, thread=operation.thread, reason=f"{step.label}: {reason}"
+            operation,
+            OperationStatus.PARKED,
+            actor=ENGINE,
+            at=at,
+            thread=operation.thread,
+            reason=f"{step.label}: {reason}",
         )
 
 
@@ -72,7 +79,7 @@ def ring_at(after: timedelta, *, times: int = 1) -> None:
 
     def send() -> None:
         for _ in range(times):
-            ring.apply_async(countdown=max(after.total_seconds(), 0) or None, ignore_result=True)
+            ring.apply_async(countdown=max(after.total_seconds(), 0.0), ignore_result=True)
 
     transaction.on_commit(send, robust=True)
 

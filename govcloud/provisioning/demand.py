@@ -32,7 +32,9 @@ def of(*, system: System, cloud: Cloud) -> Demand:
     """The demand of everything recorded and everything still being built. A volume being extended counts at its new size."""
     total = Demand()
     scales = dict(
-        CloudStorageClass.objects.filter(cloud=cloud).values_list("storage_class__code", "ordered_gb_per_built_gb")
+        CloudStorageClass.objects.filter(cloud=cloud).values_list(
+            "storage_class__code", "ordered_gb_per_built_gb"
+        )
     )
     _add_standing(total, system, cloud, scales)
     _add_coming(total, system, cloud, scales)
@@ -46,7 +48,9 @@ def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str,
         total.servers += 1
         total.vcpus += vcpus
         total.memory_mib += memory * 1024
-    for code, size in Volume.objects.filter(resource__in=standing).values_list("storage_class__code", "size_gb"):
+    for code, size in Volume.objects.filter(resource__in=standing).values_list(
+        "storage_class__code", "size_gb"
+    ):
         _add_volume(total, scales, code, size)
     for (capacity,) in BackupAllowance.objects.filter(resource__in=standing).values_list("capacity_gb"):
         _add_backup(total, scales, capacity)

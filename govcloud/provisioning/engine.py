@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 LONGEST_PAUSE = timedelta(seconds=60)  # between two tries while the cloud does not answer
 
 
-class LeaseLost(Exception):  # noqa: N818  nothing is wrong with the step: it is somebody else's now
+class LeaseLost(Exception):
     """Another worker has claimed the step since; what we know of it is not to be written."""
 
 
@@ -160,7 +160,9 @@ class Visit:
             made = self.kind.create(self.context)
         except errors.CloudError as error:
             if fresh and not error.effect_unknown and not isinstance(error, errors.Conflict):
-                self.update(intent_at=None)  # no request has had an effect, so there is nothing to look for later
+                self.update(
+                    intent_at=None
+                )  # no request has had an effect, so there is nothing to look for later
             raise
         if isinstance(made, Moving):
             self._wait(StepState.SETTLING, made.after)
@@ -220,7 +222,10 @@ class Visit:
             if found is not None:
                 self._owned(Step.objects.filter(external_id=""), external_id=found)
                 step.external_id = found
-            elif self.kind.landing is not Landing.REPEATABLE and self.clock() < step.intent_at + settings.STEP_SETTLE:
+            elif (
+                self.kind.landing is not Landing.REPEATABLE
+                and self.clock() < step.intent_at + settings.STEP_SETTLE
+            ):
                 # a request that somebody sent before we were told to undo it may still land
                 self.write(state=StepState.REMOVING, next_run_at=self.clock() + settings.STEP_POLL * 5)
                 return
@@ -242,7 +247,9 @@ class Visit:
     def _cloud_said_no(self, error: errors.CloudError) -> None:
         match error:
             case errors.OverQuota() | errors.Refused() | errors.Misconfigured():
-                self.park(str(error))  # the same request will be refused again: a person must change something
+                self.park(
+                    str(error)
+                )  # the same request will be refused again: a person must change something
             case errors.Unreachable() | errors.Unavailable() | errors.RateLimited():
                 self.trouble(str(error), counts=False)  # the cloud's trouble, however long it takes
             case _:
@@ -257,7 +264,11 @@ class Visit:
             return
         at = self.clock()
         tried_for = at - (self.step.started_at or at)
-        pause = settings.STEP_POLL * 2 ** min(attempts, 10) if counts else max(settings.STEP_POLL * 2, tried_for / 4)
+        pause = (
+            settings.STEP_POLL * 2 ** min(attempts, 10)
+            if counts
+            else max(settings.STEP_POLL * 2, tried_for / 4)
+        )
         self.write(
             last_error=reason,
             attempts=attempts if counts else self.step.attempts,
@@ -320,5 +331,6 @@ def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    return Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at).count()
-
+    return Step.objects.filter(
+        Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at
+    ).count()

@@ -47,5 +47,9 @@ def _read(path: Path) -> GuestKey:
         private = serialization.load_ssh_private_key(pem, password=None)
     except (OSError, ValueError) as error:
         raise ImproperlyConfigured(f"GUEST_KEY_FILE {path}: {error}") from error
-    public = private.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    public = (
+        private.public_key()
+        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        .decode()
+    )
     return GuestKey(f"govcloud-{hashlib.sha256(public.encode()).hexdigest()[:12]}", public, pem.decode())

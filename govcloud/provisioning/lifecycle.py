@@ -13,7 +13,9 @@ class OperationStatus(models.TextChoices):
 
 
 OPERATION_TRANSITIONS: Mapping[str, frozenset[str]] = {
-    OperationStatus.RUNNING: frozenset({OperationStatus.DONE, OperationStatus.PARKED, OperationStatus.UNDOING}),
+    OperationStatus.RUNNING: frozenset(
+        {OperationStatus.DONE, OperationStatus.PARKED, OperationStatus.UNDOING}
+    ),
     OperationStatus.PARKED: frozenset({OperationStatus.RUNNING, OperationStatus.UNDOING}),
     OperationStatus.UNDOING: frozenset({OperationStatus.UNDONE, OperationStatus.PARKED}),
     OperationStatus.DONE: frozenset(),

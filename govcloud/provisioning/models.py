@@ -42,7 +42,9 @@ class Operation(models.Model):
     class Meta:
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
-            models.Index(fields=["status"], name="operation_not_taken_up", condition=Q(taken_up_at__isnull=True)),
+            models.Index(
+                fields=["status"], name="operation_not_taken_up", condition=Q(taken_up_at__isnull=True)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -89,7 +91,8 @@ class Step(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["operation", "position"], name="step_position_once"),
             models.CheckConstraint(
-                condition=~Q(state__in=[StepState.DONE, StepState.SKIPPED, StepState.GONE]) | Q(next_run_at__isnull=True),
+                condition=~Q(state__in=[StepState.DONE, StepState.SKIPPED, StepState.GONE])
+                | Q(next_run_at__isnull=True),
                 name="step_finished_is_not_due",
             ),
         ]

@@ -25,7 +25,9 @@ def ring() -> None:
 def sweep() -> None:
     """Find what nobody rang for: due steps, leases that ran out, and operations whose steps were never woken."""
     at = clock.now()
-    for operation in Operation.objects.filter(status=OperationStatus.RUNNING, steps__state="waiting").distinct()[:500]:
+    for operation in Operation.objects.filter(
+        status=OperationStatus.RUNNING, steps__state="waiting"
+    ).distinct()[:500]:
         completion.wake(operation, at=at)
     for _bell in range(min(engine.due(at=at), MOST_BELLS)):
         ring.apply_async(ignore_result=True)
@@ -41,5 +43,3 @@ def when_operation_ends(bell: Callable[[], object]) -> None:
 def operation_ended() -> None:
     for bell in _when_ended:
         bell()
-
-

@@ -1,7 +1,5 @@
 """`python -m govcloud.sandbox --state DIR --port N [--no-guests]`: run the sandbox cloud in the foreground."""
 
-from __future__ import annotations
-
 import argparse
 import signal
 import sys
@@ -20,10 +18,16 @@ from govcloud.sandbox.services import all_routes
 def main() -> int:
     """Serve until SIGTERM or SIGINT."""
     parser = argparse.ArgumentParser(prog="python -m govcloud.sandbox", description=__doc__)
-    parser.add_argument("--state", type=Path, required=True, help="directory of the cloud's state; kept across restarts")
+    parser.add_argument(
+        "--state", type=Path, required=True, help="directory of the cloud's state; kept across restarts"
+    )
     parser.add_argument("--port", type=int, required=True, help="port on 127.0.0.1")
-    parser.add_argument("--no-guests", action="store_true", help="servers without anything running behind them")
-    parser.add_argument("--instant", action="store_true", help="no delays: what is asked for is there at the next look")
+    parser.add_argument(
+        "--no-guests", action="store_true", help="servers without anything running behind them"
+    )
+    parser.add_argument(
+        "--instant", action="store_true", help="no delays: what is asked for is there at the next look"
+    )
     options = parser.parse_args()
     state: Path = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)

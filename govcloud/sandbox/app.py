@@ -1,7 +1,5 @@
 """From a request to an answer: find the route, apply the faults, authenticate, carry out under the lock, commit."""
 
-from __future__ import annotations
-
 import json
 import select
 import socket
@@ -49,6 +47,7 @@ class App:
 
         Raises:
             ConnectionCut: when a fault rule wants no answer at all.
+
         """
         request_id = f"req-{uuid.uuid4()}"
         service = request.path.strip("/").partition("/")[0] or "sandbox"
@@ -79,7 +78,9 @@ class App:
             route, args = adapter.match(request.path, method=request.method)
         except HTTPException as error:
             status = error.code or 404
-            raise ApiError(status if status in {404, 405} else 404, "The resource could not be found.") from error
+            raise ApiError(
+                status if status in {404, 405} else 404, "The resource could not be found."
+            ) from error
         call = Call(
             cloud=self._cloud,
             request=request,
@@ -140,7 +141,9 @@ class App:
         error = ApiError(rule.status, rule.message or "Injected fault.", headers=rule.headers)
         response = self._refusal(call.service, error, call.request_id)
         if rule.body is not None:
-            response.body = rule.body.encode() if isinstance(rule.body, str) else json.dumps(rule.body).encode()
+            response.body = (
+                rule.body.encode() if isinstance(rule.body, str) else json.dumps(rule.body).encode()
+            )
         return response
 
     def _carry_out(self, matched: _Matched) -> Response:
@@ -193,12 +196,16 @@ def _traced(service: str, request_id: str) -> dict[str, str]:
 def _response(answer: Answer | dict[str, Any] | None, route: Route, call: Call) -> Response:
     if not isinstance(answer, Answer):
         answer = Answer(204 if answer is None and route.status == 200 else route.status, answer)
-    headers = _traced(call.service, call.request_id) | version_headers(call.service, call.version) | answer.headers
+    headers = (
+        _traced(call.service, call.request_id) | version_headers(call.service, call.version) | answer.headers
+    )
     if answer.content is None:
         return Response(answer.status, b"", headers)
     headers.setdefault("Content-Type", answer.content_type)
     content = answer.content
-    return Response(answer.status, content if isinstance(content, bytes) else json.dumps(content).encode(), headers)
+    return Response(
+        answer.status, content if isinstance(content, bytes) else json.dumps(content).encode(), headers
+    )
 
 
 def _without_newest(response: Response, limit: datetime) -> Response:
@@ -229,5 +236,3 @@ def _keep_silent(connection: socket.socket, seconds: float) -> None:
             return
         if readable:
             time.sleep(0.05)
-
-

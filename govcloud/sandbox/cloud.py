@@ -1,7 +1,5 @@
 """The whole sandbox cloud: its memory, its clock-driven transitions, its faults, and the lock that makes each call atomic."""
 
-from __future__ import annotations
-
 import threading
 import uuid
 from collections import Counter, deque
@@ -34,6 +32,7 @@ class Timing:
 
         Raises:
             ApiError: 400 for an unknown name or a value that is not a number.
+
         """
         for name, value in document.items():
             if name not in asdict(self) or not isinstance(value, int | float) or value < 0:
@@ -49,12 +48,20 @@ class CallLog:
         self._counts: Counter[tuple[str, str, str]] = Counter()
         self._recent: deque[dict[str, Any]] = deque(maxlen=5000)
 
-    def record(self, *, service: str, method: str, route: str, path: str, status: int, request_id: str) -> None:
+    def record(
+        self, *, service: str, method: str, route: str, path: str, status: int, request_id: str
+    ) -> None:
         """Add one call; status 0 means that no answer was sent."""
         with self._lock:
             self._counts[service, method, route] += 1
             self._recent.append(
-                {"service": service, "method": method, "path": path, "status": status, "request_id": request_id}
+                {
+                    "service": service,
+                    "method": method,
+                    "path": path,
+                    "status": status,
+                    "request_id": request_id,
+                }
             )
 
     def clear(self) -> None:
@@ -96,7 +103,9 @@ class Cloud:
     def new(self, kind: str, row: Row, *, at: datetime) -> Row:
         """Store a new row with an id (unless it brings one) and its time of creation."""
         stamp = at.isoformat(timespec="microseconds")
-        return self.store.save(kind, {"id": str(uuid.uuid4()), "created_at": stamp, "updated_at": None, **row})
+        return self.store.save(
+            kind, {"id": str(uuid.uuid4()), "created_at": stamp, "updated_at": None, **row}
+        )
 
     def change(self, kind: str, row: Row, *, at: datetime, **columns: Any) -> Row:
         """Update columns of a row in place and store it."""

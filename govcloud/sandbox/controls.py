@@ -1,7 +1,5 @@
 """What tests and demos ask of the sandbox itself: health, delays, faults, the log of calls."""
 
-from __future__ import annotations
-
 from dataclasses import asdict
 
 from govcloud.sandbox.errors import bad_request

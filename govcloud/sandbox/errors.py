@@ -1,7 +1,5 @@
 """Refusals of the sandbox's services, and the body each real service would send with them."""
 
-from __future__ import annotations
-
 import html
 import json
 from http import HTTPStatus

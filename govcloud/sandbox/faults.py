@@ -1,7 +1,5 @@
 """Faults on demand: rules that tests put in, matched against each request before it is carried out."""
 
-from __future__ import annotations
-
 import random
 import re
 import threading

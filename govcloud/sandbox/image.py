@@ -1,7 +1,5 @@
 """Glance v2: images with ids the client may choose, their data, their properties."""
 
-from __future__ import annotations
-
 import hashlib
 import uuid
 from typing import Any
@@ -56,12 +54,20 @@ def _found(call: Call, *, to_change: bool = False) -> Row:
 
 @routes("GET", "/images")
 def list_images(call: Call) -> Body:
-    rows = [row for row in newest_first(call.cloud.store.find("image")) if _visible(call, row) and _selected(call, row)]
+    rows = [
+        row
+        for row in newest_first(call.cloud.store.find("image"))
+        if _visible(call, row) and _selected(call, row)
+    ]
     if marker := call.query("marker"):
         ids = [row["id"] for row in rows]
         rows = rows[ids.index(marker) + 1 :] if marker in ids else []
     limit = int(call.query("limit") or 25)
-    body: Body = {"images": [_view(row) for row in rows[:limit]], "schema": "/v2/schemas/images", "first": "/v2/images"}
+    body: Body = {
+        "images": [_view(row) for row in rows[:limit]],
+        "schema": "/v2/schemas/images",
+        "first": "/v2/images",
+    }
     if len(rows) > limit:
         body["next"] = f"/v2/images?marker={rows[limit - 1]['id']}&limit={limit}"
     return body
@@ -89,7 +95,7 @@ def create_image(call: Call) -> Answer:
     try:
         uuid.UUID(image_id)
     except ValueError as error:
-        raise bad_request(f"Invalid image id format") from error
+        raise bad_request("Invalid image id format") from error
     if call.cloud.store.get("image", image_id):
         raise conflict(f"Image ID {image_id} already exists!")
     if asked.get("visibility") == "public" and not call.caller.is_admin:
@@ -177,7 +183,11 @@ def upload(call: Call) -> None:
             digest.update(block)
             file.write(block)
     with call.cloud.lock:
-        columns = {"checksum": checksum.hexdigest(), "os_hash_algo": "sha512", "os_hash_value": digest.hexdigest()}
+        columns = {
+            "checksum": checksum.hexdigest(),
+            "os_hash_algo": "sha512",
+            "os_hash_value": digest.hexdigest(),
+        }
         call.cloud.change("image", row, at=call.now, status="active", size=size, virtual_size=size, **columns)
         call.cloud.store.commit()
 

@@ -1,7 +1,5 @@
 """Placement, as far as capacity goes: providers, inventories, usages, allocations."""
 
-from __future__ import annotations
-
 from govcloud.sandbox.compute.hosts import usage_by_host
 from govcloud.sandbox.errors import not_found
 from govcloud.sandbox.store import Row
@@ -19,7 +17,9 @@ def _view(row: Row) -> Body:
         "generation": 1,
         "root_provider_uuid": row["uuid"],
         "parent_provider_uuid": None,
-        "links": [{"rel": rel, "href": f"{path}/{rel}"} for rel in ("inventories", "usages", "aggregates", "traits")],
+        "links": [
+            {"rel": rel, "href": f"{path}/{rel}"} for rel in ("inventories", "usages", "aggregates", "traits")
+        ],
     }
 
 
@@ -80,7 +80,11 @@ def list_aggregates(call: Call) -> Body:
 def project_usages(call: Call) -> Body:
     """What one project uses in all."""
     project = call.query("project_id") or call.project
-    rows = [row for row in call.cloud.store.find("server", project_id=project) if not row["deleted"] and row["host"]]
+    rows = [
+        row
+        for row in call.cloud.store.find("server", project_id=project)
+        if not row["deleted"] and row["host"]
+    ]
     return {"usages": {name: sum(row["flavor"][column] for row in rows) for name, column in _CLASSES}}
 
 

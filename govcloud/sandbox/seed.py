@@ -1,7 +1,5 @@
 """What a new cloud has: the administrator, roles, flavors, volume types, hosts, images, the external network."""
 
-from __future__ import annotations
-
 import hashlib
 import secrets
 import uuid
@@ -49,11 +47,25 @@ def seed(cloud: Cloud, *, at: datetime) -> None:
 
 def _identity(cloud: Cloud, at: datetime) -> None:
     user, project = _hex("user", USER), _hex("project", PROJECT)
-    cloud.new("user", {"id": user, "name": USER, "secret": "", "domain_id": DOMAIN["id"], "enabled": True}, at=at)
-    columns = {"domain_id": DOMAIN["id"], "parent_id": DOMAIN["id"], "is_domain": False, "tags": [], "options": {}}
+    cloud.new(
+        "user", {"id": user, "name": USER, "secret": "", "domain_id": DOMAIN["id"], "enabled": True}, at=at
+    )
+    columns = {
+        "domain_id": DOMAIN["id"],
+        "parent_id": DOMAIN["id"],
+        "is_domain": False,
+        "tags": [],
+        "options": {},
+    }
     cloud.new(
         "project",
-        {"id": project, "name": PROJECT, "description": "The administrator's project.", "enabled": True, **columns},
+        {
+            "id": project,
+            "name": PROJECT,
+            "description": "The administrator's project.",
+            "enabled": True,
+            **columns,
+        },
         at=at,
     )
     for name in ("admin", "manager", "member", "reader", "service"):
@@ -61,7 +73,12 @@ def _identity(cloud: Cloud, at: datetime) -> None:
         cloud.new("role", role, at=at)
     for name in ("admin", "member"):
         role_id = _hex("role", name)
-        row = {"id": f"{project}:{user}:{role_id}", "project_id": project, "user_id": user, "role_id": role_id}
+        row = {
+            "id": f"{project}:{user}:{role_id}",
+            "project_id": project,
+            "user_id": user,
+            "role_id": role_id,
+        }
         cloud.store.save("assignment", row)
 
 
@@ -73,9 +90,17 @@ def _compute(cloud: Cloud) -> None:
     for prefix, line in _LINES:
         for vcpus, gigabytes in _FLAVORS:
             name = f"{prefix}.{vcpus}c{gigabytes}g"
-            columns = {"vcpus": vcpus, "ram": gigabytes * 1024, "disk": 0, "is_public": True, "description": line}
+            columns = {
+                "vcpus": vcpus,
+                "ram": gigabytes * 1024,
+                "disk": 0,
+                "is_public": True,
+                "description": line,
+            }
             specs = {"govcloud:line": line}
-            cloud.store.save("flavor", {"id": fixed_id("flavor", name), "name": name, **columns, "extra_specs": specs})
+            cloud.store.save(
+                "flavor", {"id": fixed_id("flavor", name), "name": name, **columns, "extra_specs": specs}
+            )
     number = 0
     for zone, count in _HOSTS:
         for _ in range(count):
@@ -149,8 +174,8 @@ def _images(cloud: Cloud, at: datetime) -> None:
             "status": "active",
             "visibility": "public",
             "size": len(content),
-            "virtual_size": 2 << 30,
-            "min_disk": 2,
+            "virtual_size": 1 << 29,
+            "min_disk": 1,
             "min_ram": 0,
             "protected": True,
             "checksum": hashlib.md5(content, usedforsecurity=False).hexdigest(),
@@ -160,7 +185,11 @@ def _images(cloud: Cloud, at: datetime) -> None:
             "os_hash_algo": "sha512",
             "os_hash_value": hashlib.sha512(content).hexdigest(),
             "os_hidden": False,
-            "properties": {"os_admin_user": "root", "os_distro": name.split("-")[0], "os_version": name.split("-")[1]},
+            "properties": {
+                "os_admin_user": "root",
+                "os_distro": name.split("-")[0],
+                "os_version": name.split("-")[1],
+            },
         }
         cloud.new("image", row, at=at)
         path = cloud.directory / "images" / row["id"]

@@ -1,7 +1,5 @@
 """The HTTP edge: one thread per connection, kept alive, able to break off an answer the way a bad network does."""
 
-from __future__ import annotations
-
 import io
 import socket
 import struct

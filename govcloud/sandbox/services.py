@@ -1,11 +1,10 @@
 """Every address the sandbox answers at."""
 
-from __future__ import annotations
-
 from govcloud.sandbox import controls, image, placement, versions
 from govcloud.sandbox.compute import (
     actions,
     flavors,
+    history,
     hosts,
     interfaces,
     keypairs,
@@ -22,7 +21,7 @@ from govcloud.sandbox.volume import quota as volume_quota
 from govcloud.sandbox.web import Routes
 
 _MODULES = (
-    controls, tokens, projects, servers, actions, volume_attachments, interfaces, flavors, keypairs, compute_quota, usage,
+    controls, tokens, projects, servers, actions, history, volume_attachments, interfaces, flavors, keypairs, compute_quota, usage,
     hosts, networks, ports, security, routers, tags, volumes, volume_actions, attachments, snapshots, backups, types,
     volume_quota, image, placement,
 )  # fmt: skip

@@ -5,8 +5,6 @@ writes what changed since the last commit in one transaction. SQLite runs withou
 process, which is what the demo and the tests need, not a power cut.
 """
 
-from __future__ import annotations
-
 import json
 import sqlite3
 from collections import defaultdict
@@ -30,6 +28,7 @@ _INDEXED: dict[str, tuple[str, ...]] = {
     "security_group": ("project_id",),
     "security_group_rule": ("security_group_id", "project_id"),
     "server": ("project_id",),
+    "server_action": ("server_id",),
     "snapshot": ("project_id", "volume_id"),
     "subnet": ("network_id", "project_id"),
     "volume": ("project_id",),

@@ -1,7 +1,5 @@
 """Microversions and the version documents that clients discover the services by."""
 
-from __future__ import annotations
-
 from werkzeug.datastructures import Headers
 
 from govcloud.sandbox.errors import ApiError
@@ -23,6 +21,7 @@ def negotiate(service: str, headers: Headers) -> tuple[int, int]:
 
     Raises:
         ApiError: 406 for one out of range, 400 for one that is no version.
+
     """
     if service not in _RANGES:
         return (0, 0)
@@ -34,7 +33,9 @@ def negotiate(service: str, headers: Headers) -> tuple[int, int]:
         return highest
     major, _, minor = asked.partition(".")
     if not (major.isdigit() and minor.isdigit()):
-        raise ApiError(400, f"API Version String {asked} is of invalid format. Must be of format MajorNum.MinorNum.")
+        raise ApiError(
+            400, f"API Version String {asked} is of invalid format. Must be of format MajorNum.MinorNum."
+        )
     version = (int(major), int(minor))
     if not lowest <= version <= highest:
         raise ApiError(
@@ -118,7 +119,15 @@ def network_versions(call: Call) -> Body:
 
 @_network("GET", "/v2.0", public=True)
 def network_resources(call: Call) -> Body:
-    names = ("networks", "subnets", "ports", "routers", "floatingips", "security-groups", "security-group-rules")
+    names = (
+        "networks",
+        "subnets",
+        "ports",
+        "routers",
+        "floatingips",
+        "security-groups",
+        "security-group-rules",
+    )
     links = [
         {
             "name": name,
@@ -133,7 +142,10 @@ def network_resources(call: Call) -> Body:
 @_image("GET", "", public=True)
 @_image("GET", "/versions", public=True)
 def image_versions(call: Call) -> Answer:
-    older = [_entry(call, "image", f"v2.{minor}", "/image/v2/") | {"status": "SUPPORTED"} for minor in (15, 9, 7, 2)]
+    older = [
+        _entry(call, "image", f"v2.{minor}", "/image/v2/") | {"status": "SUPPORTED"}
+        for minor in (15, 9, 7, 2)
+    ]
     return Answer(300, {"versions": [_entry(call, "image", "v2.16", "/image/v2/"), *older]})
 
 

@@ -1,7 +1,5 @@
 """Routes, calls and answers: what every service module is written with."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Callable
@@ -75,6 +73,7 @@ class Call:
 
         Raises:
             ApiError: 403 when the token has none.
+
         """
         if self.caller.project_id is None:
             raise forbidden("The request needs a project-scoped token.")
@@ -86,6 +85,7 @@ class Call:
 
         Raises:
             ApiError: 400 when the body is not one.
+
         """
         try:
             document = json.loads(self.request.get_data() or b"{}")
@@ -99,7 +99,9 @@ class Call:
         """The object under the one key the request's body must have."""
         value = self.json.get(name)
         if not isinstance(value, dict):
-            raise bad_request(f"Invalid input for field/attribute {name}. Value: {value}. '{name}' is a required property")
+            raise bad_request(
+                f"Invalid input for field/attribute {name}. Value: {value}. '{name}' is a required property"
+            )
         return value
 
     def query(self, name: str) -> str | None:
@@ -177,11 +179,14 @@ def matches_name(row: Row, pattern: str | None) -> bool:
     return pattern is None or re.search(pattern, row["name"]) is not None
 
 
-def page(call: Call, rows: list[Row], *, path: str, missing: Callable[[str], ApiError]) -> tuple[list[Row], list[Body]]:
+def page(
+    call: Call, rows: list[Row], *, path: str, missing: Callable[[str], ApiError]
+) -> tuple[list[Row], list[Body]]:
     """Cut `rows` (newest first already) by `marker` and `limit`; the second part is the links to the next page.
 
     Raises:
         ApiError: what `missing` makes of a marker that is not among the rows; 400 for a bad limit.
+
     """
     limit = PAGE
     if (asked := call.query("limit")) is not None:
@@ -209,6 +214,8 @@ def newest_first(rows: list[Row]) -> list[Row]:
 
 def internal(cloud: Cloud, *, service: str, project_id: str, user_id: str, at: datetime) -> Call:
     """A call one service makes on another in the cloud's own name, for a project."""
-    request = Request({"REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "wsgi.url_scheme": "http"})
+    request = Request(
+        {"REQUEST_METHOD": "POST", "PATH_INFO": "/", "QUERY_STRING": "", "wsgi.url_scheme": "http"}
+    )
     caller = Caller(user_id, project_id, frozenset({"admin"}))
     return Call(cloud, request, service, f"req-{project_id}", at, {}, _caller=caller)

@@ -9,7 +9,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Laboratory:
     host: Host
     folder: Path
     target: Path
+    controls: set[str] = field(default_factory=set)
 
     @property
     def runs(self) -> Path:
@@ -57,13 +58,24 @@ class Laboratory:
             "timeout": 120.0,
             **options,
         }
+        on_event = settings.pop("on_event", lambda _event: None)
+
+        def note(event: RunEvent) -> None:
+            self.note_controls()
+            on_event(event)
+
         return run(
             playbook=self.playbook(tasks),
             playbooks=self.folder / "playbooks",
             run_dir=self.runs,
             look_every=0.2,
+            on_event=note,
             **settings,
         )
+
+    def note_controls(self) -> None:
+        """SSH's masters name nothing but their socket, so remember where the sockets of our runs are."""
+        self.controls.update(str(link.resolve()) for link in self.runs.glob("*/control"))
 
     def processes(self) -> list[str]:
         """Command lines of whatever still belongs to a run, found by the paths that all of them name."""
@@ -74,7 +86,7 @@ class Laboratory:
                     command = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
                 except OSError:
                     continue
-                if str(self.runs) in command or "/tmp/gc-" in command:
+                if any(path in command for path in (str(self.runs), *self.controls)):
                     found.append(command)
         return found
 
@@ -412,6 +424,7 @@ def start_worker(lab: Laboratory, tasks: str) -> subprocess.Popen[str]:
     assert worker.stdout
     while "Hang" not in worker.stdout.readline():
         assert worker.poll() is None
+    lab.note_controls()
     return worker
 
 

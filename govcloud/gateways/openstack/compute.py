@@ -21,6 +21,7 @@ _READ: Final = (
 _CREATE: Final = "2.52"  # tags at create
 _USAGE: Final = "2.40"  # usage in pages
 _CONSOLE: Final = "2.6"
+_ACTIONS: Final = "2.58"  # an action's events are shown to members too
 
 
 class Compute:
@@ -112,6 +113,11 @@ class Compute:
     def revert_resize(self, server_id: str) -> str:
         """Go back to the old flavor."""
         return self._act(server_id, {"revertResize": None})
+
+    def get_action(self, server_id: str, *, request_id: str) -> models.ServerAction:
+        """How the request with this id went on. Raises ``NotFound`` where the server knows of no such request."""
+        path = f"/servers/{server_id}/os-instance-actions/{request_id}"
+        return _action(self._transport.get(_SERVICE, path, microversion=_ACTIONS)["instanceAction"])
 
     def console_output(self, server_id: str, *, lines: int = 200) -> str:
         """The end of the guest's serial console. Raises ``Conflict`` before it has one."""
@@ -234,6 +240,18 @@ def _fault(body: dict[str, Any] | None) -> models.Fault | None:
     if not body:
         return None
     return models.Fault(body.get("code") or 0, body.get("message") or "", models.moment(body.get("created")))
+
+
+def _action(body: dict[str, Any]) -> models.ServerAction:
+    results = [event.get("result") for event in body.get("events", ())]
+    return models.ServerAction(
+        name=body["action"],
+        request_id=body["request_id"],
+        message=body.get("message") or "",
+        finished=bool(results) and None not in results,
+        failed=body.get("message") == "Error" or "Error" in results,
+        started_at=models.moment(body.get("start_time")),
+    )
 
 
 def _flavor(body: dict[str, Any]) -> models.Flavor:

@@ -290,6 +290,20 @@ class Server:
 
 
 @dataclass(frozen=True, slots=True)
+class ServerAction:
+    """How a request to a server went on after it was accepted. Some failures show nowhere else: a resize that found no
+    room leaves the server ``ACTIVE`` without a fault.
+    """
+
+    name: str
+    request_id: str
+    message: str
+    finished: bool
+    failed: bool
+    started_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Flavor:
     id: str
     name: str

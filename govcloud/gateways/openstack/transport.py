@@ -43,6 +43,7 @@ _VERSION_PREFIX: Final = {
     "image": "/v2",
     "placement": "",
 }
+_KEYSTONEAUTH_SUFFIX: Final = re.compile(r"\s*\(HTTP \d+\)(\s*\(Request-ID: [^)]*\))?\s*$")
 _VERSIONED: Final = re.compile(r"/v\d+(\.\d+)?(/|$)")
 
 
@@ -226,7 +227,7 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
                 service="identity",
                 method="GET",  # a token asked for in vain changes nothing
                 status=error.http_status or 500,
-                body=str(error.message or ""),
+                body=_KEYSTONEAUTH_SUFFIX.sub("", str(error.message or "")),
                 headers={"x-openstack-request-id": error.request_id or ""},
             ) from error
         if isinstance(error, keystone_errors.ConnectFailure | keystone_errors.UnknownConnectionError):

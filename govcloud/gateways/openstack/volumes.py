@@ -68,11 +68,17 @@ class Volumes:
         """Make a volume larger, attached or not.
 
         Raises ``OverQuota``; ``Conflict`` when it is neither available nor in use; ``Refused`` when it would not grow.
-        Whether a back end can extend an attached volume shows only afterwards: ``error_extending``, or the old size.
+        Whether a back end can extend an attached volume shows only afterwards: where it cannot (NFS), the volume goes to
+        ``error_extending`` and keeps its size; ``reset_status`` brings it back to ``in-use``.
         """
         body = {"os-extend": {"new_size": size_gib}}
         path = f"/volumes/{volume_id}/action"
         self._transport.send(_SERVICE, "POST", path, json=body, microversion=_EXTEND_IN_USE_MICROVERSION)
+
+    def reset_status(self, volume_id: str, *, status: str) -> None:
+        """Operators only: put a volume's status right where it tells of a failed request and not of the volume."""
+        body = {"os-reset_status": {"status": status}}
+        self._transport.send(_SERVICE, "POST", f"/volumes/{volume_id}/action", json=body)
 
     def delete_volume(self, volume_id: str) -> None:
         """Delete a volume. Raises ``Conflict`` while it is attached or has snapshots."""

@@ -65,7 +65,7 @@ class Gone:
 Sight = Moving | Ready | Broken | Gone
 
 
-class StepFailed(Exception):  # noqa: N818  it names what happened to the step
+class StepFailed(Exception):
     """It was tried and did not work; the message is for administrators. Counts as an attempt."""
 
 
@@ -75,8 +75,12 @@ class Kind:
     name: ClassVar[str]
     title: ClassVar[Promise]  # in plain words, for departments
     landing: ClassVar[Landing] = Landing.OPEN
-    generations: ClassVar[int] = 1  # how often it may be built anew after coming out broken, the first included
-    patience: ClassVar[timedelta] = timedelta(minutes=30)  # how long it may be on its way before a person is asked
+    generations: ClassVar[int] = (
+        1  # how often it may be built anew after coming out broken, the first included
+    )
+    patience: ClassVar[timedelta] = timedelta(
+        minutes=30
+    )  # how long it may be on its way before a person is asked
 
     def find(self, context: Context) -> str | None:
         """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet)."""

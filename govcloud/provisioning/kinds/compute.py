@@ -126,7 +126,9 @@ class PortKind(Kind):
         except errors.NotFound:
             return Gone()
         if context.step.desired == "present" and context.mark not in port.tags:
-            context.project.network.set_tags(collection="ports", resource_id=external_id, tags=tags_of(context))
+            context.project.network.set_tags(
+                collection="ports", resource_id=external_id, tags=tags_of(context)
+            )
         return Ready({"address": port.addresses[0], "mac": port.mac})
 
     def remove(self, context: Context, external_id: str) -> None:
@@ -160,7 +162,9 @@ class ServerKind(Kind):
 
     def create(self, context: Context) -> Made:
         project = context.project
-        name = CloudFlavor.objects.get(cloud=context.cloud_row, flavor__code=context.state["flavor"]).cloud_name
+        name = CloudFlavor.objects.get(
+            cloud=context.cloud_row, flavor__code=context.state["flavor"]
+        ).cloud_name
         flavor = next((flavor for flavor in project.compute.flavors() if flavor.name == name), None)
         if flavor is None:
             raise errors.Misconfigured(f"the cloud has no flavor {name!r}", service="compute")
@@ -293,7 +297,9 @@ class ExtensionKind(Kind):
         """It stays as large as it is."""
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        settlement.extended(context=context, resource=self._resource(context), size_gb=context.state["size_gb"])
+        settlement.extended(
+            context=context, resource=self._resource(context), size_gb=context.state["size_gb"]
+        )
 
     def forget(self, context: Context) -> None:
         settlement.not_extended(context=context, resource=self._resource(context))
@@ -303,5 +309,3 @@ class ExtensionKind(Kind):
 
     def _target(self, context: Context) -> int:
         return _scale(context).built_gb(context.state["size_gb"])
-
-

@@ -123,7 +123,11 @@ def _host(context: Context, server: Resource, image: Image, *, disks: str) -> an
 
 
 def _disks(context: Context, state: str) -> list[dict[str, str]]:
-    volumes = Volume.objects.filter(resource__unit__in=context.state["volumes"]).select_related("resource").order_by("pk")
+    volumes = (
+        Volume.objects.filter(resource__unit__in=context.state["volumes"])
+        .select_related("resource")
+        .order_by("pk")
+    )
     return [
         {"label": v.label, "mount_point": v.mount_point, "volume_id": v.resource.external_id, "state": state}
         for v in volumes

@@ -33,7 +33,9 @@ class NetworkKind(Kind):
         except errors.NotFound:
             return Gone()
         if context.step.desired == "present" and context.mark not in network.tags:
-            context.project.network.set_tags(collection="networks", resource_id=external_id, tags=tags_of(context))
+            context.project.network.set_tags(
+                collection="networks", resource_id=external_id, tags=tags_of(context)
+            )
             return Moving()
         return Ready({"name": network.name, "mtu": network.mtu})
 
@@ -84,7 +86,9 @@ class SecurityGroupKind(Kind):
         return found[0].id if found else None
 
     def create(self, context: Context) -> Made:
-        return Made(context.project.security_groups.create_group(name=context.mark, description=context.step.label).id)
+        return Made(
+            context.project.security_groups.create_group(name=context.mark, description=context.step.label).id
+        )
 
     def look(self, context: Context, external_id: str) -> Sight:
         groups = context.project.security_groups
@@ -92,7 +96,9 @@ class SecurityGroupKind(Kind):
             return Gone()
         if context.step.desired == "absent":
             return Ready()
-        have = {(rule.protocol, rule.port_min, rule.remote) for rule in groups.find_rules(group_id=external_id)}
+        have = {
+            (rule.protocol, rule.port_min, rule.remote) for rule in groups.find_rules(group_id=external_id)
+        }
         cidr = context.state["cidr"]
         rules = [(None, None, cidr), ("tcp", SSH, context.cloud_row.management_cidr or cidr)]
         for protocol, port, remote in rules:
@@ -122,4 +128,3 @@ def tags_of(context: Context) -> list[str]:
     """What everything we make carries: whose it is, and for which order it was made."""
     system = context.operation.system
     return ["govcloud", context.mark, f"system-{system.code}", f"thread-{context.operation.thread}"]
-

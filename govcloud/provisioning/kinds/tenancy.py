@@ -23,7 +23,9 @@ class ProjectKind(Kind):
     landing = Landing.LOCKED  # by its name, unique within the domain
 
     def find(self, context: Context) -> str | None:
-        project = context.cloud.identity.find_project(name=_project_name(context), domain_id=context.cloud_row.domain_id)
+        project = context.cloud.identity.find_project(
+            name=_project_name(context), domain_id=context.cloud_row.domain_id
+        )
         return project.id if project else None
 
     def create(self, context: Context) -> Made:
@@ -32,7 +34,9 @@ class ProjectKind(Kind):
             return Made(found)
         system = context.operation.system
         project = context.cloud.identity.create_project(
-            name=_project_name(context), description=f"{system.code} {system.name}", domain_id=context.cloud_row.domain_id
+            name=_project_name(context),
+            description=f"{system.code} {system.name}",
+            domain_id=context.cloud_row.domain_id,
         )
         return Made(project.id)
 
@@ -146,7 +150,8 @@ class NetworkQuotaKind(_QuotaKind):
         return {
             "network": networks,
             "subnet": networks,
-            "port": granted.servers + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
+            "port": granted.servers
+            + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
             "security_group": networks + 1,  # Neutron makes one of its own in every project
             "security_group_rule": (networks + 1) * 10,
         }

@@ -1,13 +1,11 @@
 """What `POST /servers/{id}/action` does, and the console."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.compute import quota
+from govcloud.sandbox.compute import history, quota
 from govcloud.sandbox.compute.flavors import find_flavor
 from govcloud.sandbox.compute.servers import found, start_deletion
 from govcloud.sandbox.compute.states import RUNNING, SHUTDOWN, require
@@ -35,15 +33,33 @@ def act(call: Call) -> Answer:
 def _begin(call: Call, row: Row, task: str, then: str, **args: Any) -> Answer:
     """Enter a task and leave it with transition `then`."""
     call.cloud.change("server", row, at=call.now, task_state=task)
+    action_id = history.record(call, row, _NAMES.get(task, task))
     if call.outcome != "stuck":
         seconds = call.cloud.timing.action_seconds
-        call.cloud.timeline.schedule(then, call.now, seconds=seconds, server_id=row["id"], **args)
+        call.cloud.timeline.schedule(
+            then, call.now, seconds=seconds, server_id=row["id"], action_id=action_id, **args
+        )
     return Answer(202)
 
 
-def _alive(cloud: Cloud, args: dict[str, Any]) -> Row | None:
+def _alive(cloud: Cloud, args: dict[str, Any], at: datetime, *, failed: bool = False) -> Row | None:
+    """The server at the end of its task, noted in its history; None when it is being deleted instead."""
     row = cloud.store.get("server", args["server_id"])
-    return row if row and not row["deleted"] and row["task_state"] != "deleting" else None
+    if row is None or row["deleted"] or row["task_state"] == "deleting":
+        return None
+    history.finish(cloud, args["action_id"], at=at, failed=failed)
+    return row
+
+
+_NAMES = {
+    "powering-off": "stop",
+    "powering-on": "start",
+    "rebooting": "reboot",
+    "rebooting_hard": "reboot",
+    "resize_prep": "resize",
+    "resize_reverting": "revertResize",
+    "rebuilding": "rebuild",
+}
 
 
 def _stop(call: Call, row: Row, _asked: Body) -> Answer:
@@ -53,7 +69,7 @@ def _stop(call: Call, row: Row, _asked: Body) -> Answer:
 
 @transition("server.stopped")
 def _stopped(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args):
+    if row := _alive(cloud, args, at):
         cloud.guests.stop(row["id"])
         cloud.change("server", row, at=at, vm_state="stopped", task_state=None, power_state=SHUTDOWN)
 
@@ -65,7 +81,7 @@ def _start(call: Call, row: Row, _asked: Body) -> Answer:
 
 @transition("server.running")
 def _running(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args):
+    if row := _alive(cloud, args, at):
         cloud.change("server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING)
 
 
@@ -77,7 +93,7 @@ def _reboot(call: Call, row: Row, asked: Body) -> Answer:
 
 @transition("server.rebooted")
 def _rebooted(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args):
+    if row := _alive(cloud, args, at):
         cloud.guests.stop(row["id"])
         cloud.change("server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING)
 
@@ -100,7 +116,7 @@ _COUNTED = (("cores", "vcpus"), ("ram", "ram"))
 @transition("server.resize_failed")
 def _resize_failed(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     """No host has room: the server stays what it was, with a fault to read."""
-    if row := _alive(cloud, args):
+    if row := _alive(cloud, args, at, failed=True):
         message = args["message"] or "No valid host was found."
         fault = {"code": 400, "created": at.isoformat(timespec="seconds"), "message": message}
         cloud.change("server", row, at=at, task_state=None, fault=fault)
@@ -108,7 +124,7 @@ def _resize_failed(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
 
 @transition("server.resized")
 def _resized(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    row, flavor = _alive(cloud, args), cloud.store.get("flavor", args["flavor_id"])
+    row, flavor = _alive(cloud, args, at), cloud.store.get("flavor", args["flavor_id"])
     if row and flavor:
         old = {"flavor": row["flavor"], "vm_state": row["vm_state"], "power_state": row["power_state"]}
         cloud.guests.stop(row["id"])
@@ -120,6 +136,7 @@ def _confirm_resize(call: Call, row: Row, _asked: Body) -> Answer:
     old = row["old_flavor"]
     columns = {"vm_state": old["vm_state"], "power_state": old["power_state"], "old_flavor": None}
     call.cloud.change("server", row, at=call.now, **columns)
+    history.finish(call.cloud, history.record(call, row, "confirmResize"), at=call.now)
     return Answer(204)
 
 
@@ -130,7 +147,7 @@ def _revert_resize(call: Call, row: Row, _asked: Body) -> Answer:
 
 @transition("server.reverted")
 def _reverted(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args):
+    if row := _alive(cloud, args, at):
         cloud.change("server", row, at=at, **row["old_flavor"], old_flavor=None, task_state=None)
 
 
@@ -149,13 +166,15 @@ def _rebuild(call: Call, row: Row, asked: Body) -> Answer:
 
 @transition("server.rebuilt")
 def _rebuilt(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args):
+    if row := _alive(cloud, args, at):
         cloud.guests.stop(row["id"])
         for attachment in cloud.store.find("attachment", server_id=row["id"]):
             if attachment["device"] == "/dev/vda":
                 cloud.guests.disks.remove(("volume", attachment["volume_id"]))
         cloud.guests.disks.remove(("server", row["id"]))
-        cloud.change("server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING, fault=None)
+        cloud.change(
+            "server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING, fault=None
+        )
 
 
 def _lock(call: Call, row: Row, asked: Body) -> Answer:

@@ -1,7 +1,5 @@
 """How a server comes to be: checked and reserved at once, plugged and started a little later."""
 
-from __future__ import annotations
-
 import re
 import uuid
 from dataclasses import dataclass
@@ -9,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.compute import hosts, quota
+from govcloud.sandbox.compute import history, hosts, quota
 from govcloud.sandbox.compute.flavors import find_flavor
 from govcloud.sandbox.compute.keypairs import find_keypair
 from govcloud.sandbox.compute.states import RUNNING, fail
@@ -41,6 +39,7 @@ def build(call: Call, asked: Body) -> Row:
 
     Raises:
         ApiError: 400 for what does not exist or is not available, 403 over quota, 409 for a port in use.
+
     """
     _check_shape(call, asked)
     plan = _plan(call, asked)
@@ -59,7 +58,9 @@ def build(call: Call, asked: Body) -> Row:
 def _check_shape(call: Call, asked: Body) -> None:
     for name in ("name", "flavorRef"):
         if not asked.get(name):
-            raise bad_request(f"Invalid input for field/attribute server. Value: {asked}. '{name}' is a required property")
+            raise bad_request(
+                f"Invalid input for field/attribute server. Value: {asked}. '{name}' is a required property"
+            )
     if "networks" not in asked and call.version >= _NETWORKS_REQUIRED:
         raise bad_request("Invalid input for field/attribute server. 'networks' is a required property")
     if "tags" in asked and call.version < _TAGS:
@@ -68,7 +69,9 @@ def _check_shape(call: Call, asked: Body) -> None:
         )
     for tag in asked.get("tags", []):
         if not 1 <= len(tag) <= 60 or "," in tag or "/" in tag:
-            raise bad_request(f"Invalid input for field/attribute tags. Value: {tag}. '{tag}' does not match '^[^,/]*$'")
+            raise bad_request(
+                f"Invalid input for field/attribute tags. Value: {tag}. '{tag}' does not match '^[^,/]*$'"
+            )
 
 
 def _plan(call: Call, asked: Body) -> _Plan:
@@ -103,7 +106,9 @@ def _checked_disks(call: Call, disks: list[Body]) -> list[Body]:
         if disk.get("source_type") == "volume":
             volume = call.cloud.store.get("volume", str(disk.get("uuid")))
             if volume is None or not call.sees(volume):
-                raise bad_request(f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}.")
+                raise bad_request(
+                    f"Block Device Mapping is Invalid: failed to get volume {disk.get('uuid')}."
+                )
             if str(disk.get("boot_index")) == "0" and not volume["bootable"]:
                 raise bad_request(f"Block Device {volume['id']} is not bootable.")
         elif disk.get("source_type") == "image":
@@ -151,7 +156,9 @@ def _check_network(call: Call, entry: Body) -> None:
     if address := entry.get("fixed_ip"):
         for port in call.cloud.store.find("port", network_id=network["id"]):
             if any(ip["ip_address"] == address for ip in port["fixed_ips"]):
-                raise bad_request(f"Fixed IP address {address} is already in use on instance {port['device_id']}.")
+                raise bad_request(
+                    f"Fixed IP address {address} is already in use on instance {port['device_id']}."
+                )
 
 
 def _reserve(call: Call, disks: list[Body], server_id: str) -> list[tuple[Row, Body]]:
@@ -219,24 +226,34 @@ def _hostname(name: str) -> str:
 
 def _start(call: Call, row: Row) -> None:
     seconds = call.cloud.timing.build_seconds
+    args = {"server_id": row["id"], "action_id": history.record(call, row, "create")}
     if call.outcome == "stuck":
         return
     if call.outcome == "build_error":
         message = call.outcome_message or _NO_HOST
-        call.cloud.timeline.schedule("server.fail", call.now, seconds=seconds, server_id=row["id"], message=message)
+        call.cloud.timeline.schedule("server.fail", call.now, seconds=seconds, message=message, **args)
         return
-    call.cloud.timeline.schedule("server.plug", call.now, seconds=seconds / 3, server_id=row["id"])
+    call.cloud.timeline.schedule("server.plug", call.now, seconds=seconds / 3, **args)
 
 
 def _building(cloud: Cloud, args: dict[str, Any]) -> Row | None:
     row = cloud.store.get("server", args["server_id"])
-    return row if row and not row["deleted"] and row["vm_state"] == "building" and row["task_state"] != "deleting" else None
+    return (
+        row
+        if row and not row["deleted"] and row["vm_state"] == "building" and row["task_state"] != "deleting"
+        else None
+    )
+
+
+def _give_up(cloud: Cloud, row: Row, args: dict[str, Any], message: str, *, at: datetime) -> None:
+    fail(cloud, row, message, at=at)
+    history.finish(cloud, args["action_id"], at=at, failed=True)
 
 
 @transition("server.fail")
 def _fail(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     if row := _building(cloud, args):
-        fail(cloud, row, args["message"], at=at)
+        _give_up(cloud, row, args, args["message"], at=at)
 
 
 @transition("server.plug")
@@ -247,7 +264,7 @@ def _plug(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         return
     host = hosts.choose(cloud, row["flavor"], zone=row["availability_zone"])
     if host is None:
-        fail(cloud, row, _NO_HOST, at=at)
+        _give_up(cloud, row, args, _NO_HOST, at=at)
         return
     cloud.change("server", row, at=at, host=host, task_state="networking")
     call = internal(cloud, service="network", project_id=row["project_id"], user_id=row["user_id"], at=at)
@@ -257,10 +274,10 @@ def _plug(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         for disk in row["disks"]:
             _make_volume(call, row, disk)
     except ApiError as error:
-        fail(cloud, row, f"Build of instance {row['id']} aborted: {error.message}", at=at)
+        _give_up(cloud, row, args, f"Build of instance {row['id']} aborted: {error.message}", at=at)
         return
     cloud.change("server", row, at=at, task_state="spawning")
-    cloud.timeline.schedule("server.start", at, seconds=cloud.timing.build_seconds * 2 / 3, server_id=row["id"])
+    cloud.timeline.schedule("server.start", at, seconds=cloud.timing.build_seconds * 2 / 3, **args)
 
 
 def _connect(call: Call, row: Row, entry: Body) -> None:
@@ -278,7 +295,11 @@ def _connect(call: Call, row: Row, entry: Body) -> None:
 
 def _make_volume(call: Call, row: Row, disk: Body) -> None:
     """The volume of a disk whose source is an image or nothing, and whose destination is a volume."""
-    if disk.get("destination_type") != "volume" or disk.get("source_type") not in {"image", "blank", "snapshot"}:
+    if disk.get("destination_type") != "volume" or disk.get("source_type") not in {
+        "image",
+        "blank",
+        "snapshot",
+    }:
         return
     asked: Body = {"size": disk.get("volume_size"), "name": "", "volume_type": disk.get("volume_type")}
     asked |= {"image": {"imageRef": disk.get("uuid")}, "snapshot": {"snapshot_id": disk.get("uuid")}}.get(
@@ -300,7 +321,10 @@ def _run(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         if attachment["status"] == "reserved":
             attachments.complete(cloud, attachment, device=next_device(cloud, row), at=at)
     moment = at.isoformat(timespec="microseconds")
-    cloud.change("server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING, launched_at=moment)
+    cloud.change(
+        "server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING, launched_at=moment
+    )
+    history.finish(cloud, args["action_id"], at=at)
 
 
 def next_device(cloud: Cloud, server: Row) -> str:

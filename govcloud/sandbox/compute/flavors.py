@@ -1,7 +1,5 @@
 """Flavors."""
 
-from __future__ import annotations
-
 import uuid
 
 from govcloud.sandbox.compute.views import links
@@ -64,7 +62,9 @@ def _listed(call: Call) -> list[Row]:
 
 @routes("GET", "/flavors")
 def list_flavors(call: Call) -> Body:
-    rows = [{"id": r["id"], "name": r["name"], "links": links(call, "flavors", r["id"])} for r in _listed(call)]
+    rows = [
+        {"id": r["id"], "name": r["name"], "links": links(call, "flavors", r["id"])} for r in _listed(call)
+    ]
     return {"flavors": rows}
 
 
@@ -77,7 +77,10 @@ def list_flavors_detail(call: Call) -> Body:
 def create_flavor(call: Call) -> Body:
     call.require_admin("os_compute_api:os-flavor-manage:create")
     asked = call.part("flavor")
-    if any(row["name"] == asked["name"] or row["id"] == asked.get("id") for row in call.cloud.store.find("flavor")):
+    if any(
+        row["name"] == asked["name"] or row["id"] == asked.get("id")
+        for row in call.cloud.store.find("flavor")
+    ):
         raise conflict(f"Flavor with name {asked['name']} already exists.")
     row = {
         "id": str(asked.get("id") or uuid.uuid4()),

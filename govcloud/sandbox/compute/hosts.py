@@ -1,7 +1,5 @@
 """The machines under the cloud, what they can hold and hold; zones and services."""
 
-from __future__ import annotations
-
 from govcloud.sandbox.cloud import Cloud
 from govcloud.sandbox.errors import ApiError, not_found
 from govcloud.sandbox.store import Row

@@ -1,7 +1,5 @@
 """Ports plugged into and out of a running server, and its security groups."""
 
-from __future__ import annotations
-
 from govcloud.sandbox.compute.servers import found
 from govcloud.sandbox.compute.states import require
 from govcloud.sandbox.errors import bad_request, conflict, not_found
@@ -42,7 +40,11 @@ def plug(call: Call) -> Body:
             raise conflict(f"Port {port_id} is still in use.")
     elif asked.get("net_id"):
         inner = internal(
-            call.cloud, service="network", project_id=server["project_id"], user_id=server["user_id"], at=call.now
+            call.cloud,
+            service="network",
+            project_id=server["project_id"],
+            user_id=server["user_id"],
+            at=call.now,
         )
         wanted = {"network_id": asked["net_id"], "fixed_ips": asked.get("fixed_ips")}
         port = ports.create_port(inner, wanted, project_id=server["project_id"])
@@ -70,7 +72,9 @@ def unplug(call: Call) -> Answer:
 @routes("GET", "/servers/<id>/os-security-groups")
 def list_security_groups(call: Call) -> Body:
     server = found(call, call.args["id"])
-    ids = {g for port in call.cloud.store.find("port", device_id=server["id"]) for g in port["security_groups"]}
+    ids = {
+        g for port in call.cloud.store.find("port", device_id=server["id"]) for g in port["security_groups"]
+    }
     rows = [row for group_id in sorted(ids) if (row := call.cloud.store.get("security_group", group_id))]
     shown = [{"id": r["id"], "name": r["name"], "description": r["description"], "rules": []} for r in rows]
     return {"security_groups": shown}

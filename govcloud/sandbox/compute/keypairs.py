@@ -1,7 +1,5 @@
 """Key pairs, which belong to users."""
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib
@@ -75,7 +73,9 @@ def create_keypair(call: Call) -> Answer:
     if owner != call.caller.user_id and not call.caller.is_admin:
         raise forbidden("Policy doesn't allow os_compute_api:os-keypairs:create to be performed.")
     if not 1 <= len(name) <= 255:
-        raise bad_request("Keypair data is invalid: Keypair name must be string and between 1 and 255 characters long")
+        raise bad_request(
+            "Keypair data is invalid: Keypair name must be string and between 1 and 255 characters long"
+        )
     if call.cloud.store.get("keypair", f"{owner}:{name}"):
         raise conflict(f"Key pair '{name}' already exists.")
     if len(call.cloud.store.find("keypair", user_id=owner)) >= _LIMIT:
@@ -84,7 +84,9 @@ def create_keypair(call: Call) -> Answer:
     public_key = asked.get("public_key")
     if public_key is None:
         if call.version >= _PUBLIC_KEY_REQUIRED:
-            raise bad_request("Invalid input for field/attribute keypair. 'public_key' is a required property")
+            raise bad_request(
+                "Invalid input for field/attribute keypair. 'public_key' is a required property"
+            )
         public_key, private["private_key"] = _generated()
     row = call.cloud.new(
         "keypair",

@@ -1,7 +1,5 @@
 """Nova's quotas and limits."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from govcloud.sandbox.cloud import Cloud
@@ -41,6 +39,7 @@ def check(cloud: Cloud, project_id: str, more: Mapping[str, int]) -> None:
 
     Raises:
         ApiError: 403 naming every resource that would.
+
     """
     limits, used = limits_of(cloud, project_id), usage_of(cloud, project_id)
     overs = [name for name, amount in more.items() if amount > 0 and 0 <= limits[name] < used[name] + amount]

@@ -1,13 +1,11 @@
 """Servers: listed, shown, changed, deleted. Their making is in `building`."""
 
-from __future__ import annotations
-
 import re
 from datetime import UTC, datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.compute import views
+from govcloud.sandbox.compute import history, views
 from govcloud.sandbox.compute.building import build
 from govcloud.sandbox.compute.states import status_of
 from govcloud.sandbox.errors import ApiError, bad_request, conflict, not_found
@@ -30,6 +28,7 @@ def found(call: Call, server_id: str) -> Row:
 
     Raises:
         ApiError: 404 otherwise.
+
     """
     row = call.cloud.store.get("server", server_id)
     if row is None or row["deleted"] or not call.sees(row):
@@ -105,7 +104,9 @@ def _has_attributes(call: Call, row: Row) -> bool:
             return False
     if (pattern := call.query("ip")) is None:
         return True
-    addresses = [ip["ip_address"] for p in call.cloud.store.find("port", device_id=row["id"]) for ip in p["fixed_ips"]]
+    addresses = [
+        ip["ip_address"] for p in call.cloud.store.find("port", device_id=row["id"]) for ip in p["fixed_ips"]
+    ]
     return any(re.search(pattern, address) for address in addresses)
 
 
@@ -161,9 +162,12 @@ def delete_server(call: Call) -> None:
 def start_deletion(call: Call, row: Row) -> None:
     """Put a server into task `deleting`."""
     call.cloud.change("server", row, at=call.now, task_state="deleting")
+    action_id = history.record(call, row, "delete")
     if call.outcome != "stuck":
         seconds = call.cloud.timing.delete_seconds
-        call.cloud.timeline.schedule("server.gone", call.now, seconds=seconds, server_id=row["id"])
+        call.cloud.timeline.schedule(
+            "server.gone", call.now, seconds=seconds, server_id=row["id"], action_id=action_id
+        )
 
 
 @transition("server.gone")
@@ -177,7 +181,9 @@ def _gone(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         volume = cloud.store.get("volume", attachment["volume_id"])
         if attachment["delete_on_termination"] and volume is not None:
             cloud.change("volume", volume, at=at, status="deleting")
-            cloud.timeline.schedule("volume.gone", at, seconds=cloud.timing.volume_seconds, volume_id=volume["id"])
+            cloud.timeline.schedule(
+                "volume.gone", at, seconds=cloud.timing.volume_seconds, volume_id=volume["id"]
+            )
     for port in cloud.store.find("port", device_id=row["id"]):
         if port["id"] in row["own_ports"]:
             ports.remove(cloud, port, at=at)
@@ -186,8 +192,16 @@ def _gone(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     cloud.guests.disks.remove(("server", row["id"]))
     moment = at.isoformat(timespec="microseconds")
     cloud.change(
-        "server", row, at=at, vm_state="deleted", task_state=None, deleted=True, terminated_at=moment, power_state=0
+        "server",
+        row,
+        at=at,
+        vm_state="deleted",
+        task_state=None,
+        deleted=True,
+        terminated_at=moment,
+        power_state=0,
     )
+    history.finish(cloud, args["action_id"], at=at)
 
 
 @routes("GET", "/servers/<id>/ips")
@@ -210,7 +224,9 @@ def add_metadata(call: Call) -> Body:
 @routes("PUT", "/servers/<id>/metadata")
 def replace_metadata(call: Call) -> Body:
     row = found(call, call.args["id"])
-    return {"metadata": call.cloud.change("server", row, at=call.now, metadata=call.part("metadata"))["metadata"]}
+    return {
+        "metadata": call.cloud.change("server", row, at=call.now, metadata=call.part("metadata"))["metadata"]
+    }
 
 
 @routes("DELETE", "/servers/<id>/metadata/<key>", status=204)

@@ -1,7 +1,5 @@
 """How a server's vm_state and task_state read as a status, and who may do what in which state."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from govcloud.sandbox.cloud import Cloud
@@ -44,13 +42,12 @@ def require(row: Row, action: str, *, vm_states: set[str], idle: bool = True) ->
 
     Raises:
         ApiError: 409 as Nova words it; for a locked server too.
+
     """
     if row["locked"]:
         raise conflict(f"Instance {row['id']} is locked")
     if row["vm_state"] not in vm_states:
-        raise conflict(
-            f"Cannot '{action}' instance {row['id']} while it is in vm_state {row['vm_state']}"
-        )
+        raise conflict(f"Cannot '{action}' instance {row['id']} while it is in vm_state {row['vm_state']}")
     if idle and row["task_state"] is not None:
         raise conflict(
             f"Cannot '{action}' instance {row['id']} while it is in task_state {row['task_state']}"

@@ -1,7 +1,5 @@
 """Simple tenant usage: hours of vCPU, memory and disk per project in a period."""
 
-from __future__ import annotations
-
 from datetime import UTC, datetime, timedelta
 
 from govcloud.sandbox.errors import bad_request, forbidden
@@ -25,7 +23,7 @@ def _moment(text: str | None, default: datetime) -> datetime:
     try:
         moment = datetime.fromisoformat(text.replace(" ", "T"))
     except ValueError as error:
-        raise bad_request(f"Datetime is in invalid format") from error
+        raise bad_request("Datetime is in invalid format") from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
@@ -58,7 +56,9 @@ def _server(row: Row, hours: float, now: datetime) -> Body:
     }
 
 
-def _usage(call: Call, project: str, servers: list[Row], period: tuple[datetime, datetime], *, detailed: bool) -> Body:
+def _usage(
+    call: Call, project: str, servers: list[Row], period: tuple[datetime, datetime], *, detailed: bool
+) -> Body:
     start, end = period
     hours = {row["id"]: _hours(row, start, end, call.now) for row in servers}
     counted = [row for row in servers if hours[row["id"]] > 0]

@@ -1,7 +1,5 @@
 """A server as each microversion shows it."""
 
-from __future__ import annotations
-
 import hashlib
 
 from govcloud.sandbox.compute.states import status_of
@@ -39,7 +37,9 @@ def detail(call: Call, row: Row) -> Body:
         "addresses": _addresses(call, row),
         "accessIPv4": "",
         "accessIPv6": "",
-        "hostId": hashlib.sha224((row["project_id"] + row["host"]).encode()).hexdigest() if row["host"] else "",
+        "hostId": hashlib.sha224((row["project_id"] + row["host"]).encode()).hexdigest()
+        if row["host"]
+        else "",
         "key_name": row["key_name"],
         "config_drive": "True" if row["config_drive"] else "",
         "OS-DCF:diskConfig": "MANUAL",

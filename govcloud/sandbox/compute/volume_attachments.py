@@ -1,11 +1,10 @@
 """Volumes attached to and detached from a server, through Nova."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.compute import history
 from govcloud.sandbox.compute.building import next_device, told_by_cinder
 from govcloud.sandbox.compute.servers import found
 from govcloud.sandbox.compute.states import require
@@ -71,15 +70,19 @@ def attach(call: Call) -> Body:
     }
     call.cloud.change("attachment", row, at=call.now, **kept)
     call.cloud.change("volume", volume, at=call.now, status="attaching")
+    action_id = history.record(call, server, "attach_volume")
     if call.outcome != "stuck":
         seconds = call.cloud.timing.attach_seconds
         name = "volume.attach_failed" if call.outcome == "build_error" else "volume.attached"
-        call.cloud.timeline.schedule(name, call.now, seconds=seconds, attachment_id=row["id"])
+        call.cloud.timeline.schedule(
+            name, call.now, seconds=seconds, attachment_id=row["id"], action_id=action_id
+        )
     return {"volumeAttachment": _view(call, row)}
 
 
 @transition("volume.attached")
 def _attached(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
+    history.finish(cloud, args["action_id"], at=at)
     row = cloud.store.get("attachment", args["attachment_id"])
     if row is not None:
         attachments.complete(cloud, row, device=row["device"], at=at)
@@ -88,6 +91,7 @@ def _attached(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
 
 @transition("volume.attach_failed")
 def _attach_failed(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
+    history.finish(cloud, args["action_id"], at=at, failed=True)
     row = cloud.store.get("attachment", args["attachment_id"])
     if row is not None:
         attachments.release(cloud, row, at=at)
@@ -100,7 +104,9 @@ def update(call: Call) -> Answer:
     asked = call.part("volumeAttachment")
     if "delete_on_termination" not in asked:
         raise bad_request("Invalid input for field/attribute volumeAttachment.")
-    call.cloud.change("attachment", row, at=call.now, delete_on_termination=bool(asked["delete_on_termination"]))
+    call.cloud.change(
+        "attachment", row, at=call.now, delete_on_termination=bool(asked["delete_on_termination"])
+    )
     return Answer(202)
 
 
@@ -120,14 +126,17 @@ def detach(call: Call) -> Answer:
             f"'in-use' and attach_status must be 'attached' to detach. Current status is {status}."
         )
     call.cloud.change("volume", volume, at=call.now, status="detaching")
+    action_id = history.record(call, server, "detach_volume")
     if call.outcome != "stuck":
         seconds = call.cloud.timing.attach_seconds
-        call.cloud.timeline.schedule("volume.detached", call.now, seconds=seconds, attachment_id=row["id"])
+        args = {"attachment_id": row["id"], "action_id": action_id}
+        call.cloud.timeline.schedule("volume.detached", call.now, seconds=seconds, **args)
     return Answer(202)
 
 
 @transition("volume.detached")
 def _detached(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
+    history.finish(cloud, args["action_id"], at=at)
     row = cloud.store.get("attachment", args["attachment_id"])
     if row is not None:
         cloud.guests.detach(row["server_id"], row["volume_id"], row["device"])

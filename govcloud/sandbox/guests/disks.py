@@ -4,8 +4,6 @@ A directory holds `data.img` (a sparse file, the block device of an attached vol
 its root). Either may be missing: a volume nobody wrote to has no directory at all.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import subprocess
@@ -32,7 +30,15 @@ class Disks:
             return
         os.sync()
         self.path(target).parent.mkdir(parents=True, exist_ok=True)
-        command = ["cp", "-a", "--sparse=always", "--reflink=auto", "--", str(self.path(source)), str(self.path(target))]
+        command = [
+            "cp",
+            "-a",
+            "--sparse=always",
+            "--reflink=auto",
+            "--",
+            str(self.path(source)),
+            str(self.path(target)),
+        ]
         subprocess.run(command, check=False, stderr=subprocess.DEVNULL)
 
     def remove(self, place: Place) -> None:

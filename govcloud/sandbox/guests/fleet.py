@@ -1,7 +1,5 @@
 """The guests of one cloud."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from govcloud.sandbox.guests.disks import Disks

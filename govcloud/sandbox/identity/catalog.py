@@ -1,7 +1,5 @@
 """The service catalogue: where each service is, for one project."""
 
-from __future__ import annotations
-
 import uuid
 
 from govcloud.sandbox.cloud import Cloud

@@ -1,7 +1,5 @@
 """Projects, users, roles, assignments and application credentials."""
 
-from __future__ import annotations
-
 import secrets
 import uuid
 from typing import Any
@@ -173,7 +171,11 @@ def create_application_credential(call: Call) -> Body:
         "project_id": call.project,
     }
     call.cloud.new("application_credential", row, at=call.now)
-    shown = {k: row[k] for k in ("id", "name", "project_id")} | {"secret": secret, "unrestricted": False, "roles": []}
+    shown = {k: row[k] for k in ("id", "name", "project_id")} | {
+        "secret": secret,
+        "unrestricted": False,
+        "roles": [],
+    }
     return {"application_credential": shown}
 
 
@@ -225,7 +227,12 @@ def _assignment(call: Call) -> str:
 def assign(call: Call) -> None:
     _admin(call)
     row_id = _assignment(call)
-    row = {"id": row_id, "project_id": call.args["project"], "user_id": call.args["user"], "role_id": call.args["role"]}
+    row = {
+        "id": row_id,
+        "project_id": call.args["project"],
+        "user_id": call.args["user"],
+        "role_id": call.args["role"],
+    }
     call.cloud.store.save("assignment", row)
 
 

@@ -1,7 +1,5 @@
 """Tokens: issued for a password, another token or an application credential; scoped to a project the user has a role in."""
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import secrets
@@ -36,6 +34,7 @@ def caller_of(cloud: Cloud, token_id: str | None, *, at: datetime) -> Caller:
 
     Raises:
         ApiError: 401 when it is missing, unknown, revoked, expired, or its scope is gone.
+
     """
     row = cloud.store.get("token", token_id) if token_id else None
     if row is None or row["expires_at"] <= at.isoformat(timespec="microseconds"):

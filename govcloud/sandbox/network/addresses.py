@@ -1,7 +1,5 @@
 """Addresses of a subnet: which exist, which are taken, which is next."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
@@ -20,6 +18,7 @@ def parsed_network(text: str) -> Network:
 
     Raises:
         ApiError: 400 as Neutron words it.
+
     """
     try:
         return ip_network(text)
@@ -34,6 +33,7 @@ def parsed_address(text: str) -> Address:
 
     Raises:
         ApiError: 400 as Neutron words it.
+
     """
     try:
         return ip_address(text)
@@ -58,7 +58,9 @@ def default_pools(cidr: Network, gateway: str | None) -> list[Body]:
 def taken(cloud: Cloud, network_id: str) -> dict[str, str]:
     """Addresses in use on a network, and by which port."""
     return {
-        ip["ip_address"]: port["id"] for port in cloud.store.find("port", network_id=network_id) for ip in port["fixed_ips"]
+        ip["ip_address"]: port["id"]
+        for port in cloud.store.find("port", network_id=network_id)
+        for ip in port["fixed_ips"]
     }
 
 
@@ -67,6 +69,7 @@ def assign(cloud: Cloud, network: Row, wanted: list[Body] | None) -> list[Body]:
 
     Raises:
         ApiError: 400 for an address outside the subnets, 409 for one in use or a full subnet.
+
     """
     subnets = cloud.store.find("subnet", network_id=network["id"])
     if wanted is None:
@@ -80,7 +83,8 @@ def assign(cloud: Cloud, network: Row, wanted: list[Body] | None) -> list[Body]:
             address = _next_free(subnet, used)
         elif address in used:
             raise conflict(
-                f"IP address {address} already allocated in subnet {subnet['id']}", kind="IpAddressAlreadyAllocated"
+                f"IP address {address} already allocated in subnet {subnet['id']}",
+                kind="IpAddressAlreadyAllocated",
             )
         used[address] = ""
         chosen.append({"subnet_id": subnet["id"], "ip_address": address})

@@ -1,7 +1,5 @@
 """Networks and subnets."""
 
-from __future__ import annotations
-
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -25,7 +23,9 @@ def list_networks(call: Call) -> Body:
     body = resources.listed(call, "network", "networks")
     for network in body["networks"]:
         if "id" in network:
-            network["subnets"] = [row["id"] for row in call.cloud.store.find("subnet", network_id=network["id"])]
+            network["subnets"] = [
+                row["id"] for row in call.cloud.store.find("subnet", network_id=network["id"])
+            ]
     return body
 
 
@@ -54,7 +54,9 @@ def create_network(call: Call) -> Body:
         "is_default": False,
         "provider:network_type": asked.get("provider:network_type", "vxlan"),
         "provider:physical_network": asked.get("provider:physical_network"),
-        "provider:segmentation_id": asked.get("provider:segmentation_id", len(call.cloud.store.find("network")) + 1),
+        "provider:segmentation_id": asked.get(
+            "provider:segmentation_id", len(call.cloud.store.find("network")) + 1
+        ),
     }
     return {"network": _view(call, resources.create(call, "network", project_id, columns))}
 
@@ -154,10 +156,13 @@ def _pools(asked: Body, cidr: addresses.Network, gateway: str | None) -> list[Bo
     for pool in pools:
         start, end = addresses.parsed_address(pool["start"]), addresses.parsed_address(pool["end"])
         if int(start) > int(end):
-            raise bad_request(f"The allocation pool {start}-{end} is not valid.", kind="InvalidAllocationPool")
+            raise bad_request(
+                f"The allocation pool {start}-{end} is not valid.", kind="InvalidAllocationPool"
+            )
         if start not in cidr or end not in cidr:
             raise bad_request(
-                f"The allocation pool {start}-{end} spans beyond the subnet cidr {cidr}.", kind="OutOfBoundsAllocationPool"
+                f"The allocation pool {start}-{end} spans beyond the subnet cidr {cidr}.",
+                kind="OutOfBoundsAllocationPool",
             )
         if gateway and int(start) <= int(ip_address(gateway)) <= int(end):
             raise conflict(
@@ -169,7 +174,11 @@ def _pools(asked: Body, cidr: addresses.Network, gateway: str | None) -> list[Bo
 
 def _plug_dhcp(call: Call, network: Row, subnet: Row) -> None:
     """The DHCP agent's port: it takes an address of every subnet it serves, which planners of addresses must know."""
-    ports = [p for p in call.cloud.store.find("port", network_id=network["id"]) if p["device_owner"] == "network:dhcp"]
+    ports = [
+        p
+        for p in call.cloud.store.find("port", network_id=network["id"])
+        if p["device_owner"] == "network:dhcp"
+    ]
     try:
         fixed = addresses.assign(call.cloud, network, [{"subnet_id": subnet["id"]}])
     except ApiError:
@@ -206,7 +215,14 @@ def show_subnet(call: Call) -> Body:
 def update_subnet(call: Call) -> Body:
     row, asked = resources.owned(call, "subnet", call.args["id"]), call.part("subnet")
     columns = resources.settable(
-        asked, "name", "description", "enable_dhcp", "dns_nameservers", "host_routes", "gateway_ip", "allocation_pools"
+        asked,
+        "name",
+        "description",
+        "enable_dhcp",
+        "dns_nameservers",
+        "host_routes",
+        "gateway_ip",
+        "allocation_pools",
     )
     return {"subnet": resources.view(resources.change(call, "subnet", row, columns))}
 

@@ -1,7 +1,5 @@
 """Ports: the addresses machines have."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from govcloud.sandbox.cloud import Cloud
@@ -32,6 +30,7 @@ def create_port(call: Call, asked: Body, *, project_id: str | None = None) -> Ro
 
     Raises:
         ApiError: 404 network or security group, 400 address outside, 409 address or MAC in use, 409 over quota.
+
     """
     network = resources.found(call, "network", resources.required(asked, "network_id"))
     owner = project_id or resources.owner(call, asked)
@@ -117,7 +116,9 @@ def delete_port(call: Call) -> None:
 def remove(cloud: Cloud, row: Row, *, at: datetime) -> None:
     """Delete a port and let go of its floating addresses."""
     for address in cloud.store.find("floatingip", port_id=row["id"]):
-        cloud.change("floatingip", address, at=at, port_id=None, fixed_ip_address=None, router_id=None, status="DOWN")
+        cloud.change(
+            "floatingip", address, at=at, port_id=None, fixed_ip_address=None, router_id=None, status="DOWN"
+        )
     cloud.store.delete("port", row["id"])
 
 

@@ -1,7 +1,5 @@
 """What every Neutron resource has in common: lists with filters, views, ownership, quotas."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 
@@ -49,6 +47,7 @@ def found(call: Call, kind: str, row_id: str) -> Row:
 
     Raises:
         ApiError: 404 otherwise.
+
     """
     row = call.cloud.store.get(kind, row_id)
     if row is None or not _visible(call, row):
@@ -82,6 +81,7 @@ def check_quota(cloud: Cloud, kind: str, project_id: str, *, more: int = 1) -> N
 
     Raises:
         ApiError: 409 of type OverQuota.
+
     """
     limit = quota_of(cloud, project_id)[kind]
     if limit >= 0 and len(cloud.store.find(kind, project_id=project_id)) + more > limit:
@@ -193,7 +193,10 @@ def required(asked: Body, name: str) -> Any:
 
     Raises:
         ApiError: 400 without it.
+
     """
     if asked.get(name) in (None, ""):
-        raise bad_request(f"Failed to parse request. Required attribute '{name}' not specified", kind="HTTPBadRequest")
+        raise bad_request(
+            f"Failed to parse request. Required attribute '{name}' not specified", kind="HTTPBadRequest"
+        )
     return asked[name]

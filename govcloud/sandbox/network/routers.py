@@ -1,7 +1,5 @@
 """Routers, their interfaces, and floating addresses."""
 
-from __future__ import annotations
-
 from govcloud.sandbox.errors import bad_request, conflict, not_found
 from govcloud.sandbox.network import resources
 from govcloud.sandbox.network.ports import create_port
@@ -63,7 +61,9 @@ def _set_gateway(call: Call, router: Row, wanted: Body | None) -> None:
 
 
 def _ports(call: Call, router: Row, kind: str) -> list[Row]:
-    return [port for port in call.cloud.store.find("port", device_id=router["id"]) if port["device_owner"] == kind]
+    return [
+        port for port in call.cloud.store.find("port", device_id=router["id"]) if port["device_owner"] == kind
+    ]
 
 
 @routes("GET", "/routers/<id>")
@@ -74,7 +74,9 @@ def show_router(call: Call) -> Body:
 @routes("PUT", "/routers/<id>")
 def update_router(call: Call) -> Body:
     row, asked = resources.owned(call, "router", call.args["id"]), call.part("router")
-    resources.change(call, "router", row, resources.settable(asked, "name", "description", "admin_state_up", "routes"))
+    resources.change(
+        call, "router", row, resources.settable(asked, "name", "description", "admin_state_up", "routes")
+    )
     if "external_gateway_info" in asked:
         _set_gateway(call, row, asked["external_gateway_info"])
     return {"router": resources.view(row)}
@@ -183,7 +185,8 @@ def create_floating(call: Call) -> Body:
     network = resources.found(call, "network", resources.required(asked, "floating_network_id"))
     if not network["router:external"]:
         raise bad_request(
-            f"Bad floatingip request: Network {network['id']} is not a valid external network.", kind="BadRequest"
+            f"Bad floatingip request: Network {network['id']} is not a valid external network.",
+            kind="BadRequest",
         )
     resources.check_quota(call.cloud, "floatingip", project_id)
     wanted = [{"ip_address": asked["floating_ip_address"]}] if asked.get("floating_ip_address") else None
@@ -215,13 +218,26 @@ def _association(call: Call, asked: Body, external: Row) -> Body:
     """Which router and fixed address carry the association."""
     port = resources.found(call, "port", asked["port_id"])
     fixed = asked.get("fixed_ip_address") or next((ip["ip_address"] for ip in port["fixed_ips"]), None)
+    for other in call.cloud.store.find("floatingip", port_id=port["id"]):
+        if other["fixed_ip_address"] == fixed and other["floating_network_id"] == external["id"]:
+            raise conflict(
+                f"Cannot associate floating IP {asked.get('floating_ip_address', 'new')} ({other['id']}) with port "
+                f"{port['id']} using fixed IP {fixed}, as that fixed IP already has a floating IP on external network "
+                f"{external['id']}.",
+                kind="FloatingIPPortAlreadyAssociated",
+            )
     subnet_id = next((ip["subnet_id"] for ip in port["fixed_ips"] if ip["ip_address"] == fixed), None)
     for interface in call.cloud.store.find("port", network_id=port["network_id"]):
         router = call.cloud.store.get("router", interface["device_id"])
         gateway = router["external_gateway_info"] if router else None
         reaches = any(ip["subnet_id"] == subnet_id for ip in interface["fixed_ips"])
         if router and gateway and reaches and gateway["network_id"] == external["id"]:
-            return {"port_id": port["id"], "fixed_ip_address": fixed, "router_id": router["id"], "status": "ACTIVE"}
+            return {
+                "port_id": port["id"],
+                "fixed_ip_address": fixed,
+                "router_id": router["id"],
+                "status": "ACTIVE",
+            }
     raise not_found(
         f"External network {external['id']} is not reachable from subnet {subnet_id}.  "
         f"Therefore, cannot associate Port {port['id']} with a Floating IP.",
@@ -238,10 +254,10 @@ def show_floating(call: Call) -> Body:
 def update_floating(call: Call) -> Body:
     row, asked = resources.owned(call, "floatingip", call.args["id"]), call.part("floatingip")
     columns = resources.settable(asked, "description")
-    if asked.get("port_id"):
+    if asked.get("port_id") and asked["port_id"] != row["port_id"]:
         external = resources.found(call, "network", row["floating_network_id"])
         columns |= _association(call, asked, external)
-    elif "port_id" in asked:
+    elif "port_id" in asked and not asked["port_id"]:
         columns |= {"port_id": None, "fixed_ip_address": None, "router_id": None, "status": "DOWN"}
     return {"floatingip": _floating_view(resources.change(call, "floatingip", row, columns))}
 

@@ -1,7 +1,5 @@
 """Security groups and their rules; every project has a group `default`."""
 
-from __future__ import annotations
-
 from ipaddress import ip_network
 
 from govcloud.sandbox.errors import bad_request, conflict
@@ -10,7 +8,21 @@ from govcloud.sandbox.store import Row
 from govcloud.sandbox.web import Body, Call, Routes
 
 routes = Routes("network", "/network/v2.0")
-_PROTOCOLS = {"tcp", "udp", "icmp", "icmpv6", "ipv6-icmp", "esp", "ah", "vrrp", "sctp", "gre", "igmp", "ospf", "any"}
+_PROTOCOLS = {
+    "tcp",
+    "udp",
+    "icmp",
+    "icmpv6",
+    "ipv6-icmp",
+    "esp",
+    "ah",
+    "vrrp",
+    "sctp",
+    "gre",
+    "igmp",
+    "ospf",
+    "any",
+}
 
 
 def ensure_default_group(call: Call, project_id: str) -> Row:
@@ -92,7 +104,9 @@ def show_group(call: Call) -> Body:
 def update_group(call: Call) -> Body:
     row, asked = resources.owned(call, "security_group", call.args["id"]), call.part("security_group")
     if row["name"] == "default" and asked.get("name", "default") != "default":
-        raise conflict("Updating default security group not allowed.", kind="SecurityGroupCannotUpdateDefault")
+        raise conflict(
+            "Updating default security group not allowed.", kind="SecurityGroupCannotUpdateDefault"
+        )
     columns = resources.settable(asked, "name", "description", "stateful")
     return {"security_group": _group_view(call, resources.change(call, "security_group", row, columns))}
 
@@ -105,7 +119,8 @@ def delete_group(call: Call) -> None:
         raise conflict(f"Security Group {row['id']} in use.", kind="SecurityGroupInUse")
     if row["name"] == "default" and not call.caller.is_admin:
         raise conflict(
-            "Insufficient rights for removing default security group.", kind="SecurityGroupCannotRemoveDefault"
+            "Insufficient rights for removing default security group.",
+            kind="SecurityGroupCannotRemoveDefault",
         )
     for rule in call.cloud.store.find("security_group_rule", security_group_id=row["id"]):
         call.cloud.store.delete("security_group_rule", rule["id"])
@@ -126,7 +141,8 @@ def create_rule(call: Call) -> Body:
     for rule in call.cloud.store.find("security_group_rule", security_group_id=group["id"]):
         if all(rule[key] == asked.get(key) for key in _RULE_IDENTITY):
             raise conflict(
-                f"Security group rule already exists. Rule id is {rule['id']}.", kind="SecurityGroupRuleExists"
+                f"Security group rule already exists. Rule id is {rule['id']}.",
+                kind="SecurityGroupRuleExists",
             )
     resources.check_quota(call.cloud, "security_group_rule", group["project_id"])
     return {"security_group_rule": resources.view(_new_rule(call, group, asked))}
@@ -150,11 +166,13 @@ def _check_rule(asked: Body) -> None:
         )
     if protocol is None and (low is not None or high is not None):
         raise bad_request(
-            "Must also specify protocol if port range is given.", kind="SecurityGroupProtocolRequiredWithPorts"
+            "Must also specify protocol if port range is given.",
+            kind="SecurityGroupProtocolRequiredWithPorts",
         )
     if protocol in {"tcp", "udp"} and low is not None and high is not None and int(low) > int(high):
         raise bad_request(
-            "For TCP/UDP protocols, port_range_min must be <= port_range_max", kind="SecurityGroupInvalidPortRange"
+            "For TCP/UDP protocols, port_range_min must be <= port_range_max",
+            kind="SecurityGroupInvalidPortRange",
         )
     if prefix := asked.get("remote_ip_prefix"):
         _check_prefix(prefix, asked["ethertype"])
@@ -165,11 +183,13 @@ def _check_prefix(prefix: str, ethertype: str) -> None:
         network = ip_network(prefix, strict=False)
     except ValueError as error:
         raise bad_request(
-            f"Invalid input for remote_ip_prefix. Reason: '{prefix}' is not a valid IP subnet.", kind="HTTPBadRequest"
+            f"Invalid input for remote_ip_prefix. Reason: '{prefix}' is not a valid IP subnet.",
+            kind="HTTPBadRequest",
         ) from error
     if f"IPv{network.version}" != ethertype:
         raise bad_request(
-            f"Conflicting value ethertype {ethertype} for CIDR {prefix}", kind="SecurityGroupRuleParameterConflict"
+            f"Conflicting value ethertype {ethertype} for CIDR {prefix}",
+            kind="SecurityGroupRuleParameterConflict",
         )
 
 

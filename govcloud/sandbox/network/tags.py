@@ -1,7 +1,5 @@
 """Tags of any resource, project quotas, and the lists clients look for features in."""
 
-from __future__ import annotations
-
 from govcloud.sandbox.errors import not_found
 from govcloud.sandbox.network import resources
 from govcloud.sandbox.store import Row
@@ -106,7 +104,10 @@ def reset_quota(call: Call) -> None:
 
 @routes("GET", "/extensions")
 def list_extensions(_call: Call) -> Body:
-    rows = [{"alias": alias, "name": alias, "description": "", "updated": "", "links": []} for alias in _EXTENSIONS]
+    rows = [
+        {"alias": alias, "name": alias, "description": "", "updated": "", "links": []}
+        for alias in _EXTENSIONS
+    ]
     return {"extensions": rows}
 
 
@@ -128,4 +129,9 @@ def list_zones(_call: Call) -> Body:
 def list_agents(call: Call) -> Body:
     call.require_admin("rule:get_agent")
     names = ("DHCP agent", "L3 agent", "Open vSwitch agent", "Metadata agent")
-    return {"agents": [{"id": n, "agent_type": n, "alive": True, "admin_state_up": True, "host": "sandbox"} for n in names]}
+    return {
+        "agents": [
+            {"id": n, "agent_type": n, "alive": True, "admin_state_up": True, "host": "sandbox"}
+            for n in names
+        ]
+    }

@@ -1,7 +1,5 @@
 """What `POST /volumes/{id}/action` does."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any

@@ -1,7 +1,5 @@
 """Attachments: who has reserved or attached a volume. A reservation is the lock that makes a server from it unique."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from govcloud.sandbox.cloud import Cloud
@@ -18,6 +16,7 @@ def reserve(cloud: Cloud, volume: Row, *, server_id: str, at: datetime) -> Row:
 
     Raises:
         ApiError: 400 when the volume is not available, in Cinder's words.
+
     """
     status = volume["status"]
     if "error" in status:
@@ -62,7 +61,12 @@ def release(cloud: Cloud, attachment: Row, *, at: datetime) -> None:
 
 
 def _summary(row: Row) -> Body:
-    return {"id": row["id"], "status": row["status"], "instance": row["server_id"], "volume_id": row["volume_id"]}
+    return {
+        "id": row["id"],
+        "status": row["status"],
+        "instance": row["server_id"],
+        "volume_id": row["volume_id"],
+    }
 
 
 def _detail(row: Row) -> Body:
@@ -95,7 +99,9 @@ def list_attachments_detail(call: Call) -> Body:
 def _found(call: Call) -> Row:
     row = call.cloud.store.get("attachment", call.args["id"])
     if row is None or not call.sees(row):
-        raise not_found(f"Volume attachment could not be found with filter: attachment_id = {call.args['id']}.")
+        raise not_found(
+            f"Volume attachment could not be found with filter: attachment_id = {call.args['id']}."
+        )
     return row
 
 
@@ -109,7 +115,11 @@ def create_attachment(call: Call) -> Body:
     """Reserve a volume by hand."""
     asked = call.part("attachment")
     volume = found(call, asked.get("volume_uuid", ""))
-    return {"attachment": _detail(reserve(call.cloud, volume, server_id=asked.get("instance_uuid", ""), at=call.now))}
+    return {
+        "attachment": _detail(
+            reserve(call.cloud, volume, server_id=asked.get("instance_uuid", ""), at=call.now)
+        )
+    }
 
 
 @routes("DELETE", "/attachments/<id>")
@@ -117,9 +127,6 @@ def delete_attachment(call: Call) -> Answer:
     """Drop a reservation; what a server really uses only the server lets go of."""
     row = _found(call)
     if row["status"] == "attached":
-        raise conflict(
-            "Detach volume from instance "
-            f"{row['server_id']} using the Compute API"
-        )
+        raise conflict(f"Detach volume from instance {row['server_id']} using the Compute API")
     release(call.cloud, row, at=call.now)
     return Answer(200, {"attachments": []})

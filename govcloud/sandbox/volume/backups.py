@@ -1,7 +1,5 @@
 """Backups: full and incremental, with the parent the cloud itself picks; restores into new or given volumes."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -143,7 +141,8 @@ def _parent(call: Call, volume: Row, snapshot: Row | None) -> Row:
     candidates = [
         row
         for row in call.cloud.store.find("backup", volume_id=volume["id"], project_id=call.project)
-        if row["status"] == "available" and (snapshot is None or row["data_timestamp"] < snapshot["created_at"])
+        if row["status"] == "available"
+        and (snapshot is None or row["data_timestamp"] < snapshot["created_at"])
     ]
     if not candidates:
         raise bad_request("Invalid backup: No backups available to do an incremental backup.")
@@ -273,7 +272,9 @@ def _restored(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     cloud.guests.disks.copy(("backup", row["id"]), ("volume", volume["id"]))
     bootable = volume["bootable"] or row.get("bootable", False)
     image_metadata = volume["image_metadata"] or row.get("image_metadata", {})
-    cloud.change("volume", volume, at=at, status="available", bootable=bootable, image_metadata=image_metadata)
+    cloud.change(
+        "volume", volume, at=at, status="available", bootable=bootable, image_metadata=image_metadata
+    )
 
 
 @routes("POST", "/backups/<id>/action", status=202)

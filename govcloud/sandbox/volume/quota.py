@@ -1,7 +1,5 @@
 """Cinder's quotas: what a project may hold, what it holds, and the 413 that says so."""
 
-from __future__ import annotations
-
 from govcloud.sandbox.cloud import Cloud
 from govcloud.sandbox.errors import forbidden, over_limit
 from govcloud.sandbox.web import Body, Call, Routes
@@ -43,7 +41,10 @@ def usage_of(cloud: Cloud, project_id: str) -> dict[str, int]:
         "groups": 0,
     }
     for row, unit in [(v, "volumes") for v in volumes] + [(s, "snapshots") for s in snapshots]:
-        for key, amount in ((f"{unit}_{row['volume_type']}", 1), (f"gigabytes_{row['volume_type']}", row["size"])):
+        for key, amount in (
+            (f"{unit}_{row['volume_type']}", 1),
+            (f"gigabytes_{row['volume_type']}", row["size"]),
+        ):
             used[key] = used.get(key, 0) + amount
     return used
 
@@ -53,13 +54,16 @@ def check_volume(cloud: Cloud, project_id: str, *, size: int, volume_type: str) 
 
     Raises:
         ApiError: 413.
+
     """
     limits, used = limits_of(cloud, project_id), usage_of(cloud, project_id)
     _check_per_volume(limits, size)
     check_gigabytes(cloud, project_id, more=size, volume_type=volume_type)
     for name in ("volumes", f"volumes_{volume_type}"):
         if 0 <= limits[name] < used.get(name, 0) + 1:
-            raise over_limit(f"Maximum number of volumes allowed ({limits[name]}) exceeded for quota '{name}'.")
+            raise over_limit(
+                f"Maximum number of volumes allowed ({limits[name]}) exceeded for quota '{name}'."
+            )
 
 
 def check_extension(cloud: Cloud, project_id: str, *, size: int, more: int, volume_type: str) -> None:
@@ -117,7 +121,8 @@ def show_quota(call: Call) -> Body:
         return {"quota_set": {"id": project, **limits}}
     used = usage_of(call.cloud, project)
     shown = {
-        name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0, "allocated": 0} for name, limit in limits.items()
+        name: {"limit": limit, "in_use": used.get(name, 0), "reserved": 0, "allocated": 0}
+        for name, limit in limits.items()
     }
     return {"quota_set": {"id": project, **shown}}
 

@@ -1,7 +1,5 @@
 """Snapshots of volumes."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +28,9 @@ def _found(call: Call) -> Row:
 
 
 def _view(row: Row) -> Body:
-    shown = {key: row[key] for key in ("id", "name", "description", "volume_id", "status", "size", "metadata")}
+    shown = {
+        key: row[key] for key in ("id", "name", "description", "volume_id", "status", "size", "metadata")
+    }
     return shown | {
         "created_at": stamp(row["created_at"], form="micro"),
         "updated_at": stamp(row["updated_at"], form="micro"),
@@ -58,13 +58,19 @@ def list_snapshots(call: Call) -> Body:
 def create_snapshot(call: Call) -> Body:
     asked = call.part("snapshot")
     volume = found_volume(call, asked.get("volume_id", ""))
-    allowed = {"available", "in-use"} if asked.get("force") or call.version >= _IN_USE_WITHOUT_FORCE else {"available"}
+    allowed = (
+        {"available", "in-use"}
+        if asked.get("force") or call.version >= _IN_USE_WITHOUT_FORCE
+        else {"available"}
+    )
     if volume["status"] not in allowed:
         raise bad_request(
             f"Invalid volume: Volume {volume['id']} status must be {' or '.join(sorted(allowed))}, "
             f"but current status is: {volume['status']}."
         )
-    quota.check_snapshot(call.cloud, volume["project_id"], size=volume["size"], volume_type=volume["volume_type"])
+    quota.check_snapshot(
+        call.cloud, volume["project_id"], size=volume["size"], volume_type=volume["volume_type"]
+    )
     kept = {key: volume[key] for key in ("project_id", "size", "volume_type", "bootable", "image_metadata")}
     row = call.cloud.new(
         "snapshot",
@@ -82,7 +88,9 @@ def create_snapshot(call: Call) -> Body:
     if call.outcome != "stuck":
         status = "error" if call.outcome == "build_error" else "available"
         seconds = call.cloud.timing.volume_seconds
-        call.cloud.timeline.schedule("snapshot.ready", call.now, seconds=seconds, snapshot_id=row["id"], status=status)
+        call.cloud.timeline.schedule(
+            "snapshot.ready", call.now, seconds=seconds, snapshot_id=row["id"], status=status
+        )
     return {"snapshot": _view(row)}
 
 

@@ -1,7 +1,5 @@
 """Volume types, the pools behind them, services and zones."""
 
-from __future__ import annotations
-
 import uuid
 
 from govcloud.sandbox.errors import ApiError, conflict, not_found
@@ -116,7 +114,14 @@ def list_services(call: Call) -> Body:
     moment = call.now.replace(tzinfo=None).isoformat()
     binaries = ("cinder-scheduler", "cinder-volume", "cinder-backup")
     rows = [
-        {"binary": name, "host": "sandbox", "zone": "nova", "status": "enabled", "state": "up", "updated_at": moment}
+        {
+            "binary": name,
+            "host": "sandbox",
+            "zone": "nova",
+            "status": "enabled",
+            "state": "up",
+            "updated_at": moment,
+        }
         for name in binaries
     ]
     return {"services": rows}
@@ -124,7 +129,9 @@ def list_services(call: Call) -> Body:
 
 @routes("GET", "/os-availability-zone")
 def list_zones(_call: Call) -> Body:
-    return {"availabilityZoneInfo": [{"zoneName": n, "zoneState": {"available": True}} for n in ("nova", "dr")]}
+    return {
+        "availabilityZoneInfo": [{"zoneName": n, "zoneState": {"available": True}} for n in ("nova", "dr")]
+    }
 
 
 @routes("GET", "/extensions")

@@ -1,7 +1,5 @@
 """Volumes: created empty, from an image, a snapshot or another volume; extended, deleted, described."""
 
-from __future__ import annotations
-
 import ast
 import json
 from datetime import datetime
@@ -28,6 +26,7 @@ def found(call: Call, volume_id: str) -> Row:
 
     Raises:
         ApiError: 404 otherwise.
+
     """
     row = call.cloud.store.get("volume", volume_id)
     if row is None or not call.sees(row):
@@ -106,7 +105,8 @@ def _list(call: Call, *, detail: bool) -> Body:
     rows = newest_first([row for row in visible(call, "volume") if _selected(call, row)])
     chosen, links = page(call, rows, path=call.request.path, missing=missing)
     shown = [
-        view(call, row) if detail else {"id": row["id"], "name": row["name"], "links": _links(call, row)} for row in chosen
+        view(call, row) if detail else {"id": row["id"], "name": row["name"], "links": _links(call, row)}
+        for row in chosen
     ]
     body: Body = {"volumes": shown}
     if links:
@@ -128,7 +128,9 @@ def _selected(call: Call, row: Row) -> bool:
     for key in ("name", "status", "availability_zone", "volume_type", "id"):
         if (value := call.query(key)) is not None and row[key] != value:
             return False
-    if (bootable := call.query("bootable")) is not None and row["bootable"] is not (bootable.lower() in {"true", "1"}):
+    if (bootable := call.query("bootable")) is not None and row["bootable"] is not (
+        bootable.lower() in {"true", "1"}
+    ):
         return False
     wanted = _metadata_filter(call.query("metadata"))
     return all(row["metadata"].get(key) == str(value) for key, value in wanted.items())
@@ -160,6 +162,7 @@ def create(call: Call, asked: Body, *, project_id: str) -> Row:
 
     Raises:
         ApiError: 400 for a bad size or source, 404 for an unknown source or type, 413 over quota.
+
     """
     source = _source(call, asked)
     size = _size(asked, source)
@@ -212,12 +215,16 @@ def _source(call: Call, asked: Body) -> Body | None:
         if snapshot is None or not call.sees(snapshot):
             raise not_found(f"Snapshot {snapshot_id} could not be found.")
         if snapshot["status"] != "available":
-            raise bad_request(f"Invalid snapshot: Originating snapshot status must be one of 'available' values")
+            raise bad_request(
+                "Invalid snapshot: Originating snapshot status must be one of 'available' values"
+            )
         return snapshot | {"disk": ["snapshot", snapshot_id]}
     if source_id := asked.get("source_volid"):
         volume = found(call, source_id)
         if volume["status"] not in {"available", "in-use"}:
-            raise bad_request("Invalid volume: Originating volume status must be one of 'available, in-use' values")
+            raise bad_request(
+                "Invalid volume: Originating volume status must be one of 'available, in-use' values"
+            )
         return volume | {"disk": ["volume", source_id]}
     if image_id := asked.get("imageRef") or asked.get("image_id"):
         return _image_source(call, image_id)
@@ -231,8 +238,15 @@ def _image_source(call: Call, image_id: str) -> Body:
     if image["status"] != "active":
         raise bad_request(f"Invalid input received: Image {image_id} is not active.")
     virtual = -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30))
-    metadata = {"image_id": image_id, "image_name": image["name"], "size": str(image["size"]), **image["properties"]}
-    metadata |= {key: str(image[key]) for key in ("checksum", "container_format", "disk_format", "min_disk", "min_ram")}
+    metadata = {
+        "image_id": image_id,
+        "image_name": image["name"],
+        "size": str(image["size"]),
+        **image["properties"],
+    }
+    metadata |= {
+        key: str(image[key]) for key in ("checksum", "container_format", "disk_format", "min_disk", "min_ram")
+    }
     return {"bootable": True, "image_metadata": metadata, "min_disk": image["min_disk"], "image_gb": virtual}
 
 
@@ -282,7 +296,9 @@ def _ready(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     if row["copy_from"]:
         cloud.guests.disks.copy(tuple(row["copy_from"]), ("volume", row["id"]))
     status = "available" if row["status"] in {"creating", "downloading"} else row["status"]
-    cloud.change("volume", row, at=at, status=status, bootable=row["bootable"] or row["will_boot"], copy_from=None)
+    cloud.change(
+        "volume", row, at=at, status=status, bootable=row["bootable"] or row["will_boot"], copy_from=None
+    )
 
 
 @transition("volume.fail")
@@ -295,7 +311,13 @@ def _fail(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
 @routes("GET", "/volumes/summary")
 def summary(call: Call) -> Body:
     rows = visible(call, "volume")
-    return {"volume-summary": {"total_count": len(rows), "total_size": sum(row["size"] for row in rows), "metadata": {}}}
+    return {
+        "volume-summary": {
+            "total_count": len(rows),
+            "total_size": sum(row["size"] for row in rows),
+            "metadata": {},
+        }
+    }
 
 
 @routes("GET", "/volumes/<id>")
@@ -323,9 +345,12 @@ def start_deletion(call: Call, row: Row, *, cascade: bool = False, force: bool =
 
     Raises:
         ApiError: 400 while it is attached, busy or has snapshots.
+
     """
     snapshots = call.cloud.store.find("snapshot", volume_id=row["id"])
-    attached = any(a["status"] == "attached" for a in call.cloud.store.find("attachment", volume_id=row["id"]))
+    attached = any(
+        a["status"] == "attached" for a in call.cloud.store.find("attachment", volume_id=row["id"])
+    )
     if (row["status"] not in _DELETABLE and not force) or (snapshots and not cascade) or attached:
         status = " or ".join((", ".join(_DELETABLE[:-1]), _DELETABLE[-1]))
         raise bad_request(

@@ -60,18 +60,25 @@ class ThingKind(Kind):
             raise errors.Conflict("taken", service="compute", status=409)
         self.things.created += 1
         identifier = f"thing-{self.things.created}"
-        self.things.there[identifier] = (context.mark, self.things.born.popleft() if self.things.born else "ok")
+        self.things.there[identifier] = (
+            context.mark,
+            self.things.born.popleft() if self.things.born else "ok",
+        )
         if self.things.after:
             raise self.things.after.popleft()
         return Made(identifier)
 
-    def look(self, context: Context, external_id: str) -> Sight:
+    def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
         if external_id not in self.things.there:
             return Gone()
         status = self.things.there[external_id][1]
-        return {"ok": Ready({"id": external_id}), "busy": Moving(), "error": Broken("No valid host was found")}[status]
+        return {
+            "ok": Ready({"id": external_id}),
+            "busy": Moving(),
+            "error": Broken("No valid host was found"),
+        }[status]
 
-    def remove(self, context: Context, external_id: str) -> None:
+    def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
         self.things.removed.append(external_id)
         del self.things.there[external_id]
 
@@ -114,5 +121,3 @@ def operation(at: datetime, *chain: str, kind: str = "thing", split: bool = Fals
 
 def step(started: Operation, name: str) -> Step:
     return Step.objects.get(operation=started, label=name)
-
-

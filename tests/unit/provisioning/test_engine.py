@@ -8,6 +8,7 @@ from govcloud.audit.models import Event
 from govcloud.errors import Conflict
 from govcloud.lifecycle import WrongState
 from govcloud.provisioning import engine, services
+from govcloud.provisioning.kinds import base
 from govcloud.provisioning.kinds.base import register
 from govcloud.provisioning.models import Operation, Step
 from tests.factories.tenants import UserFactory
@@ -32,8 +33,6 @@ def things() -> Iterator[Things]:
     things = Things()
     register(ThingKind(things), LockedThingKind(things))
     yield things
-    from govcloud.provisioning.kinds import base
-
     for name in ("thing", "locked_thing"):
         del base._KINDS[name]
 
@@ -52,7 +51,9 @@ def run(clock: Clock, *, minutes: int = 5) -> None:
         clock.later(seconds=1)
 
 
-def test_steps_are_done_in_the_order_of_their_needs_and_the_operation_ends(things: Things, clock: Clock) -> None:
+def test_steps_are_done_in_the_order_of_their_needs_and_the_operation_ends(
+    things: Things, clock: Clock
+) -> None:
     started = operation(clock.now, "network", "server", "backup")
     run(clock)
     started.refresh_from_db()
@@ -71,7 +72,9 @@ def test_the_intent_is_written_before_the_call(things: Things, clock: Clock) -> 
     assert step(started, "server").intent_at == clock.now
 
 
-def test_a_worker_that_dies_after_the_effect_leaves_one_server_for_the_next_to_adopt(things: Things, clock: Clock) -> None:
+def test_a_worker_that_dies_after_the_effect_leaves_one_server_for_the_next_to_adopt(
+    things: Things, clock: Clock
+) -> None:
     started = operation(clock.now, "server")
     things.after.append(WorkerDied())
     with pytest.raises(WorkerDied):
@@ -124,7 +127,9 @@ def test_a_thing_that_lands_late_and_is_seen_late_is_adopted(things: Things, clo
     assert things.created == 1
 
 
-def test_a_locked_request_is_sent_again_at_once_because_the_cloud_lets_one_win(things: Things, clock: Clock) -> None:
+def test_a_locked_request_is_sent_again_at_once_because_the_cloud_lets_one_win(
+    things: Things, clock: Clock
+) -> None:
     began = clock.now
     operation(began, "server", kind="locked_thing")
     things.before.append(UNKNOWN)
@@ -190,7 +195,9 @@ def test_a_full_quota_of_the_cloud_asks_a_person_and_retry_goes_on(things: Thing
     assert (started.status, things.created) == ("done", 1)
 
 
-def test_a_step_that_breaks_our_own_code_is_parked_and_the_worker_goes_on(things: Things, clock: Clock) -> None:
+def test_a_step_that_breaks_our_own_code_is_parked_and_the_worker_goes_on(
+    things: Things, clock: Clock
+) -> None:
     poison = operation(clock.now, "poison")
     things.before.extend([KeyError("flavor")] * settings.STEP_ATTEMPTS)
     run(clock, minutes=10)
@@ -210,7 +217,9 @@ def test_a_vanished_thing_is_built_anew(things: Things, clock: Clock) -> None:
     assert step(started, "server").external_id == "thing-2"
 
 
-def test_abandon_takes_down_what_was_made_in_the_opposite_order_and_nothing_else(things: Things, clock: Clock) -> None:
+def test_abandon_takes_down_what_was_made_in_the_opposite_order_and_nothing_else(
+    things: Things, clock: Clock
+) -> None:
     started = operation(clock.now, "network", "server", "disk")
     things.there["foreign"] = ("somebody else's", "ok")
     things.born.extend(["ok", "ok", "error", "error"])
@@ -223,7 +232,9 @@ def test_abandon_takes_down_what_was_made_in_the_opposite_order_and_nothing_else
     assert things.removed == ["thing-3", "thing-4", "thing-2", "thing-1"]
 
 
-def test_abandon_waits_for_a_request_that_may_still_land_and_removes_what_it_made(things: Things, clock: Clock) -> None:
+def test_abandon_waits_for_a_request_that_may_still_land_and_removes_what_it_made(
+    things: Things, clock: Clock
+) -> None:
     started = operation(clock.now, "server")
     held = engine.claim(at=clock.now)
     assert held is not None
@@ -260,7 +271,9 @@ def test_a_step_on_its_way_for_too_long_is_parked(things: Things, clock: Clock) 
 def test_every_changing_call_would_be_attributed_to_its_step(things: Things, clock: Clock) -> None:
     started = operation(clock.now, "server")
     run(clock)
-    assert step(started, "server").calls.count() == 0  # the scripted cloud makes no HTTP calls, so none is invented
+    assert (
+        step(started, "server").calls.count() == 0
+    )  # the scripted cloud makes no HTTP calls, so none is invented
 
 
 def test_a_retry_gives_a_parked_step_its_generations_again(things: Things, clock: Clock) -> None:

@@ -29,10 +29,14 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="of the web server; 0 takes a free one")
-        parser.add_argument("--cloud-port", type=int, default=0, help="of the sandbox cloud; 0 takes a free one")
+        parser.add_argument(
+            "--cloud-port", type=int, default=0, help="of the sandbox cloud; 0 takes a free one"
+        )
         parser.add_argument("--workers", type=int, default=4, help="processes of the worker")
         parser.add_argument("--story", action="store_true", help="play the story once everything is up")
-        parser.add_argument("--leave", action="store_true", help="stop after the story instead of staying open")
+        parser.add_argument(
+            "--leave", action="store_true", help="stop after the story instead of staying open"
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if not settings.EMBEDDED:
@@ -73,7 +77,9 @@ class Command(BaseCommand):
             call_command("load_demo", cloud=cloud, verbosity=0)
             connections.close_all()
             status.update("Starting worker, scheduler and web server")
-            supervisor.start(installation.worker(options["workers"]), installation.beat(), installation.web(port))
+            supervisor.start(
+                installation.worker(options["workers"]), installation.beat(), installation.web(port)
+            )
         console.print(f"Everything is up after {time.monotonic() - began:.1f} s.")
         failed = options["story"] and not told and self._story(url, told) != 0
         if not (options["leave"] or told):
@@ -85,7 +91,9 @@ class Command(BaseCommand):
     def _story(self, url: str, told: list[int]) -> int:
         """Play the story as a client of its own, over HTTP; give up on it when told to stop."""
         manage = Path(settings.BASE_DIR) / "manage.py"
-        process = subprocess.Popen([sys.executable, str(manage), "story", "--url", url], start_new_session=True)
+        process = subprocess.Popen(
+            [sys.executable, str(manage), "story", "--url", url], start_new_session=True
+        )
         while process.poll() is None:
             if told:
                 process.terminate()
@@ -97,7 +105,9 @@ def _port(wanted: int) -> tuple[int, str]:
     try:
         port = installation.free_port(wanted)
     except OSError as error:
-        raise CommandError(f"Port {wanted} is taken; choose another with --port ({error.strerror}).") from error
+        raise CommandError(
+            f"Port {wanted} is taken; choose another with --port ({error.strerror})."
+        ) from error
     return port, f"http://127.0.0.1:{port}"
 
 

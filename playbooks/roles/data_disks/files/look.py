@@ -76,6 +76,7 @@ def look(disk, taken):
     return found
 
 
-os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-claimed = set()
-print(json.dumps([look(disk, claimed) for disk in json.loads(sys.argv[1])]))
+if __name__ == "__main__":
+    os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    claimed = set()
+    print(json.dumps([look(disk, claimed) for disk in json.loads(sys.argv[1])]))

@@ -117,5 +117,6 @@ def report(rules):
     }
 
 
-os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-print(json.dumps(report(json.loads(sys.argv[1]))))
+if __name__ == "__main__":
+    os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    print(json.dumps(report(json.loads(sys.argv[1]))))

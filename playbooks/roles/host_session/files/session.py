@@ -127,4 +127,5 @@ def main(verb, owner, ttl="600", wait="0"):
     return 0
 
 
-sys.exit(main(*sys.argv[1:]))
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
