@@ -1,0 +1,178 @@
+"""The scripts that playbooks run on a guest, without a guest: what they read and what they decide."""
+
+import runpy
+import shutil
+import struct
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PLAYBOOKS = Path(__file__).parents[3] / "playbooks"
+DISK = {"label": "data1", "mount_point": "/data"}
+EMPTY = {"blank": False, "filesystem": "", "label_found": "", "mkfs": "/sbin/mkfs.ext4", "mounted_at": []}
+
+
+@pytest.fixture
+def disks(tmp_path: Path) -> dict[str, Any]:
+    script = tmp_path / "script.py"
+    parts = (PLAYBOOKS / "files/block_devices.py", PLAYBOOKS / "roles/data_disks/files/look.py")
+    script.write_text("\n".join(part.read_text() for part in parts))
+    return runpy.run_path(str(script), run_name="script")
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> dict[str, Any]:
+    names = runpy.run_path(str(PLAYBOOKS / "roles/host_session/files/session.py"), run_name="session")
+    names["take"].__globals__.update(FOLDER=str(tmp_path), LOCK=str(tmp_path / "session.json"))
+    return names
+
+
+def image(path: Path, mebibytes: int) -> str:
+    with path.open("wb") as file:
+        file.truncate(mebibytes << 20)
+    return str(path)
+
+
+@pytest.mark.skipif(shutil.which("mkfs.ext4") is None, reason="needs mkfs.ext4")
+@pytest.mark.parametrize("features", ["64bit", "^64bit"])
+def test_an_ext4_file_system_tells_its_label_and_size(
+    disks: dict[str, Any], tmp_path: Path, features: str
+) -> None:
+    device = image(tmp_path / "disk", 32)
+    subprocess.run(["mkfs.ext4", "-q", "-O", features, "-L", "sixteen-letters-", device], check=True)
+
+    assert disks["filesystem"](device) == ("ext4", "sixteen-letters-", 32 << 20)
+    assert not disks["is_blank"](device)
+
+
+def test_an_xfs_file_system_tells_its_label_and_size(disks: dict[str, Any], tmp_path: Path) -> None:
+    device = image(tmp_path / "disk", 32)
+    superblock = b"XFSB" + struct.pack(">IQ", 4096, 8192)
+    with Path(device).open("r+b") as file:
+        file.write(superblock.ljust(108, b"\0") + b"twelve-chars")
+
+    assert disks["filesystem"](device) == ("xfs", "twelve-chars", 32 << 20)
+
+
+@pytest.mark.parametrize("offset", [0, 510, 70_000, (8 << 20) - 1])
+def test_a_single_byte_makes_a_disk_one_that_is_left_alone(
+    disks: dict[str, Any], tmp_path: Path, offset: int
+) -> None:
+    device = image(tmp_path / "disk", 8)
+    assert disks["is_blank"](device)
+
+    with Path(device).open("r+b") as file:
+        file.seek(offset)
+        file.write(b"\x01")
+
+    assert not disks["is_blank"](device)
+    assert disks["filesystem"](device) == ("", "", 0)
+
+
+@pytest.mark.parametrize(
+    "disk",
+    [
+        {"label": "a/b", "mount_point": "/data"},
+        {"label": "-x", "mount_point": "/data"},
+        {"label": "seventeen-letters", "mount_point": "/data"},
+        {"label": "thirteen-long", "mount_point": "/data", "filesystem": "xfs"},
+        {"label": "data1", "mount_point": "/data", "filesystem": "btrfs"},
+        {"label": "data1", "mount_point": "/etc"},
+        {"label": "data1", "mount_point": "/"},
+        {"label": "data1", "mount_point": "/data/../etc"},
+        {"label": "data1", "mount_point": "/data,exec /x"},
+        {"label": "data1"},
+    ],
+)
+def test_unusable_requests_are_refused_before_a_device_is_touched(
+    disks: dict[str, Any], disk: dict[str, Any]
+) -> None:
+    found = disks["look"](disk, set())
+
+    assert found["problem"]
+    assert found["device"] is None
+
+
+def test_letting_go_of_a_disk_needs_no_mount_point(disks: dict[str, Any]) -> None:
+    assert disks["wrong_with"]({"label": "data1", "state": "unmounted"}) == ""
+
+
+@pytest.mark.parametrize(
+    ("found", "word"),
+    [
+        ({}, "left alone"),
+        ({"filesystem": "ext4", "label_found": "other"}, "labelled 'other'"),
+        ({"filesystem": "ext4", "label_found": ""}, "labelled ''"),
+        ({"blank": True, "mkfs": None}, "no mkfs.ext4"),
+        (
+            {"filesystem": "ext4", "label_found": "data1", "mounted_at": ["/elsewhere"]},
+            "mounted at /elsewhere",
+        ),
+    ],
+)
+def test_what_is_not_ours_is_left_alone(disks: dict[str, Any], found: dict[str, Any], word: str) -> None:
+    assert word in disks["wrong_on"](DISK, EMPTY | found, "/dev/vdb")
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        {"blank": True},
+        {"filesystem": "ext4", "label_found": "data1"},
+        {"filesystem": "xfs", "label_found": "data1", "mounted_at": ["/data"]},
+    ],
+)
+def test_a_blank_disk_and_our_own_are_taken(disks: dict[str, Any], found: dict[str, Any]) -> None:
+    assert disks["wrong_on"](DISK, EMPTY | found, "/dev/vdb") == ""
+
+
+def test_nothing_is_hidden_by_mounting_over_it(disks: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    problem = disks["wrong_on"](DISK | {"mount_point": str(tmp_path)}, EMPTY | {"blank": True}, "/dev/vdb")
+
+    assert "not empty" in problem
+
+
+def test_a_second_run_is_told_who_holds_the_guest(
+    session: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert session["take"]("run-1", 600) is None
+
+    assert session["main"]("open", "run-2", "600", "0") == session["LOCKED"]
+    assert "locked by run run-1, for" in capsys.readouterr().err
+
+
+def test_a_run_takes_its_own_lock_again(session: dict[str, Any]) -> None:
+    session["take"]("run-1", 600)
+
+    assert session["take"]("run-1", 600) is None
+
+
+def test_a_lock_lapses_by_itself(session: dict[str, Any]) -> None:
+    session["take"]("run-1", 0)
+
+    assert session["take"]("run-2", 600) is None
+
+
+def test_a_lock_does_not_outlive_a_reboot(session: dict[str, Any]) -> None:
+    session["take"]("run-1", 600)
+    session["take"].__globals__["boot"] = lambda: "another boot"
+
+    assert session["take"]("run-2", 600) is None
+
+
+def test_only_its_owner_gives_a_lock_back(session: dict[str, Any]) -> None:
+    session["take"]("run-1", 600)
+
+    assert session["release"]("run-2") is False
+    assert session["release"]("run-1") is True
+    assert session["take"]("run-2", 600) is None
+
+
+def test_a_torn_lock_file_locks_nobody_out(session: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "session.json").write_text('{"owner": "run')
+
+    assert session["take"]("run-2", 600) is None
