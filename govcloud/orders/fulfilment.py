@@ -81,7 +81,7 @@ def _start(
 def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     cloud = catalog.place(system=order.system, zone=units[0].item.zone)
     networks = {
-        unit.item_id: _network_plan(unit, cloud, at=at) for unit in units if unit.item.kind == Kind.NETWORK
+        unit.item_id: _network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK
     }
     volumes: dict[int, list[Unit]] = {}
     for unit in units:
@@ -103,7 +103,7 @@ def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetim
     return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at)
 
 
-def _network_plan(unit: Unit, cloud: Cloud, *, at: datetime) -> planner.NetworkPlan:
+def _network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
     block = inventory.reserve_block(cloud=cloud, zone=unit.item.zone, unit=unit.uuid)
     servers = Zone.objects.get(cloud=cloud, zone=unit.item.zone).dns_servers
     return planner.NetworkPlan(

@@ -1,0 +1,73 @@
+"""Instant or committed: what decides how many people an order goes by."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import pytest
+
+from govcloud.approvals.models import CaseKind
+from govcloud.catalog.models import Flavor, Image, Meter, StorageClass
+from govcloud.catalog.models import Line as FlavorLine
+from govcloud.inventory.models import Resource, Volume
+from govcloud.orders.lines import ExtendLine, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.matter import kind_of, matter_of
+from tenants.models import NetworkZone, System
+
+SSD = StorageClass(code="ssd", meter=Meter(code="block_ssd_gb"))
+GENERAL = Flavor(code="g.2c4g", line=FlavorLine.GENERAL, vcpus=2, memory_gb=4)
+DOMESTIC = Flavor(code="x.2c4g", line=FlavorLine.DOMESTIC, vcpus=2, memory_gb=4)
+NETWORK = NetworkLine(name="net", zone=NetworkZone.PUBLIC)
+SERVERS = ServerLine(
+    name="app",
+    zone=NetworkZone.PUBLIC,
+    quantity=2,
+    flavor=GENERAL,
+    image=Image(),
+    network_line=0,
+    network=None,
+    volumes=(VolumeLine(storage_class=SSD, size_gb=40),),
+    lease_months=12,
+)
+DISK = Resource(kind="volume", name="app-1-data-1", zone=NetworkZone.PRIVATE)
+EXTENSION = ExtendLine(target=DISK, volume=Volume(size_gb=500, storage_class=SSD), size_gb=800)
+SMALL = System(mlps_level=2, zone=NetworkZone.PUBLIC)
+PRIVATE = replace(SERVERS, zone=NetworkZone.PRIVATE)
+
+
+@pytest.mark.parametrize(
+    ("why", "level", "lines", "kind"),
+    [
+        ("a small standard order in the public zone", 2, (NETWORK, SERVERS), CaseKind.INSTANT),
+        ("a third server", 2, (NETWORK, replace(SERVERS, quantity=3)), CaseKind.COMMITTED),
+        ("three servers in two items", 2, (SERVERS, replace(SERVERS, quantity=1)), CaseKind.COMMITTED),
+        ("the domestic line", 2, (NETWORK, replace(SERVERS, flavor=DOMESTIC)), CaseKind.COMMITTED),
+        ("MLPS level 3", 3, (NETWORK, SERVERS), CaseKind.COMMITTED),
+        ("the private zone", 2, (PRIVATE,), CaseKind.COMMITTED),
+        ("a larger volume, even at level 3", 3, (EXTENSION,), CaseKind.INSTANT),
+        ("giving back", 3, (ReleaseLine(target=DISK),), CaseKind.INSTANT),
+        ("giving back and a larger volume", 3, (ReleaseLine(target=DISK), EXTENSION), CaseKind.INSTANT),
+    ],
+)
+def test_what_is_small_standard_or_given_back_is_instant(
+    why: str, level: int, lines: tuple[ServerLine, ...], kind: CaseKind
+) -> None:
+    system = System(mlps_level=level, zone=NetworkZone.PUBLIC)
+    assert kind_of(system=system, lines=lines, within_quota=True) == kind, why
+
+
+def test_beyond_the_quota_nothing_is_instant_but_giving_back() -> None:
+    assert kind_of(system=SMALL, lines=(NETWORK, SERVERS), within_quota=False) == CaseKind.COMMITTED
+    assert kind_of(system=SMALL, lines=(EXTENSION,), within_quota=False) == CaseKind.COMMITTED
+    assert kind_of(system=SMALL, lines=(ReleaseLine(target=DISK),), within_quota=False) == CaseKind.INSTANT
+
+
+def test_the_most_exposed_zone_routes_the_whole_order() -> None:
+    lines = (NETWORK, replace(SERVERS, zone=NetworkZone.INTERNET))
+    matter = matter_of(system=SMALL, lines=lines, monthly_total=Decimal(726), within_quota=True)
+    assert (matter.zone, matter.amount, matter.mlps_level) == (NetworkZone.INTERNET, Decimal(726), 2)
+
+
+def test_an_order_that_creates_nothing_is_routed_by_its_systems_zone() -> None:
+    system = System(mlps_level=2, zone=NetworkZone.INTERNET)
+    matter = matter_of(system=system, lines=(EXTENSION,), monthly_total=Decimal(0), within_quota=True)
+    assert matter.zone == NetworkZone.INTERNET
