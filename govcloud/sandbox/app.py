@@ -87,7 +87,7 @@ class App:
             service=route.service,
             request_id=request_id,
             now=datetime.now(UTC),
-            args=args,
+            args=dict(args),
         )
         return _Matched(call, route)
 

@@ -25,8 +25,9 @@ def _view(row: Row) -> Body:
         )
     }  # fmt: skip
     path = f"/v2/images/{row['id']}"
+    properties: Body = row["properties"]
     return (
-        row["properties"]
+        properties
         | shown
         | {
             "owner": row["project_id"],

@@ -10,7 +10,6 @@ from govcloud.sandbox.cloud import Cloud
 from govcloud.sandbox.identity.catalog import REGION
 from govcloud.sandbox.identity.tokens import DOMAIN, hashed
 from govcloud.sandbox.network import addresses
-from govcloud.sandbox.store import Row
 
 CLOUD, USER, PROJECT = "sandbox", "govcloud", "admin"
 PUBLIC_CIDR = "198.18.0.0/16"
@@ -69,8 +68,8 @@ def _identity(cloud: Cloud, at: datetime) -> None:
         at=at,
     )
     for name in ("admin", "manager", "member", "reader", "service"):
-        role = {"id": _hex("role", name), "name": name, "domain_id": None, "description": None, "options": {}}
-        cloud.new("role", role, at=at)
+        about = {"name": name, "domain_id": None, "description": None, "options": {}}
+        cloud.new("role", {"id": _hex("role", name), **about}, at=at)
     for name in ("admin", "member"):
         role_id = _hex("role", name)
         row = {
@@ -125,7 +124,7 @@ def _volumes(cloud: Cloud) -> None:
 def _network(cloud: Cloud, at: datetime) -> None:
     owner = _hex("project", PROJECT)
     common = {"project_id": owner, "description": "", "tags": [], "revision_number": 1}
-    network: Row = {
+    network: dict[str, object] = {
         "id": fixed_id("network", "public"),
         "name": "public",
         "admin_state_up": True,
@@ -144,7 +143,7 @@ def _network(cloud: Cloud, at: datetime) -> None:
     cloud.new("network", network, at=at)
     cidr = addresses.parsed_network(PUBLIC_CIDR)
     gateway = str(cidr.network_address + 1)
-    subnet: Row = {
+    subnet: dict[str, object] = {
         "id": fixed_id("subnet", "public"),
         "name": "public",
         "network_id": network["id"],
@@ -192,7 +191,7 @@ def _images(cloud: Cloud, at: datetime) -> None:
             },
         }
         cloud.new("image", row, at=at)
-        path = cloud.directory / "images" / row["id"]
+        path = cloud.directory / "images" / fixed_id("image", name)
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
 

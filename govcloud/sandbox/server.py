@@ -48,7 +48,12 @@ class Handler(BaseHTTPRequestHandler):
                 return
             self._write(response)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = serve
+    do_GET = serve  # noqa: N815 - the base class's names
+    do_HEAD = serve  # noqa: N815
+    do_POST = serve  # noqa: N815
+    do_PUT = serve  # noqa: N815
+    do_PATCH = serve  # noqa: N815
+    do_DELETE = serve  # noqa: N815
 
     def handle(self) -> None:
         """Serve until the client leaves; a client that leaves in the middle is no error."""
@@ -68,7 +73,7 @@ class Handler(BaseHTTPRequestHandler):
             "QUERY_STRING": parts.query,
             "SCRIPT_NAME": "",
             "SERVER_NAME": "127.0.0.1",
-            "SERVER_PORT": str(self.server.server_address[1]),
+            "SERVER_PORT": str(self.connection.getsockname()[1]),
             "SERVER_PROTOCOL": self.request_version,
             "REMOTE_ADDR": self.client_address[0],
             "CONTENT_TYPE": self.headers.get("Content-Type", ""),

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 Row = dict[str, Any]
+# An update keeps the row's place, so that what is read back at a start is in the order in which it was made.
+_UPSERT = "INSERT INTO objects VALUES (?, ?, ?) ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body"
 
 # The columns that lists are searched by; every other filter is a scan of what these leave.
 _INDEXED: dict[str, tuple[str, ...]] = {
@@ -42,13 +44,13 @@ class Store:
         self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._db.executescript(
             "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
-            "CREATE TABLE IF NOT EXISTS objects (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id)) WITHOUT ROWID;"
+            "CREATE TABLE IF NOT EXISTS objects (kind TEXT, id TEXT, body TEXT, PRIMARY KEY (kind, id));"
         )
         self._rows: dict[str, dict[str, Row]] = defaultdict(dict)
         self._index: dict[tuple[str, str, Any], dict[str, Row]] = defaultdict(dict)
         self._indexed_as: dict[tuple[str, str], list[tuple[str, str, Any]]] = {}
-        self._dirty: set[tuple[str, str]] = set()
-        for kind, body in self._db.execute("SELECT kind, body FROM objects"):
+        self._dirty: dict[tuple[str, str], None] = {}
+        for kind, body in self._db.execute("SELECT kind, body FROM objects ORDER BY rowid"):
             self._place(kind, json.loads(body))
 
     def get(self, kind: str, row_id: str) -> Row | None:
@@ -67,7 +69,7 @@ class Store:
     def save(self, kind: str, row: Row) -> Row:
         """Insert or update `row`."""
         self._place(kind, row)
-        self._dirty.add((kind, row["id"]))
+        self._dirty[kind, row["id"]] = None
         return row
 
     def delete(self, kind: str, row_id: str) -> None:
@@ -75,7 +77,7 @@ class Store:
         self._rows[kind].pop(row_id, None)
         for key in self._indexed_as.pop((kind, row_id), ()):
             self._index[key].pop(row_id, None)
-        self._dirty.add((kind, row_id))
+        self._dirty[kind, row_id] = None
 
     def commit(self) -> None:
         """Write every change since the last commit."""
@@ -89,7 +91,7 @@ class Store:
             else:
                 written.append((kind, row_id, json.dumps(row, separators=(",", ":"))))
         self._db.execute("BEGIN")
-        self._db.executemany("REPLACE INTO objects VALUES (?, ?, ?)", written)
+        self._db.executemany(_UPSERT, written)
         self._db.executemany("DELETE FROM objects WHERE kind = ? AND id = ?", removed)
         self._db.execute("COMMIT")
         self._dirty.clear()

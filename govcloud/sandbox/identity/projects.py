@@ -25,7 +25,7 @@ def _found(call: Call, kind: str, row_id: str) -> Row:
 
 
 def _listed(call: Call, kind: str, view: Any = None) -> list[Body]:
-    wanted = {k: v for k in ("name", "domain_id", "parent_id") if (v := call.query(k)) is not None}
+    wanted: Body = {k: v for k in ("name", "domain_id", "parent_id") if (v := call.query(k)) is not None}
     if (enabled := call.query("enabled")) is not None:
         wanted["enabled"] = enabled.lower() not in {"0", "false"}
     rows = call.cloud.store.find(kind, **wanted)

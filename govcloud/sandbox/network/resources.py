@@ -130,12 +130,12 @@ def listed(call: Call, kind: str, plural: str) -> Body:
         start = places[0] + 1 if places else len(shown)
     if asked := call.query("limit"):
         limit = int(asked)
-    body: Body = {plural: shown[start : start + limit]}
+    document: Body = {plural: shown[start : start + limit]}
     if len(shown) > start + limit and limit:
         last = shown[start + limit - 1]["id"]
         href = call.link(f"{call.request.path}?limit={limit}&marker={last}")
-        body[f"{plural}_links"] = [{"rel": "next", "href": href}]
-    return body
+        document[f"{plural}_links"] = [{"rel": "next", "href": href}]
+    return document
 
 
 def _candidates(call: Call, kind: str) -> list[Row]:

@@ -285,7 +285,7 @@ def act(call: Call) -> Answer:
     if name == "os-force_delete":
         _start_deletion(call, row, force=True)
     elif name == "os-reset_status":
-        call.cloud.change("backup", row, at=call.now, status=asked["status"])
+        call.cloud.change("backup", row, at=call.now, status=(asked or {}).get("status", row["status"]))
     else:
         raise bad_request(f"There is no such action: {name}")
     return Answer(202)
