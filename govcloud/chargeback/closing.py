@@ -18,7 +18,7 @@ from govcloud.chargeback.models import MonthClose
 from govcloud.periods import Month
 
 LOCK = """
-LOCK TABLE metering_usagesegment, chargeback_tariff, chargeback_price IN SHARE MODE
+LOCK TABLE metering_usagesegment, chargeback_tariff, chargeback_price IN SHARE ROW EXCLUSIVE MODE
 """
 
 FIRST_UNBILLED = """
@@ -122,7 +122,7 @@ class Share:
 
 
 def lock() -> None:
-    """Wait for usage and prices being written and keep writers out until the end of the transaction.
+    """Wait for usage and prices being written, and keep writers and other closers out until the transaction ends.
 
     Otherwise usage committed while the month is rated would be in a closed month and on no statement.
     """
