@@ -73,7 +73,7 @@ def test_a_network_beyond_the_limit_is_over_quota(empty_project: Laboratory, ope
 def test_a_server_beyond_the_limit_is_over_quota_and_leaves_its_volume_free(
     empty_project: Laboratory, operator: Cloud
 ) -> None:
-    operator.quotas.set_compute(empty_project.project.id, {"cores": 1})
+    operator.quotas.set_compute(empty_project.project.id, {"cores": 0})
     volume, port = empty_project.volume(image_id=empty_project.image.id), empty_project.port()
     with pytest.raises(errors.OverQuota) as refusal:
         empty_project.request_server(volume_id=volume.id, port_id=port.id)

@@ -18,7 +18,7 @@ _QUOTA: Final = re.compile(
 )
 # Nova (400) when a volume is reserved by somebody else; Cinder (400) when an object's state forbids the request.
 _STATE_CONFLICT: Final = re.compile(
-    r"(available|downloading) to reserve|invalid (volume|snapshot|backup): .*\b(status|state|attach|in use)",
+    r"(available|downloading) to reserve|invalid (volume|snapshot|backup): .*\b(status|state|attach|in[ -]use)",
     re.IGNORECASE | re.DOTALL,
 )
 _TAGS: Final = re.compile(
