@@ -7,67 +7,69 @@ The lock is a file that names its owner and when it lapses, in seconds since boo
 and a run that is started again under its old name goes on at once. A guard file makes looking and writing one step.
 """
 
+from __future__ import annotations
+
+import contextlib
 import fcntl
+import glob
 import json
 import os
 import shutil
 import subprocess
 import sys
 import time
+from typing import Any, Iterator
 
 FOLDER = "/run/govcloud"
 LOCK = FOLDER + "/session.json"
 LOCKED = 75  # EX_TEMPFAIL
 
 
-def boot():
-    with open("/proc/sys/kernel/random/boot_id") as file:
-        return file.read().strip()
+def boot() -> str:
+    """The name of the current boot; a lock does not outlive it, even where /run does."""
+    return text("/proc/sys/kernel/random/boot_id").strip()
 
 
-def now():
+def now() -> float:
+    """Seconds since boot: nobody sets this clock."""
     return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
-class Guard:
+@contextlib.contextmanager
+def guard() -> Iterator[None]:
     """Held for the moment of looking at the lock and changing it."""
-
-    def __enter__(self):
-        os.makedirs(FOLDER, mode=0o700, exist_ok=True)
-        self.file = open(FOLDER + "/guard", "w")
-        fcntl.flock(self.file, fcntl.LOCK_EX)
-
-    def __exit__(self, *exception):
-        self.file.close()
+    os.makedirs(FOLDER, mode=0o700, exist_ok=True)
+    with open(FOLDER + "/guard", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
-def holder():
+def holder() -> dict[str, Any] | None:
     """The lock's record while it is in force."""
     try:
-        with open(LOCK) as file:
-            record = json.load(file)
-    except (FileNotFoundError, ValueError):
+        record = json.loads(text(LOCK) or "{}")
+    except ValueError:
         return None
     in_force = record.get("boot") == boot() and now() < record.get("until", 0)
     return record if in_force else None
 
 
-def take(owner, ttl):
+def take(owner: str, ttl: float) -> dict[str, Any] | None:
     """Take the lock, or say who has it."""
-    with Guard():
+    with guard():
         other = holder()
         if other and other["owner"] != owner:
             return other
-        record = {"owner": owner, "boot": boot(), "since": now(), "until": now() + ttl}
+        record = {"owner": owner, "boot": boot(), "until": now() + ttl}
         with open(LOCK + ".new", "w") as file:
             json.dump(record, file)
         os.replace(LOCK + ".new", LOCK)
         return None
 
 
-def release(owner):
+def release(owner: str) -> bool:
     """Give the lock back if it is ours; whether it was."""
-    with Guard():
+    with guard():
         mine = holder()
         if mine and mine["owner"] == owner:
             os.unlink(LOCK)
@@ -75,14 +77,16 @@ def release(owner):
         return False
 
 
-def quietly(*command):
+def succeeds(*command: str) -> bool:
+    """Whether a command says that all is well, within seconds."""
     try:
-        return subprocess.run(command, capture_output=True, timeout=20).returncode == 0
+        return subprocess.run(command, check=False, capture_output=True, timeout=20).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
 
 
-def text(path):
+def text(path: str) -> str:
+    """A small file's text, empty when it cannot be read."""
     try:
         with open(path, errors="replace") as file:
             return file.read()
@@ -90,29 +94,33 @@ def text(path):
         return ""
 
 
-def guest():
+def guest() -> dict[str, Any]:
     """What decides how the roles apply: a service manager, an SSH server, time and audit daemons, PAM's tools."""
-    os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     sshd = shutil.which("sshd")
     words = [line.split() for line in text("/etc/ssh/sshd_config").splitlines()]
-    modules = [folder for folder in ("/lib/x86_64-linux-gnu", "/lib/aarch64-linux-gnu", "/lib64", "/lib", "/usr/lib")]
+    profiles_writable = os.access("/usr/share/pam-configs", os.W_OK)
+    modules = [
+        found for folder in ("/lib/*", "/lib", "/lib64") for found in glob.glob(folder + "/security/pam_*.so")
+    ]
     return {
         "systemd": os.path.isdir("/run/systemd/system"),
         "sshd": sshd,
-        "sshd_config_valid": bool(sshd) and quietly(sshd, "-t"),
+        "sshd_config_valid": bool(sshd) and succeeds(sshd, "-t"),
         "sshd_reads_drop_ins": any(w[:1] == ["Include"] and "sshd_config.d" in " ".join(w) for w in words),
         "sshd_pid_file": "/run/sshd.pid" if os.path.exists("/run/sshd.pid") else None,
         "chronyd": bool(shutil.which("chronyd")),
         "timesyncd": os.path.exists("/lib/systemd/systemd-timesyncd"),
         "augenrules": shutil.which("augenrules"),
-        "pam_auth_update": shutil.which("pam-auth-update") if os.access("/usr/share/pam-configs", os.W_OK) else None,
-        "pam_faillock": any(os.path.exists(m + "/security/pam_faillock.so") for m in modules),
+        "pam_auth_update": shutil.which("pam-auth-update") if profiles_writable else None,
+        "pam_faillock": any(module.endswith("/pam_faillock.so") for module in modules),
         "pam_locks_out": "pam_faillock.so" in text("/etc/pam.d/common-auth"),
         "visudo": shutil.which("visudo"),
     }
 
 
-def main(verb, owner, ttl="600", wait="0"):
+def main(verb: str, owner: str, ttl: str = "600", wait: str = "0") -> int:
+    """Open or close; the exit status."""
+    os.environ["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     if verb == "close":
         print(json.dumps({"released": release(owner)}))
         return 0
