@@ -36,7 +36,9 @@ CODE = re.compile(r"[a-z](?:[a-z0-9-]{0,38}[a-z0-9])?")
 
 class BadCreditCode(Invalid):
     code = "bad-credit-code"
-    message = _("“%(given)s” is not a unified social credit code (GB 32100): 18 characters with a right check character.")
+    message = _(
+        "“%(given)s” is not a unified social credit code (GB 32100): 18 characters with a right check character."
+    )
 
 
 class CreditCodeTaken(Conflict):
@@ -98,7 +100,9 @@ class SeparatedRoles(Conflict):
     """GB/T 22239 level 3: the three administrators are different people."""
 
     code = "separated-roles"
-    message = _("%(user)s is %(held)s and cannot also be %(role)s: the three administrators are different people.")
+    message = _(
+        "%(user)s is %(held)s and cannot also be %(role)s: the three administrators are different people."
+    )
 
 
 ADMINISTRATORS: frozenset[str] = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})

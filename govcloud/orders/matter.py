@@ -48,4 +48,6 @@ def _small_and_standard(created: Sequence[Line]) -> bool:
 def _most_exposed(lines: Sequence[Line]) -> str | None:
     """The zone that asks for the most review: what is created in the Internet zone decides for the whole order."""
     zones = {line.zone for line in lines if line.action == Action.CREATE}
-    return next((z for z in (NetworkZone.INTERNET, NetworkZone.PRIVATE, NetworkZone.PUBLIC) if z in zones), None)
+    return next(
+        (z for z in (NetworkZone.INTERNET, NetworkZone.PRIVATE, NetworkZone.PUBLIC) if z in zones), None
+    )

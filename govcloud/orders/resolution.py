@@ -20,7 +20,15 @@ from govcloud.orders.drafts import (
     ServerDraft,
     VolumeDraft,
 )
-from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.lines import (
+    BackupLine,
+    ExtendLine,
+    Line,
+    NetworkLine,
+    ReleaseLine,
+    ServerLine,
+    VolumeLine,
+)
 from tenants.models import System
 
 K = TypeVar("K")
@@ -155,7 +163,9 @@ class Resolver:
         return found.get(key)
 
 
-def resolve(*, system: System, drafts: Sequence[ItemDraft]) -> tuple[list[tuple[int, Line]], list[DomainError]]:
+def resolve(
+    *, system: System, drafts: Sequence[ItemDraft]
+) -> tuple[list[tuple[int, Line]], list[DomainError]]:
     """The lines that can be told, each with its position, and what is wrong with the others."""
     resolver = Resolver(system, _look_up(system, drafts))
     lines = [(position, resolver.line(position, draft)) for position, draft in enumerate(drafts)]
@@ -173,7 +183,9 @@ def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
         level__in=levels, retired_at=None
     )
     return Found(
-        flavors={flavor.code: flavor for flavor in Flavor.objects.filter(code__in={s.flavor for s in servers})},
+        flavors={
+            flavor.code: flavor for flavor in Flavor.objects.filter(code__in={s.flavor for s in servers})
+        },
         images={image.code: image for image in Image.objects.filter(code__in={s.image for s in servers})},
         classes={found.code: found for found in classes},
         tiers={tier.level: tier for tier in tiers},
@@ -195,7 +207,10 @@ def targets(system: System) -> QuerySet[Resource]:
     return (
         Resource.objects.filter(system=system, released_at=None)
         .select_related(
-            "server", "volume__storage_class__meter", "backup__tier__meter_local", "backup__tier__meter_off_site"
+            "server",
+            "volume__storage_class__meter",
+            "backup__tier__meter_local",
+            "backup__tier__meter_off_site",
         )
         .prefetch_related(Prefetch("server__volumes", queryset=volumes))
     )

@@ -80,7 +80,12 @@ def content_of(*, order: Order, number: int, lines: Sequence[Line], quote: Quote
 
 def described(line: Line) -> dict[str, Any]:
     """An item in plain data, by the codes and ids under which it was ordered."""
-    common: dict[str, Any] = {"action": str(line.action), "kind": str(line.kind), "name": line.name, "zone": line.zone}
+    common: dict[str, Any] = {
+        "action": str(line.action),
+        "kind": str(line.kind),
+        "name": line.name,
+        "zone": line.zone,
+    }
     match line:
         case NetworkLine():
             return common
@@ -124,11 +129,13 @@ def plain(number: Decimal) -> str:
 
 def freeze(*, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime) -> Revision:
     """Write the next revision of the order and its quote lines; neither can be changed afterwards."""
-    last = order.revisions.order_by("-number").values_list("number", flat=True).first() or 0
-    content = content_of(order=order, number=last + 1, lines=lines, quote=quote)
+    number = (
+        order.case.revision + 1 if order.case is not None else 1
+    )  # each submission moves the case to its revision
+    content = content_of(order=order, number=number, lines=lines, quote=quote)
     revision = Revision.objects.create(
         order=order,
-        number=last + 1,
+        number=number,
         content=content,
         digest=digest(content),
         monthly_total=quote.monthly_total,

@@ -28,14 +28,14 @@ from govcloud.orders.numbering import next_number
 from govcloud.orders.quotes import Quote, frozen_quote, quote_lines
 from govcloud.orders.resolution import resolve
 from govcloud.orders.revisions import described
-from govcloud.orders.rules import check, standing
-from govcloud.orders.submission import locked, submit
+from govcloud.orders.rules import check, offered, standing
+from govcloud.orders.submission import NotEditable, locked, require_editable, submit
 from govcloud.quotas import services as quotas
 from govcloud.quotas.services import QuotaEffect
 from tenants.models import Role, System, User
 from tenants.policies import require
 
-__all__ = ["decide", "draft", "effect", "quote", "revise", "route", "submit", "withdraw"]
+__all__ = ["NotEditable", "decide", "draft", "effect", "quote", "revise", "route", "submit", "withdraw"]
 
 MOST_ITEMS = 50
 
@@ -60,11 +60,6 @@ class NothingOrdered(Invalid):
 class TooManyItems(Invalid):
     code = "too-many-items"
     message = _("An order can have at most %(most)s items; this one has %(items)s.")
-
-
-class NotEditable(Conflict):
-    code = "order-not-editable"
-    message = _("The order is %(status)s; only a draft, or an order returned for correction, can be changed.")
 
 
 class StaleVersion(Conflict):
@@ -129,8 +124,7 @@ def revise(
     _refuse_classified(declares_classified, actor=actor, at=at)
     with transaction.atomic():
         order = locked(order)
-        if order.status not in EDITABLE:
-            raise NotEditable(status=Status(order.status).label)
+        require_editable(order)
         if order.version != expected_version:
             raise StaleVersion(version=order.version)
         before = _told(order, stored.lines_of(stored.items_of(order)))
@@ -235,11 +229,13 @@ def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
 
     Raises WrongState once it is being built, and RoleMissing for anybody but an applicant of the department.
     """
-    require(actor, Role.APPLICANT, at=at, department=order.system.department)
     with kept(), transaction.atomic():
         order = locked(order)
+        require(actor, Role.APPLICANT, at=at, department=order.system.department)
         case = order.case
-        transition(order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at)
+        transition(
+            order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at
+        )
         if case is not None:
             approvals.withdraw(case=case, actor=actor, at=at, reason=reason)
             _let_go(order, at=at)
@@ -267,7 +263,7 @@ def _judged(
         raise Invalids([*errors, TooManyItems(most=MOST_ITEMS, items=len(drafts), pointers=("/items",))])
     numbered, unknown = resolve(system=system, drafts=drafts)
     lines = [line for _position, line in numbered]
-    now = standing(system=system, lines=lines, order=order)
+    now = standing(system=system, lines=lines, order=order, offerings=offered())
     errors += [*unknown, *check(system=system, lines=numbered, now=now)]
     if errors:
         raise Invalids(errors)

@@ -6,7 +6,15 @@ from django.db.models import Prefetch
 
 from govcloud.catalog.models import Kind, Offering
 from govcloud.inventory.models import Resource, Volume
-from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.lines import (
+    BackupLine,
+    ExtendLine,
+    Line,
+    NetworkLine,
+    ReleaseLine,
+    ServerLine,
+    VolumeLine,
+)
 from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ServerSpec, VolumeSpec
 from govcloud.orders.resolution import volumes_of
 
@@ -71,11 +79,12 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
 
 
 def items_of(order: Order) -> list[OrderItem]:
-    """The items with everything they name: two queries, and one more if a server is to be released."""
+    """The items with everything they name: two queries, and one more if servers are to be released."""
     specs = VolumeSpec.objects.select_related("storage_class__meter")
     attached = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
     return list(
         order.items.select_related(
+            "offering",
             "server__flavor",
             "server__image",
             "server__network",
@@ -136,7 +145,8 @@ def _server(item: OrderItem) -> ServerLine:
         network_line=spec.network_item.position if spec.network_item is not None else None,
         network=spec.network,
         volumes=tuple(
-            VolumeLine(storage_class=volume.storage_class, size_gb=volume.size_gb) for volume in item.volumes.all()
+            VolumeLine(storage_class=volume.storage_class, size_gb=volume.size_gb)
+            for volume in item.volumes.all()
         ),
         lease_months=item.lease_months,
     )

@@ -4,15 +4,16 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
 from govcloud.approvals.models import Case
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
-from govcloud.errors import Invalids
+from govcloud.errors import Conflict, Invalids
 from govcloud.lifecycle import transition
 from govcloud.orders import stored
-from govcloud.orders.lifecycle import Status
+from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, Part, quota_of
 from govcloud.orders.matter import matter_of
 from govcloud.orders.models import Order, OrderItem, Revision, Unit
@@ -28,13 +29,19 @@ SUBJECT_KIND = "order"
 """The name under which approvals know orders."""
 
 
+class NotEditable(Conflict):
+    code = "order-not-editable"
+    message = _(
+        "The order is %(status)s; only a draft, or an order returned for correction, can be changed or submitted."
+    )
+
+
 def submit(*, order: Order, actor: User, at: datetime) -> Order:
     """Ask for approval of the order as it stands.
 
-    Raises Invalids when a rule is broken by now (a flavor retired since the draft), QuotaExceeded, WrongState when it
-    is submitted already (of two at once one wins), and RoleMissing for anybody but an applicant of the department.
+    Raises Invalids when a rule is broken by now (a flavor retired since the draft), QuotaExceeded, NotEditable when
+    it is submitted already (of two at once one wins), and RoleMissing for anybody but an applicant of the department.
     """
-    require(actor, Role.APPLICANT, at=at, department=order.system.department)
     try:
         with transaction.atomic():
             return _submit(order, actor=actor, at=at)
@@ -47,18 +54,20 @@ def submit(*, order: Order, actor: User, at: datetime) -> Order:
 
 def _submit(order: Order, *, actor: User, at: datetime) -> Order:
     order = locked(order)
-    transition(order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid, submitted_at=at)
+    require(actor, Role.APPLICANT, at=at, department=order.system.department)
+    require_editable(order)
     items = stored.items_of(order)
     lines = stored.lines_of(items)
-    now = standing(system=order.system, lines=lines, order=order)
+    offerings = {item.kind: item.offering for item in items if item.offering.retired_at is None}
+    now = standing(system=order.system, lines=lines, order=order, offerings=offerings)
     errors = check(system=order.system, lines=list(enumerate(lines)), now=now)
     if errors:
         raise Invalids(errors)
     _hold(order, _plan(items, lines), at=at)
     quote = quote_lines(lines=lines, at=at)
     revision = freeze(order=order, lines=lines, quote=quote, actor=actor, at=at)
-    order.case = _open_case(order, lines, revision, actor=actor, at=at)
-    order.save(update_fields=["case"])
+    case = _open_case(order, lines, revision, actor=actor, at=at)
+    transition(order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid, submitted_at=at, case=case)
     audit.record(
         actor=actor,
         verb="order.submitted",
@@ -75,6 +84,12 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
     return order
 
 
+def require_editable(order: Order) -> None:
+    """Raises NotEditable unless the order, which is locked, is a draft or was returned."""
+    if order.status not in EDITABLE:
+        raise NotEditable(status=Status(order.status).label)
+
+
 def locked(order: Order) -> Order:
     """The order as it is now, for this transaction alone.
 
@@ -82,7 +97,7 @@ def locked(order: Order) -> Order:
     """
     return (
         Order.objects.select_for_update(of=("self", "system"))
-        .select_related("system__department", "applicant")
+        .select_related("system__department", "applicant", "case")
         .get(pk=order.pk)
     )
 

@@ -48,7 +48,9 @@ def test_a_draft_keeps_everything_that_was_filled_in(on: Scene, at: datetime) ->
 def test_numbers_count_within_the_year_of_the_local_time_zone(on: Scene) -> None:
     last_evening = datetime.fromisoformat("2026-12-31T15:59:59+00:00")
     new_year = datetime.fromisoformat("2026-12-31T16:00:00+00:00")
-    numbers = [drafted(on, at=when, items=(NETWORK,)).number for when in (last_evening, last_evening, new_year)]
+    numbers = [
+        drafted(on, at=when, items=(NETWORK,)).number for when in (last_evening, last_evening, new_year)
+    ]
     assert numbers == ["GC-2026-000001", "GC-2026-000002", "GC-2027-000001"]
 
 
@@ -81,7 +83,9 @@ def test_a_draft_shows_what_it_would_take_of_each_quota_up_the_tree(at: datetime
 def test_a_draft_shows_who_must_approve_it_by_when(on: Scene, at: datetime) -> None:
     route = services.route(order=drafted(on, at=at), at=at)
     assert [(s.role, s.deciders) for s in route] == [(role, [person]) for role, person in on.chain.items()]
-    assert [s.due_at.isoformat() for s in route] == [  # 2026-11-18 is a Wednesday; 18:00 in Beijing is 10:00 UTC
+    assert [
+        s.due_at.isoformat() for s in route
+    ] == [  # 2026-11-18 is a Wednesday; 18:00 in Beijing is 10:00 UTC
         "2026-11-20T10:00:00+00:00",
         "2026-11-23T10:00:00+00:00",
         "2026-11-25T10:00:00+00:00",
@@ -95,9 +99,19 @@ def test_a_draft_beyond_the_quota_goes_by_the_whole_chain(at: datetime) -> None:
     assert len(services.route(order=drafted(on, at=at, items=items), at=at)) == 4
 
 
-def test_everything_wrong_with_an_order_is_told_at_once_and_nothing_is_stored(on: Scene, at: datetime) -> None:
+def test_everything_wrong_with_an_order_is_told_at_once_and_nothing_is_stored(
+    on: Scene, at: datetime
+) -> None:
     wrong = replace(SERVERS, quantity=0, flavor="g.huge", network="nowhere")
-    judged = refused(on, NETWORK, wrong, replace(BACKUP, dr_level=6), ExtendDraft(target=uuid4(), size_gb=1), at=at, title=" ")
+    judged = refused(
+        on,
+        NETWORK,
+        wrong,
+        replace(BACKUP, dr_level=6),
+        ExtendDraft(target=uuid4(), size_gb=1),
+        at=at,
+        title=" ",
+    )
     assert judged == [
         ("title-missing", ("/title",)),
         ("not-in-catalogue", ("/items/1/flavor",)),
@@ -118,17 +132,25 @@ def test_a_department_not_connected_cannot_order(on: Scene, at: datetime) -> Non
     assert refused(on, *STORY, at=at) == [("department-not-connected", ("/system",))]
 
 
-def test_of_a_system_declared_classified_only_a_refusal_without_content_is_kept(on: Scene, at: datetime) -> None:
+def test_of_a_system_declared_classified_only_a_refusal_without_content_is_kept(
+    on: Scene, at: datetime
+) -> None:
     with pytest.raises(services.ClassifiedWork):
         drafted(on, at=at, title="机密项目", declares_classified=True)
     assert not Order.objects.exists()
     event = Event.objects.get(outcome=Outcome.REFUSED)
-    assert (event.verb, event.reason, event.actor) == ("order.classified", "classified-work", on.applicant.audit_ref)
+    assert (event.verb, event.reason, event.actor) == (
+        "order.classified",
+        "classified-work",
+        on.applicant.audit_ref,
+    )
     assert (event.subject_id, event.subject_label, event.before, event.after) == (None, "", {}, {})
 
 
 @pytest.mark.parametrize("role", [Role.UNIT_APPROVER, Role.SERVICE_DESK, Role.CLOUD_ADMIN])
-def test_only_an_applicant_of_the_department_orders_for_its_systems(on: Scene, role: Role, at: datetime) -> None:
+def test_only_an_applicant_of_the_department_orders_for_its_systems(
+    on: Scene, role: Role, at: datetime
+) -> None:
     with pytest.raises(RoleMissing):
         drafted(on, at=at, actor=member(role, on.department))
 
@@ -172,7 +194,10 @@ def test_a_release_shows_what_ends_and_what_it_gives_back(on: Scene, at: datetim
 def test_an_instant_matter_is_the_unit_approvers_and_the_service_desks(on: Scene, at: datetime) -> None:
     server = whole_server(system=on.system).resource
     order = drafted(on, at=at, items=(ReleaseDraft(target=server.uuid, kind=ResourceKind.SERVER),))
-    assert [stage.role for stage in services.route(order=order, at=at)] == [Role.UNIT_APPROVER, Role.SERVICE_DESK]
+    assert [stage.role for stage in services.route(order=order, at=at)] == [
+        Role.UNIT_APPROVER,
+        Role.SERVICE_DESK,
+    ]
 
 
 def test_an_id_does_not_release_what_is_of_another_kind(on: Scene, at: datetime) -> None:
@@ -192,7 +217,13 @@ def test_revising_replaces_the_items_and_counts_the_version(on: Scene, at: datet
 
 
 def revise(on: Scene, order: Order, *, at: datetime, version: int = 1, **changes: object) -> Order:
-    fields = {"title": "改后", "justification": "", "declares_classified": False, "items": STORY, "actor": on.applicant}
+    fields = {
+        "title": "改后",
+        "justification": "",
+        "declares_classified": False,
+        "items": STORY,
+        "actor": on.applicant,
+    }
     return services.revise(order=order, expected_version=version, at=at, **{**fields, **changes})
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from govcloud.errors import DomainError
 from govcloud.orders.lines import Line
 from govcloud.orders.rules import of_items, of_protection, of_systems, of_targets
-from govcloud.orders.rules.standing import Numbered, Standing, standing
+from govcloud.orders.rules.standing import Numbered, Standing, offered, standing
 from tenants.models import System
 
-__all__ = ["Standing", "check", "standing"]
+__all__ = ["Standing", "check", "offered", "standing"]
 
 
 def check(*, system: System, lines: Sequence[tuple[int, Line]], now: Standing) -> list[DomainError]:

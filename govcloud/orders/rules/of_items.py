@@ -46,12 +46,16 @@ class NotAvailableHere(Invalid):
 
 class ForeignZone(Invalid):
     code = "zone-not-of-the-system"
-    message = _("The system belongs to the %(own)s: its items go there or to the public zone, not to the %(zone)s.")
+    message = _(
+        "The system belongs to the %(own)s: its items go there or to the public zone, not to the %(zone)s."
+    )
 
 
 class BadName(Invalid):
     code = "bad-name"
-    message = _("“%(name)s” cannot be a name: use 1 to 30 lower-case letters, digits and hyphens, a letter first.")
+    message = _(
+        "“%(name)s” cannot be a name: use 1 to 30 lower-case letters, digits and hyphens, a letter first."
+    )
 
 
 class NameTaken(Conflict):
@@ -61,7 +65,9 @@ class NameTaken(Conflict):
 
 class SizeOutOfRange(Invalid):
     code = "size-out-of-range"
-    message = _("%(size)s GB is not possible: a volume of “%(storage_class)s” has %(minimum)s to %(maximum)s GB.")
+    message = _(
+        "%(size)s GB is not possible: a volume of “%(storage_class)s” has %(minimum)s to %(maximum)s GB."
+    )
 
 
 class TooManyVolumes(Invalid):
@@ -176,7 +182,8 @@ def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[D
             yield NetworkNotInUse(network=name, status=status, pointers=(f"{pointer}/network",))
     else:
         ordered = next(
-            (line for n, line in order.lines if n == server.network_line and isinstance(line, NetworkLine)), None
+            (line for n, line in order.lines if n == server.network_line and isinstance(line, NetworkLine)),
+            None,
         )
         if ordered is None:
             return

@@ -25,7 +25,9 @@ class OffSiteBackupMissing(Invalid):
 
 class OffSiteBackupNeeded(Invalid):
     code = "off-site-backup-needed"
-    message = _("“%(name)s” is the off-site backup that a system of MLPS level %(level)s must have while it has servers.")
+    message = _(
+        "“%(name)s” is the off-site backup that a system of MLPS level %(level)s must have while it has servers."
+    )
 
 
 class BackupsProveNoSuchLevel(Invalid):
@@ -50,7 +52,9 @@ class CapacityOutOfRange(Invalid):
 
 class CapacityTooSmall(Invalid):
     code = "backup-capacity-too-small"
-    message = _("%(capacity)s GB cannot hold one full backup of this order's volumes, which have %(volumes)s GB.")
+    message = _(
+        "%(capacity)s GB cannot hold one full backup of this order's volumes, which have %(volumes)s GB."
+    )
 
 
 class SecondBackup(Invalid):

@@ -20,12 +20,16 @@ class NotConnected(Invalid):
 
 class AboveThePlatform(Invalid):
     code = "mlps-level-above-platform"
-    message = _("The system is of MLPS level %(level)s; this platform is filed at level %(platform)s and takes no higher.")
+    message = _(
+        "The system is of MLPS level %(level)s; this platform is filed at level %(platform)s and takes no higher."
+    )
 
 
 class FilingNumberMissing(Invalid):
     code = "filing-number-missing"
-    message = _("A system of MLPS level %(level)s needs its filing number before anything can be ordered for it.")
+    message = _(
+        "A system of MLPS level %(level)s needs its filing number before anything can be ordered for it."
+    )
 
 
 class CryptographyNotAssessed(Invalid):

@@ -50,9 +50,7 @@ def check(order: Numbered) -> Iterator[DomainError]:
     for pointer, line in targeted:
         here, name = (f"{pointer}/target",), line.target.name
         if line.target.status != ResourceStatus.ACTIVE:
-            yield ResourceNotInUse(
-                name=name, status=ResourceStatus(line.target.status).label, pointers=here
-            )
+            yield ResourceNotInUse(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
         if {line.target.pk, *_volumes(line)} & order.now.busy:
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:

@@ -30,7 +30,7 @@ class Standing:
     taken: frozenset[str]
     busy: frozenset[int]
     off_site: frozenset[int]  # off-site backup allowances in force
-    servers: frozenset[int]  # servers in use
+    servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
 
 
@@ -57,36 +57,50 @@ class Numbered:
         return frozenset(line.target.pk for _pointer, line in self.of(ReleaseLine))
 
 
-def standing(*, system: System, lines: Sequence[Line], order: Order | None) -> Standing:
-    """Read it; ``order`` is the one being judged, whose own rows are not held against it."""
+def standing(
+    *, system: System, lines: Sequence[Line], order: Order | None, offerings: Mapping[str, Offering]
+) -> Standing:
+    """Read what the lines make necessary; ``order`` is the one being judged: its own rows are not held against it."""
     zones = {line.zone for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP}
-    inventory = Resource.objects.filter(system=system, released_at=None)
     return Standing(
-        offerings=_offerings(),
+        offerings=offerings,
         available={zone: catalog.availability(system=system, zone=zone) for zone in zones},
         taken=_taken(system, lines, order),
         busy=_busy(system, lines, order),
-        off_site=frozenset(
-            BackupAllowance.objects.filter(
-                resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
-            ).values_list("resource_id", flat=True)
-        ),
-        servers=frozenset(inventory.filter(kind=ResourceKind.SERVER).values_list("pk", flat=True)),
+        off_site=_off_site(system),
+        servers=_servers(system, lines),
         guests=_guests(lines),
     )
 
 
-def _offerings() -> dict[str, Offering]:
-    """The line of the catalogue under which each kind is ordered."""
-    offered = Offering.objects.filter(delivery=Delivery.AUTOMATIC, retired_at=None).order_by("-code")
-    return {offering.kind: offering for offering in offered}
+def offered() -> dict[str, Offering]:
+    """The line of the catalogue under which each kind is ordered now."""
+    offerings = Offering.objects.filter(delivery=Delivery.AUTOMATIC, retired_at=None).order_by("-code")
+    return {offering.kind: offering for offering in offerings}
+
+
+def _off_site(system: System) -> frozenset[int]:
+    allowances = BackupAllowance.objects.filter(
+        resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
+    )
+    return frozenset(allowances.values_list("resource_id", flat=True))
+
+
+def _servers(system: System, lines: Sequence[Line]) -> frozenset[int]:
+    """Asked for only when a backup goes, which servers may need."""
+    if not any(line.action == Action.RELEASE and line.kind == Kind.BACKUP for line in lines):
+        return frozenset()
+    servers = Resource.objects.filter(system=system, released_at=None, kind=ResourceKind.SERVER)
+    return frozenset(servers.values_list("pk", flat=True))
 
 
 def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[int]:
     """Also the volumes of a server that is being released: every resource concerned has a unit."""
     if all(line.action == Action.CREATE for line in lines):
         return frozenset()
-    units = Unit.objects.filter(item__order__system=system, item__order__status__in=OPEN, resource__isnull=False)
+    units = Unit.objects.filter(
+        item__order__system=system, item__order__status__in=OPEN, resource__isnull=False
+    )
     units = units.exclude(item__action=Action.CREATE)
     if order is not None:
         units = units.exclude(item__order=order)

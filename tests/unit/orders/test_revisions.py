@@ -17,7 +17,10 @@ VALUES = st.recursive(
 
 
 def test_keys_are_sorted_and_nothing_stands_between_tokens() -> None:
-    assert canonical({"b": [1, None], "a": {"z": "政务云", "y": True}}) == '{"a":{"y":true,"z":"政务云"},"b":[1,null]}'.encode()
+    assert (
+        canonical({"b": [1, None], "a": {"z": "政务云", "y": True}})
+        == '{"a":{"y":true,"z":"政务云"},"b":[1,null]}'.encode()
+    )
 
 
 def test_the_hash_is_that_of_the_canonical_bytes() -> None:
@@ -44,7 +47,14 @@ def test_a_key_that_two_sorters_could_place_differently_is_refused() -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [("0.700000", "0.7"), ("1452.00", "1452"), ("0", "0"), ("1E+3", "1000"), ("-140.10", "-140.1"), ("100", "100")],
+    [
+        ("0.700000", "0.7"),
+        ("1452.00", "1452"),
+        ("0", "0"),
+        ("1E+3", "1000"),
+        ("-140.10", "-140.1"),
+        ("100", "100"),
+    ],
 )
 def test_a_number_is_written_in_full_and_without_zeros_that_say_nothing(number: str, text: str) -> None:
     assert plain(Decimal(number)) == text

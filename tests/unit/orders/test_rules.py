@@ -18,7 +18,15 @@ from govcloud.catalog.models import (
 from govcloud.catalog.services import Availability
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume, VolumeRole
-from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.lines import (
+    BackupLine,
+    ExtendLine,
+    Line,
+    NetworkLine,
+    ReleaseLine,
+    ServerLine,
+    VolumeLine,
+)
 from govcloud.orders.rules import Standing, check
 from govcloud.protection.models import Frequency
 from tenants.models import Connection, Department, NetworkZone, System
@@ -57,7 +65,10 @@ BACKUP = BackupLine(
     off_site=True,
 )
 EVERYTHING = Availability(
-    cloud=Cloud(code="sandbox"), flavors=frozenset({1}), images=frozenset({1}), storage_classes=frozenset({1, 2})
+    cloud=Cloud(code="sandbox"),
+    flavors=frozenset({1}),
+    images=frozenset({1}),
+    storage_classes=frozenset({1, 2}),
 )
 NOW = Standing(
     offerings={kind: Offering(code=kind, name=kind, max_quantity=50) for kind in Kind.values},
@@ -99,7 +110,9 @@ def resource(pk: int = 7, status: str = Status.ACTIVE, **particulars: Any) -> Re
     return built
 
 
-def volume(pk: int = 7, size_gb: int = 500, role: str = VolumeRole.DATA, status: str = Status.ACTIVE) -> Resource:
+def volume(
+    pk: int = 7, size_gb: int = 500, role: str = VolumeRole.DATA, status: str = Status.ACTIVE
+) -> Resource:
     row = Volume(resource_id=pk, size_gb=size_gb, role=role, storage_class=SAS)
     built = resource(pk, status, volume=row)
     row.resource = built
@@ -157,7 +170,9 @@ def test_a_quantity_below_one_or_past_the_catalogues_maximum_is_refused(quantity
 
 def test_a_retired_flavor_is_refused_by_its_name(at: Any) -> None:
     retired = Flavor(pk=1, code="g.4c16g", name="4核16G", retired_at=at)
-    judged = check(system=system(), lines=[(0, NETWORK), (1, replace(SERVERS, flavor=retired)), (2, BACKUP)], now=NOW)
+    judged = check(
+        system=system(), lines=[(0, NETWORK), (1, replace(SERVERS, flavor=retired)), (2, BACKUP)], now=NOW
+    )
     assert [(e.code, e.pointers) for e in judged] == [("retired", ("/items/1/flavor",))]
     assert "4核16G" in judged[0].detail
     assert "g.4c16g" in judged[0].detail
@@ -181,7 +196,9 @@ def test_a_zone_that_no_cloud_serves_is_refused() -> None:
 
 
 def test_items_go_to_the_systems_zone_or_to_the_public_one() -> None:
-    assert found(replace(NETWORK, zone=NetworkZone.INTERNET)) == [("zone-not-of-the-system", ("/items/0/zone",))]
+    assert found(replace(NETWORK, zone=NetworkZone.INTERNET)) == [
+        ("zone-not-of-the-system", ("/items/0/zone",))
+    ]
     assert found(replace(NETWORK, zone=NetworkZone.PUBLIC)) == []
 
 
@@ -224,8 +241,13 @@ def test_a_server_needs_a_network_that_is_in_use_and_stays() -> None:
         (100, 4_001, "/items/1/data_volumes/0/size_gb"),
     ],
 )
-def test_a_volume_is_as_large_as_its_class_and_its_image_allow(system_gb: int, data_gb: int, pointer: str) -> None:
-    volumes = (VolumeLine(storage_class=SSD, size_gb=system_gb), VolumeLine(storage_class=SAS, size_gb=data_gb))
+def test_a_volume_is_as_large_as_its_class_and_its_image_allow(
+    system_gb: int, data_gb: int, pointer: str
+) -> None:
+    volumes = (
+        VolumeLine(storage_class=SSD, size_gb=system_gb),
+        VolumeLine(storage_class=SAS, size_gb=data_gb),
+    )
     judged = found(NETWORK, replace(SERVERS, volumes=volumes), replace(BACKUP, capacity_gb=10_000))
     assert judged == [("size-out-of-range", (pointer,))]
 
@@ -269,7 +291,9 @@ def test_dr_levels_that_need_replication_are_refused(level: int) -> None:
 
 
 def test_a_weekly_backup_cannot_keep_a_loss_of_a_day() -> None:
-    assert found(replace(BACKUP, frequency=Frequency.WEEKLY)) == [("backup-too-seldom", ("/items/0/frequency",))]
+    assert found(replace(BACKUP, frequency=Frequency.WEEKLY)) == [
+        ("backup-too-seldom", ("/items/0/frequency",))
+    ]
 
 
 def test_backup_capacity_that_fits_exactly_is_enough() -> None:
@@ -279,7 +303,9 @@ def test_backup_capacity_that_fits_exactly_is_enough() -> None:
 def test_backup_capacity_below_the_volumes_is_refused_with_both_figures() -> None:
     small = replace(BACKUP, capacity_gb=1_199)
     judged = check(system=system(), lines=list(enumerate((NETWORK, SERVERS, small))), now=NOW)
-    assert [(e.code, e.pointers) for e in judged] == [("backup-capacity-too-small", ("/items/2/capacity_gb",))]
+    assert [(e.code, e.pointers) for e in judged] == [
+        ("backup-capacity-too-small", ("/items/2/capacity_gb",))
+    ]
     assert "1199" in judged[0].detail
     assert "1200" in judged[0].detail
 
@@ -335,7 +361,10 @@ def test_a_server_is_not_released_while_an_open_order_changes_its_volume() -> No
 
 def test_an_order_names_a_resource_once() -> None:
     data = volume()
-    twice = ("resource-twice-in-order", ("/items/0/target",)), ("resource-twice-in-order", ("/items/1/target",))
+    twice = (
+        ("resource-twice-in-order", ("/items/0/target",)),
+        ("resource-twice-in-order", ("/items/1/target",)),
+    )
     assert found(extension(data), ReleaseLine(target=data)) == list(twice)
 
 

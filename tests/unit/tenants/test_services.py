@@ -15,7 +15,13 @@ from tests.factories.tenants import DepartmentFactory, DivisionFactory, UserFact
 pytestmark = pytest.mark.django_db
 
 BY = SystemActor("test")
-INVENTED = ("11450000MB9900013R", "12450000MB9900021H", "11450100MB990003XH", "11450300MB9900048U", "11450500MB99000561")
+INVENTED = (
+    "11450000MB9900013R",
+    "12450000MB9900021H",
+    "11450100MB990003XH",
+    "11450300MB9900048U",
+    "11450500MB99000561",
+)
 
 
 def codes_of(refusal: pytest.ExceptionInfo[Invalids]) -> set[str]:
@@ -42,7 +48,12 @@ def test_any_other_credit_code_is_refused(code: str, at: datetime) -> None:
 def test_a_subordinate_units_path_runs_through_its_parent(at: datetime) -> None:
     parent = DepartmentFactory()
     unit = services.register_department(
-        name="示例信息中心", credit_code=credit_code(777), division=parent.division, parent=parent, actor=BY, at=at
+        name="示例信息中心",
+        credit_code=credit_code(777),
+        division=parent.division,
+        parent=parent,
+        actor=BY,
+        at=at,
     )
     assert unit.path == f"{parent.path}{unit.pk}/"
     assert unit.ancestor_ids == [*parent.ancestor_ids, unit.pk]
@@ -96,7 +107,14 @@ def test_the_platform_takes_no_system_above_its_own_level(level: int, at: dateti
 
 
 def test_a_system_is_registered_once_per_code(at: datetime) -> None:
-    here = {"department": DepartmentFactory(), "code": "app", "name": "应用", "mlps_level": 3, "actor": BY, "at": at}
+    here = {
+        "department": DepartmentFactory(),
+        "code": "app",
+        "name": "应用",
+        "mlps_level": 3,
+        "actor": BY,
+        "at": at,
+    }
     system = services.register_system(**here, zone=NetworkZone.PRIVATE, filing_number="450000-00001-26001")
     assert system.zone == NetworkZone.PRIVATE
     with pytest.raises(services.SystemCodeTaken):

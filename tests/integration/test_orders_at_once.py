@@ -1,0 +1,102 @@
+"""Several people at the same moment, on a real PostgreSQL."""
+
+from datetime import datetime
+
+import pytest
+
+from govcloud.approvals.models import Decision
+from govcloud.approvals.policies import StageDecided
+from govcloud.errors import Conflict, Invalids
+from govcloud.orders import services
+from govcloud.orders.drafts import ExtendDraft, ReleaseDraft
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order, Revision
+from govcloud.quotas.models import QuotaAccount
+from tenants.models import Role
+from tests.at_once import at_once
+from tests.factories.inventory import VolumeFactory
+from tests.factories.orders import NETWORK, drafted, scene, submitted
+from tests.factories.tenants import member
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_of_two_submissions_at_once_one_wins_and_the_other_is_told(at: datetime) -> None:
+    on = scene()
+    order = drafted(on, at=at)
+
+    def submit() -> None:
+        services.submit(order=Order.objects.get(pk=order.pk), actor=on.applicant, at=at)
+
+    outcomes = at_once([submit] * 4)
+    assert outcomes.count(None) == 1
+    assert all(isinstance(outcome, Conflict) for outcome in outcomes if outcome is not None)
+    assert Revision.objects.count() == 1
+    servers = QuotaAccount.objects.get(department=on.department, dimension="servers")
+    assert servers.held == 2
+
+
+def test_of_two_orders_that_claim_one_volume_at_once_one_gets_it(at: datetime) -> None:
+    on = scene()
+    volume = VolumeFactory(resource__system=on.system).resource
+    orders = [
+        drafted(on, at=at, items=(ExtendDraft(target=volume.uuid, size_gb=800),)),
+        drafted(on, at=at, items=(ReleaseDraft(target=volume.uuid, kind="volume"),)),
+    ]
+    outcomes = at_once([lambda o=o: services.submit(order=o, actor=on.applicant, at=at) for o in orders])
+    assert outcomes.count(None) == 1
+    refusal = next(outcome for outcome in outcomes if outcome is not None)
+    assert isinstance(refusal, Invalids)
+    assert [error.code for error in refusal.errors] == ["resource-in-another-order"]
+
+
+def test_drafts_at_once_get_numbers_of_their_own_without_a_gap(at: datetime) -> None:
+    on = scene()
+    drafts = [lambda: drafted(on, at=at, items=(NETWORK,))] * 8
+    assert at_once(drafts) == [None] * 8
+    assert sorted(Order.objects.values_list("number", flat=True)) == [f"GC-2026-{n:06d}" for n in range(1, 9)]
+
+
+def test_of_two_who_decide_one_stage_at_once_the_second_is_told(at: datetime) -> None:
+    on = scene()
+    order = submitted(on, at=at)
+    approvers = [on.chain[Role.UNIT_APPROVER], member(Role.UNIT_APPROVER, on.department)]
+
+    def approve(person: object) -> None:
+        services.decide(
+            order=Order.objects.get(pk=order.pk),
+            verb="approve",
+            opinion="",
+            revision_hash=order.case.revision_hash,
+            actor=person,
+            at=at,
+        )
+
+    outcomes = at_once([lambda p=p: approve(p) for p in approvers])
+    assert outcomes.count(None) == 1
+    assert any(isinstance(outcome, StageDecided) for outcome in outcomes)
+    assert Decision.objects.count() == 1
+
+
+def test_a_withdrawal_and_an_approval_at_once_end_in_one_of_the_two(at: datetime) -> None:
+    on = scene()
+    order = submitted(on, at=at)
+
+    def approve() -> None:
+        services.decide(
+            order=Order.objects.get(pk=order.pk),
+            verb="reject",
+            opinion="不需要",
+            revision_hash=order.case.revision_hash,
+            actor=on.chain[Role.UNIT_APPROVER],
+            at=at,
+        )
+
+    def withdraw() -> None:
+        services.withdraw(order=Order.objects.get(pk=order.pk), reason="", actor=on.applicant, at=at)
+
+    outcomes = at_once([approve, withdraw])
+    assert outcomes.count(None) == 1
+    assert all(isinstance(outcome, Conflict) for outcome in outcomes if outcome is not None)
+    assert Order.objects.get().status in {Status.REJECTED, Status.WITHDRAWN}
+    assert QuotaAccount.objects.get(department=on.department, dimension="servers").held == 0
