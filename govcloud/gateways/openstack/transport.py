@@ -222,21 +222,25 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
         return None
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, keystone_errors.HttpError):
+        # where the version of the API is looked for, keystoneauth wraps what happened in an error of its own
+        chain = list(_causes(error))
+        refused = next((link for link in chain if isinstance(link, keystone_errors.HttpError)), None)
+        if refused is not None:
             raise errors.classify(
                 service="identity",
                 method="GET",  # a token asked for in vain changes nothing
-                status=error.http_status or 500,
-                body=_KEYSTONEAUTH_SUFFIX.sub("", str(error.message or "")),
-                headers={"x-openstack-request-id": error.request_id or ""},
+                status=refused.http_status or 500,
+                body=_KEYSTONEAUTH_SUFFIX.sub("", str(refused.message or "")),
+                headers={"x-openstack-request-id": refused.request_id or ""},
             ) from error
-        if isinstance(error, keystone_errors.ConnectFailure | keystone_errors.UnknownConnectionError):
+        lost = keystone_errors.ConnectFailure | keystone_errors.UnknownConnectionError
+        if error is not None and any(isinstance(link, lost) for link in chain):
             raise _transport_error("identity", "GET", error) from error
         if isinstance(error, keystone_errors.ClientException | sdk_errors.SDKException):
             raise errors.Misconfigured(str(error), service="identity") from error
 
 
-def _transport_error(service: str, method: str, error: Exception) -> errors.CloudError:
+def _transport_error(service: str, method: str, error: BaseException) -> errors.CloudError:
     """No trustworthy answer came. Only where we know that no request left is the effect known: none."""
     chain = list(_causes(error))
     words = f"{method} got no answer: {_innermost_name(chain)}"

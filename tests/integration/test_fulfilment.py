@@ -1,0 +1,311 @@
+"""From an approved order to resources in a cloud and back, on the sandbox cloud over HTTP."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from govcloud.gateways import openstack
+from govcloud.inventory.models import Address, Project, Resource
+from govcloud.metering.models import UsageSegment
+from govcloud.orders import fulfilment, services
+from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
+from govcloud.orders.models import Order
+from govcloud.protection import services as protection
+from govcloud.protection.models import RecoveryPoint
+from govcloud.provisioning import engine, guest_key
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.models import CloudCall, Operation, Step
+from govcloud.quotas.models import QuotaAccount
+from tests.factories.orders import Scene, approved, scene
+from tests.integration import sandboxed
+from tests.integration.sandboxed import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    with sandboxed.running(tmp_path_factory.mktemp("sandbox"), "--no-guests") as running:
+        running.ask("PUT", "/timing", {"build_seconds": 0.05, "volume_seconds": 0.02})
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def cloud(sandbox: Sandbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(sandbox.state / "clouds.yaml"))
+    sandbox.ask("DELETE", "/faults")
+    settings.GUEST_KEY_FILE = tmp_path / "key"
+    settings.STEP_POLL = timedelta(seconds=0.05)
+    guest_key.make(settings.GUEST_KEY_FILE)
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def work(*, seconds: float = 60) -> None:
+    """Let a worker work until nothing is due any more."""
+    deadline = time.monotonic() + seconds
+    while Step.objects.filter(next_run_at__isnull=False).exists() and time.monotonic() < deadline:
+        if not engine.run_due(clock=now):
+            time.sleep(0.05)
+    fulfilment.take_up(at=now())
+
+
+def built(on: Scene) -> Order:
+    order = approved(on, at=now())
+    work()
+    order.refresh_from_db()
+    return order
+
+
+def project(on: Scene) -> openstack.Cloud:
+    return openstack.connect(cloud="sandbox", project_id=Project.objects.get(system=on.system).external_id)
+
+
+def used(on: Scene) -> dict[str, tuple[int, int]]:
+    accounts = QuotaAccount.objects.filter(department=on.department)
+    return {
+        account.dimension: (account.held, account.used)
+        for account in accounts
+        if account.held or account.used
+    }
+
+
+def states() -> dict[str, str]:
+    return {
+        f"{step.kind} {step.label}": f"{step.state} {step.last_error}"
+        for step in Step.objects.exclude(state="done")
+    }
+
+
+def test_an_approved_order_becomes_servers_volumes_network_and_backups(on: Scene) -> None:
+    order = built(on)
+    assert {
+        key: state for key, state in states().items() if "skipped" not in state and "backup" not in key
+    } == {}
+    assert order.status == "fulfilled"
+    cloud = project(on)
+    servers = cloud.compute.find_servers()
+    assert {(server.name, server.status) for server in servers} == {("app-1", "ACTIVE"), ("app-2", "ACTIVE")}
+    assert {len(server.volume_ids) for server in servers} == {2}
+    volumes = cloud.volumes.find_volumes()
+    assert sorted((volume.size_gib, volume.volume_type, volume.status) for volume in volumes) == [
+        (100, "ssd", "in-use"), (100, "ssd", "in-use"), (500, "sas", "in-use"), (500, "sas", "in-use"),
+    ]  # fmt: skip
+    assert used(on) == {
+        "servers": (0, 2), "vcpus": (0, 8), "memory_gb": (0, 32), "storage_gb": (0, 1200), "backup_gb": (0, 1200),
+        "networks": (0, 1),
+    }  # fmt: skip
+    for server in servers:
+        resource = Resource.objects.get(external_id=server.id)
+        address = Address.objects.get(unit=resource.unit).address
+        assert address in {each for group in server.addresses.values() for each in group}
+        assert f"gc-{resource.unit}" in server.tags
+
+
+def test_the_clouds_own_quota_is_what_was_approved(on: Scene) -> None:
+    built(on)
+    cloud = openstack.connect(cloud="sandbox")
+    identifier = Project.objects.get(system=on.system).external_id
+    compute, volume = cloud.quotas.compute(identifier), cloud.quotas.volume(identifier)
+    assert (compute["instances"].limit, compute["cores"].limit, compute["ram"].limit) == (2, 8, 32 * 1024)
+    assert (volume["gigabytes"].limit, volume["volumes"].limit) == (1200, 4)
+
+
+def test_the_plans_first_backups_are_taken_at_once_and_recorded(on: Scene) -> None:
+    built(on)
+    work()
+    points = RecoveryPoint.objects.select_related("volume__resource")
+    assert sorted(point.volume.resource.name for point in points) == [
+        "app-1-data-1", "app-1-system", "app-2-data-1", "app-2-system",
+    ]  # fmt: skip
+    in_cloud = {backup.id for backup in project(on).backups.find_backups() if backup.status == "available"}
+    assert {point.external_id for point in points} == in_cloud
+
+
+def test_billing_starts_when_the_server_is_handed_over_with_what_was_ordered(on: Scene) -> None:
+    built(on)
+    segments = UsageSegment.objects.filter(resource__system=on.system)
+    total: dict[str, Decimal] = {}
+    for segment in segments.select_related("meter"):
+        total[segment.meter.code] = total.get(segment.meter.code, Decimal()) + segment.quantity
+    assert total == {
+        "vcpu": 8,
+        "memory_gb": 32,
+        "block_ssd_gb": 200,
+        "block_sas_gb": 1000,
+        "backup_off_site_gb": 1200,
+    }
+    for server in Resource.objects.filter(kind="server"):
+        assert server.billing_start >= server.built_at
+
+
+def test_a_volume_grows_by_a_change_order_and_its_bill_with_it(on: Scene) -> None:
+    built(on)
+    volume = Resource.objects.get(name="app-1-data-1")
+    approved(on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    volume.refresh_from_db()
+    assert volume.status == "changing"
+    work()
+    volume.refresh_from_db()
+    assert (volume.status, volume.volume.size_gb) == ("active", 800)
+    assert project(on).volumes.get_volume(volume.external_id).size_gib == 800
+    assert used(on)["storage_gb"] == (0, 1500)
+    periods = list(
+        UsageSegment.objects.filter(resource=volume).order_by("period").values_list("quantity", "period")
+    )
+    assert [quantity for quantity, _period in periods] == [500, 800]
+    assert periods[0][1].upper == periods[1][1].lower
+    assert periods[1][1].upper is None
+
+
+def test_where_the_cloud_cannot_extend_an_attached_volume_it_is_detached_for_it(on: Scene) -> None:
+    built(on)
+    on.catalogue.cloud.online_extend = False
+    on.catalogue.cloud.save()
+    volume = Resource.objects.get(name="app-1-data-1")
+    approved(on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    work()
+    found = project(on).volumes.get_volume(volume.external_id)
+    server = Resource.objects.get(name="app-1")
+    assert (found.size_gib, found.status, set(found.attached_to)) == (800, "in-use", {server.external_id})
+
+
+def test_a_released_server_is_gone_from_the_cloud_with_its_volumes_and_its_quota_is_free(on: Scene) -> None:
+    built(on)
+    server = Resource.objects.get(name="app-2")
+    release = approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    work()
+    release.refresh_from_db()
+    assert release.status == "fulfilled", states()
+    assert [each.name for each in project(on).compute.find_servers()] == ["app-1"]
+    assert len(project(on).volumes.find_volumes()) == 2
+    assert used(on) == {
+        "servers": (0, 1), "vcpus": (0, 4), "memory_gb": (0, 16), "storage_gb": (0, 600), "backup_gb": (0, 1200),
+        "networks": (0, 1),
+    }  # fmt: skip
+    gone = Resource.objects.filter(status="released")
+    assert sorted(gone.values_list("name", flat=True)) == ["app-2", "app-2-data-1", "app-2-system"]
+    assert not UsageSegment.objects.filter(resource__in=gone, period__endswith=None).exists()
+    assert Address.objects.get(unit=server.unit).released_at is not None
+
+
+def test_what_was_released_is_not_backed_up_any_more(on: Scene) -> None:
+    built(on)
+    work()
+    server = Resource.objects.get(name="app-2")
+    approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    work()
+    tomorrow = now().replace(year=now().year + 1)
+    (operation,) = protection.run_due(at=tomorrow)
+    assert sorted(operation.steps.values_list("label", flat=True)) == ["app-1-data-1", "app-1-system"]
+
+
+def test_two_schedulers_start_a_due_plan_once(on: Scene) -> None:
+    built(on)
+    tomorrow = now().replace(year=now().year + 1)
+    assert len(protection.run_due(at=tomorrow)) == 1
+    assert protection.run_due(at=tomorrow) == []
+
+
+def test_an_abandoned_order_leaves_nothing_in_the_cloud_and_holds_no_quota(
+    on: Scene, sandbox: Sandbox
+) -> None:
+    sandbox.ask(
+        "POST",
+        "/faults",
+        {
+            "service": "compute",
+            "method": "POST",
+            "path": "/servers",
+            "action": "status",
+            "status": 400,
+            "when": "before",
+            "times": 50,
+        },
+    )
+    order = approved(on, at=now())
+    work()
+    operation = Operation.objects.get(thread=order.uuid)
+    assert operation.status == "parked"
+    assert used(on)["servers"] == (2, 0)
+    provisioning.abandon(operation=operation, reason="不再需要", actor=on.applicant, at=now())
+    work()
+    order.refresh_from_db()
+    assert (order.status, used(on)) == ("cancelled", {}), states()
+    assert (project(on).volumes.find_volumes(), project(on).compute.find_servers()) == ([], [])
+
+
+def test_a_server_that_comes_out_in_error_is_replaced_on_the_same_volume(on: Scene, sandbox: Sandbox) -> None:
+    sandbox.ask(
+        "POST",
+        "/faults",
+        {"service": "compute", "method": "POST", "path": "/servers", "action": "build_error", "times": 1},
+    )
+    order = built(on)
+    assert order.status == "fulfilled", states()
+    assert len(project(on).compute.find_servers()) == 2
+    assert sorted(Step.objects.filter(kind="server").values_list("generation", flat=True)) == [1, 2]
+
+
+def test_an_answer_that_never_came_makes_no_second_server(on: Scene, sandbox: Sandbox) -> None:
+    sandbox.ask(
+        "POST",
+        "/faults",
+        {
+            "service": "compute",
+            "method": "POST",
+            "path": "/servers",
+            "action": "reset",
+            "when": "after",
+            "times": 2,
+        },
+    )
+    order = built(on)
+    assert order.status == "fulfilled", states()
+    assert len(project(on).compute.find_servers()) == 2
+
+
+def test_calls_that_change_the_cloud_are_kept_with_their_request_ids(on: Scene) -> None:
+    built(on)
+    creating = CloudCall.objects.filter(step__kind="server", method="POST")
+    assert creating.count() == 2
+    assert all(call.request_id.startswith("req-") for call in creating)
+
+
+def test_a_second_order_of_the_system_uses_its_project_and_its_network_space(on: Scene) -> None:
+    built(on)
+    approved(on, at=now(), items=(NetworkDraft(name="second-net", zone="private"),))
+    work()
+    cidrs = set(Resource.objects.filter(kind="network").values_list("network__cidr", flat=True))
+    assert len(cidrs) == 2
+    assert Project.objects.filter(system=on.system).count() == 1
+
+
+def test_an_order_waits_while_the_cloud_is_unreachable_and_goes_on_after(
+    on: Scene, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    wrong = (sandbox.state / "clouds.yaml").read_text().replace(sandbox.url, "http://127.0.0.1:1")
+    (tmp_path / "clouds.yaml").write_text(wrong)
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
+    order = approved(on, at=now())
+    engine.run_due(clock=now, most=3)
+    step = Step.objects.get(kind="project")
+    assert (step.state, step.attempts) == ("due", 0)
+    assert "ConnectionRefusedError" in step.last_error
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(sandbox.state / "clouds.yaml"))
+    work()
+    order.refresh_from_db()
+    assert order.status == "fulfilled"
+    assert services.effect(order=order, at=now()) == []
