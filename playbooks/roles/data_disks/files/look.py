@@ -31,7 +31,7 @@ KEPT = (
 
 
 def find(disk: dict, taken: set) -> str | None:
-    """The device of a disk: by the volume's serial, by the label, and last by its name."""
+    """The device of a disk: by the volume's serial, by the label, by its name, and last as the only one it can be."""
     volume = disk.get("volume_id")
     device = of_volume(volume) if volume else None
     if device:
@@ -40,7 +40,16 @@ def find(disk: dict, taken: set) -> str | None:
         if number(candidate) not in taken and filesystem(candidate)[1] == disk["label"]:
             return candidate
     named = disk.get("device")
-    return named if named and number(named) and number(named) not in taken and size(named) else None
+    if named:
+        return named if number(named) and number(named) not in taken and size(named) else None
+    return the_only_blank(taken)
+
+
+def the_only_blank(taken: set) -> str | None:
+    """The one blank disk of a guest whose disks tell no serial; None when there are several to choose from."""
+    free = [device for device in names() if number(device) not in taken and not serial(device)]
+    blank = [device for device in free if is_blank(device)]
+    return blank[0] if len(blank) == 1 else None
 
 
 def wrong_with(disk: dict) -> str:
