@@ -9,7 +9,8 @@ from pathlib import Path
 
 from govcloud.sandbox.app import App
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.guests.fleet import Fleet
+from govcloud.sandbox.guests.fleet import LIVE_GUESTS, Fleet
+from govcloud.sandbox.reception import Reception
 from govcloud.sandbox.seed import seed, write_clouds_yaml
 from govcloud.sandbox.server import Server
 from govcloud.sandbox.services import all_routes
@@ -25,18 +26,20 @@ def main() -> int:
     parser.add_argument(
         "--no-guests", action="store_true", help="servers without anything running behind them"
     )
+    parser.add_argument("--live-guests", type=int, default=LIVE_GUESTS, help="guests that run at once")
     parser.add_argument(
         "--instant", action="store_true", help="no delays: what is asked for is there at the next look"
     )
     options = parser.parse_args()
     state: Path = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
-    fleet = Fleet(state, enabled=not options.no_guests)
+    fleet = Fleet(state, enabled=not options.no_guests, live=options.live_guests)
     cloud = Cloud(directory=state, base_url=f"http://127.0.0.1:{options.port}", guests=fleet)
     if options.instant:
         cloud.timing.change({name: 0 for name in vars(cloud.timing) if name != "token_seconds"})
     seed(cloud, at=datetime.now(UTC))
     path = write_clouds_yaml(cloud)
+    reception = Reception(cloud)
     server = Server(options.port, App(cloud, all_routes()))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: threading.Thread(target=server.shutdown).start())
@@ -45,6 +48,8 @@ def main() -> int:
         server.serve_forever()
     finally:
         server.server_close()
+        reception.close()
+        fleet.close()
         with cloud.lock:
             cloud.store.close()
     return 0

@@ -68,7 +68,7 @@ def _identity(cloud: Cloud, at: datetime) -> None:
         at=at,
     )
     for name in ("admin", "manager", "member", "reader", "service"):
-        about = {"name": name, "domain_id": None, "description": None, "options": {}}
+        about: dict[str, object] = {"name": name, "domain_id": None, "description": None, "options": {}}
         cloud.new("role", {"id": _hex("role", name), **about}, at=at)
     for name in ("admin", "member"):
         role_id = _hex("role", name)

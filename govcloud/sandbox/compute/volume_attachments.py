@@ -9,6 +9,7 @@ from govcloud.sandbox.compute.building import next_device, told_by_cinder
 from govcloud.sandbox.compute.servers import found
 from govcloud.sandbox.compute.states import require
 from govcloud.sandbox.errors import ApiError, bad_request, forbidden, not_found
+from govcloud.sandbox.reception import plug_of
 from govcloud.sandbox.store import Row
 from govcloud.sandbox.timeline import transition
 from govcloud.sandbox.volume import attachments
@@ -86,7 +87,8 @@ def _attached(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     row = cloud.store.get("attachment", args["attachment_id"])
     if row is not None:
         attachments.complete(cloud, row, device=row["device"], at=at)
-        cloud.guests.attach(row["server_id"], row["volume_id"], row["device"])
+        if plug := plug_of(cloud, row):
+            cloud.guests.attach(row["server_id"], plug)
 
 
 @transition("volume.attach_failed")
@@ -139,5 +141,6 @@ def _detached(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     history.finish(cloud, args["action_id"], at=at)
     row = cloud.store.get("attachment", args["attachment_id"])
     if row is not None:
-        cloud.guests.detach(row["server_id"], row["volume_id"], row["device"])
+        if plug := plug_of(cloud, row):
+            cloud.guests.detach(row["server_id"], plug)
         attachments.release(cloud, row, at=at)

@@ -66,7 +66,7 @@ def _extended(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         cloud.change("volume", row, at=at, status=args["status"])
         return
     cloud.change("volume", row, at=at, status=args["status"], size=args["size"])
-    cloud.guests.extend(row)
+    cloud.guests.extend(row["id"], row["size"])
 
 
 def _reset_status(call: Call, row: Row, asked: Body) -> Answer:
