@@ -44,7 +44,7 @@ def database() -> str:
 def broker() -> str:
     """A broker made of files must be writable; any other must accept a connection."""
     if settings.CELERY_BROKER_URL.startswith("filesystem:"):
-        folder = Path(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_in"])
+        folder = Path(str(settings.CELERY_BROKER_TRANSPORT_OPTIONS["data_folder_in"]))
         folder.mkdir(parents=True, exist_ok=True)
         return "" if os.access(folder, os.W_OK) else "not writable"
     try:
@@ -57,7 +57,7 @@ def broker() -> str:
 
 def clouds() -> str:
     """Every enabled cloud has its entry in clouds.yaml."""
-    path = Path(str(os.environ.get("OS_CLIENT_CONFIG_FILE", "")))
+    path = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", ""))
     try:
         configured = yaml.safe_load(path.read_text()) if path.is_file() else {}
         needed = set(Cloud.objects.filter(enabled=True).values_list("profile", flat=True))

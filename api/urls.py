@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 from api import problem_pages
 from api.v1 import (
     audit,
+    audit_verification,
     cases,
     catalog,
     demo_clock,
@@ -51,6 +52,11 @@ router.register("audit-events", audit.AuditEvents, "audit-events")
 
 v1: list[URLPattern | URLResolver] = [
     path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
+    path(
+        "audit-verification",
+        audit_verification.AuditVerification.as_view({"get": "retrieve"}),
+        name="audit-verification",
+    ),
     path("demo-clock", demo_clock.DemoClock.as_view({"get": "retrieve", "put": "update"}), name="demo-clock"),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

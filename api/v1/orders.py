@@ -19,7 +19,7 @@ from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
 from api.v1.order_bodies import DecisionBody, OrderBody, OrderContent, WithdrawalBody
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import CaseStage
-from govcloud.audit.models import Event
+from govcloud.audit.queries import trail
 from govcloud.inventory.models import Resource
 from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft, ServerDraft
@@ -107,8 +107,7 @@ class Orders(Listed[Order], Retrieved[Order]):
     @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
     def trail(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """The order's story, from its draft to the statement it was billed on, oldest first."""
-        events = Event.objects.filter(thread=self.get_object().uuid).order_by("id")
-        return self.paged(events, EventAnswer)
+        return self.paged(trail(thread=self.get_object().uuid), EventAnswer)
 
     @extend_schema(responses=OperationAnswer(many=True))
     @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())

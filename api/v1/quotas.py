@@ -15,7 +15,7 @@ from api.fields import Answer
 from api.v1.tenants import DepartmentRef
 from govcloud.quotas import services
 from govcloud.quotas.models import Dimension, QuotaAccount
-from tenants.models import Role
+from govcloud.quotas.policies import require_limit_keeper
 from tenants.queries import within
 
 
@@ -45,7 +45,6 @@ class QuotaAccounts(Listed[QuotaAccount], Retrieved[QuotaAccount]):
     filterset_class = QuotaFilters
     search_fields = ("department__name", "department__name_en")
     ordering_fields = ("dimension", "limit", "held", "used")
-    roles = {"partial_update": (Role.CLOUD_ADMIN,)}
     versioned = frozenset({"partial_update"})
 
     def get_queryset(self) -> QuerySet[QuotaAccount]:
@@ -60,6 +59,7 @@ class QuotaAccounts(Listed[QuotaAccount], Retrieved[QuotaAccount]):
     @extend_schema(request=LimitChange, responses=QuotaAccountAnswer)
     def partial_update(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Set the limit. It may be lowered under what is in use: nothing more can be ordered then."""
+        require_limit_keeper(self.actor, at=self.at)
         account = self.get_object()
         version = expected_version(request, account)
         limit = self.parsed(LimitChange)["limit"]

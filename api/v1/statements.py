@@ -18,7 +18,7 @@ from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import DepartmentRef
 from govcloud.chargeback import services
 from govcloud.chargeback.lifecycle import Status
-from govcloud.chargeback.models import Statement
+from govcloud.chargeback.models import Statement, StatementLine
 
 
 class StatementAnswer(Answer):
@@ -82,6 +82,13 @@ class Statements(Listed[Statement], Retrieved[Statement]):
 
     def answer(self, statement: Statement) -> Response:
         return Response(self.get_serializer(statement).data, headers={"ETag": etag_of(statement)})
+
+    @extend_schema(responses=StatementLineAnswer(many=True))
+    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    def lines(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """The statement's lines, in their order."""
+        lines = StatementLine.objects.filter(statement=self.get_object()).order_by("position")
+        return self.paged(lines.select_related("system", "segment", "meter", "tariff"), StatementLineAnswer)
 
     @extend_schema(request=ConfirmationBody, responses=StatementAnswer)
     @action(detail=True, methods=["post"])

@@ -187,7 +187,8 @@ def test_submitting_freezes_the_price_and_opens_the_case(submitted: dict) -> Non
     assert submitted["quote"]["monthly_total"] == "1812.00"
     stages = submitted["case"]["stages"]
     assert [s["status"] for s in stages] == ["current", "waiting", "waiting", "waiting"]
-    assert stages[0]["since"] and stages[0]["deciders"]
+    assert stages[0]["since"]
+    assert stages[0]["deciders"]
     assert len(submitted["units"]) == 8
 
 

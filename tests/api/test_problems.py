@@ -62,7 +62,7 @@ def test_a_body_too_large_to_read_is_refused(signed_in: SignedIn) -> None:
         ("get", "/api/v1/dr-tiers/999999999999999999999", {}, 404, "not-found"),
     ],
 )
-def test_http_has_its_own_problems(
+def test_http_has_its_own_problems(  # noqa: PLR0917  one column of the table each
     signed_in: SignedIn, method: str, path: str, options: dict, status: int, code: str
 ) -> None:
     answer = getattr(signed_in(UserFactory()), method)(path, **options)

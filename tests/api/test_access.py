@@ -1,0 +1,149 @@
+"""Every route for every role: the committed table ``access.json`` says what each is answered.
+
+``UPDATE_BASELINES=1`` writes the table anew; what changed in it is what a reviewer looks at. ``stranger`` is an
+applicant of another department, ``nobody`` has no role, ``anonymous`` has not signed in.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import transaction
+from rest_framework.test import APIClient
+
+from api.urls import v1
+from tenants.models import UNIT_ROLES, Role, User
+from tests.api.house import House, house, stranger_department
+from tests.api.story import content, order_body
+from tests.factories.tenants import UserFactory, member
+
+TABLE = Path(__file__).with_name("access.json")
+TENANT_LISTS = (
+    "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
+    "usage-segments", "statements",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    method: str
+    path: str  # with {key} for what identifies one
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.method.upper()} {self.path}"
+
+    def url(self, keys: dict[str, Any]) -> str:
+        return "/api/v1/" + self.path.replace("{key}", str(keys.get(self.resource, "")))
+
+
+def routes() -> Iterator[Route]:
+    """All that the API answers, read from its URL patterns; tokens have tests of their own."""
+    for pattern in _flat(v1):
+        actions = getattr(pattern.callback, "actions", None)
+        path = _plain(str(pattern.pattern))
+        if actions and not path.startswith("tokens"):
+            yield from (
+                Route(method, path, path.split("/")[0]) for method in sorted(actions) if method != "head"
+            )
+
+
+def _flat(patterns: list[Any]) -> Iterator[Any]:
+    for pattern in patterns:
+        if hasattr(pattern, "url_patterns"):
+            yield from _flat(pattern.url_patterns)
+        else:
+            yield pattern
+
+
+def _plain(pattern: str) -> str:
+    start, end = pattern.find("<"), pattern.find(">")
+    return pattern if start < 0 else f"{pattern[:start]}{{key}}{pattern[end + 1 :]}"
+
+
+@pytest.fixture
+def filled(db: None) -> House:
+    return house(2)
+
+
+@pytest.fixture
+def everybody(filled: House, signed_in: Callable[[User], APIClient]) -> dict[str, APIClient]:
+    """A client per role; the unit roles are held in the department that everything in the house belongs to."""
+    unit = filled.on.department
+    clients = {role.value: signed_in(member(role, unit if role in UNIT_ROLES else None)) for role in Role}
+    clients["stranger"] = signed_in(member(Role.APPLICANT, stranger_department()))
+    clients["nobody"] = signed_in(UserFactory())
+    clients["anonymous"] = APIClient()
+    return clients
+
+
+def bodies(filled: House) -> dict[str, dict[str, Any]]:
+    """A well-formed body for each route that reads one, so that what refuses is a rule and not the form."""
+    order = filled.order
+    return {
+        "POST orders": order_body(filled.on.system.uuid, items=[]),
+        "PUT orders/{key}": content(),
+        "POST orders/{key}/withdrawal": {"reason": "not needed"},
+        "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
+        "POST operations/{key}/abandonment": {"reason": "not needed"},
+        "PATCH quota-accounts/{key}": {"limit": 5},
+        "POST month-closes": {"month": "2026-02"},
+        "POST statements/{key}/confirmation": {},
+        "POST statements/{key}/dispute": {"reason": "too much"},
+        "PATCH me": {"language": "en"},
+        "PUT demo-clock": {"to": "2020-01-01T00:00:00Z"},
+    }
+
+
+def asked(client: APIClient, route: Route, filled: House) -> Any:
+    """The answer; what it wrote is taken back."""
+    body = bodies(filled).get(str(route), {})
+    options: dict[str, Any] = {} if route.method == "get" else {"data": body, "headers": {"If-Match": "*"}}
+    with transaction.atomic():
+        answer = getattr(client, route.method)(route.url(filled.keys), **options)
+        transaction.set_rollback(True)
+    return answer
+
+
+def test_every_route_answers_every_role_as_committed(filled: House, everybody: dict[str, APIClient]) -> None:
+    found = {
+        str(route): {who: asked(client, route, filled).status_code for who, client in everybody.items()}
+        for route in routes()
+    }
+    if os.environ.get("UPDATE_BASELINES"):
+        TABLE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+    assert found == json.loads(TABLE.read_text())
+
+
+def test_the_table_has_no_server_error_and_lets_nobody_in_who_has_not_signed_in() -> None:
+    table = json.loads(TABLE.read_text())
+    assert max(status for row in table.values() for status in row.values()) < 500
+    assert {row["anonymous"] for row in table.values()} == {401}
+
+
+def test_a_stranger_is_never_answered_with_what_belongs_to_others() -> None:
+    table = json.loads(TABLE.read_text())
+    of_tenants = {
+        route: row
+        for route, row in table.items()
+        if route.split()[1].startswith(TENANT_LISTS) and "{key}" in route
+    }
+    assert len(of_tenants) > len(TENANT_LISTS)
+    assert {row["stranger"] for row in of_tenants.values()} <= {403, 404}
+    assert {row["nobody"] for row in of_tenants.values()} <= {403, 404}
+
+
+@pytest.mark.parametrize("resource", TENANT_LISTS)
+def test_a_strangers_lists_hold_nothing_of_the_house(
+    filled: House, everybody: dict[str, APIClient], resource: str
+) -> None:
+    listed = everybody["stranger"].get(f"/api/v1/{resource}").json()["results"]
+    own = {str(row["uuid"]) for row in listed}
+    theirs = {row["uuid"] for row in everybody["supervisor"].get(f"/api/v1/{resource}").json()["results"]}
+    assert theirs
+    assert not own & {str(filled.keys[resource])}
+    assert len(own) <= (1 if resource == "departments" else 0)

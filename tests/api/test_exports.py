@@ -1,0 +1,86 @@
+"""Every list can be taken out as a file."""
+
+import csv
+import io
+from collections.abc import Callable
+
+import pytest
+from openpyxl import load_workbook
+from rest_framework.test import APIClient
+
+from govcloud.audit.models import Event
+from tenants.models import Role, User
+from tests.factories.catalog import catalogue
+from tests.factories.tenants import DepartmentFactory, SystemFactory, member
+
+pytestmark = pytest.mark.django_db
+SignedIn = Callable[[User], APIClient]
+
+
+@pytest.fixture
+def reader(signed_in: SignedIn) -> APIClient:
+    department = DepartmentFactory(name="财政厅")
+    SystemFactory(department=department, code="a", name="=HYPERLINK(1)")
+    SystemFactory(department=department, code="b", name="+86", level_3=True)
+    return signed_in(member(Role.APPLICANT, department))
+
+
+def content_of(answer: object) -> bytes:
+    content = b"".join(answer.streaming_content)
+    answer.close()
+    return content
+
+
+def test_a_list_as_csv_has_a_column_per_field_and_all_rows(reader: APIClient) -> None:
+    answer = reader.get("/api/v1/systems?format=csv&page_size=1")
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert "systems-" in answer["Content-Disposition"]
+    text = content_of(answer).decode("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["code"] for row in rows] == ["a", "b"]
+    assert rows[0]["department.name"] == "财政厅"
+
+
+def test_no_cell_of_a_csv_can_become_a_formula(reader: APIClient) -> None:
+    rows = list(
+        csv.DictReader(io.StringIO(content_of(reader.get("/api/v1/systems?format=csv")).decode("utf-8-sig")))
+    )
+    assert [row["name"] for row in rows] == ["'=HYPERLINK(1)", "+86"]
+
+
+def test_a_list_as_xlsx_keeps_text_as_text(reader: APIClient) -> None:
+    answer = reader.get("/api/v1/systems?format=xlsx&fields=code,name,mlps_level&ordering=-code")
+    sheet = load_workbook(io.BytesIO(content_of(answer))).active
+    assert [[cell.value for cell in row] for row in sheet.rows] == [
+        ["code", "name", "mlps_level"],
+        ["b", "+86", 3],
+        ["a", "=HYPERLINK(1)", 2],
+    ]
+    assert sheet["B3"].data_type == "s"
+
+
+def test_an_export_keeps_to_the_filters_and_to_what_one_may_see(reader: APIClient) -> None:
+    SystemFactory(code="foreign")
+    text = content_of(reader.get("/api/v1/systems?format=csv&mlps_level=3&fields=code")).decode("utf-8-sig")
+    assert text.split() == ["code", "b"]
+
+
+def test_taking_a_list_out_is_audited(reader: APIClient) -> None:
+    content_of(reader.get("/api/v1/systems?format=csv&mlps_level=3"))
+    event = Event.objects.get(verb="list.exported")
+    assert (event.subject_label, event.after["format"]) == ("systems", "csv")
+
+
+def test_the_accept_header_asks_as_well(reader: APIClient) -> None:
+    answer = reader.get("/api/v1/systems", headers={"Accept": "text/csv"})
+    assert answer["Content-Type"].startswith("text/csv")
+    assert content_of(answer)
+
+
+@pytest.mark.parametrize(
+    "name", ["flavors", "dr-tiers", "clouds", "offerings", "divisions", "operations", "orders"]
+)
+def test_every_kind_of_list_exports(signed_in: SignedIn, name: str) -> None:
+    catalogue()
+    answer = signed_in(member(Role.CLOUD_ADMIN)).get(f"/api/v1/{name}?format=xlsx")
+    assert load_workbook(io.BytesIO(content_of(answer))).active.max_row >= 1

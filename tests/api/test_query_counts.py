@@ -1,0 +1,47 @@
+"""No list asks the database more often because it has more rows. The counts are committed; fewer is an improvement to commit."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from knox.models import AuthToken
+from rest_framework.test import APIClient
+
+from api.urls import router
+from tenants.models import Role, User
+from tests.api.house import house, token_of
+from tests.factories.tenants import grant
+
+BASELINE = Path(__file__).with_name("query_counts.json")
+ROWS = 50
+MOST = 10
+FEWER_BY_NATURE = {"flavors", "offerings", "storage-classes", "images", "dr-tiers", "month-closes", "tokens"}
+
+
+@pytest.mark.django_db
+def test_every_list_of_fifty_rows_takes_as_many_statements_as_committed(
+    signed_in: Callable[[User], APIClient],
+) -> None:
+    reader = house(ROWS).on.applicant
+    for role in (Role.CLOUD_ADMIN, Role.AUDIT_ADMIN, Role.FINANCE):
+        grant(reader, role)
+    token_of(reader)
+    client = signed_in(reader)
+    counted: dict[str, int] = {}
+    for prefix, _viewset, _name in router.registry:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            answer = client.get(f"/api/v1/{prefix}", {"page_size": ROWS})
+        assert answer.status_code == 200, (prefix, answer.content)
+        assert len(answer.json()["results"]) == ROWS or prefix in FEWER_BY_NATURE, prefix
+        counted[prefix] = len(queries)
+    if os.environ.get("UPDATE_BASELINES"):
+        BASELINE.write_text(json.dumps(counted, indent=2) + "\n")
+    assert counted == json.loads(BASELINE.read_text())
+    assert max(counted.values()) <= MOST
+    assert AuthToken.objects.filter(user=reader).exists()
