@@ -109,7 +109,7 @@ def take(
     has_room = Q(limit__isnull=True) | Q(limit__gte=F("held") + F("used") + amount)
     expected = len(amounts) * len(department.ancestor_ids)
     rows = QuotaAccount.objects.filter(has_room, pk__in=[account.pk for account in accounts])
-    if len(accounts) < expected or rows.update(held=F("held") + amount) < expected:
+    if rows.update(held=F("held") + amount) < expected:
         raise QuotaExceeded(shortages(accounts, amounts, department=department))
 
 

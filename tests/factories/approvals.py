@@ -1,0 +1,90 @@
+"""A flow in force, the people of its chain, and cases opened and decided the way the product does it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from govcloud.approvals import services
+from govcloud.approvals.lifecycle import StageStatus, Status
+from govcloud.approvals.models import Case, CaseKind, CaseStage, FlowVersion
+from govcloud.approvals.routing import Matter
+from govcloud.audit.services import SystemActor
+from tenants.models import Department, NetworkZone, Role, User
+from tests.factories.tenants import BEGINNING, DepartmentFactory, member
+
+COMMITTED = Matter(kind=CaseKind.COMMITTED, zone=NetworkZone.PRIVATE, mlps_level=3)
+INSTANT = Matter(kind=CaseKind.INSTANT, zone=NetworkZone.PUBLIC, mlps_level=2)
+
+DIGEST = "a" * 64
+"""The hash of the revision that cases are opened with."""
+
+
+def default_flow() -> FlowVersion:
+    return services.publish_default_flow(actor=SystemActor("tests"), at=BEGINNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """A department and one person for each role that an order of it meets."""
+
+    department: Department
+    applicant: User
+    unit_approver: User
+    service_desk: User
+    technical_reviewer: User
+    cloud_admin: User
+    authority_approver: User
+
+    def of(self, role: str) -> User:
+        decider: User = getattr(self, role)
+        return decider
+
+
+def chain(department: Department | None = None) -> Chain:
+    """The default flow in force, and its people."""
+    default_flow()
+    department = department or DepartmentFactory()
+    people = {
+        field: member(Role(field), department) for field in Chain.__annotations__ if field != "department"
+    }
+    return Chain(department=department, **people)
+
+
+def case_of(people: Chain, *, at: datetime, matter: Matter = COMMITTED, **how: Any) -> Case:
+    """A case just opened for the chain's applicant."""
+    subject = how.pop("subject_id", None) or uuid4()
+    submission = {
+        "revision": 1,
+        "revision_hash": DIGEST,
+        "label": "GC-2026-000001",
+        "applicant": people.applicant,
+        **how,
+    }
+    return services.open_case(
+        matter=matter,
+        subject_kind="order",
+        subject_id=subject,
+        thread=subject,
+        department=people.department,
+        at=at,
+        **submission,
+    )
+
+
+def current_stage(case: Case) -> CaseStage:
+    return case.stages.get(status=StageStatus.CURRENT)
+
+
+def approved_up_to(case: Case, code: str, people: Chain, *, at: datetime) -> Case:
+    """Approved by the people of the chain in turn, until the stage of this code is current ("" for all of them)."""
+    while case.status == Status.OPEN and (stage := current_stage(case)).code != code:
+        case = services.decide(
+            case=case,
+            verb="approve",
+            opinion="",
+            revision_hash=case.revision_hash,
+            actor=people.of(stage.role),
+            at=at,
+        )
+    return case

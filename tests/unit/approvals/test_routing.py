@@ -1,0 +1,67 @@
+"""Which stages a matter goes through."""
+
+from decimal import Decimal
+
+import pytest
+
+from govcloud.approvals.models import CaseKind
+from govcloud.approvals.routing import DEFAULT_FLOW, Matter, StageRule, applicable
+from tenants.models import NetworkZone, Role
+
+
+def codes(matter: Matter) -> list[str]:
+    return [stage.code for stage in applicable(DEFAULT_FLOW, matter)]
+
+
+def test_committed_matter_goes_through_the_whole_chain_in_seven_working_days() -> None:
+    matter = Matter(kind="committed", zone="private", mlps_level=3)
+    assert codes(matter) == ["unit_approval", "intake", "technical_review", "authority_approval"]
+    assert [stage.working_days for stage in applicable(DEFAULT_FLOW, matter)] == [2, 1, 2, 2]
+
+
+def test_instant_matter_skips_review_and_authority() -> None:
+    assert codes(Matter(kind="instant", zone="public", mlps_level=2)) == ["instant_unit_approval", "intake"]
+
+
+def test_internet_zone_adds_an_egress_review_before_the_authority_decides() -> None:
+    assert codes(Matter(kind="committed", zone="internet", mlps_level=2)) == [
+        "unit_approval",
+        "intake",
+        "technical_review",
+        "egress_review",
+        "authority_approval",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("condition", "meets", "misses"),
+    [
+        ({"only_kind": "instant"}, {"kind": "instant"}, {"kind": "committed"}),
+        ({"only_zone": "internet"}, {"zone": "internet"}, {"zone": "public"}),
+        ({"min_mlps_level": 3}, {"mlps_level": 3}, {"mlps_level": 2}),
+        ({"min_amount": Decimal(1000)}, {"amount": Decimal(1000)}, {"amount": Decimal("999.99")}),
+    ],
+)
+def test_a_condition_lets_in_what_meets_it_and_nothing_else(condition, meets, misses) -> None:
+    stages = [StageRule("extra", "加签", "Extra", "leader", 1, **condition)]
+    matter = {"kind": "committed", "zone": "public", "mlps_level": 1}
+    assert applicable(stages, Matter(**{**matter, **meets})) == stages
+    assert applicable(stages, Matter(**{**matter, **misses})) == []
+
+
+def test_every_condition_must_hold() -> None:
+    stage = StageRule("extra", "加签", "Extra", "leader", 1, only_zone="internet", min_mlps_level=3)
+    assert applicable([stage], Matter(kind="committed", zone="internet", mlps_level=2)) == []
+
+
+def test_default_flow_speaks_of_roles_kinds_and_zones_that_exist() -> None:
+    assert {stage.role for stage in DEFAULT_FLOW} <= set(Role.values)
+    assert {stage.only_kind for stage in DEFAULT_FLOW} - {""} <= set(CaseKind.values)
+    assert {stage.only_zone for stage in DEFAULT_FLOW} - {""} <= set(NetworkZone.values)
+
+
+@pytest.mark.parametrize("zone", NetworkZone.values)
+@pytest.mark.parametrize("kind", CaseKind.values)
+def test_nothing_is_approved_by_nobody(kind: str, zone: str) -> None:
+    deciding = applicable(DEFAULT_FLOW, Matter(kind=kind, zone=zone, mlps_level=1))
+    assert {Role.UNIT_APPROVER, Role.SERVICE_DESK} <= {stage.role for stage in deciding}
