@@ -205,6 +205,7 @@ class Fleet:
                 "--target",
                 str(guest.pid),
                 "--mount",
+                "--pid",
                 "umount",
                 "--all-targets",
                 "--lazy",

@@ -164,6 +164,8 @@ def _first_process(
         _detach_streams(state / "run" / f"{guest.socket}.log")
         enter(state, state / guest.changes, unprivileged=unprivileged)
         kernel.drop_dangerous_capabilities()
+        if unprivileged:
+            kernel.pretend_changes_of_owner()
         host_key = prepare(server_id=guest.server_id, hostname=guest.hostname, keys=guest.keys)
         server = os.fork()
         if server == 0:
