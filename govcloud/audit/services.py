@@ -2,15 +2,30 @@
 
 import contextlib
 import contextvars
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, Protocol
 from uuid import UUID
 
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection
+from django.db.models import NOT_PROVIDED
 
 from govcloud.audit.models import Event, Outcome
+
+WRITTEN = tuple(
+    column.attname
+    for column in Event._meta.concrete_fields  # noqa: SLF001
+    if not column.primary_key and column.db_default is NOT_PROVIDED
+)
+APPEND = (
+    f"INSERT INTO audit_event ({', '.join(WRITTEN)}) "  # noqa: S608  the names of our own columns
+    f"SELECT {', '.join(WRITTEN)} FROM jsonb_populate_recordset(NULL::audit_event, %s)"
+)
+BATCH = 5_000
 
 request_id: contextvars.ContextVar[str] = contextvars.ContextVar("request_id", default="")
 
@@ -85,19 +100,27 @@ def record(
 
 
 def record_many(*, actor: Actor, verb: str, entries: Iterable[Entry], at: datetime) -> int:
-    """Append an event for each entry, with few statements however many; returns how many.
+    """Append an event for each entry, by the thousand in one statement; returns how many.
 
     Raises RuntimeError outside a transaction.
     """
     _inside_a_transaction()
-    return len(
-        Event.objects.bulk_create((_event(actor, verb, entry, at) for entry in entries), batch_size=1_000)
-    )
+    rows = (_row(_event(actor, verb, entry, at)) for entry in entries)
+    count = 0
+    with connection.cursor() as cursor:
+        while batch := list(islice(rows, BATCH)):
+            cursor.execute(APPEND, [json.dumps(batch, cls=DjangoJSONEncoder)])
+            count += len(batch)
+    return count
 
 
 def _inside_a_transaction() -> None:
     if not connection.in_atomic_block:
         raise RuntimeError("an audit event is written in the transaction of the change it tells of")
+
+
+def _row(event: Event) -> dict[str, Any]:
+    return {column: getattr(event, column) for column in WRITTEN} | {"at": event.at.isoformat()}
 
 
 def _event(actor: Actor, verb: str, entry: Entry, at: datetime) -> Event:

@@ -112,14 +112,27 @@ class StatementLine(models.Model):
 
     ``rated`` = quantity x per_month x seconds / month_seconds, at six places; ``amount`` is that to the fen. Everything
     needed to recompute it by hand is in the line.
+
+    Lines come by the million, so what they refer to is checked a set at a time by the trigger that lets them in, and
+    not row by row by foreign keys; nothing they refer to can be removed.
     """
 
-    statement = models.ForeignKey(Statement, on_delete=models.PROTECT, related_name="lines")
+    statement = models.ForeignKey(
+        Statement, on_delete=models.PROTECT, related_name="lines", db_constraint=False, db_index=False
+    )
     position = models.PositiveIntegerField()
-    system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="statement_lines")
-    segment = models.ForeignKey(UsageSegment, on_delete=models.PROTECT, related_name="statement_lines")
-    meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
-    tariff = models.ForeignKey(Tariff, on_delete=models.PROTECT, related_name="+")
+    system = models.ForeignKey(
+        System, on_delete=models.PROTECT, related_name="statement_lines", db_constraint=False, db_index=False
+    )
+    segment = models.ForeignKey(
+        UsageSegment, on_delete=models.PROTECT, related_name="statement_lines", db_constraint=False
+    )
+    meter = models.ForeignKey(
+        Meter, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
+    tariff = models.ForeignKey(
+        Tariff, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     resource_name = models.CharField(max_length=80)
     start = models.DateTimeField()
     end = models.DateTimeField()

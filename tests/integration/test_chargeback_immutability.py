@@ -177,3 +177,15 @@ def test_closed_months_never_overlap():
         MonthClose.objects.create(
             month="2026-1x", period=DateTimeTZRange(START + DAY, END + DAY), closed_at=END, lines=0, total=0
         )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("column", ["statement_id", "segment_id", "meter_id", "tariff_id", "system_id"])
+def test_a_line_refers_to_what_there_is(column):
+    november()  # in this test's one transaction, which so may write lines
+    line = StatementLine.objects.get()
+    line.pk, line.position, line._state.adding = None, 2, True
+    setattr(line, column, 10**9)
+
+    with pytest.raises(IntegrityError, match="refers to nothing there is"), transaction.atomic():
+        line.save()

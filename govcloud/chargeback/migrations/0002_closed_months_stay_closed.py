@@ -82,7 +82,8 @@ BEGIN
 END $$
 """
 
-# Statements and lines come from the transaction that closes the month and from no other.
+# Statements and lines come from the transaction that closes the month and from no other. What lines refer to is checked
+# here, a set at a time: five foreign keys checked row by row take longer than rating does.
 STATEMENTS_ARRIVE = """
 CREATE FUNCTION govcloud_statements_arrive_at_closing() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -106,6 +107,17 @@ BEGIN
         WHERE m.transaction <> govcloud_transaction_id()
     ) THEN
         PERFORM govcloud_month_is_closed('a statement line would be added');
+    END IF;
+    IF EXISTS (
+        SELECT FROM fresh
+        LEFT JOIN chargeback_statement s ON s.id = fresh.statement_id
+        LEFT JOIN metering_usagesegment u ON u.id = fresh.segment_id AND u.meter_id = fresh.meter_id
+        LEFT JOIN chargeback_tariff t ON t.id = fresh.tariff_id
+        LEFT JOIN tenants_system y ON y.id = fresh.system_id AND y.department_id = s.department_id
+        WHERE s.id IS NULL OR u.id IS NULL OR t.id IS NULL OR y.id IS NULL
+    ) THEN
+        RAISE EXCEPTION 'a statement line refers to nothing there is'
+            USING ERRCODE = 'foreign_key_violation', CONSTRAINT = 'statement_lines_refer_to_what_there_is';
     END IF;
     RETURN NULL;
 END $$
