@@ -51,7 +51,7 @@ check: $(VENV)/.development ## Style, types, import contract, migrations, API de
 	diff -u api/openapi.yaml $(GOVCLOUD_VAR)/openapi.yaml
 	$(RUN) manage.py translations --check
 	$(VENV)/bin/djlint --quiet --check --lint govcloud/portal/templates
-	cd playbooks && ../$(VENV)/bin/ansible-lint --offline --quiet
+	cd playbooks && ../$(VENV)/bin/ansible-lint --offline -q
 
 fix: $(VENV)/.development ## Format the code and mend what the linters can
 	$(VENV)/bin/ruff check --fix .
