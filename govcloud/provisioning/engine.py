@@ -179,7 +179,7 @@ class Visit:
         if made is not None and made.outputs is not None:
             self.finish(StepState.DONE, made.outputs)
         else:
-            self._seen(self.kind.look(self.context, external_id) if made is None else Moving())
+            self._seen(self.kind.look(self.context, external_id))  # much is ready at once
 
     def _seen(self, sight: Sight) -> None:
         match sight:
