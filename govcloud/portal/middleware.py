@@ -73,13 +73,21 @@ class IdleSignOutMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if is_page(request) and request.user.is_authenticated:
-            self._watch(request)
+        if is_page(request):
+            if request.user.is_authenticated:
+                self._watch(request)
+            if not request.user.is_authenticated and _polls(request):
+                return HttpResponse(status=204, headers={"HX-Refresh": "true"})  # the page asks anew, and signs in
         return self.get_response(request)
 
     def _watch(self, request: HttpRequest) -> None:
         now = time.time()
         if now - request.session.get(LAST_ACTION, now) > settings.SESSION_COOKIE_AGE:
             logout(request)
-        elif "HX-Request" not in request.headers or LAST_ACTION not in request.session:
+        elif not _polls(request) or LAST_ACTION not in request.session:
             request.session[LAST_ACTION] = now
+
+
+def _polls(request: HttpRequest) -> bool:
+    """Whether a page asks by itself, without anybody having done anything."""
+    return "HX-Request" in request.headers

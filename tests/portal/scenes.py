@@ -344,8 +344,26 @@ def finish(order: Order, people: Cast, *, at: datetime) -> Order:
     return order
 
 
-def in_state(order: Order, status: Status) -> Order:
-    """The same order in another status, for lists."""
+def closed_as(order: Order, status: Status, case: CaseStatus, *, at: datetime) -> Order:
+    """The order as its current stage left it when it was returned or rejected."""
+    stage = CaseStage.objects.get(case=order.case_id, status=StageStatus.CURRENT)
+    CaseStage.objects.filter(pk=stage.pk).update(status=case.value, decided_at=at)
+    Decision.objects.create(
+        stage=stage, verb=Verb.RETURN, opinion="请补充说明。", decider=member(Role(stage.role), order.system.department),
+        revision_hash=DIGEST, at=at,
+    )  # fmt: skip
+    CaseStage.objects.filter(case=order.case_id, status=StageStatus.WAITING).update(status=StageStatus.CANCELLED)
+    Case.objects.filter(pk=order.case_id).update(status=case)
     order.status = status
     order.save()
     return order
+
+
+def returned(people: Cast, *, number: int = 1, decided: int = 0, at: datetime, **draft_of: str) -> Order:
+    order = submitted(people, number=number, decided=decided, at=at, **draft_of)
+    return closed_as(order, Status.RETURNED, CaseStatus.RETURNED, at=at)
+
+
+def rejected(people: Cast, *, number: int = 1, decided: int = 0, at: datetime, **draft_of: str) -> Order:
+    order = submitted(people, number=number, decided=decided, at=at, **draft_of)
+    return closed_as(order, Status.REJECTED, CaseStatus.REJECTED, at=at)

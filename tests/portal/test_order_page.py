@@ -4,6 +4,7 @@ import pytest
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders.lifecycle import Status
+from tests.factories.chargeback import tariff
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -90,14 +91,18 @@ def test_only_cloud_admins_read_the_clouds_own_words(people: scenes.Cast, signed
 
 
 def test_draft_is_priced_by_todays_tariff(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
-    pytest.importorskip("govcloud.approvals.services")
-    from tests.factories.chargeback import TariffFactory  # noqa: PLC0415
-
-    TariffFactory()
+    tariff()
     order = scenes.draft(people, at=at)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
     assert "¥1,812.00" in page
     assert "fixed when you submit" in page
+
+
+def test_draft_that_cannot_be_priced_says_why(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.draft(people, at=at)
+    response = signed_in(people.applicant).get(f"/orders/{order.number}/")
+    assert response.status_code == 200
+    assert "No price is in force" in text(response)
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.IN_APPROVAL, Status.FULFILLING, Status.FULFILLED])
@@ -105,6 +110,7 @@ def test_order_page_takes_at_most_12_queries(
     people: scenes.Cast, signed_in: Signed, at: datetime, django_assert_max_num_queries, status: Status
 ) -> None:
     browser = signed_in(people.admin)
+    tariff()
     order = {
         Status.DRAFT: lambda: scenes.draft(people, at=at),
         Status.IN_APPROVAL: lambda: scenes.submitted(people, decided=1, at=at),

@@ -30,6 +30,7 @@ class FlowStep:
     name: str
     state: str
     label: str
+    code: str = ""
     role: str = ""
     people: str = ""
     since: datetime | None = None
@@ -37,7 +38,6 @@ class FlowStep:
     remaining: str = ""
     late: bool = False
     decided_at: datetime | None = None
-    verb: str = ""
     opinion: str = ""
 
 
@@ -84,6 +84,7 @@ def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
         name=named(stage),
         state=stage.status,
         label=stage.get_status_display(),
+        code=stage.code,
         role=str(Role(stage.role).label),
         people=str(decision.decider) if decision else _people(stage.holders),  # type: ignore[attr-defined]
         since=stage.opened_at,
@@ -91,7 +92,6 @@ def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
         remaining=_remaining(days_left) if current and days_left is not None else "",
         late=current and days_left is not None and days_left < 0,
         decided_at=decision.at if decision else None,
-        verb=decision.get_verb_display() if decision else "",
         opinion=decision.opinion if decision else "",
     )
 

@@ -7,6 +7,8 @@ from decimal import Decimal
 from typing import Any
 
 from govcloud.catalog.models import Meter
+from govcloud.errors import DomainError
+from govcloud.orders import services
 from govcloud.orders.lifecycle import EDITABLE
 from govcloud.orders.models import Order, QuoteLine
 from govcloud.portal.order.items import Line
@@ -25,11 +27,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``frozen`` prices are those that were told to the approvers."""
+    """``frozen`` prices are those that were told to the approvers; ``trouble`` says why there is no price today."""
 
     lines: Sequence[Row]
-    monthly_total: Decimal
+    monthly_total: Decimal | None
     frozen: bool
+    trouble: str = ""
 
 
 def quote(order: Any, items: Sequence[Line], *, at: datetime) -> Shown:
@@ -56,8 +59,9 @@ def _rows(lines: Iterable[tuple[int, Any]], names: Mapping[int, str]) -> Iterato
 
 
 def _reckoned(order: Order, names: Mapping[int, str], *, at: datetime) -> Shown:
-    from govcloud.orders import services  # noqa: PLC0415  until the packages it needs exist
-
-    reckoned = services.quote(order=order, at=at)
+    try:
+        reckoned = services.quote(order=order, at=at)
+    except DomainError as refusal:
+        return Shown((), None, frozen=False, trouble=refusal.detail)
     rows = _rows(((line.item, line) for line in reckoned.lines), names)
     return Shown(list(rows), reckoned.monthly_total, frozen=False)

@@ -1,7 +1,8 @@
 """The story of an order as its audit events tell it, in words."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -12,7 +13,6 @@ from govcloud.orders.models import Order
 TELLINGS: Mapping[str, str | Promise] = {
     "order.drafted": _("Draft made"),
     "order.revised": _("Draft changed"),
-    "order.in_approval": _("Submitted for approval"),
     "order.submitted": _("Submitted for approval"),
     "order.returned": _("Returned for correction"),
     "order.rejected": _("Rejected"),
@@ -20,21 +20,114 @@ TELLINGS: Mapping[str, str | Promise] = {
     "order.fulfilling": _("Approved; building began"),
     "order.fulfilled": _("Everything delivered"),
     "order.cancelled": _("Cancelled"),
+    "case.decided": _("Decided"),
+    "case.withdrawn": _("Withdrawn"),
+    "operation.started": _("Work in the cloud began"),
+    "operation.running": _("Work in the cloud taken up again"),
+    "operation.parked": _("Waiting for an administrator of the cloud centre"),
+    "operation.undoing": _("What was built is being taken down"),
+    "operation.undone": _("What was built has been taken down"),
+    "operation.done": _("Work in the cloud finished"),
+    "resource.built": _("Built"),
+    "resource.in_service": _("Handed over; billing began"),
+    "resource.changing": _("Change began"),
+    "resource.active": _("In use again"),
+    "resource.releasing": _("Release began"),
+    "resource.released": _("Released"),
+    "volume.resized": _("Enlarged"),
+    "usage.opened": _("Metering began"),
+    "usage.changed": _("Metered by the new size"),
+    "usage.closed": _("Metering ended"),
+    "backup_plan.opened": _("Backup plan began"),
+    "backup_plan.ended": _("Backup plan ended"),
+    "backup_plan.uncovered": _("No longer backed up by plan"),
+    "recovery_point.recorded": _("Backed up"),
+    "recovery_point.expired": _("Old recovery point removed"),
+    "statement.billed": _("Billed"),
+    "statement.issued": _("Statement issued"),
+    "statement.confirmed": _("Statement confirmed"),
+    "statement.disputed": _("Statement disputed"),
 }
 """Audit verbs and what a person reads for them."""
 
-EVENTS_SHOWN = 300
-"""An order's trail is some dozens of events; one with more is read through the API."""
+DECISIONS: Mapping[str, str | Promise] = {
+    "approved": _("Approved"),
+    "returned": _("Returned for correction"),
+    "rejected": _("Rejected"),
+}
+"""What was decided, by the status that the decided stage has from then on."""
+
+ACTORS: Mapping[str, str | Promise] = {
+    "system:engine": _("the cloud centre, automatically"),
+    "system:fulfilment": _("the cloud centre, automatically"),
+    "system:metering": _("metering"),
+    "system:backup-scheduler": _("the backup plan"),
+    "system:demo": _("demo data"),
+}
+"""Parts of the system, by their audit reference, as people call them."""
+
+SILENT = frozenset(
+    {
+        "order.in_approval",  # "order.submitted" of the same moment says it
+        "case.opened",
+        "case.open",
+        "case.returned",  # the order's own event says these
+        "case.rejected",
+        "case.approved",
+        "case.withdrawn",
+    }
+)
+EVENTS_READ = 500
+"""An order's trail is some dozens of events; one with more is read to its end through the API."""
+
+TOGETHER = timedelta(minutes=1)
+"""Events of one kind by one actor within this time are told in one line."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Told:
-    event: Event
+    """One line: when it began, who, what in words, and the things it happened to."""
+
+    at: datetime
+    actor: str | Promise
+    actor_ref: str
     words: str | Promise
     refused: bool
+    reason: str
+    verb: str
+    subjects: list[str] = field(default_factory=list)
+    request_ids: set[str] = field(default_factory=set)
+
+    def takes(self, event: Event) -> bool:
+        """Whether the next older event belongs on this line."""
+        same = (self.verb, self.actor_ref, self.refused) == (event.verb, event.actor, _refused(event))
+        return same and not (self.reason or event.reason) and self.at - event.at <= TOGETHER
 
 
-def trail(order: Order) -> list[Told]:
-    """The order's events, the latest first; one query."""
-    events = Event.objects.filter(thread=order.uuid).order_by("-id")[:EVENTS_SHOWN]
-    return [Told(event, TELLINGS.get(event.verb, event.verb), event.outcome == Outcome.REFUSED) for event in events]
+def trail(order: Order, *, stages: Mapping[str, str]) -> list[Told]:
+    """The order's events, the latest first; ``stages`` are the names of its stages by code. One query."""
+    told: list[Told] = []
+    for event in Event.objects.filter(thread=order.uuid).order_by("-id")[:EVENTS_READ]:
+        if event.verb in SILENT and not _refused(event):
+            continue
+        if not told or not told[-1].takes(event):
+            told.append(_line(event))
+        line = told[-1]
+        line.at = event.at
+        line.request_ids |= {event.request_id} - {""}
+        subject = stages.get(event.after.get("stage", ""), "") or event.subject_label
+        if subject not in ("", order.number, *line.subjects):
+            line.subjects.insert(0, subject)
+    return told
+
+
+def _line(event: Event) -> Told:
+    words = TELLINGS.get(event.verb, event.verb)
+    if event.verb == "case.decided" and not _refused(event):
+        words = DECISIONS.get(event.after.get("status", ""), words)
+    actor = ACTORS.get(event.actor, event.actor_name)
+    return Told(event.at, actor, event.actor, words, _refused(event), event.reason, event.verb)
+
+
+def _refused(event: Event) -> bool:
+    return event.outcome == Outcome.REFUSED

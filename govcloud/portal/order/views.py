@@ -16,6 +16,9 @@ from govcloud.portal.order import flow, items, progress, quotes, resources, trai
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
+BEGUN = frozenset({Status.FULFILLING, Status.FULFILLED, Status.CANCELLED})
+"""Orders that something is or was built for; the others need not be looked up in the cloud's tables."""
+
 
 @require_GET
 @login_required
@@ -31,15 +34,17 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
 
 def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
     technical = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
+    begun = order.status in BEGUN
     lines = items.lines(order)
+    way = flow.steps(order, at=at)
     return {
         "order": order,
         "lines": lines,
         "quote": quotes.quote(order, lines, at=at),
-        "flow": flow.steps(order, at=at),
-        "progress": progress.progress(order, technical=technical),
-        "built": resources.built(order),
-        "trail": trail.trail(order),
+        "flow": way,
+        "progress": progress.progress(order, technical=technical) if begun else None,
+        "built": resources.built(order) if begun else (),
+        "trail": trail.trail(order, stages={step.code: step.name for step in way if step.code}),
         "technical": technical,
         "live": order.status == Status.FULFILLING,
         "at": at,

@@ -71,10 +71,11 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
         rows = list(listed(filters, actor, at=at))
         audit.record(
             actor=actor,
-            verb="orders.exported",
+            verb="list.exported",
             subject=None,
             at=at,
-            after={"format": form, "rows": len(rows), "filter": filters.query()},
+            label="orders",
+            after={"format": form, "rows": len(rows), "query": filters.query().removeprefix("?")},
         )
     response = HttpResponse(exports.FORMS[form].write(rows), content_type=exports.FORMS[form].content_type)
     stamp = f"{timezone.localtime(at):%Y%m%d-%H%M}"

@@ -1,0 +1,175 @@
+"""What every page promises: nothing from elsewhere, nothing inline, both languages, landmarks and labels."""
+
+import re
+from datetime import datetime
+from html.parser import HTMLParser
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.http import HttpResponse
+from django.test import Client, override_settings
+
+from govcloud.portal import states
+from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
+from tests.portal import scenes
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+
+class Elements(HTMLParser):
+    """The elements of a page with their attributes, and which of them were left open."""
+
+    VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
+
+    def __init__(self, response: HttpResponse) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.feed(response.content.decode())
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+@pytest.fixture(params=["sign-in", "list", "empty list", "draft", "in approval", "returned", "building", "fulfilled", "404"])
+def shown(
+    request: pytest.FixtureRequest, people: scenes.Cast, client: Client, signed_in: Signed, at: datetime
+) -> HttpResponse:
+    """Every page there is, one after the other, as a cloud administrator sees it."""
+    make = {
+        "draft": lambda: scenes.draft(people, at=at),
+        "in approval": lambda: scenes.submitted(people, decided=1, at=at),
+        "returned": lambda: scenes.returned(people, decided=1, at=at),
+        "building": lambda: scenes.building(people, at=at),
+        "fulfilled": lambda: scenes.finish(scenes.building(people, at=at), people, at=at),
+    }
+    if request.param == "sign-in":
+        return client.get("/sign-in/")
+    browser = signed_in(people.admin)
+    if request.param in make:
+        return browser.get(f"/orders/{make[request.param]().number}/")
+    scenes.submitted(people, at=at)
+    return browser.get({"list": "/orders/", "empty list": "/orders/?q=none", "404": "/orders/none/"}[request.param])
+
+
+def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None:
+    for _tag, attributes in Elements(shown).found:
+        for name in ("href", "src", "action", "hx-get"):
+            address = attributes.get(name) or ""
+            assert address.startswith(("/", "?", "#")) or not address
+            assert not address.startswith("//")
+
+
+def test_nothing_is_inline(shown: HttpResponse) -> None:
+    page = Elements(shown)
+    assert all(script.get("src") for script in page.all("script"))
+    assert not page.all("style")
+    for _tag, attributes in page.found:
+        assert not [name for name in attributes if name == "style" or name.startswith("on")]
+
+
+def test_policy_allows_only_our_own(shown: HttpResponse) -> None:
+    assert shown.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    assert "unsafe" not in CONTENT_SECURITY_POLICY
+
+
+def test_elements_are_closed_in_order_and_ids_are_unique(shown: HttpResponse) -> None:
+    page = Elements(shown)
+    assert page.open == []
+    ids = [attributes["id"] for _tag, attributes in page.found if "id" in attributes]
+    assert len(ids) == len(set(ids))
+
+
+def test_landmarks_headings_and_labels(shown: HttpResponse) -> None:
+    page = Elements(shown)
+    assert len(page.all("main")) == len(page.all("h1")) == len(page.all("header")) == 1
+    assert page.all("html")[0]["lang"] in {"zh-Hans", "en"}
+    assert page.all("a")[0]["href"] == "#main"
+    labelled = {label["for"] for label in page.all("label")}
+    fields = [f for f in page.all("input", "select", "textarea") if f.get("type") != "hidden"]
+    assert {field["id"] for field in fields} <= labelled
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all(heading.get("scope") in {"row", "col"} for heading in page.all("th"))
+
+
+def test_foreign_words_are_marked_as_such(shown: HttpResponse) -> None:
+    switch = [button for button in Elements(shown).all("button") if button.get("name") == "language"]
+    assert [button["lang"] for button in switch] in ([["zh-Hans"], ["en"]])
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "There is no such page"), ("zh-hans", "没有这个页面")])
+def test_unknown_addresses_answer_404_in_both_languages(client: Client, db: None, language: str, words: str) -> None:
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    response = client.get("/nowhere")
+    assert response.status_code == 404
+    assert words in text(response)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "could not be trusted"), ("zh-hans", "无法确认表单来源")])
+def test_forms_without_their_token_answer_403(db: None, language: str, words: str) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    response = client.post("/sign-in/", {})
+    assert response.status_code == 403
+    assert words in text(response)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "could not be understood"), ("zh-hans", "无法理解该请求")])
+def test_malformed_requests_answer_400(client: Client, db: None, language: str, words: str) -> None:
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    with override_settings(DATA_UPLOAD_MAX_NUMBER_FIELDS=1):
+        response = client.post("/sign-in/", {"username": "a", "password": "b"})
+    assert response.status_code == 400
+    assert words in text(response)
+
+
+@pytest.mark.parametrize(("language", "words"), [("en", "Something went wrong here"), ("zh-hans", "系统出现错误")])
+def test_our_own_faults_answer_500(
+    client: Client, db: None, monkeypatch: pytest.MonkeyPatch, language: str, words: str
+) -> None:
+    def broken() -> datetime:
+        raise RuntimeError("the clock has stopped")
+
+    monkeypatch.setattr("govcloud.clock.now", broken)
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    client.raise_request_exception = False
+    response = client.post("/sign-in/", {"username": "a", "password": "b"})
+    assert response.status_code == 500
+    assert words in text(response)
+    assert "clock has stopped" not in response.content.decode()
+
+
+def test_every_icon_is_in_the_sprite(shown: HttpResponse) -> None:
+    sprite = sprite_symbols()
+    used = {str(use["href"]).split("#")[1] for use in Elements(shown).all("use")}
+    assert used <= sprite
+
+
+def test_every_state_has_an_icon_of_the_sprite() -> None:
+    assert {look.icon for look in states.LOOKS.values()} <= sprite_symbols()
+
+
+def sprite_symbols() -> set[str]:
+    with open(str(finders.find("portal/vendor/tabler-icons/icons.svg")), encoding="utf-8") as file:  # noqa: PTH123
+        return set(re.findall(r'<symbol id="([^"]+)"', file.read()))
+
+
+@pytest.mark.parametrize("name", ["portal/vendor/tabler/tabler.min.css", "portal/portal.css"])
+def test_style_sheets_load_nothing_from_elsewhere(name: str) -> None:
+    with open(str(finders.find(name)), encoding="utf-8") as file:  # noqa: PTH123
+        sheet = file.read()
+    assert "@import" not in sheet
+    assert "sourceMappingURL" not in sheet
+    assert [url for url in re.findall(r"url\(([^)]*)", sheet) if not url.strip("\"'").startswith(("data:", "#"))] == []
