@@ -17,6 +17,8 @@ from api.v1.audit import EventAnswer
 from api.v1.operations import OperationAnswer, with_progress
 from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
 from api.v1.order_bodies import DecisionBody, OrderBody, OrderContent, WithdrawalBody
+from api.v1.order_review import READERS as REVIEWERS
+from api.v1.order_review import ReviewAnswer
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import CaseStage
 from govcloud.audit.queries import trail
@@ -28,6 +30,7 @@ from govcloud.orders.models import Order, Revision
 from govcloud.orders.resolution import as_uuid
 from govcloud.provisioning.models import Operation
 from tenants.models import System
+from tenants.policies import require
 
 
 class OrderFilters(filters.FilterSet):  # type: ignore[misc]
@@ -102,6 +105,14 @@ class Orders(Listed[Order], Retrieved[Order]):
         return self.answer(
             services.decide(order=order, **self.parsed(DecisionBody), actor=self.actor, at=self.at)
         )
+
+    @extend_schema(responses=ReviewAnswer)
+    @action(detail=True, methods=["get"])
+    def review(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """What somebody who decides sees besides the order: price, effect on the quota, what the clouds have left."""
+        order = self.get_object()
+        require(self.actor, *REVIEWERS, at=self.at, department=order.system.department)
+        return Response(ReviewAnswer(order, context={**self.get_serializer_context(), "at": self.at}).data)
 
     @extend_schema(responses=EventAnswer(many=True))
     @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())

@@ -1,6 +1,7 @@
 """Clients that speak to the API as people do: with a token of their own."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from django.core.cache import cache
@@ -15,6 +16,12 @@ ROOT = "/api/v1"
 @pytest.fixture(autouse=True)
 def _no_earlier_attempts() -> None:
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _no_cloud(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No test of the API reaches a cloud that happens to run on this machine."""
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
 
 
 @pytest.fixture

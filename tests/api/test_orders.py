@@ -194,7 +194,7 @@ def test_submitting_freezes_the_price_and_opens_the_case(submitted: dict) -> Non
 
 def test_submitting_twice_is_a_conflict(applicant: APIClient, submitted: dict) -> None:
     answer = applicant.post(f"/api/v1/orders/{submitted['uuid']}/submission")
-    assert (answer.status_code, answer.json()["code"]) == (409, "wrong-state")
+    assert (answer.status_code, answer.json()["code"]) == (409, "order-not-editable")
 
 
 def test_the_whole_chain_approves_and_building_starts(
@@ -255,6 +255,18 @@ def test_an_order_comes_back_is_corrected_and_goes_again(
 def test_a_withdrawn_order_is_over(applicant: APIClient, submitted: dict) -> None:
     answer = applicant.post(f"/api/v1/orders/{submitted['uuid']}/withdrawal", {"reason": "not needed"})
     assert (answer.status_code, answer.json()["status"]) == (200, "withdrawn")
+
+
+def test_who_decides_sees_price_effect_and_that_a_cloud_does_not_answer(
+    signed_in: SignedIn, on: Scene, submitted: dict
+) -> None:
+    review = signed_in(on.chain[Role.UNIT_APPROVER]).get(f"/api/v1/orders/{submitted['uuid']}/review").json()
+    assert review["quote"]["monthly_total"] == "1812.00"
+    assert review["revision_hash"] == submitted["case"]["revision_hash"]
+    assert {e["dimension"]: e["takes"] for e in review["effect"]}["storage_gb"] == 1200
+    assert [(c["cloud"], c["answers"], c["vcpus_total"]) for c in review["capacity"]] == [
+        ("sandbox", False, None)
+    ]
 
 
 def test_the_trail_tells_the_story_in_order(applicant: APIClient, submitted: dict) -> None:

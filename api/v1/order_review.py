@@ -1,0 +1,82 @@
+"""What somebody who decides on an order sees besides the order: its price, what it takes, and what the clouds have left."""
+
+from typing import Any, cast
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from api.fields import Answer
+from api.v1.order_answers import EffectAnswer, QuoteAnswer
+from govcloud.catalog.models import Cloud
+from govcloud.orders import services
+from govcloud.orders.models import Order
+from govcloud.provisioning import capacity
+from tenants.models import Role
+
+READERS = (
+    Role.UNIT_APPROVER,
+    Role.SERVICE_DESK,
+    Role.TECHNICAL_REVIEWER,
+    Role.AUTHORITY_APPROVER,
+    Role.CLOUD_ADMIN,
+    Role.LEADER,
+    Role.SUPERVISOR,
+)
+
+
+class PoolAnswer(serializers.Serializer[Any]):
+    name = serializers.CharField()
+    total_gb = serializers.DecimalField(18, 2, allow_null=True, help_text="null: its back end does not say")
+    free_gb = serializers.DecimalField(18, 2, allow_null=True)
+
+
+class CapacityAnswer(serializers.Serializer[Any]):
+    """Null figures are of a cloud that does not answer."""
+
+    cloud = serializers.CharField(help_text="code")
+    site = serializers.CharField()
+    answers = serializers.BooleanField()
+    vcpus_total = serializers.IntegerField(allow_null=True, help_text="with overcommit")
+    vcpus_used = serializers.IntegerField(allow_null=True)
+    memory_gb_total = serializers.IntegerField(allow_null=True)
+    memory_gb_used = serializers.IntegerField(allow_null=True)
+    storage = PoolAnswer(many=True)
+    read_at = serializers.DateTimeField(allow_null=True)
+
+
+class ReviewAnswer(Answer):
+    """Capacity is advice: nothing is reserved by looking."""
+
+    order = serializers.UUIDField(source="uuid")
+    number = serializers.CharField()
+    revision_hash = serializers.CharField(
+        source="case.revision_hash", default=None, allow_null=True, help_text="to be sent with the decision"
+    )
+    quote = serializers.SerializerMethodField()
+    effect = serializers.SerializerMethodField()
+    capacity = serializers.SerializerMethodField()
+
+    @extend_schema_field(QuoteAnswer)
+    def get_quote(self, order: Order) -> Any:
+        return QuoteAnswer(services.quote(order=order, at=self.context["at"])).data
+
+    @extend_schema_field(EffectAnswer(many=True))
+    def get_effect(self, order: Order) -> Any:
+        return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
+
+    @extend_schema_field(CapacityAnswer(many=True))
+    def get_capacity(self, _order: Order) -> Any:
+        clouds = Cloud.objects.filter(enabled=True)
+        return CapacityAnswer(cast("Any", [self._of(cloud) for cloud in clouds]), many=True).data
+
+    def _of(self, cloud: Cloud) -> dict[str, Any]:
+        found = capacity.of(cloud, at=self.context["at"])
+        figures = ("vcpus_total", "vcpus_used", "memory_gb_total", "memory_gb_used", "read_at")
+        pools = found.storage.items() if found is not None else ()
+        return {
+            "cloud": cloud.code,
+            "site": cloud.site,
+            "answers": found is not None,
+            **{name: getattr(found, name, None) for name in figures},
+            "storage": [{"name": name, "total_gb": total, "free_gb": free} for name, (total, free) in pools],
+        }
