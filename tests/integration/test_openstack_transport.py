@@ -30,6 +30,7 @@ class Behaviour:
     times: int = 1_000
     asked: Counter[str] = field(default_factory=Counter)
     endpoint: str = ""
+    identity_hangs: bool = False
 
     def next(self) -> str:
         if not self.trouble or self.times <= 0:
@@ -63,6 +64,8 @@ class Badly(BaseHTTPRequestHandler):
             )
             return
         self.behaviour.asked["token"] += 1
+        if self.behaviour.identity_hangs:
+            time.sleep(TIMEOUT * 2)
         if PASSWORD not in body.decode():
             self.reply(
                 401, {"error": {"code": 401, "message": "The request you have made requires authentication."}}
@@ -258,6 +261,17 @@ def test_a_token_that_cannot_be_had_is_no_lost_change(
             create(connect(cloud="bad", timeout=TIMEOUT))
     assert failure.value.service == "identity"
     assert not behaviour.asked
+
+
+def test_a_token_that_is_not_renewed_in_time_is_no_lost_change(cloud: Cloud, behaviour: Behaviour) -> None:
+    behaviour.trouble, behaviour.times = "unauthorized", 1
+    with pytest.raises(errors.Unauthorized):
+        create(cloud)
+    behaviour.identity_hangs = True
+    with pytest.raises(errors.Unreachable) as failure:
+        create(cloud)
+    assert failure.value.service == "identity"
+    assert behaviour.asked["POST /compute/v2/servers"] == 1
 
 
 def test_no_error_repeats_a_secret(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
