@@ -131,7 +131,10 @@ def load_departments(*, big: bool, at: datetime) -> list[Department]:
     for plan, code in zip(plans, codes, strict=True):
         parent = departments[plan.parent] if plan.parent is not None else None
         departments.append(
-            found.get(code) or _department(plan, code, divisions[plan.division], parent, next(keys), at)
+            found.get(code)
+            or _department(
+                plan, code, division=divisions[plan.division], parent=parent, key=next(keys), at=at
+            )
         )
     Department.objects.bulk_create(
         department for department in departments if department.credit_code not in found
@@ -141,7 +144,7 @@ def load_departments(*, big: bool, at: datetime) -> list[Department]:
 
 
 def _department(
-    plan: UnitPlan, code: str, division: Division, parent: Department | None, key: int, at: datetime
+    plan: UnitPlan, code: str, *, division: Division, parent: Department | None, key: int, at: datetime
 ) -> Department:
     return Department(
         pk=key,
@@ -193,8 +196,7 @@ def load_systems(departments: list[Department], *, at: datetime) -> dict[str, Sy
     rows = [_level_3(departments[ORDERING], n, at) for n in range(STORY_SYSTEMS)]
     others = [department for n, department in enumerate(departments) if n != ORDERING]
     wanted = (60 if len(departments) <= 20 else 123) - len(rows)
-    for n in range(wanted):
-        rows.append(_ordinary(others[n % len(others)], n % len(others), n // len(others), n, at))
+    rows += [_ordinary(others[n % len(others)], n, len(others), at) for n in range(wanted)]
     return ensure(System, rows, by="code")
 
 
@@ -225,7 +227,9 @@ KINDS = (
 """MLPS level, zone and DR level of the other departments' systems, in turn."""
 
 
-def _ordinary(department: Department, index: int, function: int, n: int, at: datetime) -> System:
+def _ordinary(department: Department, n: int, departments: int, at: datetime) -> System:
+    """The n-th one, dealt out to so many departments in turn."""
+    function, index = divmod(n, departments)
     level, zone, dr_level = KINDS[n % len(KINDS)]
     zh, en = FUNCTIONS[function % len(FUNCTIONS)]
     return System(
