@@ -95,14 +95,12 @@ class Supervisor:
         for child in children:
             child.wait_until_ready(seconds=seconds)
 
-    def watch(self, *, until: Callable[[], bool]) -> None:
-        """Start again what ends by itself, until told to leave."""
-        while not until():
-            for child in self.children:
-                if not child.running and time.monotonic() - child.started > SHORT_LIFE:
-                    self.say(f"{child.name} ended by itself and is started again; its log is {child.log}")
-                    child.start()
-            time.sleep(0.5)
+    def tend(self) -> None:
+        """Start again what has ended by itself. Call it every now and then."""
+        for child in self.children:
+            if not child.running and time.monotonic() - child.started > SHORT_LIFE:
+                self.say(f"{child.name} ended by itself and is started again; its log is {child.log}")
+                child.start()
 
     def stop(self) -> None:
         """The first one started (the database) is stopped last, when nobody uses it any more."""

@@ -81,14 +81,16 @@ class Command(BaseCommand):
                 installation.worker(options["workers"]), installation.beat(), installation.web(port)
             )
         console.print(f"Everything is up after {time.monotonic() - began:.1f} s.")
-        failed = options["story"] and not told and self._story(url, told) != 0
+        failed = options["story"] and not told and self._story(supervisor, url, told) != 0
         if not (options["leave"] or told):
             call_command("load_demo", cloud=cloud, show_logins=True, url=url)
             console.print(f"[bold]The portal is open at {url}/[/bold]   Ctrl-C stops everything.")
-            supervisor.watch(until=lambda: bool(told))
+            while not told:
+                supervisor.tend()
+                time.sleep(0.5)
         return bool(failed)
 
-    def _story(self, url: str, told: list[int]) -> int:
+    def _story(self, supervisor: Supervisor, url: str, told: list[int]) -> int:
         """Play the story as a client of its own, over HTTP; give up on it when told to stop."""
         manage = Path(settings.BASE_DIR) / "manage.py"
         process = subprocess.Popen(
@@ -97,7 +99,8 @@ class Command(BaseCommand):
         while process.poll() is None:
             if told:
                 process.terminate()
-            time.sleep(0.1)
+            supervisor.tend()
+            time.sleep(0.2)
         return process.returncode
 
 

@@ -1,0 +1,76 @@
+from datetime import datetime
+from ipaddress import ip_network
+from uuid import uuid4
+
+import pytest
+
+from govcloud.inventory import services
+from govcloud.inventory.models import Address, AddressBlock
+from govcloud.inventory.services import NoAddressLeft
+from tests.at_once import at_once
+from tests.factories.catalog import CloudFactory, ZoneFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def test_networks_get_ranges_that_do_not_overlap() -> None:
+    zone = ZoneFactory(address_pool="10.9.0.0/24", network_prefix=26)
+    blocks = [services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4()) for _ in range(4)]
+    assert [block.cidr for block in blocks] == [
+        "10.9.0.0/26",
+        "10.9.0.64/26",
+        "10.9.0.128/26",
+        "10.9.0.192/26",
+    ]
+    with pytest.raises(NoAddressLeft, match=r"10\.9\.0\.0/24"):
+        services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4())
+
+
+def test_a_range_given_back_is_given_out_again(at: datetime) -> None:
+    zone = ZoneFactory(address_pool="10.9.0.0/24", network_prefix=26)
+    first = services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4())
+    services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4())
+    AddressBlock.objects.filter(pk=first.pk).update(released_at=at)
+    assert services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4()).cidr == first.cidr
+
+
+def test_the_same_unit_asked_for_again_keeps_its_range_and_address() -> None:
+    zone, unit, server = ZoneFactory(), uuid4(), uuid4()
+    block = services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=unit)
+    assert services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=unit) == block
+    address = services.reserve_address(block=block, unit=server)
+    assert services.reserve_address(block=block, unit=server) == address
+
+
+def test_two_clouds_may_use_the_same_range() -> None:
+    one = ZoneFactory(cloud=CloudFactory(code="one"), address_pool="10.9.0.0/24")
+    two = ZoneFactory(cloud=CloudFactory(code="two"), address_pool="10.9.0.0/24")
+    cidrs = {
+        services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4()).cidr for zone in (one, two)
+    }
+    assert len(cidrs) == 1
+
+
+def test_addresses_leave_room_for_the_networks_own_and_run_out_with_the_range() -> None:
+    zone = ZoneFactory(address_pool="10.9.0.0/24", network_prefix=28)
+    block = services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4())
+    given = [services.reserve_address(block=block, unit=uuid4()).address for _ in range(5)]
+    assert given == [f"10.9.0.{number}" for number in range(10, 15)]
+    with pytest.raises(NoAddressLeft):
+        services.reserve_address(block=block, unit=uuid4())
+
+
+@pytest.mark.django_db(transaction=True)
+def test_many_at_once_get_different_ranges_and_addresses() -> None:
+    zone = ZoneFactory(address_pool="10.9.0.0/16", network_prefix=26)
+    failures = at_once(
+        [lambda: services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4()) for _ in range(8)]
+    )
+    assert failures == [None] * 8
+    block = AddressBlock.objects.order_by("first").first()
+    assert block is not None
+    failures = at_once([lambda: services.reserve_address(block=block, unit=uuid4()) for _ in range(8)])
+    assert failures == [None] * 8
+    addresses = set(Address.objects.values_list("address", flat=True))
+    assert len(addresses) == 8
+    assert all(ip_network(block.cidr).supernet_of(ip_network(address)) for address in addresses)
