@@ -96,7 +96,7 @@ def locked(order: Order) -> Order:
     Its system is locked as well: names and resources are claimed per system, and two orders could claim the same.
     """
     return (
-        Order.objects.select_for_update(of=("self", "system"))
+        Order.objects.select_for_update(of=("self", "system"), no_key=True)
         .select_related("system__department", "applicant", "case")
         .get(pk=order.pk)
     )
