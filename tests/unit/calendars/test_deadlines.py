@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from govcloud.calendars.deadlines import due_dates, due_instants, is_working
@@ -78,6 +78,7 @@ def test_a_step_without_a_day_is_refused() -> None:
 days = st.dates(min_value=date(2020, 1, 1), max_value=date(2030, 1, 1))
 
 
+@settings(deadline=None)  # a busy machine is not a wrong answer
 @given(
     start=days,
     steps=st.lists(st.integers(1, 9), min_size=1, max_size=6),
