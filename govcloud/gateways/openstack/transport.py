@@ -233,7 +233,7 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
                 body=_KEYSTONEAUTH_SUFFIX.sub("", str(refused.message or "")),
                 headers={"x-openstack-request-id": refused.request_id or ""},
             ) from error
-        lost = keystone_errors.ConnectFailure | keystone_errors.UnknownConnectionError
+        lost = keystone_errors.ConnectionError
         if error is not None and any(isinstance(link, lost) for link in chain):
             raise _transport_error("identity", "GET", error) from error
         if isinstance(error, keystone_errors.ClientException | sdk_errors.SDKException):
