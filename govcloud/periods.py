@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Self
 
-MONTH = re.compile(r"^(\d{4})-(0[1-9]|1[0-2])$")
+MONTH = re.compile(r"^(2[0-9]{3})-(0[1-9]|1[0-2])$")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -17,8 +17,8 @@ class Month:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Raises ValueError unless the text reads ``YYYY-MM``."""
-        match = MONTH.match(text)
+        """Raises ValueError unless the text reads ``YYYY-MM``, of the year 2000 or later."""
+        match = MONTH.fullmatch(text)
         if match is None:
             raise ValueError(f"not a month: {text!r}")
         return cls(int(match[1]), int(match[2]))

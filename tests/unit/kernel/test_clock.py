@@ -1,0 +1,65 @@
+"""The demo clock: forward only, kept for every process, absent in production."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from govcloud import clock
+from govcloud.clock import ClockGoesForward, NoDemoClock
+
+
+@pytest.fixture
+def file(settings, tmp_path):
+    settings.DEMO_CLOCK_FILE = tmp_path / "clock"
+    return settings.DEMO_CLOCK_FILE
+
+
+def reads(expected: datetime) -> bool:
+    """The clock shows the time, give or take what this machine needs to ask it."""
+    return abs(clock.now() - expected) < timedelta(minutes=5)
+
+
+def test_the_clock_starts_as_the_real_one(file):
+    assert reads(datetime.now(UTC))
+
+
+def test_a_moved_clock_goes_on_from_where_it_was_put(file):
+    there = datetime.now(UTC) + timedelta(days=40)
+
+    clock.advance(to=there)
+
+    assert reads(there)
+    assert clock.now() > there
+
+
+def test_the_clock_can_be_moved_again(file):
+    for days in (3, 40):
+        clock.advance(to=datetime.now(UTC) + timedelta(days=days))
+
+    assert reads(datetime.now(UTC) + timedelta(days=40))
+
+
+@pytest.mark.parametrize("back", [timedelta(), timedelta(days=1)])
+def test_the_clock_never_goes_back(file, back):
+    there = datetime.now(UTC) + timedelta(days=40)
+    clock.advance(to=there)
+
+    with pytest.raises(ClockGoesForward):
+        clock.advance(to=there - back)
+
+    assert reads(there)
+
+
+def test_moving_the_clock_leaves_nothing_but_the_clock(file):
+    clock.advance(to=datetime.now(UTC) + timedelta(days=1))
+
+    assert [path.name for path in file.parent.iterdir()] == ["clock"]
+
+
+def test_production_has_no_clock_that_can_be_moved(settings):
+    settings.DEMO_CLOCK_FILE = None
+
+    with pytest.raises(NoDemoClock):
+        clock.advance(to=datetime.now(UTC) + timedelta(days=1))
+
+    assert reads(datetime.now(UTC))
