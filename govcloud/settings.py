@@ -254,7 +254,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
-    "seal-audit": {"task": "audit.seal", "schedule": 60.0},
+    "seal-audit": {"task": "audit.seal", "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60"))},
 }
 
 # The cloud: names of clouds are those of clouds.yaml, found as openstacksdk finds it.

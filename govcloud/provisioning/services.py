@@ -24,6 +24,11 @@ class NothingWaits(Conflict):
     message = _("No step of this operation waits for an administrator.")
 
 
+class CannotBeUndone(Conflict):
+    code = "cannot-be-undone"
+    message = _("This operation takes something down, which cannot be taken back. Retry it until it is done.")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSpec:
     """A step as its planner wants it. ``needs`` are keys of specs that come before it in the sequence."""
@@ -80,7 +85,7 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
     with transaction.atomic():
         operation = completion.lock(operation)
         parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
-        undoing = parked.filter(desired=Desired.ABSENT).exists() and operation.kind != OperationKind.RELEASE
+        undoing = not Step.objects.filter(operation=operation, desired=Desired.PRESENT).exists()
         again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
         if not parked.update(next_run_at=at, started_at=at, **again):
             raise NothingWaits
@@ -94,10 +99,12 @@ def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: dateti
     """Take down what the operation has made, in the opposite order. Quota stays held until absence is confirmed.
 
     Bumping the fence takes every step out of the hands of a worker that is busy with it.
-    Raises WrongState for an operation that has ended.
+    Raises WrongState for an operation that has ended, and CannotBeUndone for one that takes something down itself.
     """
     with transaction.atomic():
         operation = completion.lock(operation)
+        if Step.objects.filter(operation=operation, desired=Desired.ABSENT).exists():
+            raise CannotBeUndone
         lifecycle.transition(
             operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
         )

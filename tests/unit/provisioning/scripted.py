@@ -36,6 +36,7 @@ class Things:
     created: int = 0
     removed: list[str] = field(default_factory=list)
     hidden: bool = False  # a list that lags: find() sees nothing
+    removal_refused: bool = False
 
     def marked(self, mark: str) -> list[str]:
         return [identifier for identifier, (owner, _status) in self.there.items() if owner == mark]
@@ -79,6 +80,8 @@ class ThingKind(Kind):
         }[status]
 
     def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
+        if self.things.removal_refused:
+            raise errors.Conflict("still in use", service="compute", status=409)
         self.things.removed.append(external_id)
         del self.things.there[external_id]
 

@@ -43,12 +43,14 @@ def clock(at: datetime) -> Clock:
 
 
 def run(clock: Clock, *, minutes: int = 5) -> None:
-    """Let workers work for a while, second by second."""
-    for _second in range(minutes * 60):
+    """Let workers work for a while; the time in which nothing is due passes at once."""
+    end = clock.now + timedelta(minutes=minutes)
+    while clock.now <= end:
         engine.run_due(clock=clock)
-        if not Step.objects.filter(next_run_at__isnull=False).exists():
+        upcoming = Step.objects.filter(next_run_at__isnull=False).order_by("next_run_at").first()
+        if upcoming is None or upcoming.next_run_at is None:
             return
-        clock.later(seconds=1)
+        clock.now = max(upcoming.next_run_at, upcoming.lease_until or upcoming.next_run_at)
 
 
 def test_steps_are_done_in_the_order_of_their_needs_and_the_operation_ends(
@@ -295,3 +297,35 @@ def test_operations_of_one_system_do_not_hold_up_each_other(things: Things, cloc
     run(clock)
     assert Operation.objects.get(pk=stuck.pk).status == "parked"
     assert Operation.objects.get(pk=free.pk).status == "done"
+
+
+def test_what_takes_something_down_cannot_be_abandoned_but_retried(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.there["thing-9"] = ("built before", "busy")
+    Step.objects.update(desired="absent", external_id="thing-9")
+    things.removal_refused = True
+    run(clock, minutes=40)
+    assert step(started, "server").state == "parked"
+    with pytest.raises(services.CannotBeUndone):
+        services.abandon(operation=started, reason="", actor=UserFactory(), at=clock.now)
+    things.removal_refused = False
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock)
+    assert (step(started, "server").state, things.there) == ("gone", {})
+
+
+def test_an_abandonment_that_got_stuck_goes_on_undoing_when_retried(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "network", "server")
+    run(clock, minutes=0)
+    engine.run_due(clock=clock)
+    Operation.objects.update(status="running", finished_at=None)
+    things.removal_refused = True
+    services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
+    run(clock, minutes=40)
+    started.refresh_from_db()
+    assert started.status == "parked"
+    things.removal_refused = False
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock)
+    started.refresh_from_db()
+    assert (started.status, things.there) == ("undone", {})
