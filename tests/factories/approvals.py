@@ -8,7 +8,7 @@ from uuid import uuid4
 from govcloud.approvals import services
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseKind, CaseStage, FlowVersion
-from govcloud.approvals.routing import Matter
+from govcloud.approvals.routing import Matter, StageRule
 from govcloud.audit.services import SystemActor
 from tenants.models import Department, NetworkZone, Role, User
 from tests.factories.tenants import BEGINNING, DepartmentFactory, member
@@ -22,6 +22,13 @@ DIGEST = "a" * 64
 
 def default_flow() -> FlowVersion:
     return services.publish_default_flow(actor=SystemActor("tests"), at=BEGINNING)
+
+
+def one_stage_flow(at: datetime, **how: Any) -> FlowVersion:
+    """A further version, with nothing but intake."""
+    stages = [StageRule("intake", "受理", "Intake", Role.SERVICE_DESK, 1)]
+    version = {"name": "试行流程", "stages": stages, "in_force_from": at, **how}
+    return services.publish(actor=SystemActor("tests"), at=at, **version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from tests.factories.approvals import (
     case_of,
     chain,
     current_stage,
-    default_flow,
+    one_stage_flow,
 )
 from tests.factories.tenants import DepartmentFactory, UserFactory, grant, member
 
@@ -162,9 +162,7 @@ class TestReturned:
         assert approved_up_to(case, "", people, at=later).status == Status.APPROVED
 
     def test_it_stays_on_its_version_of_the_flow(self, returned: Case, people: Chain, at: datetime) -> None:
-        from tests.integration.test_approvals_flows import publish  # noqa: PLC0415
-
-        publish(at)
+        one_stage_flow(at)
         planned = approvals.preview(
             department=people.department, applicant=people.applicant, matter=COMMITTED, at=at, case=returned
         )
@@ -403,4 +401,3 @@ def test_without_a_flow_nothing_is_opened(at: datetime) -> None:
             at=at,
         )
     assert not Case.objects.exists()
-    default_flow()

@@ -12,17 +12,10 @@ from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from govcloud.calendars.services import seed
 from tenants.models import Role
-from tests.factories.approvals import COMMITTED, INSTANT, case_of, chain, default_flow
+from tests.factories.approvals import COMMITTED, INSTANT, case_of, chain, default_flow, one_stage_flow
 from tests.factories.tenants import BEGINNING, DepartmentFactory, UserFactory, grant, member
 
 pytestmark = pytest.mark.django_db
-
-SHORT = [StageRule("intake", "受理", "Intake", "service_desk", 1)]
-
-
-def publish(at: datetime, **how) -> FlowVersion:
-    how = {"name": "试行流程", "stages": SHORT, "in_force_from": at, **how}
-    return approvals.publish(actor=SystemActor("tests"), at=at, **how)
 
 
 def test_default_flow_is_published_once_and_told_of(at: datetime) -> None:
@@ -35,7 +28,7 @@ def test_default_flow_is_published_once_and_told_of(at: datetime) -> None:
 def test_a_new_version_routes_new_cases_and_running_ones_stay_on_theirs(at: datetime) -> None:
     people = chain()
     before = case_of(people, at=at)
-    newer = publish(at)
+    newer = one_stage_flow(at)
     after = case_of(people, at=at)
     assert (newer.number, before.flow.number, after.flow) == (2, 1, newer)
     assert before.stages.count() == 4
@@ -44,7 +37,7 @@ def test_a_new_version_routes_new_cases_and_running_ones_stay_on_theirs(at: date
 
 def test_a_version_routes_nothing_before_it_is_in_force(at: datetime) -> None:
     people = chain()
-    later = publish(at, in_force_from=at + timedelta(days=30))
+    later = one_stage_flow(at, in_force_from=at + timedelta(days=30))
     assert case_of(people, at=at).flow != later
     assert case_of(people, at=at + timedelta(days=30)).flow == later
 
@@ -57,7 +50,9 @@ def test_a_draft_routes_nothing(at: datetime) -> None:
 
 def test_a_flow_by_which_some_matters_would_be_approved_by_nobody_is_not_published(at: datetime) -> None:
     with pytest.raises(approvals.FlowSkipsMatters):
-        publish(at, stages=[StageRule("intake", "受理", "Intake", "service_desk", 1, only_kind="instant")])
+        one_stage_flow(
+            at, stages=[StageRule("intake", "受理", "Intake", "service_desk", 1, only_kind="instant")]
+        )
     assert not FlowVersion.objects.exists()
 
 
