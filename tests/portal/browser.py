@@ -21,7 +21,8 @@ PHONE = {"width": 390, "height": 844}
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
+def chromium(django_db_setup: None, live_server) -> Iterator[Browser]:
+    """Closed before the server and the database are, since its open connections hold theirs."""
     if CHROMIUM is None:
         pytest.skip("no chromium on this machine: apt-get install chromium")
     # Playwright's synchronous interface runs an event loop in this thread, which Django takes for asynchronous code.

@@ -172,7 +172,7 @@ def submitted(people: Cast, *, decided: int = 0, number: int = 1, at: datetime, 
     order.save()
     with transaction.atomic():
         audit.record(
-            actor=people.applicant, verb="order.in_approval", subject=order, at=order.submitted_at, thread=order.uuid
+            actor=people.applicant, verb="order.submitted", subject=order, at=order.submitted_at, thread=order.uuid
         )
     return order
 

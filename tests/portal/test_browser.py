@@ -1,0 +1,202 @@
+"""The portal in a real browser: by keyboard alone, in both languages, while something is being built."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from govcloud import clock
+from govcloud.provisioning.lifecycle import StepState
+from govcloud.provisioning.models import Step
+from tests.factories.tenants import PASSWORD
+from tests.portal import scenes
+from tests.portal.browser import PHONE, chromium, page
+
+__all__ = ["chromium", "page"]
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sign_in(page: Page, name: str) -> None:
+    page.goto("/sign-in/")
+    page.locator("#id_username").fill(name)
+    page.locator("#id_password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: url.endswith("/orders/"))
+
+
+def test_sign_in_by_keyboard_alone(page: Page) -> None:
+    scenes.cast()
+    page.goto("/")
+    expect(page.get_by_label("用户名")).to_be_focused()
+    page.keyboard.type("applicant")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()  # the language of the person
+
+
+def test_first_tab_leads_past_the_navigation(page: Page) -> None:
+    scenes.cast()
+    sign_in(page, "applicant")
+    page.keyboard.press("Tab")
+    skip = page.get_by_role("link", name="Skip to the content")
+    expect(skip).to_be_focused()
+    expect(skip).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+
+
+def test_focus_can_be_seen_on_everything_that_takes_it(page: Page) -> None:
+    people = scenes.cast()
+    scenes.submitted(people, at=clock.now())
+    sign_in(page, "applicant")
+    seen = set()
+    for _key in range(20):
+        page.keyboard.press("Tab")
+        name, outline = page.evaluate(
+            "() => { const e = document.activeElement; return [e.outerHTML.slice(0, 90), getComputedStyle(e).outlineStyle] }"
+        )
+        if not name.startswith("<body"):
+            seen.add(name)
+            assert outline == "solid", name
+    assert len(seen) > 12
+
+
+def test_language_switch_keeps_the_page(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.submitted(people, decided=1, at=clock.now())
+    sign_in(page, "applicant")
+    page.goto(f"/orders/{order.number}/")
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("heading", name="办理流程")).to_be_visible()
+    assert page.url.endswith(f"/orders/{order.number}/")
+    assert page.locator("html").get_attribute("lang") == "zh-Hans"
+    page.get_by_role("button", name="English").click()
+    expect(page.get_by_role("heading", name="The way of this order")).to_be_visible()
+
+
+def test_list_is_searched_and_an_order_opened(page: Page) -> None:
+    people = scenes.cast()
+    scenes.submitted(people, number=1, at=clock.now(), title="门户网站扩容")
+    scenes.submitted(people, number=2, at=clock.now(), title="档案系统备份")
+    sign_in(page, "desk")
+    page.get_by_label("Search").fill("档案")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("row")).to_have_count(2)  # the heading and one order
+    page.get_by_role("link", name="GC-2026-000002").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("档案系统备份")
+
+
+def test_order_page_follows_the_delivery_without_being_reloaded(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.building(people, done=2, at=clock.now())
+    sign_in(page, "applicant")
+    page.goto(f"/orders/{order.number}/")
+    bar = page.get_by_role("progressbar", name="app-1")
+    assert bar.get_attribute("value") == "31"
+    page.evaluate("window.loaded = 'once'")
+    opened = page.locator("details", has=page.get_by_text("All steps (2 of 8 done)"))
+    opened.locator("summary").click()
+
+    Step.objects.filter(label="app-1", state=StepState.SETTLING).update(state=StepState.DONE)
+    expect(bar).to_have_attribute("value", "37")
+    expect(page.get_by_text("All steps (3 of 8 done)")).to_be_visible()
+    assert page.locator("details[open]").count() == 1  # what somebody opened stays open
+
+    scenes.finish(order, people, at=clock.now())
+    expect(page.get_by_role("status").first).to_have_text("fulfilled")
+    expect(page.get_by_role("cell", name="10.20.0.11")).to_be_visible()
+    assert page.locator("[hx-trigger]").count() == 0
+    assert page.evaluate("window.loaded") == "once"
+
+
+def test_polling_ends_with_the_delivery(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.building(people, at=clock.now())
+    sign_in(page, "applicant")
+    page.goto(f"/orders/{order.number}/")
+    scenes.finish(order, people, at=clock.now())
+    expect(page.get_by_role("status").first).to_have_text("fulfilled")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    page.wait_for_timeout(5_000)
+    assert asked == []
+
+
+def test_nothing_is_asked_of_another_host(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.building(people, at=clock.now())
+    asked: set[str] = set()
+    page.on("request", lambda request: asked.add(request.url))
+    sign_in(page, "admin")
+    page.goto(f"/orders/{order.number}/")
+    page.wait_for_load_state("networkidle")
+    own = page.evaluate("location.origin")
+    assert {url for url in asked if not url.startswith((own, "data:"))} == set()
+
+
+@pytest.mark.parametrize("path", ["/orders/", "/orders/GC-2026-000001/", "/sign-in/"])
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str, language: str) -> None:
+    people = scenes.cast()
+    scenes.finish(scenes.building(people, at=clock.now()), people, at=clock.now())
+    if path != "/sign-in/":
+        sign_in(page, "admin")
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
+    page.set_viewport_size(PHONE)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+
+
+def test_without_scripts_everything_is_there(page: Page, live_server) -> None:
+    people = scenes.cast()
+    order = scenes.building(people, at=clock.now())
+    plain = page.context.browser.new_context(java_script_enabled=False, base_url=live_server.url)
+    window = plain.new_page()
+    sign_in(window, "applicant")
+    window.goto(f"/orders/{order.number}/")
+    expect(window.get_by_text("Reload the page to see news.")).to_be_visible()
+    expect(window.get_by_role("progressbar", name="app-1")).to_be_visible()
+    plain.close()
+
+
+def contrast_of_texts(page: Page) -> list[tuple[str, float]]:
+    """Every visible text whose contrast to its ground is below what level AA of WCAG asks for."""
+    return page.evaluate(
+        """() => {
+        const channels = c => { const x = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+            x.fillStyle = c; x.fillRect(0, 0, 1, 1); return [...x.getImageData(0, 0, 1, 1).data] };
+        const over = (top, below) => { const a = top[3] / 255; return [0, 1, 2].map(i => top[i] * a + below[i] * (1 - a)) };
+        const light = rgb => { const [r, g, b] = rgb.map(v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 });
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b };
+        const ground = e => { const own = channels(getComputedStyle(e).backgroundColor);
+            if (own[3] === 255) return own.slice(0, 3);
+            return over(own, e.parentElement ? ground(e.parentElement) : [255, 255, 255]) };
+        const low = [];
+        for (const e of document.querySelectorAll('body *')) {
+            const text = [...e.childNodes].filter(n => n.nodeType === 3 && n.textContent.trim()).map(n => n.textContent.trim()).join(' ');
+            if (!text || e.closest('noscript') || !e.checkVisibility()) continue;
+            const style = getComputedStyle(e), below = ground(e);
+            const a = light(over(channels(style.color), below)), b = light(below);
+            const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+            const large = parseFloat(style.fontSize) >= 24 || (parseFloat(style.fontSize) >= 18.66 && style.fontWeight >= 700);
+            if (ratio < (large ? 3 : 4.5)) low.push([text.slice(0, 40), Math.round(ratio * 100) / 100]);
+        }
+        return low }"""
+    )
+
+
+def test_every_text_has_the_contrast_that_aa_asks_for(page: Page) -> None:
+    people, at = scenes.cast(), clock.now()
+    orders = [
+        scenes.building(people, number=1, at=at),
+        scenes.returned(people, number=2, decided=1, at=at),
+        scenes.rejected(people, number=3, at=at),
+        scenes.finish(scenes.building(people, number=4, at=at), people, at=at),
+    ]
+    scenes.park(orders[0], error="No valid host was found")
+    page.goto("/sign-in/")
+    assert contrast_of_texts(page) == []
+    sign_in(page, "admin")
+    for path in ("/orders/", "/orders/?q=none", *(f"/orders/{order.number}/" for order in orders)):
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
+        assert contrast_of_texts(page) == [], path
