@@ -106,7 +106,7 @@ class Listed(Endpoint[M_co]):
     def get_renderers(self) -> list[BaseRenderer]:
         if self.action == "list":
             return [JSONRenderer(), exports.CSVRenderer(), exports.XLSXRenderer()]
-        return [JSONRenderer()]
+        return super().get_renderers()
 
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002
         rows = self.filter_queryset(self.get_queryset())

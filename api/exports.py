@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import IO, Any
 
@@ -63,10 +63,17 @@ def answer(
     """All rows as an attachment ``<name>.csv`` or ``<name>.xlsx``, one column per (nested) field, lists left as JSON."""
     columns = list(columns_of(serializer))
     cells = (row_of(serializer.to_representation(row), columns) for row in rows.iterator(chunk_size=CHUNK))
+    write = write_csv if format_ == "csv" else write_xlsx
+    header = [".".join(column) for column in columns]
+    return attachment(lambda file: write(file, header=header, rows=cells), format_=format_, name=name)
+
+
+def attachment(write: Callable[[IO[bytes]], None], *, format_: str, name: str) -> FileResponse:
+    """What ``write`` writes, as a download."""
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  the response closes it
-    renderer = CSVRenderer if format_ == "csv" else XLSXRenderer
-    (write_csv if format_ == "csv" else write_xlsx)(file, header=[".".join(c) for c in columns], rows=cells)
+    write(file)
     file.seek(0)
+    renderer = CSVRenderer if format_ == "csv" else XLSXRenderer
     content_type = f"{renderer.media_type}; charset=utf-8" if format_ == "csv" else renderer.media_type
     return FileResponse(file, as_attachment=True, filename=f"{name}.{format_}", content_type=content_type)
 

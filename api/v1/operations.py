@@ -4,7 +4,7 @@ from typing import Any, cast
 
 import django_filters as filters
 from django.db.models import Count, Prefetch, Q, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -14,9 +14,11 @@ from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.tenants import SystemRef
 from govcloud.provisioning import services
+from govcloud.provisioning.kinds.base import kind_of
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
 from tenants.models import Role
+from tenants.policies import scope_of
 
 
 class ProgressAnswer(serializers.Serializer[Any]):
@@ -43,6 +45,22 @@ class OperationAnswer(Answer):
         return {"steps": steps, "finished": finished, "percent": 100 * finished // steps if steps else 100}
 
 
+class RecapAnswer(serializers.Serializer[Any]):
+    ok = serializers.IntegerField()
+    changed = serializers.IntegerField()
+    unreachable = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+    rescued = serializers.IntegerField()
+    ignored = serializers.IntegerField()
+
+
+class TechnicalAnswer(serializers.Serializer[Step]):
+    external_id = serializers.CharField()
+    generation = serializers.IntegerField(help_text="counts builds after one that ended in ERROR")
+    outputs = serializers.JSONField()
+
+
 class StepAnswer(serializers.Serializer[Step]):
     uuid = serializers.UUIDField()
     position = serializers.IntegerField()
@@ -50,11 +68,27 @@ class StepAnswer(serializers.Serializer[Step]):
         help_text="what it is about: a server's name, a volume's"
     )
     kind = serializers.CharField()
+    title = serializers.SerializerMethodField(help_text="what it does, in plain words")
     state = serializers.ChoiceField(StepState.choices)
     attempts = serializers.IntegerField()
     last_error = serializers.CharField()
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
+    recaps = serializers.DictField(
+        source="outputs.recaps",
+        child=RecapAnswer(),
+        default=None,
+        allow_null=True,
+        help_text="of playbooks, by host",
+    )
+    technical = serializers.SerializerMethodField(help_text="for cloud administrators")
+
+    def get_title(self, step: Step) -> str:
+        return str(kind_of(step.kind).title)
+
+    @extend_schema_field(TechnicalAnswer(allow_null=True))
+    def get_technical(self, step: Step) -> Any:
+        return TechnicalAnswer(step).data if self.context.get("technical") else None
 
 
 class OperationDetail(OperationAnswer):
@@ -116,7 +150,9 @@ class Operations(Listed[Operation], Retrieved[Operation]):
     def answer(self) -> Response:
         rows = self.get_queryset().prefetch_related(Prefetch("steps", Step.objects.order_by("position")))
         operation = rows.get(pk=self.get_object().pk)
-        return Response(OperationDetail(operation, context=self.get_serializer_context()).data)
+        technical = scope_of(self.actor, at=self.at).holds(Role.CLOUD_ADMIN)
+        context = {**self.get_serializer_context(), "technical": technical}
+        return Response(OperationDetail(operation, context=context).data)
 
     @extend_schema(request=None, responses=OperationDetail)
     @action(detail=True, methods=["post"])

@@ -3,8 +3,10 @@
 from typing import Any
 
 import django_filters as filters
+from django.db import transaction
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema
+from django.http import FileResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.request import Request
@@ -13,9 +15,12 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of
+from api.exports import CSVRenderer, XLSXRenderer, attachment
 from api.fields import Answer
 from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import DepartmentRef
+from govcloud.audit import services as audit
+from govcloud.chargeback import exports as chargeback_exports
 from govcloud.chargeback import services
 from govcloud.chargeback.lifecycle import Status
 from govcloud.chargeback.models import Statement, StatementLine
@@ -89,6 +94,28 @@ class Statements(Listed[Statement], Retrieved[Statement]):
         """The statement's lines, in their order."""
         lines = StatementLine.objects.filter(statement=self.get_object()).order_by("position")
         return self.paged(lines.select_related("system", "segment", "meter", "tariff"), StatementLineAnswer)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("format", str, enum=["csv", "xlsx"])],
+        responses={(200, "text/csv"): bytes, (200, XLSXRenderer.media_type): bytes},
+    )
+    @action(detail=True, methods=["get"], renderer_classes=[CSVRenderer, XLSXRenderer])
+    def export(self, request: Request, **kwargs: Any) -> FileResponse:  # noqa: ARG002
+        """The statement as a file, with every figure that its lines can be recomputed from."""
+        statement = self.get_object()
+        format_ = request.accepted_renderer.format
+        write = {"csv": chargeback_exports.write_csv, "xlsx": chargeback_exports.write_xlsx}[format_]
+        with transaction.atomic():
+            audit.record(
+                actor=self.actor,
+                verb="statement.exported",
+                subject=statement,
+                at=self.at,
+                after={"format": format_},
+            )
+        return attachment(
+            lambda file: write(statement=statement, file=file), format_=format_, name=statement.number
+        )
 
     @extend_schema(request=ConfirmationBody, responses=StatementAnswer)
     @action(detail=True, methods=["post"])

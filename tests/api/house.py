@@ -27,6 +27,7 @@ from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory
 
+RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
 AT = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 
 
@@ -121,7 +122,7 @@ def recovery_point(volume: Volume) -> RecoveryPoint:
     steps = [
         Step.objects.create(
             operation=operation, position=position, key=str(uuid4()), kind="backup", label=resource.name, unit=uuid4(),
-            state=state,
+            state=state, outputs={"recaps": {"app-1": RECAP}, "request": "req-1"},
         )
         for position, state in enumerate((StepState.DONE, StepState.PARKED))
     ]  # fmt: skip

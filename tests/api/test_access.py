@@ -106,6 +106,9 @@ def asked(client: APIClient, route: Route, filled: House) -> Any:
     with transaction.atomic():
         answer = getattr(client, route.method)(route.url(filled.keys), **options)
         transaction.set_rollback(True)
+    if answer.streaming:
+        for close in answer._resource_closers:  # close() would end the test's own connection to the database
+            close()
     return answer
 
 
@@ -137,13 +140,10 @@ def test_a_stranger_is_never_answered_with_what_belongs_to_others() -> None:
     assert {row["nobody"] for row in of_tenants.values()} <= {403, 404}
 
 
-@pytest.mark.parametrize("resource", TENANT_LISTS)
-def test_a_strangers_lists_hold_nothing_of_the_house(
-    filled: House, everybody: dict[str, APIClient], resource: str
-) -> None:
-    listed = everybody["stranger"].get(f"/api/v1/{resource}").json()["results"]
-    own = {str(row["uuid"]) for row in listed}
-    theirs = {row["uuid"] for row in everybody["supervisor"].get(f"/api/v1/{resource}").json()["results"]}
-    assert theirs
-    assert not own & {str(filled.keys[resource])}
-    assert len(own) <= (1 if resource == "departments" else 0)
+def test_a_strangers_lists_hold_nothing_of_the_house(filled: House, everybody: dict[str, APIClient]) -> None:
+    for resource in TENANT_LISTS:
+        own = everybody["stranger"].get(f"/api/v1/{resource}").json()["results"]
+        theirs = everybody["supervisor"].get(f"/api/v1/{resource}").json()["results"]
+        assert str(filled.keys[resource]) in {row["uuid"] for row in theirs}, resource
+        assert str(filled.keys[resource]) not in {row["uuid"] for row in own}, resource
+        assert len(own) <= (1 if resource == "departments" else 0), resource

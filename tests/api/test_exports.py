@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from decimal import Decimal
 
 import pytest
 from openpyxl import load_workbook
@@ -11,6 +12,7 @@ from rest_framework.test import APIClient
 from govcloud.audit.models import Event
 from tenants.models import Role, User
 from tests.factories.catalog import catalogue
+from tests.factories.chargeback import statement
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -85,3 +87,22 @@ def test_every_kind_of_list_exports(signed_in: SignedIn, name: str) -> None:
     catalogue()
     answer = signed_in(member(Role.CLOUD_ADMIN)).get(f"/api/v1/{name}?format=xlsx")
     assert load_workbook(io.BytesIO(content_of(answer))).active.max_row >= 1
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_statement_is_a_file_whose_lines_sum_to_its_total(signed_in: SignedIn, form: str) -> None:
+    issued = statement()
+    answer = signed_in(member(Role.FINANCE)).get(f"/api/v1/statements/{issued.uuid}/export?format={form}")
+    assert issued.number in answer["Content-Disposition"]
+    content = content_of(answer)
+    if form == "xlsx":
+        rows = [[cell.value for cell in row] for row in load_workbook(io.BytesIO(content)).active.rows][1:-1]
+    else:
+        rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))[1:-1]
+    assert sum(Decimal(str(row[-1])) for row in rows) == issued.total
+    assert Event.objects.get(verb="statement.exported").subject_id == issued.uuid
+
+
+def test_a_statement_is_no_json_file(signed_in: SignedIn) -> None:
+    answer = signed_in(member(Role.FINANCE)).get(f"/api/v1/statements/{statement().uuid}/export?format=json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad-parameter")
