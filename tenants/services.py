@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection, transaction
 from django.utils.translation import gettext_lazy as _
@@ -23,6 +23,8 @@ from tenants.models import (
     System,
     User,
 )
+
+Row = TypeVar("Row", Department, System)
 
 PLATFORM_LEVEL = 3
 """The MLPS level (GB/T 22240) the platform itself is filed at: it takes no system above it."""
@@ -236,8 +238,8 @@ def grant_role(
 
 
 def _insert(
-    row: Any, *, taken: Conflict, verb: str, actor: audit.Actor, at: datetime, after: Mapping[str, Any]
-) -> Any:
+    row: Row, *, taken: Conflict, verb: str, actor: audit.Actor, at: datetime, after: Mapping[str, Any]
+) -> Row:
     """Write the row and its audit event; the database decides whether its code is taken."""
     with transaction.atomic():
         try:

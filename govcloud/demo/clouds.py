@@ -48,8 +48,10 @@ def plan_of(code: str) -> CloudPlan:
         case "sandbox":
             reach = Path(settings.BASE_DIR) / "govcloud" / "sandbox" / "reach.py"
             state = Path(settings.VAR_DIR) / "sandbox"
-            command = [sys.executable, "-S", "-E", str(reach), "--state", str(state)]
-            return CloudPlan("沙箱云", "Sandbox cloud", f"{shlex.join(command)} %h", backup_zone="dr")
+            command = [sys.executable, "-I", "-S", str(reach), "--state", str(state)]
+            return CloudPlan(
+                "沙箱云", "Sandbox cloud", f"{shlex.join(command)} {{network_id}}/%h", backup_zone="dr"
+            )
         case "devcloud":
             small = frozenset(
                 f"{line}.{size}" for line in ("g", "x") for size in ("2c4g", "2c8g", "4c8g", "4c16g")

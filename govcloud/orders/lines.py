@@ -79,7 +79,7 @@ class ServerLine:
         return self.quantity * sum(volume.size_gb for volume in self.volumes)
 
     def parts(self) -> Iterator[Part]:
-        server = {
+        server: Amounts = {
             Dimension.SERVERS: 1,
             Dimension.VCPUS: self.flavor.vcpus,
             Dimension.MEMORY_GB: self.flavor.memory_gb,
@@ -149,7 +149,7 @@ class ExtendLine:
         return max(0, self.size_gb - self.volume.size_gb)
 
     def parts(self) -> Iterator[Part]:
-        amounts = {Dimension.STORAGE_GB: self.grows_by} if self.grows_by else {}
+        amounts: Amounts = {Dimension.STORAGE_GB: self.grows_by} if self.grows_by else {}
         yield Part(self.target.name[:48], amounts, volume=0, resource=self.target)
 
     def quantities(self) -> Quantities:

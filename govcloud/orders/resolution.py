@@ -6,6 +6,7 @@ from typing import TypeVar
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import DRTier, Flavor, Image, StorageClass
@@ -157,7 +158,7 @@ class Resolver:
         )
         return None
 
-    def _known(self, found: Mapping[K, T], key: K, what: str, pointer: str) -> T | None:
+    def _known(self, found: Mapping[K, T], key: K, what: str | Promise, pointer: str) -> T | None:
         if key not in found:
             self.errors.append(NotInCatalogue(what=what, name=key, pointers=(pointer,)))
         return found.get(key)

@@ -89,7 +89,7 @@ def draft(
     system's department.
     """
     require(actor, Role.APPLICANT, at=at, department=system.department)
-    _refuse_classified(declares_classified, actor=actor, at=at)
+    _refuse_classified(declared=declares_classified, actor=actor, at=at)
     lines, offerings = _judged(system, title, items, order=None)
     with transaction.atomic():
         order = Order.objects.create(
@@ -121,7 +121,7 @@ def revise(
     Raises what ``draft`` raises, NotEditable, and StaleVersion when somebody else changed it since it was read.
     """
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
-    _refuse_classified(declares_classified, actor=actor, at=at)
+    _refuse_classified(declared=declares_classified, actor=actor, at=at)
     with transaction.atomic():
         order = locked(order)
         require_editable(order)
@@ -146,7 +146,7 @@ def quote(*, order: Order, at: datetime) -> Quote:
     return frozen_quote(revision) if revision else quote_lines(lines=_lines(order), at=order.created_at)
 
 
-def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:
+def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:  # noqa: ARG001  asked for as its sisters are
     """What the order takes of the quota of its department and of those above, before it is held or while it is.
 
     An order that takes nothing shows what it will give back. Empty once the order is past approval: what it took is in the accounts then.
@@ -270,7 +270,7 @@ def _judged(
     return lines, now.offerings
 
 
-def _refuse_classified(declared: bool, *, actor: User, at: datetime) -> None:
+def _refuse_classified(*, declared: bool, actor: User, at: datetime) -> None:
     if declared:
         refuse(actor=actor, verb="order.classified", subject=None, at=at, reason=ClassifiedWork.code)
         raise ClassifiedWork(pointers=("/declares_classified",))
@@ -291,5 +291,13 @@ def _told(order: Order, lines: Sequence[Line]) -> dict[str, Any]:
     return {"title": order.title, "version": order.version, "items": [described(line) for line in lines]}
 
 
-def _tell(order: Order, verb: str, *, actor: User, at: datetime, **values: Mapping[str, Any]) -> None:
-    audit.record(actor=actor, verb=verb, subject=order, at=at, thread=order.uuid, **values)
+def _tell(
+    order: Order,
+    verb: str,
+    *,
+    actor: User,
+    at: datetime,
+    after: Mapping[str, Any],
+    before: Mapping[str, Any] | None = None,
+) -> None:
+    audit.record(actor=actor, verb=verb, subject=order, at=at, thread=order.uuid, before=before, after=after)

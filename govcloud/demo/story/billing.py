@@ -51,12 +51,9 @@ def _close_up_to(stage: Stage, month: datetime) -> None:
     """Months are closed in order: any before this one that are still open come first."""
     finance = stage.people[FINANCE]
     closed = [str(row["month"]) for row in finance.all("month-closes")]
-    earliest = min((str(s["start"]) for s in finance.all("usage-segments")), default=month.isoformat())
-    due = (
-        datetime.fromisoformat(earliest)
-        .astimezone(ZONE)
-        .replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    )
+    first = finance.get("usage-segments", ordering="period", page_size=1)["results"]
+    began = datetime.fromisoformat(first[0]["start"]).astimezone(ZONE) if first else month
+    due = began.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     while due <= month:
         if _name(due) not in closed and _name(due) >= max(closed, default=""):
             close = finance.post("month-closes", {"month": _name(due)})

@@ -62,9 +62,13 @@ def _approve(stage: Stage, order: Json, name: str) -> Json:
     waiting = {case["subject"] for case in person.all("cases", todo="true")}
     claim(f"{name} has {order['number']} to do", order["uuid"] in waiting)
     seen = person.get(f"orders/{order['uuid']}/review")
-    taken = [effect for effect in seen["effect"] if effect["takes"]]
-    fits = all(effect["fits"] for effect in taken)
-    claim(f"{name} sees capacity, effect on quota and price", bool(seen["capacity"]) and fits, found=seen)
+    fits = all(effect["fits"] for effect in seen["effect"])
+    answers = any(cloud["answers"] for cloud in seen["capacity"])
+    claim(
+        f"{name} sees free capacity, price and effect on quota",
+        seen["quote"] and answers and fits,
+        found=seen,
+    )
     case = person.get(f"orders/{order['uuid']}")["case"]
     current = next(s for s in case["stages"] if s["status"] == "current")
     decided: Json = person.post(

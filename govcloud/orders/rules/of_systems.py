@@ -42,12 +42,12 @@ def check(order: Numbered) -> Iterator[DomainError]:
     if order.only_releases:
         return
     system = order.system
-    here = {"level": system.mlps_level, "pointers": ("/system",)}
+    level, here = system.mlps_level, ("/system",)
     if system.department.connection != Connection.CONNECTED:
-        yield NotConnected(department=system.department.name, pointers=("/system",))
-    if system.mlps_level > PLATFORM_LEVEL:
-        yield AboveThePlatform(platform=PLATFORM_LEVEL, **here)
-    if system.mlps_level >= 2 and not system.filing_number:
-        yield FilingNumberMissing(**here)
-    if system.mlps_level >= 3 and system.cryptography_assessed_on is None:
-        yield CryptographyNotAssessed(**here)
+        yield NotConnected(department=system.department.name, pointers=here)
+    if level > PLATFORM_LEVEL:
+        yield AboveThePlatform(level=level, platform=PLATFORM_LEVEL, pointers=here)
+    if level >= 2 and not system.filing_number:
+        yield FilingNumberMissing(level=level, pointers=here)
+    if level >= 3 and system.cryptography_assessed_on is None:
+        yield CryptographyNotAssessed(level=level, pointers=here)

@@ -44,7 +44,7 @@ class NetworkHasServers(Conflict):
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
-    targeted = [*order.of(ExtendLine), *order.of(ReleaseLine)]
+    targeted: list[tuple[str, ExtendLine | ReleaseLine]] = [*order.of(ExtendLine), *order.of(ReleaseLine)]
     times = Counter(line.target.pk for _pointer, line in targeted)
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
