@@ -122,13 +122,12 @@ def _check_exports(stage: Stage, lines: list[Json]) -> None:
 
 
 def _amounts(rows: Iterator[list[str]]) -> Iterator[Decimal]:
-    """The column of amounts, below its heading and as far as lines are numbered."""
-    column = -1
+    """The column of amounts, of the rows that have a line number."""
+    heading = next(row for row in rows if "Line" in row)
+    number, amount = heading.index("Line"), heading.index("Amount (yuan)")
     for row in rows:
-        if column < 0:
-            column = next((n for n, cell in enumerate(row) if cell.startswith("Amount")), -1)
-        elif row and row[0].isdigit():
-            yield Decimal(row[column]).quantize(Decimal("0.01"))
+        if row[number].isdigit():
+            yield Decimal(row[amount]).quantize(Decimal("0.01"))
 
 
 def _note(stage: Stage, lines: list[Json]) -> None:

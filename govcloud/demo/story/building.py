@@ -96,20 +96,25 @@ def _check_recaps(stage: Stage, steps: list[Json]) -> None:
     else:
         _claim_unchanged(stage, runs)
     stage.teller.facts["ansible"] = {
-        kind: {name: step["outputs"].get("recaps", {}) for name, step in run.items()}
-        for kind, run in runs.items()
+        kind: {name: step["recaps"] for name, step in run.items()} for kind, run in runs.items()
     }
 
 
 def _claim_unchanged(stage: Stage, runs: dict[str, dict[str, Json]]) -> None:
     claim = stage.teller.claim
     for name, step in runs[CONFIGURED].items():
-        changed = step["outputs"].get("changed", 0)
-        claim(f"Ansible changed {changed} things on {name}", changed > 0)
+        changed = _changed(step)
+        claim(f"Ansible changed {changed} things on {name}", changed > 0, found=step["recaps"])
     for name, step in runs[CONFIRMED].items():
-        recaps = step["outputs"].get("recaps", {})
-        again = [recap["changed"] for recap in recaps.values()]
-        claim(f"its second run on {name} changed=0", again and not any(again), found=recaps)
+        claim(
+            f"its second run on {name} changed=0",
+            step["recaps"] and _changed(step) == 0,
+            found=step["recaps"],
+        )
+
+
+def _changed(step: Json) -> int:
+    return sum(int(recap["changed"]) for recap in (step["recaps"] or {}).values())
 
 
 def _check_recovery_points(stage: Stage) -> None:
