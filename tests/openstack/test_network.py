@@ -71,6 +71,14 @@ def test_a_network_with_a_port_cannot_be_deleted(laboratory: Laboratory, cloud: 
         cloud.network.delete_network(laboratory.network.id)
 
 
+def test_a_member_cannot_delete_the_port_of_a_server(cloud: Cloud, server: models.Server) -> None:
+    port = cloud.network.find_ports(server_id=server.id)[0]
+    with pytest.raises(errors.Refused) as refusal:
+        cloud.network.delete_port(port.id)
+    assert refusal.value.status == 403
+    assert cloud.network.get_port(port.id).device_id == server.id
+
+
 def test_a_new_group_lets_nothing_in_until_a_rule_does(laboratory: Laboratory, cloud: Cloud) -> None:
     groups = cloud.security_groups
     group = groups.create_group(name=laboratory.unique("group"))

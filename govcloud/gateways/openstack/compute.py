@@ -33,7 +33,10 @@ class Compute:
     # -- servers
 
     def get_server(self, server_id: str) -> models.Server:
-        """A server by its id. Raises ``NotFound`` once it is deleted: the only proof of absence there is."""
+        """A server by its id. Raises ``NotFound`` once it is deleted: the only proof of absence there is.
+
+        A server can be in ``ERROR`` for a moment before its ``fault`` is written: read it once more.
+        """
         return _server(self._transport.get(_SERVICE, f"/servers/{server_id}", microversion=_READ)["server"])
 
     def find_servers(self, *, tag: str | None = None) -> list[models.Server]:
@@ -103,7 +106,10 @@ class Compute:
         return self._act(server_id, {"reboot": {"type": "HARD" if hard else "SOFT"}})
 
     def resize_server(self, server_id: str, *, flavor_id: str) -> str:
-        """Move to another flavor; it then waits in ``VERIFY_RESIZE``. Raises ``OverQuota``."""
+        """Move to another flavor; it then waits in ``VERIFY_RESIZE``. Raises ``OverQuota``.
+
+        Where no host has room the server goes back to ``ACTIVE`` without a fault: ``get_action`` tells.
+        """
         return self._act(server_id, {"resize": {"flavorRef": flavor_id}})
 
     def confirm_resize(self, server_id: str) -> str:

@@ -124,7 +124,7 @@ class Network:
         return _port(self._transport.send(_SERVICE, "POST", "/ports", json={"port": body}).body["port"])
 
     def delete_port(self, port_id: str) -> None:
-        """Delete a port, plugged into a server or not; a router's port is refused (``Conflict``)."""
+        """Delete a port. Raises ``Conflict`` for a router's, ``Refused`` (to members) while a server has it."""
         self._transport.send(_SERVICE, "DELETE", f"/ports/{port_id}")
 
     # -- tags

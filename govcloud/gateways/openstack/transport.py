@@ -185,7 +185,7 @@ class Transport:
         changing = errors.is_mutation(method)
         headers = {"Accept": "application/json", **request.pop("headers", {})}
         try:
-            return self._adapter(service).request(
+            response: requests.Response = self._adapter(service).request(
                 url,
                 method,
                 headers=headers,
@@ -199,6 +199,7 @@ class Transport:
             )
         except (keystone_errors.ClientException, requests.RequestException) as error:
             raise _transport_error(service, method, error) from error
+        return response
 
     def _read(self, service: str, method: str, response: requests.Response) -> Answer:
         if response.status_code == 401:
