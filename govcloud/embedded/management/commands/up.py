@@ -15,6 +15,7 @@ from rich.console import Console
 
 from govcloud.embedded import installation, postgres
 from govcloud.embedded.supervisor import NotReadyError, Supervisor
+from govcloud.gateways import openstack
 
 console = Console(highlight=False)
 SANDBOX = "sandbox"
@@ -81,6 +82,7 @@ class Command(BaseCommand):
                 installation.worker(options["workers"]), installation.beat(), installation.web(port)
             )
         console.print(f"Everything is up after {time.monotonic() - began:.1f} s.")
+        _warn_of(cloud)
         failed = options["story"] and not told and self._story(supervisor, url, told) != 0
         if not (options["leave"] or told):
             call_command("load_demo", cloud=cloud, show_logins=True, url=url)
@@ -125,3 +127,14 @@ def _remembered_port(wanted: int) -> int:
     port = installation.free_port(wanted)
     note.write_text(str(port))
     return port
+
+
+def _warn_of(cloud: str) -> None:
+    """Say so when the cloud cannot be used: the portal works, and approved orders wait for it."""
+    found = openstack.health(cloud=cloud)
+    if not found.ok:
+        where = f" ({found.service})" if found.service else ""
+        console.print(
+            f"[bold yellow]The cloud {cloud!r} cannot be used now: {found.state}{where}.[/] {found.detail}\n"
+            "Orders can be made and approved; what is approved waits and is built once the cloud answers."
+        )
