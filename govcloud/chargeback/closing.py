@@ -22,9 +22,10 @@ LOCK TABLE metering_usagesegment, chargeback_tariff, chargeback_price IN SHARE R
 """
 
 FIRST_UNBILLED = """
-SELECT min(greatest(lower(period), govcloud_closed_until()))
-FROM metering_usagesegment
-WHERE period && tstzrange(govcloud_closed_until(), NULL)
+WITH closed AS MATERIALIZED (SELECT govcloud_closed_until() AS until)
+SELECT min(greatest(lower(period), closed.until))
+FROM metering_usagesegment, closed
+WHERE upper_inf(period) OR upper(period) > closed.until
 """
 
 FIRST_UNPRICED = """

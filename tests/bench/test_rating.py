@@ -30,7 +30,7 @@ DEPARTMENTS, SYSTEMS, METERS = 100, 600, ("vcpu", "memory_gb", "block_ssd_gb", "
 
 RESOURCES = """
 INSERT INTO inventory_resource (uuid, unit, thread, kind, name, system_id, cloud_id, zone, status, external_id, built_at, billing_start)
-SELECT gen_random_uuid(), gen_random_uuid(), md5((n / 10)::text)::uuid, 'server', 'server-' || n,
+SELECT gen_random_uuid(), gen_random_uuid(), md5(n %% %(spread)s || '-' || n / 10 / %(spread)s)::uuid, 'server', 'server-' || n,
        (%(systems)s)[1 + n %% cardinality(%(systems)s)], %(cloud)s, 'private', 'active', n::text, %(start)s, %(start)s
 FROM generate_series(1, %(count)s) n
 """
@@ -51,6 +51,7 @@ def metered(count: int) -> None:
     start, _end = MONTH.bounds(get_default_timezone())
     columns = {
         "systems": systems,
+        "spread": SYSTEMS,  # ten resources of a system come from one order
         "cloud": ResourceFactory().cloud_id,
         "start": start,
         "count": count // len(METERS),
