@@ -5,8 +5,8 @@ from govcloud.demo.story.stage import APPLICANT, AUDIT_ADMIN, Stage
 
 MILESTONES = (
     "order.drafted",
-    "order.submitted",
     "case.opened",
+    "order.submitted",
     "order.fulfilling",
     "resource.built",
     "resource.in_service",
@@ -22,9 +22,8 @@ def audit(stage: Stage) -> None:
     verbs = [event["verb"] for event in trail]
     missing = [verb for verb in MILESTONES if verb not in verbs]
     claim(f"the trail has {len(trail)} events, from the draft to the statement", not missing, found=missing)
-    claim("it begins with the draft", verbs[0] == "order.drafted", found=verbs[0])
-    times = [event["at"] for event in trail]
-    claim("and is told in the order in which it happened", times == sorted(times))
+    first = [verbs.index(verb) for verb in MILESTONES]
+    claim("told in the order in which it happened", first == sorted(first), found=verbs)
     refused = [event["reason"] for event in trail if event["outcome"] == "refused"]
     claim("the attempt to approve one's own order is in it", "self-approval" in refused, found=refused)
     verified = stage.wait("the trail is sealed", lambda: _sealed(stage), seconds=SEALED_WITHIN)

@@ -56,9 +56,9 @@ class Teller:
             self.console.print(f"   [green]✓[/green] {what}")
             return
         failure = what if found is None else f"{what}; found: {found}"
-        self.fail(failure)
         if not self.keep_going:
             raise ClaimFailed(failure)
+        self.fail(failure)
 
     def fail(self, what: str) -> None:
         self.chapters[-1].failures.append(what)
