@@ -35,6 +35,39 @@ def image(path: Path, mebibytes: int) -> str:
     return str(path)
 
 
+@pytest.fixture
+def with_block() -> Any:
+    return runpy.run_path(str(PLAYBOOKS / "library/settings_files.py"), run_name="settings_files")[
+        "with_block"
+    ]
+
+
+def test_a_block_is_written_once_and_stands_last(with_block: Any) -> None:
+    first = with_block("one\ntwo", "three\nfour\n", [])
+
+    assert first == "one\ntwo\n# BEGIN govcloud\nthree\nfour\n# END govcloud\n"
+    assert with_block(first, "three\nfour", []) == first
+    assert (
+        with_block(first + "five\n", "three", [])
+        == "one\ntwo\nfive\n# BEGIN govcloud\nthree\n# END govcloud\n"
+    )
+
+
+def test_an_empty_block_goes_and_leaves_the_rest(with_block: Any) -> None:
+    assert with_block("one\n# BEGIN govcloud\ntwo\n# END govcloud\nthree\n", "", []) == "one\nthree\n"
+
+
+def test_lines_that_say_otherwise_are_commented_out_once(with_block: Any) -> None:
+    text = "# PASS_MAX_DAYS is\nPASS_MAX_DAYS\t99999\nPASS_MAX_DAYS_X 1\n deny = 3\n"
+
+    once = with_block(text, "PASS_MAX_DAYS 90", ["PASS_MAX_DAYS", "deny"])
+
+    assert once.startswith(
+        "# PASS_MAX_DAYS is\n# PASS_MAX_DAYS\t99999\nPASS_MAX_DAYS_X 1\n#  deny = 3\n# BEGIN govcloud\n"
+    )
+    assert with_block(once, "PASS_MAX_DAYS 90", ["PASS_MAX_DAYS", "deny"]) == once
+
+
 @pytest.mark.skipif(shutil.which("mkfs.ext4") is None, reason="needs mkfs.ext4")
 @pytest.mark.parametrize("features", ["64bit", "^64bit"])
 def test_an_ext4_file_system_tells_its_label_and_size(
