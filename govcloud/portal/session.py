@@ -1,7 +1,7 @@
 """Signing in and out, and the language of the pages."""
 
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.conf import settings
@@ -33,10 +33,12 @@ LOCKED_FOR = timedelta(minutes=30)
 class SignInForm(AuthenticationForm):
     """Names and passwords; after five failures in half an hour the account waits, and a right password waits too."""
 
-    error_messages: ClassVar[dict[str, Any]] = {
+    error_messages = {
         "invalid_login": _("The user name or the password is not right. Both are case-sensitive."),
         "inactive": _("This account is not active. Ask your system administrator."),
-        "locked": _("Too many failed attempts. Try again in half an hour, or ask your security administrator."),
+        "locked": _(
+            "Too many failed attempts. Try again in half an hour, or ask your security administrator."
+        ),
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -95,7 +97,9 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 
 def is_locked(user: User, *, at: datetime) -> bool:
     """Whether the account has failed too often lately: counted in the audit trail since its last success."""
-    attempts = Event.objects.filter(subject_id=user.uuid, verb=SIGN_IN, at__gt=at - LOCKED_FOR).exclude(reason=LOCKED)
+    attempts = Event.objects.filter(subject_id=user.uuid, verb=SIGN_IN, at__gt=at - LOCKED_FOR).exclude(
+        reason=LOCKED
+    )
     outcomes = attempts.order_by("-id").values_list("outcome", flat=True)[:FAILURES_ALLOWED]
     return list(outcomes) == [Outcome.REFUSED] * FAILURES_ALLOWED
 

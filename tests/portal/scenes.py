@@ -103,7 +103,13 @@ def draft(people: Cast, *, number: int = 1, title: str = "医保结算平台扩�
     )
     _items(order, people.catalogue)
     with transaction.atomic():
-        audit.record(actor=people.applicant, verb="order.drafted", subject=order, at=order.created_at, thread=order.uuid)
+        audit.record(
+            actor=people.applicant,
+            verb="order.drafted",
+            subject=order,
+            at=order.created_at,
+            thread=order.uuid,
+        )
     return order
 
 
@@ -123,7 +129,9 @@ def _items(order: Order, shelf: Catalogue) -> None:
     )
 
 
-def _item(order: Order, position: int, kind: Kind, name: str, shelf: Catalogue, *, quantity: int = 1) -> OrderItem:
+def _item(
+    order: Order, position: int, kind: Kind, name: str, shelf: Catalogue, *, quantity: int = 1
+) -> OrderItem:
     return OrderItem.objects.create(
         order=order,
         position=position,
@@ -172,7 +180,11 @@ def submitted(people: Cast, *, decided: int = 0, number: int = 1, at: datetime, 
     order.save()
     with transaction.atomic():
         audit.record(
-            actor=people.applicant, verb="order.submitted", subject=order, at=order.submitted_at, thread=order.uuid
+            actor=people.applicant,
+            verb="order.submitted",
+            subject=order,
+            at=order.submitted_at,
+            thread=order.uuid,
         )
     return order
 
@@ -256,8 +268,8 @@ def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **dr
         created_at=at,
     )
     network = Unit.objects.create(item=order.items.get(position=0), position=0, name="app-net")
-    _step(operation, 0, "project", "settlement", uuid4(), StepState.DONE, at)
-    _step(operation, 1, "network", "app-net", network.uuid, StepState.DONE, at)
+    _step(operation, 0, kind="project", label="settlement", unit=uuid4(), state=StepState.DONE, at=at)
+    _step(operation, 1, kind="network", label="app-net", unit=network.uuid, state=StepState.DONE, at=at)
     position = 2
     for server, finished in (("app-1", done), ("app-2", 0)):
         units = _units(order, server)
@@ -266,7 +278,7 @@ def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **dr
             if index == finished and finished:
                 state = StepState.SETTLING
             label = f"{server}-{volume}" if volume else server
-            _step(operation, position, kind, label, units[volume], state, at)
+            _step(operation, position, kind=kind, label=label, unit=units[volume], state=state, at=at)
             position += 1
     return order
 
@@ -286,7 +298,7 @@ def _units(order: Order, server: str) -> dict[str, UUID]:
 
 
 def _step(
-    operation: Operation, position: int, kind: str, label: str, unit: UUID, state: StepState, at: datetime
+    operation: Operation, position: int, *, kind: str, label: str, unit: UUID, state: StepState, at: datetime
 ) -> Step:
     step = Step.objects.create(
         operation=operation,
@@ -312,7 +324,9 @@ def _step(
 def park(order: Order, *, error: str) -> None:
     """The step under way turns out to need a person."""
     operation = Operation.objects.get(thread=order.uuid)
-    operation.steps.filter(state=StepState.SETTLING).update(state=StepState.PARKED, last_error=error, attempts=8)
+    operation.steps.filter(state=StepState.SETTLING).update(
+        state=StepState.PARKED, last_error=error, attempts=8
+    )
     Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.PARKED)
 
 
@@ -352,7 +366,9 @@ def closed_as(order: Order, status: Status, case: CaseStatus, *, at: datetime) -
         stage=stage, verb=Verb.RETURN, opinion="请补充说明。", decider=member(Role(stage.role), order.system.department),
         revision_hash=DIGEST, at=at,
     )  # fmt: skip
-    CaseStage.objects.filter(case=order.case_id, status=StageStatus.WAITING).update(status=StageStatus.CANCELLED)
+    CaseStage.objects.filter(case=order.case_id, status=StageStatus.WAITING).update(
+        status=StageStatus.CANCELLED
+    )
     Case.objects.filter(pk=order.case_id).update(status=case)
     order.status = status
     order.save()

@@ -15,10 +15,19 @@ def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
     monkeypatch.setattr("govcloud.clock.now", lambda: at)
 
 
-def test_order_in_approval_tells_who_decides_by_when(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_order_in_approval_tells_who_decides_by_when(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     order = scenes.submitted(people, decided=1, at=at)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
-    for words in ("Unit approval", "黄岚", "同意。请按等保三级要求配置。", "Intake", "覃明", "2 working days left"):
+    for words in (
+        "Unit approval",
+        "黄岚",
+        "同意。请按等保三级要求配置。",
+        "Intake",
+        "覃明",
+        "2 working days left",
+    ):
         assert words in page
 
 
@@ -33,11 +42,19 @@ def test_order_page_in_chinese(people: scenes.Cast, signed_in: Signed, at: datet
 def test_quote_and_items_in_plain_words(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
     order = scenes.submitted(people, at=at)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
-    for words in ("4 vCPU, 16 GB memory", "data volume 500 GB, sas", "1,200 GB of backup storage", "¥1,812.00", "¥360.00"):
+    for words in (
+        "4 vCPU, 16 GB memory",
+        "data volume 500 GB, sas",
+        "1,200 GB of backup storage",
+        "¥1,812.00",
+        "¥360.00",
+    ):
         assert words in page
 
 
-def test_foreign_order_answers_404_and_is_audited(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_foreign_order_answers_404_and_is_audited(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     order = scenes.submitted(people, at=at)
     response = signed_in(people.foreigner).get(f"/orders/{order.number}/")
     assert response.status_code == 404
@@ -70,7 +87,9 @@ def test_fulfilled_order_shows_addresses_and_does_not_poll(
     assert "hx-trigger" not in response.content.decode()
 
 
-def test_page_asks_itself_for_the_part_that_changes(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_page_asks_itself_for_the_part_that_changes(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     order = scenes.building(people, at=at)
     fragment = signed_in(people.applicant).get(f"/orders/{order.number}/", headers={"HX-Request": "true"})
     content = fragment.content.decode().strip()
@@ -79,7 +98,9 @@ def test_page_asks_itself_for_the_part_that_changes(people: scenes.Cast, signed_
     assert "HX-Request" in fragment.headers["Vary"]
 
 
-def test_only_cloud_admins_read_the_clouds_own_words(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_only_cloud_admins_read_the_clouds_own_words(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     order = scenes.building(people, at=at)
     scenes.park(order, error="Nova: No valid host was found")
     department = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))

@@ -82,7 +82,9 @@ def test_nothing_found_offers_the_way_back(shelf: scenes.Cast, signed_in: Signed
     assert "Show all orders" in page
 
 
-def test_long_lists_come_in_pages_that_keep_the_filter(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_long_lists_come_in_pages_that_keep_the_filter(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     for number in range(1, 26):
         scenes.draft(people, number=number, at=at)
     response = signed_in(people.applicant).get("/orders/?status=draft")
@@ -98,7 +100,9 @@ def test_list_in_chinese(shelf: scenes.Cast, signed_in: Signed) -> None:
         assert words in page
 
 
-def test_csv_holds_the_filtered_list_and_no_formulas(shelf: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_csv_holds_the_filtered_list_and_no_formulas(
+    shelf: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     scenes.draft(shelf, number=5, at=at, title="=HYPERLINK(1)")
     response = signed_in(shelf.applicant).get("/orders/export.csv?status=draft")
     content = response.content.decode("utf-8-sig")

@@ -43,7 +43,19 @@ class Elements(HTMLParser):
         return [attributes for tag, attributes in self.found if tag in tags]
 
 
-@pytest.fixture(params=["sign-in", "list", "empty list", "draft", "in approval", "returned", "building", "fulfilled", "404"])
+@pytest.fixture(
+    params=[
+        "sign-in",
+        "list",
+        "empty list",
+        "draft",
+        "in approval",
+        "returned",
+        "building",
+        "fulfilled",
+        "404",
+    ]
+)
 def shown(
     request: pytest.FixtureRequest, people: scenes.Cast, client: Client, signed_in: Signed, at: datetime
 ) -> HttpResponse:
@@ -61,7 +73,9 @@ def shown(
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
     scenes.submitted(people, at=at)
-    return browser.get({"list": "/orders/", "empty list": "/orders/?q=none", "404": "/orders/none/"}[request.param])
+    return browser.get(
+        {"list": "/orders/", "empty list": "/orders/?q=none", "404": "/orders/none/"}[request.param]
+    )
 
 
 def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None:
@@ -109,15 +123,21 @@ def test_foreign_words_are_marked_as_such(shown: HttpResponse) -> None:
     assert [button["lang"] for button in switch] in ([["zh-Hans"], ["en"]])
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "There is no such page"), ("zh-hans", "没有这个页面")])
-def test_unknown_addresses_answer_404_in_both_languages(client: Client, db: None, language: str, words: str) -> None:
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "There is no such page"), ("zh-hans", "没有这个页面")]
+)
+def test_unknown_addresses_answer_404_in_both_languages(
+    client: Client, db: None, language: str, words: str
+) -> None:
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     response = client.get("/nowhere")
     assert response.status_code == 404
     assert words in text(response)
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "could not be trusted"), ("zh-hans", "无法确认表单来源")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "could not be trusted"), ("zh-hans", "无法确认表单来源")]
+)
 def test_forms_without_their_token_answer_403(db: None, language: str, words: str) -> None:
     client = Client(enforce_csrf_checks=True)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
@@ -126,7 +146,9 @@ def test_forms_without_their_token_answer_403(db: None, language: str, words: st
     assert words in text(response)
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "could not be understood"), ("zh-hans", "无法理解该请求")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "could not be understood"), ("zh-hans", "无法理解该请求")]
+)
 def test_malformed_requests_answer_400(client: Client, db: None, language: str, words: str) -> None:
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     with override_settings(DATA_UPLOAD_MAX_NUMBER_FIELDS=1):
@@ -135,7 +157,9 @@ def test_malformed_requests_answer_400(client: Client, db: None, language: str, 
     assert words in text(response)
 
 
-@pytest.mark.parametrize(("language", "words"), [("en", "Something went wrong here"), ("zh-hans", "系统出现错误")])
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Something went wrong here"), ("zh-hans", "系统出现错误")]
+)
 def test_our_own_faults_answer_500(
     client: Client, db: None, monkeypatch: pytest.MonkeyPatch, language: str, words: str
 ) -> None:
@@ -172,4 +196,6 @@ def test_style_sheets_load_nothing_from_elsewhere(name: str) -> None:
         sheet = file.read()
     assert "@import" not in sheet
     assert "sourceMappingURL" not in sheet
-    assert [url for url in re.findall(r"url\(([^)]*)", sheet) if not url.strip("\"'").startswith(("data:", "#"))] == []
+    assert [
+        url for url in re.findall(r"url\(([^)]*)", sheet) if not url.strip("\"'").startswith(("data:", "#"))
+    ] == []

@@ -122,7 +122,9 @@ def test_fifteen_idle_minutes_end_the_session(people: scenes.Cast, signed_in: Si
     assert browser.get("/orders/").status_code == 302
 
 
-def test_a_page_that_polls_does_not_keep_the_session_alive(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+def test_a_page_that_polls_does_not_keep_the_session_alive(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
     order = scenes.building(people, at=at)
     browser = signed_in(people.applicant)
     browser.get("/orders/")

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import Case, CaseStage
+from govcloud.approvals.models import Case, CaseStage, Decision
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.orders.lifecycle import Status
@@ -21,6 +21,8 @@ from tenants.models import Membership, Role
 
 DECIDERS_NAMED = 3
 """Of those who may decide a stage, so many are named; a service desk can be a whole room."""
+
+MARKS = {"done": "check", "approved": "check", "rejected": "x", "returned": "arrow-back-up", "cancelled": "ban"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,20 @@ class FlowStep:
     decided_at: datetime | None = None
     opinion: str = ""
 
+    @property
+    def icon(self) -> str:
+        """What the station is marked with; the others bear their number."""
+        return MARKS.get(self.state, "")
+
 
 def steps(order: Order, *, at: datetime) -> list[FlowStep]:
     """From the application over the stages of its case to the delivery; two queries for a submitted order."""
     stages = list(_stages(order, order.case, at=at)) if order.case else []
-    return [_application(order), *(_stage(stage, days) for stage, days in _with_days(stages, at=at)), _delivery(order)]
+    return [
+        _application(order),
+        *(_stage(stage, days) for stage, days in _with_days(stages, at=at)),
+        _delivery(order),
+    ]
 
 
 def _stages(order: Order, case: Case, *, at: datetime) -> QuerySet[CaseStage]:
@@ -60,7 +71,9 @@ def _stages(order: Order, case: Case, *, at: datetime) -> QuerySet[CaseStage]:
     return (
         CaseStage.objects.filter(Q(revision=case.revision) | Q(decision__isnull=False), case=case)
         .select_related("decision__decider")
-        .annotate(holders=ArraySubquery(holders.values("user__display_name").distinct()[: DECIDERS_NAMED + 1]))
+        .annotate(
+            holders=ArraySubquery(holders.values("user__display_name").distinct()[: DECIDERS_NAMED + 1])
+        )
         .order_by("position")
     )
 
@@ -78,17 +91,17 @@ def _application(order: Order) -> FlowStep:
 
 
 def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
-    decision = getattr(stage, "decision", None)
-    current = stage.status == StageStatus.CURRENT
+    decision: Decision | None = getattr(stage, "decision", None)
+    current, cancelled = stage.status == StageStatus.CURRENT, stage.status == StageStatus.CANCELLED
     return FlowStep(
         name=named(stage),
         state=stage.status,
         label=stage.get_status_display(),
         code=stage.code,
-        role=str(Role(stage.role).label),
-        people=str(decision.decider) if decision else _people(stage.holders),  # type: ignore[attr-defined]
+        role="" if cancelled else str(Role(stage.role).label),
+        people=_people(stage, decision),
         since=stage.opened_at,
-        due=stage.due_at if decision is None and stage.status != StageStatus.CANCELLED else None,
+        due=None if decision or cancelled else stage.due_at,
         remaining=_remaining(days_left) if current and days_left is not None else "",
         late=current and days_left is not None and days_left < 0,
         decided_at=decision.at if decision else None,
@@ -96,7 +109,13 @@ def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
     )
 
 
-def _people(names: list[str]) -> str:
+def _people(stage: CaseStage, decision: Decision | None) -> str:
+    """Who decided; else, unless nobody need any more, who may."""
+    if decision is not None:
+        return str(decision.decider)
+    if stage.status == StageStatus.CANCELLED:
+        return ""
+    names: list[str] = stage.holders  # type: ignore[attr-defined]
     if len(names) > DECIDERS_NAMED:
         return _("%(names)s and others") % {"names": _("; ").join(names[:DECIDERS_NAMED])}
     return _("; ").join(names)
@@ -160,8 +179,9 @@ def _working(after: date, to: date, worked: Mapping[date, bool]) -> int:
 
 def _remaining(days: int) -> str:
     if days < 0:
-        return ngettext("overdue by %(days)s working day", "overdue by %(days)s working days", -days) % {"days": -days}
+        return ngettext("overdue by %(days)s working day", "overdue by %(days)s working days", -days) % {
+            "days": -days
+        }
     if days == 0:
         return _("due today")
     return ngettext("%(days)s working day left", "%(days)s working days left", days) % {"days": days}
-

@@ -93,10 +93,17 @@ def _facts(item: OrderItem) -> Iterator[str]:
 
 def _server_facts(item: OrderItem) -> Iterator[str]:
     server = item.server
-    yield _("%(vcpus)s vCPU, %(memory)s GB memory") % {"vcpus": server.flavor.vcpus, "memory": server.flavor.memory_gb}
+    yield _("%(vcpus)s vCPU, %(memory)s GB memory") % {
+        "vcpus": server.flavor.vcpus,
+        "memory": server.flavor.memory_gb,
+    }
     yield named(server.image)
     for volume in _volumes(item):
-        wording = _("data volume %(size)s GB, %(class)s") if volume["position"] else _("system volume %(size)s GB, %(class)s")
+        wording = (
+            _("data volume %(size)s GB, %(class)s")
+            if volume["position"]
+            else _("system volume %(size)s GB, %(class)s")
+        )
         yield wording % {"size": quantity(volume["size_gb"]), "class": _named_json(volume)}
     network = server.network_item or server.network
     if network is not None:
@@ -116,7 +123,10 @@ def _backup_facts(item: OrderItem) -> Iterator[str]:
 
 def _change_facts(item: OrderItem) -> Iterator[str]:
     for volume in _volumes(item):
-        yield _("to %(size)s GB, %(class)s") % {"size": quantity(volume["size_gb"]), "class": _named_json(volume)}
+        yield _("to %(size)s GB, %(class)s") % {
+            "size": quantity(volume["size_gb"]),
+            "class": _named_json(volume),
+        }
     yield from _server_of_target(item)
 
 

@@ -74,13 +74,19 @@ def _built(row: Any, *, indent: bool = False) -> Built:
 
 
 def _server(row: Any) -> list[str]:
-    size = _("%(vcpus)s vCPU, %(memory)s GB memory") % {"vcpus": row.server.vcpus, "memory": row.server.memory_gb}
+    size = _("%(vcpus)s vCPU, %(memory)s GB memory") % {
+        "vcpus": row.server.vcpus,
+        "memory": row.server.memory_gb,
+    }
     return [size, named(row.server.image)]
 
 
 def _volume(row: Any) -> list[str]:
     volume = row.volume
-    size = _("%(size)s GB, %(class)s") % {"size": quantity(volume.size_gb), "class": named(volume.storage_class)}
+    size = _("%(size)s GB, %(class)s") % {
+        "size": quantity(volume.size_gb),
+        "class": named(volume.storage_class),
+    }
     where = [_("mounted at %(path)s") % {"path": volume.mount_point}] if volume.mount_point else []
     return [volume.get_role_display(), size, *where]
 

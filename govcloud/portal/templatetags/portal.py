@@ -59,7 +59,9 @@ def moment(at: datetime | None) -> SafeString | str:
     if at is None:
         return "—"
     local = timezone.localtime(at)
-    return format_html('<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), _in(MOMENTS, local))
+    return format_html(
+        '<time datetime="{}">{}</time>', local.isoformat(timespec="seconds"), _in(MOMENTS, local)
+    )
 
 
 @register.filter
@@ -79,7 +81,10 @@ def _in(patterns: dict[str, str], at: date) -> str:
 def icon(name: str, extra: str = "") -> SafeString:
     """A Tabler icon from the sprite; it says nothing to a screen reader, so a word goes with it."""
     return format_html(
-        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>', extra, static(SPRITE), name
+        '<svg class="icon {}" aria-hidden="true" focusable="false"><use href="{}#{}"/></svg>',
+        extra,
+        static(SPRITE),
+        name,
     )
 
 

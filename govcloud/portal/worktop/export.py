@@ -69,7 +69,12 @@ def write_csv(orders: Iterable[Order]) -> bytes:
 def write_xlsx(orders: Iterable[Order]) -> bytes:
     """Strings are written as strings: nothing in a title becomes a formula or a link."""
     file = io.BytesIO()
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet(str(_("Orders")))
         bold = book.add_format({"bold": True, "bottom": 1})

@@ -26,7 +26,11 @@ SORTS: Mapping[str, str] = {
 }
 """What a list can be sorted by, and the column behind it."""
 
-VIEWS: Mapping[str, str | Promise] = {"": _("All orders"), "todo": _("Waiting for me"), "mine": _("My applications")}
+VIEWS: Mapping[str, str | Promise] = {
+    "": _("All orders"),
+    "todo": _("Waiting for me"),
+    "mine": _("My applications"),
+}
 """Quick choices above the list."""
 
 

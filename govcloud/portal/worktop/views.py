@@ -52,7 +52,10 @@ def orders(request: HttpRequest) -> HttpResponse:
         "total": total,
         "views": _views(filters, actor, at=at),
         "statuses": _statuses(filters, by_status),
-        "systems": System.objects.visible_to(actor, at=at).filter(orders__isnull=False).distinct().order_by("name"),
+        "systems": System.objects.visible_to(actor, at=at)
+        .filter(orders__isnull=False)
+        .distinct()
+        .order_by("name"),
         "shows_departments": scope_of(actor, at=at).everywhere,
         "at": at,
     }
@@ -111,7 +114,8 @@ def _views(filters: Filters, actor: User, *, at: datetime) -> list[Choice]:
 
 def _statuses(filters: Filters, by_status: Mapping[str, int]) -> list[Choice]:
     return [
-        Choice(status, status.label, filters.query(status=status), by_status[status], filters.status == status)
+        Choice(
+            status, status.label, filters.query(status=status), by_status[status], filters.status == status
+        )
         for status in Status
     ]
-

@@ -31,7 +31,9 @@ KEYWORDS: dict[str, Any] = {
     "pgettext_lazy": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
 }
-FIRST = datetime(2026, 11, 22, tzinfo=UTC)  # in the file's header for ever: the date that matters is the commit's
+FIRST = datetime(
+    2026, 11, 22, tzinfo=UTC
+)  # in the file's header for ever: the date that matters is the commit's
 PLACEHOLDER = re.compile(r"%\((\w+)\)|\{(\w+)\}")
 
 
@@ -40,7 +42,9 @@ class Command(BaseCommand):
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--check", action="store_true", help="change nothing; fail when something is missing")
+        parser.add_argument(
+            "--check", action="store_true", help="change nothing; fail when something is missing"
+        )
 
     def handle(self, *, check: bool, **_options: Any) -> None:
         catalogue = updated()
@@ -141,7 +145,8 @@ def faults(catalogue: Catalog) -> Iterator[str]:
 
 
 def translations(message: Message) -> tuple[str, ...]:
-    return message.string if isinstance(message.string, tuple) else (message.string or "",)
+    forms = message.string if isinstance(message.string, (tuple, list)) else [message.string]
+    return tuple(str(form or "") for form in forms)
 
 
 def placeholders(text: Any) -> set[str]:

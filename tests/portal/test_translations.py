@@ -1,0 +1,103 @@
+"""Every text people read is in Chinese as well, by the words of the glossary."""
+
+import io
+import re
+from pathlib import Path
+
+import pytest
+from babel.messages.catalog import Catalog
+from django.core.management import CommandError, call_command
+from django.utils import translation
+
+from govcloud.approvals.models import Verb
+from govcloud.orders.lifecycle import Status
+from govcloud.portal.management.commands import translations
+from tenants.models import Role
+
+
+def test_catalogue_is_complete_and_up_to_date() -> None:
+    complaints = io.StringIO()
+    try:
+        call_command("translations", check=True, stdout=io.StringIO(), stderr=complaints)
+    except CommandError:
+        pytest.fail(complaints.getvalue())
+
+
+@pytest.fixture
+def catalogue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Catalog:
+    """A catalogue of one text, saved where the command looks for it."""
+    monkeypatch.setattr(translations, "po_file", lambda: tmp_path / "django.po")
+    catalogue = Catalog(locale="zh_Hans")
+    catalogue.add("%(days)s days left", "还剩 %(days)s 天")
+    translations.save(catalogue)
+    return catalogue
+
+
+def test_nothing_to_complain_of(catalogue: Catalog) -> None:
+    assert list(translations.faults(catalogue)) == []
+
+
+def test_a_text_without_its_translation_is_found(catalogue: Catalog) -> None:
+    catalogue.add("a new text")
+    assert "not translated: 'a new text'" in list(translations.faults(catalogue))
+
+
+def test_a_lost_placeholder_is_found(catalogue: Catalog) -> None:
+    catalogue["%(days)s days left"].string = "还剩几天"
+    assert any(fault.startswith("placeholders differ") for fault in translations.faults(catalogue))
+
+
+def test_a_guess_is_found(catalogue: Catalog) -> None:
+    catalogue["%(days)s days left"].flags.add("fuzzy")
+    assert any(fault.startswith("only guessed") for fault in translations.faults(catalogue))
+
+
+def test_files_that_were_not_made_anew_are_found(catalogue: Catalog) -> None:
+    catalogue["%(days)s days left"].string = "剩 %(days)s 天"
+    assert sum(fault.startswith("out of date") for fault in translations.faults(catalogue)) == 2
+
+
+def test_texts_of_templates_and_of_code_are_extracted(tmp_path: Path) -> None:
+    template = tmp_path / "page.html"
+    template.write_text(
+        "<p title=\"{% translate 'A title' %}\">\n  {% blocktranslate %}{{ n }} left{% endblocktranslate %}</p>"
+    )
+    module = tmp_path / "module.py"
+    module.write_text('label = ngettext("%(n)s day", "%(n)s days", n)\n')
+    found = [
+        message
+        for path in (template, module)
+        for _line, message, _comments, _context in translations.messages(path)
+    ]
+    assert found == ["A title", "%(n)s left", ("%(n)s day", "%(n)s days")]
+
+
+@pytest.mark.parametrize(
+    ("term", "words"),
+    [
+        (Status.RETURNED.label, "退回补正"),
+        (Verb.REJECT.label, "驳回"),
+        (Role.SERVICE_DESK.label, "服务台"),
+        (Role.AUTHORITY_APPROVER.label, "主管审批人"),
+    ],
+)
+def test_fixed_terms(term: object, words: str) -> None:
+    with translation.override("zh-hans"):
+        assert str(term) == words
+
+
+def test_glossary_lists_every_role_in_both_languages() -> None:
+    glossary = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    for role in Role:
+        with translation.override("zh-hans"):
+            chinese = str(role.label)
+        assert re.search(
+            rf"\| {re.escape(chinese)} \| {re.escape(str(role.label))} \| `{role.value}`", glossary
+        ), role
+
+
+def test_chinese_texts_use_chinese_punctuation() -> None:
+    """A comma or bracket of the other script between Chinese characters is a slip of the keyboard."""
+    forms = [form for message in translations.kept() for form in translations.translations(message)]
+    slip = re.compile(r"[\u4e00-\u9fff][,;:()?!]|[,;:()?!][\u4e00-\u9fff]")
+    assert [form for form in forms if slip.search(re.sub(r"%\(\w+\)s", "〇", form))] == []
