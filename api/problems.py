@@ -4,6 +4,7 @@
 ``errors`` has one entry per field or rule: a JSON pointer (RFC 6901) into the body that was sent, a code and a text.
 """
 
+import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views import defaults
@@ -155,7 +156,9 @@ def problem(error: DomainError, *, headers: Mapping[str, str] | None = None) -> 
     errors = list(_entries(error))
     if errors:
         body["errors"] = errors
-    response = JsonResponse(body, encoder=DjangoJSONEncoder, status=status, content_type=MEDIA_TYPE)
+    # A lone surrogate that is echoed becomes the JSON escape that it was sent as.
+    content = json.dumps(body, cls=DjangoJSONEncoder, ensure_ascii=False).encode(errors="backslashreplace")
+    response = HttpResponse(content, status=status, content_type=MEDIA_TYPE)
     response["Cache-Control"] = "no-store"
     for name, value in (headers or {}).items():
         response[name] = value

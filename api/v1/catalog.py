@@ -6,6 +6,7 @@ import django_filters as filters
 from django.db.models import Model, QuerySet
 from rest_framework import serializers
 
+from api.converters import CODE
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from govcloud.catalog.models import (
@@ -61,7 +62,7 @@ class ByCode(Listed[M], Retrieved[M]):
     """A table of the catalogue, each row under its published code."""
 
     lookup_field = "code"
-    lookup_value_converter = "slug"
+    lookup_value_converter = CODE
     search_fields: tuple[str, ...] = ("code", "name", "name_en")
     ordering_fields: tuple[str, ...] = ("code", "name")
 
@@ -89,7 +90,6 @@ class Flavors(ByCode[Flavor]):
     serializer_class = FlavorAnswer
     filterset_class = FlavorFilters
     ordering_fields = ("code", "line", "vcpus", "memory_gb")
-    lookup_value_converter = "str"  # "g.4c16g" has a dot
 
 
 class StorageClassAnswer(OfferableAnswer):

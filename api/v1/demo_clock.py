@@ -1,13 +1,12 @@
 """The clock of a demonstration, which can be moved forward. An installation in production has none (404)."""
 
-from typing import Any
-
 from django.conf import settings
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.bodies import Body
 from api.endpoints import Endpoint
 from api.fields import Answer
 from govcloud import clock
@@ -19,7 +18,7 @@ class ClockAnswer(Answer):
     now = serializers.DateTimeField()
 
 
-class NewTime(serializers.Serializer[Any]):
+class NewTime(Body):
     to = serializers.DateTimeField(help_text="must lie in the clock's future")
 
 

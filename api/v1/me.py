@@ -8,6 +8,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.bodies import Body
 from api.endpoints import Endpoint
 from api.fields import Answer
 from govcloud.audit import services as audit
@@ -29,7 +30,7 @@ class MeAnswer(Answer):
     roles = RoleAnswer(many=True)
 
 
-class Preferences(serializers.Serializer[Any]):
+class Preferences(Body):
     language = serializers.ChoiceField(settings.LANGUAGES)
 
 

@@ -9,6 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bodies import Body
+from api.converters import CODE
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from govcloud.chargeback import services
@@ -42,7 +43,7 @@ class MonthCloses(Listed[MonthClose], Retrieved[MonthClose]):
     search_fields = ("month",)
     ordering_fields = ("month", "closed_at", "total")
     lookup_field = "month"
-    lookup_value_converter = "str"
+    lookup_value_converter = CODE
     roles = {"list": READERS, "retrieve": READERS, "create": (Role.FINANCE,)}
 
     @extend_schema(request=MonthBody, responses={201: MonthCloseAnswer})

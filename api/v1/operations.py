@@ -10,6 +10,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.tenants import SystemRef
@@ -106,7 +107,7 @@ class CloudCallAnswer(serializers.Serializer[CloudCall]):
     milliseconds = serializers.IntegerField()
 
 
-class Abandonment(serializers.Serializer[Any]):
+class Abandonment(Body):
     reason = serializers.CharField(max_length=500)
 
 

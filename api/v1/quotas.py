@@ -9,6 +9,7 @@ from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
 from api.fields import Answer
@@ -30,7 +31,7 @@ class QuotaAccountAnswer(Answer):
     version = serializers.IntegerField()
 
 
-class LimitChange(serializers.Serializer[Any]):
+class LimitChange(Body):
     limit = serializers.IntegerField(min_value=0, max_value=10**12, allow_null=True)
 
 

@@ -4,6 +4,7 @@ import django_filters as filters
 from django.db.models import QuerySet
 from rest_framework import serializers
 
+from api.converters import CODE
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from tenants.models import Connection, Department, Division, NetworkZone, System
@@ -29,7 +30,7 @@ class Divisions(Listed[Division], Retrieved[Division]):
     search_fields = ("code", "name", "name_en")
     ordering_fields = ("code", "name")
     lookup_field = "code"
-    lookup_value_converter = "str"
+    lookup_value_converter = CODE
 
 
 class DepartmentAnswer(Answer):

@@ -15,6 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
+from api.bodies import Body
 from api.endpoints import Listed
 from api.fields import Answer
 from api.models import TokenName
@@ -43,7 +44,7 @@ class NotByToken(Conflict):
     message = _("This request was not made with a token, so there is no current one.")
 
 
-class Credentials(serializers.Serializer[Any]):
+class Credentials(Body):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
     name = serializers.CharField(max_length=80, help_text="What you will recognise the token by.")

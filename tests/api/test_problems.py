@@ -58,6 +58,8 @@ def test_a_body_too_large_to_read_is_refused(signed_in: SignedIn) -> None:
         ),
         ("get", "/api/v1/flavors?format=pdf", {}, 400, "bad-parameter"),
         ("get", "/api/v1/systems/not-a-uuid", {}, 404, "not-found"),
+        ("get", "/api/v1/divisions/%00", {}, 404, "not-found"),
+        ("get", "/api/v1/flavors/%00", {}, 404, "not-found"),
         ("get", "/api/v1/flavors?page=99", {}, 404, "not-found"),
         ("get", "/api/v1/dr-tiers/999999999999999999999", {}, 404, "not-found"),
     ],
@@ -139,3 +141,9 @@ def test_a_code_means_one_thing() -> None:
 
 def test_a_type_is_where_its_page_is(anonymous: APIClient) -> None:
     assert anonymous.get(anonymous.get("/api/v1/me").json()["type"]).status_code == 200
+
+
+def test_text_that_is_no_text_is_echoed_as_it_was_sent(signed_in: SignedIn) -> None:
+    body = '{"language": "en", "\\ud800": 1}'
+    answer = signed_in(UserFactory()).patch("/api/v1/me", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
