@@ -7,27 +7,27 @@ from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import translation
-from django.utils.translation import gettext
+from django.utils.translation import gettext, gettext_noop
 
 from api import problems
 from govcloud.errors import DomainError
 
 ADVICE: dict[int, str] = {
-    400: "Correct the request as described and send it again.",
-    401: "Get a token with POST /api/v1/tokens and send it as “Authorization: Bearer …”.",
-    403: "Ask somebody who holds the role, or your system administrator for the role.",
-    404: "Check the address. What belongs to another department answers as if it did not exist.",
-    405: "See the documentation for the methods of this address.",
-    406: "Ask for application/json (lists also for text/csv or XLSX).",
-    409: "Read the present state again and decide whether your request still makes sense.",
-    412: "Read it again, merge your change with the other one, and send it with the new ETag.",
-    413: "Send less in one request.",
-    415: "Send the body as application/json.",
-    422: "Correct what the errors point at and send it again.",
-    428: "Read it first and send its ETag as If-Match.",
-    429: "Wait as long as Retry-After says.",
-    500: "Send it again later; if it happens again, give the request id to the service desk.",
-    503: "Send it again after the time in Retry-After; nothing was lost.",
+    400: gettext_noop("Correct the request as described and send it again."),
+    401: gettext_noop("Get a token with POST /api/v1/tokens and send it as “Authorization: Bearer …”."),
+    403: gettext_noop("Ask somebody who holds the role, or your system administrator for the role."),
+    404: gettext_noop("Check the address. What belongs to another department answers as if it did not exist."),
+    405: gettext_noop("See the documentation for the methods of this address."),
+    406: gettext_noop("Ask for application/json (lists also for text/csv or XLSX)."),
+    409: gettext_noop("Read the present state again and decide whether your request still makes sense."),
+    412: gettext_noop("Read it again, merge your change with the other one, and send it with the new ETag."),
+    413: gettext_noop("Send less in one request."),
+    415: gettext_noop("Send the body as application/json."),
+    422: gettext_noop("Correct what the errors point at and send it again."),
+    428: gettext_noop("Read it first and send its ETag as If-Match."),
+    429: gettext_noop("Wait as long as Retry-After says."),
+    500: gettext_noop("Send it again later; if it happens again, give the request id to the service desk."),
+    503: gettext_noop("Send it again after the time in Retry-After; nothing was lost."),
 }
 
 
