@@ -59,7 +59,7 @@ def plan_of(code: str) -> CloudPlan:
             return CloudPlan(
                 "开发云",
                 "Development cloud",
-                "ip netns exec qdhcp-{network_id} nc %h %p",
+                "ip netns exec qdhcp-{network_id} busybox nc %h %p",
                 flavors=small,
                 ordered_gb_per_built_gb=200,
                 online_extend=False,

@@ -5,18 +5,12 @@ import io
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from openpyxl import load_workbook
 
 from govcloud.demo.story.client import Json
 from govcloud.demo.story.recomputing import by_hand, line_by_hand
-from govcloud.demo.story.stage import CLOUD_ADMIN, FINANCE, UNIT_APPROVER, Stage
-
-ZONE = ZoneInfo("Asia/Shanghai")
-SLICES = 12
-"""Lines of this system: server 1 has vCPU, memory, SSD, 500 and 800 GB SAS; server 2 four meters; the backup one; and
-none more, but a build that spans two months has each cut in two."""
+from govcloud.demo.story.stage import CLOUD_ADMIN, FINANCE, UNIT_APPROVER, ZONE, Stage
 
 
 def bill(stage: Stage) -> None:
@@ -39,8 +33,7 @@ def bill(stage: Stage) -> None:
 def _end_month(stage: Stage) -> datetime:
     """The clock goes to the first morning of the next month; returns the first instant of the month that is over."""
     admin = stage.people[CLOUD_ADMIN]
-    now = datetime.fromisoformat(admin.get("demo-clock")["now"]).astimezone(ZONE)
-    start = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    start = stage.now().replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     morning = _next(start) + timedelta(hours=9)
     told = datetime.fromisoformat(admin.put("demo-clock", {"to": morning.isoformat()})["now"])
     stage.teller.claim(f"it is {told.astimezone(ZONE):%Y-%m-%d %H:%M} now", told >= morning)

@@ -3,12 +3,15 @@
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import TypeVar
+from zoneinfo import ZoneInfo
 
 from govcloud.demo.story.client import Api, Json, sign_in
 from govcloud.demo.story.teller import ClaimFailed, Teller
 
 T = TypeVar("T")
+ZONE = ZoneInfo("Asia/Shanghai")
 POLL = 0.5  # seconds between two looks
 
 APPLICANT = "applicant"
@@ -61,6 +64,17 @@ class Stage:
         department = self.system["department"]["uuid"]
         rows = self.people[APPLICANT].all("quota-accounts", department=department)
         return {row["dimension"]: row for row in rows}
+
+    def now(self) -> datetime:
+        """What the installation's clock reads, by the centre's wall clock."""
+        return datetime.fromisoformat(self.people[CLOUD_ADMIN].get("demo-clock")["now"]).astimezone(ZONE)
+
+    def let_pass(self, span: timedelta) -> None:
+        """Move the clock on, so that what runs costs something; not across the end of a month."""
+        now = self.now()
+        if (now + 2 * span).month == now.month:
+            self.people[CLOUD_ADMIN].put("demo-clock", {"to": (now + span).isoformat()})
+            self.teller.tell(f"{span.total_seconds() / 3600:.0f} hours pass")
 
     def wait(self, what: str, look: Callable[[], T | None], *, seconds: float | None = None) -> T:
         """Look until there is something to see. Raises ClaimFailed when patience ends."""
