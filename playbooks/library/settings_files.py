@@ -132,6 +132,9 @@ def main() -> None:
     files = {"type": "list", "elements": "dict", "required": True, "options": FILE_OPTIONS}
     files |= {"required_one_of": [("content", "block")], "mutually_exclusive": [("content", "block")]}
     module = AnsibleModule(argument_spec={"files": files}, supports_check_mode=True)
+    nowhere = [file["path"] for file in module.params["files"] if not os.path.isabs(file["path"])]
+    if nowhere and not module.check_mode:
+        module.fail_json(msg=f"not absolute, or of a user that does not exist: {', '.join(nowhere)}")
     before = {file["path"]: read(file["path"]) for file in module.params["files"]}
     after = {file["path"]: wanted(before[file["path"]], file) for file in module.params["files"]}
     different = [file for file in module.params["files"] if before[file["path"]] != after[file["path"]]]

@@ -433,6 +433,7 @@ def test_a_run_does_not_outlive_its_worker(lab: Laboratory) -> None:
         worker.kill()
 
     until(lambda: not lab.processes())
+    assert list(lab.runs.iterdir()) == []
 
 
 def test_a_later_attempt_ends_what_an_earlier_one_left(lab: Laboratory) -> None:

@@ -19,7 +19,9 @@ from typing import Any
 
 from ansible_runner import interface
 
+from govcloud.gateways.ansible import directory as directories
 from govcloud.gateways.ansible import processes
+from govcloud.gateways.ansible.directory import RunDirectory
 from govcloud.gateways.ansible.events import statistics, translate
 from govcloud.gateways.ansible.redaction import Redactor
 
@@ -112,6 +114,7 @@ def end_everything(*, grace: float) -> None:
 def main(directory: Path, events: int) -> int:
     """Run the playbook that the parent described in `directory`; the outcome is ansible-runner's `rc` file."""
     wanted = Specification.taken_from(directory / "run.json")
+    parent = os.getppid()
     _start_clean(wanted.environment)
     reporter = Reporter(events, Redactor(wanted.secrets))
     try:
@@ -127,6 +130,9 @@ def main(directory: Path, events: int) -> int:
         )
     finally:
         end_everything(grace=_CLOSE_GRACE)
+        if os.getppid() != parent:
+            # Nobody is left to remove the keys.
+            directories.remove(RunDirectory.at(directory))
     return 0
 
 

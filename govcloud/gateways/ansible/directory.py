@@ -24,6 +24,11 @@ class RunDirectory:
     path: Path
     control: Path
 
+    @classmethod
+    def at(cls, path: Path) -> "RunDirectory":
+        """The directory of an attempt that has begun, by its path."""
+        return cls(path=path, control=(path / _CONTROL_LINK).resolve())
+
     @property
     def inventory(self) -> Path:
         """The inventory file."""
@@ -81,7 +86,7 @@ def left_behind(*, parent: Path, ident: str) -> list[RunDirectory]:
     if not parent.is_dir():
         return []
     return [
-        RunDirectory(path=path, control=(path / _CONTROL_LINK).resolve())
+        RunDirectory.at(path)
         for path in sorted(parent.resolve().glob(f"{_prefix(ident)}*"))
         if (path / _CONTROL_LINK).is_symlink()
     ]

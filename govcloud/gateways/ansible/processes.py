@@ -66,14 +66,11 @@ def alive(process: Process) -> bool:
 
 
 def send(process: Process, signum: signal.Signals) -> None:
-    """Signal exactly this process, never a later one that was given its number."""
+    """Signal this process, not a later one that was given its number."""
+    # No pidfd: kernels 4.19 are common in this field, and do not have it.
     with suppress(ProcessLookupError, PermissionError):
-        handle = os.pidfd_open(process.pid)
-        try:
-            if alive(process):
-                signal.pidfd_send_signal(handle, signum)
-        finally:
-            os.close(handle)
+        if alive(process):
+            os.kill(process.pid, signum)
 
 
 def end(find: Callable[[], list[Process]], *, grace: float, patience: float = 10.0) -> int:
