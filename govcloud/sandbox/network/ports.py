@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.errors import conflict
+from govcloud.sandbox.errors import ApiError, conflict
 from govcloud.sandbox.network import addresses, resources
 from govcloud.sandbox.network.security import ensure_default_group
 from govcloud.sandbox.store import Row
@@ -110,6 +110,8 @@ def delete_port(call: Call) -> None:
             f"Port {row['id']} cannot be deleted directly via the port API: has device owner {row['device_owner']}.",
             kind="ServicePortInUse",
         )
+    if row["device_owner"].startswith("compute:") and not call.caller.is_admin:
+        raise ApiError(403, "rule:delete_port is disallowed by policy", kind="PolicyNotAuthorized")
     remove(call.cloud, row, at=call.now)
 
 
