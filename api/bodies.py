@@ -11,7 +11,8 @@ GREATEST_INTEGER = 2**31 - 1
 
 
 class Body(serializers.Serializer[Any]):
-    """Refuses names it does not know: a mistyped optional field must not be left out silently."""
+    # Refuses names it does not know: a mistyped optional field must not be left out silently.
+    # (A docstring here would describe every body in the schema.)
 
     default_error_messages = {"unknown": _("There is no such field; known are: %(known)s.")}
 

@@ -95,6 +95,7 @@ class Retrieved(Endpoint[M_co]):
     """``GET /things/{id}``"""
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """One of them."""
         return Response(self.get_serializer(self.get_object()).data)
 
 
@@ -109,6 +110,7 @@ class Listed(Endpoint[M_co]):
         return super().get_renderers()
 
     def list(self, request: Request, **kwargs: Any) -> HttpResponseBase:  # noqa: ARG002
+        """Filtered, searched, ordered, in pages; as a file (format) all of it."""
         rows = self.filter_queryset(self.get_queryset())
         if request.accepted_renderer.format != "json":
             return self.exported(rows, format_=request.accepted_renderer.format)

@@ -9,7 +9,7 @@ from api.problems import BadParameter
 
 
 class Answer(serializers.Serializer[Any]):
-    """The read side of a resource. Nothing is ever written through it."""
+    # The read side of a resource; nothing is written through it. (A docstring here would describe every component.)
 
     def get_fields(self) -> dict[str, Field[Any, Any, Any, Any]]:
         fields = super().get_fields()

@@ -16,7 +16,9 @@ ADVICE: dict[int, str] = {
     400: gettext_noop("Correct the request as described and send it again."),
     401: gettext_noop("Get a token with POST /api/v1/tokens and send it as “Authorization: Bearer …”."),
     403: gettext_noop("Ask somebody who holds the role, or your system administrator for the role."),
-    404: gettext_noop("Check the address. What belongs to another department answers as if it did not exist."),
+    404: gettext_noop(
+        "Check the address. What belongs to another department answers as if it did not exist."
+    ),
     405: gettext_noop("See the documentation for the methods of this address."),
     406: gettext_noop("Ask for application/json (lists also for text/csv or XLSX)."),
     409: gettext_noop("Read the present state again and decide whether your request still makes sense."),
@@ -60,7 +62,7 @@ def _below(error: type[DomainError]) -> Iterator[type[DomainError]]:
 def explanations(error: type[DomainError]) -> list[Explanation]:
     advice = ADVICE.get(problems.status_of(error), ADVICE[400])
     found = []
-    for code, _name in settings.LANGUAGES:
+    for code, _own_name in settings.LANGUAGES:
         with translation.override(code):
             found.append(Explanation(code, problems.title_of(error), str(error.message), gettext(advice)))
     return found

@@ -1,5 +1,6 @@
 """OpenAPI 3.1: what drf-spectacular cannot see by itself (problem details, headers, exports, sparse fields)."""
 
+import inspect
 from typing import Any, Literal, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
@@ -68,6 +69,12 @@ class Schema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
+
+    def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
+        """What the view says of itself, then what the operation does; nothing of their base classes."""
+        operation = getattr(self.view, getattr(self.view, "action", None) or "", None)
+        texts = (type(self.view).__dict__.get("__doc__"), getattr(operation, "__doc__", None))
+        return "\n\n".join(inspect.cleandoc(text) for text in texts if text)
 
     def get_override_parameters(self) -> list[Any]:
         given: list[Any] = list(super().get_override_parameters())

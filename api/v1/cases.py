@@ -4,7 +4,7 @@ from typing import Any
 
 import django_filters as filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -117,7 +117,3 @@ class Cases(Listed[Case], Retrieved[Case]):
         case = self.get_object()
         context = {**self.get_serializer_context(), **decider_context(case, at=self.at)}
         return Response(CaseAnswer(case, context=context).data)
-
-    @extend_schema(parameters=[OpenApiParameter("todo", bool)])
-    def list(self, request: Request, **kwargs: Any) -> Any:
-        return super().list(request, **kwargs)

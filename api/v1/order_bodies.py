@@ -32,8 +32,6 @@ class VolumeBody(Body):
 
 
 class ItemBody(Body):
-    """``action`` and ``kind`` say which item it is."""
-
     builds: ClassVar[type[Any]]
 
     def to_internal_value(self, data: Any) -> Any:

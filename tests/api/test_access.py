@@ -19,7 +19,7 @@ from api.urls import v1
 from tenants.models import UNIT_ROLES, Role, User
 from tests.api.house import House, house, stranger_department
 from tests.api.story import content, order_body
-from tests.factories.tenants import UserFactory, member
+from tests.factories.tenants import UserFactory, credit_code, member
 
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
@@ -85,6 +85,13 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
     """A well-formed body for each route that reads one, so that what refuses is a rule and not the form."""
     order = filled.order
     return {
+        "POST departments": {"name": "n", "credit_code": credit_code(77_777), "division": "450000"},
+        "POST systems": {
+            "department": str(filled.on.department.uuid),
+            "code": "new-system",
+            "name": "n",
+            "mlps_level": 2,
+        },
         "POST orders": order_body(filled.on.system.uuid, items=[]),
         "PUT orders/{key}": content(),
         "POST orders/{key}/withdrawal": {"reason": "not needed"},
