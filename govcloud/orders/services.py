@@ -149,7 +149,8 @@ def quote(*, order: Order, at: datetime) -> Quote:
 def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:  # noqa: ARG001  asked for as its sisters are
     """What the order takes of the quota of its department and of those above, before it is held or while it is.
 
-    An order that takes nothing shows what it will give back. Empty once the order is past approval: what it took is in the accounts then.
+    An order that takes nothing shows what it will give back. Empty once the order is past approval: what it took is in
+    the accounts then.
     """
     if order.status not in EDITABLE | {Status.IN_APPROVAL}:
         return []
