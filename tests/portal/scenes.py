@@ -268,7 +268,7 @@ def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **dr
         created_at=at,
     )
     network = Unit.objects.create(item=order.items.get(position=0), position=0, name="app-net")
-    _step(operation, 0, kind="project", label="settlement", unit=uuid4(), state=StepState.DONE, at=at)
+    _step(operation, 0, kind="project", label="project", unit=uuid4(), state=StepState.DONE, at=at)
     _step(operation, 1, kind="network", label="app-net", unit=network.uuid, state=StepState.DONE, at=at)
     position = 2
     for server, finished in (("app-1", done), ("app-2", 0)):
@@ -321,6 +321,20 @@ def _step(
     return step
 
 
+def backup(order: Order, people: Cast, *, at: datetime) -> Operation:
+    """A backup by the order's plan, of one volume, under way."""
+    operation = Operation.objects.create(
+        kind=OperationKind.BACKUP,
+        reason="备份 dr",
+        thread=order.uuid,
+        system=order.system,
+        cloud=people.catalogue.cloud,
+        created_at=at,
+    )
+    _step(operation, 0, kind="backup", label="app-1-data-1", unit=uuid4(), state=StepState.SETTLING, at=at)
+    return operation
+
+
 def park(order: Order, *, error: str) -> None:
     """The step under way turns out to need a person."""
     operation = Operation.objects.get(thread=order.uuid)
@@ -332,9 +346,8 @@ def park(order: Order, *, error: str) -> None:
 
 def finish(order: Order, people: Cast, *, at: datetime) -> Order:
     """Everything built: steps done, resources recorded, the order fulfilled."""
-    operation = Operation.objects.get(thread=order.uuid)
-    operation.steps.update(state=StepState.DONE, finished_at=at)
-    Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.DONE, finished_at=at)
+    Step.objects.filter(operation__thread=order.uuid).update(state=StepState.DONE, finished_at=at)
+    Operation.objects.filter(thread=order.uuid).update(status=OperationStatus.DONE, finished_at=at)
     shared = {
         "resource__thread": order.uuid,
         "resource__system": order.system,

@@ -76,6 +76,29 @@ def test_progress_per_server_while_it_is_built(people: scenes.Cast, signed_in: S
     assert 'hx-trigger="every 2s"' in response.content.decode()
 
 
+def test_delivery_waits_for_the_first_backup_and_tells_of_it(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.building(people, at=at)
+    scenes.backup(order, people, at=at)
+    url = f"/orders/{order.number}/"
+    assert "First backup of every volume" in text(signed_in(people.applicant).get(url))
+    scenes.finish(order, people, at=at)
+    scenes.backup(order, people, at=at + timedelta(days=1))
+    page = text(signed_in(people.applicant).get(url))
+    assert "19 of 19 steps done" in page  # tomorrow's backup is not of the delivery
+
+
+def test_what_all_need_is_told_without_the_clouds_words(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.building(people, at=at)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "Setting up the system's space Medical settlement platform" in page
+    for jargon in ("project", "tenant", "keypair", "quota", "cinder", "nova"):
+        assert jargon not in page.lower()
+
+
 def test_fulfilled_order_shows_addresses_and_does_not_poll(
     people: scenes.Cast, signed_in: Signed, at: datetime
 ) -> None:

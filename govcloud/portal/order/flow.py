@@ -22,7 +22,13 @@ from tenants.models import Membership, Role
 DECIDERS_NAMED = 3
 """Of those who may decide a stage, so many are named; a service desk can be a whole room."""
 
-MARKS = {"done": "check", "approved": "check", "rejected": "x", "returned": "arrow-back-up", "cancelled": "ban"}
+MARKS = {
+    "done": "check",
+    "approved": "check",
+    "rejected": "x",
+    "returned": "arrow-back-up",
+    "cancelled": "ban",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,20 +2,23 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from govcloud.catalog.models import Kind
 from govcloud.orders.models import Order, Unit
 from govcloud.portal.order.items import ICONS
+from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning.kinds.base import kind_of
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import CloudCall, OperationKind, Step
 
 UNDER_WAY = frozenset({StepState.UNKNOWN, StepState.SETTLING, StepState.REPLACING, StepState.REMOVING})
+MAXIMUM = datetime.max.replace(tzinfo=UTC)
 REQUEST_IDS = 5
 """So many of a step's calls, the last ones, are shown to a cloud administrator."""
 
@@ -106,17 +109,18 @@ def progress(order: Order, *, technical: bool) -> Progress:
     groups: dict[Any, Group] = {}
     for step in _steps(order, technical=technical):
         group = groups.setdefault(step.group, _group(step))
-        group.steps.append(_doing(step, technical=technical))
+        group.steps.append(_doing(step, order, technical=technical))
     return Progress(list(groups.values()))
 
 
 def _steps(order: Order, *, technical: bool) -> Iterable[Any]:
-    """Steps of building, changing and releasing. Backups taken later by plan are told of with the resources."""
+    """Steps of building, changing and releasing, and of the first backups, which the delivery waits for."""
     unit = Unit.objects.filter(uuid=OuterRef("unit"))
+    later = Q(operation__kind=OperationKind.BACKUP, operation__created_at__gt=order.finished_at or MAXIMUM)
     steps: QuerySet[Step] = (
-        Step.objects.filter(operation__thread=order.uuid)
-        .exclude(operation__kind=OperationKind.BACKUP)
+        Step.objects.filter(~later, operation__thread=order.uuid)
         .annotate(
+            operation_kind=F("operation__kind"),
             group=Subquery(unit.values("server__uuid")[:1]),
             group_name=Subquery(unit.values("server__name")[:1]),
             unit_name=Subquery(unit.values("name")[:1]),
@@ -129,22 +133,30 @@ def _steps(order: Order, *, technical: bool) -> Iterable[Any]:
         steps = steps.annotate(request_ids=ArraySubquery(calls.values("request_id")[:REQUEST_IDS]))
     rows: list[Any] = list(steps)
     for step in rows:
-        step.group = step.group or (step.unit if step.unit_kind else None)
+        step.group = step.group or (step.unit if step.unit_kind else step.operation_kind)
     return rows
 
 
 def _group(step: Any) -> Group:
-    """The group a step opens: its server's, its own thing's, or that of what all of them need."""
-    if step.group is None:
+    """The group a step opens: its server's, its own thing's, that of the backups, or of what all of them need."""
+    if step.group == OperationKind.BACKUP:
+        return Group(_("First backup"), _("of every volume"), "archive")
+    if _shared(step):
         return Group(_("Preparation"), _("for all of them"), "stack-2")
     kind = Kind(step.unit_kind)
     return Group(step.group_name or step.unit_name, str(kind.label), ICONS[kind])
 
 
-def _doing(step: Any, *, technical: bool) -> Doing:
+def _shared(step: Any) -> bool:
+    """Whether a step is for all that is built and not for one thing of it."""
+    return not step.unit_kind and step.group != OperationKind.BACKUP
+
+
+def _doing(step: Any, order: Order, *, technical: bool) -> Doing:
+    """What all of an order's things need is about its system, whatever the cloud calls it."""
     return Doing(
         title=_title(step.kind),
-        about=step.label,
+        about=named(order.system) if _shared(step) else step.label,
         state=step.state,
         label=step.get_state_display(),
         row=step if technical else None,

@@ -50,7 +50,8 @@ def price(amount: Decimal) -> str:
 def quantity(amount: Decimal | int) -> str:
     """A quantity without the zeros that its column adds."""
     text = f"{amount:,f}" if isinstance(amount, Decimal) else f"{amount:,}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    text = text.rstrip("0").rstrip(".") if "." in text else text
+    return text.replace("-", "−")
 
 
 @register.filter
