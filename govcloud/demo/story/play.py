@@ -1,5 +1,6 @@
 """The chapters in their order."""
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,8 +23,11 @@ CHAPTERS: tuple[tuple[str, Callable[[Stage], None]], ...] = (
     ("The month ends and is billed", billing.bill),
     ("The trail is read back and verified", auditing.audit),
 )
-FAILURES = (ClaimFailed, Refused, requests.RequestException, LookupError)
-"""How a chapter can fail; a LookupError is an answer without what the story needs of it."""
+UNREADABLE = (LookupError, TypeError, ValueError, StopIteration)
+"""An answer without what the story needs of it."""
+
+FAILURES = (ClaimFailed, Refused, requests.RequestException, *UNREADABLE)
+"""How a chapter can fail."""
 
 
 def play(*, url: str, password: str, console: Console, out: Path, patience: float, keep_going: bool) -> bool:
@@ -56,10 +60,11 @@ def _play(stage: Stage, url: str, password: str) -> None:
                 stage.teller.fail(_told(failure))
                 if not stage.teller.keep_going:
                     break
-    stage.leave()
+    with contextlib.suppress(Refused, requests.RequestException):  # tokens that stay behind expire
+        stage.leave()
 
 
 def _told(failure: BaseException) -> str:
-    if isinstance(failure, LookupError):
-        return f"an answer lacks {failure}"
+    if isinstance(failure, UNREADABLE):
+        return f"an answer lacks what is needed of it: {failure!r}"
     return str(failure)
