@@ -47,6 +47,7 @@ class Endpoint(GenericViewSet[M_co]):
 
     lookup_field = "uuid"
     lookup_value_converter = "uuid"
+    metadata_class = None  # the schema describes the API; OPTIONS does not
     parser_classes: ClassVar[list[type[BaseParser]]] = [StrictJSONParser]  # type: ignore[misc]
     filter_backends: ClassVar[list[type[BaseFilterBackend]]] = [Filters, Search, Ordering]  # type: ignore[misc]
     at: datetime

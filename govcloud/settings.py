@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.middleware.RequestIdMiddleware",
+    "api.middleware.ContentSecurityPolicyMiddleware",
 ]
 ROOT_URLCONF = "govcloud.urls"
 WSGI_APPLICATION = "govcloud.wsgi.application"

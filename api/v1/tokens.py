@@ -4,10 +4,12 @@ from typing import Any, ClassVar, cast
 
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from knox.models import AuthToken
+from knox.settings import knox_settings
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, BasePermission
@@ -72,7 +74,6 @@ class Tokens(Listed[TokenName]):
     once = False  # the answer holds the token, which is never kept
     search_fields = ("name",)
     ordering_fields = ("name",)
-    LIMIT: ClassVar[int] = 20
 
     def get_queryset(self) -> QuerySet[TokenName]:
         return super().get_queryset().filter(token__user=self.actor)
@@ -104,7 +105,7 @@ class Tokens(Listed[TokenName]):
                 reason=WrongCredentials.code, label=given["username"],
             )  # fmt: skip
             raise WrongCredentials
-        named, token = issue(user=user, name=given["name"], limit=self.LIMIT)
+        named, token = issue(user=user, name=given["name"])
         user_logged_in.send(sender=User, request=request._request, user=user)  # noqa: SLF001
         audit.record(
             actor=user,
@@ -138,10 +139,12 @@ class Tokens(Listed[TokenName]):
         return Response(status=204)
 
 
-def issue(*, user: User, name: str, limit: int) -> tuple[TokenName, str]:
+def issue(*, user: User, name: str) -> tuple[TokenName, str]:
     """A new token and its text, which is nowhere kept. Raises TooManyTokens."""
+    limit = knox_settings.TOKEN_LIMIT_PER_USER
     User.objects.select_for_update().get(pk=user.pk)  # so that two at once are counted one after the other
-    if AuthToken.objects.filter(user=user).count() >= limit:
+    in_force = Q(expiry__isnull=True) | Q(expiry__gt=Now())
+    if AuthToken.objects.filter(in_force, user=user).count() >= limit:
         raise TooManyTokens(limit=limit)
     token, text = AuthToken.objects.create(user=user)
     return TokenName.objects.create(token=token, name=name), text

@@ -48,6 +48,7 @@ def test_a_body_too_large_to_read_is_refused(signed_in: SignedIn) -> None:
     ("method", "path", "options", "status", "code"),
     [
         ("delete", "/api/v1/me", {}, 405, "method-not-allowed"),
+        ("options", "/api/v1/me", {}, 405, "method-not-allowed"),
         ("get", "/api/v1/me", {"headers": {"Accept": "text/html"}}, 406, "not-acceptable"),
         (
             "patch",

@@ -1,6 +1,8 @@
 from collections.abc import Callable
 
 import pytest
+from django.db.models.functions import Now
+from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event, Outcome
@@ -103,3 +105,13 @@ def test_a_person_is_answered_in_their_own_language_unless_the_request_names_one
         "/api/v1/systems?fields=none", headers={"Authorization": f"Bearer {token}", **asked}
     )
     assert answer["Content-Language"] == answered
+
+
+def test_nobody_holds_more_tokens_than_the_limit(anonymous: APIClient, signed_in: SignedIn) -> None:
+    user = UserFactory()
+    for _ in range(20):
+        signed_in(user)
+    answer = sign_in(anonymous, user)
+    assert (answer.status_code, answer.json()["code"]) == (409, "too-many-tokens")
+    AuthToken.objects.filter(user=user).update(expiry=Now())
+    assert sign_in(anonymous, user).status_code == 201
