@@ -80,9 +80,7 @@ def _start(
 
 def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     cloud = catalog.place(system=order.system, zone=units[0].item.zone)
-    networks = {
-        unit.item_id: _network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK
-    }
+    networks = {unit.item_id: _network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK}
     volumes: dict[int, list[Unit]] = {}
     for unit in units:
         if unit.server_id is not None:
@@ -238,6 +236,7 @@ def _release(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetim
     for unit in networks:
         group = _resource(unit).network.security_group_id
         steps += planner.release_network(network=_standing(unit), security_group_id=group, after=ports)
+    steps += planner.limits(order=order.uuid, system=order.system.uuid, after=[step.key for step in steps])
     return _start(order, OperationKind.RELEASE, _resource(units[0]).cloud, steps, units, actor=actor, at=at)
 
 

@@ -84,11 +84,19 @@ def space(*, order: UUID, system: UUID) -> list[StepSpec]:
     """The system's project, our access to it, and its limits as they will be with this order."""
     project = _key(order, "project")
     access = _key(order, "access")
-    wants = [("project", ()), ("access", (project,)), ("keypair", (access,))]
-    wants += [(kind, (access,)) for kind in ("compute_quota", "volume_quota", "network_quota")]
-    return [
+    chain = [("project", ()), ("access", (project,)), ("keypair", (access,))]
+    steps = [
         StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=needs)
-        for kind, needs in wants
+        for kind, needs in chain
+    ]
+    return steps + limits(order=order, system=system, after=(access,))
+
+
+def limits(*, order: UUID, system: UUID, after: Sequence[str]) -> list[StepSpec]:
+    """The cloud's own limits, set to what the system has been granted once the steps before are done."""
+    return [
+        StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=tuple(after))
+        for kind in ("compute_quota", "volume_quota", "network_quota")
     ]
 
 

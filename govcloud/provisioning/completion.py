@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from govcloud import lifecycle
 from govcloud.provisioning.context import ENGINE
-from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 
 SOON = timedelta(seconds=5)  # a later look is left to the periodic sweep
@@ -25,14 +25,13 @@ def lock(operation: Operation) -> Operation:
 
 def finished(step: Step, *, at: datetime) -> None:
     operation = step.operation
-    if operation.status == OperationStatus.UNDOING:
+    undoing = is_undoing(operation)
+    if undoing:
         wake_undoing(operation, at=at)
     else:
         wake(operation, at=at)
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
-        ended = (
-            OperationStatus.UNDONE if operation.status == OperationStatus.UNDOING else OperationStatus.DONE
-        )
+        ended = OperationStatus.UNDONE if undoing else OperationStatus.DONE
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, finished_at=at)
         _announce_end()
 
@@ -51,6 +50,11 @@ def parked(step: Step, *, reason: str, at: datetime) -> None:
         )
 
 
+def is_undoing(operation: Operation) -> bool:
+    """Whether it has been abandoned, whatever its status is meanwhile: then nothing of it shall be present any more."""
+    return not Step.objects.filter(operation=operation, desired=Desired.PRESENT).exists()
+
+
 def wake(operation: Operation, *, at: datetime) -> int:
     """Make due the waiting steps whose needs are all finished; returns how many."""
     unfinished = Step.objects.filter(needed_by=OuterRef("pk")).exclude(state__in=FINISHED)
@@ -65,7 +69,7 @@ def wake_undoing(operation: Operation, *, at: datetime) -> int:
     """The other way round: a step is taken down once all that needed it are gone."""
     standing = Step.objects.filter(needs=OuterRef("pk")).exclude(state=StepState.GONE)
     ready = Step.objects.filter(operation=operation, state=StepState.WAITING).exclude(Exists(standing))
-    woken = ready.update(state=StepState.REMOVING, next_run_at=at)
+    woken = ready.update(state=StepState.DUE, next_run_at=at)
     if woken:
         ring_at(timedelta(), times=woken)
     return woken

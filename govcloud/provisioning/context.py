@@ -1,6 +1,6 @@
 """What a kind of step is given to work with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -72,6 +72,15 @@ class Context:
     def resource(self, unit: str | UUID | None = None) -> Resource:
         """The resource recorded for a unit, this step's own by default."""
         return Resource.objects.select_related("system__department").get(unit=unit or self.step.unit)
+
+    def others_at_work(self, units: Sequence[str]) -> bool:
+        """Whether a step of another operation is at work on one of these volumes now: a backup, an extension.
+
+        Cinder gives a volume back the status it had before a backup. A server deleted meanwhile would leave its volumes
+        "in use" for ever.
+        """
+        at_work = Step.objects.filter(desired_state__volume__in=list(units), next_run_at__isnull=False)
+        return at_work.exclude(operation=self.operation).exists()
 
     def recorded(self, *, external_id: str | None = None) -> dict[str, Any]:
         """The columns that every resource of this operation shares."""

@@ -31,6 +31,7 @@ from govcloud.provisioning.kinds.base import (
     Sight,
     Skipped,
     StepFailed,
+    Waiting,
     kind_of,
 )
 from govcloud.provisioning.lifecycle import Desired, StepState
@@ -167,6 +168,10 @@ class Visit:
         if isinstance(made, Moving):
             self._wait(StepState.SETTLING, made.after)
             return
+        if isinstance(made, Waiting):
+            later = self.clock() + settings.STEP_POLL * 2
+            self.write(state=StepState.DUE, intent_at=None, next_run_at=later, last_error=made.reason)
+            return
         if isinstance(made, Skipped):
             self.finish(StepState.SKIPPED, {"reason": made.reason})
             return
@@ -193,10 +198,12 @@ class Visit:
                 self._broken("it has vanished from the cloud")
 
     def _wait(self, state: StepState, after: timedelta | None = None) -> None:
+        """Look again later; or ask a person when it has been on its way for longer than its kind ever takes."""
         at = self.clock()
-        since = self.step.started_at or at
+        going_down = state in {StepState.REMOVING, StepState.REPLACING}
+        since = (self.step.started_at if going_down else self.step.intent_at) or at
         if at - since > self.kind.patience:
-            self.park(f"still {self.step.get_state_display()} after {self.kind.patience}")
+            self.park(f"still {StepState(state).label} after {self.kind.patience}")
             return
         self.write(state=state, next_run_at=at + (after or settings.STEP_POLL), last_error="")
 
@@ -205,7 +212,8 @@ class Visit:
             self.park(reason)
             return
         log.warning("built anew", step=self.step.key, generation=self.step.generation, reason=reason)
-        self.write(state=StepState.REPLACING, last_error=reason, next_run_at=self.clock())
+        at = self.clock()
+        self.write(state=StepState.REPLACING, last_error=reason, started_at=at, next_run_at=at)
 
     def _clear_away(self) -> None:
         """Take down what came out broken, wait until it is gone, and start the next generation."""
@@ -235,6 +243,8 @@ class Visit:
     def _taken_down(self) -> bool:
         """Ask for its removal as often as needed; True once the cloud has confirmed that it is gone."""
         state = StepState.REPLACING if self.step.state == StepState.REPLACING else StepState.REMOVING
+        if self.step.state != state:
+            self.update(state=state, started_at=self.clock())
         if isinstance(self.kind.look(self.context, self.step.external_id), Gone):
             return True
         with contextlib.suppress(errors.NotFound):

@@ -85,11 +85,10 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
     with transaction.atomic():
         operation = completion.lock(operation)
         parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
-        undoing = not Step.objects.filter(operation=operation, desired=Desired.PRESENT).exists()
         again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
         if not parked.update(next_run_at=at, started_at=at, **again):
             raise NothingWaits
-        to = OperationStatus.UNDOING if undoing else OperationStatus.RUNNING
+        to = OperationStatus.UNDOING if completion.is_undoing(operation) else OperationStatus.RUNNING
         lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason="retry")
         completion.ring_at(timedelta())
     return operation

@@ -1,15 +1,17 @@
 """Celery's part: a doorbell. What is due is in the rows; a message lost, repeated or late changes nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from celery import shared_task
 
 from govcloud import clock
-from govcloud.provisioning import completion, engine
-from govcloud.provisioning.lifecycle import OperationStatus
+from govcloud.provisioning import engine
 from govcloud.provisioning.models import Operation
 
-MOST_VISITS = 25  # by one message: then another worker may have a turn
+LONGEST_TURN = timedelta(
+    seconds=60
+)  # of one message: far below the task's time limit, whatever its last visit takes
 MOST_BELLS = 16  # per sweep: as many as there may be idle workers
 
 _when_ended: list[Callable[[], object]] = []
@@ -17,18 +19,16 @@ _when_ended: list[Callable[[], object]] = []
 
 @shared_task(name="provisioning.ring", ignore_result=True)
 def ring() -> None:
-    """Look for due steps and advance them."""
-    engine.run_due(clock=clock.now, most=MOST_VISITS)
+    """Look for due steps and advance them. What is still due after one turn is found by the sweep."""
+    end = clock.now() + LONGEST_TURN
+    while clock.now() < end and engine.run_due(clock=clock.now, most=1):
+        continue
 
 
 @shared_task(name="provisioning.sweep", ignore_result=True)
 def sweep() -> None:
-    """Find what nobody rang for: due steps, leases that ran out, and operations whose steps were never woken."""
+    """Find what nobody rang for: due steps, leases that ran out, operations that ended."""
     at = clock.now()
-    for operation in Operation.objects.filter(
-        status=OperationStatus.RUNNING, steps__state="waiting"
-    ).distinct()[:500]:
-        completion.wake(operation, at=at)
     for _bell in range(min(engine.due(at=at), MOST_BELLS)):
         ring.apply_async(ignore_result=True)
     if Operation.objects.filter(taken_up_at=None, finished_at__isnull=False).exists():

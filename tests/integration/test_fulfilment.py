@@ -53,7 +53,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def work(*, seconds: float = 60) -> None:
+def work(*, seconds: float = 120) -> None:
     """Let a worker work until nothing is due any more."""
     deadline = time.monotonic() + seconds
     while Step.objects.filter(next_run_at__isnull=False).exists() and time.monotonic() < deadline:
@@ -199,6 +199,29 @@ def test_a_released_server_is_gone_from_the_cloud_with_its_volumes_and_its_quota
     assert sorted(gone.values_list("name", flat=True)) == ["app-2", "app-2-data-1", "app-2-system"]
     assert not UsageSegment.objects.filter(resource__in=gone, period__endswith=None).exists()
     assert Address.objects.get(unit=server.unit).released_at is not None
+    limits = openstack.connect(cloud="sandbox").quotas.compute(
+        Project.objects.get(system=on.system).external_id
+    )
+    assert (limits["instances"].limit, limits["cores"].limit) == (1, 4)
+
+
+def test_a_release_waits_for_a_backup_that_is_being_taken(on: Scene, sandbox: Sandbox) -> None:
+    built(on)  # its first backups are due now
+    sandbox.ask("PUT", "/timing", {"backup_seconds": 1.5})
+    engine.run_due(clock=now)
+    server = Resource.objects.get(name="app-2")
+    release = approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    work()
+    sandbox.ask("PUT", "/timing", {"backup_seconds": 0.05})
+    release.refresh_from_db()
+    assert release.status == "fulfilled", states()
+    ended = Step.objects.filter(kind="backup").order_by("-finished_at").first()
+    retired = Step.objects.get(kind="retirement")
+    assert ended is not None
+    assert ended.finished_at is not None
+    assert retired.finished_at is not None
+    assert retired.finished_at > ended.finished_at
+    assert RecoveryPoint.objects.count() == 4
 
 
 def test_what_was_released_is_not_backed_up_any_more(on: Scene) -> None:

@@ -39,6 +39,13 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing was asked for: something else of ours has to end first, however long that takes."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Moving:
     """The cloud works on it. ``after`` is when to look again, if not as usual."""
 
@@ -86,7 +93,7 @@ class Kind:
         """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet)."""
         raise NotImplementedError
 
-    def create(self, context: Context) -> Made | Skipped | Moving:
+    def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
         """Send the one request that makes it. Moving: not possible yet, ask again. Raises ``CloudError``, StepFailed."""
         raise NotImplementedError
 

@@ -19,7 +19,7 @@ from govcloud.inventory.models import Address, Resource, Server, Volume, VolumeR
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.guest_key import guest_key
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.network import tags_of
 
 UNIT = "govcloud_unit"  # the metadata entry by which a volume is found again
@@ -271,7 +271,9 @@ class ExtensionKind(Kind):
         volume = context.project.volumes.get_volume(resource.external_id)
         return volume.id if volume.size_gib >= self._target(context) else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
+        if context.others_at_work([context.state["resource"]]):
+            return Waiting("a backup of it has to end first")
         found = self.find(context)  # on a scaled-down test cloud the step may be too small to show
         if found is not None:
             return Made(found)

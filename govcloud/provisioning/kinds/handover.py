@@ -8,7 +8,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Resource
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.base import Made, Setting
+from govcloud.provisioning.kinds.base import Made, Setting, Waiting
 from govcloud.provisioning.settlement import meters_of
 
 
@@ -29,12 +29,14 @@ class HandoverKind(Setting):
 
 
 class RetirementKind(Setting):
-    """The other end: nothing of the server is used any more, and its guest is not to be touched again."""
+    """The other end, once nothing else works on it: nothing of the server is used any more, and its guest is not to be touched again."""
 
     name = "retirement"
     title = _("Taking out of service")
 
-    def create(self, context: Context) -> Made:  # noqa: ARG002
+    def create(self, context: Context) -> Made | Waiting:
+        if context.others_at_work(context.state["units"]):
+            return Waiting("a backup of its storage has to end first")
         return Made("retirement", {})
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
