@@ -119,12 +119,24 @@ def staged(module: AnsibleModule, file: dict[str, Any], text: str) -> str:
 
 
 def attributes(module: AnsibleModule, file: dict[str, Any]) -> bool:
-    """Set owner and mode; whether they were others."""
-    if module.check_mode and not os.path.exists(file["path"]):
+    """Set owner and mode; whether they are others now (in check mode: would be).
+
+    Looked at before and after: a guest of an ordinary user only pretends to change an owner.
+    """
+    path = file["path"]
+    if not os.path.exists(path):
         return True
-    changed = module.set_owner_if_different(file["path"], file["owner"], changed=False)
-    changed = module.set_group_if_different(file["path"], file["owner"], changed=changed)
-    return bool(module.set_mode_if_different(file["path"], file["mode"], changed=changed))
+    before = owner_and_mode(path)
+    changed = module.set_owner_if_different(path, file["owner"], changed=False)
+    changed = module.set_group_if_different(path, file["owner"], changed=changed)
+    changed = module.set_mode_if_different(path, file["mode"], changed=changed)
+    return bool(changed) if module.check_mode else owner_and_mode(path) != before
+
+
+def owner_and_mode(path: str) -> tuple[int, int, int]:
+    """Numbers of the owner and the group, and the mode."""
+    status = os.stat(path)
+    return status.st_uid, status.st_gid, status.st_mode
 
 
 def main() -> None:
