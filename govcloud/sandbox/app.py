@@ -96,7 +96,9 @@ class App:
         if call.service == "sandbox":
             return self._carry_out(matched)
         project = tokens.project_of(self._cloud, call.request.headers.get("X-Auth-Token"))
-        rule = self._cloud.faults.take(call.service, call.request.method, call.request.full_path, project)
+        rule = self._cloud.faults.take(
+            call.service, call.request.method, call.request.full_path.rstrip("?"), project
+        )
         if rule is None:
             return self._carry_out(matched)
         return self._faulty(matched, rule, connection)
@@ -128,6 +130,7 @@ class App:
         if rule.when == "after":
             self._carry_out(matched)
         elif rule.when == "late":
+            matched.call.request.get_data()  # the connection may be gone by then, and the body with it
 
             def land() -> None:
                 matched.call.now = datetime.now(UTC)

@@ -167,6 +167,8 @@ class Fleet:
     def _forget(self, server_id: str) -> None:
         """A guest ended by itself (it was switched off from inside, or killed)."""
         with self._lock:
+            if self._spawner is not None and self._spawner.runs(server_id):
+                return  # started again meanwhile
             guest = self._guests.pop(server_id, None)
             if guest is not None:
                 for device in guest.devices.values():

@@ -109,7 +109,11 @@ def pretend_changes_of_owner() -> None:
     if machine not in _AUDIT_ARCH:
         return
     calls = _CHOWN_CALLS.get(machine, _CHOWN_CALLS_ELSEWHERE)
-    program = [(_BPF_LOAD, 0, 0, 4), (_BPF_EQUAL, 0, len(calls) + 1, _AUDIT_ARCH[machine]), (_BPF_LOAD, 0, 0, 0)]
+    program = [
+        (_BPF_LOAD, 0, 0, 4),
+        (_BPF_EQUAL, 0, len(calls) + 1, _AUDIT_ARCH[machine]),
+        (_BPF_LOAD, 0, 0, 0),
+    ]
     program += [(_BPF_EQUAL, len(calls) - place, 0, call) for place, call in enumerate(calls)]
     program += [(_BPF_RETURN, 0, 0, _SECCOMP_RET_ALLOW), (_BPF_RETURN, 0, 0, _SECCOMP_RET_ERRNO)]
     code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *line) for line in program))

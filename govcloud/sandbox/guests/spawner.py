@@ -30,7 +30,7 @@ class SpawnError(Exception):
 
 
 class Spawner:
-    """Starts and ends guests; `ended` is called, from a thread of its own, whenever one ends."""
+    """Starts and ends guests; `ended` is called, from a thread of its own, whenever one ends that was not told to."""
 
     def __init__(self, state: Path, *, ended: Callable[[str], None]) -> None:
         self._ended = ended
@@ -38,6 +38,7 @@ class Spawner:
         self._ready = False
         self._reports: dict[str, dict[str, Any]] = {}
         self._running: set[str] = set()
+        self._told: set[str] = set()
         self._log = (state / "guests" / "zygote.log").open("ab")
         command = [sys.executable, "-m", "govcloud.sandbox.guests.zygote", str(state)]
         self._process = subprocess.Popen(
@@ -79,8 +80,14 @@ class Spawner:
         """End a guest and wait until nothing of it is left."""
         with self._changed:
             if server_id in self._running:
+                self._told.add(server_id)
                 self._send({"stop": server_id})
                 self._changed.wait_for(lambda: server_id not in self._running, _SECONDS)
+
+    def runs(self, server_id: str) -> bool:
+        """Whether a server's guest runs."""
+        with self._changed:
+            return server_id in self._running
 
     def close(self) -> None:
         """End the zygote and every guest with it."""
@@ -119,6 +126,8 @@ class Spawner:
                     self._running.add(report["started"])
             elif "ended" in report:
                 self._running.discard(report["ended"])
+                if report["ended"] not in self._told:
+                    # Not from here: who is told may be waiting, with locks of its own, for what comes next.
+                    threading.Thread(target=self._ended, args=(report["ended"],), daemon=True).start()
+                self._told.discard(report["ended"])
             self._changed.notify_all()
-        if "ended" in report:
-            self._ended(report["ended"])
