@@ -1,5 +1,6 @@
 """The pages behind the ``type`` of problem details: what each code means, in both languages."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from django.utils.translation import gettext, gettext_noop
 
 from api import problems
 from govcloud.errors import DomainError
+
+PARAMETER = re.compile(r"%\((\w+)\)s")
 
 ADVICE: dict[int, str] = {
     400: gettext_noop("Correct the request as described and send it again."),
@@ -64,8 +67,13 @@ def explanations(error: type[DomainError]) -> list[Explanation]:
     found = []
     for code, _own_name in settings.LANGUAGES:
         with translation.override(code):
-            found.append(Explanation(code, problems.title_of(error), str(error.message), gettext(advice)))
+            found.append(Explanation(code, problems.title_of(error), template_of(error), gettext(advice)))
     return found
+
+
+def template_of(error: type[DomainError]) -> str:
+    """The message with its parameters as a reader takes them: ``{department} has {free} left``."""
+    return PARAMETER.sub(r"{\1}", str(error.message)).replace("%%", "%")
 
 
 def index(request: HttpRequest) -> HttpResponse:

@@ -70,11 +70,18 @@ class Schema(AutoSchema):
     def get_tags(self) -> list[str]:
         return [self._tokenize_path()[0]]
 
+    def get_summary(self) -> str | None:
+        """The first line of what the operation says of itself."""
+        return self._operation_doc().partition("\n")[0] or None
+
     def get_description(self) -> str:  # type: ignore[override]  # as drf-spectacular has it
-        """What the view says of itself, then what the operation does; nothing of their base classes."""
+        """The rest of it, and what the view says of itself; nothing of their base classes."""
+        own = inspect.cleandoc(type(self.view).__dict__.get("__doc__") or "")
+        return "\n\n".join(text for text in (self._operation_doc().partition("\n")[2].strip(), own) if text)
+
+    def _operation_doc(self) -> str:
         operation = getattr(self.view, getattr(self.view, "action", None) or "", None)
-        texts = (type(self.view).__dict__.get("__doc__"), getattr(operation, "__doc__", None))
-        return "\n\n".join(inspect.cleandoc(text) for text in texts if text)
+        return inspect.cleandoc(getattr(operation, "__doc__", None) or "")
 
     def get_override_parameters(self) -> list[Any]:
         given: list[Any] = list(super().get_override_parameters())

@@ -114,6 +114,7 @@ class Cases(Listed[Case], Retrieved[Case]):
         return with_stages(Case.objects.visible_to(self.actor, at=self.at))
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """One of them."""
         case = self.get_object()
         context = {**self.get_serializer_context(), **decider_context(case, at=self.at)}
         return Response(CaseAnswer(case, context=context).data)

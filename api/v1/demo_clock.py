@@ -28,6 +28,7 @@ class DemoClock(Endpoint[User]):
     roles = {"update": (Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN)}
 
     def retrieve(self, request: Request) -> Response:  # noqa: ARG002
+        """What the clock reads."""
         if settings.DEMO_CLOCK_FILE is None:
             raise clock.NoDemoClock
         return Response({"now": self.at})

@@ -53,6 +53,7 @@ class Me(Endpoint[User]):
         return Response(self.get_serializer({**person, "roles": roles}).data)
 
     def retrieve(self, request: Request) -> Response:  # noqa: ARG002
+        """Who you are, and the roles you hold."""
         return self.answer()
 
     @extend_schema(request=Preferences, responses=MeAnswer)

@@ -146,6 +146,7 @@ class Operations(Listed[Operation], Retrieved[Operation]):
 
     @extend_schema(responses=OperationDetail)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """One of them, with its steps."""
         return self.answer()
 
     def answer(self) -> Response:

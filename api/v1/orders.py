@@ -59,6 +59,7 @@ class Orders(Listed[Order], Retrieved[Order]):
 
     @extend_schema(responses=OrderAnswer)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """One of them, with its price, effect, case and what has become of it."""
         return self.answer(self.get_object())
 
     @extend_schema(request=OrderBody, responses={201: OrderAnswer})

@@ -52,6 +52,7 @@ class QuotaAccounts(Listed[QuotaAccount], Retrieved[QuotaAccount]):
         return super().get_queryset().filter(within(self.actor, at=self.at, path="department__path"))
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """One of them."""
         return self.answer(self.get_object())
 
     def answer(self, account: QuotaAccount) -> Response:

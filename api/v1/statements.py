@@ -83,6 +83,7 @@ class Statements(Listed[Statement], Retrieved[Statement]):
         return Statement.objects.visible_to(self.actor, at=self.at).select_related("department", "close")
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """One of them."""
         return self.answer(self.get_object())
 
     def answer(self, statement: Statement) -> Response:

@@ -119,6 +119,7 @@ def test_every_code_leads_to_its_explanation(anonymous: APIClient, code: str) ->
     text = page.content.decode()
     assert 'lang="zh-hans"' in text
     assert 'lang="en"' in text
+    assert "%(" not in text
 
 
 def test_all_codes_are_on_one_page(anonymous: APIClient) -> None:
