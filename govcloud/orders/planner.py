@@ -248,7 +248,7 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
             attachment(plan.unit, plan.name, plan.server, grown, key=_key(plan.unit, "attachment"), volume=plan.volume),
         ]  # fmt: skip
         grown = _key(plan.unit, "attachment")
-    return [*steps, step("configure", guest, grown), step("confirm", guest, _key(plan.unit, "configure"))]
+    return [*steps, step("grow", guest, grown)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from govcloud.provisioning.kinds.compute import (
     ServerKind,
     VolumeKind,
 )
-from govcloud.provisioning.kinds.guests import ConfigureKind, ConfirmKind, UnmountKind
+from govcloud.provisioning.kinds.guests import ConfigureKind, ConfirmKind, GrowKind, UnmountKind
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
 from govcloud.provisioning.kinds.tenancy import (
@@ -39,6 +39,7 @@ def register_all() -> None:
         ExtensionKind(),
         ConfigureKind(),
         ConfirmKind(),
+        GrowKind(),
         UnmountKind(),
         HandoverKind(),
         RetirementKind(),

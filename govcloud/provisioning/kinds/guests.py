@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
@@ -16,7 +16,6 @@ from govcloud.provisioning.context import Context
 from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import Made, Moving, Setting, Skipped, StepFailed
 
-PLAYBOOK = "site.yml"
 AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
 
@@ -26,7 +25,8 @@ class ConfigureKind(Setting):
 
     name = "configure"
     title = _("Securing the server and mounting its storage")
-    disks = "mounted"
+    playbook: ClassVar[str] = "site.yml"
+    disks: ClassVar[str] = "mounted"
 
     def create(self, context: Context) -> Made | Skipped | Moving:
         """Raises StepFailed with the tasks that failed."""
@@ -53,7 +53,7 @@ class ConfigureKind(Setting):
         step = context.step
         ansible.end_left_behind(ident=str(step.uuid), run_dir=settings.RUN_DIR)
         return ansible.run(
-            playbook=PLAYBOOK,
+            playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
             hosts=[_host(context, server, image, disks=self.disks)],
             variables={
@@ -89,11 +89,20 @@ class ConfirmKind(ConfigureKind):
         Server.objects.filter(resource=server).update(configured_at=context.at)
 
 
+class GrowKind(ConfigureKind):
+    """The file systems of the step's volumes, grown to the size their disks have now."""
+
+    name = "grow"
+    title = _("Giving the server its new space")
+    playbook = "data_disk.yml"
+
+
 class UnmountKind(ConfigureKind):
     """Let go of the data disks that the step names, before they are detached."""
 
     name = "unmount"
     title = _("Preparing the server for the change")
+    playbook = "data_disk.yml"
     disks = "unmounted"
 
 

@@ -114,8 +114,8 @@ def extension(*, online: bool, attached: bool = True) -> list[StepSpec]:
 @pytest.mark.parametrize(
     ("online", "kinds"),
     [
-        (True, ["volume_quota", "extension", "configure", "confirm"]),
-        (False, ["volume_quota", "unmount", "attachment", "extension", "attachment", "configure", "confirm"]),
+        (True, ["volume_quota", "extension", "grow"]),
+        (False, ["volume_quota", "unmount", "attachment", "extension", "attachment", "grow"]),
     ],
 )
 def test_a_volume_grows_where_it_is_or_is_let_go_of_first(online: bool, kinds: list[str]) -> None:  # noqa: FBT001
