@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from govcloud.sandbox.guests import base, loops
+from govcloud.sandbox.guests import base, kernel, loops
 from govcloud.sandbox.guests.disks import Disks, Place
 from govcloud.sandbox.guests.spawner import GuestOrder, Spawner, SpawnError
 from govcloud.sandbox.store import Row
@@ -53,6 +53,12 @@ class _Guest:
     used_at: float
     sessions: int = 0
     devices: dict[str, loops.LoopDevice] = field(default_factory=dict)
+
+
+def _mount_points(pid: int, device: str) -> list[str]:
+    """Where a guest has mounted a device."""
+    lines = [line.split() for line in Path(f"/proc/{pid}/mounts").read_text().splitlines()]
+    return [words[1] for words in lines if words[0] == device]
 
 
 class Unreachable(Exception):
@@ -160,20 +166,20 @@ class Fleet:
                 return
             with contextlib.suppress(SpawnError):
                 self._spawner.stop(server_id)
-            for device in guest.devices.values():
-                device.release()
-            (self._directory / "run" / guest.socket).unlink(missing_ok=True)
+            self._clear(guest)
 
-    def _forget(self, server_id: str) -> None:
-        """A guest ended by itself (it was switched off from inside, or killed)."""
+    def _forget(self, server_id: str, pid: int) -> None:
+        """A guest ended by itself (it was switched off from inside, or killed); one started since stays."""
         with self._lock:
-            if self._spawner is not None and self._spawner.runs(server_id):
-                return  # started again meanwhile
-            guest = self._guests.pop(server_id, None)
-            if guest is not None:
-                for device in guest.devices.values():
-                    device.release()
-                (self._directory / "run" / guest.socket).unlink(missing_ok=True)
+            guest = self._guests.get(server_id)
+            if guest is not None and guest.pid == pid:
+                del self._guests[server_id]
+                self._clear(guest)
+
+    def _clear(self, guest: _Guest) -> None:
+        for device in guest.devices.values():
+            device.release()
+        (self._directory / "run" / guest.socket).unlink(missing_ok=True)
 
     def attach(self, server_id: str, plug: Plug) -> None:
         """Show a volume inside a running guest; one that does not run sees it at its next start."""
@@ -229,6 +235,20 @@ class Fleet:
                 for device in guest.devices.values():
                     if device.path == path:
                         device.grow()
+
+    def copy(self, source: Place, target: Place) -> None:
+        """Make the target's disk hold what the source's holds now, what a running guest has not written back included."""
+        with self._lock:
+            if source[0] == "volume":
+                self._write_back(self.disks.path(source) / "data.img")
+            self.disks.copy(source, target)
+
+    def _write_back(self, image: Path) -> None:
+        for guest in self._guests.values():
+            for name, device in guest.devices.items():
+                if device.path == image:
+                    for point in _mount_points(guest.pid, name):
+                        kernel.sync_file_system(f"/proc/{guest.pid}/root{point}")
 
     def console(self, server: Row) -> str:
         """What the server's guest printed, and the prompt it would show."""

@@ -30,15 +30,19 @@ class SpawnError(Exception):
 
 
 class Spawner:
-    """Starts and ends guests; `ended` is called, from a thread of its own, whenever one ends that was not told to."""
+    """Starts and ends guests.
 
-    def __init__(self, state: Path, *, ended: Callable[[str], None]) -> None:
+    `ended` is called with the server's id and the id of the guest's first process, from a thread of its own, whenever a guest
+    ends that was not told to; it may take locks that a caller of `start` or `stop` holds.
+    """
+
+    def __init__(self, state: Path, *, ended: Callable[[str, int], None]) -> None:
         self._ended = ended
         self._changed = threading.Condition()
         self._ready = False
         self._reports: dict[str, dict[str, Any]] = {}
-        self._running: set[str] = set()
-        self._told: set[str] = set()
+        self._running: dict[str, int] = {}
+        self._stopping: set[str] = set()
         self._log = (state / "guests" / "zygote.log").open("ab")
         command = [sys.executable, "-m", "govcloud.sandbox.guests.zygote", str(state)]
         self._process = subprocess.Popen(
@@ -79,15 +83,14 @@ class Spawner:
     def stop(self, server_id: str) -> None:
         """End a guest and wait until nothing of it is left."""
         with self._changed:
-            if server_id in self._running:
-                self._told.add(server_id)
+            if server_id not in self._running:
+                return
+            self._stopping.add(server_id)
+            try:
                 self._send({"stop": server_id})
                 self._changed.wait_for(lambda: server_id not in self._running, _SECONDS)
-
-    def runs(self, server_id: str) -> bool:
-        """Whether a server's guest runs."""
-        with self._changed:
-            return server_id in self._running
+            finally:
+                self._stopping.discard(server_id)
 
     def close(self) -> None:
         """End the zygote and every guest with it."""
@@ -111,10 +114,10 @@ class Spawner:
             with contextlib.suppress(ValueError):
                 self._take(json.loads(line))
         with self._changed:
-            lost, self._running = self._running, set()
+            for server_id, pid in self._running.items():
+                self._tell(server_id, pid)
+            self._running.clear()
             self._changed.notify_all()
-        for server_id in lost:
-            self._ended(server_id)
 
     def _take(self, report: dict[str, Any]) -> None:
         with self._changed:
@@ -123,11 +126,14 @@ class Spawner:
             elif "started" in report:
                 self._reports[report["started"]] = report
                 if not report["error"]:
-                    self._running.add(report["started"])
+                    self._running[report["started"]] = report["pid"]
             elif "ended" in report:
-                self._running.discard(report["ended"])
-                if report["ended"] not in self._told:
-                    # Not from here: who is told may be waiting, with locks of its own, for what comes next.
-                    threading.Thread(target=self._ended, args=(report["ended"],), daemon=True).start()
-                self._told.discard(report["ended"])
+                server_id = report["ended"]
+                self._running.pop(server_id, None)
+                if server_id not in self._stopping:
+                    self._tell(server_id, report["pid"])
             self._changed.notify_all()
+
+    def _tell(self, server_id: str, pid: int) -> None:
+        """Not from the listening thread: who is told may be waiting, with locks of its own, for what comes next."""
+        threading.Thread(target=self._ended, args=(server_id, pid), daemon=True).start()
