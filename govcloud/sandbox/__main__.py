@@ -1,6 +1,7 @@
 """`python -m govcloud.sandbox --state DIR --port N [--no-guests]`: run the sandbox cloud in the foreground."""
 
 import argparse
+import fcntl
 import signal
 import sys
 import threading
@@ -33,6 +34,11 @@ def main() -> int:
     options = parser.parse_args()
     state: Path = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)
+    lock = (state / "lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        parser.error(f"another sandbox works on {state}")
     fleet = Fleet(state, enabled=not options.no_guests, live=options.live_guests)
     cloud = Cloud(directory=state, base_url=f"http://127.0.0.1:{options.port}", guests=fleet)
     if options.instant:

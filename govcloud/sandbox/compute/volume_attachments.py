@@ -8,7 +8,7 @@ from govcloud.sandbox.compute import history
 from govcloud.sandbox.compute.building import next_device, told_by_cinder
 from govcloud.sandbox.compute.servers import found
 from govcloud.sandbox.compute.states import require
-from govcloud.sandbox.errors import ApiError, bad_request, forbidden, not_found
+from govcloud.sandbox.errors import ApiError, bad_request, not_found
 from govcloud.sandbox.reception import plug_of
 from govcloud.sandbox.store import Row
 from govcloud.sandbox.timeline import transition
@@ -119,7 +119,7 @@ def detach(call: Call) -> Answer:
     require(server, "detach_volume", vm_states=_ATTACHABLE)
     row = _of(call, server, call.args["volume"])
     if row["device"] == "/dev/vda":
-        raise forbidden("Cannot detach a root device volume")
+        raise bad_request("Cannot detach a root device volume")
     volume = call.cloud.store.get("volume", row["volume_id"])
     if volume is None or volume["status"] != "in-use":
         status = volume["status"] if volume else "gone"

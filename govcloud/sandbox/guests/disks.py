@@ -28,7 +28,6 @@ class Disks:
         self.remove(target)
         if not self.path(source).exists():
             return
-        os.sync()
         self.path(target).parent.mkdir(parents=True, exist_ok=True)
         command = [
             "cp",

@@ -81,6 +81,15 @@ def pivot_to(root: str) -> None:
     os.chdir("/")
 
 
+def sync_file_system(path: str) -> None:
+    """Write back what the file system at `path` still holds in memory."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        _check(_libc.syncfs(descriptor), "syncfs")
+    finally:
+        os.close(descriptor)
+
+
 def die_with_parent(signal_number: int) -> None:
     """Have the kernel send this process a signal when its parent ends."""
     _check(_libc.prctl(_PR_SET_PDEATHSIG, signal_number, 0, 0, 0), "prctl")

@@ -78,7 +78,7 @@ class Zygote:
         elif (init := self._inits.get(order["stop"])) is not None:
             os.kill(init, signal.SIGKILL)
         else:
-            _say({"ended": order["stop"]})
+            _say({"ended": order["stop"], "pid": 0})
 
     def _reap(self) -> None:
         while True:
@@ -89,8 +89,8 @@ class Zygote:
             if pid == 0:
                 return
             server_id = self._launchers.pop(pid, None)
-            if server_id is not None and self._inits.pop(server_id, None) is not None:
-                _say({"ended": server_id})
+            if server_id is not None and (init := self._inits.pop(server_id, None)) is not None:
+                _say({"ended": server_id, "pid": init})
 
     def _start(self, guest: Guest) -> tuple[int, str]:
         """Fork a guest and wait until it listens; its first process's id, or the reason why not."""

@@ -180,7 +180,7 @@ def _ready(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         cloud.change("backup", row, at=at, status="error", fail_reason=args["fail_reason"])
         return
     source = ("snapshot", row["snapshot_id"]) if row["snapshot_id"] else ("volume", row["volume_id"])
-    cloud.guests.disks.copy(source, ("backup", row["id"]))
+    cloud.guests.copy(source, ("backup", row["id"]))
     described = {
         "bootable": volume["bootable"] if volume else False,
         "image_metadata": volume["image_metadata"] if volume else {},
@@ -269,11 +269,17 @@ def _restored(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     if args["failed"]:
         cloud.change("volume", volume, at=at, status="error_restoring")
         return
-    cloud.guests.disks.copy(("backup", row["id"]), ("volume", volume["id"]))
+    cloud.guests.copy(("backup", row["id"]), ("volume", volume["id"]))
     bootable = volume["bootable"] or row.get("bootable", False)
     image_metadata = volume["image_metadata"] or row.get("image_metadata", {})
     cloud.change(
-        "volume", volume, at=at, status="available", bootable=bootable, image_metadata=image_metadata
+        "volume",
+        volume,
+        at=at,
+        status="available",
+        bootable=bootable,
+        image_metadata=image_metadata,
+        metadata=volume["metadata"] | {"src_backup_id": row["id"]},
     )
 
 

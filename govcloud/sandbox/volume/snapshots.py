@@ -98,7 +98,7 @@ def create_snapshot(call: Call) -> Body:
 def _ready(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     row = cloud.store.get("snapshot", args["snapshot_id"])
     if row is not None:
-        cloud.guests.disks.copy(("volume", row["volume_id"]), ("snapshot", row["id"]))
+        cloud.guests.copy(("volume", row["volume_id"]), ("snapshot", row["id"]))
         cloud.change("snapshot", row, at=at, status=args["status"])
 
 

@@ -294,7 +294,7 @@ def _ready(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
     if row is None:
         return
     if row["copy_from"]:
-        cloud.guests.disks.copy(tuple(row["copy_from"]), ("volume", row["id"]))
+        cloud.guests.copy(tuple(row["copy_from"]), ("volume", row["id"]))
     status = "available" if row["status"] in {"creating", "downloading"} else row["status"]
     cloud.change(
         "volume", row, at=at, status=status, bootable=row["bootable"] or row["will_boot"], copy_from=None

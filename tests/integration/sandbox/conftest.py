@@ -8,7 +8,7 @@ from tests.integration.sandbox.process import Sandbox, running
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """openstacksdk announces at every turn what it is going to drop."""
+    """The SDK announces at every turn what it is going to drop."""
     for item in items:
         if "integration/sandbox" in item.nodeid:
             item.add_marker(pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"))

@@ -21,7 +21,13 @@ PROJECT_ROOT = Path(__file__).resolve().parents[3]
 REACH = PROJECT_ROOT / "govcloud/sandbox/reach.py"
 GENEROUS = {
     "compute": {"instances": 1000, "cores": 10_000, "ram": 100_000_000},
-    "volume": {"volumes": 1000, "gigabytes": 1_000_000, "snapshots": 100, "backups": 100, "backup_gigabytes": 10_000},
+    "volume": {
+        "volumes": 1000,
+        "gigabytes": 1_000_000,
+        "snapshots": 100,
+        "backups": 100,
+        "backup_gigabytes": 10_000,
+    },
 }
 
 
@@ -89,14 +95,30 @@ class Sandbox:
 
 
 @contextmanager
-def running(state: Path, *options: str, launcher: tuple[str, ...] = (), **environment: str) -> Iterator[Sandbox]:
+def running(
+    state: Path, *options: str, launcher: tuple[str, ...] = (), **environment: str
+) -> Iterator[Sandbox]:
     """Start a sandbox on a free port and end it afterwards, the hard way if it does not go."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     python = environment.pop("python", sys.executable)
-    command = [*launcher, python, "-m", "govcloud.sandbox", "--state", str(state), "--port", str(port), *options]
+    command = [
+        *launcher,
+        python,
+        "-m",
+        "govcloud.sandbox",
+        "--state",
+        str(state),
+        "--port",
+        str(port),
+        *options,
+    ]
     process = subprocess.Popen(
-        command, cwd=PROJECT_ROOT, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        command,
+        cwd=PROJECT_ROOT,
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
     )
     assert process.stdout
     try:

@@ -3,7 +3,15 @@
 import pytest
 import requests
 
-from tests.integration.sandbox.process import Sandbox, boot_volume, eventually, from_volume, ready_volume, refused, running_server
+from tests.integration.sandbox.process import (
+    Sandbox,
+    boot_volume,
+    eventually,
+    from_volume,
+    ready_volume,
+    refused,
+    running_server,
+)
 
 
 @pytest.fixture
@@ -85,7 +93,9 @@ def test_a_list_that_lags(sandbox: Sandbox, cloud):
 
 def test_a_build_that_fails_keeps_the_volume_reserved_until_the_server_goes(sandbox: Sandbox, cloud):
     volume = boot_volume(cloud)
-    sandbox.fault(action="build_error", service="compute", method="POST", path="/servers$", times=1, message="No luck.")
+    sandbox.fault(
+        action="build_error", service="compute", method="POST", path="/servers$", times=1, message="No luck."
+    )
     flavor = cloud.compute.find_flavor("g.2c4g")
     server = cloud.compute.create_server(
         name="web", flavor_id=flavor.id, networks="none", block_device_mapping=from_volume(volume)
@@ -116,7 +126,9 @@ def test_a_fault_for_one_project_leaves_the_others_alone(sandbox: Sandbox, cloud
 def test_a_seeded_fault_strikes_the_same_calls_again(sandbox: Sandbox, cloud):
     def strikes() -> list[int]:
         sandbox.control("DELETE", "/faults")
-        sandbox.fault(action="status", status=503, service="compute", path="/servers", probability=0.5, seed=7)
+        sandbox.fault(
+            action="status", status=503, service="compute", path="/servers", probability=0.5, seed=7
+        )
         return [cloud.compute.get("/servers", raise_exc=False).status_code for _ in range(12)]
 
     first = strikes()
@@ -132,7 +144,11 @@ def test_identity_can_be_down(sandbox: Sandbox):
 
 
 def test_a_bad_rule_is_refused(sandbox: Sandbox):
-    for rule in ({"action": "explode"}, {"action": "reset", "colour": "red"}, {"action": "reset", "path": "("}):
+    for rule in (
+        {"action": "explode"},
+        {"action": "reset", "colour": "red"},
+        {"action": "reset", "path": "("},
+    ):
         answer = requests.post(f"{sandbox.url}/sandbox/faults", json=rule, timeout=5)
         assert answer.status_code == 400
 

@@ -4,7 +4,9 @@ from tests.integration.sandbox.process import Sandbox, network, refused, running
 
 
 def port(cloud, net, address):
-    return cloud.network.post("/ports", json={"port": {"network_id": net.id, "fixed_ips": [{"ip_address": address}]}})
+    return cloud.network.post(
+        "/ports", json={"port": {"network_id": net.id, "fixed_ips": [{"ip_address": address}]}}
+    )
 
 
 def test_a_fixed_address_is_given_once(cloud):
@@ -37,7 +39,9 @@ def test_a_full_subnet_has_no_more_addresses(cloud):
 @pytest.mark.parametrize("cidr", ["10.1.0.0/24", "10.1.0.128/25", "10.0.0.0/8"])
 def test_subnets_of_a_network_do_not_overlap(cloud, cidr):
     net, _ = network(cloud)
-    answer = cloud.network.post("/subnets", json={"subnet": {"network_id": net.id, "cidr": cidr, "ip_version": 4}})
+    answer = cloud.network.post(
+        "/subnets", json={"subnet": {"network_id": net.id, "cidr": cidr, "ip_version": 4}}
+    )
     assert refused(answer)[:2] == (400, "InvalidInput")
     assert "overlaps with another subnet" in refused(answer)[2]
 
@@ -45,7 +49,9 @@ def test_subnets_of_a_network_do_not_overlap(cloud, cidr):
 @pytest.mark.parametrize("cidr", ["10.1.0.5/24", "nonsense", "0.0.0.0/0"])
 def test_a_bad_cidr_is_refused(cloud, cidr):
     net = cloud.network.create_network(name="net")
-    answer = cloud.network.post("/subnets", json={"subnet": {"network_id": net.id, "cidr": cidr, "ip_version": 4}})
+    answer = cloud.network.post(
+        "/subnets", json={"subnet": {"network_id": net.id, "cidr": cidr, "ip_version": 4}}
+    )
     assert answer.status_code == 400
 
 
@@ -109,7 +115,10 @@ def test_a_floating_address_needs_a_router_and_holds_its_interface(cloud):
     inner = cloud.network.create_port(network_id=net.id)
     public = cloud.network.find_network("public")
     asked = {"floatingip": {"floating_network_id": public.id, "port_id": inner.id}}
-    assert refused(cloud.network.post("/floatingips", json=asked))[:2] == (404, "ExternalGatewayForFloatingIPNotFound")
+    assert refused(cloud.network.post("/floatingips", json=asked))[:2] == (
+        404,
+        "ExternalGatewayForFloatingIPNotFound",
+    )
     router = cloud.network.create_router(name="r", external_gateway_info={"network_id": public.id})
     cloud.network.add_interface_to_router(router, subnet_id=subnet.id)
     floating = cloud.network.create_ip(floating_network_id=public.id, port_id=inner.id)

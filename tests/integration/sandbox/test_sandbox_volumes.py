@@ -51,7 +51,10 @@ def test_a_bad_size_is_refused(cloud, size):
 
 
 def test_an_unknown_type_is_not_found(cloud):
-    assert refused(post(cloud, "/volumes", volume={"size": 1, "volume_type": "gold"}))[:2] == (404, "itemNotFound")
+    assert refused(post(cloud, "/volumes", volume={"size": 1, "volume_type": "gold"}))[:2] == (
+        404,
+        "itemNotFound",
+    )
 
 
 def test_over_quota_is_413_and_asks_to_come_back_at_once(sandbox: Sandbox, admin, cloud):
@@ -60,8 +63,10 @@ def test_over_quota_is_413_and_asks_to_come_back_at_once(sandbox: Sandbox, admin
     assert refused(answer) == (
         413,
         "overLimit",
-        "Requested volume or snapshot exceeds allowed gigabytes quota. "
-        "Requested 11G, quota is 10G and 0G has been consumed.",
+        (
+            "Requested volume or snapshot exceeds allowed gigabytes quota. "
+            "Requested 11G, quota is 10G and 0G has been consumed."
+        ),
     )
     assert answer.headers["Retry-After"] == "0"
     ready_volume(cloud)
@@ -80,7 +85,10 @@ def test_a_volume_grows_and_never_shrinks(sandbox: Sandbox, admin, cloud):
     volume = ready_volume(cloud, size=5)
     cloud.block_storage.extend_volume(volume, 8)
     assert cloud.block_storage.get_volume(volume.id).size == 8
-    assert "must be greater than current size" in refused(act(cloud, volume, **{"os-extend": {"new_size": 8}}))[2]
+    assert (
+        "must be greater than current size"
+        in refused(act(cloud, volume, **{"os-extend": {"new_size": 8}}))[2]
+    )
     sandbox.quota(admin, cloud.current_project_id, volume={"gigabytes": 10})
     assert act(cloud, volume, **{"os-extend": {"new_size": 11}}).status_code == 413
     assert cloud.block_storage.get_volume(volume.id).status == "available"
@@ -179,7 +187,12 @@ def test_a_backup_is_restored_into_a_new_volume_that_boots_like_the_old(cloud):
     made = backup(cloud, boot_volume(cloud, size=2))
     answer = post(cloud, f"/backups/{made.id}/restore", restore={"name": "again"}).json()["restore"]
     restored = cloud.block_storage.get_volume(answer["volume_id"])
-    assert (restored.name, restored.size, restored.status, restored.is_bootable) == ("again", 2, "available", True)
+    assert (restored.name, restored.size, restored.status, restored.is_bootable) == (
+        "again",
+        2,
+        "available",
+        True,
+    )
     small = ready_volume(cloud, size=1)
     answer = post(cloud, f"/backups/{made.id}/restore", restore={"volume_id": small.id})
     assert "is too small to restore backup" in refused(answer)[2]
@@ -187,9 +200,9 @@ def test_a_backup_is_restored_into_a_new_volume_that_boots_like_the_old(cloud):
 
 def test_pools_tell_the_room_left(admin, cloud):
     def free() -> float:
-        return next(p for p in admin.block_storage.backend_pools() if p.name == "sandbox@sas#pool").capabilities[
-            "free_capacity_gb"
-        ]
+        return next(
+            p for p in admin.block_storage.backend_pools() if p.name == "sandbox@sas#pool"
+        ).capabilities["free_capacity_gb"]
 
     before = free()
     ready_volume(cloud, size=100, volume_type="sas")
@@ -202,7 +215,9 @@ def test_an_image_with_an_id_of_our_own(cloud):
     assert cloud.image.post("/images", json=asked).status_code == 201
     assert cloud.image.post("/images", json=asked).status_code == 409
     answer = cloud.image.put(
-        f"/images/{image_id}/file", data=b"x" * 3_000_000, headers={"Content-Type": "application/octet-stream"}
+        f"/images/{image_id}/file",
+        data=b"x" * 3_000_000,
+        headers={"Content-Type": "application/octet-stream"},
     )
     assert answer.status_code == 204
     image = cloud.image.get_image(image_id)
