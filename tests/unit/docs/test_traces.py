@@ -1,0 +1,69 @@
+"""Nothing that is committed tells of the machine or the network it was written on."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parents[3]
+HOMES = re.compile(
+    r"(?<![\w.])/(?:home|Users)/(?!debian\b)\w+|\b[A-Z]:\\Users\\"
+)  # images call their account debian
+INDEXES = re.compile(
+    r"\b(?:pypi|pythonhosted|npmjs|jsdelivr|unpkg|artifactory|devpi)\.[a-z]{2,}", re.IGNORECASE
+)
+INDEX_OPTIONS = re.compile(r"^\s*(?:-i|--(?:extra-)?index-url|--find-links|--trusted-host)\b", re.MULTILINE)
+CREDENTIALS = re.compile(r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----\n[A-Za-z0-9+/=]{20}")
+
+
+def committed() -> Iterator[tuple[str, str]]:
+    """Tracked text files; what is vendored is not ours to change, and this page holds the patterns."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in listed.decode().split("\0"):
+        path = ROOT / name
+        if name and "vendor" not in path.parts and path != Path(__file__) and path.is_file():
+            try:
+                yield name, path.read_text(encoding="utf-8")
+            except UnicodeDecodeError:
+                continue
+
+
+def found(pattern: re.Pattern[str]) -> list[str]:
+    return [f"{name}: {match[0]}" for name, text in committed() if (match := pattern.search(text))]
+
+
+def of_this_machine() -> set[str]:
+    """Where this checkout lies, and where pip is told to look for packages."""
+    options = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=True
+    ).stdout
+    sources = {
+        word.strip("'\"")
+        for line in options.splitlines()
+        if re.search(r"index-url|find-links|trusted-host|proxy", line.split("=", 1)[0])
+        for word in line.split("=", 1)[1].split()
+    }
+    names = {str(ROOT)} | {urlsplit(source).hostname or urlsplit(source).path for source in sources}
+    return {name for name in names if len(name) > 6}
+
+
+def test_no_file_names_this_checkout_or_where_its_packages_came_from() -> None:
+    traces = of_this_machine()
+    told = [f"{name}: {trace}" for name, text in committed() for trace in traces if trace in text]
+    assert told == []
+
+
+def test_no_file_names_somebodys_home() -> None:
+    assert found(HOMES) == []
+
+
+def test_no_file_names_the_host_of_a_package_index() -> None:
+    """Which index is asked is the business of whoever installs: of pip's and uv's own configuration."""
+    assert found(INDEXES) == []
+    assert found(INDEX_OPTIONS) == []
+
+
+def test_no_file_holds_a_private_key() -> None:
+    assert found(CREDENTIALS) == []
