@@ -197,6 +197,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "api.problems.handle",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
+    "NUM_PROXIES": int(flag("BEHIND_TLS_PROXY")),  # whose X-Forwarded-For is believed: nobody's, or the one proxy's
 }
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=int(env("API_TOKEN_DAYS", "90"))),

@@ -10,7 +10,7 @@ from api.problem_pages import errors_by_code
 from api.problems import KINDS, HttpProblem, status_of
 from govcloud.errors import DomainError
 from tenants.models import Role, User
-from tests.factories.tenants import UserFactory, member
+from tests.factories.tenants import UserFactory, grant, member
 
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[User], APIClient]
@@ -35,12 +35,22 @@ def test_a_body_that_is_no_object_is_refused(anonymous: APIClient, body: str) ->
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
 
 
-def test_a_body_too_large_to_read_is_refused(signed_in: SignedIn) -> None:
-    client = signed_in(member(Role.FINANCE))
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("post", "/api/v1/month-closes", {"Idempotency-Key": "a"}),
+        ("post", "/api/v1/month-closes", {}),
+        ("put", "/api/v1/demo-clock", {}),
+        ("post", "/api/v1/tokens", {}),
+    ],
+)
+def test_a_body_too_large_to_read_is_refused(
+    signed_in: SignedIn, method: str, path: str, headers: dict[str, str]
+) -> None:
+    person = member(Role.FINANCE)
+    grant(person, Role.CLOUD_ADMIN)
     body = '{"month": "' + "x" * 3_000_000 + '"}'
-    answer = client.post(
-        "/api/v1/month-closes", body, content_type="application/json", headers={"Idempotency-Key": "a"}
-    )
+    answer = getattr(signed_in(person), method)(path, body, content_type="application/json", headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (413, "body-too-large")
 
 

@@ -58,6 +58,16 @@ def test_the_eleventh_attempt_within_a_minute_is_turned_away(anonymous: APIClien
     assert sign_in(anonymous, UserFactory()).status_code == 201
 
 
+def test_a_made_up_forwarding_address_is_no_new_start(anonymous: APIClient) -> None:
+    user = UserFactory()
+    attempt = {"username": user.username, "password": "guess", "name": "x"}
+    statuses = [
+        anonymous.post("/api/v1/tokens", attempt, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code
+        for n in range(11)
+    ]
+    assert statuses == [401] * 10 + [429]
+
+
 def test_signing_out_ends_the_current_token(anonymous: APIClient) -> None:
     token = sign_in(anonymous, UserFactory()).json()["token"]
     mine = {"Authorization": f"Bearer {token}"}
