@@ -142,6 +142,14 @@ def laboratory(sandbox: Sandbox, guests: str, runs: Path) -> Laboratory:
     return Laboratory(sandbox, cloud, pem.decode(), guests, network.id, image.id, runs)
 
 
+@pytest.fixture(autouse=True)
+def _room_for_more(lab: Laboratory) -> Iterator[None]:
+    """A project has room for ten servers."""
+    yield
+    for server in lab.cloud.compute.servers():
+        lab.cloud.compute.wait_for_delete(lab.cloud.compute.delete_server(server) or server, wait=60)
+
+
 @pytest.fixture
 def disks(lab: Laboratory) -> Laboratory:
     if lab.guests != "full":
