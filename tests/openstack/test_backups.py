@@ -102,7 +102,9 @@ def test_a_volume_in_use_is_backed_up_by_force_only(
     assert settled(lambda: cloud.volumes.get_volume(boot)).status == "in-use"
 
 
-def test_after_a_volume_grew_an_incremental_fails_and_a_full_backup_does_not(laboratory: Laboratory, cloud: Cloud) -> None:
+def test_after_a_volume_grew_an_incremental_fails_and_a_full_backup_does_not(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
     volume = laboratory.volume()
     backed_up(laboratory, volume.id)
     cloud.volumes.extend_volume(volume.id, size_gib=2)
