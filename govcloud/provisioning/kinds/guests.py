@@ -51,7 +51,6 @@ class ConfigureKind(Setting):
 
     def _run(self, context: Context, server: Resource, image: Image) -> ansible.RunResult:
         step = context.step
-        ansible.end_left_behind(ident=str(step.uuid), run_dir=settings.RUN_DIR)
         return ansible.run(
             playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
