@@ -52,7 +52,7 @@ async def serve(listener: Any, host_key: asyncssh.SSHKey) -> None:
         server_factory=GuestServer,
         server_host_keys=[host_key],
         process_factory=run_session,
-        sftp_factory=sftp_for_root,
+        sftp_factory=files_for_root,
         allow_scp=True,
         encoding=None,
         line_editor=False,
@@ -65,8 +65,20 @@ async def serve(listener: Any, host_key: asyncssh.SSHKey) -> None:
     await asyncio.Event().wait()
 
 
-def sftp_for_root(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
-    """File transfer, which runs in this process and so for root alone.
+class GuestFiles(asyncssh.SFTPServer):
+    """File transfer. It tells the client that it ended well: OpenSSH takes an end without a status for a failure."""
+
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes]) -> None:
+        super().__init__(channel)
+        self._session = channel
+
+    def exit(self) -> None:
+        if self._session.get_subsystem() == "sftp":
+            self._session.exit(0)
+
+
+def files_for_root(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPServer:
+    """File transfer runs in this process and so is for root alone.
 
     Raises:
         SFTPPermissionDenied: for another account.
@@ -74,7 +86,7 @@ def sftp_for_root(channel: asyncssh.SSHServerChannel[bytes]) -> asyncssh.SFTPSer
     """
     if channel.get_extra_info("username") != "root":
         raise asyncssh.SFTPPermissionDenied("file transfer is for root; use a command")
-    return asyncssh.SFTPServer(channel)
+    return GuestFiles(channel)
 
 
 async def run_session(process: "asyncssh.SSHServerProcess[bytes]") -> None:

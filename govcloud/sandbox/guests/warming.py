@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncssh
 
-from govcloud.sandbox.guests.ssh import run_session
+from govcloud.sandbox.guests.ssh import files_for_root, run_session
 
 
 class _Anybody(asyncssh.SSHServer):
@@ -44,7 +44,7 @@ async def _host(connection: socket.socket) -> None:
         server_factory=_Anybody,
         server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
         process_factory=run_session,
-        sftp_factory=True,
+        sftp_factory=files_for_root,
         allow_scp=True,
         encoding=None,
         line_editor=False,

@@ -241,7 +241,7 @@ def test_a_system_volume_restored_to_a_new_server_has_its_files_and_the_new_key(
     inside(guests, key, "10.1.0.10", "echo precious > /etc/application")
     backup = cloud.block_storage.create_backup(volume_id=volume.id, force=True)
     eventually(lambda: cloud.block_storage.get_backup(backup.id).status == "available")
-    restored = cloud.block_storage.restore_backup(backup.id).volume_id
+    restored = cloud.block_storage.restore_backup(backup.id, name="drill").volume_id
     eventually(lambda: cloud.block_storage.get_volume(restored).status == "available")
     server_at(
         cloud,
@@ -258,7 +258,9 @@ def loop_devices(state: Path) -> list[str]:
 
 
 def processes_of(state: Path) -> list[int]:
-    listed = subprocess.run(["ps", "-eo", "pid,args"], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["ps", "-eww", "-o", "pid,args"], capture_output=True, text=True, check=True
+    ).stdout
     return [
         int(line.split()[0]) for line in listed.splitlines() if "guests.zygote" in line and str(state) in line
     ]
