@@ -58,7 +58,9 @@ class Division(models.Model):
     code = models.CharField(max_length=6, unique=True, validators=[RegexValidator(r"^\d{6}$")])
     name = models.CharField(max_length=80)
     name_en = models.CharField(max_length=120, blank=True)
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -81,7 +83,9 @@ class Department(models.Model):
     name_en = models.CharField(max_length=160, blank=True)
     credit_code = models.CharField(max_length=18, unique=True)  # GB 32100, checked by tenants.services
     division = models.ForeignKey(Division, on_delete=models.PROTECT, related_name="departments")
-    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.PROTECT, related_name="children")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     path = models.CharField(max_length=255, unique=True)
     connection = models.CharField(max_length=20, choices=Connection, default=Connection.NOT_CONNECTED)
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
@@ -110,7 +114,9 @@ class Membership(models.Model):
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     user = models.ForeignKey(User, on_delete=models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=30, choices=Role)
-    department = models.ForeignKey(Department, null=True, blank=True, on_delete=models.PROTECT, related_name="memberships")
+    department = models.ForeignKey(
+        Department, null=True, blank=True, on_delete=models.PROTECT, related_name="memberships"
+    )
     valid_from = models.DateTimeField()
     valid_until = models.DateTimeField(null=True, blank=True)
 
@@ -164,8 +170,12 @@ class System(models.Model):
     class Meta:
         ordering: ClassVar = ["code"]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(mlps_level__gte=1, mlps_level__lte=5), name="system_mlps_level_of_the_standard"),
-            models.CheckConstraint(condition=Q(dr_level__gte=1, dr_level__lte=6), name="system_dr_level_of_the_standard"),
+            models.CheckConstraint(
+                condition=Q(mlps_level__gte=1, mlps_level__lte=5), name="system_mlps_level_of_the_standard"
+            ),
+            models.CheckConstraint(
+                condition=Q(dr_level__gte=1, dr_level__lte=6), name="system_dr_level_of_the_standard"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -37,7 +37,9 @@ class Scope:
         """A role of the centre; or a unit role in this department or one above it (anywhere, if none is named)."""
         if role in self.roles:
             return True
-        return any(r == role and (department is None or department.path.startswith(p)) for r, p in self.unit_roles)
+        return any(
+            r == role and (department is None or department.path.startswith(p)) for r, p in self.unit_roles
+        )
 
 
 def scope_of(actor: User, *, at: datetime) -> Scope:

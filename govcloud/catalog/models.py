@@ -82,14 +82,18 @@ class Offering(Offerable):
     kind = models.CharField(max_length=12, choices=Kind)
     delivery = models.CharField(max_length=12, choices=Delivery)
     unit = models.CharField(max_length=20)  # "server", "GB", "Mbps", "certificate"…: what quantity counts
-    meter = models.ForeignKey(Meter, null=True, blank=True, on_delete=models.PROTECT)  # of work orders; others' follow their parts
+    meter = models.ForeignKey(
+        Meter, null=True, blank=True, on_delete=models.PROTECT
+    )  # of work orders; others' follow their parts
     max_quantity = models.PositiveIntegerField()  # per order item
     description = models.TextField(blank=True)
     description_en = models.TextField(blank=True)
 
     class Meta:
         ordering: ClassVar = ["service", "code"]
-        constraints: ClassVar = [models.CheckConstraint(condition=Q(max_quantity__gte=1), name="offering_max_quantity_is_positive")]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(max_quantity__gte=1), name="offering_max_quantity_is_positive")
+        ]
 
 
 class Line(models.TextChoices):
@@ -128,7 +132,9 @@ class DRTier(models.Model):
     rto_minutes = models.PositiveIntegerField()
     rpo_minutes = models.PositiveIntegerField()
     off_site = models.BooleanField()
-    provable_by_backup = models.BooleanField()  # levels 5 and 6 need replication evidence, which backups are not
+    provable_by_backup = (
+        models.BooleanField()
+    )  # levels 5 and 6 need replication evidence, which backups are not
     meter_local = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
     meter_off_site = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="+")
     max_gb = models.PositiveIntegerField()
@@ -137,7 +143,9 @@ class DRTier(models.Model):
     class Meta:
         ordering: ClassVar = ["level"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["level"], condition=Q(retired_at__isnull=True), name="dr_tier_one_in_force_per_level"),
+            models.UniqueConstraint(
+                fields=["level"], condition=Q(retired_at__isnull=True), name="dr_tier_one_in_force_per_level"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,8 +170,12 @@ class Cloud(models.Model):
     domain_id = models.CharField(max_length=64, default="default")  # Keystone domain of the systems' projects
     # How Ansible reaches a guest: an OpenSSH ProxyCommand with {address}, {port} and {network_id}, or directly if empty.
     ssh_proxy_command = models.CharField(max_length=500, blank=True)
-    management_cidr = models.CharField(max_length=43, blank=True)  # from where guests may be reached by SSH; empty: their subnet
-    online_extend = models.BooleanField(default=True)  # whether an attached volume can grow (Cinder 3.42 and the driver)
+    management_cidr = models.CharField(
+        max_length=43, blank=True
+    )  # from where guests may be reached by SSH; empty: their subnet
+    online_extend = models.BooleanField(
+        default=True
+    )  # whether an attached volume can grow (Cinder 3.42 and the driver)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
 
     class Meta:
@@ -196,7 +208,9 @@ class CloudFlavor(models.Model):
     cloud_name = models.CharField(max_length=120)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["cloud", "flavor"], name="flavor_once_per_cloud")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cloud", "flavor"], name="flavor_once_per_cloud")
+        ]
 
 
 class CloudStorageClass(models.Model):
@@ -214,7 +228,9 @@ class CloudStorageClass(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["cloud", "storage_class"], name="storage_class_once_per_cloud"),
-            models.CheckConstraint(condition=Q(ordered_gb_per_built_gb__gte=1), name="storage_class_scale_is_positive"),
+            models.CheckConstraint(
+                condition=Q(ordered_gb_per_built_gb__gte=1), name="storage_class_scale_is_positive"
+            ),
         ]
 
     def built_gb(self, ordered_gb: int) -> int:
@@ -230,4 +246,6 @@ class CloudImage(models.Model):
     cloud_name = models.CharField(max_length=120)
 
     class Meta:
-        constraints: ClassVar = [models.UniqueConstraint(fields=["cloud", "image"], name="image_once_per_cloud")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cloud", "image"], name="image_once_per_cloud")
+        ]

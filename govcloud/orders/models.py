@@ -36,7 +36,9 @@ class Order(models.Model):
     justification = models.TextField(blank=True)
     applicant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="orders")
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
-    case = models.OneToOneField(Case, null=True, on_delete=models.PROTECT, related_name="order")  # of the last submission
+    case = models.OneToOneField(
+        Case, null=True, on_delete=models.PROTECT, related_name="order"
+    )  # of the last submission
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
@@ -83,10 +85,13 @@ class OrderItem(models.Model):
             models.UniqueConstraint(fields=["order", "position"], name="order_item_position_once"),
             models.CheckConstraint(condition=Q(quantity__gte=1), name="order_item_quantity_is_positive"),
             models.CheckConstraint(
-                condition=Q(action="create", target__isnull=True) | (~Q(action="create") & Q(target__isnull=False, quantity=1)),
+                condition=Q(action="create", target__isnull=True)
+                | (~Q(action="create") & Q(target__isnull=False, quantity=1)),
                 name="order_item_changes_name_their_target",
             ),
-            models.CheckConstraint(condition=Q(lease_months__gte=1, lease_months__lte=12), name="order_item_lease_at_most_a_year"),
+            models.CheckConstraint(
+                condition=Q(lease_months__gte=1, lease_months__lte=12), name="order_item_lease_at_most_a_year"
+            ),
         ]
 
 
@@ -95,13 +100,16 @@ class ServerSpec(models.Model):
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="+")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="+")
     # The network ordered in the same order (its item's name), or one that the system has already (exactly one of the two).
-    network_item = models.ForeignKey(OrderItem, null=True, on_delete=models.CASCADE, related_name="servers_on_network")
+    network_item = models.ForeignKey(
+        OrderItem, null=True, on_delete=models.CASCADE, related_name="servers_on_network"
+    )
     network = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(network_item__isnull=True) ^ Q(network__isnull=True), name="server_spec_has_one_network"
+                condition=Q(network_item__isnull=True) ^ Q(network__isnull=True),
+                name="server_spec_has_one_network",
             ),
         ]
 
@@ -150,7 +158,9 @@ class Revision(models.Model):
 
     class Meta:
         ordering: ClassVar = ["number"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["order", "number"], name="revision_number_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "number"], name="revision_number_once")
+        ]
 
 
 class QuoteLine(models.Model):
@@ -166,7 +176,9 @@ class QuoteLine(models.Model):
 
     class Meta:
         ordering: ClassVar = ["position"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["revision", "position"], name="quote_line_position_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["revision", "position"], name="quote_line_position_once")
+        ]
 
 
 class Unit(models.Model):
@@ -187,4 +199,6 @@ class Unit(models.Model):
 
     class Meta:
         ordering: ClassVar = ["item", "position"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["item", "position"], name="unit_position_once")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["item", "position"], name="unit_position_once")
+        ]
