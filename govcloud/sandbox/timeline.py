@@ -39,7 +39,7 @@ class Timeline:
         heapq.heapify(self._heap)
         self._number = max((number for _, number, _ in self._heap), default=0)
 
-    def schedule(self, name: str, at: datetime, *, seconds: float = 0, **args: Any) -> None:
+    def schedule(self, name: str, at: datetime, /, *, seconds: float = 0, **args: Any) -> None:
         """Carry out transition `name` with `args` once `seconds` have passed since `at`."""
         self._number += 1
         when = (at + timedelta(seconds=seconds)).isoformat(timespec="microseconds")

@@ -372,32 +372,3 @@ def _gone(cloud: Cloud, _at: datetime, args: dict[str, Any]) -> None:
         cloud.store.delete("attachment", attachment["id"])
     cloud.guests.disks.remove(("volume", args["volume_id"]))
     cloud.store.delete("volume", args["volume_id"])
-
-
-@routes("GET", "/volumes/<id>/metadata")
-def show_metadata(call: Call) -> Body:
-    return {"metadata": found(call, call.args["id"])["metadata"]}
-
-
-@routes("POST", "/volumes/<id>/metadata")
-def add_metadata(call: Call) -> Body:
-    row = found(call, call.args["id"])
-    merged = row["metadata"] | {key: str(value) for key, value in call.part("metadata").items()}
-    return {"metadata": call.cloud.change("volume", row, at=call.now, metadata=merged)["metadata"]}
-
-
-@routes("PUT", "/volumes/<id>/metadata")
-def replace_metadata(call: Call) -> Body:
-    row = found(call, call.args["id"])
-    fresh = {key: str(value) for key, value in call.part("metadata").items()}
-    return {"metadata": call.cloud.change("volume", row, at=call.now, metadata=fresh)["metadata"]}
-
-
-@routes("DELETE", "/volumes/<id>/metadata/<key>")
-def delete_metadata(call: Call) -> Answer:
-    row = found(call, call.args["id"])
-    if call.args["key"] not in row["metadata"]:
-        raise not_found(f"Volume {row['id']} has no metadata with key {call.args['key']}.")
-    rest = {key: value for key, value in row["metadata"].items() if key != call.args["key"]}
-    call.cloud.change("volume", row, at=call.now, metadata=rest)
-    return Answer(200)
