@@ -13,7 +13,12 @@ from django.core.management.base import CommandParser
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = sorted(
     path.relative_to(ROOT)
-    for path in (*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "tests").rglob("*.md"))
+    for path in (
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        *(ROOT / "deploy").glob("*.md"),
+        *(ROOT / "tests").rglob("*.md"),
+    )
 )
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NAMED_ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
