@@ -260,29 +260,31 @@ class Visit:
                 self.park(
                     str(error)
                 )  # the same request will be refused again: a person must change something
-            case errors.Unreachable() | errors.Unavailable() | errors.RateLimited():
+            case errors.RateLimited(retry_after=seconds):
+                self.trouble(str(error), counts=False, pause=timedelta(seconds=seconds))
+            case errors.Unreachable() | errors.Unavailable():
                 self.trouble(str(error), counts=False)  # the cloud's trouble, however long it takes
             case _:
                 unknown = self.step.intent_at is not None and not self.step.external_id
                 self.trouble(str(error), counts=True, state=StepState.UNKNOWN if unknown else None)
 
-    def trouble(self, reason: str, *, counts: bool, state: StepState | None = None) -> None:
+    def trouble(
+        self, reason: str, *, counts: bool, state: StepState | None = None, pause: timedelta | None = None
+    ) -> None:
         """Note what went wrong and try again later; park the step when it has gone wrong too often."""
-        attempts = self.step.attempts + 1
-        if counts and attempts >= settings.STEP_ATTEMPTS:
+        attempts = self.step.attempts + counts
+        if attempts >= settings.STEP_ATTEMPTS:
             self.park(reason)
             return
         at = self.clock()
-        tried_for = at - (self.step.started_at or at)
-        pause = (
-            settings.STEP_POLL * 2 ** min(attempts, 10)
-            if counts
-            else max(settings.STEP_POLL * 2, tried_for / 4)
-        )
+        if pause is None:
+            tried_for = at - (self.step.started_at or at)
+            grown = settings.STEP_POLL * 2**attempts if counts else max(settings.STEP_POLL * 2, tried_for / 4)
+            pause = min(grown, LONGEST_PAUSE)
         self.write(
             last_error=reason,
-            attempts=attempts if counts else self.step.attempts,
-            next_run_at=at + min(pause, LONGEST_PAUSE),
+            attempts=attempts,
+            next_run_at=at + pause,
             **({"state": state} if state else {}),
         )
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudFlavor, CloudImage, CloudStorageClass, Flavor, Image, StorageClass
-from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Resource, Server, Volume, VolumeRole
@@ -22,6 +22,7 @@ from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.network import tags_of
 
+FAULT_WRITTEN = timedelta(minutes=2)  # by then
 UNIT = "govcloud_unit"  # the metadata entry by which a volume is found again
 SERIAL = 20  # characters of a volume's id that a guest sees as its disk's serial number (virtio)
 
@@ -192,8 +193,15 @@ class ServerKind(Kind):
         if context.step.desired == "absent" or server.phase is Phase.MOVING:
             return Moving()
         if server.phase is Phase.FAILED:
-            return Broken(server.fault.message if server.fault else "the server went to ERROR")
+            return self._broken(context, server)
         return Ready({"status": server.status, "zone": server.zone})
+
+    def _broken(self, context: Context, server: models.Server) -> Sight:
+        """Nova writes the reason a moment after the status: worth a second look."""
+        if server.fault is not None:
+            return Broken(server.fault.message)
+        young = context.at - (context.step.intent_at or context.at) < FAULT_WRITTEN
+        return Moving() if young else Broken("the server went to ERROR and the cloud does not say why")
 
     def remove(self, context: Context, external_id: str) -> None:
         server = context.project.compute.get_server(external_id)
@@ -285,6 +293,11 @@ class ExtensionKind(Kind):
         if context.step.desired == "absent":
             return Gone()
         volume = context.project.volumes.get_volume(external_id)
+        if volume.status == "error_extending":
+            # its data are untouched: the back end cannot grow what is attached (see Cloud.online_extend)
+            context.cloud.volumes.reset_status(
+                external_id, status="in-use" if volume.attached_to else "available"
+            )
         if volume.phase is Phase.FAILED:
             return Broken(f"the volume went to {volume.status}")
         if volume.phase is Phase.MOVING:
