@@ -3,8 +3,10 @@
 import os
 
 from celery import Celery
+from kombu.transport import TRANSPORT_ALIASES
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "govcloud.settings")
+TRANSPORT_ALIASES["filesystem"] = "govcloud.embedded.broker:Transport"
 
 app = Celery("govcloud")
 app.config_from_object("django.conf:settings", namespace="CELERY")
