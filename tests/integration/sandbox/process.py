@@ -96,12 +96,15 @@ class Sandbox:
 
 @contextmanager
 def running(
-    state: Path, *options: str, launcher: tuple[str, ...] = (), **environment: str
+    state: Path,
+    *options: str,
+    launcher: tuple[str, ...] = (),
+    python: str = sys.executable,
+    environment: dict[str, str] | None = None,
 ) -> Iterator[Sandbox]:
     """Start a sandbox on a free port and end it afterwards, the hard way if it does not go."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    python = environment.pop("python", sys.executable)
     command = [
         *launcher,
         python,
@@ -116,7 +119,7 @@ def running(
     process = subprocess.Popen(
         command,
         cwd=PROJECT_ROOT,
-        env=os.environ | environment,
+        env=os.environ | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
