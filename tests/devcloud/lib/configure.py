@@ -3,6 +3,7 @@
 Called by `up` on every start: what it writes depends on the environment alone (see env.sh), so running it again
 changes nothing.  Keys are made once and kept.
 """
+
 import base64
 import os
 import secrets
@@ -101,19 +102,24 @@ memcache_servers = 127.0.0.1:11211
 
 
 def rootwrap(service):
-    write(f"{service}/rootwrap.conf", f"""[DEFAULT]
+    write(
+        f"{service}/rootwrap.conf",
+        f"""[DEFAULT]
 filters_path = {VENV}/etc/{service}/rootwrap.d,{VENV}/etc/os-brick/rootwrap.d
 exec_dirs = {EXECUTABLES}
 use_syslog = false
-""")
+""",
+    )
 
 
 def keystone():
-    write("keystone/keystone.conf", f"""[DEFAULT]
+    write(
+        "keystone/keystone.conf",
+        f"""[DEFAULT]
 log_dir =
 use_stderr = true
 transport_url = {RABBIT}
-{database_section('keystone')}{messaging('keystone')}{CACHE}
+{database_section("keystone")}{messaging("keystone")}{CACHE}
 [token]
 provider = fernet
 expiration = 86400
@@ -125,8 +131,12 @@ key_repository = {STATE}/keystone/fernet-keys/
 key_repository = {STATE}/keystone/credential-keys/
 [identity]
 password_hash_rounds = 4
-""")
-    for repository in ("fernet-keys", "credential-keys"):  # what keystone-manage fernet_setup and credential_setup make
+""",
+    )
+    for repository in (
+        "fernet-keys",
+        "credential-keys",
+    ):  # what keystone-manage fernet_setup and credential_setup make
         folder = Path(STATE, "keystone", repository)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in "01":
@@ -135,19 +145,24 @@ password_hash_rounds = 4
 
 
 def placement():
-    write("placement/placement.conf", f"""[DEFAULT]
+    write(
+        "placement/placement.conf",
+        f"""[DEFAULT]
 use_stderr = true
 [placement_database]
-connection = {database('placement')}
+connection = {database("placement")}
 [api]
 auth_strategy = keystone
-{keystone_authtoken('placement')}""")
+{keystone_authtoken("placement")}""",
+    )
 
 
 def glance():
     directories("glance/images", "glance/staging", "glance/tasks")
     packaged("glance", "glance-api-paste.ini")
-    write("glance/glance-api.conf", f"""[DEFAULT]
+    write(
+        "glance/glance-api.conf",
+        f"""[DEFAULT]
 use_stderr = true
 transport_url = {RABBIT}
 bind_host = 127.0.0.1
@@ -156,7 +171,7 @@ enabled_import_methods = [glance-direct,web-download,copy-image]
 show_multiple_locations = false
 worker_self_reference_url = http://127.0.0.1:9292
 node_staging_uri = file://{STATE}/glance/staging
-{database_section('glance')}{messaging('glance')}
+{database_section("glance")}{messaging("glance")}
 [paste_deploy]
 flavor = keystone
 config_file = {ETC}/glance/glance-api-paste.ini
@@ -168,7 +183,8 @@ filesystem_store_datadir = {STATE}/glance/images
 filesystem_store_datadir = {STATE}/glance/staging
 [os_glance_tasks_store]
 filesystem_store_datadir = {STATE}/glance/tasks
-{keystone_authtoken('glance')}""")
+{keystone_authtoken("glance")}""",
+    )
 
 
 def nova():
@@ -188,7 +204,7 @@ osapi_compute_listen = 127.0.0.1
 allow_resize_to_same_host = true
 resume_guests_state_on_host_boot = true
 service_down_time = 60
-{messaging('nova')}{CACHE}
+{messaging("nova")}{CACHE}
 [wsgi]
 api_paste_config = {ETC}/nova/api-paste.ini
 [api]
@@ -207,23 +223,27 @@ region_name = RegionOne
 [cinder]
 os_region_name = RegionOne
 catalog_info = block-storage::publicURL
-{credentials('nova')}
+{credentials("nova")}
 [key_manager]
 backend = nova.keymgr.conf_key_mgr.ConfKeyManager
 fixed_key = {FIXED_KEY}
 [placement]
-{credentials('placement')}
+{credentials("placement")}
 [neutron]
-{credentials('neutron')}service_metadata_proxy = true
+{credentials("neutron")}service_metadata_proxy = true
 metadata_proxy_shared_secret = devcloud
 [service_user]
-{credentials('nova')}send_service_user_token = true
-{keystone_authtoken('nova')}"""
-    write("nova/nova.conf", "[DEFAULT]\n" + common + database_section("nova")
-          + database_section("nova_api", "api_database"))
+{credentials("nova")}send_service_user_token = true
+{keystone_authtoken("nova")}"""
+    write(
+        "nova/nova.conf",
+        "[DEFAULT]\n" + common + database_section("nova") + database_section("nova_api", "api_database"),
+    )
     # nova-compute has no business in the database
-    write("nova/nova-cpu.conf", f"""[DEFAULT]
-compute_driver = {'libvirt.LibvirtDriver' if LIBVIRT else 'fake.FakeDriver'}
+    write(
+        "nova/nova-cpu.conf",
+        f"""[DEFAULT]
+compute_driver = {"libvirt.LibvirtDriver" if LIBVIRT else "fake.FakeDriver"}
 vif_plugging_is_fatal = {LIBVIRT}
 vif_plugging_timeout = {120 if LIBVIRT else 0}
 force_config_drive = {LIBVIRT}
@@ -242,12 +262,15 @@ num_pcie_ports = 8
 wait_soft_reboot_seconds = 20
 live_migration_inbound_addr = 127.0.0.1
 nfs_mount_point_base = {STATE}/nova/mnt
-""")
+""",
+    )
 
 
 def neutron():
     packaged("neutron", "api-paste.ini")
-    write("neutron/neutron.conf", f"""[DEFAULT]
+    write(
+        "neutron/neutron.conf",
+        f"""[DEFAULT]
 use_stderr = true
 transport_url = {RABBIT}
 host = devcloud
@@ -264,7 +287,7 @@ dhcp_agents_per_network = 1
 notify_nova_on_port_status_changes = true
 notify_nova_on_port_data_changes = true
 agent_down_time = 60
-{database_section('neutron')}{messaging('neutron')}
+{database_section("neutron")}{messaging("neutron")}
 [agent]
 report_interval = 15
 [experimental]
@@ -283,10 +306,13 @@ vni_ranges = 1:1000
 firewall_driver = openvswitch
 enable_security_group = true
 [nova]
-{credentials('nova')}
+{credentials("nova")}
 [placement]
-{credentials('placement')}{keystone_authtoken('neutron')}""")
-    write("neutron/agents.conf", """[DEFAULT]
+{credentials("placement")}{keystone_authtoken("neutron")}""",
+    )
+    write(
+        "neutron/agents.conf",
+        """[DEFAULT]
 interface_driver = openvswitch
 enable_isolated_metadata = true
 force_metadata = false
@@ -305,7 +331,8 @@ tunnel_types = vxlan
 report_interval = 15
 root_helper = sudo
 root_helper_daemon =
-""")
+""",
+    )
 
 
 def cinder():
@@ -313,7 +340,9 @@ def cinder():
     packaged("cinder", "api-paste.ini", "resource_filters.json")
     rootwrap("cinder")
     write("cinder/nfs_shares", f"127.0.0.1:{STATE}/cinder/export\n")
-    write("cinder/cinder.conf", f"""[DEFAULT]
+    write(
+        "cinder/cinder.conf",
+        f"""[DEFAULT]
 use_stderr = true
 transport_url = {RABBIT}
 my_ip = 127.0.0.1
@@ -334,7 +363,7 @@ backup_sha_block_size_bytes = 1048576
 backup_compression_algorithm = zstd
 volume_clear = none
 report_interval = 5
-{database_section('cinder')}{messaging('cinder')}
+{database_section("cinder")}{messaging("cinder")}
 [nfs]
 volume_driver = cinder.volume.drivers.nfs.NfsDriver
 volume_backend_name = nfs
@@ -348,12 +377,13 @@ nas_secure_file_permissions = false
 backend = cinder.keymgr.conf_key_mgr.ConfKeyManager
 fixed_key = {FIXED_KEY}
 [glance]
-{credentials('cinder')}
+{credentials("cinder")}
 [nova]
-{credentials('nova')}
+{credentials("nova")}
 [service_user]
-{credentials('cinder')}send_service_user_token = true
-{keystone_authtoken('cinder')}""")
+{credentials("cinder")}send_service_user_token = true
+{keystone_authtoken("cinder")}""",
+    )
 
 
 def stand_ins():
@@ -361,8 +391,10 @@ def stand_ins():
     # the services run as root: nothing for sudo to do
     sudo = '#!/bin/sh\nwhile [ "${1#-}" != "$1" ]; do shift; done\nexec "$@"\n'
     # no NFS client in this kernel: an "NFS mount" of a directory of this machine is a bind mount
-    mount_nfs = ("#!/bin/sh\n# devcloud: mount.nfs HOST:/DIR MOUNTPOINT [-o ...]\n[ $# -ge 2 ] || exit 1\n"
-                 'exec mount --bind "${1#*:}" "$2"\n')
+    mount_nfs = (
+        "#!/bin/sh\n# devcloud: mount.nfs HOST:/DIR MOUNTPOINT [-o ...]\n[ $# -ge 2 ] || exit 1\n"
+        'exec mount --bind "${1#*:}" "$2"\n'
+    )
     directories("bin")
     for path, text in ((Path(STATE, "bin/sudo"), sudo), (Path(STATE, "bin/mount.nfs"), mount_nfs)):
         path.write_text(text)

@@ -3,6 +3,7 @@
 Run it as often as you like: what is there is left alone.  Flavors bear the names they have on a large cloud but are
 small: the guests are emulated, and a hypervisor refuses a guest with more vCPUs than it has cores itself.
 """
+
 import os
 from pathlib import Path
 
@@ -30,13 +31,16 @@ def seed_volume_types(cloud):
     have = {kind.name for kind in cloud.block_storage.types()}
     for name in VOLUME_TYPES:
         if name not in have:
-            cloud.block_storage.create_type(name=name, is_public=True, extra_specs={"volume_backend_name": "nfs"})
+            cloud.block_storage.create_type(
+                name=name, is_public=True, extra_specs={"volume_backend_name": "nfs"}
+            )
 
 
 def upload(cloud, name, file, **properties):
     found = next(cloud.image.images(name=name, status="active"), None)
     return found or cloud.image.create_image(
-        name=name, filename=str(IMAGE / file), visibility="public", wait=True, **properties)
+        name=name, filename=str(IMAGE / file), visibility="public", wait=True, **properties
+    )
 
 
 def seed_guest_image(cloud):
@@ -45,9 +49,22 @@ def seed_guest_image(cloud):
         return False
     kernel = upload(cloud, "debian-12-kernel", "vmlinuz", disk_format="aki", container_format="aki")
     initrd = upload(cloud, "debian-12-initrd", "initrd", disk_format="ari", container_format="ari")
-    upload(cloud, "debian-12", "root.img", disk_format="raw", container_format="bare", min_disk=1,
-           kernel_id=kernel.id, ramdisk_id=initrd.id, os_command_line=KERNEL_ARGUMENTS, hw_rng_model="virtio",
-           os_distro="debian", os_version="12", os_admin_user="debian", govcloud_guest="full")
+    upload(
+        cloud,
+        "debian-12",
+        "root.img",
+        disk_format="raw",
+        container_format="bare",
+        min_disk=1,
+        kernel_id=kernel.id,
+        ramdisk_id=initrd.id,
+        os_command_line=KERNEL_ARGUMENTS,
+        hw_rng_model="virtio",
+        os_distro="debian",
+        os_version="12",
+        os_admin_user="debian",
+        govcloud_guest="full",
+    )
     return True
 
 
@@ -55,4 +72,7 @@ cloud = openstack.connect(cloud="devcloud")
 seed_flavors(cloud)
 seed_volume_types(cloud)
 guest = seed_guest_image(cloud)
-print("    flavors and volume types are there" + (", and the guest image" if guest else "; no guest image: run mkimage"))
+print(
+    "    flavors and volume types are there"
+    + (", and the guest image" if guest else "; no guest image: run mkimage")
+)
