@@ -197,7 +197,9 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "api.problems.handle",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "NUM_PROXIES": int(flag("BEHIND_TLS_PROXY")),  # whose X-Forwarded-For is believed: nobody's, or the one proxy's
+    "NUM_PROXIES": int(
+        flag("BEHIND_TLS_PROXY")
+    ),  # whose X-Forwarded-For is believed: nobody's, or the one proxy's
 }
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=int(env("API_TOKEN_DAYS", "90"))),
@@ -256,7 +258,10 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
-    "seal-audit": {"task": "audit.seal", "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60"))},
+    "seal-audit": {
+        "task": "audit.seal",
+        "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
+    },
 }
 
 # The cloud: names of clouds are those of clouds.yaml, found as openstacksdk finds it.
