@@ -17,8 +17,7 @@ from govcloud.sandbox.server import Server
 from govcloud.sandbox.services import all_routes
 
 
-def main() -> int:
-    """Serve until SIGTERM or SIGINT."""
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m govcloud.sandbox", description=__doc__)
     parser.add_argument(
         "--state", type=Path, required=True, help="directory of the cloud's state; kept across restarts"
@@ -31,6 +30,12 @@ def main() -> int:
     parser.add_argument(
         "--instant", action="store_true", help="no delays: what is asked for is there at the next look"
     )
+    return parser
+
+
+def main() -> int:
+    """Serve until SIGTERM or SIGINT."""
+    parser = _parser()
     options = parser.parse_args()
     state: Path = options.state.resolve()
     state.mkdir(parents=True, exist_ok=True)

@@ -39,12 +39,7 @@ def create_port(call: Call, asked: Body, *, project_id: str | None = None) -> Ro
         groups = [ensure_default_group(call, owner)["id"]] if asked.get("port_security_enabled", True) else []
     for group in groups:
         resources.found(call, "security_group", group)
-    mac = asked.get("mac_address") or addresses.new_mac()
-    if any(port["mac_address"] == mac for port in call.cloud.store.find("port", network_id=network["id"])):
-        raise conflict(
-            f"Unable to complete operation for network {network['id']}. The mac address {mac} is in use.",
-            kind="MacAddressInUse",
-        )
+    mac = _mac(call, network, asked)
     resources.check_quota(call.cloud, "port", owner)
     columns = {
         "name": asked.get("name", ""),
@@ -71,6 +66,17 @@ def create_port(call: Call, asked: Body, *, project_id: str | None = None) -> Ro
         "tags": asked.get("tags", []),
     }
     return resources.create(call, "port", owner, columns)
+
+
+def _mac(call: Call, network: Row, asked: Body) -> str:
+    """The hardware address asked for, or a new one; 409 when it is in use on the network."""
+    mac = asked.get("mac_address") or addresses.new_mac()
+    if any(port["mac_address"] == mac for port in call.cloud.store.find("port", network_id=network["id"])):
+        raise conflict(
+            f"Unable to complete operation for network {network['id']}. The mac address {mac} is in use.",
+            kind="MacAddressInUse",
+        )
+    return str(mac)
 
 
 @routes("GET", "/ports/<id>")
