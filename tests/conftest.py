@@ -35,6 +35,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[KEPT].close()
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Before the database goes: end the sessions of workers that tests killed, which the server may not have noticed yet."""
+    yield
+    from django.db import connection  # noqa: PLC0415
+
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
 @pytest.fixture
 def at() -> datetime:
     """A Wednesday morning in Beijing on which nothing special happens."""

@@ -102,8 +102,8 @@ class Tokens(Listed[TokenName]):
         if not isinstance(user, User):
             refuse(
                 actor=SystemActor("sign-in"), verb="token.refused", subject=None, at=self.at,
-                reason=WrongCredentials.code, label=given["username"],
-            )  # fmt: skip
+                reason=WrongCredentials.code,
+            )  # fmt: skip  # what was typed is not kept: people type passwords into the wrong field
             raise WrongCredentials
         named, token = issue(user=user, name=given["name"])
         user_logged_in.send(sender=User, request=request._request, user=user)  # noqa: SLF001

@@ -77,11 +77,14 @@ def test_an_ordinary_users_guest_is_root_inside_and_says_what_it_lacks(guests: S
     server = server_at(cloud, "10.1.0.10")
     assert inside(guests, key, "10.1.0.10", "id -u; hostname").split() == ["0", "web-01"]
     inside(
-        guests, key, "10.1.0.10", "rm /etc/motd; echo mine > /etc/mark; useradd -m ops; chown ops /etc/mark"
+        guests,
+        key,
+        "10.1.0.10",
+        "rm /etc/motd; echo mine > /etc/mark; useradd -m -d /srv/ops ops; chown ops /etc/mark",
     )
     assert (
-        inside(guests, key, "10.1.0.10", "ls -d /home/ops; test ! -e /etc/motd; stat -c %u /etc/mark")
-        == "/home/ops\n0"
+        inside(guests, key, "10.1.0.10", "ls -d /srv/ops; test ! -e /etc/motd; stat -c %u /etc/mark")
+        == "/srv/ops\n0"
     )
     volume = ready_volume(cloud)
     cloud.compute.create_volume_attachment(server, volume_id=volume.id)
