@@ -145,3 +145,25 @@ def test_workers_killed_again_and_again_with_all_messages_lost_build_each_thing_
         "servers": (0, 2), "vcpus": (0, 8), "memory_gb": (0, 32), "storage_gb": (0, 1200), "backup_gb": (0, 1200),
         "networks": (0, 1),
     }  # fmt: skip
+
+
+def test_a_database_that_drops_every_connection_only_delays_the_order(worker: Worker) -> None:
+    on = scene()
+    order = approved(on, at=datetime.now(UTC))
+    for _restart in range(4):
+        done = Step.objects.filter(state="done").count()
+        wait(
+            lambda before=done: fulfilled(order) or Step.objects.filter(state="done").count() > before, worker
+        )  # type: ignore[misc]
+        drop_connections()
+    wait(lambda: fulfilled(order), worker)
+    assert in_cloud(on) == {"servers": 2, "volumes": 4, "ports": 2, "networks": 1}
+
+
+def drop_connections() -> None:
+    """What the others see of a restart of the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
