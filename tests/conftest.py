@@ -16,13 +16,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Bells that are rung while testing stay in this process: no worker of an installation hears of a test's rows.
     """
+    from django.conf import settings  # noqa: PLC0415
+
     from govcloud.celery import app  # noqa: PLC0415
 
     app.conf.broker_url = "memory://"
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow on purpose elsewhere
     if os.environ.get("DATABASE_URL") or hasattr(config, "workerinput"):
         return
-    from django.conf import settings  # noqa: PLC0415
-
     from govcloud.embedded.postgres import serving  # noqa: PLC0415
 
     stack = contextlib.ExitStack()
