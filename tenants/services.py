@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, TypeVar
 
 from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from stdnum.cn import uscc
 from stdnum.exceptions import ValidationError
@@ -66,6 +67,11 @@ class DRLevelUnknown(Invalid):
 class BadFilingNumber(Invalid):
     code = "bad-filing-number"
     message = _("“%(given)s” is not a filing number: it reads like 450100-00021-26003.")
+
+
+class AssessedInFuture(Invalid):
+    code = "cryptography-assessed-in-future"
+    message = _("The cryptography assessment is dated %(given)s, which is still to come.")
 
 
 class BadSystemCode(Invalid):
@@ -184,7 +190,7 @@ def register_system(
         owner_name=owner_name.strip(),
         created_at=at,
     )
-    errors = _wrong_with(system)
+    errors = _wrong_with(system, at=at)
     if errors:
         raise Invalids(errors)
     taken = SystemCodeTaken(given=code, pointers=("/code",))
@@ -192,7 +198,7 @@ def register_system(
     return _insert(system, taken=taken, verb="system.registered", actor=actor, at=at, after=after)
 
 
-def _wrong_with(system: System) -> list[DomainError]:
+def _wrong_with(system: System, *, at: datetime) -> list[DomainError]:
     errors: list[DomainError] = []
     if not CODE.fullmatch(system.code):
         errors.append(BadSystemCode(given=system.code, pointers=("/code",)))
@@ -208,6 +214,11 @@ def _wrong_with(system: System) -> list[DomainError]:
         errors.append(UnknownZone(given=system.zone, pointers=("/zone",)))
     if system.filing_number and not FILING_NUMBER.fullmatch(system.filing_number):
         errors.append(BadFilingNumber(given=system.filing_number, pointers=("/filing_number",)))
+    assessed_on = system.cryptography_assessed_on
+    if assessed_on is not None and assessed_on > timezone.localdate(at, timezone.get_default_timezone()):
+        errors.append(
+            AssessedInFuture(given=assessed_on.isoformat(), pointers=("/cryptography_assessed_on",))
+        )
     return errors
 
 

@@ -90,7 +90,7 @@ def draft(
     """
     require(actor, Role.APPLICANT, at=at, department=system.department)
     _refuse_classified(declared=declares_classified, actor=actor, at=at)
-    lines, offerings = _judged(system, title, items, order=None)
+    lines, offerings = _judged(system, title, items, order=None, at=at)
     with transaction.atomic():
         order = Order.objects.create(
             number=next_number(at=at),
@@ -128,7 +128,7 @@ def revise(
         if order.version != expected_version:
             raise StaleVersion(version=order.version)
         before = _told(order, stored.lines_of(stored.items_of(order)))
-        lines, offerings = _judged(order.system, title, items, order=order)
+        lines, offerings = _judged(order.system, title, items, order=order, at=at)
         order.items.all().delete()
         stored.write(order=order, lines=lines, offerings=offerings)
         order.title, order.justification = title.strip(), justification.strip()
@@ -252,7 +252,7 @@ def _let_go(order: Order, *, at: datetime) -> None:
 
 
 def _judged(
-    system: System, title: str, drafts: Sequence[ItemDraft], *, order: Order | None
+    system: System, title: str, drafts: Sequence[ItemDraft], *, order: Order | None, at: datetime
 ) -> tuple[list[Line], Mapping[str, Offering]]:
     """The lines of the drafts, and the offerings they are ordered under. Raises Invalids with all that is wrong."""
     errors: list[DomainError] = []
@@ -264,7 +264,7 @@ def _judged(
         raise Invalids([*errors, TooManyItems(most=MOST_ITEMS, items=len(drafts), pointers=("/items",))])
     numbered, unknown = resolve(system=system, drafts=drafts)
     lines = [line for _position, line in numbered]
-    now = standing(system=system, lines=lines, order=order, offerings=offered())
+    now = standing(system=system, lines=lines, order=order, offerings=offered(), at=at)
     errors += [*unknown, *check(system=system, lines=numbered, now=now)]
     if errors:
         raise Invalids(errors)

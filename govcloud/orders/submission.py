@@ -59,7 +59,7 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
     items = stored.items_of(order)
     lines = stored.lines_of(items)
     offerings = {item.kind: item.offering for item in items if item.offering.retired_at is None}
-    now = standing(system=order.system, lines=lines, order=order, offerings=offerings)
+    now = standing(system=order.system, lines=lines, order=order, offerings=offerings, at=at)
     errors = check(system=order.system, lines=list(enumerate(lines)), now=now)
     if errors:
         raise Invalids(errors)

@@ -34,7 +34,9 @@ class FilingNumberMissing(Invalid):
 
 class CryptographyNotAssessed(Invalid):
     code = "cryptography-not-assessed"
-    message = _("A system of MLPS level %(level)s needs the date of its cryptography assessment first.")
+    message = _(
+        "A system of MLPS level %(level)s needs its cryptography assessment first: one that has been made, with its date."
+    )
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
@@ -49,5 +51,6 @@ def check(order: Numbered) -> Iterator[DomainError]:
         yield AboveThePlatform(level=level, platform=PLATFORM_LEVEL, pointers=here)
     if level >= 2 and not system.filing_number:
         yield FilingNumberMissing(level=level, pointers=here)
-    if level >= 3 and system.cryptography_assessed_on is None:
+    assessed_on = system.cryptography_assessed_on
+    if level >= 3 and (assessed_on is None or assessed_on > order.now.today):
         yield CryptographyNotAssessed(level=level, pointers=here)

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import TypeVar
+
+from django.utils import timezone
 
 from govcloud.catalog import services as catalog
 from govcloud.catalog.models import Delivery, Kind, Offering
@@ -23,8 +26,10 @@ class Standing:
 
     ``taken`` are names that the system's resources and open orders have; ``busy`` the resources that another open
     order changes or releases; ``guests`` the servers on each network that is to be released (all by primary key).
+    ``today`` is the date by the local time zone.
     """
 
+    today: date
     offerings: Mapping[str, Offering]  # by kind
     available: Mapping[str, Availability | None]  # by zone; None where no cloud has it
     taken: frozenset[str]
@@ -58,11 +63,17 @@ class Numbered:
 
 
 def standing(
-    *, system: System, lines: Sequence[Line], order: Order | None, offerings: Mapping[str, Offering]
+    *,
+    system: System,
+    lines: Sequence[Line],
+    order: Order | None,
+    offerings: Mapping[str, Offering],
+    at: datetime,
 ) -> Standing:
     """Read what the lines make necessary; ``order`` is the one being judged: its own rows are not held against it."""
     zones = {line.zone for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP}
     return Standing(
+        today=timezone.localdate(at, timezone.get_default_timezone()),
         offerings=offerings,
         available={zone: catalog.availability(system=system, zone=zone) for zone in zones},
         taken=_taken(system, lines, order),

@@ -1,6 +1,7 @@
 """The rules that block an order, each by itself, on rows that no database has seen."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 import pytest
@@ -71,6 +72,7 @@ EVERYTHING = Availability(
     storage_classes=frozenset({1, 2}),
 )
 NOW = Standing(
+    today=date(2026, 11, 18),
     offerings={kind: Offering(code=kind, name=kind, max_quantity=50) for kind in Kind.values},
     available=dict.fromkeys(NetworkZone.values, EVERYTHING),
     taken=frozenset(),
@@ -85,7 +87,7 @@ def system(**changes: Any) -> System:
     fields = {
         "mlps_level": 3,
         "filing_number": "450000-00001-26001",
-        "cryptography_assessed_on": "2026-03-01",
+        "cryptography_assessed_on": date(2026, 3, 1),
         "zone": NetworkZone.PRIVATE,
         "department": Department(name="示例厅", connection=Connection.CONNECTED),
     }
@@ -152,6 +154,12 @@ def test_a_filing_number_is_needed_from_level_two_on() -> None:
 def test_a_cryptography_assessment_is_needed_at_level_three() -> None:
     assert codes(mlps_level=2, cryptography_assessed_on=None) == []
     assert codes(mlps_level=3, cryptography_assessed_on=None) == ["cryptography-not-assessed"]
+
+
+def test_an_assessment_that_is_still_to_come_is_none() -> None:
+    assert codes(cryptography_assessed_on=date(2026, 11, 18)) == []
+    assert codes(cryptography_assessed_on=date(2026, 11, 19)) == ["cryptography-not-assessed"]
+    assert codes(cryptography_assessed_on=date(2026, 11, 19), mlps_level=2) == []
 
 
 def test_giving_back_is_allowed_whatever_the_system_lacks() -> None:

@@ -1,6 +1,6 @@
 """Registering departments and systems, and granting roles."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -96,6 +96,25 @@ def test_everything_wrong_with_a_system_is_told_at_once(at: datetime) -> None:
         "unknown-zone",
         "bad-filing-number",
     }
+
+
+def test_a_cryptography_assessment_is_registered_from_the_day_it_is_made_on() -> None:
+    here = {"department": DepartmentFactory(), "name": "应用", "mlps_level": 3, "actor": BY}
+    assessed_on = date(2026, 11, 19)
+    evening_before, midnight = (
+        datetime(2026, 11, 18, hour, minute, tzinfo=UTC)  # by Beijing's date
+        for hour, minute in ((15, 59), (16, 0))
+    )
+    with pytest.raises(Invalids, match="dated 2026-11-19") as refusal:
+        services.register_system(
+            **here, code="early", cryptography_assessed_on=assessed_on, at=evening_before
+        )
+    assert codes_of(refusal) == {"cryptography-assessed-in-future"}
+    assert refusal.value.pointers == ("/cryptography_assessed_on",)
+    system = services.register_system(
+        **here, code="on-the-day", cryptography_assessed_on=assessed_on, at=midnight
+    )
+    assert system.cryptography_assessed_on == assessed_on
 
 
 @pytest.mark.parametrize("level", [0, 4, 5])
