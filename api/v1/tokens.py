@@ -22,7 +22,7 @@ from api.endpoints import Listed
 from api.fields import Answer
 from api.models import TokenName
 from api.problems import HttpProblem
-from api.throttles import SignInThrottle
+from api.throttles import AddressThrottle, SignInThrottle
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.audit.services import SystemActor
@@ -92,7 +92,7 @@ class Tokens(Listed[TokenName]):
         )
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [SignInThrottle()] if self.action == "create" else []
+        return [AddressThrottle(), SignInThrottle()] if self.action == "create" else []
 
     @extend_schema(request=Credentials, responses={201: NewTokenAnswer}, auth=[])
     def create(self, request: Request) -> Response:

@@ -59,6 +59,24 @@ def test_the_eleventh_attempt_within_a_minute_is_turned_away(anonymous: APIClien
     assert sign_in(anonymous, UserFactory()).status_code == 201
 
 
+@pytest.mark.parametrize("spelling", [" {}", "{} ", "\t{}\n", "\u3000{}", "{}\u00a0"])
+def test_white_space_around_a_name_is_no_new_start(anonymous: APIClient, spelling: str) -> None:
+    attempt = {"username": "nobody", "password": "guess", "name": "x"}
+    assert [anonymous.post("/api/v1/tokens", attempt).status_code for _ in range(10)] == [401] * 10
+    attempt["username"] = spelling.format("NoBody")
+    assert anonymous.post("/api/v1/tokens", attempt).status_code == 429
+
+
+def test_one_address_is_turned_away_whatever_the_names(anonymous: APIClient) -> None:
+    statuses = [
+        anonymous.post(
+            "/api/v1/tokens", {"username": f"nobody-{n}", "password": "guess", "name": "x"}
+        ).status_code
+        for n in range(61)
+    ]
+    assert statuses == [401] * 60 + [429]
+
+
 def test_a_made_up_forwarding_address_is_no_new_start(anonymous: APIClient) -> None:
     user = UserFactory()
     attempt = {"username": user.username, "password": "guess", "name": "x"}
