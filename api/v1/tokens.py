@@ -1,5 +1,6 @@
 """API tokens: a person's name and password for a token, shown once; listed by name, revoked one by one."""
 
+import math
 from typing import Any, ClassVar, cast
 
 from django.contrib.auth import authenticate
@@ -21,12 +22,13 @@ from api.bodies import Body
 from api.endpoints import Listed
 from api.fields import Answer
 from api.models import TokenName
-from api.problems import HttpProblem
+from api.problems import HttpProblem, TooManyRequests
 from api.throttles import AddressThrottle, SignInThrottle
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.audit.services import SystemActor
 from govcloud.errors import Conflict
+from tenants.lockout import LOCKED, TOKEN_ISSUED, TOKEN_REFUSED, locked_until
 from tenants.models import User
 
 
@@ -34,6 +36,13 @@ class WrongCredentials(HttpProblem):
     status: ClassVar[int] = 401
     code = "wrong-credentials"
     message = _("No active account has this name and password.")
+
+
+class AccountLocked(TooManyRequests):
+    code = LOCKED
+    message = _(
+        "Too many failed attempts to sign in. Try again in %(seconds)s seconds, or ask your security administrator."
+    )
 
 
 class TooManyTokens(Conflict):
@@ -96,20 +105,14 @@ class Tokens(Listed[TokenName]):
 
     @extend_schema(request=Credentials, responses={201: NewTokenAnswer}, auth=[])
     def create(self, request: Request) -> Response:
-        """Sign in: name and password for a token. Refusals are audited; ten attempts a minute."""
+        """Sign in: name and password for a token. Refusals are audited; attempts are limited, and five failures lock."""
         given = self.parsed(Credentials)
-        user = authenticate(request, username=given["username"], password=given["password"])
-        if not isinstance(user, User):
-            refuse(
-                actor=SystemActor("sign-in"), verb="token.refused", subject=None, at=self.at,
-                reason=WrongCredentials.code,
-            )  # fmt: skip  # what was typed is not kept: people type passwords into the wrong field
-            raise WrongCredentials
+        user = self._identified(given["username"], given["password"])
         named, token = issue(user=user, name=given["name"])
         user_logged_in.send(sender=User, request=request._request, user=user)  # noqa: SLF001
         audit.record(
             actor=user,
-            verb="token.issued",
+            verb=TOKEN_ISSUED,
             subject=named,
             at=self.at,
             after={"expires_at": named.token.expiry},
@@ -132,6 +135,24 @@ class Tokens(Listed[TokenName]):
         if named is None:
             raise NotByToken
         return self._revoke(named)
+
+    def _identified(self, username: str, password: str) -> User:
+        """Whose name and password these are. Raises WrongCredentials, and AccountLocked without looking at them."""
+        account = User.objects.filter(username=username).first()
+        until = locked_until(account, at=self.at) if account is not None else None
+        if until is not None:
+            self._refused(account, reason=AccountLocked.code)
+            raise AccountLocked(seconds=math.ceil((until - self.at).total_seconds()))
+        user = authenticate(self.request, username=username, password=password)
+        if not isinstance(user, User):
+            self._refused(account, reason=WrongCredentials.code)
+            raise WrongCredentials
+        return user
+
+    def _refused(self, account: User | None, *, reason: str) -> None:
+        """What was typed as a name is not kept: people type passwords there."""
+        actor = account or SystemActor("sign-in")
+        refuse(actor=actor, verb=TOKEN_REFUSED, subject=account, at=self.at, reason=reason)
 
     def _revoke(self, named: TokenName) -> Response:
         audit.record(actor=self.actor, verb="token.revoked", subject=named, at=self.at)

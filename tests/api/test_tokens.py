@@ -1,7 +1,10 @@
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.core.cache import cache
 from django.db.models.functions import Now
+from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
@@ -46,15 +49,62 @@ def test_a_wrong_password_is_refused_and_audited_without_what_was_typed(anonymou
     assert (answer.status_code, answer.json()["code"]) == (401, "wrong-credentials")
     event = Event.objects.get(verb="token.refused")
     assert event.outcome == Outcome.REFUSED
+    assert (event.actor, event.subject_id) == (user.audit_ref, user.uuid)
     assert "guess" not in str(event.__dict__)
-    assert user.username not in str(event.__dict__)
+
+
+def test_what_was_typed_as_a_name_is_not_stored(anonymous: APIClient) -> None:
+    anonymous.post("/api/v1/tokens", {"username": "my-secret-password", "password": "guess", "name": "x"})
+    event = Event.objects.get(verb="token.refused")
+    assert "my-secret-password" not in str(event.__dict__)
+    assert (event.actor, event.subject_id) == ("system:sign-in", None)
+
+
+def at_the_portal(user: User, password: str = PASSWORD) -> int:
+    return Client().post("/sign-in/", {"username": user.username, "password": password}).status_code
+
+
+def test_five_failures_for_a_token_lock_the_account_at_both_entrances(anonymous: APIClient) -> None:
+    user = UserFactory()
+    assert [sign_in(anonymous, user, "guess").status_code for _ in range(5)] == [401] * 5
+    answer = sign_in(anonymous, user)
+    assert (answer.status_code, answer.json()["code"]) == (429, "account-locked")
+    assert 0 < int(answer["Retry-After"]) <= 30 * 60
+    locked = Event.objects.get(reason="account-locked")
+    assert (locked.verb, locked.actor, locked.outcome) == ("token.refused", user.audit_ref, Outcome.REFUSED)
+    assert at_the_portal(user) == 200
+    assert not Event.objects.filter(verb="session.opened", outcome=Outcome.DONE).exists()
+
+
+def test_failures_at_the_portal_and_for_a_token_count_together(anonymous: APIClient) -> None:
+    user = UserFactory()
+    for _ in range(3):
+        at_the_portal(user, "guess")
+    assert [sign_in(anonymous, user, "guess").status_code for _ in range(3)] == [401, 401, 429]
+
+
+def test_a_lock_ends_by_itself_and_a_token_forgets_failures(
+    anonymous: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, now = UserFactory(), [datetime.now(UTC)]
+    monkeypatch.setattr("govcloud.clock.now", lambda: now[0])
+    for _ in range(5):
+        sign_in(anonymous, user, "guess")
+    assert sign_in(anonymous, user).status_code == 429
+    now[0] += timedelta(minutes=31)
+    for _ in range(4):
+        sign_in(anonymous, user, "guess")
+    cache.clear()
+    assert sign_in(anonymous, user).status_code == 201
+    assert sign_in(anonymous, user, "guess").status_code == 401
+    assert at_the_portal(user) == 302
 
 
 def test_the_eleventh_attempt_within_a_minute_is_turned_away(anonymous: APIClient) -> None:
     user = UserFactory()
-    assert [sign_in(anonymous, user, "guess").status_code for _ in range(10)] == [401] * 10
+    assert [sign_in(anonymous, user, "guess").status_code for _ in range(10)] == [401] * 5 + [429] * 5
     answer = sign_in(anonymous, user)
-    assert answer.status_code == 429
+    assert (answer.status_code, answer.json()["code"]) == (429, "too-many-requests")
     assert int(answer["Retry-After"]) > 0
     assert sign_in(anonymous, UserFactory()).status_code == 201
 
@@ -78,8 +128,7 @@ def test_one_address_is_turned_away_whatever_the_names(anonymous: APIClient) -> 
 
 
 def test_a_made_up_forwarding_address_is_no_new_start(anonymous: APIClient) -> None:
-    user = UserFactory()
-    attempt = {"username": user.username, "password": "guess", "name": "x"}
+    attempt = {"username": "nobody", "password": "guess", "name": "x"}
     statuses = [
         anonymous.post("/api/v1/tokens", attempt, headers={"X-Forwarded-For": f"10.0.0.{n}"}).status_code
         for n in range(11)

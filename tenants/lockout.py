@@ -1,0 +1,36 @@
+"""After too many failures in a row an account waits, whichever entrance they were made at.
+
+The failures are counted in the audit trail, so that the lock holds for every process and outlives a restart.
+"""
+
+from datetime import datetime, timedelta
+
+from govcloud.audit.models import Event, Outcome
+from tenants.models import User
+
+SESSION_OPENED = "session.opened"
+TOKEN_ISSUED = "token.issued"  # noqa: S105  the name of an event
+TOKEN_REFUSED = "token.refused"  # noqa: S105
+ATTEMPTS = (SESSION_OPENED, TOKEN_ISSUED, TOKEN_REFUSED)
+"""What the portal and the API tell of an attempt to sign in, with the account as the actor."""
+
+LOCKED = "account-locked"
+"""The reason of attempts that were not looked at; they do not prolong the lock."""
+
+FAILURES_ALLOWED = 5
+LOCKED_FOR = timedelta(minutes=30)
+"""GB/T 22239 level 3 asks for a limit; five failures and half an hour are what the field uses."""
+
+
+def locked_until(user: User, *, at: datetime) -> datetime | None:
+    """When the account may be tried again, or None when it may be now.
+
+    It is locked while its last five attempts all failed within the last half hour; a success forgets what was before.
+    """
+    attempts = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, at__gt=at - LOCKED_FOR).exclude(
+        reason=LOCKED
+    )
+    last = list(attempts.order_by("-id").values_list("outcome", "at")[:FAILURES_ALLOWED])
+    if [outcome for outcome, _at in last] != [Outcome.REFUSED] * FAILURES_ALLOWED:
+        return None
+    return min(failed_at for _outcome, failed_at in last) + LOCKED_FOR
