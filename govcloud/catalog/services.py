@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
 from django.db.models import Count, OuterRef, Q, QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -22,6 +23,7 @@ from govcloud.catalog.models import (
 )
 from govcloud.errors import Conflict
 from tenants.models import NetworkZone, System
+from tenants.naming import name_of
 
 
 class NoCloudForZone(Conflict):
@@ -106,7 +108,7 @@ def retire_flavor(*, flavor: Flavor, actor: audit.Actor, at: datetime) -> Flavor
     with transaction.atomic():
         locked = Flavor.objects.select_for_update().get(pk=flavor.pk)
         if locked.retired_at is not None:
-            raise AlreadyRetired(name=locked.name, on=locked.retired_at.date().isoformat())
+            raise AlreadyRetired(name=name_of(locked), on=timezone.localdate(locked.retired_at).isoformat())
         locked.retired_at = at
         locked.save(update_fields=["retired_at"])
         audit.record(

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.errors import Conflict
 from govcloud.quotas.models import Dimension, EntryKind, QuotaAccount, QuotaEntry
 from tenants.models import Department
+from tenants.naming import name_of
 
 BATCH = 2_000
 """Entries per INSERT: well below what one statement takes."""
@@ -46,7 +47,7 @@ class QuotaExceeded(Conflict):
     def __init__(self, shortages: Sequence[Shortage]) -> None:
         first = shortages[0]
         super().__init__(
-            department=str(first.department),
+            department=name_of(first.department),
             dimension=first.dimension.label,
             requested=first.requested,
             free=first.free,

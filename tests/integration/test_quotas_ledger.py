@@ -6,6 +6,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import Sum
+from django.utils.translation import override
 
 from govcloud.errors import Conflict
 from govcloud.quotas import services as quotas
@@ -48,7 +49,12 @@ def test_hold_up_to_the_limit_fits_and_one_more_does_not(office: Department, at:
     hold(office, at, vcpus=10)
     with pytest.raises(QuotaExceeded) as refusal:
         hold(office, at, vcpus=1)
-    assert refusal.value.params == {"department": str(office), "dimension": "vCPU", "requested": 1, "free": 0}
+    assert refusal.value.params == {
+        "department": office.name_en,
+        "dimension": "vCPU",
+        "requested": 1,
+        "free": 0,
+    }
     assert figures(office, "vcpus") == (10, 0)
 
 
@@ -80,6 +86,17 @@ def test_every_shortage_is_told_nearest_first(office: Department, at: datetime) 
         hold(office, at, vcpus=13, storage_gb=101)
     told = [(shortage.department, str(shortage.dimension)) for shortage in refusal.value.shortages]
     assert told == [(office, "vcpus"), (office, "storage_gb"), (office.parent, "vcpus")]
+
+
+def test_the_department_is_named_in_the_language_of_whoever_reads(office: Department, at: datetime) -> None:
+    with pytest.raises(QuotaExceeded) as refusal:
+        hold(office, at, vcpus=11)
+    with override("zh-hans"):
+        assert office.name in refusal.value.detail
+        assert str(refusal.value.params["department"]) == office.name
+    with override("en"):
+        assert office.name_en in refusal.value.detail
+        assert str(refusal.value.params["department"]) == office.name_en
 
 
 def test_limit_of_0_is_nothing_at_all_and_no_limit_is_unlimited(at: datetime) -> None:

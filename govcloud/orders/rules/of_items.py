@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Kind, Offerable
@@ -14,6 +15,7 @@ from govcloud.orders.lines import Line, NetworkLine, ServerLine, VolumeLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered
 from tenants.models import NetworkZone
+from tenants.naming import name_of
 
 NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?")  # also a host name, with room for "-50-data-10"
 LEASE_MONTHS = range(1, 13)
@@ -36,7 +38,7 @@ class Retired(Invalid):
 
     @classmethod
     def of(cls, thing: Offerable, pointer: str) -> "Retired":
-        return cls(name=thing.name, code=thing.code, pointers=(pointer,))
+        return cls(name=name_of(thing), code=thing.code, pointers=(pointer,))
 
 
 class NotAvailableHere(Invalid):
@@ -111,7 +113,7 @@ def _offered(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]
     elif not 1 <= line.quantity <= offering.max_quantity:
         yield QuantityOutOfRange(
             quantity=line.quantity,
-            offering=offering.name,
+            offering=name_of(offering),
             maximum=offering.max_quantity,
             pointers=(f"{pointer}/quantity",),
         )
@@ -170,7 +172,7 @@ def _to_be_had(order: Numbered, server: ServerLine, pointer: str) -> Iterator[Do
             yield Retired.of(thing, where)
         elif here is not None and not here.has(thing):
             yield NotAvailableHere(
-                name=thing.name, code=thing.code, zone=_zone(server.zone), pointers=(where,)
+                name=name_of(thing), code=thing.code, zone=_zone(server.zone), pointers=(where,)
             )
 
 
@@ -196,12 +198,12 @@ def _volume(volume: VolumeLine, minimum: int, pointer: str) -> Iterator[DomainEr
     if not minimum <= volume.size_gb <= volume.storage_class.max_gb:
         yield SizeOutOfRange(
             size=volume.size_gb,
-            storage_class=volume.storage_class.name,
+            storage_class=name_of(volume.storage_class),
             minimum=minimum,
             maximum=volume.storage_class.max_gb,
             pointers=(f"{pointer}/size_gb",),
         )
 
 
-def _zone(code: str) -> str:
-    return str(NetworkZone(code).label) if code in NetworkZone.values else code
+def _zone(code: str) -> str | Promise:
+    return NetworkZone(code).label if code in NetworkZone.values else code

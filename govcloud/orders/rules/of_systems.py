@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.errors import DomainError, Invalid
 from govcloud.orders.rules.standing import Numbered
 from tenants.models import Connection
+from tenants.naming import name_of
 from tenants.services import PLATFORM_LEVEL
 
 
@@ -46,7 +47,7 @@ def check(order: Numbered) -> Iterator[DomainError]:
     system = order.system
     level, here = system.mlps_level, ("/system",)
     if system.department.connection != Connection.CONNECTED:
-        yield NotConnected(department=system.department.name, pointers=here)
+        yield NotConnected(department=name_of(system.department), pointers=here)
     if level > PLATFORM_LEVEL:
         yield AboveThePlatform(level=level, platform=PLATFORM_LEVEL, pointers=here)
     if level >= 2 and not system.filing_number:

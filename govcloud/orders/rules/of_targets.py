@@ -11,6 +11,7 @@ from govcloud.inventory.models import ResourceKind, VolumeRole
 from govcloud.orders.lines import ExtendLine, ReleaseLine
 from govcloud.orders.rules.of_items import SizeOutOfRange
 from govcloud.orders.rules.standing import Numbered
+from tenants.naming import name_of
 
 
 class OnlyLarger(Invalid):
@@ -72,7 +73,7 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
     elif line.size_gb > volume.storage_class.max_gb:
         yield SizeOutOfRange(
             size=line.size_gb,
-            storage_class=volume.storage_class.name,
+            storage_class=name_of(volume.storage_class),
             minimum=volume.size_gb + 1,
             maximum=volume.storage_class.max_gb,
             pointers=here,

@@ -1,10 +1,11 @@
 """The rules that block an order, each by itself, on rows that no database has seen."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 
 from govcloud.catalog.models import (
     Cloud,
@@ -168,7 +169,66 @@ def test_giving_back_is_allowed_whatever_the_system_lacks() -> None:
     assert codes(gone, mlps_level=4, filing_number="", department=department) == []
 
 
+@pytest.mark.parametrize(("language", "name"), [("en", "Example bureau"), ("zh-hans", "示例局")])
+def test_a_department_is_named_in_the_language_of_whoever_reads(language: str, name: str) -> None:
+    department = Department(name="示例局", name_en="Example bureau", connection=Connection.NOT_CONNECTED)
+    (refusal,) = check(system=system(department=department), lines=[(0, NETWORK)], now=NOW)
+    with override(language):
+        assert refusal.detail.startswith(name)
+        assert str(refusal.params["department"]) == name
+
+
 # of items
+
+
+@pytest.mark.parametrize(
+    ("language", "flavor", "offering", "zone"),
+    [
+        ("en", "General 4 vCPU", "Cloud server", "public zone"),
+        ("zh-hans", "通用 4核", "云服务器", "公用区"),
+    ],
+)
+def test_what_the_catalogue_offers_is_named_in_the_language_of_whoever_reads(
+    language: str, flavor: str, offering: str, zone: str
+) -> None:
+    """The language of the reading counts, not that of the judging."""
+    servers = replace(
+        SERVERS,
+        zone=NetworkZone.PUBLIC,
+        quantity=51,
+        flavor=Flavor(pk=2, code="g.x", name="通用 4核", name_en="General 4 vCPU"),
+    )
+    many = Offering(code="server", name="云服务器", name_en="Cloud server", max_quantity=50)
+    now = replace(NOW, offerings={**NOW.offerings, Kind.SERVER: many})
+    public = replace(NETWORK, zone=NetworkZone.PUBLIC)
+    judged = check(system=system(mlps_level=2), lines=list(enumerate((public, servers))), now=now)
+    with override(language):
+        told = {error.code: error.detail for error in judged}
+    assert set(told) == {"quantity-out-of-range", "not-available-in-zone"}
+    assert offering in told["quantity-out-of-range"]
+    assert flavor in told["not-available-in-zone"]
+    assert zone in told["not-available-in-zone"]
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "General 4 vCPU"), ("zh-hans", "通用 4核")])
+def test_what_is_retired_is_named_in_the_language_of_whoever_reads(
+    language: str, name: str, at: datetime
+) -> None:
+    retired = Flavor(pk=1, code="g.x", name="通用 4核", name_en="General 4 vCPU", retired_at=at)
+    lines = list(enumerate((NETWORK, replace(SERVERS, flavor=retired), BACKUP)))
+    (refusal,) = check(system=system(), lines=lines, now=NOW)
+    with override(language):
+        assert name in refusal.detail
+
+
+@pytest.mark.parametrize(("language", "name"), [("en", "Fast block storage"), ("zh-hans", "高速块存储")])
+def test_a_storage_class_is_named_in_the_language_of_whoever_reads(language: str, name: str) -> None:
+    fast = StorageClass(pk=1, code="fast", name="高速块存储", name_en="Fast block storage", max_gb=100)
+    volumes = (SERVERS.volumes[0], VolumeLine(storage_class=fast, size_gb=101))
+    lines = list(enumerate((NETWORK, replace(SERVERS, volumes=volumes), BACKUP)))
+    (refusal,) = check(system=system(), lines=lines, now=NOW)
+    with override(language):
+        assert name in refusal.detail
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 51, 10**9])
