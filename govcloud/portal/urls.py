@@ -13,5 +13,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", session.choose_language, name="set-language"),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
-    path("orders/<str:number>/", order.order, name="order"),
+    path("orders/<slug:number>/", order.order, name="order"),
 ]

@@ -50,7 +50,7 @@ class Filters:
         return cls(
             view=query.get("view", "") if query.get("view", "") in VIEWS else "",
             status=query.get("status", "") if query.get("status", "") in Status.values else "",
-            system=query.get("system", "").strip()[:40],
+            system=query.get("system", "").replace("\0", "").strip()[:40],
             text=query.get("q", "").replace("\0", "").strip()[:80],
             sort=sort if sort.removeprefix("-") in SORTS else "-number",
         )
