@@ -166,6 +166,11 @@ def problem(error: DomainError, *, headers: Mapping[str, str] | None = None) -> 
 
 
 def _shown(value: Any) -> Any:
+    """As JSON has it; whatever JSON has not is told as text, in the language active now."""
+    if isinstance(value, Mapping):
+        return {str(name): _shown(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_shown(each) for each in value]
     return value if isinstance(value, (str, int, bool, type(None))) else str(value)
 
 

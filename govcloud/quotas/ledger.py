@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import BigIntegerField, Case, F, Q, Value, When
@@ -35,9 +36,21 @@ class Shortage:
     requested: int
     free: int
 
+    def told(self) -> dict[str, Any]:
+        """As parameters of a message."""
+        return {
+            "department": name_of(self.department),
+            "dimension": self.dimension.label,
+            "requested": self.requested,
+            "free": self.free,
+        }
+
 
 class QuotaExceeded(Conflict):
-    """The parameters are those of the first shortage, nearest to the department; ``shortages`` has all of them."""
+    """Every shortage, the nearest to the department first: one sentence and one entry of the parameter ``shortages`` each.
+
+    The other parameters are those of the first.
+    """
 
     code = "quota-exceeded"
     message = _(
@@ -45,14 +58,14 @@ class QuotaExceeded(Conflict):
     )
 
     def __init__(self, shortages: Sequence[Shortage]) -> None:
-        first = shortages[0]
-        super().__init__(
-            department=name_of(first.department),
-            dimension=first.dimension.label,
-            requested=first.requested,
-            free=first.free,
-        )
+        told = [each.told() for each in shortages]
+        super().__init__(**told[0], shortages=told)
         self.shortages = tuple(shortages)
+
+    @property
+    def detail(self) -> str:
+        """One sentence for each shortage, in the language active now."""
+        return " ".join(str(self.message) % each for each in self.params["shortages"])
 
 
 class HoldSpent(Conflict):

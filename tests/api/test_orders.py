@@ -91,6 +91,26 @@ def test_every_mistake_is_told_at_once_with_its_pointer(applicant: APIClient, on
     assert not Order.objects.exists()
 
 
+@pytest.mark.parametrize(("language", "named"), [("en", "name_en"), ("zh-hans", "name")])
+def test_every_shortage_of_quota_is_told_in_the_language_asked_for(
+    signed_in: SignedIn, language: str, named: str
+) -> None:
+    on = scene(limits={"vcpus": 7, "memory_gb": 31})
+    client = signed_in(on.applicant)
+    order = client.post("/api/v1/orders", order_body(on.system.uuid)).json()
+    answer = client.post(
+        f"/api/v1/orders/{order['uuid']}/submission", headers={"Accept-Language": language}
+    ).json()
+    department = getattr(on.department, named)
+    assert answer["code"] == "quota-exceeded"
+    assert answer["detail"].count(department) == 2
+    assert answer["params"]["department"] == department
+    assert [(s["department"], s["free"], s["requested"]) for s in answer["params"]["shortages"]] == [
+        (department, 7, 8),
+        (department, 31, 32),
+    ]
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [

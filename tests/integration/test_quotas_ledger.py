@@ -49,12 +49,8 @@ def test_hold_up_to_the_limit_fits_and_one_more_does_not(office: Department, at:
     hold(office, at, vcpus=10)
     with pytest.raises(QuotaExceeded) as refusal:
         hold(office, at, vcpus=1)
-    assert refusal.value.params == {
-        "department": office.name_en,
-        "dimension": "vCPU",
-        "requested": 1,
-        "free": 0,
-    }
+    short = {"department": office.name_en, "dimension": "vCPU", "requested": 1, "free": 0}
+    assert refusal.value.params == {**short, "shortages": [short]}
     assert figures(office, "vcpus") == (10, 0)
 
 
@@ -86,6 +82,16 @@ def test_every_shortage_is_told_nearest_first(office: Department, at: datetime) 
         hold(office, at, vcpus=13, storage_gb=101)
     told = [(shortage.department, str(shortage.dimension)) for shortage in refusal.value.shortages]
     assert told == [(office, "vcpus"), (office, "storage_gb"), (office.parent, "vcpus")]
+    assert refusal.value.detail == (
+        f"{office.name_en} has 10 left of its quota (vCPU), and this takes 13. "
+        f"{office.name_en} has 100 left of its quota (block storage, GB), and this takes 101. "
+        f"{office.parent.name_en} has 12 left of its quota (vCPU), and this takes 13."
+    )
+    assert [(each["free"], each["requested"]) for each in refusal.value.params["shortages"]] == [
+        (10, 13),
+        (100, 101),
+        (12, 13),
+    ]
 
 
 def test_the_department_is_named_in_the_language_of_whoever_reads(office: Department, at: datetime) -> None:
