@@ -65,6 +65,11 @@ class NameTaken(Conflict):
     message = _("The system already has, or has ordered, something called “%(name)s”.")
 
 
+class NameTwice(Invalid):
+    code = "name-twice-in-order"
+    message = _("More than one item of this order is called “%(name)s”: give each a name of its own.")
+
+
 class SizeOutOfRange(Invalid):
     code = "size-out-of-range"
     message = _(
@@ -133,7 +138,7 @@ def _named_twice(order: Numbered) -> Iterator[DomainError]:
     times = Counter(line.name for _position, line in created)
     for position, line in created:
         if times[line.name] > 1:
-            yield NameTaken(name=line.name, pointers=(f"/items/{position}/name",))
+            yield NameTwice(name=line.name, pointers=(f"/items/{position}/name",))
 
 
 def _zoned(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:

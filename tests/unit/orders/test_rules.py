@@ -283,7 +283,10 @@ def test_a_name_that_the_system_has_already_is_refused() -> None:
 
 def test_two_items_cannot_have_one_name() -> None:
     judged = found(NETWORK, replace(NETWORK, zone=NetworkZone.PUBLIC))
-    assert judged == [("name-taken", ("/items/0/name",)), ("name-taken", ("/items/1/name",))]
+    assert judged == [
+        ("name-twice-in-order", ("/items/0/name",)),
+        ("name-twice-in-order", ("/items/1/name",)),
+    ]
 
 
 def test_a_server_is_in_the_zone_of_its_network() -> None:
