@@ -7,9 +7,13 @@ file that every process of the profile reads. The production profile has no such
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.errors import Absent, Conflict
+from govcloud.errors import Absent, Conflict, Invalid
+
+FARTHEST = timedelta(days=3653)
+"""Ten years: longer than any lease, and far from where dates end and the arithmetic of deadlines with them."""
 
 
 class NoDemoClock(Absent):
@@ -20,6 +24,11 @@ class NoDemoClock(Absent):
 class ClockGoesForward(Conflict):
     code = "clock-goes-forward"
     message = _("The demo clock only goes forward; it now reads %(now)s.")
+
+
+class ClockTooFar(Invalid):
+    code = "clock-too-far"
+    message = _("The demo clock goes no farther than %(latest)s, ten years from today.")
 
 
 def _offset() -> timedelta:
@@ -40,14 +49,23 @@ def now() -> datetime:
 def advance(*, to: datetime) -> datetime:
     """Move the demo clock forward so that it reads ``to`` now; returns the new time.
 
-    Raises NoDemoClock in production and ClockGoesForward when ``to`` is not in the clock's future.
+    Raises NoDemoClock in production, ClockGoesForward when ``to`` is not in the clock's future, and ClockTooFar when it
+    is more than ten years from the real present, however many steps lead there.
     """
     path = settings.DEMO_CLOCK_FILE
     if path is None:
         raise NoDemoClock
     if to <= now():
-        raise ClockGoesForward(now=now().isoformat())
+        raise ClockGoesForward(now=_read(now()))
+    latest = datetime.now(UTC) + FARTHEST
+    if to > latest:
+        raise ClockTooFar(pointers=("/to",), latest=_read(latest))
     draft = path.with_suffix(".new")
     draft.write_text(str((to - datetime.now(UTC)).total_seconds()))
     draft.replace(path)  # a reader sees the old offset or the new one, never half a number
     return now()
+
+
+def _read(instant: datetime) -> str:
+    """The instant as a clock on the installation's wall shows it."""
+    return timezone.localtime(instant).isoformat(" ", "minutes")

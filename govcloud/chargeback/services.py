@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.utils.timezone import get_default_timezone
+from django.utils.timezone import get_default_timezone, localtime
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -92,7 +92,7 @@ def close_month(*, month: Month, actor: User, at: datetime) -> MonthClose:
     require(actor, Role.FINANCE, at=at)
     start, end = month.bounds(get_default_timezone())
     if end > at:
-        raise MonthNotOver(month=month, end=end.isoformat())
+        raise MonthNotOver(month=month, end=localtime(end).isoformat(" ", "minutes"))
     with transaction.atomic():
         closing.lock()
         _refuse_unless_due(month)

@@ -1,11 +1,11 @@
 """The demo clock: forward only, kept for every process, absent in production."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from govcloud import clock
-from govcloud.clock import ClockGoesForward, NoDemoClock
+from govcloud.clock import ClockGoesForward, ClockTooFar, NoDemoClock
 
 
 @pytest.fixture
@@ -48,6 +48,31 @@ def test_the_clock_never_goes_back(file, back):
         clock.advance(to=there - back)
 
     assert reads(there)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        datetime.max.replace(tzinfo=UTC),
+        datetime.max.replace(tzinfo=timezone(timedelta(hours=-12))),
+        datetime.now(UTC) + timedelta(days=3660),
+    ],
+)
+def test_the_clock_stays_where_dates_can_be_reckoned_with(file, there):
+    clock.advance(to=datetime.now(UTC) + timedelta(days=3650))
+
+    with pytest.raises(ClockTooFar) as refused:
+        clock.advance(to=there)
+
+    assert refused.value.pointers == ("/to",)
+    assert reads(datetime.now(UTC) + timedelta(days=3650))
+
+
+def test_a_refusal_tells_the_time_of_the_wall(file):
+    with pytest.raises(ClockGoesForward) as refused:
+        clock.advance(to=datetime.now(UTC) - timedelta(days=1))
+
+    assert refused.value.params["now"].endswith("+08:00")
 
 
 def test_moving_the_clock_leaves_nothing_but_the_clock(file):
