@@ -1,11 +1,12 @@
 """Transitions are data and plain code: each package's ``lifecycle.py`` has a ``Status`` and its ``TRANSITIONS``."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from django.db import models, transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -18,6 +19,12 @@ Transitions = Mapping[S, frozenset[S]]
 class WrongState(Conflict):
     code = "wrong-state"
     message = _("This is %(status)s; from there it can only become: %(allowed)s.")
+
+
+class FinalState(WrongState):
+    """The same refusal where nothing at all can follow."""
+
+    message = _("This is %(status)s, which is final.")
 
 
 class ChangedMeanwhile(Conflict):
@@ -56,7 +63,7 @@ def transition(
     before = obj.status
     allowed = obj.TRANSITIONS[before]
     if to not in allowed:
-        raise WrongState(status=before, to=to, allowed=", ".join(sorted(allowed)) or "-")
+        raise _wrong_state(model, before, allowed)
     with transaction.atomic():
         moved = model._default_manager.filter(pk=obj.pk, status=before).update(status=to, **changes)  # noqa: SLF001
         if not moved:
@@ -74,3 +81,12 @@ def transition(
             after={"status": to},
             reason=reason,
         )
+
+
+def _wrong_state(model: type[models.Model], status: str, allowed: Collection[str]) -> WrongState:
+    """The refusal in people's words: statuses by their labels, in the order in which their kind lists them."""
+    labels: dict[str, Any] = dict(model._meta.get_field("status").flatchoices)  # type: ignore[union-attr]  # noqa: SLF001
+    if not allowed:
+        return FinalState(status=str(labels[status]))
+    possible = [str(label) for value, label in labels.items() if value in allowed]
+    return WrongState(status=str(labels[status]), allowed=gettext(", ").join(possible))

@@ -1,6 +1,7 @@
 """Transitions: by the table, guarded by the status that was read, and told of."""
 
 import pytest
+from django.utils import translation
 
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import TRANSITIONS, Status
@@ -41,10 +42,10 @@ def test_a_transition_is_told_of_with_what_was_before_and_after(person, at):
 def test_a_transition_that_is_not_in_the_table_is_refused_with_what_is(person, at):
     server = ResourceFactory()
 
-    with pytest.raises(WrongState) as refused:
+    with pytest.raises(WrongState) as refused, translation.override("en"):
         transition(server, Status.RELEASED, actor=person, at=at)
 
-    assert refused.value.params["allowed"] == "changing, releasing"
+    assert refused.value.params["allowed"] == "being changed, being released"
     assert Resource.objects.get(pk=server.pk).status == Status.ACTIVE
 
 
@@ -63,10 +64,25 @@ def test_the_second_of_two_who_read_the_same_status_is_told_and_writes_nothing(p
 def test_an_end_is_an_end(person, at):
     server = ResourceFactory(released=True)
 
-    with pytest.raises(WrongState) as refused:
-        transition(server, Status.ACTIVE, actor=person, at=at)
+    with translation.override("en"):
+        with pytest.raises(WrongState) as refused:
+            transition(server, Status.ACTIVE, actor=person, at=at)
 
-    assert refused.value.params["allowed"] == "-"
+        assert refused.value.detail == "This is released, which is final."
+
+
+def test_a_refusal_names_statuses_as_its_reader_does(person, at):
+    server = ResourceFactory()
+
+    with translation.override("zh-hans"):
+        with pytest.raises(WrongState) as refused:
+            transition(server, Status.RELEASED, actor=person, at=at)
+
+        said = refused.value.detail
+
+    assert str(Status.ACTIVE) not in said
+    with translation.override("zh-hans"):
+        assert f"{Status.CHANGING.label}、{Status.RELEASING.label}" in said
 
 
 def test_the_table_names_every_status_and_leads_only_to_statuses():
