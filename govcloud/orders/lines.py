@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from govcloud.catalog.models import MEMORY_GB, VCPU, DRTier, Flavor, Image, Kind, StorageClass
 from govcloud.inventory.models import Resource, Volume
+from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Action
 from govcloud.quotas.models import Dimension
 
@@ -220,6 +221,19 @@ class ReleaseLine:
 
 
 Line = NetworkLine | ServerLine | BackupLine | ExtendLine | ReleaseLine
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unresolved:
+    """A draft that names something unknown, so that there is no line of it; the rest of it is judged all the same.
+
+    Of a server also what is known of it; ``classes`` are those of its volumes, the system volume's first.
+    """
+
+    draft: ItemDraft
+    flavor: Flavor | None = None
+    image: Image | None = None
+    classes: tuple[StorageClass | None, ...] = ()
 
 
 def quota_of(lines: Sequence[Line]) -> dict[str, int]:

@@ -28,6 +28,7 @@ from govcloud.orders.lines import (
     NetworkLine,
     ReleaseLine,
     ServerLine,
+    Unresolved,
     VolumeLine,
 )
 from tenants.models import System
@@ -164,13 +165,39 @@ class Resolver:
         return found.get(key)
 
 
-def resolve(
-    *, system: System, drafts: Sequence[ItemDraft]
-) -> tuple[list[tuple[int, Line]], list[DomainError]]:
-    """The lines that can be told, each with its position, and what is wrong with the others."""
-    resolver = Resolver(system, _look_up(system, drafts))
-    lines = [(position, resolver.line(position, draft)) for position, draft in enumerate(drafts)]
-    return [(position, line) for position, line in lines if line is not None], resolver.errors
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The lines that can be told and the drafts of which none can, each with its position; and why it cannot."""
+
+    lines: list[tuple[int, Line]]
+    unresolved: list[tuple[int, Unresolved]]
+    errors: list[DomainError]
+
+
+def resolve(*, system: System, drafts: Sequence[ItemDraft]) -> Resolution:
+    """Look up everything that the drafts name."""
+    found = _look_up(system, drafts)
+    resolver = Resolver(system, found)
+    result = Resolution([], [], resolver.errors)
+    for position, draft in enumerate(drafts):
+        line = resolver.line(position, draft)
+        if line is not None:
+            result.lines.append((position, line))
+        else:
+            result.unresolved.append((position, _unresolved(draft, found)))
+    return result
+
+
+def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
+    if not isinstance(draft, ServerDraft):
+        return Unresolved(draft=draft)
+    volumes = (draft.system_volume, *draft.data_volumes)
+    return Unresolved(
+        draft=draft,
+        flavor=found.flavors.get(draft.flavor),
+        image=found.images.get(draft.image),
+        classes=tuple(found.classes.get(volume.storage_class) for volume in volumes),
+    )
 
 
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:

@@ -262,10 +262,10 @@ def _judged(
         errors.append(NothingOrdered(pointers=("/items",)))
     if len(drafts) > MOST_ITEMS:
         raise Invalids([*errors, TooManyItems(most=MOST_ITEMS, items=len(drafts), pointers=("/items",))])
-    numbered, unknown = resolve(system=system, drafts=drafts)
-    lines = [line for _position, line in numbered]
+    found = resolve(system=system, drafts=drafts)
+    lines = [line for _position, line in found.lines]
     now = standing(system=system, lines=lines, order=order, offerings=offered(), at=at)
-    errors += [*unknown, *check(system=system, lines=numbered, now=now)]
+    errors += [*found.errors, *check(system=system, lines=found.lines, now=now, unresolved=found.unresolved)]
     if errors:
         raise Invalids(errors)
     return lines, now.offerings

@@ -11,7 +11,7 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.errors import Invalids
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders import services
-from govcloud.orders.drafts import ExtendDraft, ReleaseDraft
+from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, VolumeDraft
 from govcloud.orders.models import Order, OrderItem
 from tenants.models import Connection, Role, User
 from tenants.policies import RoleMissing
@@ -117,9 +117,70 @@ def test_everything_wrong_with_an_order_is_told_at_once_and_nothing_is_stored(
         ("not-in-catalogue", ("/items/1/flavor",)),
         ("no-such-network", ("/items/1/network",)),
         ("no-such-resource", ("/items/3/target",)),
+        ("quantity-out-of-range", ("/items/1/quantity",)),
         ("dr-level-needs-replication", ("/items/2/dr_level",)),
     ]
     assert not Order.objects.exists()
+
+
+def test_what_else_is_wrong_with_an_item_that_names_something_unknown_is_told_too(
+    on: Scene, at: datetime
+) -> None:
+    wrong = replace(
+        SERVERS,
+        name="App",
+        zone="internet",
+        lease_months=13,
+        system_volume=VolumeDraft(storage_class="ssd", size_gb=19),
+        data_volumes=(
+            VolumeDraft(storage_class="sas", size_gb=0),
+            VolumeDraft(storage_class="unheard-of", size_gb=0),
+            VolumeDraft(storage_class="unheard-of", size_gb=1),
+        ),
+    )
+    assert refused(on, NETWORK, wrong, BACKUP, at=at) == [
+        ("not-in-catalogue", ("/items/1/data_volumes/1/storage_class",)),
+        ("not-in-catalogue", ("/items/1/data_volumes/2/storage_class",)),
+        ("bad-name", ("/items/1/name",)),
+        ("zone-not-of-the-system", ("/items/1/zone",)),
+        ("size-out-of-range", ("/items/1/system_volume/size_gb",)),
+        ("size-out-of-range", ("/items/1/data_volumes/0/size_gb",)),
+        ("volume-too-small", ("/items/1/data_volumes/1/size_gb",)),
+        ("lease-out-of-range", ("/items/1/lease_months",)),
+    ]
+
+
+def test_an_unknown_level_of_a_backup_does_not_make_it_missing(on: Scene, at: datetime) -> None:
+    off_site = replace(BACKUP, dr_level=9)
+    unknown = ("not-in-catalogue", ("/items/2/dr_level",))
+    assert refused(on, NETWORK, SERVERS, off_site, at=at) == [unknown]
+    assert refused(on, NETWORK, SERVERS, replace(off_site, off_site=False), at=at) == [
+        unknown,
+        ("off-site-backup-missing", ("/items",)),
+    ]
+
+
+def test_servers_of_an_unknown_flavor_need_their_backup_as_well(on: Scene, at: datetime) -> None:
+    assert refused(on, NETWORK, replace(SERVERS, flavor="g.huge"), at=at) == [
+        ("not-in-catalogue", ("/items/1/flavor",)),
+        ("off-site-backup-missing", ("/items",)),
+    ]
+
+
+def test_what_a_system_lacks_is_told_although_no_item_can_be_resolved(at: datetime) -> None:
+    on = scene(filing_number="")
+    assert refused(on, replace(BACKUP, dr_level=9), at=at) == [
+        ("not-in-catalogue", ("/items/0/dr_level",)),
+        ("filing-number-missing", ("/system",)),
+    ]
+
+
+def test_a_name_given_twice_is_told_although_an_item_cannot_be_resolved(on: Scene, at: datetime) -> None:
+    assert refused(on, NETWORK, replace(BACKUP, dr_level=9, name="app-net"), at=at) == [
+        ("not-in-catalogue", ("/items/1/dr_level",)),
+        ("name-twice-in-order", ("/items/0/name",)),
+        ("name-twice-in-order", ("/items/1/name",)),
+    ]
 
 
 def test_an_order_without_an_item_is_refused(on: Scene, at: datetime) -> None:

@@ -3,23 +3,31 @@
 from collections.abc import Sequence
 
 from govcloud.errors import DomainError
-from govcloud.orders.lines import Line
-from govcloud.orders.rules import of_items, of_protection, of_systems, of_targets
+from govcloud.orders.lines import Line, Unresolved
+from govcloud.orders.rules import of_items, of_protection, of_systems, of_targets, of_unresolved
 from govcloud.orders.rules.standing import Numbered, Standing, offered, standing
 from tenants.models import System
 
 __all__ = ["Standing", "check", "offered", "standing"]
 
 
-def check(*, system: System, lines: Sequence[tuple[int, Line]], now: Standing) -> list[DomainError]:
+def check(
+    *,
+    system: System,
+    lines: Sequence[tuple[int, Line]],
+    now: Standing,
+    unresolved: Sequence[tuple[int, Unresolved]] = (),
+) -> list[DomainError]:
     """What is wrong with the lines (each with its position in the order) as things stand; empty if nothing is.
 
+    With ``unresolved``, what more is wrong with them than that they name something unknown, which has been told.
     Pure: reads nothing but what it is given.
     """
-    order = Numbered(system=system, lines=tuple(lines), now=now)
+    order = Numbered(system=system, lines=tuple(lines), now=now, unresolved=tuple(unresolved))
     return [
         *of_systems.check(order),
         *of_items.check(order),
+        *of_unresolved.check(order),
         *of_protection.check(order),
         *of_targets.check(order),
     ]

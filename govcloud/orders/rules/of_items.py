@@ -2,16 +2,17 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import Kind, Offerable
+from govcloud.catalog.models import Flavor, Image, Kind, Offerable, StorageClass
 from govcloud.catalog.services import NoCloudForZone
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.orders.lines import Line, NetworkLine, ServerLine, VolumeLine
+from govcloud.orders.drafts import BackupDraft, ServerDraft
+from govcloud.orders.lines import Line, NetworkLine, ServerLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered
 from tenants.models import NetworkZone
@@ -100,7 +101,8 @@ class NetworkNotInUse(Conflict):
 def check(order: Numbered) -> Iterator[DomainError]:
     for position, line in order.lines:
         pointer = f"/items/{position}"
-        yield from _offered(order, line, pointer)
+        if line.action != Action.RELEASE:
+            yield from offered(order, line.kind, line.quantity, pointer)
         if line.action == Action.CREATE:
             yield from _named(order, line, pointer)
             yield from _zoned(order, line, pointer)
@@ -109,15 +111,13 @@ def check(order: Numbered) -> Iterator[DomainError]:
     yield from _named_twice(order)
 
 
-def _offered(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
-    if line.action == Action.RELEASE:
-        return
-    offering = order.now.offerings.get(line.kind)
+def offered(order: Numbered, kind: str, quantity: int, pointer: str) -> Iterator[DomainError]:
+    offering = order.now.offerings.get(kind)
     if offering is None:
-        yield NotOffered(kind=Kind(line.kind).label, pointers=(f"{pointer}/kind",))
-    elif not 1 <= line.quantity <= offering.max_quantity:
+        yield NotOffered(kind=Kind(kind).label, pointers=(f"{pointer}/kind",))
+    elif not 1 <= quantity <= offering.max_quantity:
         yield QuantityOutOfRange(
-            quantity=line.quantity,
+            quantity=quantity,
             offering=name_of(offering),
             maximum=offering.max_quantity,
             pointers=(f"{pointer}/quantity",),
@@ -126,59 +126,84 @@ def _offered(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]
 
 def _named(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
     if not NAME.fullmatch(line.name):
-        yield BadName(name=line.name, pointers=(f"{pointer}/name",))
+        yield from well_named(line.name, pointer)
         return
     clash = next((part.name for part in line.parts() if part.name in order.now.taken), None)
     if clash is not None:
         yield NameTaken(name=clash, pointers=(f"{pointer}/name",))
 
 
+def well_named(name: str, pointer: str) -> Iterator[DomainError]:
+    if not NAME.fullmatch(name):
+        yield BadName(name=name, pointers=(f"{pointer}/name",))
+
+
 def _named_twice(order: Numbered) -> Iterator[DomainError]:
-    created = [(n, line) for n, line in order.lines if line.action == Action.CREATE]
-    times = Counter(line.name for _position, line in created)
-    for position, line in created:
-        if times[line.name] > 1:
-            yield NameTwice(name=line.name, pointers=(f"/items/{position}/name",))
+    created = [(n, line.name) for n, line in order.lines if line.action == Action.CREATE]
+    created += [
+        (n, i.draft.name) for n, i in order.unresolved if isinstance(i.draft, ServerDraft | BackupDraft)
+    ]
+    times = Counter(name for _position, name in created)
+    for position, name in sorted(created):
+        if times[name] > 1:
+            yield NameTwice(name=name, pointers=(f"/items/{position}/name",))
 
 
 def _zoned(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
-    own = order.system.zone
-    if line.zone not in {own, NetworkZone.PUBLIC}:
-        yield ForeignZone(own=_zone(own), zone=_zone(line.zone), pointers=(f"{pointer}/zone",))
-    elif line.kind != Kind.BACKUP and order.now.available.get(line.zone) is None:
+    foreign = list(own_zone(order, line.zone, pointer))
+    yield from foreign
+    if not foreign and line.kind != Kind.BACKUP and order.now.available.get(line.zone) is None:
         yield NoCloudForZone(zone=_zone(line.zone), pointers=(f"{pointer}/zone",))
 
 
+def own_zone(order: Numbered, zone: str, pointer: str) -> Iterator[DomainError]:
+    own = order.system.zone
+    if zone not in {own, NetworkZone.PUBLIC}:
+        yield ForeignZone(own=_zone(own), zone=_zone(zone), pointers=(f"{pointer}/zone",))
+
+
 def _server(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
-    yield from _to_be_had(order, server, pointer)
+    classes = [volume.storage_class for volume in server.volumes]
+    yield from to_be_had(order, server.zone, named(server.flavor, server.image, classes, pointer))
     yield from _on_network(order, server, pointer)
     for number, volume in enumerate(server.volumes):
-        where = f"{pointer}/data_volumes/{number - 1}" if number else f"{pointer}/system_volume"
-        yield from _volume(volume, 1 if number else server.image.min_disk_gb, where)
-    if len(server.volumes) - 1 > DATA_VOLUMES:
+        minimum = 1 if number else server.image.min_disk_gb
+        yield from sized(volume.size_gb, volume.storage_class, minimum, volume_at(pointer, number))
+    yield from bounded(len(server.volumes) - 1, server.lease_months, pointer)
+
+
+def bounded(data_volumes: int, lease_months: int, pointer: str) -> Iterator[DomainError]:
+    if data_volumes > DATA_VOLUMES:
         yield TooManyVolumes(maximum=DATA_VOLUMES, pointers=(f"{pointer}/data_volumes",))
-    if server.lease_months not in LEASE_MONTHS:
-        yield LeaseOutOfRange(months=server.lease_months, pointers=(f"{pointer}/lease_months",))
+    if lease_months not in LEASE_MONTHS:
+        yield LeaseOutOfRange(months=lease_months, pointers=(f"{pointer}/lease_months",))
 
 
-def _to_be_had(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
+def volume_at(pointer: str, number: int) -> str:
+    """The pointer of a server's n-th volume; the first is the system volume."""
+    return f"{pointer}/data_volumes/{number - 1}" if number else f"{pointer}/system_volume"
+
+
+def named(
+    flavor: Flavor | None, image: Image | None, classes: Sequence[StorageClass | None], pointer: str
+) -> list[tuple[Offerable, str]]:
+    """What a server names of the catalogue and the catalogue has, each with its pointer."""
+    things: list[tuple[Offerable | None, str]] = [
+        (flavor, f"{pointer}/flavor"),
+        (image, f"{pointer}/image"),
+        *((each, f"{volume_at(pointer, n)}/storage_class") for n, each in enumerate(classes)),
+    ]
+    return [(thing, where) for thing, where in things if thing is not None]
+
+
+def to_be_had(order: Numbered, zone: str, things: Sequence[tuple[Offerable, str]]) -> Iterator[DomainError]:
     """Offered still, and known to the cloud that serves the zone."""
-    named: list[tuple[Offerable, str]] = [
-        (server.flavor, f"{pointer}/flavor"),
-        (server.image, f"{pointer}/image"),
-        *(
-            (v.storage_class, f"{pointer}/data_volumes/{n - 1}/storage_class" if n else f"{pointer}/system_volume/storage_class")
-            for n, v in enumerate(server.volumes)
-        ),
-    ]  # fmt: skip
-    here = order.now.available.get(server.zone)
-    for thing, where in named:
+    here = order.now.available.get(zone)
+    for thing, where in things:
         if thing.retired_at is not None:
             yield Retired.of(thing, where)
         elif here is not None and not here.has(thing):
-            yield NotAvailableHere(
-                name=name_of(thing), code=thing.code, zone=_zone(server.zone), pointers=(where,)
-            )
+            yield NotAvailableHere(name=name_of(thing), code=thing.code, zone=_zone(zone), pointers=(where,))
 
 
 def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
@@ -199,13 +224,13 @@ def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[D
         yield NetworkElsewhere(network=name, zone=_zone(zone), pointers=(f"{pointer}/network",))
 
 
-def _volume(volume: VolumeLine, minimum: int, pointer: str) -> Iterator[DomainError]:
-    if not minimum <= volume.size_gb <= volume.storage_class.max_gb:
+def sized(size_gb: int, storage_class: StorageClass, minimum: int, pointer: str) -> Iterator[DomainError]:
+    if not minimum <= size_gb <= storage_class.max_gb:
         yield SizeOutOfRange(
-            size=volume.size_gb,
-            storage_class=name_of(volume.storage_class),
+            size=size_gb,
+            storage_class=name_of(storage_class),
             minimum=minimum,
-            maximum=volume.storage_class.max_gb,
+            maximum=storage_class.max_gb,
             pointers=(f"{pointer}/size_gb",),
         )
 

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import ResourceKind
+from govcloud.orders.drafts import BackupDraft, ServerDraft
 from govcloud.orders.lines import BackupLine, ReleaseLine, ServerLine
 from govcloud.orders.rules.standing import Numbered
 from govcloud.protection.models import Frequency
@@ -67,9 +68,18 @@ def check(order: Numbered) -> Iterator[DomainError]:
     for pointer, backup in backups:
         yield from _level(backup, pointer)
         yield from _capacity(order, backup, pointer)
-    for pointer, _second in backups[1:]:
-        yield SecondBackup(pointers=(pointer,))
-    yield from _mandatory(order, granted=any(backup.off_site for _pointer, backup in backups))
+    for position in _positions(order)[1:]:
+        yield SecondBackup(pointers=(f"/items/{position}",))
+    granted = any(backup.off_site for _pointer, backup in backups)
+    granted = granted or any(draft.off_site for _pointer, draft in order.unresolved_of(BackupDraft))
+    yield from _mandatory(order, granted=granted)
+
+
+def _positions(order: Numbered) -> list[int]:
+    """Where the order has backups, whether or not their level is known."""
+    told = [position for position, line in order.lines if isinstance(line, BackupLine)]
+    untold = [position for position, item in order.unresolved if isinstance(item.draft, BackupDraft)]
+    return sorted([*told, *untold])
 
 
 def _level(backup: BackupLine, pointer: str) -> Iterator[DomainError]:
@@ -103,7 +113,8 @@ def _mandatory(order: Numbered, *, granted: bool) -> Iterator[DomainError]:
     if level < OFF_SITE_FROM:
         return
     kept = order.now.off_site - order.released
-    if any(order.of(ServerLine)) and not granted and not kept:
+    ordered = any(order.of(ServerLine)) or any(order.unresolved_of(ServerDraft))
+    if ordered and not granted and not kept:
         yield OffSiteBackupMissing(level=level, pointers=("/items",))
     if granted or kept or not order.now.servers - order.released:
         return

@@ -12,12 +12,14 @@ from govcloud.catalog.models import Delivery, Kind, Offering
 from govcloud.catalog.services import Availability
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
+from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN
-from govcloud.orders.lines import Line, ReleaseLine
+from govcloud.orders.lines import Line, ReleaseLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
 from tenants.models import System
 
 L = TypeVar("L", bound=Line)
+D = TypeVar("D", bound=ItemDraft)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class Numbered:
     system: System
     lines: tuple[tuple[int, Line], ...]
     now: Standing
+    unresolved: tuple[tuple[int, Unresolved], ...] = ()
 
     def of(self, kind: type[L]) -> Iterator[tuple[str, L]]:
         """The lines of one kind, each with the JSON pointer of its item."""
@@ -53,9 +56,16 @@ class Numbered:
             if isinstance(line, kind):
                 yield f"/items/{position}", line
 
+    def unresolved_of(self, kind: type[D]) -> Iterator[tuple[str, D]]:
+        """The drafts of one kind of which there is no line, each with the JSON pointer of its item."""
+        for position, item in self.unresolved:
+            if isinstance(item.draft, kind):
+                yield f"/items/{position}", item.draft
+
     @property
     def only_releases(self) -> bool:
-        return all(line.action == Action.RELEASE for _position, line in self.lines)
+        lines = all(line.action == Action.RELEASE for _position, line in self.lines)
+        return lines and all(isinstance(item.draft, ReleaseDraft) for _position, item in self.unresolved)
 
     @property
     def released(self) -> frozenset[int]:
