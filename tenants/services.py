@@ -129,7 +129,7 @@ def register_department(
 ) -> Department:
     """Add a department, below ``parent`` if one is given. The caller opens its quota accounts.
 
-    Raises Invalids (BadCreditCode, NameMissing) and CreditCodeTaken.
+    Raises Invalids with everything that is wrong, and CreditCodeTaken if that is all.
     """
     errors: list[DomainError] = []
     if not name.strip():
@@ -138,8 +138,10 @@ def register_department(
         credit_code = uscc.validate(credit_code)
     except ValidationError:
         errors.append(BadCreditCode(given=credit_code, pointers=("/credit_code",)))
+    taken = CreditCodeTaken(given=credit_code, pointers=("/credit_code",))
     if errors:
-        raise Invalids(errors)
+        known = Department.objects.filter(credit_code=credit_code).exists()
+        raise Invalids([*errors, taken] if known else errors)
     key = _next_key(Department)
     department = Department(
         pk=key,
@@ -152,7 +154,6 @@ def register_department(
         connection=connection_status,
         created_at=at,
     )
-    taken = CreditCodeTaken(given=credit_code, pointers=("/credit_code",))
     after = {"credit_code": credit_code, "division": division.code, "connection": connection_status}
     return _insert(department, taken=taken, verb="department.registered", actor=actor, at=at, after=after)
 
@@ -175,7 +176,7 @@ def register_system(
     """Add an application system of a department.
 
     A filing number may follow later: orders ask for it (from level 2 on), registration only that it reads like one.
-    Raises Invalids with everything that is wrong, and SystemCodeTaken.
+    Raises Invalids with everything that is wrong, and SystemCodeTaken if that is all.
     """
     system = System(
         department=department,
@@ -191,9 +192,9 @@ def register_system(
         created_at=at,
     )
     errors = _wrong_with(system, at=at)
-    if errors:
-        raise Invalids(errors)
     taken = SystemCodeTaken(given=code, pointers=("/code",))
+    if errors:
+        raise Invalids([*errors, taken] if System.objects.filter(code=code).exists() else errors)
     after = {"code": code, "mlps_level": mlps_level, "zone": zone, "dr_level": dr_level}
     return _insert(system, taken=taken, verb="system.registered", actor=actor, at=at, after=after)
 

@@ -10,7 +10,14 @@ from govcloud.errors import Invalids
 from tenants import services
 from tenants.models import Membership, NetworkZone, Role
 from tenants.policies import scope_of
-from tests.factories.tenants import DepartmentFactory, DivisionFactory, UserFactory, credit_code, member
+from tests.factories.tenants import (
+    DepartmentFactory,
+    DivisionFactory,
+    SystemFactory,
+    UserFactory,
+    credit_code,
+    member,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -65,6 +72,30 @@ def test_a_credit_code_registers_one_department_only(at: datetime) -> None:
         services.register_department(
             name="同名", credit_code=first.credit_code, division=first.division, actor=BY, at=at
         )
+
+
+def test_a_code_that_is_taken_is_told_together_with_what_else_is_wrong(at: datetime) -> None:
+    system = SystemFactory()
+    with pytest.raises(Invalids) as refusal:
+        services.register_department(
+            name=" ",
+            credit_code=system.department.credit_code,
+            division=DivisionFactory(),
+            actor=BY,
+            at=at,
+        )
+    assert [(e.code, e.pointers) for e in refusal.value.errors] == [
+        ("name-missing", ("/name",)),
+        ("credit-code-taken", ("/credit_code",)),
+    ]
+    with pytest.raises(Invalids) as refusal:
+        services.register_system(
+            department=system.department, code=system.code, name=" ", mlps_level=2, actor=BY, at=at
+        )
+    assert [(e.code, e.pointers) for e in refusal.value.errors] == [
+        ("name-missing", ("/name",)),
+        ("system-code-taken", ("/code",)),
+    ]
 
 
 def test_registering_is_told_in_the_audit(at: datetime) -> None:
