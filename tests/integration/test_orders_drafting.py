@@ -183,6 +183,14 @@ def test_a_name_given_twice_is_told_although_an_item_cannot_be_resolved(on: Scen
     ]
 
 
+def test_a_thousand_million_servers_are_refused_without_being_counted_out(on: Scene, at: datetime) -> None:
+    judged = refused(on, NETWORK, replace(SERVERS, quantity=10**9), BACKUP, at=at)
+    assert judged == [
+        ("quantity-out-of-range", ("/items/1/quantity",)),
+        ("backup-capacity-too-small", ("/items/2/capacity_gb",)),
+    ]
+
+
 def test_an_order_without_an_item_is_refused(on: Scene, at: datetime) -> None:
     assert refused(on, at=at) == [("nothing-ordered", ("/items",))]
 

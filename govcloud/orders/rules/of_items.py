@@ -14,7 +14,7 @@ from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders.drafts import BackupDraft, ServerDraft
 from govcloud.orders.lines import Line, NetworkLine, ServerLine
 from govcloud.orders.models import Action
-from govcloud.orders.rules.standing import Numbered
+from govcloud.orders.rules.standing import Numbered, allowed
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
@@ -127,6 +127,8 @@ def offered(order: Numbered, kind: str, quantity: int, pointer: str) -> Iterator
 def _named(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
     if not NAME.fullmatch(line.name):
         yield from well_named(line.name, pointer)
+        return
+    if not allowed(line, order.now.offerings):
         return
     clash = next((part.name for part in line.parts() if part.name in order.now.taken), None)
     if clash is not None:

@@ -86,12 +86,18 @@ def standing(
         today=timezone.localdate(at, timezone.get_default_timezone()),
         offerings=offerings,
         available={zone: catalog.availability(system=system, zone=zone) for zone in zones},
-        taken=_taken(system, lines, order),
+        taken=_taken(system, [line for line in lines if allowed(line, offerings)], order),
         busy=_busy(system, lines, order),
         off_site=_off_site(system),
         servers=_servers(system, lines),
         guests=_guests(lines),
     )
+
+
+def allowed(line: Line, offerings: Mapping[str, Offering]) -> bool:
+    """Whether there may be as many: of others, which are refused, the parts are not even counted out."""
+    offering = offerings.get(line.kind)
+    return offering is not None and line.quantity <= offering.max_quantity
 
 
 def offered() -> dict[str, Offering]:
