@@ -1,6 +1,6 @@
 """The way of an order through its stages, drawn as steps: who, since when, due when, and what was said."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -12,8 +12,11 @@ from django.utils.translation import ngettext
 
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import Case, CaseStage, Decision
+from govcloud.approvals.services import PlannedStage
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
+from govcloud.errors import DomainError
+from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.portal.templatetags.portal import named
@@ -55,10 +58,14 @@ class FlowStep:
 
 
 def steps(order: Order, *, at: datetime) -> list[FlowStep]:
-    """From the application over the stages of its case to the delivery; two queries for a submitted order."""
+    """From the application over the stages of its case to the delivery; two queries for a submitted order.
+
+    A draft has no case yet and shows the stages that are planned for it, which costs what ``services.route`` does.
+    """
     stages = list(_stages(order, order.case, at=at)) if order.case else []
     return [
         _application(order),
+        *(_planned(stage) for stage in _route(order, at=at)),
         *(_stage(stage, days) for stage, days in _with_days(stages, at=at)),
         _delivery(order),
     ]
@@ -96,6 +103,28 @@ def _application(order: Order) -> FlowStep:
     )
 
 
+def _route(order: Order, *, at: datetime) -> Sequence[PlannedStage]:
+    """The stages of a draft; none where they cannot be told yet, say for want of a price, which the page tells of."""
+    if order.status != Status.DRAFT:
+        return ()
+    try:
+        return services.route(order=order, at=at)
+    except DomainError:
+        return ()
+
+
+def _planned(stage: PlannedStage) -> FlowStep:
+    return FlowStep(
+        name=named(stage),
+        state=StageStatus.WAITING,
+        label=_("if submitted now"),
+        code=stage.code,
+        role=str(stage.role.label),
+        people=_names([str(user) for user in stage.deciders]) or _("nobody yet"),
+        due=stage.due_at,
+    )
+
+
 def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
     decision: Decision | None = getattr(stage, "decision", None)
     current, cancelled = stage.status == StageStatus.CURRENT, stage.status == StageStatus.CANCELLED
@@ -122,6 +151,11 @@ def _people(stage: CaseStage, decision: Decision | None) -> str:
     if stage.status == StageStatus.CANCELLED:
         return ""
     names: list[str] = stage.holders  # type: ignore[attr-defined]
+    return _names(names)
+
+
+def _names(names: Sequence[str]) -> str:
+    """Some of them by name, the others together."""
     if len(names) > DECIDERS_NAMED:
         return _("%(names)s and others") % {"names": _("; ").join(names[:DECIDERS_NAMED])}
     return _("; ").join(names)
