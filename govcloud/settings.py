@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+import structlog
 from django.core.exceptions import ImproperlyConfigured
 
 from govcloud.errors import DomainError
@@ -299,5 +300,16 @@ LOGGING = {
     # One line for every bell would hide what happened; failures are still told.
     "loggers": {name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy")},
 }
+
+
+structlog.configure(
+    processors=[
+        structlog.stdlib.add_log_level,
+        structlog.processors.format_exc_info,  # the plain traceback: one with local variables would print secrets
+        structlog.processors.KeyValueRenderer(key_order=["event"]),
+    ],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    cache_logger_on_first_use=True,
+)
 
 DomainError.documentation_root = "/api/v1/problems/"

@@ -63,6 +63,7 @@ def plan_of(code: str) -> CloudPlan:
                 flavors=small,
                 ordered_gb_per_built_gb=200,
                 online_extend=False,
+                backup_zone="nova",  # its only zone has to stand for another site
             )
         case _:
             return CloudPlan(code, code)

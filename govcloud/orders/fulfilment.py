@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID, uuid5
 
 from django.db import transaction
 from django.utils import timezone
@@ -43,12 +44,25 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     )  # fmt: skip
     by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
     begun = []
-    if created := by_action[Action.CREATE]:
-        begun.append(_deliver(order, created, actor=actor, at=at))
+    for cloud, created in _by_cloud(order, by_action[Action.CREATE]):
+        begun.append(_deliver(order, cloud, created, actor=actor, at=at))
     begun += [_extend(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
-    if released := by_action[Action.RELEASE]:
-        begun.append(_release(order, released, actor=actor, at=at))
+    for cloud, released in _by_cloud(order, by_action[Action.RELEASE]):
+        begun.append(_release(order, cloud, released, actor=actor, at=at))
     return begun
+
+
+def _by_cloud(order: Order, units: list[Unit]) -> list[tuple[Cloud, list[Unit]]]:
+    """The units of each cloud: where they stand already, or where their zone's things are built."""
+    places = {
+        zone: catalog.place(system=order.system, zone=zone)
+        for zone in sorted({unit.item.zone for unit in units if unit.resource is None})
+    }
+    groups: dict[int, tuple[Cloud, list[Unit]]] = {}
+    for unit in units:
+        cloud = places[unit.item.zone] if unit.resource is None else unit.resource.cloud
+        groups.setdefault(cloud.pk, (cloud, []))[1].append(unit)
+    return list(groups.values())
 
 
 def _start(
@@ -75,11 +89,15 @@ def _start(
     return operation
 
 
+def _part(order: Order, cloud: Cloud, what: str = "delivery") -> UUID:
+    """Names the part of an order that is carried out on one cloud, in the keys of its steps."""
+    return uuid5(order.uuid, f"{what} on {cloud.code}")
+
+
 # -- what is created
 
 
-def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
-    cloud = catalog.place(system=order.system, zone=units[0].item.zone)
+def _deliver(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     networks = {unit.item_id: _network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK}
     volumes: dict[int, list[Unit]] = {}
     for unit in units:
@@ -92,7 +110,7 @@ def _deliver(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetim
     ]
     allowances = [_allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
     steps = planner.deliver(
-        order=order.uuid,
+        order=_part(order, cloud),
         system=order.system.uuid,
         networks=list(networks.values()),
         servers=servers,
@@ -216,7 +234,7 @@ def _resource(unit: Unit) -> Resource:
 # -- what is released
 
 
-def _release(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
+def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
     protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
     for unit in units:
@@ -236,8 +254,9 @@ def _release(order: Order, units: list[Unit], *, actor: audit.Actor, at: datetim
     for unit in networks:
         group = _resource(unit).network.security_group_id
         steps += planner.release_network(network=_standing(unit), security_group_id=group, after=ports)
-    steps += planner.limits(order=order.uuid, system=order.system.uuid, after=[step.key for step in steps])
-    return _start(order, OperationKind.RELEASE, _resource(units[0]).cloud, steps, units, actor=actor, at=at)
+    after = [step.key for step in steps]
+    steps += planner.limits(order=_part(order, cloud, "release"), system=order.system.uuid, after=after)
+    return _start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
 
 
 def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:

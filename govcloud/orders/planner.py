@@ -282,7 +282,7 @@ def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
     retired = _retirement(volume)
     if server is None:
         return [retired, _absent("volume", volume, retired.key)]
-    guest = {"server": str(server), "volumes": [str(volume.built)]}
+    guest = {"server": str(server), "volumes": [str(volume.built)], "may_be_skipped": True}
     unmounted, detached = _key(volume.release, "unmount"), _key(volume.release, "detachment")
     return [
         retired,

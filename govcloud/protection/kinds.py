@@ -1,5 +1,6 @@
 """The kinds of steps that protection adds: an allowance that is granted, and a backup that is taken."""
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -47,7 +48,7 @@ class BackupAllowanceKind(Setting):
         )
 
     def forget(self, context: Context) -> None:
-        resource = Resource.objects.filter(unit=context.step.unit).first()
+        resource = Resource.objects.filter(unit=context.target).first()
         if resource is not None:
             protection.end_plan(allowance=resource.backup, actor=ENGINE, at=context.at)
         settlement.absent(context=context)
@@ -60,15 +61,23 @@ class BackupKind(Kind):
     title = _("Taking a backup")
     landing = Landing.OPEN
     generations = 2
+    patience = timedelta(hours=12)  # terabytes take their time
 
     def find(self, context: Context) -> str | None:
         found = context.project.backups.find_backups(name=context.mark)
         return next((backup.id for backup in found if backup.status != "deleting"), None)
 
     def create(self, context: Context) -> Made:
+        """Raises ``Misconfigured`` for an off-site backup where the cloud has no other site to put it."""
+        zone = context.cloud_row.backup_zone if context.state["off_site"] else None
+        if zone == "":
+            raise errors.Misconfigured(
+                "the cloud has no backup zone at another site", service="block-storage"
+            )
         accepted = context.project.backups.create_backup(
             volume_id=context.state["volume_id"],
             name=context.mark,
+            zone=zone,
             force=True,
             metadata={UNIT: str(context.step.unit)},
             description=context.operation.reason,
@@ -104,3 +113,6 @@ class BackupKind(Kind):
             off_site=context.state["off_site"],
             at=context.at,
         )
+
+    def forget(self, context: Context) -> None:
+        protection.expire_point(external_id=context.step.external_id, at=context.at)

@@ -12,6 +12,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import BackupAllowance, Volume
 from govcloud.protection.models import BackupPlan, BackupRun, Frequency, PlannedVolume, RecoveryPoint
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
 
@@ -109,6 +110,7 @@ def next_after(due_at: datetime, *, interval: timedelta, at: datetime) -> dateti
 
 
 def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
+    """A backup of each covered volume; and, once it is there, the end of the oldest points beyond those that are kept."""
     covered = (
         Volume.objects.filter(
             plans__plan=plan, plans__until=None, resource__status__in=[Status.ACTIVE, Status.CHANGING]
@@ -116,20 +118,54 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
         .select_related("resource")
         .order_by("pk")
     )
-    return [
-        StepSpec(
+    steps: list[StepSpec] = []
+    for volume in covered:
+        state = {
+            "volume": str(volume.resource.unit),
+            "volume_id": volume.resource.external_id,
+            "off_site": plan.allowance.off_site,
+        }
+        taken = StepSpec(
             key=f"backup:{plan.uuid}:{due_at.isoformat()}:{volume.resource.unit}",
             kind="backup",
             label=volume.resource.name,
             unit=uuid5(volume.resource.unit, due_at.isoformat()),  # the same run has the same marks
-            desired_state={
-                "volume": str(volume.resource.unit),
-                "volume_id": volume.resource.external_id,
-                "off_site": plan.allowance.off_site,
-            },
+            desired_state=state,
         )
-        for volume in covered
-    ]
+        steps.append(taken)
+        points = RecoveryPoint.objects.filter(volume=volume, expired_at=None).order_by("-taken_at", "-pk")
+        for point in points[plan.keep - 1 :]:  # the new one is the first of those kept
+            steps.append(  # noqa: PERF401  two kinds of steps in their order read better so
+                StepSpec(
+                    key=f"expiry:{due_at.isoformat()}:{point.uuid}",
+                    kind="backup",
+                    label=volume.resource.name,
+                    unit=point.step.unit,
+                    desired=Desired.ABSENT,
+                    external_id=point.external_id,
+                    desired_state=state,
+                    needs=(taken.key,),
+                )
+            )
+    return steps
+
+
+def expire_point(*, external_id: str, at: datetime) -> None:
+    """The cloud has confirmed that a backup is gone; in the transaction that finishes its step."""
+    point = (
+        RecoveryPoint.objects.select_related("volume__resource")
+        .filter(external_id=external_id, expired_at=None)
+        .first()
+    )
+    if point is None:
+        return
+    point.expired_at = at
+    point.save(update_fields=["expired_at"])
+    resource = point.volume.resource
+    audit.record(
+        actor=SCHEDULER, verb="recovery_point.expired", subject=point, at=at, thread=resource.thread, label=resource.name,
+        after={"volume": resource.name, "external_id": external_id},
+    )  # fmt: skip
 
 
 def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime) -> RecoveryPoint:

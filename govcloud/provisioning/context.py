@@ -7,11 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
+from govcloud.provisioning.lifecycle import FINISHED
 from govcloud.provisioning.models import Operation, Step
 
 ENGINE = SystemActor("engine")
@@ -65,6 +67,11 @@ class Context:
         """The name and tag under which the thing can be found again in the cloud."""
         return mark_of(self.step.unit)
 
+    @property
+    def target(self) -> UUID:
+        """The unit that the step is about: what a release names, else the step's own."""
+        return UUID(self.state["resource"]) if "resource" in self.state else self.step.unit
+
     def sibling(self, kind: str) -> Step:
         """Another step of the same unit."""
         return Step.objects.get(operation=self.operation, unit=self.step.unit, kind=kind)
@@ -74,13 +81,17 @@ class Context:
         return Resource.objects.select_related("system__department").get(unit=unit or self.step.unit)
 
     def others_at_work(self, units: Sequence[str]) -> bool:
-        """Whether a step of another operation is at work on one of these volumes now: a backup, an extension.
+        """Whether a step of another operation has begun something with one of these volumes and not ended it.
 
         Cinder gives a volume back the status it had before a backup. A server deleted meanwhile would leave its volumes
         "in use" for ever.
         """
-        at_work = Step.objects.filter(desired_state__volume__in=list(units), next_run_at__isnull=False)
-        return at_work.exclude(operation=self.operation).exists()
+        on_them = Q(desired_state__volume__in=list(units)) | Q(
+            kind="extension", desired_state__resource__in=list(units)
+        )
+        begun = Q(intent_at__isnull=False) | ~Q(external_id="")
+        others = Step.objects.filter(on_them, begun).exclude(operation=self.operation)
+        return others.exclude(state__in=FINISHED).exists()
 
     def recorded(self, *, external_id: str | None = None) -> dict[str, Any]:
         """The columns that every resource of this operation shares."""

@@ -63,7 +63,7 @@ def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, i
         .values_list("kind", F("desired_state"))
     )
     for kind, desired in coming:
-        if kind == "network":
+        if kind == "security_group":  # with it a network is recorded
             total.networks += 1
         elif kind == "server":
             flavor = Flavor.objects.get(code=desired["flavor"])

@@ -9,6 +9,7 @@ import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 import structlog
@@ -25,7 +26,6 @@ from govcloud.provisioning.kinds.base import (
     Gone,
     Kind,
     Landing,
-    Made,
     Moving,
     Ready,
     Sight,
@@ -79,7 +79,7 @@ def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
     visit = Visit(held, clock)
     exchanges: list[openstack.Exchange] = []
     try:
-        with openstack.recording(exchanges.append):
+        with openstack.recording(exchanges.append), openstack.guarding(visit.still_mine):
             visit.run()
     except LeaseLost:
         log.warning("lease lost", step=held.step.key, fence=held.fence)
@@ -108,8 +108,12 @@ class Visit:
 
     def __init__(self, held: Claim, clock: Callable[[], datetime]) -> None:
         self.step, self.fence, self.clock = held.step, held.fence, clock
-        self.kind: Kind = kind_of(held.step.kind)
         self.context = Context(step=held.step, at=clock(), heartbeat=self.heartbeat)
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Looked up when it is needed: a kind that this worker does not know yet is the step's trouble, not the worker's."""
+        return kind_of(self.step.kind)
 
     # -- what is done
 
@@ -175,16 +179,16 @@ class Visit:
         if isinstance(made, Skipped):
             self.finish(StepState.SKIPPED, {"reason": made.reason})
             return
-        self._adopt(made.external_id, made)
+        if made.outputs is None:
+            self._adopt(made.external_id)
+        else:
+            self.finish(StepState.DONE, made.outputs, external_id=made.external_id)
 
-    def _adopt(self, external_id: str, made: Made | None = None) -> None:
+    def _adopt(self, external_id: str) -> None:
         """Store the id, unless the step has got one already: then ours is not the one that counts."""
         self._owned(Step.objects.filter(external_id=""), external_id=external_id)
         self.step.external_id = external_id
-        if made is not None and made.outputs is not None:
-            self.finish(StepState.DONE, made.outputs)
-        else:
-            self._seen(self.kind.look(self.context, external_id))  # much is ready at once
+        self._seen(self.kind.look(self.context, external_id))  # much is ready at once
 
     def _seen(self, sight: Sight) -> None:
         match sight:
@@ -195,13 +199,22 @@ class Visit:
             case Broken(reason):
                 self._broken(reason)
             case Gone():
-                self._broken("it has vanished from the cloud")
+                self._gone()
+
+    def _gone(self) -> None:
+        """What was made a moment ago may not be seen everywhere yet; what was there for longer has vanished."""
+        intent = self.step.intent_at
+        if intent is not None and self.clock() < intent + settings.STEP_SETTLE:
+            self._wait(StepState.SETTLING)
+        else:
+            self._broken("it has vanished from the cloud")
 
     def _wait(self, state: StepState, after: timedelta | None = None) -> None:
         """Look again later; or ask a person when it has been on its way for longer than its kind ever takes."""
         at = self.clock()
         going_down = state in {StepState.REMOVING, StepState.REPLACING}
-        since = (self.step.started_at if going_down else self.step.intent_at) or at
+        asked = [self.step.started_at] if going_down else [self.step.intent_at, self.step.started_at]
+        since = max((moment for moment in asked if moment), default=at)
         if at - since > self.kind.patience:
             self.park(f"still {StepState(state).label} after {self.kind.patience}")
             return
@@ -296,12 +309,19 @@ class Visit:
             self.write(state=StepState.PARKED, last_error=reason, next_run_at=None)
             completion.parked(self.step, reason=reason, at=self.clock())
 
-    def finish(self, state: StepState, outputs: dict[str, Any]) -> None:
+    def finish(self, state: StepState, outputs: dict[str, Any], **columns: Any) -> None:
         """Finish the step, note its effect in our own tables and wake who waited for it: all in one transaction."""
         self.context.at = at = self.clock()
         with transaction.atomic():
             completion.lock(self.step.operation)
-            self.write(state=state, outputs=outputs, finished_at=at, next_run_at=None, last_error="")
+            columns |= {
+                "state": state,
+                "outputs": outputs,
+                "finished_at": at,
+                "next_run_at": None,
+                "last_error": "",
+            }
+            self.write(**columns)
             if state == StepState.DONE:
                 self.kind.record(self.context, outputs)
             elif state == StepState.GONE:
@@ -322,6 +342,11 @@ class Visit:
 
     def _owned(self, steps: Any, **columns: Any) -> None:
         if not steps.filter(pk=self.step.pk, fence=self.fence).update(**columns):
+            raise LeaseLost
+
+    def still_mine(self) -> None:
+        """Directly before a request that changes the cloud. Raises LeaseLost: somebody else may be sending it, or undoing it."""
+        if not self.heartbeat():
             raise LeaseLost
 
     def heartbeat(self) -> bool:

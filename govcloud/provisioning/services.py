@@ -14,6 +14,7 @@ from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
 from govcloud.provisioning import completion
+from govcloud.provisioning.kinds.base import kinds
 from govcloud.provisioning.lifecycle import Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from tenants.models import System
@@ -85,6 +86,8 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
     with transaction.atomic():
         operation = completion.lock(operation)
         parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
+        fresh = [name for name, kind in kinds().items() if kind.asked_again_on_retry]
+        parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(external_id="", intent_at=None)
         again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
         if not parked.update(next_run_at=at, started_at=at, **again):
             raise NothingWaits

@@ -25,7 +25,7 @@ def absent(*, context: Context) -> None:
     the unit that is released, and its own unit is the release.
     """
     at, thread = context.at, context.operation.thread
-    target = UUID(context.state["resource"]) if "resource" in context.state else context.step.unit
+    target = context.target
     resource = Resource.objects.select_related("system__department").filter(unit=target).first()
     if resource is None:
         quotas.unhold(source=target, at=at)

@@ -16,7 +16,7 @@ from govcloud.orders import fulfilment, services
 from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
 from govcloud.orders.models import Order
 from govcloud.protection import services as protection
-from govcloud.protection.models import RecoveryPoint
+from govcloud.protection.models import BackupPlan, RecoveryPoint
 from govcloud.provisioning import engine, guest_key
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import CloudCall, Operation, Step
@@ -332,3 +332,73 @@ def test_an_order_waits_while_the_cloud_is_unreachable_and_goes_on_after(
     order.refresh_from_db()
     assert order.status == "fulfilled"
     assert services.effect(order=order, at=now()) == []
+
+
+def test_backups_go_to_the_other_site_and_wait_for_a_person_where_there_is_none(on: Scene) -> None:
+    on.catalogue.cloud.backup_zone = ""
+    on.catalogue.cloud.save()
+    built(on)
+    work()
+    parked = Step.objects.filter(kind="backup")
+    assert {step.state for step in parked} == {"parked"}
+    assert "another site" in parked[0].last_error
+    on.catalogue.cloud.backup_zone = "dr"
+    on.catalogue.cloud.save()
+    provisioning.retry(operation=parked[0].operation, actor=on.applicant, at=now())
+    work()
+    assert RecoveryPoint.objects.filter(expired_at=None).count() == 4
+
+
+def test_points_beyond_those_kept_are_deleted_once_the_new_ones_are_there(on: Scene) -> None:
+    built(on)
+    work()
+    BackupPlan.objects.update(keep=2)
+    for _day in range(3):
+        BackupPlan.objects.update(next_run_at=now())
+        protection.run_due(at=now())
+        work()
+    kept = RecoveryPoint.objects.filter(expired_at=None)
+    assert (kept.count(), RecoveryPoint.objects.count()) == (8, 16)
+    assert {point.external_id for point in kept} == {each.id for each in project(on).backups.find_backups()}
+
+
+def test_an_abandoned_backup_run_leaves_no_point_that_is_not_there(on: Scene, sandbox: Sandbox) -> None:
+    refused = {"service": "volume", "method": "POST", "path": "/backups", "action": "status", "status": 400}
+    built(on)
+    sandbox.ask("POST", "/faults", {**refused, "when": "before", "times": 1})
+    work()
+    operation = Operation.objects.get(kind="backup")
+    assert (operation.status, RecoveryPoint.objects.count()) == ("parked", 3)
+    provisioning.abandon(operation=operation, reason="again tomorrow", actor=on.applicant, at=now())
+    work()
+    assert not RecoveryPoint.objects.filter(expired_at=None).exists()
+    assert project(on).backups.find_backups() == []
+
+
+def test_a_released_allowance_takes_no_further_backups(on: Scene) -> None:
+    built(on)
+    work()
+    items = tuple(
+        ReleaseDraft(target=resource.uuid, kind=resource.kind)
+        for resource in Resource.objects.filter(kind__in=["server", "backup"])
+    )
+    approved(on, at=now(), items=items)
+    work()
+    assert Resource.objects.get(kind="backup").status == "released"
+    assert protection.run_due(at=now().replace(year=now().year + 1)) == []
+    assert "backup_gb" not in used(on)
+
+
+def test_a_server_and_its_network_are_released_together(on: Scene) -> None:
+    built(on)
+    work()
+    items = tuple(
+        ReleaseDraft(target=resource.uuid, kind=resource.kind)
+        for resource in Resource.objects.filter(kind__in=["server", "network"])
+    )
+    release = approved(on, at=now(), items=items)
+    work()
+    release.refresh_from_db()
+    assert release.status == "fulfilled", states()
+    assert [net for net in project(on).network.find_networks() if net.name.startswith("gc-")] == []
+    assert set(used(on)) == {"backup_gb"}

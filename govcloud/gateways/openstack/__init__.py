@@ -10,7 +10,7 @@ in ``models``, what they raise in ``errors``.
 
 from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.connection import Cloud, Health, Reachability, connect, health
-from govcloud.gateways.openstack.recording import Exchange, recording
+from govcloud.gateways.openstack.recording import Exchange, guarding, recording
 
 __all__ = [
     "Cloud",
@@ -19,6 +19,7 @@ __all__ = [
     "Reachability",
     "connect",
     "errors",
+    "guarding",
     "health",
     "models",
     "recording",

@@ -14,6 +14,7 @@ from govcloud.gateways.openstack.transport import Transport
 
 _SERVICE = "block-storage"
 _METADATA_MICROVERSION = "3.43"
+_ZONE_MICROVERSION = "3.51"
 
 
 class Backups:
@@ -43,12 +44,13 @@ class Backups:
         *,
         volume_id: str,
         name: str,
+        zone: str | None = None,
         incremental: bool = False,
         force: bool = False,
         metadata: Mapping[str, str] | None = None,
         description: str = "",
     ) -> models.Accepted:
-        """Start a backup; ``force`` takes one of an attached volume (as if its power had failed).
+        """Start a backup, in another availability zone if one is given; ``force`` takes one of an attached volume (as if its power had failed).
 
         Raises ``OverQuota``; ``Conflict`` when the volume's state forbids it; ``Refused`` for an incremental without a
         full backup to stand on.
@@ -60,9 +62,11 @@ class Backups:
             "force": force,
             "metadata": dict(metadata or {}),
             "description": description,
+            "availability_zone": zone,
         }
+        microversion = _METADATA_MICROVERSION if zone is None else _ZONE_MICROVERSION
         answer = self._transport.send(
-            _SERVICE, "POST", "/backups", json={"backup": body}, microversion=_METADATA_MICROVERSION
+            _SERVICE, "POST", "/backups", json={"backup": given(body)}, microversion=microversion
         )
         return models.Accepted(answer.body["backup"]["id"], answer.request_id)
 

@@ -26,7 +26,7 @@ from openstack import exceptions as sdk_errors
 from urllib3 import exceptions as urllib3_errors
 
 from govcloud.gateways.openstack import errors
-from govcloud.gateways.openstack.recording import Exchange, record
+from govcloud.gateways.openstack.recording import Exchange, ask_guards, record
 
 if TYPE_CHECKING:
     from openstack.config.cloud_region import CloudRegion
@@ -168,6 +168,8 @@ class Transport:
     def _exchange(self, service: str, method: str, path: str, **request: Any) -> Answer:
         self.authenticate()  # beforehand: a failure to get a token must not look like a lost mutation
         url = self.endpoint(service) + path
+        if errors.is_mutation(method):
+            ask_guards()
         started = time.monotonic()
         status, request_id, failure = None, "", ""
         try:

@@ -1,5 +1,6 @@
 """What the engine asks of a kind of step, and the table of kinds."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -85,6 +86,9 @@ class Kind:
     generations: ClassVar[int] = (
         1  # how often it may be built anew after coming out broken, the first included
     )
+    asked_again_on_retry: ClassVar[bool] = (
+        False  # a retry sends the request anew: there is nothing to clear away before
+    )
     patience: ClassVar[timedelta] = timedelta(
         minutes=30
     )  # how long it may be on its way before a person is asked
@@ -143,3 +147,7 @@ def kind_of(name: str) -> Kind:
 def moment(text: str) -> datetime:
     """A time as steps keep it in their desired state."""
     return datetime.fromisoformat(text)
+
+
+def kinds() -> Mapping[str, Kind]:
+    return _KINDS

@@ -32,6 +32,7 @@ class VolumeKind(Kind):
     title = _("Preparing storage")
     landing = Landing.OPEN
     generations = 2
+    patience = timedelta(hours=2)  # a large image is copied
 
     def find(self, context: Context) -> str | None:
         found = context.project.volumes.find_volumes(metadata={UNIT: str(context.step.unit)})
@@ -102,6 +103,7 @@ class PortKind(Kind):
     name = "port"
     title = _("Giving the server its address")
     landing = Landing.LOCKED
+    generations = 2
 
     def find(self, context: Context) -> str | None:
         address = Address.objects.get(unit=context.step.unit).address
@@ -139,8 +141,7 @@ class PortKind(Kind):
         Address.objects.filter(unit=context.step.unit).update(port_id=context.step.external_id)
 
     def forget(self, context: Context) -> None:
-        target = UUID(context.state["resource"]) if "resource" in context.state else context.step.unit
-        Address.objects.filter(unit=target, released_at=None).update(released_at=context.at)
+        Address.objects.filter(unit=context.target, released_at=None).update(released_at=context.at)
 
 
 class ServerKind(Kind):
@@ -150,7 +151,7 @@ class ServerKind(Kind):
     generations = 2
 
     def find(self, context: Context) -> str | None:
-        """The server that holds our boot volume, if it is ours by its tag."""
+        """The server that holds our boot volume, if it is ours by its tag; else one that has our tag."""
         project = context.project
         for attachment in project.volumes.attachments(self._boot_volume(context)):
             if not attachment.server_id:
@@ -159,7 +160,9 @@ class ServerKind(Kind):
                 server = project.compute.get_server(attachment.server_id)
                 if context.mark in server.tags and server.phase is not Phase.GONE:
                     return server.id
-        return None
+        # one that came out in ERROR may have let go of its volume
+        tagged = project.compute.find_servers(tag=context.mark)
+        return next((server.id for server in tagged if server.phase is not Phase.GONE), None)
 
     def create(self, context: Context) -> Made:
         project = context.project
@@ -227,6 +230,7 @@ class AttachmentKind(Kind):
     name = "attachment"
     title = _("Connecting storage to the server")
     landing = Landing.LOCKED  # a volume is attached to one server at a time
+    asked_again_on_retry = True
 
     def find(self, context: Context) -> str | None:
         volume, server = self._ids(context)
@@ -273,6 +277,7 @@ class ExtensionKind(Kind):
     name = "extension"
     title = _("Enlarging storage")
     landing = Landing.LOCKED  # the cloud refuses to grow a volume to the size it has
+    asked_again_on_retry = True
 
     def find(self, context: Context) -> str | None:
         resource = self._resource(context)

@@ -14,9 +14,10 @@ from govcloud.gateways.openstack.models import Image
 from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.guest_key import guest_key
-from govcloud.provisioning.kinds.base import Made, Moving, Setting, Skipped, StepFailed
+from govcloud.provisioning.kinds.base import Made, Moving, Setting, Skipped, StepFailed, Waiting
 
 AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
+GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
 
 
@@ -28,7 +29,7 @@ class ConfigureKind(Setting):
     playbook: ClassVar[str] = "site.yml"
     disks: ClassVar[str] = "mounted"
 
-    def create(self, context: Context) -> Made | Skipped | Moving:
+    def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
         """Raises StepFailed with the tasks that failed."""
         server = context.resource(context.state["server"])
         image = _image(context, server)
@@ -97,12 +98,24 @@ class GrowKind(ConfigureKind):
 
 
 class UnmountKind(ConfigureKind):
-    """Let go of the data disks that the step names, before they are detached."""
+    """Let go of the data disks that the step names, before they are detached.
+
+    Where the volume goes for good (``may_be_skipped``) a guest that has not answered for a while is left alone.
+    """
 
     name = "unmount"
     title = _("Preparing the server for the change")
     playbook = "data_disk.yml"
     disks = "unmounted"
+
+    def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
+        if context.others_at_work(context.state["volumes"]):
+            return Waiting("a backup of it has to end first")
+        made = super().create(context)
+        tried_for = context.at - (context.step.started_at or context.at)
+        if isinstance(made, Moving) and context.state.get("may_be_skipped") and tried_for > GIVEN_UP:
+            return Skipped("the guest does not answer")
+        return made
 
 
 def _image(context: Context, server: Resource) -> Image:

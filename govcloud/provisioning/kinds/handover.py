@@ -25,7 +25,7 @@ class HandoverKind(Setting):
         resources = list(Resource.objects.filter(unit__in=context.state["units"]).order_by("pk"))
         inventory.put_into_service(resources=resources, actor=ENGINE, at=context.at)
         for resource in resources:
-            metering.open_usage(resource=resource, quantities=meters_of(resource), at=context.at)
+            metering.change_usage(resource=resource, quantities=meters_of(resource), at=context.at)
 
 
 class RetirementKind(Setting):

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import services as inventory
+from govcloud.inventory.models import AddressBlock
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight
@@ -18,6 +19,7 @@ class NetworkKind(Kind):
     name = "network"
     title = _("Building the network")
     landing = Landing.OPEN  # names are not unique in Neutron
+    generations = 2
 
     def find(self, context: Context) -> str | None:
         found = context.project.network.find_networks(name=context.mark)
@@ -44,12 +46,14 @@ class NetworkKind(Kind):
 
     def forget(self, context: Context) -> None:
         settlement.absent(context=context)
+        AddressBlock.objects.filter(unit=context.target, released_at=None).update(released_at=context.at)
 
 
 class SubnetKind(Kind):
     name = "subnet"
     title = _("Building the network")
     landing = Landing.LOCKED  # Neutron refuses a second subnet of an overlapping range on one network
+    generations = 2
 
     def find(self, context: Context) -> str | None:
         found = context.project.network.find_subnets(network_id=context.sibling("network").external_id)
@@ -80,6 +84,7 @@ class SecurityGroupKind(Kind):
     name = "security_group"
     title = _("Setting who may reach the servers")
     landing = Landing.OPEN
+    generations = 2
 
     def find(self, context: Context) -> str | None:
         found = context.project.security_groups.find_groups(name=context.mark)

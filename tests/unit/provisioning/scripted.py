@@ -1,6 +1,7 @@
 """A cloud of one kind of thing, with faults by script, for tests of the engine itself."""
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import uuid4
@@ -8,6 +9,7 @@ from uuid import uuid4
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.recording import ask_guards
 from govcloud.provisioning import services
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
@@ -37,6 +39,8 @@ class Things:
     removed: list[str] = field(default_factory=list)
     hidden: bool = False  # a list that lags: find() sees nothing
     removal_refused: bool = False
+    meanwhile: Callable[[], object] = lambda: None  # what happens between a worker's decision and its request
+    outputs: dict[str, str] | None = None  # answered by a create that needs no second look
 
     def marked(self, mark: str) -> list[str]:
         return [identifier for identifier, (owner, _status) in self.there.items() if owner == mark]
@@ -57,6 +61,8 @@ class ThingKind(Kind):
     def create(self, context: Context) -> Made:
         if self.things.before:
             raise self.things.before.popleft()
+        self.things.meanwhile()
+        ask_guards()  # as the gateway does before every changing request
         if self.landing is Landing.LOCKED and self.things.marked(context.mark):
             raise errors.Conflict("taken", service="compute", status=409)
         self.things.created += 1
@@ -67,7 +73,7 @@ class ThingKind(Kind):
         )
         if self.things.after:
             raise self.things.after.popleft()
-        return Made(identifier)
+        return Made(identifier, self.things.outputs)
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
         if external_id not in self.things.there:

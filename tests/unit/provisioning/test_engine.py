@@ -3,6 +3,8 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from govcloud.audit.models import Event
 from govcloud.errors import Conflict
@@ -329,3 +331,99 @@ def test_an_abandonment_that_got_stuck_goes_on_undoing_when_retried(things: Thin
     run(clock)
     started.refresh_from_db()
     assert (started.status, things.there) == ("undone", {})
+
+
+def test_a_request_decided_before_an_abandonment_is_not_sent_after_it(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+
+    def abandoned_and_undone() -> None:
+        things.meanwhile = lambda: None
+        services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
+        run(clock)
+
+    things.meanwhile = abandoned_and_undone
+    engine.run_due(clock=clock)
+    started.refresh_from_db()
+    assert (started.status, things.there, things.created) == ("undone", {}, 0)
+
+
+def test_a_request_of_a_worker_that_lost_its_lease_on_the_way_is_not_sent(
+    things: Things, clock: Clock
+) -> None:
+    started = operation(clock.now, "server")
+
+    def taken_over() -> None:
+        things.meanwhile = lambda: None
+        clock.later(seconds=settings.STEP_LEASE.total_seconds() + 1)
+        run(clock)
+
+    things.meanwhile = taken_over
+    engine.run_due(clock=clock)
+    assert (things.created, step(started, "server").state) == (1, "done")
+
+
+def test_what_a_request_answered_is_stored_in_one_write_with_its_end(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "configure")
+    things.outputs = {"changed": "9"}
+    with CaptureQueriesContext(connection) as queries:
+        engine.run_due(clock=clock)
+    written = [
+        query["sql"] for query in queries if "'thing-1'" in query["sql"] and query["sql"].startswith("UPDATE")
+    ]
+    assert len(written) == 1
+    assert (step(started, "configure").state, step(started, "configure").outputs) == (
+        "done",
+        {"changed": "9"},
+    )
+
+
+def test_a_kind_that_this_worker_does_not_know_is_parked_and_not_left_in_its_way(
+    things: Things, clock: Clock
+) -> None:
+    started = operation(clock.now, "new", kind="thing_of_the_next_release")
+    run(clock, minutes=30)
+    assert step(started, "new").state == "parked"
+    fine = operation(clock.now, "fine")
+    run(clock)
+    assert step(fine, "fine").state == "done"
+
+
+def test_a_retry_sends_the_request_anew_where_nothing_has_to_be_cleared_away(
+    things: Things, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingKind, "asked_again_on_retry", True)
+    monkeypatch.setattr(ThingKind, "generations", 1)
+    started = operation(clock.now, "extension")
+    things.born.append("error")
+    run(clock)
+    assert step(started, "extension").state == "parked"
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock)
+    assert (step(started, "extension").state, things.created) == ("done", 2)
+
+
+def test_a_retry_gives_new_patience(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.born.append("busy")
+    engine.run_due(clock=clock)
+    clock.later(hours=1)
+    engine.run_due(clock=clock)
+    assert step(started, "server").state == "parked"
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    engine.run_due(clock=clock)
+    assert step(started, "server").state == "settling"
+
+
+def test_what_is_logged_of_a_fault_holds_no_local_variables(
+    things: Things, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    operation(clock.now, "poison")
+
+    def connect() -> None:
+        password = "-".join(["S3CRET", "of", "the", "database"])  # noqa: F841, FLY002  its value, not this line, must not show
+        raise OSError("connection refused")
+
+    things.meanwhile = connect
+    engine.run_due(clock=clock)
+    assert "connection refused" in caplog.text
+    assert "S3CRET-of-the-database" not in caplog.text
