@@ -162,7 +162,7 @@ def test_a_flavor_retired_since_the_draft_is_refused_by_its_name(on: Scene, at: 
     order = drafted(on, at=at)
     flavor = on.catalogue.flavors["g.4c16g"]
     retire_flavor(flavor=flavor, actor=SystemActor("tests"), at=at)
-    with pytest.raises(Invalids, match=f"“{flavor.name}” \\(g.4c16g\\) has been retired") as refusal:
+    with pytest.raises(Invalids, match=f"“{flavor.name_en}” \\(g.4c16g\\) has been retired") as refusal:
         services.submit(order=order, actor=on.applicant, at=at)
     assert refusal.value.pointers == ("/items/1/flavor",)
     assert Order.objects.get().status == Status.DRAFT
