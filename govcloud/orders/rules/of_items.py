@@ -141,14 +141,21 @@ def well_named(name: str, pointer: str) -> Iterator[DomainError]:
 
 
 def _named_twice(order: Numbered) -> Iterator[DomainError]:
-    created = [(n, line.name) for n, line in order.lines if line.action == Action.CREATE]
-    created += [
-        (n, i.draft.name) for n, i in order.unresolved if isinstance(i.draft, ServerDraft | BackupDraft)
-    ]
-    times = Counter(name for _position, name in created)
-    for position, name in sorted(created):
-        if times[name] > 1:
-            yield NameTwice(name=name, pointers=(f"/items/{position}/name",))
+    """Also the names with numbers that servers and their volumes get."""
+    names = [(n, _names(order, line)) for n, line in order.lines if line.action == Action.CREATE]
+    unresolved = [(n, item.draft) for n, item in order.unresolved]
+    names += [(n, [draft.name]) for n, draft in unresolved if isinstance(draft, ServerDraft | BackupDraft)]
+    times = Counter(name for _position, given in names for name in given)
+    for position, given in sorted(names):
+        twice = next((name for name in given if times[name] > 1), None)
+        if twice is not None:
+            yield NameTwice(name=twice, pointers=(f"/items/{position}/name",))
+
+
+def _names(order: Numbered, line: Line) -> list[str]:
+    """Each once, the item's own first."""
+    parts = [part.name for part in line.parts()] if allowed(line, order.now.offerings) else []
+    return list(dict.fromkeys([line.name, *parts]))
 
 
 def _zoned(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:

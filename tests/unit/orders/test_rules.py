@@ -289,6 +289,16 @@ def test_two_items_cannot_have_one_name() -> None:
     ]
 
 
+@pytest.mark.parametrize("name", ["app-1", "app-2-system", "app-2-data-1"])
+def test_no_item_has_a_name_that_servers_or_their_volumes_get(name: str) -> None:
+    lines = list(enumerate((replace(NETWORK, name=name), SERVERS, BACKUP)))
+    judged = check(system=system(), lines=lines, now=NOW)
+    assert [(e.code, e.pointers, e.params["name"]) for e in judged] == [
+        ("name-twice-in-order", ("/items/0/name",), name),
+        ("name-twice-in-order", ("/items/1/name",), name),
+    ]
+
+
 def test_a_server_is_in_the_zone_of_its_network() -> None:
     judged = found(replace(NETWORK, zone=NetworkZone.PUBLIC), SERVERS, BACKUP)
     assert judged == [("network-in-another-zone", ("/items/1/network",))]
