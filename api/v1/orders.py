@@ -1,5 +1,6 @@
 """Orders: drafted, revised, submitted, decided and withdrawn by people; followed until they are fulfilled."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import django_filters as filters
@@ -8,7 +9,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.serializers import Serializer
+from rest_framework.serializers import BooleanField, Serializer
 
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
@@ -65,6 +66,7 @@ class Orders(Listed[Order], Retrieved[Order]):
     @extend_schema(request=OrderBody, responses={201: OrderAnswer})
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Write down a new order as a draft. Everything that is wrong with it is told at once."""
+        self.refuse_classified()
         given = self.content(OrderBody)
         systems = System.objects.visible_to(self.actor, at=self.at).select_related("department")
         given["system"] = find(
@@ -77,6 +79,7 @@ class Orders(Listed[Order], Retrieved[Order]):
     @extend_schema(request=OrderContent, responses=OrderAnswer)
     def update(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Replace the content of a draft, or of an order that was returned for correction."""
+        self.refuse_classified()
         order = self.get_object()
         version = expected_version(request, order)
         given = self.content(OrderContent)
@@ -127,6 +130,13 @@ class Orders(Listed[Order], Retrieved[Order]):
         """What is being done to the cloud for this order."""
         rows = Operation.objects.filter(thread=self.get_object().uuid)
         return self.paged(with_progress(rows.select_related("system__department", "cloud")), OperationAnswer)
+
+    def refuse_classified(self) -> None:
+        """Classified work is refused before anything else of it is read, whatever else is wrong with the body."""
+        sent = self.request.data
+        declared = sent.get("declares_classified") if isinstance(sent, Mapping) else None
+        yes = isinstance(declared, (str, int)) and declared in BooleanField.TRUE_VALUES
+        services.refuse_classified(declared=yes, actor=self.actor, at=self.at)
 
     def content(self, body: type[Serializer[Any]]) -> dict[str, Any]:
         """The body; what it names of other departments is refused before any rule is asked."""

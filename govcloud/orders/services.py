@@ -89,7 +89,7 @@ def draft(
     system's department.
     """
     require(actor, Role.APPLICANT, at=at, department=system.department)
-    _refuse_classified(declared=declares_classified, actor=actor, at=at)
+    refuse_classified(declared=declares_classified, actor=actor, at=at)
     lines, offerings = _judged(system, title, items, order=None, at=at)
     with transaction.atomic():
         order = Order.objects.create(
@@ -121,7 +121,7 @@ def revise(
     Raises what ``draft`` raises, NotEditable, and StaleVersion when somebody else changed it since it was read.
     """
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
-    _refuse_classified(declared=declares_classified, actor=actor, at=at)
+    refuse_classified(declared=declares_classified, actor=actor, at=at)
     with transaction.atomic():
         order = locked(order)
         require_editable(order)
@@ -271,7 +271,8 @@ def _judged(
     return lines, now.offerings
 
 
-def _refuse_classified(*, declared: bool, actor: User, at: datetime) -> None:
+def refuse_classified(*, declared: bool, actor: User, at: datetime) -> None:
+    """Raises ClassifiedWork, audited, for declared work; an edge asks before it reads anything else of what was sent."""
     if declared:
         refuse(actor=actor, verb="order.classified", subject=None, at=at, reason=ClassifiedWork.code)
         raise ClassifiedWork(pointers=("/declares_classified",))

@@ -155,6 +155,39 @@ def test_declared_classified_work_leaves_only_the_refusal(applicant: APIClient, 
     assert "secret plan" not in str(event.__dict__)
 
 
+@pytest.mark.parametrize("declared", [True, "true", 1])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"title": 7 * ["secret plan"]},
+        {"items": "secret plan"},
+        {"system": "secret plan"},
+        {"secret plan": 1},
+        {"justification": "secret plan\0"},
+    ],
+)
+def test_declared_classified_work_is_refused_whatever_else_is_wrong(
+    applicant: APIClient, on: Scene, wrong: dict, declared: object
+) -> None:
+    body = {**order_body(on.system.uuid, declares_classified=declared), **wrong}
+    answer = applicant.post("/api/v1/orders", body, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "classified-work")
+    assert "secret plan" not in answer.content.decode()
+    event = Event.objects.get(outcome=Outcome.REFUSED)
+    assert (event.verb, event.reason) == ("order.classified", "classified-work")
+    assert "secret plan" not in str(event.__dict__)
+
+
+def test_declared_classified_work_is_refused_before_the_version_is_asked_for(
+    applicant: APIClient, on: Scene
+) -> None:
+    order = applicant.post("/api/v1/orders", order_body(on.system.uuid)).json()
+    body = {"declares_classified": True, "title": ["secret plan"]}
+    answer = applicant.put(f"/api/v1/orders/{order['uuid']}", body, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "classified-work")
+    assert Event.objects.filter(verb="order.classified", reason="classified-work").count() == 1
+
+
 def test_a_system_of_another_department_answers_as_one_that_never_was(applicant: APIClient) -> None:
     foreign = SystemFactory()
     refused = applicant.post("/api/v1/orders", order_body(foreign.uuid))
