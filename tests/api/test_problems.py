@@ -72,6 +72,12 @@ def test_a_body_too_large_to_read_is_refused(
         ("get", "/api/v1/divisions/%00", {}, 404, "not-found"),
         ("get", "/api/v1/flavors/%00", {}, 404, "not-found"),
         ("get", "/api/v1/flavors?page=99", {}, 404, "not-found"),
+        ("get", "/api/v1/flavors?page=99999999999999999999", {}, 404, "not-found"),
+        ("get", "/api/v1/orders?page=x", {}, 400, "bad-parameter"),
+        ("get", "/api/v1/orders?page=0", {}, 400, "bad-parameter"),
+        ("get", "/api/v1/orders?page=-1", {}, 400, "bad-parameter"),
+        ("get", "/api/v1/orders?page=last", {}, 400, "bad-parameter"),
+        ("get", "/api/v1/orders?page=%00", {}, 400, "bad-parameter"),
         ("get", "/api/v1/dr-tiers/999999999999999999999", {}, 404, "not-found"),
     ],
 )
