@@ -286,19 +286,18 @@ def _standing(unit: Unit) -> planner.Standing:
 # -- what has ended
 
 
-def take_up(*, at: datetime) -> int:
-    """Look at operations of orders that have ended and take their results up; returns how many.
-
-    The backups of what was built begin at once, and the order is fulfilled when its last operation is done.
-    """
-    ended = Operation.objects.filter(finished_at__isnull=False, taken_up_at=None).exclude(
-        kind=OperationKind.BACKUP
-    )
-    return sum(_take_up(pk, at=at) for pk in ended.values_list("pk", flat=True))
+def ended() -> list[int]:
+    """Primary keys of operations of orders that have ended and whose results have not been taken up."""
+    operations = Operation.objects.filter(finished_at__isnull=False, taken_up_at=None)
+    return list(operations.exclude(kind=OperationKind.BACKUP).order_by("pk").values_list("pk", flat=True))
 
 
 @transaction.atomic
-def _take_up(operation_pk: int, *, at: datetime) -> bool:
+def take_up(operation_pk: int, *, at: datetime) -> bool:
+    """Take up the result of an operation that has ended; False if somebody else has.
+
+    The backups of what was built begin at once, and the order is fulfilled when its last operation is done.
+    """
     operation = (
         Operation.objects.select_for_update(skip_locked=True)
         .filter(pk=operation_pk, taken_up_at=None)

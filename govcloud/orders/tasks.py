@@ -1,10 +1,20 @@
+import structlog
 from celery import shared_task
 
 from govcloud import clock
 from govcloud.orders import fulfilment
 
+log = structlog.get_logger(__name__)
+
 
 @shared_task(name="orders.take_up", ignore_result=True)
 def take_up() -> None:
-    """Take up the results of operations that have ended. Rung when one ends, and by the engine's sweep."""
-    fulfilment.take_up(at=clock.now())
+    """Take up the results of operations that have ended. Rung when one ends, and by the engine's sweep.
+
+    One that cannot be taken up is logged and tried again by the next sweep; it does not hold up the others.
+    """
+    for operation in fulfilment.ended():
+        try:
+            fulfilment.take_up(operation, at=clock.now())
+        except Exception:
+            log.exception("not taken up", operation=operation)

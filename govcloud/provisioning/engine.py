@@ -269,6 +269,8 @@ class Visit:
 
     def _cloud_said_no(self, error: errors.CloudError) -> None:
         match error:
+            case errors.Refused() if self._may_have_won_before():
+                self.trouble(str(error), counts=True, state=StepState.UNKNOWN)
             case errors.OverQuota() | errors.Refused() | errors.Misconfigured():
                 self.park(
                     str(error)
@@ -280,6 +282,11 @@ class Visit:
             case _:
                 unknown = self.step.intent_at is not None and not self.step.external_id
                 self.trouble(str(error), counts=True, state=StepState.UNKNOWN if unknown else None)
+
+    def _may_have_won_before(self) -> bool:
+        """Whether a refusal may be of our own earlier request's making (a subnet that overlaps the one it made)."""
+        sent = self.step.intent_at is not None and not self.step.external_id
+        return sent and self.kind.landing is Landing.LOCKED and self.step.attempts == 0
 
     def trouble(
         self, reason: str, *, counts: bool, state: StepState | None = None, pause: timedelta | None = None

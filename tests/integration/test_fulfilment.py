@@ -59,7 +59,8 @@ def work(*, seconds: float = 120) -> None:
     while Step.objects.filter(next_run_at__isnull=False).exists() and time.monotonic() < deadline:
         if not engine.run_due(clock=now):
             time.sleep(0.05)
-    fulfilment.take_up(at=now())
+    for operation in fulfilment.ended():
+        fulfilment.take_up(operation, at=now())
 
 
 def built(on: Scene) -> Order:
