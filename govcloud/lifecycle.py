@@ -19,12 +19,12 @@ Transitions = Mapping[S, frozenset[S]]
 class WrongState(Conflict):
     code = "wrong-state"
     message = _("This is %(status)s; from there it can only become: %(allowed)s.")
+    final = _("This is %(status)s, which is final.")
+    """Said instead where nothing at all can follow."""
 
-
-class FinalState(WrongState):
-    """The same refusal where nothing at all can follow."""
-
-    message = _("This is %(status)s, which is final.")
+    @property
+    def detail(self) -> str:
+        return super().detail if self.params["allowed"] else str(self.final) % self.params
 
 
 class ChangedMeanwhile(Conflict):
@@ -86,7 +86,5 @@ def transition(
 def _wrong_state(model: type[models.Model], status: str, allowed: Collection[str]) -> WrongState:
     """The refusal in people's words: statuses by their labels, in the order in which their kind lists them."""
     labels: dict[str, Any] = dict(model._meta.get_field("status").flatchoices)  # type: ignore[union-attr]  # noqa: SLF001
-    if not allowed:
-        return FinalState(status=str(labels[status]))
     possible = [str(label) for value, label in labels.items() if value in allowed]
     return WrongState(status=str(labels[status]), allowed=gettext(", ").join(possible))

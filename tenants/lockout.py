@@ -8,10 +8,7 @@ from datetime import datetime, timedelta
 from govcloud.audit.models import Event, Outcome
 from tenants.models import User
 
-SESSION_OPENED = "session.opened"
-TOKEN_ISSUED = "token.issued"  # noqa: S105  the name of an event
-TOKEN_REFUSED = "token.refused"  # noqa: S105
-ATTEMPTS = (SESSION_OPENED, TOKEN_ISSUED, TOKEN_REFUSED)
+ATTEMPTS = ("session.opened", "token.issued", "token.refused")
 """What the portal and the API tell of an attempt to sign in, with the account as the actor."""
 
 LOCKED = "account-locked"

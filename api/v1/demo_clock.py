@@ -19,7 +19,9 @@ class ClockAnswer(Answer):
 
 
 class NewTime(Body):
-    to = serializers.DateTimeField(help_text="must lie in the clock's future, and at most ten years from today")
+    to = serializers.DateTimeField(
+        help_text="must lie in the clock's future, and at most ten years from today"
+    )
 
 
 class DemoClock(Endpoint[User]):

@@ -28,7 +28,7 @@ from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.audit.services import SystemActor
 from govcloud.errors import Conflict
-from tenants.lockout import LOCKED, TOKEN_ISSUED, TOKEN_REFUSED, locked_until
+from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
 
 
@@ -112,7 +112,7 @@ class Tokens(Listed[TokenName]):
         user_logged_in.send(sender=User, request=request._request, user=user)  # noqa: SLF001
         audit.record(
             actor=user,
-            verb=TOKEN_ISSUED,
+            verb="token.issued",
             subject=named,
             at=self.at,
             after={"expires_at": named.token.expiry},
@@ -152,7 +152,7 @@ class Tokens(Listed[TokenName]):
     def _refused(self, account: User | None, *, reason: str) -> None:
         """What was typed as a name is not kept: people type passwords there."""
         actor = account or SystemActor("sign-in")
-        refuse(actor=actor, verb=TOKEN_REFUSED, subject=account, at=self.at, reason=reason)
+        refuse(actor=actor, verb="token.refused", subject=account, at=self.at, reason=reason)
 
     def _revoke(self, named: TokenName) -> Response:
         audit.record(actor=self.actor, verb="token.revoked", subject=named, at=self.at)

@@ -19,9 +19,10 @@ from django.views.i18n import set_language
 from govcloud import clock
 from govcloud.audit import refusals
 from govcloud.audit import services as audit
-from tenants.lockout import LOCKED, SESSION_OPENED, locked_until
+from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
 
+SIGN_IN = "session.opened"
 SIGN_OUT = "session.closed"
 
 
@@ -68,7 +69,7 @@ class SignIn(LoginView):
         response = super().form_valid(form)
         user = form.get_user()
         with transaction.atomic():
-            audit.record(actor=user, verb=SESSION_OPENED, subject=user, at=clock.now())
+            audit.record(actor=user, verb=SIGN_IN, subject=user, at=clock.now())
         if settings.LANGUAGE_COOKIE_NAME not in self.request.COOKIES and check_for_language(user.language):
             _remember_language(response, user.language)
         return response
@@ -93,7 +94,7 @@ def choose_language(request: HttpRequest) -> HttpResponse:
 def _refused(user: User | None, *, reason: str, at: datetime) -> None:
     """What was typed as a name is not stored: people type passwords there."""
     actor = user or audit.SystemActor("sign-in")
-    refusals.refuse(actor=actor, verb=SESSION_OPENED, subject=user, at=at, reason=reason)
+    refusals.refuse(actor=actor, verb=SIGN_IN, subject=user, at=at, reason=reason)
 
 
 def _remember_language(response: HttpResponse, language: str) -> None:
