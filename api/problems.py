@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
@@ -38,6 +38,11 @@ class Malformed(HttpProblem):
     message = _("The body cannot be read: %(reason)s")
 
 
+class HostNotAllowed(HttpProblem):
+    code = "host-not-allowed"
+    message = _("This service does not go by the name that the request gives as its Host.")
+
+
 class BadParameter(HttpProblem):
     """A query parameter that is unknown, or has a value it cannot have."""
 
@@ -54,7 +59,7 @@ class Unauthenticated(HttpProblem):
 class MethodNotAllowed(HttpProblem):
     status = 405
     code = "method-not-allowed"
-    message = _("This method is not possible here. %(method)s")
+    message = _("%(method)s is not possible here.")
 
 
 class NotAcceptable(HttpProblem):
@@ -187,8 +192,10 @@ def _entries(error: DomainError) -> Iterator[dict[str, Any]]:
             yield {"pointer": pointer, "code": error.code, "detail": error.detail}
 
 
-def handle(exc: Exception, _context: Mapping[str, Any]) -> HttpResponse | None:
+def handle(exc: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
     """REST framework's exception handler. None lets what nobody expected become a logged 500."""
+    if isinstance(exc, exceptions.MethodNotAllowed):
+        return problem(MethodNotAllowed(method=context["request"].method))
     error = as_domain_error(exc)
     if error is None:
         return None
@@ -218,12 +225,12 @@ TRANSLATIONS: Sequence[tuple[type[Exception], Callable[[Any], DomainError]]] = (
     (exceptions.AuthenticationFailed, lambda exc: Unauthenticated(reason=exc.detail)),
     (exceptions.PermissionDenied, lambda _exc: NotAllowed()),
     (exceptions.NotFound, lambda _exc: NotHere()),
-    (exceptions.MethodNotAllowed, lambda exc: MethodNotAllowed(method=getattr(exc, "method", ""))),
     (exceptions.NotAcceptable, lambda _exc: NotAcceptable()),
     (exceptions.UnsupportedMediaType, lambda _exc: UnsupportedMediaType()),
     (exceptions.Throttled, lambda exc: TooManyRequests(seconds=int(exc.wait or 0) + 1)),
     (Http404, lambda _exc: NotHere()),
     (PermissionDenied, lambda _exc: NotAllowed()),
+    (DisallowedHost, lambda _exc: HostNotAllowed()),
     (RequestDataTooBig, lambda _exc: BodyTooLarge()),
     (OperationalError, lambda _exc: DatabaseBusy()),
 )

@@ -43,6 +43,11 @@ class StageDecided(Conflict):
     message = _("Somebody else has decided this step a moment ago.")
 
 
+class StageNotCurrent(Conflict):
+    code = "stage-not-current"
+    message = _("This is not the step that is being decided: that is now with the %(role)s.")
+
+
 class OutOfTurn(Conflict):
     code = "out-of-turn"
     message = _("It is not your turn: this is now with the %(role)s.")
@@ -100,7 +105,9 @@ def require_decider(
         raise DecidedAlready
     current = next(stage for stage in stages if stage.status == StageStatus.CURRENT)
     if seen != current.code:
-        raise StageDecided
+        if any(stage.code == seen and stage.decided_at is not None for stage in stages):
+            raise StageDecided
+        raise StageNotCurrent(pointers=("/stage",), role=current.get_role_display())
     if current.role not in held:
         raise OutOfTurn(role=current.get_role_display())
     return current

@@ -29,6 +29,36 @@ def test_a_body_that_is_no_json_is_malformed(anonymous: APIClient, body: str | b
     assert answer["Content-Type"] == "application/problem+json"
 
 
+@pytest.mark.parametrize(
+    ("body", "language", "said"),
+    [
+        ('{\n"a" 1}', "en", "it is no JSON from line 2, column 5 on"),
+        ('{\n"a" 1}', "zh-hans", "第 2 行第 5 列"),
+        (b"\xff\xfe", "en", "it is not in UTF-8"),
+        ('{"a": NaN}', "en", "a number that JSON does not have"),
+        ("[" * 100_000, "en", "nested too deeply"),
+    ],
+)
+def test_a_body_that_cannot_be_read_says_why_in_plain_words(
+    body: str | bytes, language: str, said: str
+) -> None:
+    client = APIClient(headers={"Accept-Language": language})
+    answer = client.post("/api/v1/tokens", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "malformed")
+    assert said in answer.json()["detail"]
+
+
+def test_a_method_that_is_not_possible_is_named(signed_in: SignedIn) -> None:
+    answer = signed_in(UserFactory()).delete("/api/v1/me")
+    assert answer.json()["detail"] == "DELETE is not possible here."
+    assert "GET" in answer["Allow"]
+
+
+def test_a_host_that_is_not_ours_is_said_to_be_the_trouble(anonymous: APIClient) -> None:
+    answer = anonymous.get("/api/v1/me", headers={"Host": "elsewhere.example"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "host-not-allowed")
+
+
 @pytest.mark.parametrize("body", ["[]", "7", "null", '"text"'])
 def test_a_body_that_is_no_object_is_refused(anonymous: APIClient, body: str) -> None:
     answer = anonymous.post("/api/v1/tokens", body, content_type="application/json")

@@ -227,6 +227,16 @@ class TestRefused:
             decide(case, colleague, at, stage="unit_approval")
         assert current_stage(case).code == "intake"
 
+    @pytest.mark.parametrize("stage", ["intake", "authority_approval", "no-such-stage"])
+    def test_who_names_a_stage_that_is_not_the_current_one_is_told_so(
+        self, people: Chain, at: datetime, stage: str
+    ) -> None:
+        case = case_of(people, at=at)
+        with pytest.raises(policies.StageNotCurrent, match="unit approver") as refused:
+            decide(case, people.unit_approver, at, stage=stage)
+        assert (refused.value.code, refused.value.pointers) == ("stage-not-current", ("/stage",))
+        assert current_stage(case).code == "unit_approval"
+
     @pytest.mark.parametrize("role", [Role.FINANCE, Role.LEADER, Role.SUPERVISOR, Role.SYSTEM_ADMIN])
     def test_other_roles_decide_nothing_and_leave_a_trace(
         self, people: Chain, at: datetime, role: Role
