@@ -8,12 +8,15 @@ from django.contrib.auth import authenticate
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import translation
 from pytest_django import Settings
 from stdnum.cn import uscc
 
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass, Offering, Service
 from govcloud.demo import data, places
+from govcloud.demo.management.commands import load_demo
+from govcloud.demo.people import TITLES
 from govcloud.orders import services as orders
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Department, Division, Membership, Role, System, User
@@ -160,3 +163,12 @@ def test_the_logins_are_shown_on_request(at: datetime, capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "http://127.0.0.1:8000/" in shown
     assert "authority-approver" in shown
+
+
+def test_the_logins_are_listed_with_each_role_in_both_languages(capsys: pytest.CaptureFixture[str]) -> None:
+    with translation.override("zh-hans"):
+        load_demo._show_logins("a password", url="")
+    shown = capsys.readouterr().out
+    with translation.override("en"):
+        assert [str(role.label) for role in Role if str(role.label) not in shown] == []
+    assert TITLES[Role.APPLICANT] in shown

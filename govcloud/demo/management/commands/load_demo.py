@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import translation
 from rich.console import Console
 from rich.table import Table
 
@@ -46,7 +47,8 @@ def _show_logins(password: str, *, url: str) -> None:
     table.add_column("user name")
     table.add_column("role")
     table.add_column("角色")
-    for role in Role:
-        table.add_row(role.value.replace("_", "-"), str(role.label), TITLES[role])
+    with translation.override("en"):
+        for role in Role:
+            table.add_row(role.value.replace("_", "-"), str(role.label), TITLES[role])
     console.print(table)
     console.print(f"The password of all of them, in this demo only: [bold]{password}[/bold]")
