@@ -149,6 +149,18 @@ def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str,
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+def test_the_history_of_an_order_is_shown_at_its_full_height(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.finish(scenes.building(people, at=clock.now()), people, at=clock.now())
+    sign_in(page, "admin")
+    page.goto(f"/orders/{order.number}/")
+    height, shown, overflow = page.locator(".trail").evaluate(
+        "e => [e.scrollHeight, e.clientHeight, getComputedStyle(e).overflowY]"
+    )
+    assert height <= shown
+    assert overflow == "visible"
+
+
 def test_without_scripts_everything_is_there(page: Page, live_server) -> None:
     people = scenes.cast()
     order = scenes.building(people, at=clock.now())
