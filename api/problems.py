@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 API_ROOT = "/api/"
+DOCUMENTATION_ROOT = "/api/v1/problems/"  # where each code has its page: what the type of a problem points to
 
 
 class HttpProblem(DomainError):
@@ -149,7 +150,7 @@ def problem(error: DomainError, *, headers: Mapping[str, str] | None = None) -> 
     """The refusal as an answer."""
     status = status_of(error)
     body: dict[str, Any] = {
-        "type": f"{DomainError.documentation_root}{error.code}",
+        "type": f"{DOCUMENTATION_ROOT}{error.code}",
         "title": title_of(error),
         "status": status,
         "detail": error.detail,

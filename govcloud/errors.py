@@ -15,7 +15,6 @@ class DomainError(Exception):
 
     code: ClassVar[str] = "refused"
     message: ClassVar[str | Promise] = "refused"
-    documentation_root: ClassVar[str] = ""
 
     def __init__(self, *, pointers: tuple[str, ...] = (), **params: Any) -> None:
         super().__init__(self.code, params)

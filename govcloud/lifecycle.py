@@ -1,8 +1,8 @@
 """Transitions are data and plain code: each package's ``lifecycle.py`` has a ``Status`` and its ``TRANSITIONS``."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any
 from uuid import UUID
 
 from django.db import models, transaction
@@ -11,9 +11,6 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict
-
-S = TypeVar("S", bound=str)
-Transitions = Mapping[S, frozenset[S]]
 
 
 class WrongState(Conflict):
@@ -30,16 +27,6 @@ class WrongState(Conflict):
 class ChangedMeanwhile(Conflict):
     code = "changed-meanwhile"
     message = _("Somebody else changed this a moment ago. Look at it again before you decide.")
-
-
-class Stateful(Protocol):
-    """A row with a status and the table of the statuses it may go to."""
-
-    TRANSITIONS: Mapping[Any, frozenset[Any]]
-    status: str
-
-    @property
-    def uuid(self) -> UUID: ...
 
 
 def transition(

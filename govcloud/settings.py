@@ -14,8 +14,6 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 import structlog
 from django.core.exceptions import ImproperlyConfigured
 
-from govcloud.errors import DomainError
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = os.environ.get
 
@@ -311,5 +309,3 @@ structlog.configure(
     logger_factory=structlog.stdlib.LoggerFactory(),
     cache_logger_on_first_use=True,
 )
-
-DomainError.documentation_root = "/api/v1/problems/"

@@ -139,7 +139,19 @@ class OrderSummary(Answer):
     stage_due_at = serializers.DateTimeField(allow_null=True)
 
 
-class OrderAnswer(Answer):
+# What an order costs and takes, for answers with the fields quote and effect. Not a docstring: the API's description would
+# give it to the answers that are built on this one.
+class PricedAnswer(Answer):
+    @extend_schema_field(QuoteAnswer)
+    def get_quote(self, order: Order) -> Any:
+        return QuoteAnswer(services.quote(order=order, at=self.context["at"])).data
+
+    @extend_schema_field(EffectAnswer(many=True))
+    def get_effect(self, order: Order) -> Any:
+        return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
+
+
+class OrderAnswer(PricedAnswer):
     uuid = serializers.UUIDField()
     number = serializers.CharField()
     title = serializers.CharField()
@@ -162,14 +174,6 @@ class OrderAnswer(Answer):
     case = serializers.SerializerMethodField()
     operations = serializers.SerializerMethodField()
     units = serializers.SerializerMethodField()
-
-    @extend_schema_field(QuoteAnswer)
-    def get_quote(self, order: Order) -> Any:
-        return QuoteAnswer(services.quote(order=order, at=self.context["at"])).data
-
-    @extend_schema_field(EffectAnswer(many=True))
-    def get_effect(self, order: Order) -> Any:
-        return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
 
     @extend_schema_field(PlannedStageAnswer(many=True))
     def get_route(self, order: Order) -> Any:

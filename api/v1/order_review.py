@@ -5,10 +5,8 @@ from typing import Any, cast
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from api.fields import Answer
-from api.v1.order_answers import EffectAnswer, QuoteAnswer
+from api.v1.order_answers import PricedAnswer
 from govcloud.catalog.models import Cloud
-from govcloud.orders import services
 from govcloud.orders.models import Order
 from govcloud.provisioning import capacity
 from tenants.models import Role
@@ -44,7 +42,7 @@ class CapacityAnswer(serializers.Serializer[Any]):
     read_at = serializers.DateTimeField(allow_null=True)
 
 
-class ReviewAnswer(Answer):
+class ReviewAnswer(PricedAnswer):
     """Capacity is advice: nothing is reserved by looking."""
 
     order = serializers.UUIDField(source="uuid")
@@ -55,14 +53,6 @@ class ReviewAnswer(Answer):
     quote = serializers.SerializerMethodField()
     effect = serializers.SerializerMethodField()
     capacity = serializers.SerializerMethodField()
-
-    @extend_schema_field(QuoteAnswer)
-    def get_quote(self, order: Order) -> Any:
-        return QuoteAnswer(services.quote(order=order, at=self.context["at"])).data
-
-    @extend_schema_field(EffectAnswer(many=True))
-    def get_effect(self, order: Order) -> Any:
-        return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
 
     @extend_schema_field(CapacityAnswer(many=True))
     def get_capacity(self, _order: Order) -> Any:

@@ -52,7 +52,7 @@ class Claim:
     fence: int
 
 
-def claim(*, at: datetime, lease: timedelta | None = None) -> Claim | None:
+def claim(*, at: datetime) -> Claim | None:
     """Take the step that has been due longest and that nobody holds; None when there is none.
 
     The lease must be longer than a call to the cloud may take; long work renews it.
@@ -68,7 +68,7 @@ def claim(*, at: datetime, lease: timedelta | None = None) -> Claim | None:
         if step is None:
             return None
         step.fence += 1
-        step.lease_until = at + (lease or settings.STEP_LEASE)
+        step.lease_until = at + settings.STEP_LEASE
         step.started_at = step.started_at or at
         step.save(update_fields=["fence", "lease_until", "started_at"])
     return Claim(step, step.fence)

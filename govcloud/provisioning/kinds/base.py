@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -142,11 +142,6 @@ def register(*kinds: Kind) -> None:
 
 def kind_of(name: str) -> Kind:
     return _KINDS[name]
-
-
-def moment(text: str) -> datetime:
-    """A time as steps keep it in their desired state."""
-    return datetime.fromisoformat(text)
 
 
 def kinds() -> Mapping[str, Kind]:

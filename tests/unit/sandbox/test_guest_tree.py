@@ -60,7 +60,7 @@ def test_a_disk_is_copied_with_its_holes_and_removed_with_closed_directories(tmp
     with image.open("r+b") as file:
         file.seek(1 << 29)
         file.write(b"data")
-    closed = tmp_path / "volume/one/root/work/work"
+    closed = tmp_path / "volume/one/root/overlay/work"
     closed.mkdir(parents=True)
     disks.copy(("volume", "one"), ("backup", "b"))
     copied = tmp_path / "backup/b/data.img"
