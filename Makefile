@@ -17,13 +17,15 @@ ARGS ?=
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
+# The locks are complete, so pip resolves nothing: its resolver refuses a lock once a newer release of something that
+# another package wants with an extra (coverage[toml]) is out.
 $(VENV)/.production: requirements.txt
 	@test -x $(VENV)/bin/python || $(PYTHON) tools/make_venv.py $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.txt
 	@touch $@
 
 $(VENV)/.development: $(VENV)/.production requirements-dev.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
 	@touch $@
 
 demo: $(VENV)/.production ## Set everything up, play the story and leave the portal open (Ctrl-C stops it)
