@@ -61,6 +61,7 @@ def claim(*, at: datetime) -> Claim | None:
         step = (
             Step.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+            .exclude(kind__in=places.closed_kinds(at=at))
             .select_related("operation__cloud", "operation__system__department")
             .order_by("next_run_at", "pk")
             .first()
@@ -393,6 +394,5 @@ def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    return Step.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at
-    ).count()
+    waiting = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+    return waiting.exclude(kind__in=places.closed_kinds(at=at)).count()

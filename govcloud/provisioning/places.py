@@ -1,7 +1,11 @@
-"""How many things a cloud builds at a time: an order of a hundred servers must not be a hundred requests at once."""
+"""How much goes on at a time: what a cloud builds, and how many playbooks run.
+
+An order of a hundred servers must not be a hundred requests at once, nor may its playbooks keep every worker busy.
+"""
 
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import transaction
 
 from govcloud.catalog.models import Cloud
@@ -37,6 +41,17 @@ def wake_next(step: Step, *, at: datetime) -> int:
     with transaction.atomic():
         following = waiting.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:1]
         return Step.objects.filter(pk__in=list(following)).update(next_run_at=at)
+
+
+def closed_kinds(*, at: datetime) -> list[str]:
+    """Kinds of which no further step is to be claimed now: as many playbooks run as may at once.
+
+    A playbook keeps its worker for minutes; were all of them in guests, nobody would look at the clouds. The count is taken
+    without a lock, so that two workers at once may start one too many.
+    """
+    in_guest = [name for name, kind in kinds().items() if kind.in_guest]
+    running = Step.objects.filter(kind__in=in_guest, lease_until__gt=at, finished_at=None).count()
+    return in_guest if running >= settings.PLAYBOOKS_AT_ONCE else []
 
 
 def _kinds() -> list[str]:

@@ -92,6 +92,7 @@ class Kind:
     takes_a_place: ClassVar[bool] = (
         False  # counts among those that a cloud builds at a time (Cloud.build_width)
     )
+    in_guest: ClassVar[bool] = False  # keeps its worker busy for as long as a playbook runs
     patience: ClassVar[timedelta] = timedelta(
         minutes=30
     )  # how long it may be on its way before a person is asked
