@@ -254,8 +254,10 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
 else:
     CELERY_TASK_DEFAULT_QUEUE_TYPE = env("BROKER_QUEUE_TYPE", "quorum")
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+SWEEP = timedelta(seconds=float(env("SWEEP_SECONDS", "2")))
 CELERY_BEAT_SCHEDULE = {
-    "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
+    "sweep-provisioning": {"task": "provisioning.sweep", "schedule": SWEEP},
+    "forget-provisioning": {"task": "provisioning.forget", "schedule": timedelta(hours=1)},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "seal-audit": {
         "task": "audit.seal",
@@ -275,6 +277,7 @@ STEP_SETTLE = timedelta(
 )  # how late a call with unknown outcome may still land
 STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
+CLOUD_CALLS_KEPT = timedelta(days=int(env("CLOUD_CALLS_DAYS", "90")))
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 RUN_DIR = VAR_DIR / "runs"
