@@ -285,6 +285,8 @@ GUEST_KEY_FILE = Path(
     env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key"))
 )  # private key for guests, made at the first start
 
+METRICS_TOKEN = env("METRICS_TOKEN", "")  # what a scrape of /metrics must bring; empty: only this machine may
+
 AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal
 
 # The demo clock moves the time that services are given. Only a demonstration may have one.

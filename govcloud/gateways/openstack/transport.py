@@ -142,7 +142,9 @@ class Transport:
         except errors.CloudError as error:
             elapsed = round((time.monotonic() - started) * 1000)
             failure = type(error).__name__
-            record(Exchange("identity", "POST", "/auth/tokens", error.status, error.request_id, elapsed, failure))
+            record(
+                Exchange("identity", "POST", "/auth/tokens", error.status, error.request_id, elapsed, failure)
+            )
             raise
 
     def endpoint(self, service: str) -> str:

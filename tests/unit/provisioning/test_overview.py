@@ -34,7 +34,11 @@ def test_the_oldest_due_step_is_told_with_its_age(at: datetime) -> None:
     queue = overview.read(at=at + timedelta(seconds=90)).queue
     assert queue.due == 2
     assert queue.oldest is not None
-    assert (queue.oldest.operation, queue.oldest.kind, queue.oldest.age_seconds) == (first.uuid, "thing", 90.0)
+    assert (queue.oldest.operation, queue.oldest.kind, queue.oldest.age_seconds) == (
+        first.uuid,
+        "thing",
+        90.0,
+    )
 
 
 def test_a_step_that_is_held_is_not_due_and_one_whose_lease_ran_out_is(at: datetime) -> None:
@@ -44,7 +48,10 @@ def test_a_step_that_is_held_is_not_due_and_one_whose_lease_ran_out_is(at: datet
     assert (queue.due, queue.held, queue.expired) == (1, 1, 1)
     assert queue.oldest is not None
     assert queue.oldest.operation == lost.operation.uuid
-    assert [(lease.worker, lease.expired) for lease in queue.leases] == [("celery@two", True), ("celery@one", False)]
+    assert [(lease.worker, lease.expired) for lease in queue.leases] == [
+        ("celery@two", True),
+        ("celery@one", False),
+    ]
     assert queue.states == {"unknown": 1, "settling": 1, "replacing": 0, "removing": 0}
 
 
@@ -71,7 +78,11 @@ def test_error_rates_are_of_all_calls_and_refusals_are_not_the_clouds_errors(at:
     called(cloud, at - timedelta(days=2), 503)
     (traffic_,) = overview.read(at=at).clouds
     windows = {window.name: window for window in traffic_.windows}
-    assert {name: (w.calls, w.errors) for name, w in windows.items()} == {"5m": (8, 3), "1h": (10, 3), "1d": (12, 5)}
+    assert {name: (w.calls, w.errors) for name, w in windows.items()} == {
+        "5m": (8, 3),
+        "1h": (10, 3),
+        "1d": (12, 5),
+    }
     assert windows["5m"].error_rate == 0.375
     assert windows["5m"].outcomes == {
         "answered": 3, "absent": 1, "refused": 1, "throttled": 1, "failed": 1, "unanswered": 1,
@@ -115,7 +126,9 @@ def test_a_worker_that_has_been_away_for_a_day_is_forgotten(at: datetime) -> Non
     assert [worker.name for worker in overview.read(at=at).workers] == ["celery@new"]
 
 
-def test_a_sweep_is_late_from_the_moment_the_next_one_should_have_come(at: datetime, settings: Settings) -> None:
+def test_a_sweep_is_late_from_the_moment_the_next_one_should_have_come(
+    at: datetime, settings: Settings
+) -> None:
     settings.SWEEP = timedelta(seconds=2)
     presence.sweep_seen(at=at)
     assert overview.read(at=at + timedelta(seconds=1)).sweep.late_seconds == 0.0
@@ -124,7 +137,9 @@ def test_a_sweep_is_late_from_the_moment_the_next_one_should_have_come(at: datet
 
 def test_the_pace_of_a_kind_is_that_of_the_steps_done_in_the_last_day(at: datetime) -> None:
     started = operation(at, *(f"app-{number}" for number in range(5)))
-    for step, (hours, seconds) in zip(started.steps.all(), ((1, 10), (2, 20), (3, 30), (4, 200), (30, 999)), strict=True):
+    for step, (hours, seconds) in zip(
+        started.steps.all(), ((1, 10), (2, 20), (3, 30), (4, 200), (30, 999)), strict=True
+    ):
         end = at - timedelta(hours=hours)
         Step.objects.filter(pk=step.pk).update(
             state="done", next_run_at=None, finished_at=end, started_at=end - timedelta(seconds=seconds)

@@ -15,7 +15,9 @@ from tests.unit.provisioning.scripted import operation
 pytestmark = pytest.mark.django_db
 
 
-def exchange(method: str = "GET", status: int | None = 200, *, service: str = "compute", took: int = 10) -> Exchange:
+def exchange(
+    method: str = "GET", status: int | None = 200, *, service: str = "compute", took: int = 10
+) -> Exchange:
     return Exchange(service, method, "/servers", status, "req-1", took)
 
 
@@ -44,7 +46,13 @@ def test_an_outcome_follows_from_the_status(status: int | None, outcome: Outcome
 
 def test_every_call_is_counted_and_those_that_changed_or_failed_are_kept(at: datetime) -> None:
     step = operation(at, "app").steps.get()
-    calls = [exchange(), exchange(took=5), exchange("POST", 202), exchange(status=503), exchange(service="volume")]
+    calls = [
+        exchange(),
+        exchange(took=5),
+        exchange("POST", 202),
+        exchange(status=503),
+        exchange(service="volume"),
+    ]
     traffic.note(step=step, exchanges=calls, at=at)
     assert counts() == {
         ("compute", "answered"): (3, 25), ("compute", "failed"): (1, 10), ("volume", "answered"): (1, 10),
