@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.conf import settings
-from django.db.models import Aggregate, Count, DurationField, F, Max, Min, Q, Sum
+from django.db.models import Aggregate, Count, DurationField, F, Min, Q, Sum
 from django.db.models.functions import Coalesce
 
 from govcloud.catalog.models import Cloud
+from govcloud.provisioning import presence
 from govcloud.provisioning.lifecycle import CLOUDS_TROUBLE, OperationStatus, Outcome, StepState
-from govcloud.provisioning.models import CallCount, Operation, Part, Sighting, Step
-from govcloud.provisioning.presence import AWAY
+from govcloud.provisioning.models import CallCount, Operation, Step
 
 WINDOWS: Mapping[str, timedelta] = {
     "5m": timedelta(minutes=5), "1h": timedelta(hours=1), "1d": timedelta(days=1),
@@ -147,14 +146,15 @@ class Overview:
 
 
 def read(*, at: datetime) -> Overview:
-    sightings = list(Sighting.objects.order_by("name"))
+    last_sweep = presence.last_sweep()
+    late = presence.lateness(last_sweep, at=at).total_seconds() if last_sweep else None
     return Overview(
         at=at,
         queue=_queue(at),
         parked=_parked(at),
         clouds=_clouds(at),
-        workers=_workers([each for each in sightings if each.part == Part.WORKER], at),
-        sweep=_sweep([each.seen_at for each in sightings if each.part == Part.SWEEP], at),
+        workers=tuple(Worker(name, seen_at, there) for name, seen_at, there in presence.workers(at=at)),
+        sweep=Sweep(last_sweep, late),
         paces=_paces(at),
     )
 
@@ -237,27 +237,6 @@ def _windows(rows: Iterable[Mapping[str, object]]) -> tuple[Window, ...]:
             if calls:
                 window.add(str(row["service"]), str(row["outcome"]), calls)
     return windows
-
-
-def _workers(seen: Iterable[Sighting], at: datetime) -> tuple[Worker, ...]:
-    """A worker that is long at one thing takes no turns, but holds a lease and renews it."""
-    holding = dict(
-        Step.objects.filter(next_run_at__isnull=False, lease_until__gt=at)
-        .exclude(worker="")
-        .values_list("worker")
-        .annotate(Max("lease_until"))
-    )
-    return tuple(
-        Worker(each.name, each.seen_at, present=each.seen_at > at - AWAY or each.name in holding)
-        for each in seen
-    )
-
-
-def _sweep(seen: Iterable[datetime], at: datetime) -> Sweep:
-    last = max(seen, default=None)
-    if last is None:
-        return Sweep(None, None)
-    return Sweep(last, max(0.0, (at - last - settings.SWEEP).total_seconds()))
 
 
 def _paces(at: datetime) -> tuple[Pace, ...]:

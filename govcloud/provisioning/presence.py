@@ -2,10 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from govcloud.provisioning.models import Part, Sighting
+from django.conf import settings
+
+from govcloud.provisioning.models import Part, Sighting, Step
 
 OFTEN_ENOUGH = timedelta(seconds=10)  # a busy worker takes many turns a second
-AWAY = timedelta(minutes=2)  # a worker not seen for so long, and with no lease that runs, is taken for gone
+AWAY = timedelta(minutes=2)  # a worker not seen for so long, and that holds no step, is taken for gone
+MISSED = timedelta(seconds=30)  # a sweep that is so late does not come
 FORGOTTEN = timedelta(days=1)
 SWEEP = "provisioning"
 
@@ -27,6 +30,39 @@ def _seen(part: Part, name: str, at: datetime) -> None:
         unique_fields=["part", "name"],
         update_fields=["seen_at"],
     )
+
+
+def workers(*, at: datetime) -> list[tuple[str, datetime, bool]]:
+    """Every worker seen lately by name, when that was, and whether it is there.
+
+    One that is long at one thing takes no turns, but holds a step by a lease that it renews.
+    """
+    seen = Sighting.objects.filter(part=Part.WORKER).order_by("name").values_list("name", "seen_at")
+    held = Step.objects.filter(next_run_at__isnull=False, lease_until__gt=at).values_list("worker", flat=True)
+    holding = set(held)
+    return [(name, last, last > at - AWAY or name in holding) for name, last in seen]
+
+
+def workers_present(*, at: datetime) -> int:
+    return sum(there for _name, _last, there in workers(at=at))
+
+
+def last_sweep() -> datetime | None:
+    return (
+        Sighting.objects.filter(part=Part.SWEEP)
+        .order_by("-seen_at")
+        .values_list("seen_at", flat=True)
+        .first()
+    )
+
+
+def lateness(last: datetime, *, at: datetime) -> timedelta:
+    """How long ago the sweep after the last one should have come."""
+    return max(timedelta(), at - last - settings.SWEEP)
+
+
+def overdue(last: datetime, *, at: datetime) -> bool:
+    return lateness(last, at=at) > max(MISSED, settings.SWEEP * 5)
 
 
 def forget(*, at: datetime) -> None:
