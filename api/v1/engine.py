@@ -14,9 +14,7 @@ from govcloud.provisioning import overview
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.lifecycle import OperationStatus, Outcome, StepState
 from govcloud.provisioning.models import Operation
-from tenants.models import Role
-
-OPERATORS = (Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN, Role.SUPERVISOR)
+from govcloud.provisioning.policies import OPERATORS
 
 
 class OldestDueAnswer(serializers.Serializer[Any]):
