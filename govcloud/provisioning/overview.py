@@ -53,6 +53,10 @@ class Lease:
     until: datetime
     expired: bool
 
+    @property
+    def state_label(self) -> str:
+        return str(StepState(self.state).label)
+
 
 @dataclass(frozen=True, slots=True)
 class Queue:
