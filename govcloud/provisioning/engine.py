@@ -19,7 +19,7 @@ from django.db.models import F, Q
 
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.provisioning import completion, traffic
+from govcloud.provisioning import completion, places, traffic
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import (
     Broken,
@@ -55,12 +55,14 @@ class Claim:
 def claim(*, at: datetime, worker: str = "") -> Claim | None:
     """Take the step that has been due longest and that nobody holds; None when there is none.
 
-    ``worker`` is noted for operators; what makes the step ours is the fence. The lease must be longer than a call to the cloud may take; long work renews it.
+    The lease must be longer than a call to the cloud may take; long work renews it. ``worker`` is noted for operators:
+    what makes the step ours is the fence.
     """
     with transaction.atomic():
         step = (
             Step.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+            .exclude(kind__in=places.closed_kinds(at=at))
             .select_related("operation__cloud", "operation__system__department")
             .order_by("next_run_at", "pk")
             .first()
@@ -109,7 +111,12 @@ class Visit:
 
     def __init__(self, held: Claim, clock: Callable[[], datetime]) -> None:
         self.step, self.fence, self.clock = held.step, held.fence, clock
-        self.context = Context(step=held.step, at=clock(), heartbeat=self.heartbeat)
+        self.context = Context(
+            step=held.step,
+            at=clock(),
+            heartbeat=self.heartbeat,
+            write_outputs=lambda outputs: self.update(outputs=outputs),
+        )
 
     @cached_property
     def kind(self) -> Kind:
@@ -136,8 +143,8 @@ class Visit:
         if step.external_id:
             self._seen(self.kind.look(self.context, step.external_id))
         elif step.intent_at is None:
-            self._intend()
-            self._create(fresh=True)
+            if self._may_begin():
+                self._create(fresh=True)
         else:
             self._look_up()
 
@@ -156,6 +163,19 @@ class Visit:
         if landing is Landing.OPEN:
             self._intend()  # what the first request made has had its time to appear, and did not
         self._create(fresh=landing is Landing.OPEN)
+
+    def _may_begin(self) -> bool:
+        """Commit the intent; or look again later when the cloud has as much to build as it is to have at a time."""
+        if not self.kind.takes_a_place:
+            self._intend()
+            return True
+        with transaction.atomic():
+            free = places.take(self.step)
+            if free:
+                self._intend()
+        if not free:
+            self.write(state=StepState.DUE, next_run_at=self.clock() + places.LATER, last_error="")
+        return free
 
     def _intend(self) -> None:
         self.update(intent_at=self.clock())
@@ -365,6 +385,5 @@ class Visit:
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    return Step.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at
-    ).count()
+    waiting = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+    return waiting.exclude(kind__in=places.closed_kinds(at=at)).count()
