@@ -13,7 +13,7 @@ from django.db.models import Aggregate, Count, DurationField, F, Min, Q, Sum
 from django.db.models.functions import Coalesce
 
 from govcloud.catalog.models import Cloud
-from govcloud.provisioning import presence
+from govcloud.provisioning import places, presence
 from govcloud.provisioning.lifecycle import CLOUDS_TROUBLE, OperationStatus, Outcome, StepState
 from govcloud.provisioning.models import CallCount, Operation, Step
 
@@ -164,9 +164,9 @@ def read(*, at: datetime) -> Overview:
 
 
 def _queue(at: datetime) -> Queue:
-    """What is due or in hand has a time to run at, and an index of its own."""
+    """What is due or in hand has a time to run at, and an index of its own. A step that has to wait for a place is not due."""
     open_steps = Step.objects.filter(next_run_at__isnull=False)
-    free = Q(lease_until__isnull=True) | Q(lease_until__lte=at)
+    free = (Q(lease_until__isnull=True) | Q(lease_until__lte=at)) & ~Q(kind__in=places.closed_kinds(at=at))
     counted = open_steps.aggregate(
         due=Count("pk", filter=free & Q(next_run_at__lte=at)),
         held=Count("pk", filter=Q(lease_until__gt=at)),
