@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from django.db import connection
+from kombu import Connection
 
-from govcloud.provisioning import guest_key
+from govcloud.provisioning import guest_key, tasks
 
 
 class Workers:
@@ -58,6 +59,17 @@ class Workers:
                 [sys.executable, "-m", "celery", "-A", "govcloud", *command, "--loglevel", "INFO"],
                 env=self.environment, stdout=log, stderr=log, start_new_session=True,
             )  # fmt: skip
+
+    def ring(self) -> None:
+        """The bell that the web process rings after it has written an order; this process has a broker of its own."""
+        folder = str(self.var / "broker" / "queue")
+        options = {
+            "data_folder_in": folder,
+            "data_folder_out": folder,
+            "control_folder": str(self.var / "broker" / "control"),
+        }
+        with Connection("filesystem://", transport_options=options) as broker:
+            tasks.ring.apply_async(connection=broker, ignore_result=True)
 
     def kill(self, name: str) -> None:
         """SIGKILL to it and its children at once."""
