@@ -21,15 +21,14 @@ _when_ended: list[Callable[[], object]] = []
 def ring() -> None:
     """Look for due steps and advance them. What is still due after one turn is found by the sweep."""
     end = clock.now() + LONGEST_TURN
-    while clock.now() < end and engine.run_due(clock=clock.now, most=1):
+    while clock.now() < end and engine.run_due(clock=clock.agreed(), most=1):
         continue
 
 
 @shared_task(name="provisioning.sweep", ignore_result=True)
 def sweep() -> None:
     """Find what nobody rang for: due steps, leases that ran out, operations that ended."""
-    at = clock.now()
-    for _bell in range(min(engine.due(at=at), MOST_BELLS)):
+    for _bell in range(min(engine.due(at=clock.agreed()()), MOST_BELLS)):
         ring.apply_async(ignore_result=True)
     if Operation.objects.filter(taken_up_at=None, finished_at__isnull=False).exists():
         operation_ended()
