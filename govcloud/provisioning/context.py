@@ -27,6 +27,8 @@ class Context:
     at: datetime
     heartbeat: Callable[[], bool] = field(default=lambda: True)
     lost: bool = False
+    seen: dict[str, Any] = field(default_factory=dict)  # what a last look before the end found, for the record
+    known_project_id: str = ""  # asked for with almost every call, and the same for a whole visit
 
     def keep(self) -> None:
         """Renew the lease in the middle of long work; ``lost`` tells whether the step is somebody else's now."""
@@ -53,7 +55,10 @@ class Context:
 
     @property
     def project_id(self) -> str:
-        return Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row).external_id
+        if not self.known_project_id:
+            project = Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row)
+            self.known_project_id = project.external_id
+        return self.known_project_id
 
     @property
     def project(self) -> openstack.Cloud:

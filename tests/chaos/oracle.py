@@ -14,9 +14,9 @@ from django.db.models import Exists, OuterRef, Sum
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, Network, Project, Resource
+from govcloud.inventory.models import Address, Network, Project, Resource, Volume
 from govcloud.provisioning.kinds.compute import UNIT
-from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.settlement import quota_of
 from govcloud.quotas.models import EntryKind, QuotaAccount, QuotaEntry
@@ -32,6 +32,7 @@ class Thing:
     kind: str
     unit: str
     id: str
+    held_by: frozenset[str] = frozenset()  # the servers that a volume is attached to
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} of unit {self.unit}"
@@ -65,7 +66,10 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
     there = {thing.id for thing in things}
     things = [thing for thing in things if thing.id not in taken]
     return Verdict(
-        lost=[*_unended(), *_missing(there | set(taken)), *_unrecorded()],
+        lost=[
+            *_unended(), *_missing(there | set(taken)), *_unrecorded(), *_recorded_otherwise(),
+            *_detached({thing.id: thing.held_by for thing in things}, set(taken)),
+        ],
         duplicates=_duplicates(things),
         orphans=_orphans(things),
         leaked=[*_stale_holds(), *_accounts_beside_resources(), *_accounts_beside_entries()],
@@ -81,7 +85,7 @@ def things_in(project: Project) -> Iterator[Thing]:
             yield Thing("server", _unit(mark), server.id)
     for volume in cloud.volumes.find_volumes():
         if UNIT in volume.metadata and volume.status != "deleting":
-            yield Thing("volume", volume.metadata[UNIT], volume.id)
+            yield Thing("volume", volume.metadata[UNIT], volume.id, frozenset(volume.attached_to))
     named = (
         ("port", cloud.network.find_ports()),
         ("network", cloud.network.find_networks()),
@@ -127,6 +131,30 @@ def _unrecorded() -> list[str]:
     recorded = Resource.objects.filter(unit=OuterRef("unit"))
     built = Step.objects.filter(kind__in=["server", "volume", "security_group"], state=StepState.DONE)
     return [f"{each.kind} of unit {each.unit} is done but not recorded" for each in built.exclude(Exists(recorded))]
+
+
+def _recorded_otherwise() -> list[str]:
+    """Resources of which the step that built them knows another id than the record."""
+    built = Step.objects.filter(kind__in=["server", "volume"], state=StepState.DONE, desired=Desired.PRESENT)
+    known = dict(built.values_list("unit", "external_id"))
+    standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=known)
+    return [
+        f"{each.kind} of unit {each.unit} is {each.external_id} by the record and {known[each.unit]} by its step"
+        for each in standing
+        if each.external_id != known[each.unit]
+    ]
+
+
+def _detached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
+    """Volumes that a server should have and does not. Those that people took, or whose server they took, are theirs."""
+    at_servers = Volume.objects.exclude(server=None).exclude(server__resource__status=Status.RELEASED)
+    standing = at_servers.filter(resource__status=Status.ACTIVE).select_related("resource", "server__resource")
+    return [
+        f"volume of unit {each.resource.unit} is not attached to {each.server.resource.external_id}"
+        for each in standing
+        if each.resource.external_id in held
+        and each.server.resource.external_id not in held[each.resource.external_id] | taken
+    ]
 
 
 # -- duplicates and orphans

@@ -13,7 +13,8 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, AddressBlock, Resource, ResourceKind, VolumeRole
 from govcloud.orders import planner
 from govcloud.provisioning import services
-from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.lifecycle import OperationStatus
+from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.quotas.services import Hold
@@ -116,8 +117,9 @@ class Orders:
 
 
 def changeable(kind: ResourceKind) -> list[Resource]:
-    """What stands and nobody is changing; a server together with its volumes."""
-    standing = Resource.objects.filter(kind=kind, status=Status.ACTIVE).select_related(
+    """What has been handed over and nobody is changing; a server together with its volumes."""
+    at_work = Step.objects.exclude(operation__status=OperationStatus.DONE).values("unit")
+    standing = Resource.objects.filter(kind=kind, status=Status.ACTIVE).exclude(unit__in=at_work).select_related(
         "system__department", "volume__storage_class", "volume__server__resource", "server"
     )
     if kind == ResourceKind.VOLUME:

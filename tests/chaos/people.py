@@ -19,6 +19,7 @@ MOVING = {
     ("volume", "creating"): "volume.fail",
     ("volume", "downloading"): "volume.fail",
     ("volume", "deleting"): "volume.gone",
+    ("volume", "extending"): "volume.extended",
     ("volume", "attaching"): "volume.attach_failed",
     ("volume", "detaching"): "volume.detached",
 }
@@ -112,6 +113,8 @@ class People:
         if name in {"volume.attach_failed", "volume.detached"}:
             for attachment in attachments:
                 self._schedule(name, attachment_id=attachment["id"], action_id="")
+        elif name == "volume.extended":
+            self._schedule(name, volume_id=row["id"], size=row["size"], status="error_extending")
         elif name is not None:
             about = {"server_id": row["id"], "action_id": "", "message": "reset by an operator"}
             self._schedule(name, **(about if kind == "server" else {"volume_id": row["id"]}))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-ORDERS_IN_A_WORLD = 200
+ORDERS_IN_A_WORLD = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ def main() -> int:
         return _trace(options, console)
     wanted = runner.tasks(orders=options.orders, seed=options.seed)
     began, total = time.monotonic(), Sum()
-    with _serving(), _progress(console) as progress:
+    with serving(), _progress(console) as progress:
         bar = progress.add_task("orders", total=options.orders, violations=0)
 
         def told(task: Task, outcome: Outcome) -> bool:
@@ -49,7 +49,7 @@ def main() -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.simulate", description=__doc__)
-    parser.add_argument("--orders", type=int, default=1000, help="how many, in worlds of 200")
+    parser.add_argument("--orders", type=int, default=1000, help="how many, in worlds of 100")
     parser.add_argument("--seed", type=int, default=1, help="of the first world; the next ones count up from it")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--report", type=Path, default=None, help="where the JSON goes (var/simulation.json)")
@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _trace(options: argparse.Namespace, console: Console) -> int:
     """One world in this process, with every event written down."""
-    with _serving(), runner.database(0):
+    with serving(), runner.database(0):
         from tests.chaos.world import World  # noqa: PLC0415  Django is set up by now
 
         lines: list[str] = []
@@ -73,17 +73,17 @@ def _trace(options: argparse.Namespace, console: Console) -> int:
     return 1 if outcome.violations else 0
 
 
-def _serving() -> ExitStack:
+def serving() -> ExitStack:
     """The embedded database, unless there is another."""
     stack = ExitStack()
     if not os.environ.get("DATABASE_URL"):
         from govcloud.embedded.postgres import serving  # noqa: PLC0415
 
-        stack.enter_context(serving(_var()))
+        stack.enter_context(serving(var()))
     return stack
 
 
-def _var() -> Path:
+def var() -> Path:
     return Path(os.environ.get("GOVCLOUD_VAR") or Path(__file__).resolve().parents[2] / "var").resolve()
 
 
@@ -95,7 +95,7 @@ def _progress(console: Console) -> Progress:
 
 
 def _write(report: dict[str, Any], path: Path | None) -> None:
-    path = path or _var() / "simulation.json"
+    path = path or var() / "simulation.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(report, indent=2) + "\n")
 

@@ -59,6 +59,7 @@ class Wire:
     def __init__(self, cloud: Cloud, agenda: Agenda, faults: Faults, moment: "Callable[[str, Sent], None]") -> None:
         self._cloud, self._agenda, self._faults, self._moment = cloud, agenda, faults, moment
         self._app = App(cloud, all_routes(), clock=agenda)
+        self._left_out: set[str] = set()
         self.elapse: Callable[[float], None] = agenda.pass_by
 
     def send(self, prepared: requests.PreparedRequest, **_options: Any) -> requests.Response:
@@ -82,7 +83,7 @@ class Wire:
         rule: dict[str, Any] | None = None
         if fault.outcome:
             rule = {"action": fault.outcome, "times": 1}
-        elif fault.answer == "short":
+        elif fault.answer == "lagging":
             rule = {"action": "lag", "times": 1, "seconds": LAG_SECONDS}
         if rule:
             self._cloud.faults.add(rule)
@@ -105,9 +106,21 @@ class Wire:
                 answer = Response(fault.status, body, headers | dict(fault.headers))
             case "cut" if answer is not None:
                 answer.body = answer.body[: len(answer.body) // 2]
+            case "partial" if answer is not None:
+                self._leave_out(prepared.url or "", answer)
         if answer is None:
             raise AssertionError(f"{fault} answers nothing")
         return _response(prepared, answer)
+
+
+    def _leave_out(self, url: str, answer: Response) -> None:
+        """The rows of a list are missing, unless they were the last time that somebody asked for it."""
+        if url in self._left_out:
+            self._left_out.remove(url)
+            return
+        self._left_out.add(url)
+        document = json.loads(answer.body)
+        answer.body = json.dumps({key: [] if isinstance(value, list) else value for key, value in document.items()}).encode()
 
 
 def _sent(prepared: requests.PreparedRequest) -> Sent:

@@ -47,7 +47,7 @@ SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
 TRIES = 4  # that an administrator gives what somebody broke by hand
-MOODS = (0.03, 0.1, 0.25)
+MOODS = (0.05, 0.15, 0.3)
 """Shares of calls and visits that go wrong in a calm, an ordinary and a stormy world."""
 
 
