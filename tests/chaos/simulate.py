@@ -19,8 +19,6 @@ from rich.table import Table
 from tests.chaos import runner
 from tests.chaos.runner import Outcome, Sum, Task
 
-SHOWN = 20
-
 
 def main() -> int:
     options = _parser().parse_args()
@@ -34,6 +32,8 @@ def main() -> int:
 
         def told(task: Task, outcome: Outcome) -> bool:
             total.add(task, outcome)
+            for each in outcome.violations:
+                progress.console.print(f"seed {task.seed}, {task.orders} orders: {each}", style="red", markup=False)
             progress.update(bar, advance=task.orders, violations=len(total.violations))
             return True
 
@@ -108,8 +108,6 @@ def _tell(console: Console, report: dict[str, Any]) -> None:
     table.add_row("faults", str(sum(report["faults"].values())))
     table.add_row("violations", str(len(report["violations"])))
     console.print(table)
-    for each in report["violations"][:SHOWN]:
-        console.print(f"seed {each['seed']}, {each['orders']} orders: {each['what']}", style="red", markup=False)
 
 
 if __name__ == "__main__":

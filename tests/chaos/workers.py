@@ -123,8 +123,9 @@ class Shift:
         if self.trip is None:
             return
         self.note(f"  {self.trip.worker.name} {what}: {sent.method} {sent.path}")
-        on_its_way = what != "after"
-        self._moment(longest=LANDING_SECONDS if on_its_way and sent.changes else None)
+        if not sent.signs_in:
+            on_its_way = sent.changes and what != "after"
+            self._moment(longest=LANDING_SECONDS if on_its_way else None)
 
     def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:  # noqa: FBT001
         """Before each write to the database, and after each that is a transaction of its own."""
