@@ -161,6 +161,8 @@ class Visit:
             self.write(state=StepState.UNKNOWN, next_run_at=self.clock() + settings.STEP_POLL * 5)
             return
         if landing is Landing.OPEN:
+            if not self._missed_twice():
+                return
             self._intend()  # what the first request made has had its time to appear, and did not
         self._create(fresh=landing is Landing.OPEN)
 
@@ -177,8 +179,17 @@ class Visit:
             self.write(state=StepState.DUE, next_run_at=self.clock() + places.LATER, last_error="")
         return free
 
+    def _missed_twice(self) -> bool:
+        """One list may leave out what is there (a page, a cell, a replica): two, some time apart, are believed."""
+        at, missed = self.clock(), self.step.missed_at
+        again = (missed or at) + settings.STEP_SETTLE / 2
+        if missed is not None and at >= again:
+            return True
+        self.write(state=StepState.UNKNOWN, missed_at=missed or at, next_run_at=again)
+        return False
+
     def _intend(self) -> None:
-        self.update(intent_at=self.clock())
+        self.update(intent_at=self.clock(), missed_at=None)
 
     def _create(self, *, fresh: bool) -> None:
         """Send the request. ``fresh``: no earlier one of this generation can still take effect."""
@@ -373,14 +384,24 @@ class Visit:
             raise LeaseLost
 
     def still_mine(self) -> None:
-        """Directly before a request that changes the cloud. Raises LeaseLost: somebody else may be sending it, or undoing it."""
-        if not self.heartbeat():
-            raise LeaseLost
+        """Directly before a request that changes the cloud. Raises LeaseLost: somebody else may be sending it, or undoing it.
 
-    def heartbeat(self) -> bool:
+        The time in which the request may land begins now: looking for what it needs may have taken longer than that,
+        and a request that is sent again starts anew.
+        """
+        sent = {}
+        if self.step.desired == Desired.PRESENT and not self.step.external_id:
+            sent["intent_at"] = self.clock()
+        if not self.heartbeat(**sent):
+            raise LeaseLost
+        self.step.intent_at = sent.get("intent_at", self.step.intent_at)
+
+    def heartbeat(self, **columns: Any) -> bool:
         """Renew the lease in the middle of long work; False when the step is not ours any more."""
         until = self.clock() + settings.STEP_LEASE
-        return bool(Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until))
+        return bool(
+            Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until, **columns)
+        )
 
 
 def next_look(waited: timedelta) -> timedelta:

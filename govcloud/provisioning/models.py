@@ -96,6 +96,7 @@ class Step(models.Model):
     outputs = models.JSONField(default=dict)
     generation = models.PositiveSmallIntegerField(default=1)  # counts builds after one that ended in ERROR
     intent_at = models.DateTimeField(null=True)
+    missed_at = models.DateTimeField(null=True)  # when a look first found nothing of what should have landed
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
     worker = models.CharField(max_length=100, blank=True)  # who claimed it last

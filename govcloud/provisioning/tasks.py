@@ -22,14 +22,14 @@ def ring() -> None:
     """Look for due steps and advance them. What is still due after one turn is found by the sweep."""
     worker, at = _worker(), clock.now()
     presence.worker_seen(name=worker, at=at)
-    while clock.now() < at + LONGEST_TURN and engine.run_due(clock=clock.now, most=1, worker=worker):
+    while clock.now() < at + LONGEST_TURN and engine.run_due(clock=clock.agreed(), most=1, worker=worker):
         continue
 
 
 @shared_task(name="provisioning.sweep", ignore_result=True)
 def sweep() -> None:
     """Find what nobody rang for: due steps, leases that ran out, operations that ended."""
-    at = clock.now()
+    at = clock.agreed()()
     presence.sweep_seen(at=at)
     presence.worker_seen(name=_worker(), at=at)
     for _bell in range(min(engine.due(at=at), MOST_BELLS)):
