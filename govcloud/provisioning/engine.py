@@ -154,17 +154,12 @@ class Visit:
         if found is not None:
             self._adopt(found)
             return
-        landing = self.kind.landing
-        intent = self.step.intent_at
-        settled = intent is not None and self.clock() >= intent + settings.STEP_SETTLE
-        if landing is Landing.OPEN and not settled:
-            self.write(state=StepState.UNKNOWN, next_run_at=self.clock() + settings.STEP_POLL * 5)
-            return
-        if landing is Landing.OPEN:
-            if not self._missed_twice():
+        open_ended = self.kind.landing is Landing.OPEN
+        if open_ended:
+            if not self._never_landed(StepState.UNKNOWN):
                 return
-            self._intend()  # what the first request made has had its time to appear, and did not
-        self._create(fresh=landing is Landing.OPEN)
+            self._intend()
+        self._create(fresh=open_ended)
 
     def _may_begin(self) -> bool:
         """Commit the intent; or look again later when the cloud has as much to build as it is to have at a time."""
@@ -179,13 +174,20 @@ class Visit:
             self.write(state=StepState.DUE, next_run_at=self.clock() + places.LATER, last_error="")
         return free
 
-    def _missed_twice(self) -> bool:
-        """One list may leave out what is there (a page, a cell, a replica): two, some time apart, are believed."""
+    def _never_landed(self, state: StepState) -> bool:
+        """Whether a request of which nothing is found has had its time to land, and is missed by two looks since.
+
+        One list may leave out what is there (a page, a cell, a replica): two, some time apart, are believed. Else the step is
+        released in ``state``, to be looked at again.
+        """
         at, missed = self.clock(), self.step.missed_at
+        if self.step.intent_at is not None and at < self.step.intent_at + settings.STEP_SETTLE:
+            self.write(state=state, next_run_at=at + settings.STEP_POLL * 5)
+            return False
         again = (missed or at) + settings.STEP_SETTLE / 2
         if missed is not None and at >= again:
             return True
-        self.write(state=StepState.UNKNOWN, missed_at=missed or at, next_run_at=again)
+        self.write(state=state, missed_at=missed or at, next_run_at=again)
         return False
 
     def _intend(self) -> None:
@@ -275,13 +277,8 @@ class Visit:
             if found is not None:
                 self._owned(Step.objects.filter(external_id=""), external_id=found)
                 step.external_id = found
-            elif (
-                self.kind.landing is not Landing.REPEATABLE
-                and self.clock() < step.intent_at + settings.STEP_SETTLE
-            ):
-                # a request that somebody sent before we were told to undo it may still land
-                self.write(state=StepState.REMOVING, next_run_at=self.clock() + settings.STEP_POLL * 5)
-                return
+            elif self.kind.landing is not Landing.REPEATABLE and not self._never_landed(StepState.REMOVING):
+                return  # what somebody sent before we were told to undo it may still land
         if not step.external_id or self._taken_down():
             self.finish(StepState.GONE, {})
 

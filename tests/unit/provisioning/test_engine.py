@@ -485,3 +485,19 @@ def test_what_is_being_undone_waits_for_a_request_that_was_sent_again(things: Th
     run(clock)
     started.refresh_from_db()
     assert (started.status, things.there) == ("undone", {})
+
+
+def test_one_list_that_leaves_out_what_is_there_does_not_leave_it_behind_when_it_is_called_off(
+    things: Things, clock: Clock
+) -> None:
+    started = operation(clock.now, "server")
+    things.after.append(UNKNOWN)
+    engine.run_due(clock=clock)
+    services.abandon(operation=started, reason="not needed", actor=UserFactory(), at=clock.now)
+    things.hidden = True
+    clock.later(seconds=settings.STEP_SETTLE.total_seconds() + 1)
+    engine.run_due(clock=clock)
+    things.hidden = False
+    run(clock)
+    started.refresh_from_db()
+    assert (things.there, started.status) == ({}, "undone")
