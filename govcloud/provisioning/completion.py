@@ -4,11 +4,15 @@ All of it happens under the operation's row lock, so that two steps that finish 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from govcloud import lifecycle
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource
 from govcloud.provisioning.context import ENGINE
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
@@ -32,8 +36,19 @@ def finished(step: Step, *, at: datetime) -> None:
         wake(operation, at=at)
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
         ended = OperationStatus.UNDONE if undoing else OperationStatus.DONE
-        lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, finished_at=at)
+        changes: dict[str, Any] = {"finished_at": at}
+        if operation.resource is not None:
+            _give_back(operation.resource, at=at)
+            changes["taken_up_at"] = at  # nobody else waits for it
+        lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()
+
+
+def _give_back(resource: Resource, *, at: datetime) -> None:
+    """A direct action has ended: the resource can take the next."""
+    resource.refresh_from_db(fields=["status"])
+    if resource.status == Status.CHANGING:
+        inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=resource.thread, at=at)
 
 
 def parked(step: Step, *, reason: str, at: datetime) -> None:

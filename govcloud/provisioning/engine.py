@@ -108,7 +108,12 @@ class Visit:
 
     def __init__(self, held: Claim, clock: Callable[[], datetime]) -> None:
         self.step, self.fence, self.clock = held.step, held.fence, clock
-        self.context = Context(step=held.step, at=clock(), heartbeat=self.heartbeat)
+        self.context = Context(
+            step=held.step,
+            at=clock(),
+            heartbeat=self.heartbeat,
+            write_outputs=lambda outputs: self.update(outputs=outputs),
+        )
 
     @cached_property
     def kind(self) -> Kind:

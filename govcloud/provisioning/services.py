@@ -13,6 +13,7 @@ from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
+from govcloud.inventory.models import Resource
 from govcloud.provisioning import completion
 from govcloud.provisioning.kinds.base import kinds
 from govcloud.provisioning.lifecycle import Desired, OperationStatus, StepState
@@ -54,12 +55,18 @@ def start(
     steps: Sequence[StepSpec],
     actor: audit.Actor,
     at: datetime,
+    resource: Resource | None = None,
+    action: str = "",
 ) -> Operation:
-    """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes."""
+    """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes.
+
+    ``resource`` and ``action`` are a direct action's: the resource is given back as ``active`` when the operation ends.
+    """
     with transaction.atomic():
         operation = Operation.objects.create(
-            kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at
-        )
+            kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at,
+            resource=resource, action=action,
+        )  # fmt: skip
         rows = Step.objects.bulk_create(
             Step(
                 operation=operation, position=position, key=spec.key, kind=spec.kind, label=spec.label, unit=spec.unit,
@@ -75,7 +82,7 @@ def start(
         )
         audit.record(
             actor=actor, verb="operation.started", subject=operation, at=at, thread=thread,
-            after={"kind": kind, "reason": reason, "steps": len(rows)},
+            after={"kind": kind, "action": action, "reason": reason, "steps": len(rows)},
         )  # fmt: skip
         completion.wake(operation, at=at)
     return operation
@@ -87,7 +94,9 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
         operation = completion.lock(operation)
         parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
         fresh = [name for name, kind in kinds().items() if kind.asked_again_on_retry]
-        parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(external_id="", intent_at=None)
+        parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(
+            external_id="", intent_at=None, outputs={}
+        )
         again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
         if not parked.update(next_run_at=at, started_at=at, **again):
             raise NothingWaits

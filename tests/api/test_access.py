@@ -96,6 +96,7 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "PUT orders/{key}": content(),
         "POST orders/{key}/withdrawal": {"reason": "not needed"},
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
+        "POST resources/{key}/actions": {"action": "stop"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
         "PATCH quota-accounts/{key}": {"limit": 5},
         "POST month-closes": {"month": "2026-02"},
