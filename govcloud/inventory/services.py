@@ -199,6 +199,18 @@ def resize_volume(
     )  # fmt: skip
 
 
+def resize_server(
+    *, server: Server, flavor: Flavor, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    before = {"flavor": server.flavor.code, "vcpus": server.vcpus, "memory_gb": server.memory_gb}
+    server.flavor, server.vcpus, server.memory_gb = flavor, flavor.vcpus, flavor.memory_gb
+    server.save(update_fields=["flavor", "vcpus", "memory_gb"])
+    audit.record(
+        actor=actor, verb="server.resized", subject=server.resource, at=at, thread=thread, before=before,
+        after={"flavor": flavor.code, "vcpus": flavor.vcpus, "memory_gb": flavor.memory_gb},
+    )  # fmt: skip
+
+
 def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
     """Move a resource along its life; ``released`` also gives its address back.
 

@@ -13,7 +13,7 @@ from govcloud.catalog import services as catalog
 from govcloud.catalog.models import Cloud, Kind, Zone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Address, AddressBlock, Resource, Volume
+from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Volume, VolumeRole
 from govcloud.orders import planner
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Unit
@@ -37,7 +37,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "volume__storage_class", "resource__cloud", "resource__server", "resource__network",
+            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "resource__cloud", "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
         )
         .order_by("item__position", "position")
@@ -46,7 +46,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     begun = []
     for cloud, created in _by_cloud(order, by_action[Action.CREATE]):
         begun.append(_deliver(order, cloud, created, actor=actor, at=at))
-    begun += [_extend(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
     for cloud, released in _by_cloud(order, by_action[Action.RELEASE]):
         begun.append(_release(order, cloud, released, actor=actor, at=at))
     return begun
@@ -201,12 +201,19 @@ def lease_end(at: datetime, months: int) -> datetime:
 # -- what is changed
 
 
+def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    inventory.mark(
+        resource=_resource(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
+    )
+    change = _resize if unit.item.kind == Kind.SERVER else _extend
+    return change(order, unit, actor=actor, at=at)
+
+
 def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     resource = _resource(unit)
     volume = resource.volume
     if unit.volume is None:
         raise ValueError(f"unit {unit.uuid} changes a volume but has no new size")
-    inventory.mark(resource=resource, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
     plan = planner.ExtensionPlan(
         unit=unit.uuid,
         order=order.uuid,
@@ -222,6 +229,25 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     )
     return _start(
         order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit], actor=actor, at=at
+    )
+
+
+def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = _resource(unit)
+    flavor = unit.item.resize.flavor
+    data = Volume.objects.filter(server=resource.server, role=VolumeRole.DATA, resource__released_at=None)
+    plan = planner.ResizePlan(
+        unit=unit.uuid,
+        system=order.system.uuid,
+        name=resource.name,
+        server=resource.unit,
+        from_flavor=resource.server.flavor.code,
+        flavor=flavor.code,
+        data_volumes=tuple(data.order_by("pk").values_list("resource__unit", flat=True)),
+        running=resource.server.power == Power.RUNNING,
+    )
+    return _start(
+        order, OperationKind.RESIZE, resource.cloud, planner.resize(plan), [unit], actor=actor, at=at
     )
 
 

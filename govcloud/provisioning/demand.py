@@ -75,8 +75,16 @@ def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, i
         elif kind == "extension":
             added = _built(scales, desired["storage_class"], desired["size_gb"])
             total.volume_gib += added - _built(scales, desired["storage_class"], desired["from_gb"])
+        elif kind == "resize_confirmation":  # until it is confirmed the cloud counts the larger of both
+            _add_resize(total, desired["from_flavor"], desired["flavor"])
         elif kind == "backup_allowance":
             _add_backup(total, scales, desired["capacity_gb"])
+
+
+def _add_resize(total: Demand, before: str, after: str) -> None:
+    old, new = Flavor.objects.get(code=before), Flavor.objects.get(code=after)
+    total.vcpus += max(0, new.vcpus - old.vcpus)
+    total.memory_mib += max(0, new.memory_gb - old.memory_gb) * 1024
 
 
 def _built(scales: dict[str, int], code: str, size_gb: int) -> int:

@@ -78,6 +78,11 @@ class SizeOutOfRange(Invalid):
     )
 
 
+class MemoryTooSmall(Invalid):
+    code = "flavor-too-small-for-image"
+    message = _("“%(image)s” needs at least %(minimum)s GB of memory; “%(flavor)s” has %(memory)s GB.")
+
+
 class TooManyVolumes(Invalid):
     code = "too-many-volumes"
     message = _("A server can have at most %(maximum)s data volumes.")
@@ -174,11 +179,24 @@ def own_zone(order: Numbered, zone: str, pointer: str) -> Iterator[DomainError]:
 def _server(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
     classes = [volume.storage_class for volume in server.volumes]
     yield from to_be_had(order, server.zone, named(server.flavor, server.image, classes, pointer))
+    yield from remembers_enough(server.flavor, server.image, f"{pointer}/flavor")
     yield from _on_network(order, server, pointer)
     for number, volume in enumerate(server.volumes):
         minimum = 1 if number else server.image.min_disk_gb
         yield from sized(volume.size_gb, volume.storage_class, minimum, volume_at(pointer, number))
     yield from bounded(len(server.volumes) - 1, server.lease_months, pointer)
+
+
+def remembers_enough(flavor: Flavor, image: Image, pointer: str) -> Iterator[DomainError]:
+    """Memory is all that a flavor can have too little of: every server boots from a volume of its own size."""
+    if flavor.memory_gb < image.min_memory_gb:
+        yield MemoryTooSmall(
+            image=name_of(image),
+            minimum=image.min_memory_gb,
+            flavor=name_of(flavor),
+            memory=flavor.memory_gb,
+            pointers=(pointer,),
+        )
 
 
 def bounded(data_volumes: int, lease_months: int, pointer: str) -> Iterator[DomainError]:

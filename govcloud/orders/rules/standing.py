@@ -8,13 +8,13 @@ from typing import TypeVar
 from django.utils import timezone
 
 from govcloud.catalog import services as catalog
-from govcloud.catalog.models import Delivery, Kind, Offering
+from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
 from govcloud.catalog.services import Availability
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN
-from govcloud.orders.lines import Line, ReleaseLine, Unresolved
+from govcloud.orders.lines import Line, ReleaseLine, ResizeLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
 from tenants.models import System
 
@@ -39,6 +39,7 @@ class Standing:
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
+    flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ def standing(
         off_site=_off_site(system),
         servers=_servers(system, lines),
         guests=_guests(lines),
+        flavors=_flavors(lines),
     )
 
 
@@ -163,3 +165,14 @@ def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:
         )
         for network in networks
     }
+
+
+def _flavors(lines: Sequence[Line]) -> frozenset[tuple[int, int]]:
+    """A server is resized on the cloud where it stands, wherever new ones would be built."""
+    resizes = [line for line in lines if isinstance(line, ResizeLine)]
+    if not resizes:
+        return frozenset()
+    known = CloudFlavor.objects.filter(
+        cloud__in={line.target.cloud_id for line in resizes}, flavor__in={line.flavor.pk for line in resizes}
+    )
+    return frozenset(known.values_list("cloud_id", "flavor_id"))

@@ -12,6 +12,7 @@ from govcloud.provisioning.kinds.compute import (
 from govcloud.provisioning.kinds.guests import ConfigureKind, ConfirmKind, GrowKind, UnmountKind
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.kinds.tenancy import (
     AccessKind,
     ComputeQuotaKind,
@@ -46,4 +47,6 @@ def register_all() -> None:
         RetirementKind(),
         PowerKind(),
         RebootKind(),
+        ResizeKind(),
+        ResizeConfirmationKind(),
     )
