@@ -10,6 +10,7 @@ from api.v1 import (
     audit_verification,
     cases,
     catalog,
+    consoles,
     demo_clock,
     me,
     month_closes,
@@ -58,6 +59,11 @@ v1: list[URLPattern | URLResolver] = [
         name="audit-verification",
     ),
     path("demo-clock", demo_clock.DemoClock.as_view({"get": "retrieve", "put": "update"}), name="demo-clock"),
+    path(
+        "resources/<uuid:uuid>/console",
+        consoles.Consoles.as_view({"post": "create"}),
+        name="resource-console",
+    ),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(

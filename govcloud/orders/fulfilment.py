@@ -14,7 +14,7 @@ from govcloud.catalog.models import Cloud, Kind, Zone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Volume, VolumeRole
-from govcloud.orders import planner
+from govcloud.orders import planner, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.protection import services as protection
@@ -236,7 +236,7 @@ def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     resource = _resource(unit)
     flavor = unit.item.resize.flavor
     data = Volume.objects.filter(server=resource.server, role=VolumeRole.DATA, resource__released_at=None)
-    plan = planner.ResizePlan(
+    plan = resizing.ResizePlan(
         unit=unit.uuid,
         system=order.system.uuid,
         name=resource.name,
@@ -247,7 +247,7 @@ def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         running=resource.server.power == Power.RUNNING,
     )
     return _start(
-        order, OperationKind.RESIZE, resource.cloud, planner.resize(plan), [unit], actor=actor, at=at
+        order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit], actor=actor, at=at
     )
 
 
@@ -290,8 +290,12 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
     match resource.kind:
         case Kind.SERVER:
             port = Address.objects.get(unit=resource.unit).port_id
+            further = Address.objects.filter(server=resource.server, released_at=None)
             return planner.release_server(
-                server=standing, port_id=port, volumes=[_standing(v) for v in volumes]
+                server=standing,
+                port_id=port,
+                volumes=[_standing(v) for v in volumes],
+                further_ports=dict(further.values_list("unit", "port_id")),
             )
         case Kind.VOLUME:
             server = resource.volume.server

@@ -252,49 +252,6 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResizePlan:
-    """``server`` and ``data_volumes`` are units; a server that is not ``running`` has no guest to look at."""
-
-    unit: UUID
-    system: UUID
-    name: str
-    server: UUID
-    from_flavor: str
-    flavor: str
-    data_volumes: tuple[UUID, ...]
-    running: bool
-
-
-def resize(plan: ResizePlan) -> list[StepSpec]:
-    """Room first, then the new flavor, the guest looked at on it, and only then kept: until that it can be taken back."""
-    state = {"resource": str(plan.server), "from_flavor": plan.from_flavor, "flavor": plan.flavor}
-    guest = {"server": str(plan.server), "volumes": [str(volume) for volume in plan.data_volumes]}
-
-    def quota(key: str, *needs: str) -> StepSpec:
-        return StepSpec(key=key, kind="compute_quota", label="compute_quota", unit=plan.system, needs=needs)
-
-    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
-        return StepSpec(
-            key=_key(plan.unit, kind),
-            kind=kind,
-            label=plan.name,
-            unit=plan.unit,
-            desired_state=dict(state),
-            needs=needs,
-        )
-
-    room = quota(_key(plan.unit, "room"))
-    steps = [room, step("resize", state, room.key)]
-    if plan.running:
-        steps += [
-            step("configure", guest, _key(plan.unit, "resize")),
-            step("confirm", guest, _key(plan.unit, "configure")),
-        ]
-    steps.append(step("resize_confirmation", state, steps[-1].key))
-    return [*steps, quota(_key(plan.unit, "limits"), steps[-1].key)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A resource as it stands: the unit it was built as, the release's own unit, and its id in the cloud."""
 
@@ -304,18 +261,32 @@ class Standing:
     external_id: str
 
 
-def release_server(*, server: Standing, port_id: str, volumes: Iterable[Standing]) -> list[StepSpec]:
-    """A server with all its volumes: out of service first, then the server, then what it held."""
+def release_server(
+    *,
+    server: Standing,
+    port_id: str,
+    volumes: Iterable[Standing],
+    further_ports: Mapping[UUID, str] | None = None,
+) -> list[StepSpec]:
+    """A server with all its volumes: out of service first, then the server, then what it held.
+
+    ``further_ports`` are the ids of the ports of its other interfaces, by the units of their addresses.
+    """
     volumes = list(volumes)
     retired, gone = _retirement(server, *volumes), _key(server.release, "server")
-    port = StepSpec(
-        key=_key(server.release, "port"), kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
-        external_id=port_id, desired_state={"resource": str(server.built)}, needs=(gone,),
-    )  # fmt: skip
+    ports = {server.built: port_id, **(further_ports or {})}
+    keys = [_key(server.release, "port"), *(_key(unit, "port-released") for unit in further_ports or {})]
+    port_steps = [
+        StepSpec(
+            key=key, kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
+            external_id=each, desired_state={"resource": str(unit)}, needs=(gone,),
+        )
+        for key, (unit, each) in zip(keys, ports.items(), strict=True)
+    ]  # fmt: skip
     return [
         retired,
         _absent("server", server, retired.key),
-        port,
+        *port_steps,
         *(_absent("volume", volume, gone) for volume in volumes),
     ]
 

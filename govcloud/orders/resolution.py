@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import DRTier, Flavor, Image, StorageClass
+from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import Resource, ResourceKind, Volume
 from govcloud.orders.drafts import (
@@ -37,11 +38,6 @@ from tenants.models import System
 
 K = TypeVar("K")
 T = TypeVar("T")
-
-
-class NotInCatalogue(Invalid):
-    code = "not-in-catalogue"
-    message = _("The catalogue has no %(what)s “%(name)s”.")
 
 
 class NoSuchResource(Invalid):

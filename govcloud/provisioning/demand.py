@@ -6,7 +6,7 @@ from django.db.models import F
 
 from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume
+from govcloud.inventory.models import Address, BackupAllowance, Resource, Server, Volume
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
 from tenants.models import System
@@ -24,6 +24,7 @@ class Demand:
     volumes: int = 0
     volume_gib: int = 0
     networks: int = 0
+    further_interfaces: int = 0
     backups: int = 0
     backup_gib: int = 0
 
@@ -44,6 +45,8 @@ def of(*, system: System, cloud: Cloud) -> Demand:
 def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str, int]) -> None:
     standing = Resource.objects.filter(system=system, cloud=cloud).exclude(status=Status.RELEASED)
     total.networks += standing.filter(kind="network").count()
+    further = Address.objects.filter(server__resource__in=standing, released_at=None)
+    total.further_interfaces += further.count()
     for vcpus, memory in Server.objects.filter(resource__in=standing).values_list("vcpus", "memory_gb"):
         total.servers += 1
         total.vcpus += vcpus

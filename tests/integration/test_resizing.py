@@ -71,7 +71,9 @@ def asked_for(on: Scene, server: Resource) -> list[str]:
 
 
 def billed(server: Resource) -> dict[str, list[Decimal]]:
-    rows = UsageSegment.objects.filter(resource=server).order_by("period").values_list("meter__code", "quantity")
+    rows = (
+        UsageSegment.objects.filter(resource=server).order_by("period").values_list("meter__code", "quantity")
+    )
     found: dict[str, list[Decimal]] = {}
     for meter, quantity in rows:
         found.setdefault(meter, []).append(quantity)
@@ -159,7 +161,9 @@ def test_a_resize_that_finds_no_host_is_told_as_one_and_the_server_goes_on(
     assert recorded(server) == ("g.8c32g", 8, 32, "active"), states()
 
 
-def test_abandoned_without_room_everything_is_as_it_was(on: Scene, server: Resource, building: Sandbox) -> None:
+def test_abandoned_without_room_everything_is_as_it_was(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
     building.ask("POST", "/faults", {**ACTION, "action": "build_error", "times": 1})
     order = resized(on, server, "g.8c32g")
     services.abandon(

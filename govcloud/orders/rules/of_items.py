@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Flavor, Image, Kind, Offerable, StorageClass
-from govcloud.catalog.services import NoCloudForZone
+from govcloud.catalog.services import NoCloudForZone, NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders.drafts import BackupDraft, ServerDraft
@@ -31,20 +31,6 @@ class QuantityOutOfRange(Invalid):
 class NotOffered(Invalid):
     code = "not-offered"
     message = _("The catalogue does not offer %(kind)s now.")
-
-
-class Retired(Invalid):
-    code = "retired"
-    message = _("“%(name)s” (%(code)s) has been retired from the catalogue; choose another.")
-
-    @classmethod
-    def of(cls, thing: Offerable, pointer: str) -> "Retired":
-        return cls(name=name_of(thing), code=thing.code, pointers=(pointer,))
-
-
-class NotAvailableHere(Invalid):
-    code = "not-available-in-zone"
-    message = _("“%(name)s” (%(code)s) cannot be had in the %(zone)s.")
 
 
 class ForeignZone(Invalid):
@@ -76,11 +62,6 @@ class SizeOutOfRange(Invalid):
     message = _(
         "%(size)s GB is not possible: a volume of “%(storage_class)s” has %(minimum)s to %(maximum)s GB."
     )
-
-
-class MemoryTooSmall(Invalid):
-    code = "flavor-too-small-for-image"
-    message = _("“%(image)s” needs at least %(minimum)s GB of memory; “%(flavor)s” has %(memory)s GB.")
 
 
 class TooManyVolumes(Invalid):
@@ -185,18 +166,6 @@ def _server(order: Numbered, server: ServerLine, pointer: str) -> Iterator[Domai
         minimum = 1 if number else server.image.min_disk_gb
         yield from sized(volume.size_gb, volume.storage_class, minimum, volume_at(pointer, number))
     yield from bounded(len(server.volumes) - 1, server.lease_months, pointer)
-
-
-def remembers_enough(flavor: Flavor, image: Image, pointer: str) -> Iterator[DomainError]:
-    """Memory is all that a flavor can have too little of: every server boots from a volume of its own size."""
-    if flavor.memory_gb < image.min_memory_gb:
-        yield MemoryTooSmall(
-            image=name_of(image),
-            minimum=image.min_memory_gb,
-            flavor=name_of(flavor),
-            memory=flavor.memory_gb,
-            pointers=(pointer,),
-        )
 
 
 def bounded(data_volumes: int, lease_months: int, pointer: str) -> Iterator[DomainError]:

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import ResourceKind, VolumeRole
 from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine
-from govcloud.orders.rules.of_items import NotAvailableHere, Retired, SizeOutOfRange, remembers_enough
+from govcloud.orders.rules.of_items import SizeOutOfRange
 from govcloud.orders.rules.standing import Numbered
 from tenants.models import NetworkZone
 from tenants.naming import name_of

@@ -58,7 +58,8 @@ class ActKind(Kind):
         except errors.NotFound:
             return Moving()  # the record is written a moment after the answer
         if action.failed:
-            return Broken(f"the cloud could not: {action.name} ended in an error")
+            fault = server.fault.message if server.fault else f"{action.name} ended in an error"
+            return Broken(f"the cloud could not: {fault}")
         return self.settled(context, server) if action.finished else Moving()
 
     def remove(self, context: Context, external_id: str) -> None:

@@ -46,7 +46,7 @@ class VolumeKind(Kind):
             size_gib=scale.built_gb(context.state["size_gb"]),
             volume_type=scale.cloud_name,
             metadata={UNIT: str(context.step.unit), "govcloud_system": context.operation.system.code},
-            image_id=_image_id(context) if context.state.get("image") else None,
+            image_id=image_id(context) if context.state.get("image") else None,
             description=f"{context.operation.reason} {context.mark}",
         )
         return Made(volume.id)
@@ -99,7 +99,8 @@ def flavor_id(context: Context) -> str:
     return flavor.id
 
 
-def _image_id(context: Context) -> str:
+def image_id(context: Context) -> str:
+    """The id on the cloud of the image that the step names. Raises ``Misconfigured`` when the cloud does not have it."""
     name = CloudImage.objects.get(cloud=context.cloud_row, image__code=context.state["image"]).cloud_name
     image = context.cloud.images.find_image(name)
     if image is None:
