@@ -178,9 +178,13 @@ class Cloud(models.Model):
         default=True
     )  # whether an attached volume can grow (Cinder 3.42 and the driver)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
+    build_width = models.PositiveSmallIntegerField(default=20)  # servers that are being built at a time
 
     class Meta:
         ordering: ClassVar = ["code"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(build_width__gte=1), name="cloud_builds_one_at_least")
+        ]
 
     def __str__(self) -> str:
         return self.name

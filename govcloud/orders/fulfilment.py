@@ -17,10 +17,10 @@ from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Vo
 from govcloud.orders import planner, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.results import Outcome, results
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 
@@ -360,6 +360,6 @@ def _finish(order: Order, *, at: datetime) -> None:
     operations = Operation.objects.filter(units__item__order=order).distinct()
     if order.status != Status.FULFILLING or operations.filter(taken_up_at=None).exists():
         return
-    undone = not operations.exclude(status=OperationStatus.UNDONE).exists()
-    to = Status.CANCELLED if undone else Status.FULFILLED
+    outcomes = {result.outcome for result in results(order).values()}
+    to = Status.CANCELLED if outcomes == {Outcome.REMOVED} else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)

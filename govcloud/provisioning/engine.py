@@ -19,7 +19,7 @@ from django.db.models import F, Q
 
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.provisioning import completion
+from govcloud.provisioning import completion, places
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import (
     Broken,
@@ -61,6 +61,7 @@ def claim(*, at: datetime) -> Claim | None:
         step = (
             Step.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+            .exclude(kind__in=places.closed_kinds(at=at))
             .select_related("operation__cloud", "operation__system__department")
             .order_by("next_run_at", "pk")
             .first()
@@ -140,8 +141,8 @@ class Visit:
         if step.external_id:
             self._seen(self.kind.look(self.context, step.external_id))
         elif step.intent_at is None:
-            self._intend()
-            self._create(fresh=True)
+            if self._may_begin():
+                self._create(fresh=True)
         else:
             self._look_up()
 
@@ -160,6 +161,19 @@ class Visit:
         if landing is Landing.OPEN:
             self._intend()  # what the first request made has had its time to appear, and did not
         self._create(fresh=landing is Landing.OPEN)
+
+    def _may_begin(self) -> bool:
+        """Commit the intent; or look again later when the cloud has as much to build as it is to have at a time."""
+        if not self.kind.takes_a_place:
+            self._intend()
+            return True
+        with transaction.atomic():
+            free = places.take(self.step)
+            if free:
+                self._intend()
+        if not free:
+            self.write(state=StepState.DUE, next_run_at=self.clock() + places.LATER, last_error="")
+        return free
 
     def _intend(self) -> None:
         self.update(intent_at=self.clock())
@@ -380,6 +394,5 @@ def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    return Step.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at
-    ).count()
+    waiting = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+    return waiting.exclude(kind__in=places.closed_kinds(at=at)).count()

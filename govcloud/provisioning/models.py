@@ -94,6 +94,7 @@ class Step(models.Model):
     lease_until = models.DateTimeField(null=True)
     next_run_at = models.DateTimeField(null=True)  # null: nothing to do until something else happens
     attempts = models.PositiveSmallIntegerField(default=0)
+    called_off_at = models.DateTimeField(null=True)  # when it was told to be taken back, with all of its unit
     last_error = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -102,6 +103,11 @@ class Step(models.Model):
         ordering: ClassVar = ["operation", "position"]
         indexes: ClassVar = [
             models.Index(fields=["next_run_at"], name="step_due", condition=Q(next_run_at__isnull=False)),
+            models.Index(
+                fields=["kind"],
+                name="step_at_work",
+                condition=Q(intent_at__isnull=False, finished_at__isnull=True),
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["operation", "position"], name="step_position_once"),

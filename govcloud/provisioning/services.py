@@ -1,12 +1,13 @@
-"""Starting operations, and what an administrator does with one that waits: retry or abandon."""
+"""Starting operations, and what people do with one that waits: have it tried again, or abandon it, whole or in part."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
@@ -16,7 +17,7 @@ from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import completion
 from govcloud.provisioning.kinds.base import kinds
-from govcloud.provisioning.lifecycle import Desired, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from tenants.models import System
 
@@ -29,6 +30,16 @@ class NothingWaits(Conflict):
 class CannotBeUndone(Conflict):
     code = "cannot-be-undone"
     message = _("This operation takes something down, which cannot be taken back. Retry it until it is done.")
+
+
+class CalledOffAlready(Conflict):
+    code = "called-off-already"
+    message = _("This has been called off already.")
+
+
+class FinishedAlready(Conflict):
+    code = "finished-already"
+    message = _("This is finished already. What stands is given back by a release.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +125,60 @@ def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: dateti
     """
     with transaction.atomic():
         operation = completion.lock(operation)
-        if Step.objects.filter(operation=operation, desired=Desired.ABSENT).exists():
-            raise CannotBeUndone
+        steps = _not_called_off(operation)
         lifecycle.transition(
             operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
         )
-        for step in Step.objects.select_for_update().filter(operation=operation):
-            step.desired = Desired.ABSENT
-            step.state = StepState.WAITING
-            step.fence += 1
-            step.lease_until = step.next_run_at = step.finished_at = None
-            step.started_at = at
-            step.attempts = 0
-            step.save()
-        completion.wake_undoing(operation, at=at)
+        _call_off(steps, at=at)
+        completion.wake(operation, at=at)
     return operation
+
+
+def abandon_units(
+    *,
+    operation: Operation,
+    units: Mapping[UUID, Collection[UUID]],
+    reason: str,
+    actor: audit.Actor,
+    at: datetime,
+) -> Operation:
+    """Take down what the operation has made for some units, while the others go on; to be asked once for each trouble.
+
+    ``units`` names with each what cannot be without it: a server's volumes, a network's servers. Raises FinishedAlready
+    when one of them is whole, CalledOffAlready, and CannotBeUndone as ``abandon`` does.
+    """
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        steps = _not_called_off(operation)
+        for unit in units:
+            own = steps.filter(unit=unit)
+            if not own.exists():
+                raise CalledOffAlready
+            if not own.exclude(state__in=FINISHED).exists():
+                raise FinishedAlready
+        gone = {unit for unit, parts in units.items() for unit in (unit, *parts)}
+        _call_off(steps.filter(unit__in=gone), at=at)
+        named = sorted(str(unit) for unit in units)
+        audit.record(
+            actor=actor, verb="operation.units_abandoned", subject=operation, at=at, thread=operation.thread,
+            after={"units": named}, reason=reason,
+        )  # fmt: skip
+        if operation.status == OperationStatus.PARKED and not completion.is_parked(operation):
+            to = OperationStatus.UNDOING if completion.is_undoing(operation) else OperationStatus.RUNNING
+            lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason=reason)
+        completion.wake(operation, at=at)
+    return operation
+
+
+def _not_called_off(operation: Operation) -> QuerySet[Step]:
+    steps = Step.objects.filter(operation=operation, called_off_at=None)
+    if steps.filter(desired=Desired.ABSENT).exists():
+        raise CannotBeUndone
+    return steps
+
+
+def _call_off(steps: QuerySet[Step], *, at: datetime) -> None:
+    steps.update(
+        desired=Desired.ABSENT, state=StepState.WAITING, fence=F("fence") + 1, attempts=0,
+        lease_until=None, next_run_at=None, finished_at=None, started_at=at, called_off_at=at,
+    )  # fmt: skip

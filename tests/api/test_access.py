@@ -95,6 +95,7 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST orders": order_body(filled.on.system.uuid, items=[]),
         "PUT orders/{key}": content(),
         "POST orders/{key}/withdrawal": {"reason": "not needed"},
+        "POST orders/{key}/cancellation": {"reason": "not needed"},
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
         "POST resources/{key}/actions": {"action": "stop"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
