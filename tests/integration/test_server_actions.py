@@ -180,7 +180,9 @@ def test_a_rebuilt_server_is_as_it_was_delivered_and_checked_again(on: Scene, se
 
 
 def openeuler(on: Scene, **image: Any) -> Image:
-    other = ImageFactory(code="openeuler-24.03", name="openEuler", name_en="openEuler", os="openeuler", **image)
+    other = ImageFactory(
+        code="openeuler-24.03", name="openEuler", name_en="openEuler", os="openeuler", **image
+    )
     CloudImageFactory(cloud=on.catalogue.cloud, image=other)
     return other
 
@@ -328,7 +330,13 @@ def test_a_worker_that_dies_after_plugging_leads_to_one_interface(
 def test_an_interface_that_is_called_off_leaves_no_port_and_no_address(
     on: Scene, server: Resource, building: Sandbox
 ) -> None:
-    refused = {"service": "compute", "method": "POST", "path": "/os-interface$", "action": "status", "status": 403}
+    refused = {
+        "service": "compute",
+        "method": "POST",
+        "path": "/os-interface$",
+        "action": "status",
+        "status": 403,
+    }
     building.ask("POST", "/faults", {**refused, "message": "no", "times": 5})
     operation = done(server, "add-interface", OnNetwork(net("db-net").uuid), on)
     assert operation.status == "parked"

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('catalog', '0002_image_min_memory'),
+        ('catalog', '0003_image_min_memory'),
         ('orders', '0002_revisions_never_change'),
     ]
 
