@@ -44,9 +44,9 @@ def open_console(*, resource: Resource, actor: User, at: datetime) -> str:
     """
     require(actor, *ROLES, at=at, department=resource.system.department)
     here = resource.kind == ResourceKind.SERVER and resource.status in {Status.ACTIVE, Status.CHANGING}
-    if not here or resource.server.power != Power.RUNNING:
+    project = Project.objects.filter(system=resource.system, cloud=resource.cloud).first()
+    if not here or project is None or resource.server.power != Power.RUNNING:
         raise NoConsole(name=resource.name)
-    project = Project.objects.get(system=resource.system, cloud=resource.cloud)
     cloud = openstack.connect(cloud=resource.cloud.profile, project_id=project.external_id, timeout=PATIENCE)
     with transaction.atomic():
         audit.record(
