@@ -39,8 +39,9 @@ class Rebuild(Action[NewSystem]):
     resource_kind = ResourceKind.SERVER
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 
-    def refusal(self, resource: Resource) -> Promise | None:  # noqa: ARG002
-        return None
+    def refusal(self, resource: Resource) -> Promise | None:
+        known = _volumes(resource, VolumeRole.SYSTEM)
+        return None if known else _("it does not boot from a volume that is known here")
 
     def check(self, resource: Resource, parameters: NewSystem) -> None:
         image = Image.objects.filter(code=parameters.image or resource.server.image.code).first()

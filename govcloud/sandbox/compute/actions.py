@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.compute import hosts, quota
+from govcloud.sandbox.compute import consoles, hosts, quota
 from govcloud.sandbox.compute.flavors import find_flavor
 from govcloud.sandbox.compute.rebuilding import rebuild
 from govcloud.sandbox.compute.servers import found, start_deletion
@@ -194,5 +194,6 @@ def open_console(call: Call) -> Body:
     row, asked = found(call, call.args["id"]), call.part("remote_console")
     require(row, "get_vnc_console", vm_states={"active", "error", "resized"}, idle=False)
     kind = asked.get("type", "novnc")
-    url = call.link(f"/sandbox/console/{row['id']}?token={call.request_id[4:]}")
+    token = consoles.admit(call.cloud, row, at=call.now)
+    url = call.link(f"/sandbox/console/{row['id']}?token={token}")
     return {"remote_console": {"protocol": asked.get("protocol", "vnc"), "type": kind, "url": url}}

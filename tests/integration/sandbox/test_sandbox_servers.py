@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 
 from tests.integration.sandbox.process import (
     Sandbox,
@@ -375,3 +376,16 @@ def test_a_rebuild_that_fails_leaves_the_server_and_its_volume_in_error(sandbox:
     seen = cloud.compute.get_server(server.id)
     assert (seen.status, "Failed to rebuild" in seen.fault["message"]) == ("ERROR", True)
     assert cloud.block_storage.get_volume(volume.id).status == "error"
+
+
+def test_a_console_opens_for_whoever_has_its_link_and_for_ten_minutes(sandbox: Sandbox, cloud):
+    server = running_server(cloud)
+    asked = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    answer = cloud.compute.post(f"/servers/{server.id}/remote-consoles", json=asked, microversion="2.6")
+    url = answer.json()["remote_console"]["url"]
+    assert "login:" in requests.get(url, timeout=10).text
+    page, _, token = url.partition("?token=")
+    assert requests.get(page, timeout=10).status_code == 403
+    assert requests.get(f"{page}?token={token}x", timeout=10).status_code == 403
+    sandbox.control("POST", f"/rows/console_token/{token}", until="2020-01-01T00:00:00+00:00")
+    assert requests.get(url, timeout=10).status_code == 403

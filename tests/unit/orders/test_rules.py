@@ -210,7 +210,7 @@ def test_what_the_catalogue_offers_is_named_in_the_language_of_whoever_reads(
         SERVERS,
         zone=NetworkZone.PUBLIC,
         quantity=51,
-        flavor=Flavor(pk=2, code="g.x", name="通用 4核", name_en="General 4 vCPU"),
+        flavor=Flavor(pk=2, code="g.x", name="通用 4核", name_en="General 4 vCPU", memory_gb=16),
     )
     many = Offering(code="server", name="云服务器", name_en="Cloud server", max_quantity=50)
     now = replace(NOW, offerings={**NOW.offerings, Kind.SERVER: many})
@@ -228,7 +228,7 @@ def test_what_the_catalogue_offers_is_named_in_the_language_of_whoever_reads(
 def test_what_is_retired_is_named_in_the_language_of_whoever_reads(
     language: str, name: str, at: datetime
 ) -> None:
-    retired = Flavor(pk=1, code="g.x", name="通用 4核", name_en="General 4 vCPU", retired_at=at)
+    retired = Flavor(pk=1, code="g.x", name="通用 4核", name_en="General 4 vCPU", memory_gb=16, retired_at=at)
     lines = list(enumerate((NETWORK, replace(SERVERS, flavor=retired), BACKUP)))
     (refusal,) = check(system=system(), lines=lines, now=NOW)
     with override(language):
