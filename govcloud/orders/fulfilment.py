@@ -37,7 +37,8 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "resource__cloud", "resource__server__flavor", "resource__network",
+            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "resource__cloud",
+            "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
         )
         .order_by("item__position", "position")

@@ -47,16 +47,18 @@ def open_console(*, resource: Resource, actor: User, at: datetime) -> str:
     project = Project.objects.filter(system=resource.system, cloud=resource.cloud).first()
     if not here or project is None or resource.server.power != Power.RUNNING:
         raise NoConsole(name=resource.name)
-    cloud = openstack.connect(cloud=resource.cloud.profile, project_id=project.external_id, timeout=PATIENCE)
     with transaction.atomic():
         audit.record(
             actor=actor, verb="server.console_opened", subject=resource, at=at, thread=resource.thread
         )
-        return _link(cloud, resource)
+        return _link(project, resource)
 
 
-def _link(cloud: openstack.Cloud, resource: Resource) -> str:
+def _link(project: Project, resource: Resource) -> str:
     try:
+        cloud = openstack.connect(
+            cloud=resource.cloud.profile, project_id=project.external_id, timeout=PATIENCE
+        )
         return cloud.compute.console_url(resource.external_id)
     except (errors.Conflict, errors.NotFound) as error:
         raise NoConsole(name=resource.name) from error

@@ -14,19 +14,17 @@ from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource, Server
 from govcloud.orders.drafts import NetworkDraft, ReleaseDraft, ServerDraft, VolumeDraft
 from govcloud.orders.renaming import NewName
-from govcloud.provisioning import consoles, engine, services
+from govcloud.provisioning import engine, services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.interfaces import OnNetwork
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import ActionNotAllowed
 from govcloud.provisioning.models import Operation, Step
-from tenants.models import Role
-from tenants.policies import RoleMissing
 from tests.factories.catalog import CloudImageFactory, ImageFactory
 from tests.factories.inventory import NetworkFactory
 from tests.factories.orders import Scene, approved, drafted, scene, submitted
-from tests.factories.tenants import DepartmentFactory, SystemFactory, member
+from tests.factories.tenants import SystemFactory
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 
@@ -253,6 +251,19 @@ def test_a_rebuild_that_fails_waits_for_a_person_with_the_clouds_own_words(
     assert "Failed to rebuild volume backed instance" in step.last_error
 
 
+def test_abandoned_after_it_failed_nobody_believes_what_was_known_of_the_guest(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
+    Server.objects.filter(resource=server).update(configured_at=now(), host_keys="ssh-ed25519 AAAA")
+    done(server, "stop", Nothing(), on)
+    building.ask("POST", "/faults", {**ACTION, "action": "build_error", "times": 1})
+    other = openeuler(on)
+    operation = done(server, "rebuild", NewSystem(other.code), on)
+    assert abandoned(operation, on).status == "undone", states()
+    row = Server.objects.get(resource=server)
+    assert (row.image.code, row.configured_at, row.host_keys) == ("debian-12", None, "")
+
+
 def test_abandoned_after_the_system_was_written_it_is_known_that_nobody_has_secured_it(
     on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -395,35 +406,3 @@ def test_a_released_server_takes_its_second_port_along_and_frees_the_network(
     assert release.status == "fulfilled", states()
     assert further(server) is None
     assert [n for n in project(on).network.find_networks() if n.id == net("db-net").external_id] == []
-
-
-# -- consoles
-
-
-def test_a_console_link_is_answered_audited_and_kept_nowhere(on: Scene, server: Resource) -> None:
-    url = consoles.open_console(resource=server, actor=on.applicant, at=now())
-    assert server.external_id in url
-    event = Event.objects.get(verb="server.console_opened")
-    assert (event.subject_id, url in str(vars(event))) == (server.uuid, False)
-
-
-def test_a_stopped_server_has_no_console_and_strangers_have_none(on: Scene, server: Resource) -> None:
-    with pytest.raises(RoleMissing):
-        consoles.open_console(resource=server, actor=member(Role.APPLICANT, DepartmentFactory()), at=now())
-    done(server, "stop", Nothing(), on)
-    with pytest.raises(consoles.NoConsole):
-        consoles.open_console(resource=Resource.objects.get(pk=server.pk), actor=on.applicant, at=now())
-
-
-@pytest.mark.parametrize(
-    ("status", "code"), [(400, "consoles-not-offered"), (409, "no-console"), (503, "cloud-does-not-answer")]
-)
-def test_a_cloud_without_an_answer_is_told_as_what_it_is(
-    on: Scene, server: Resource, building: Sandbox, status: int, code: str
-) -> None:
-    rule = {"service": "compute", "method": "POST", "path": "/remote-consoles$", "action": "status"}
-    building.ask("POST", "/faults", {**rule, "status": status, "message": "no", "times": 9})
-    with pytest.raises(DomainError) as refusal:
-        consoles.open_console(resource=server, actor=on.applicant, at=now())
-    assert refusal.value.code == code
-    assert not Event.objects.filter(verb="server.console_opened").exists()

@@ -124,9 +124,13 @@ class RemoveInterface(_InterfaceAction):
 
 
 def _network(resource: Resource, parameters: OnNetwork) -> Resource | None:
-    """The network that is named, if it is one of the server's system on the same cloud."""
+    """The network that is named, if it is one of the server's system on the same cloud and its addresses are ours to give."""
     found = Resource.objects.filter(
-        uuid=parameters.network, kind=ResourceKind.NETWORK, system=resource.system, cloud=resource.cloud
+        uuid=parameters.network,
+        kind=ResourceKind.NETWORK,
+        system=resource.system,
+        cloud=resource.cloud,
+        unit__in=AddressBlock.objects.filter(released_at=None).values("unit"),
     )
     return found.first()
 

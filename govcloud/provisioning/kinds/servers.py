@@ -1,5 +1,6 @@
 """What is changed of a server that stands: its name, what is on its system volume, the networks it is on."""
 
+from contextlib import suppress
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -77,29 +78,28 @@ class RebuildKind(ActKind):
         return Ready({"status": server.status}) if server.status in STATUS.values() else Moving()
 
     def look(self, context: Context, external_id: str) -> Sight:
-        """Called off: what was begun is waited for, because afterwards the guest is another one."""
+        """Called off: what was begun is waited for. However it ended, the guest is not the one that we knew."""
         if context.step.desired == "present":
             return super().look(context, external_id)
         server_id = self._server_id(context)
         compute = context.project.compute
         if compute.get_server(server_id).task_state is not None:
             return Moving()
-        try:
-            context.seen["landed"] = not compute.get_action(server_id, request_id=external_id).failed
-        except errors.NotFound:
-            context.seen["landed"] = False
+        with suppress(errors.NotFound):
+            failed = compute.get_action(server_id, request_id=external_id).failed
+            image = context.resource(context.target).server.image.code if failed else context.state["image"]
+            context.seen["image"] = image
         return Gone()
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        self._record(context)
+        self._record(context, context.state["image"])
 
     def forget(self, context: Context) -> None:
-        if context.seen.get("landed"):
-            self._record(context)
+        if "image" in context.seen:
+            self._record(context, context.seen["image"])
 
-    def _record(self, context: Context) -> None:
-        resource = context.resource(context.target)
-        image = Image.objects.get(code=context.state["image"])
+    def _record(self, context: Context, code: str) -> None:
+        resource, image = context.resource(context.target), Image.objects.get(code=code)
         inventory.record_rebuild(
             server=resource.server, image=image, actor=ENGINE, thread=resource.thread, at=context.at
         )
