@@ -4,13 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.utils.translation import override
 from rest_framework.test import APIClient
 
 from govcloud.inventory.models import Resource
+from govcloud.orders.drafts import ResizeDraft
+from govcloud.portal.order.items import lines
 from tenants.models import User
 from tests.api.story import order_body
 from tests.factories.inventory import ServerFactory
-from tests.factories.orders import Scene, scene
+from tests.factories.orders import Scene, drafted, scene
 
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[User], APIClient]
@@ -49,6 +52,19 @@ def test_a_draft_comes_back_with_its_difference(applicant: APIClient, on: Scene,
     assert (sent["resize"]["flavor"]["code"], sent["server"]) == ("g.8c32g", None)
     assert body["quote"]["monthly_total"] == "456.00"  # 4 vCPU and 16 GB more
     assert {row["dimension"]: row["takes"] for row in body["effect"]} == {"vcpus": 4, "memory_gb": 16}
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [("en", "to 8 vCPU, 32 GB memory"), ("zh-hans", "变更为 8 vCPU、32 GB 内存")],
+)
+def test_the_page_of_the_order_says_to_what(
+    on: Scene, server: Resource, at: Any, language: str, told: str
+) -> None:
+    order = drafted(on, at=at, items=(ResizeDraft(target=server.uuid, flavor="g.8c32g"),))
+    with override(language):
+        (line,) = lines(order)
+    assert (line.name, line.facts) == (server.name, [told])
 
 
 def test_the_frozen_content_says_from_what_to_what(applicant: APIClient, on: Scene, server: Resource) -> None:
