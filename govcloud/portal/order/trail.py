@@ -27,6 +27,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "operation.parked": _("Waiting for an administrator of the cloud centre"),
     "operation.undoing": _("What was built is being taken down"),
     "operation.undone": _("What was built has been taken down"),
+    "operation.units_abandoned": _("A part of it was called off"),
     "operation.done": _("Work in the cloud finished"),
     "resource.built": _("Built"),
     "resource.in_service": _("Handed over; billing began"),
