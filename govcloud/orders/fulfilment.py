@@ -236,7 +236,10 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
 def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     resource = _resource(unit)
     flavor = unit.item.resize.flavor
-    data = Volume.objects.filter(server=resource.server, role=VolumeRole.DATA, resource__released_at=None)
+    volumes = Volume.objects.filter(server=resource.server, resource__released_at=None).order_by("pk")
+    units = {
+        role: tuple(volumes.filter(role=role).values_list("resource__unit", flat=True)) for role in VolumeRole
+    }
     plan = resizing.ResizePlan(
         unit=unit.uuid,
         system=order.system.uuid,
@@ -244,7 +247,8 @@ def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         server=resource.unit,
         from_flavor=resource.server.flavor.code,
         flavor=flavor.code,
-        data_volumes=tuple(data.order_by("pk").values_list("resource__unit", flat=True)),
+        system_volumes=units[VolumeRole.SYSTEM],
+        data_volumes=units[VolumeRole.DATA],
         running=resource.server.power == Power.RUNNING,
     )
     return _start(

@@ -10,7 +10,7 @@ from govcloud.provisioning.services import StepSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResizePlan:
-    """``server`` and ``data_volumes`` are units; a server that is not ``running`` has no guest to look at."""
+    """``server`` and its volumes are units; a server that is not ``running`` has no guest to look at."""
 
     unit: UUID
     system: UUID
@@ -18,13 +18,19 @@ class ResizePlan:
     server: UUID
     from_flavor: str
     flavor: str
+    system_volumes: tuple[UUID, ...]
     data_volumes: tuple[UUID, ...]
     running: bool
 
 
 def resize(plan: ResizePlan) -> list[StepSpec]:
     """Room first, then the new flavor, the guest looked at on it, and only then kept: until that it can be taken back."""
-    state = {"resource": str(plan.server), "from_flavor": plan.from_flavor, "flavor": plan.flavor}
+    state = {
+        "resource": str(plan.server),
+        "from_flavor": plan.from_flavor,
+        "flavor": plan.flavor,
+        "volumes": [str(volume) for volume in (*plan.system_volumes, *plan.data_volumes)],
+    }
     guest = {"server": str(plan.server), "volumes": [str(volume) for volume in plan.data_volumes]}
 
     def quota(key: str, *needs: str) -> StepSpec:

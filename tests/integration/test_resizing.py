@@ -14,6 +14,7 @@ from govcloud.orders import services as orders
 from govcloud.orders.drafts import ReleaseDraft, ResizeDraft
 from govcloud.orders.models import Order
 from govcloud.provisioning import engine, services
+from govcloud.provisioning.kinds.resizing import NOT_MOVED
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.orders import Scene, approved, drafted, scene
@@ -152,9 +153,7 @@ def test_a_resize_that_finds_no_host_is_told_as_one_and_the_server_goes_on(
     order = resized(on, server, "g.8c32g")
     operation = Operation.objects.get(thread=order.uuid)
     step = Step.objects.get(kind="resize")
-    assert (operation.status, step.last_error) == (
-        "parked", "the cloud found no room for the new flavor; the server goes on with the old one",
-    )  # fmt: skip
+    assert (operation.status, step.last_error) == ("parked", NOT_MOVED)
     assert in_cloud(on, server) == ("g.4c16g", "ACTIVE")
     services.retry(operation=operation, actor=on.applicant, at=now())
     work()
@@ -275,3 +274,21 @@ def test_a_stopped_server_is_resized_without_its_guest(on: Scene, server: Resour
     order = resized(on, server, "g.8c32g")
     assert (order.status, in_cloud(on, server)) == ("fulfilled", ("g.8c32g", "SHUTOFF")), states()
     assert not Step.objects.filter(operation__thread=order.uuid, kind="confirm").exists()
+
+
+def test_a_resize_waits_for_a_backup_that_is_being_taken(building: Sandbox) -> None:
+    on = scene()
+    built(on)  # its first backups are due now
+    building.ask("PUT", "/timing", {"backup_seconds": 1.5})
+    engine.run_due(clock=now)
+    server = Resource.objects.get(name="app-2")
+    order = resized(on, server, "g.8c32g")
+    building.ask("PUT", "/timing", {"backup_seconds": 0.05})
+    assert order.status == "fulfilled", states()
+    own = Step.objects.filter(kind="backup", label__startswith="app-2")
+    ended = own.order_by("finished_at").last()
+    kept = Step.objects.get(kind="resize")
+    assert ended is not None
+    assert ended.finished_at is not None
+    assert kept.finished_at is not None
+    assert kept.finished_at > ended.finished_at

@@ -9,7 +9,7 @@ from govcloud.gateways.openstack.models import Server
 from govcloud.inventory.models import Power, Resource
 from govcloud.inventory.models import Server as Record
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 
 STATUS = {Power.RUNNING: "ACTIVE", Power.STOPPED: "SHUTOFF"}
 
@@ -40,7 +40,7 @@ class ActKind(Kind):
             return None  # the worker did not come as far as asking
         return next((each for each in self._records(context) if each not in before), None)
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
         if "before" not in context.step.outputs:
             context.remember({"before": self._records(context)})
         return Made(self.ask(context, self._server_id(context)))

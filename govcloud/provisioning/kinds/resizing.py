@@ -15,10 +15,13 @@ from govcloud.inventory.models import Resource
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.acts import ActKind
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import flavor_id
 
 WAITING = "VERIFY_RESIZE"
+NOT_MOVED = (
+    "the cloud could not move the server, as a rule because no host has room; it goes on with its old flavor"
+)
 STAYING = frozenset({"ACTIVE", "SHUTOFF"})
 
 
@@ -27,7 +30,9 @@ class ResizeKind(ActKind):
     title = _("Moving the server to its new size")
     act = "resize"
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
+        if context.others_at_work(context.state["volumes"]):
+            return Waiting("a backup of its storage has to end first")  # its volumes move with it
         context.remember({"flavor_id": flavor_id(context)})
         return super().create(context)
 
@@ -56,7 +61,7 @@ class ResizeKind(ActKind):
         except errors.NotFound:
             return Moving()
         if action.failed:
-            return Broken("the cloud found no room for the new flavor; the server goes on with the old one")
+            return Broken(NOT_MOVED)
         return Moving()
 
     def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002

@@ -66,7 +66,7 @@ class RebuildKind(ActKind):
     title = _("Writing the system anew")
     act = "rebuild"
 
-    def create(self, context: Context) -> Made | Waiting:  # type: ignore[override]
+    def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["system_volume"]]):
             return Waiting("a backup of it has to end first")
         return super().create(context)
