@@ -10,6 +10,7 @@ from api.v1 import (
     audit_verification,
     cases,
     catalog,
+    consoles,
     demo_clock,
     engine,
     me,
@@ -60,6 +61,11 @@ v1: list[URLPattern | URLResolver] = [
     ),
     path("engine", engine.Engine.as_view({"get": "retrieve"}), name="engine"),
     path("demo-clock", demo_clock.DemoClock.as_view({"get": "retrieve", "put": "update"}), name="demo-clock"),
+    path(
+        "resources/<uuid:uuid>/console",
+        consoles.Consoles.as_view({"post": "create"}),
+        name="resource-console",
+    ),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
     path(

@@ -221,6 +221,7 @@ SPECTACULAR_SETTINGS = {
         "CreateAction": ["create"],
         "ChangeAction": ["change"],
         "ReleaseAction": ["release"],
+        "ServerKind": ["server"],
         "ResourceKind": "govcloud.inventory.models.ResourceKind",
         "ResourceStatus": "govcloud.inventory.lifecycle.Status",
         "OperationKind": "govcloud.provisioning.models.OperationKind",

@@ -43,6 +43,10 @@ class ServerSpecAnswer(serializers.Serializer[Any]):
         return spec.network_item.name if spec.network_item is not None else str(spec.network.uuid)
 
 
+class ResizeSpecAnswer(serializers.Serializer[Any]):
+    flavor = Named()
+
+
 class BackupSpecAnswer(serializers.Serializer[Any]):
     dr_level = serializers.IntegerField(source="tier.level")
     capacity_gb = serializers.IntegerField()
@@ -68,6 +72,7 @@ class ItemAnswer(serializers.Serializer[OrderItem]):
     lease_months = serializers.IntegerField()
     target = TargetRef(allow_null=True)
     server = ServerSpecAnswer(default=None, allow_null=True)
+    resize = ResizeSpecAnswer(default=None, allow_null=True, help_text="what a server is changed to")
     volumes = VolumeSpecAnswer(many=True)
     backup = BackupSpecAnswer(default=None, allow_null=True)
 
@@ -228,6 +233,7 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
         "server__network",
         "server__network_item",
         "backup__tier",
+        "resize__flavor",
     ).order_by("position")
     volumes = VolumeSpec.objects.select_related("storage_class").order_by("position")
     return rows.select_related(

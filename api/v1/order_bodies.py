@@ -16,6 +16,7 @@ from govcloud.orders.drafts import (
     ItemDraft,
     NetworkDraft,
     ReleaseDraft,
+    ResizeDraft,
     ServerDraft,
     VolumeDraft,
 )
@@ -91,6 +92,14 @@ class ExtendItemBody(ItemBody):
     size_gb = integer(help_text="its new size")
 
 
+class ResizeItemBody(ItemBody):
+    builds = ResizeDraft
+    action = serializers.ChoiceField(["change"])
+    kind = serializers.ChoiceField(["server"])
+    target = serializers.UUIDField(help_text="the server's uuid")
+    flavor = serializers.CharField(max_length=40, help_text="code of its new flavor, larger or smaller")
+
+
 class ReleaseItemBody(ItemBody):
     builds = ReleaseDraft
     action = serializers.ChoiceField(["release"])
@@ -106,6 +115,7 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
     ("create", "server"): ServerItemBody,
     ("create", "backup"): BackupItemBody,
     ("change", "volume"): ExtendItemBody,
+    ("change", "server"): ResizeItemBody,
     **{("release", kind): ReleaseItemBody for kind in ResourceKind.values},
 }
 
@@ -113,7 +123,14 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
 @extend_schema_field(
     PolymorphicProxySerializer(
         component_name="OrderItemBody",
-        serializers=[NetworkItemBody, ServerItemBody, BackupItemBody, ExtendItemBody, ReleaseItemBody],
+        serializers=[
+            NetworkItemBody,
+            ServerItemBody,
+            BackupItemBody,
+            ExtendItemBody,
+            ResizeItemBody,
+            ReleaseItemBody,
+        ],
         resource_type_field_name=None,
     )
 )

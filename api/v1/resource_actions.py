@@ -9,7 +9,11 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from api.bodies import Body
+from govcloud.orders.renaming import NewName
 from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.actions.interfaces import OnNetwork
+from govcloud.provisioning.actions.login_keys import LoginKeys
+from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
 
 
@@ -28,13 +32,57 @@ class PlainActionBody(ActionBody):
     action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot"])
 
 
-BODIES: Mapping[str, type[ActionBody]] = dict.fromkeys(
-    ("start", "stop", "reboot", "hard-reboot"), PlainActionBody
-)
+class RenameActionBody(ActionBody):
+    builds = NewName
+    action = serializers.ChoiceField(["rename"])
+    name = serializers.CharField(max_length=40)
+
+
+class RebuildActionBody(ActionBody):
+    builds = NewSystem
+    action = serializers.ChoiceField(["rebuild"])
+    image = serializers.CharField(max_length=40, default="", help_text="code; the present one if left out")
+
+
+class InterfaceActionBody(ActionBody):
+    builds = OnNetwork
+    action = serializers.ChoiceField(["add-interface", "remove-interface"])
+    network = serializers.UUIDField(help_text="a network of the same system and zone")
+
+
+class LoginKeysActionBody(ActionBody):
+    builds = LoginKeys
+    action = serializers.ChoiceField(["set-login-keys"])
+    keys = serializers.ListField(
+        child=serializers.CharField(max_length=4_000),
+        max_length=100,
+        help_text="public SSH keys, all that shall be let in: those that are not named are taken away",
+    )
+
+    def to_internal_value(self, data: Any) -> LoginKeys:
+        return LoginKeys(tuple(super().to_internal_value(data).keys))
+
+
+BODIES: Mapping[str, type[ActionBody]] = {
+    **dict.fromkeys(("start", "stop", "reboot", "hard-reboot"), PlainActionBody),
+    "rename": RenameActionBody,
+    "rebuild": RebuildActionBody,
+    "add-interface": InterfaceActionBody,
+    "remove-interface": InterfaceActionBody,
+    "set-login-keys": LoginKeysActionBody,
+}
 """The body of each action; a test holds it to the table of actions."""
 
 ANY_ACTION = PolymorphicProxySerializer(
-    component_name="ActionBody", serializers=[PlainActionBody], resource_type_field_name=None
+    component_name="ActionBody",
+    serializers=[
+        PlainActionBody,
+        RenameActionBody,
+        RebuildActionBody,
+        InterfaceActionBody,
+        LoginKeysActionBody,
+    ],
+    resource_type_field_name=None,
 )
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 import django_filters as filters
+from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import OuterRef, QuerySet, Subquery
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -20,6 +21,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
     BackupAllowance,
+    LoginKey,
     Network,
     Power,
     Resource,
@@ -78,6 +80,12 @@ class ResourceAnswer(Answer):
     zone = serializers.ChoiceField(NetworkZone.choices)
     external_id = serializers.CharField(help_text="its id in the cloud; empty for a backup allowance")
     address = serializers.IPAddressField(allow_null=True, help_text="of a server")
+    further_addresses = serializers.ListField(
+        child=serializers.IPAddressField(), help_text="of a server's other interfaces"
+    )
+    login_keys = serializers.ListField(
+        child=serializers.CharField(), help_text="fingerprints of the SSH keys that a server lets in"
+    )
     built_at = serializers.DateTimeField()
     billing_start = serializers.DateTimeField()
     lease_end = serializers.DateTimeField(allow_null=True)
@@ -100,10 +108,16 @@ class ResourceFilters(filters.FilterSet):  # type: ignore[misc]
     lease_ends_before = filters.IsoDateTimeFilter("lease_end", lookup_expr="lt")
 
 
-def with_address(rows: QuerySet[Resource]) -> QuerySet[Resource]:
-    """Adds ``address``, the one in force of a server, in the same query."""
+def with_ways_in(rows: QuerySet[Resource]) -> QuerySet[Resource]:
+    """Adds a server's ``address``, those of its other interfaces, and whose keys it lets in, in the same query."""
     given = Address.objects.filter(unit=OuterRef("unit"), released_at__isnull=True).values("address")[:1]
-    return rows.annotate(address=Subquery(given))
+    further = Address.objects.filter(server=OuterRef("pk"), released_at__isnull=True).order_by("pk")
+    keys = LoginKey.objects.filter(server=OuterRef("pk")).order_by("pk")
+    return rows.annotate(
+        address=Subquery(given),
+        further_addresses=ArraySubquery(further.values("address")),
+        login_keys=ArraySubquery(keys.values("fingerprint")),
+    )
 
 
 class Resources(Listed[Resource], Retrieved[Resource]):
@@ -114,7 +128,7 @@ class Resources(Listed[Resource], Retrieved[Resource]):
     ordering_fields = ("name", "built_at", "lease_end", "status", "kind")
 
     def get_queryset(self) -> QuerySet[Resource]:
-        return with_address(Resource.objects.visible_to(self.actor, at=self.at).with_particulars())
+        return with_ways_in(Resource.objects.visible_to(self.actor, at=self.at).with_particulars())
 
     @extend_schema(responses=PossibilityAnswer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])

@@ -120,6 +120,7 @@ class StorageClass(Offerable):
 class Image(Offerable):
     os = models.CharField(max_length=40)
     min_disk_gb = models.PositiveIntegerField()
+    min_memory_gb = models.PositiveSmallIntegerField(default=1)
 
 
 class DRTier(models.Model):

@@ -1,5 +1,6 @@
 """Where what is ordered gets built, and taking things out of the catalogue."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,7 +22,7 @@ from govcloud.catalog.models import (
     Site,
     StorageClass,
 )
-from govcloud.errors import Conflict
+from govcloud.errors import Conflict, DomainError, Invalid
 from tenants.models import NetworkZone, System
 from tenants.naming import name_of
 
@@ -34,6 +35,30 @@ class NoCloudForZone(Conflict):
 class AlreadyRetired(Conflict):
     code = "already-retired"
     message = _("“%(name)s” was retired on %(on)s.")
+
+
+class NotInCatalogue(Invalid):
+    code = "not-in-catalogue"
+    message = _("The catalogue has no %(what)s “%(name)s”.")
+
+
+class Retired(Invalid):
+    code = "retired"
+    message = _("“%(name)s” (%(code)s) has been retired from the catalogue; choose another.")
+
+    @classmethod
+    def of(cls, thing: Offerable, pointer: str) -> "Retired":
+        return cls(name=name_of(thing), code=thing.code, pointers=(pointer,))
+
+
+class NotAvailableHere(Invalid):
+    code = "not-available-in-zone"
+    message = _("“%(name)s” (%(code)s) cannot be had in the %(zone)s.")
+
+
+class MemoryTooSmall(Invalid):
+    code = "flavor-too-small-for-image"
+    message = _("“%(image)s” needs at least %(minimum)s GB of memory; “%(flavor)s” has %(memory)s GB.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +123,18 @@ def _candidates(system: System, zone: str) -> QuerySet[Cloud]:
         .annotate(at_home=at_home)
         .order_by("-at_home", "code")
     )
+
+
+def remembers_enough(flavor: Flavor, image: Image, pointer: str) -> Iterator[DomainError]:
+    """Memory is all that a flavor can have too little of: every server boots from a volume of its own size."""
+    if flavor.memory_gb < image.min_memory_gb:
+        yield MemoryTooSmall(
+            image=name_of(image),
+            minimum=image.min_memory_gb,
+            flavor=name_of(flavor),
+            memory=flavor.memory_gb,
+            pointers=(pointer,),
+        )
 
 
 def retire_flavor(*, flavor: Flavor, actor: audit.Actor, at: datetime) -> Flavor:

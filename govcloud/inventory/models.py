@@ -117,6 +117,20 @@ class Server(models.Model):
     )  # public SSH keys that the guest showed when it was first reached, one a line
 
 
+class LoginKey(models.Model):
+    """A public SSH key with which the department's administrators enter a server."""
+
+    server = models.ForeignKey(Server, on_delete=models.CASCADE, related_name="login_keys")
+    public_key = models.TextField()  # one line as OpenSSH writes it, with its comment
+    fingerprint = models.CharField(max_length=64)  # SHA256:…
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["server", "fingerprint"], name="login_key_once_per_server"),
+        ]
+
+
 class VolumeRole(models.TextChoices):
     SYSTEM = "system", _("system volume")
     DATA = "data", _("data volume")
@@ -179,10 +193,15 @@ class AddressBlock(models.Model):
 
 
 class Address(models.Model):
-    """An address of a block given to a server, before its port exists: two servers never share one."""
+    """An address of a block given to a server, before its port exists: two servers never share one.
+
+    A server's first carries the server's own unit and is the one it is managed by. Further ones have units of their own and
+    name their ``server``.
+    """
 
     block = models.ForeignKey(AddressBlock, on_delete=models.PROTECT, related_name="addresses")
-    unit = models.UUIDField(unique=True)  # of the server
+    unit = models.UUIDField(unique=True)
+    server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="further_addresses")
     address = models.GenericIPAddressField()
     port_id = models.CharField(max_length=64, blank=True)
     released_at = models.DateTimeField(null=True)

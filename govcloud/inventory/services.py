@@ -3,7 +3,7 @@
 Recording is idempotent by ``unit``: a step that is run again after a crash finds its row and writes nothing twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Network, ip_network
 from typing import Any
@@ -21,6 +21,7 @@ from govcloud.inventory.models import (
     Address,
     AddressBlock,
     BackupAllowance,
+    LoginKey,
     Network,
     Project,
     Resource,
@@ -79,8 +80,11 @@ def _first_free(pool: Zone) -> IPv4Network | None:
     return IPv4Network((start, pool.network_prefix))
 
 
-def reserve_address(*, block: AddressBlock, unit: UUID) -> Address:
-    """The first free address of a block, for the server that will carry ``unit``. Raises NoAddressLeft."""
+def reserve_address(*, block: AddressBlock, unit: UUID, server: Server | None = None) -> Address:
+    """The first free address of a block, for the server that will carry ``unit``. Raises NoAddressLeft.
+
+    ``server`` is given for a further address of a server that exists; ``unit`` is then the new interface's own.
+    """
     kept = Address.objects.filter(unit=unit).first()
     if kept is not None:
         return kept
@@ -92,7 +96,7 @@ def reserve_address(*, block: AddressBlock, unit: UUID) -> Address:
             break
         try:
             with transaction.atomic():
-                return Address.objects.create(block=block, unit=unit, address=free)
+                return Address.objects.create(block=block, unit=unit, address=free, server=server)
         except IntegrityError:
             continue
     raise NoAddressLeft(where=block.cidr)
@@ -196,6 +200,57 @@ def resize_volume(
     audit.record(
         actor=actor, verb="volume.resized", subject=volume.resource, at=at, thread=thread,
         before={"size_gb": before}, after={"size_gb": size_gb},
+    )  # fmt: skip
+
+
+def resize_server(
+    *, server: Server, flavor: Flavor, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    before = {"flavor": server.flavor.code, "vcpus": server.vcpus, "memory_gb": server.memory_gb}
+    server.flavor, server.vcpus, server.memory_gb = flavor, flavor.vcpus, flavor.memory_gb
+    server.save(update_fields=["flavor", "vcpus", "memory_gb"])
+    audit.record(
+        actor=actor, verb="server.resized", subject=server.resource, at=at, thread=thread, before=before,
+        after={"flavor": flavor.code, "vcpus": flavor.vcpus, "memory_gb": flavor.memory_gb},
+    )  # fmt: skip
+
+
+def rename(*, resource: Resource, name: str, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    before = resource.name
+    resource.name = name
+    resource.save(update_fields=["name"])
+    audit.record(
+        actor=actor, verb="resource.renamed", subject=resource, at=at, thread=thread,
+        before={"name": before}, after={"name": name},
+    )  # fmt: skip
+
+
+def record_rebuild(
+    *, server: Server, image: Image, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    """Its system volume holds the image as it was delivered: nothing we knew of the guest is true any more."""
+    before = {"image": server.image.code, "configured_at": server.configured_at}
+    server.image, server.configured_at, server.host_keys = image, None, ""
+    server.save(update_fields=["image", "configured_at", "host_keys"])
+    audit.record(
+        actor=actor, verb="server.rebuilt", subject=server.resource, at=at, thread=thread,
+        before=before, after={"image": image.code, "configured_at": None},
+    )  # fmt: skip
+
+
+def replace_login_keys(
+    *, server: Server, keys: Mapping[str, str], actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    """Record who can enter: the public keys by their fingerprints."""
+    before = list(server.login_keys.values_list("fingerprint", flat=True))
+    server.login_keys.all().delete()
+    LoginKey.objects.bulk_create(
+        LoginKey(server=server, public_key=public, fingerprint=fingerprint)
+        for fingerprint, public in keys.items()
+    )
+    audit.record(
+        actor=actor, verb="server.login_keys_replaced", subject=server.resource, at=at, thread=thread,
+        before={"fingerprints": before}, after={"fingerprints": list(keys)},
     )  # fmt: skip
 
 

@@ -53,6 +53,14 @@ class ExtendDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeDraft:
+    """A server that shall have another flavor, larger or smaller."""
+
+    target: UUID
+    flavor: str  # its code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseDraft:
     """A resource that is no longer needed; a server goes with its volumes."""
 
@@ -60,4 +68,4 @@ class ReleaseDraft:
     kind: str  # inventory.models.ResourceKind, so that a mistaken id releases nothing else
 
 
-ItemDraft = NetworkDraft | ServerDraft | BackupDraft | ExtendDraft | ReleaseDraft
+ItemDraft = NetworkDraft | ServerDraft | BackupDraft | ExtendDraft | ResizeDraft | ReleaseDraft

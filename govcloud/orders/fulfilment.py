@@ -13,8 +13,8 @@ from govcloud.catalog import services as catalog
 from govcloud.catalog.models import Cloud, Kind, Zone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Address, AddressBlock, Resource, Volume
-from govcloud.orders import planner
+from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Volume, VolumeRole
+from govcloud.orders import planner, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.results import Outcome, results
@@ -37,7 +37,8 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "volume__storage_class", "resource__cloud", "resource__server", "resource__network",
+            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "resource__cloud",
+            "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
         )
         .order_by("item__position", "position")
@@ -46,7 +47,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     begun = []
     for cloud, created in _by_cloud(order, by_action[Action.CREATE]):
         begun.append(_deliver(order, cloud, created, actor=actor, at=at))
-    begun += [_extend(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
     for cloud, released in _by_cloud(order, by_action[Action.RELEASE]):
         begun.append(_release(order, cloud, released, actor=actor, at=at))
     return begun
@@ -201,12 +202,19 @@ def lease_end(at: datetime, months: int) -> datetime:
 # -- what is changed
 
 
+def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    inventory.mark(
+        resource=_resource(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
+    )
+    change = _resize if unit.item.kind == Kind.SERVER else _extend
+    return change(order, unit, actor=actor, at=at)
+
+
 def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     resource = _resource(unit)
     volume = resource.volume
     if unit.volume is None:
         raise ValueError(f"unit {unit.uuid} changes a volume but has no new size")
-    inventory.mark(resource=resource, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
     plan = planner.ExtensionPlan(
         unit=unit.uuid,
         order=order.uuid,
@@ -222,6 +230,29 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     )
     return _start(
         order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit], actor=actor, at=at
+    )
+
+
+def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = _resource(unit)
+    flavor = unit.item.resize.flavor
+    volumes = Volume.objects.filter(server=resource.server, resource__released_at=None).order_by("pk")
+    units = {
+        role: tuple(volumes.filter(role=role).values_list("resource__unit", flat=True)) for role in VolumeRole
+    }
+    plan = resizing.ResizePlan(
+        unit=unit.uuid,
+        system=order.system.uuid,
+        name=resource.name,
+        server=resource.unit,
+        from_flavor=resource.server.flavor.code,
+        flavor=flavor.code,
+        system_volumes=units[VolumeRole.SYSTEM],
+        data_volumes=units[VolumeRole.DATA],
+        running=resource.server.power == Power.RUNNING,
+    )
+    return _start(
+        order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit], actor=actor, at=at
     )
 
 
@@ -264,8 +295,12 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
     match resource.kind:
         case Kind.SERVER:
             port = Address.objects.get(unit=resource.unit).port_id
+            further = Address.objects.filter(server=resource.server, released_at=None)
             return planner.release_server(
-                server=standing, port_id=port, volumes=[_standing(v) for v in volumes]
+                server=standing,
+                port_id=port,
+                volumes=[_standing(v) for v in volumes],
+                further_ports=dict(further.values_list("unit", "port_id")),
             )
         case Kind.VOLUME:
             server = resource.volume.server

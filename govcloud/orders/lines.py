@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import ClassVar
 
 from govcloud.catalog.models import MEMORY_GB, VCPU, DRTier, Flavor, Image, Kind, StorageClass
-from govcloud.inventory.models import Resource, Volume
+from govcloud.inventory.models import Resource, Server, Volume
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Action
 from govcloud.quotas.models import Dimension
@@ -158,6 +158,44 @@ class ExtendLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResizeLine:
+    """A server on another flavor. What grows is taken of the quota, what shrinks is given back: each by itself."""
+
+    action: ClassVar = Action.CHANGE
+    kind: ClassVar = Kind.SERVER
+    target: Resource
+    server: Server
+    flavor: Flavor
+    quantity: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.target.name[:40]
+
+    @property
+    def zone(self) -> str:
+        return self.target.zone
+
+    def parts(self) -> Iterator[Part]:
+        takes = {dimension: more for dimension, more in self._more().items() if more > 0}
+        yield Part(self.target.name[:48], takes, resource=self.target)
+
+    def frees(self) -> Amounts:
+        return {dimension: -more for dimension, more in self._more().items() if more < 0}
+
+    def _more(self) -> dict[str, int]:
+        return {
+            Dimension.VCPUS: self.flavor.vcpus - self.server.vcpus,
+            Dimension.MEMORY_GB: self.flavor.memory_gb - self.server.memory_gb,
+        }
+
+    def quantities(self) -> Quantities:
+        """The difference to what is billed now."""
+        more = self._more()
+        return {VCPU: Decimal(more[Dimension.VCPUS]), MEMORY_GB: Decimal(more[Dimension.MEMORY_GB])}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLine:
     """``volumes`` are those of a server, which go with it."""
 
@@ -220,7 +258,7 @@ class ReleaseLine:
             yield volume.storage_class.meter.code, volume.size_gb
 
 
-Line = NetworkLine | ServerLine | BackupLine | ExtendLine | ReleaseLine
+Line = NetworkLine | ServerLine | BackupLine | ExtendLine | ResizeLine | ReleaseLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +281,7 @@ def quota_of(lines: Sequence[Line]) -> dict[str, int]:
 
 def freed_by(lines: Sequence[Line]) -> dict[str, int]:
     """What the lines give back when they are done, per dimension, as amounts below zero."""
-    freed = _sum(line.frees() for line in lines if isinstance(line, ReleaseLine))
+    freed = _sum(line.frees() for line in lines if isinstance(line, ResizeLine | ReleaseLine))
     return {dimension: -amount for dimension, amount in freed.items()}
 
 

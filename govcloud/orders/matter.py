@@ -25,7 +25,7 @@ def matter_of(*, system: System, lines: Sequence[Line], monthly_total: Decimal, 
 
 
 def kind_of(*, system: System, lines: Sequence[Line], within_quota: bool) -> CaseKind:
-    """Giving back is instant. So is growing a volume within quota, and a small standard order in the public zone."""
+    """Giving back is instant. So is changing something within quota, and a small standard order in the public zone."""
     if all(line.action == Action.RELEASE for line in lines):
         return CaseKind.INSTANT
     if not within_quota:

@@ -114,6 +114,13 @@ class ServerSpec(models.Model):
         ]
 
 
+class ResizeSpec(models.Model):
+    """The flavor that a server shall have (change)."""
+
+    item = models.OneToOneField(OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="resize")
+    flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="+")
+
+
 class VolumeSpec(models.Model):
     """A volume of a server that is ordered (position 0 is the system volume), or the new size of a volume (change)."""
 

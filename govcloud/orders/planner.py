@@ -261,18 +261,32 @@ class Standing:
     external_id: str
 
 
-def release_server(*, server: Standing, port_id: str, volumes: Iterable[Standing]) -> list[StepSpec]:
-    """A server with all its volumes: out of service first, then the server, then what it held."""
+def release_server(
+    *,
+    server: Standing,
+    port_id: str,
+    volumes: Iterable[Standing],
+    further_ports: Mapping[UUID, str] | None = None,
+) -> list[StepSpec]:
+    """A server with all its volumes: out of service first, then the server, then what it held.
+
+    ``further_ports`` are the ids of the ports of its other interfaces, by the units of their addresses.
+    """
     volumes = list(volumes)
     retired, gone = _retirement(server, *volumes), _key(server.release, "server")
-    port = StepSpec(
-        key=_key(server.release, "port"), kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
-        external_id=port_id, desired_state={"resource": str(server.built)}, needs=(gone,),
-    )  # fmt: skip
+    ports = {server.built: port_id, **(further_ports or {})}
+    keys = [_key(server.release, "port"), *(_key(unit, "port-released") for unit in further_ports or {})]
+    port_steps = [
+        StepSpec(
+            key=key, kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
+            external_id=each, desired_state={"resource": str(unit)}, needs=(gone,),
+        )
+        for key, (unit, each) in zip(keys, ports.items(), strict=True)
+    ]  # fmt: skip
     return [
         retired,
         _absent("server", server, retired.key),
-        port,
+        *port_steps,
         *(_absent("volume", volume, gone) for volume in volumes),
     ]
 

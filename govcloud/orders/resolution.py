@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import DRTier, Flavor, Image, StorageClass
+from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import Resource, ResourceKind, Volume
 from govcloud.orders.drafts import (
@@ -18,6 +19,7 @@ from govcloud.orders.drafts import (
     ItemDraft,
     NetworkDraft,
     ReleaseDraft,
+    ResizeDraft,
     ServerDraft,
     VolumeDraft,
 )
@@ -27,6 +29,7 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    ResizeLine,
     ServerLine,
     Unresolved,
     VolumeLine,
@@ -35,11 +38,6 @@ from tenants.models import System
 
 K = TypeVar("K")
 T = TypeVar("T")
-
-
-class NotInCatalogue(Invalid):
-    code = "not-in-catalogue"
-    message = _("The catalogue has no %(what)s “%(name)s”.")
 
 
 class NoSuchResource(Invalid):
@@ -85,6 +83,8 @@ class Resolver:
                 line = self._backup(position, draft)
             case ExtendDraft():
                 line = self._extension(position, draft)
+            case ResizeDraft():
+                line = self._resize(position, draft)
             case ReleaseDraft():
                 line = self._release(position, draft)
         return line if len(self.errors) == known else None
@@ -143,6 +143,13 @@ class Resolver:
     def _extension(self, position: int, draft: ExtendDraft) -> ExtendLine | None:
         target = self._target(draft.target, ResourceKind.VOLUME, position)
         return ExtendLine(target=target, volume=target.volume, size_gb=draft.size_gb) if target else None
+
+    def _resize(self, position: int, draft: ResizeDraft) -> ResizeLine | None:
+        target = self._target(draft.target, ResourceKind.SERVER, position)
+        flavor = self._known(self.found.flavors, draft.flavor, _("flavor"), f"/items/{position}/flavor")
+        if target is None or flavor is None:
+            return None
+        return ResizeLine(target=target, server=target.server, flavor=flavor)
 
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
@@ -203,17 +210,16 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    named = {draft.target for draft in drafts if isinstance(draft, ExtendDraft | ReleaseDraft)}
+    named = {draft.target for draft in drafts if isinstance(draft, ExtendDraft | ResizeDraft | ReleaseDraft)}
     named |= {identifier for draft in servers if (identifier := as_uuid(draft.network)) is not None}
+    flavors = {draft.flavor for draft in drafts if isinstance(draft, ServerDraft | ResizeDraft)}
     classes = StorageClass.objects.select_related("meter").filter(code__in={v.storage_class for v in volumes})
     levels = {draft.dr_level for draft in drafts if isinstance(draft, BackupDraft)}
     tiers = DRTier.objects.select_related("meter_local", "meter_off_site").filter(
         level__in=levels, retired_at=None
     )
     return Found(
-        flavors={
-            flavor.code: flavor for flavor in Flavor.objects.filter(code__in={s.flavor for s in servers})
-        },
+        flavors={flavor.code: flavor for flavor in Flavor.objects.filter(code__in=flavors)},
         images={image.code: image for image in Image.objects.filter(code__in={s.image for s in servers})},
         classes={found.code: found for found in classes},
         tiers={tier.level: tier for tier in tiers},
@@ -235,7 +241,8 @@ def targets(system: System) -> QuerySet[Resource]:
     return (
         Resource.objects.filter(system=system, released_at=None)
         .select_related(
-            "server",
+            "server__flavor",
+            "server__image",
             "volume__storage_class__meter",
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",

@@ -7,7 +7,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine
+from govcloud.orders.lines import (
+    BackupLine,
+    ExtendLine,
+    Line,
+    NetworkLine,
+    ReleaseLine,
+    ResizeLine,
+    ServerLine,
+)
 from govcloud.orders.models import Order, QuoteLine, Revision
 from govcloud.orders.quotes import Quote
 from tenants.models import User
@@ -103,9 +111,22 @@ def described(line: Line) -> dict[str, Any]:
         case ExtendLine():
             grown = {"from_gb": line.volume.size_gb, "size_gb": line.size_gb}
             return {**common, "target": str(line.target.uuid), **grown}
+        case ResizeLine():
+            return {**common, "target": str(line.target.uuid), **_resized(line)}
         case ReleaseLine():
             with_it = [str(volume.resource.uuid) for volume in line.volumes]
             return {**common, "target": str(line.target.uuid), "volumes": with_it}
+
+
+def _resized(line: ResizeLine) -> dict[str, Any]:
+    return {
+        "from_flavor": line.server.flavor.code,
+        "from_vcpus": line.server.vcpus,
+        "from_memory_gb": line.server.memory_gb,
+        "flavor": line.flavor.code,
+        "vcpus": line.flavor.vcpus,
+        "memory_gb": line.flavor.memory_gb,
+    }
 
 
 def _server(line: ServerLine) -> dict[str, Any]:

@@ -12,15 +12,16 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    ResizeLine,
     ServerLine,
     VolumeLine,
 )
-from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ServerSpec, VolumeSpec
+from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ResizeSpec, ServerSpec, VolumeSpec
 from govcloud.orders.resolution import volumes_of
 
 
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
-    """The order's items and their specs, in seven statements however many there are; ``offerings`` by kind."""
+    """The order's items and their specs, in eight statements however many there are; ``offerings`` by kind."""
     items = OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -31,7 +32,7 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             name=line.name,
             quantity=line.quantity,
             zone=line.zone,
-            target=line.target if isinstance(line, ExtendLine | ReleaseLine) else None,
+            target=line.target if isinstance(line, ExtendLine | ResizeLine | ReleaseLine) else None,
             lease_months=line.lease_months if isinstance(line, ServerLine) else 12,
         )
         for position, line in enumerate(lines)
@@ -59,6 +60,9 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
         )
         for item, line in pairs
         if isinstance(line, BackupLine)
+    )
+    ResizeSpec.objects.bulk_create(
+        ResizeSpec(item=item, flavor=line.flavor) for item, line in pairs if isinstance(line, ResizeLine)
     )
     return items
 
@@ -91,7 +95,9 @@ def items_of(order: Order) -> list[OrderItem]:
             "server__network_item",
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
-            "target__server",
+            "resize__flavor",
+            "target__server__flavor",
+            "target__server__image",
             "target__volume__storage_class__meter",
             "target__backup__tier__meter_local",
             "target__backup__tier__meter_off_site",
@@ -129,6 +135,9 @@ def _line(item: OrderItem) -> Line:
         case Action.CHANGE, Kind.VOLUME:
             target = _target(item)
             return ExtendLine(target=target, volume=target.volume, size_gb=item.volumes.all()[0].size_gb)
+        case Action.CHANGE, Kind.SERVER:
+            target = _target(item)
+            return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
         case Action.RELEASE, _:
             return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
     raise ValueError(f"no order can {item.action} a {item.kind}")

@@ -6,7 +6,7 @@ from django.db.models import F
 
 from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume
+from govcloud.inventory.models import Address, BackupAllowance, Resource, Server, Volume
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
 from tenants.models import System
@@ -24,6 +24,7 @@ class Demand:
     volumes: int = 0
     volume_gib: int = 0
     networks: int = 0
+    further_interfaces: int = 0
     backups: int = 0
     backup_gib: int = 0
 
@@ -44,6 +45,8 @@ def of(*, system: System, cloud: Cloud) -> Demand:
 def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str, int]) -> None:
     standing = Resource.objects.filter(system=system, cloud=cloud).exclude(status=Status.RELEASED)
     total.networks += standing.filter(kind="network").count()
+    further = Address.objects.filter(server__resource__in=standing, released_at=None)
+    total.further_interfaces += further.count()
     for vcpus, memory in Server.objects.filter(resource__in=standing).values_list("vcpus", "memory_gb"):
         total.servers += 1
         total.vcpus += vcpus
@@ -75,8 +78,16 @@ def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, i
         elif kind == "extension":
             added = _built(scales, desired["storage_class"], desired["size_gb"])
             total.volume_gib += added - _built(scales, desired["storage_class"], desired["from_gb"])
+        elif kind == "resize_confirmation":  # until it is confirmed the cloud counts the larger of both
+            _add_resize(total, desired["from_flavor"], desired["flavor"])
         elif kind == "backup_allowance":
             _add_backup(total, scales, desired["capacity_gb"])
+
+
+def _add_resize(total: Demand, before: str, after: str) -> None:
+    old, new = Flavor.objects.get(code=before), Flavor.objects.get(code=after)
+    total.vcpus += max(0, new.vcpus - old.vcpus)
+    total.memory_mib += max(0, new.memory_gb - old.memory_gb) * 1024
 
 
 def _built(scales: dict[str, int], code: str, size_gb: int) -> int:

@@ -24,6 +24,7 @@ from tenants.models import System
 class OperationKind(models.TextChoices):
     DELIVER = "deliver", _("build what was ordered")
     EXTEND = "extend", _("extend a volume")
+    RESIZE = "resize", _("change a server's flavor")
     RELEASE = "release", _("release a resource")
     BACKUP = "backup", _("take a backup")
     ACTION = "action", _("act on a resource")

@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from govcloud.catalog.models import MEMORY_GB, VCPU
+from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
@@ -81,6 +81,33 @@ def not_extended(*, context: Context, resource: Resource) -> None:
     """An extension was called off. If the cloud had grown the volume already, our record says so and it is billed."""
     if resource.volume.size_gb < context.state["size_gb"]:
         quotas.unhold(source=context.step.unit, at=context.at)
+    inventory.mark(
+        resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
+    )
+
+
+def resized(*, context: Context, resource: Resource, flavor: Flavor) -> None:
+    """The server keeps its new flavor: what grew is used, what shrank is given back, and the bill follows from now on."""
+    if resource.server.flavor_id == flavor.pk:
+        return
+    at, thread = context.at, context.operation.thread
+    before = quota_of(resource)
+    inventory.resize_server(server=resource.server, flavor=flavor, actor=ENGINE, thread=thread, at=at)
+    less = {dimension: amount - quota_of(resource)[dimension] for dimension, amount in before.items()}
+    quotas.commit(source=context.step.unit, at=at)
+    quotas.give_back(
+        source=context.step.unit,
+        department=resource.system.department,
+        amounts={dimension: amount for dimension, amount in less.items() if amount > 0},
+        at=at,
+    )
+    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
+
+
+def not_resized(*, context: Context, resource: Resource) -> None:
+    """The server has its old flavor (again): nothing of quota, bill and record has changed."""
+    quotas.unhold(source=context.step.unit, at=context.at)
     inventory.mark(
         resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
     )

@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from govcloud.sandbox.errors import bad_request
+from govcloud.sandbox.compute import consoles
+from govcloud.sandbox.errors import bad_request, forbidden
 from govcloud.sandbox.web import Answer, Body, Call, Routes
 
 routes = Routes("sandbox", "/sandbox")
@@ -86,7 +87,9 @@ def drop_row(call: Call) -> None:
 
 @routes("GET", "/console/<id>", public=True)
 def console(call: Call) -> Answer:
-    """A page that shows what the guest printed."""
+    """A page that shows what the guest printed, to whoever has a link that is still good."""
+    if not consoles.admits(call.cloud, call.args["id"], call.query("token"), at=call.now):
+        raise forbidden("The token of this console is invalid or has expired.")
     row = call.cloud.store.get("server", call.args["id"])
     text = call.cloud.guests.console(row) if row else ""
     return Answer(200, text.encode(), content_type="text/plain; charset=utf-8")

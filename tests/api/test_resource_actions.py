@@ -1,16 +1,18 @@
 """Acting on resources: what can be asked for, who may, and what is answered."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from rest_framework.test import APIClient
 
 from api.v1.resource_actions import BODIES
-from govcloud.inventory.models import Power, Resource, Server
+from govcloud.inventory.models import LoginKey, Power, Resource, Server
 from govcloud.provisioning.actions.base import actions
 from govcloud.provisioning.models import Operation
 from tenants.models import Role, User
-from tests.factories.inventory import whole_server
+from tests.factories.catalog import CloudImageFactory
+from tests.factories.inventory import AddressFactory, whole_server
 from tests.factories.tenants import DepartmentFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -106,3 +108,54 @@ def test_sending_it_twice_with_one_key_acts_once(applicant: APIClient, server: R
         answer = applicant.post(url(server), {"action": "stop"}, headers={"Idempotency-Key": "once"})
         assert answer.status_code == 202
     assert Operation.objects.filter(resource=server).count() == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"action": "rename"}, "/name"),
+        ({"action": "rename", "name": ""}, "/name"),
+        ({"action": "rebuild", "image": 7.5}, "/image"),
+        ({"action": "add-interface"}, "/network"),
+        ({"action": "remove-interface", "network": "app-net"}, "/network"),
+        ({"action": "set-login-keys"}, "/keys"),
+        ({"action": "set-login-keys", "keys": "ssh-ed25519 AAAA"}, "/keys"),
+        ({"action": "set-login-keys", "keys": ["no key"]}, "/keys/0"),
+    ],
+)
+def test_what_an_action_needs_is_told_where_it_is_missing(
+    applicant: APIClient, server: Resource, body: dict[str, Any], pointer: str
+) -> None:
+    answer = applicant.post(url(server), body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+    assert not Operation.objects.exists()
+
+
+def test_a_rebuild_keeps_the_image_if_none_is_named(applicant: APIClient, server: Resource) -> None:
+    CloudImageFactory(cloud=server.cloud, image=server.server.image)
+    answer = applicant.post(url(server), {"action": "rebuild"})
+    assert answer.status_code == 202
+    step = Operation.objects.get(uuid=answer.json()["uuid"]).steps.get(kind="rebuild")
+    assert step.desired_state["image"] == server.server.image.code
+
+
+def test_login_keys_are_shown_by_their_fingerprints(applicant: APIClient, server: Resource) -> None:
+    LoginKey.objects.create(server=server.server, public_key="ssh-ed25519 AAAA", fingerprint="SHA256:abc")
+    shown = applicant.get(f"/api/v1/resources/{server.uuid}").json()
+    assert shown["login_keys"] == ["SHA256:abc"]
+    assert "AAAA" not in str(shown)
+
+
+def test_the_addresses_of_further_interfaces_are_shown(applicant: APIClient, server: Resource) -> None:
+    further = AddressFactory(server=server.server)
+    AddressFactory(server=server.server, released_at=server.built_at)
+    shown = applicant.get(f"/api/v1/resources/{server.uuid}").json()
+    assert shown["further_addresses"] == [further.address]
+
+
+def test_a_console_of_a_stopped_server_is_refused_in_plain_words(
+    applicant: APIClient, server: Resource
+) -> None:
+    Server.objects.filter(resource=server).update(power=Power.STOPPED)
+    answer = applicant.post(f"/api/v1/resources/{server.uuid}/console")
+    assert (answer.status_code, answer.json()["code"]) == (409, "no-console")

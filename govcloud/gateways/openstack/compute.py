@@ -21,6 +21,7 @@ _READ: Final = (
 _CREATE: Final = "2.52"  # tags at create
 _USAGE: Final = "2.40"  # usage in pages
 _CONSOLE: Final = "2.6"
+_REIMAGE: Final = "2.93"  # a server that boots from a volume gets a new image on it
 _ACTIONS: Final = "2.58"  # an action's events are shown to members too
 
 
@@ -120,6 +121,19 @@ class Compute:
         """Go back to the old flavor."""
         return self._act(server_id, {"revertResize": None})
 
+    def rename_server(self, server_id: str, *, name: str) -> None:
+        """Call it something else; the guest's own host name stays. The cloud keeps no record of this request."""
+        path = f"/servers/{server_id}"
+        self._transport.send(_SERVICE, "PUT", path, json={"server": {"name": name}}, microversion=_READ)
+
+    def rebuild_server(self, server_id: str, *, image_id: str) -> str:
+        """Write the image anew onto the volume that it boots from. Id, addresses, data volumes and key stay.
+
+        Raises ``Conflict`` while its state forbids it, ``Refused`` for an image that is not there or larger than the
+        volume. What it answers holds a password for the guest, which is dropped here.
+        """
+        return self._act(server_id, {"rebuild": {"imageRef": image_id}}, microversion=_REIMAGE)
+
     def actions(self, server_id: str) -> list[models.ServerAction]:
         """What was asked of a server, the latest first, without how each went on. The record outlives the server."""
         path = f"/servers/{server_id}/os-instance-actions"
@@ -143,6 +157,22 @@ class Compute:
         body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
         answer = self._transport.send(_SERVICE, "POST", path, json=body, microversion=_CONSOLE)
         return str(answer.body["remote_console"]["url"])
+
+    # -- interfaces of a server
+
+    def interfaces(self, server_id: str) -> dict[str, str]:
+        """The ids of its ports, and the network of each."""
+        found = self._transport.get(_SERVICE, f"/servers/{server_id}/os-interface")["interfaceAttachments"]
+        return {body["port_id"]: body["net_id"] for body in found}
+
+    def add_interface(self, server_id: str, *, port_id: str) -> None:
+        """Plug a port into a server. Raises ``Conflict`` when a server has the port, or the server's state forbids it."""
+        body = {"interfaceAttachment": {"port_id": port_id}}
+        self._transport.send(_SERVICE, "POST", f"/servers/{server_id}/os-interface", json=body)
+
+    def remove_interface(self, server_id: str, *, port_id: str) -> None:
+        """Begin to unplug a port, which stays. Raises ``NotFound`` when the server does not have it, ``Conflict``."""
+        self._transport.send(_SERVICE, "DELETE", f"/servers/{server_id}/os-interface/{port_id}")
 
     # -- volumes of a server
 
@@ -206,8 +236,9 @@ class Compute:
                 return records
             query["marker"] = page[-1]["instance_id"]
 
-    def _act(self, server_id: str, action: dict[str, Any]) -> str:
-        return self._transport.send(_SERVICE, "POST", f"/servers/{server_id}/action", json=action).request_id
+    def _act(self, server_id: str, action: dict[str, Any], *, microversion: str | None = None) -> str:
+        path = f"/servers/{server_id}/action"
+        return self._transport.send(_SERVICE, "POST", path, json=action, microversion=microversion).request_id
 
 
 def _boots_from(volume_id: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Flavor, Image, Kind, Offerable, StorageClass
-from govcloud.catalog.services import NoCloudForZone
+from govcloud.catalog.services import NoCloudForZone, NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders.drafts import BackupDraft, ServerDraft
@@ -31,20 +31,6 @@ class QuantityOutOfRange(Invalid):
 class NotOffered(Invalid):
     code = "not-offered"
     message = _("The catalogue does not offer %(kind)s now.")
-
-
-class Retired(Invalid):
-    code = "retired"
-    message = _("“%(name)s” (%(code)s) has been retired from the catalogue; choose another.")
-
-    @classmethod
-    def of(cls, thing: Offerable, pointer: str) -> "Retired":
-        return cls(name=name_of(thing), code=thing.code, pointers=(pointer,))
-
-
-class NotAvailableHere(Invalid):
-    code = "not-available-in-zone"
-    message = _("“%(name)s” (%(code)s) cannot be had in the %(zone)s.")
 
 
 class ForeignZone(Invalid):
@@ -174,6 +160,7 @@ def own_zone(order: Numbered, zone: str, pointer: str) -> Iterator[DomainError]:
 def _server(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
     classes = [volume.storage_class for volume in server.volumes]
     yield from to_be_had(order, server.zone, named(server.flavor, server.image, classes, pointer))
+    yield from remembers_enough(server.flavor, server.image, f"{pointer}/flavor")
     yield from _on_network(order, server, pointer)
     for number, volume in enumerate(server.volumes):
         minimum = 1 if number else server.image.min_disk_gb

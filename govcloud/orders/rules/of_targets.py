@@ -5,18 +5,25 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import ResourceKind, VolumeRole
-from govcloud.orders.lines import ExtendLine, ReleaseLine
+from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange
 from govcloud.orders.rules.standing import Numbered
+from tenants.models import NetworkZone
 from tenants.naming import name_of
 
 
 class OnlyLarger(Invalid):
     code = "volume-only-grows"
     message = _("“%(name)s” has %(size)s GB: a volume can only grow, not become %(wanted)s GB.")
+
+
+class SameFlavor(Invalid):
+    code = "same-flavor"
+    message = _("“%(name)s” has the flavor %(flavor)s already.")
 
 
 class ResourceNotInUse(Conflict):
@@ -44,8 +51,15 @@ class NetworkHasServers(Conflict):
     message = _("“%(name)s” still has %(servers)s servers: release them first, or in the same order.")
 
 
+TargetLine = ExtendLine | ResizeLine | ReleaseLine
+
+
 def check(order: Numbered) -> Iterator[DomainError]:
-    targeted: list[tuple[str, ExtendLine | ReleaseLine]] = [*order.of(ExtendLine), *order.of(ReleaseLine)]
+    targeted: list[tuple[str, TargetLine]] = [
+        *order.of(ExtendLine),
+        *order.of(ResizeLine),
+        *order.of(ReleaseLine),
+    ]
     times = Counter(line.target.pk for _pointer, line in targeted)
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
@@ -58,11 +72,13 @@ def check(order: Numbered) -> Iterator[DomainError]:
             yield TargetTwice(name=name, pointers=here)
     for pointer, extension in order.of(ExtendLine):
         yield from _grows(extension, pointer)
+    for pointer, resize in order.of(ResizeLine):
+        yield from _fits(order, resize, pointer)
     for pointer, release in order.of(ReleaseLine):
         yield from _may_go(order, release, pointer)
 
 
-def _volumes(line: ExtendLine | ReleaseLine) -> set[int]:
+def _volumes(line: TargetLine) -> set[int]:
     return {volume.resource_id for volume in line.volumes} if isinstance(line, ReleaseLine) else set()
 
 
@@ -78,6 +94,20 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
             maximum=volume.storage_class.max_gb,
             pointers=here,
         )
+
+
+def _fits(order: Numbered, line: ResizeLine, pointer: str) -> Iterator[DomainError]:
+    """Another flavor, offered still, known to the cloud where the server stands, and large enough for its image."""
+    here, flavor = (f"{pointer}/flavor",), line.flavor
+    if flavor == line.server.flavor:
+        yield SameFlavor(name=line.target.name, flavor=flavor.code, pointers=here)
+    elif flavor.retired_at is not None:
+        yield Retired.of(flavor, *here)
+    elif (line.target.cloud_id, flavor.pk) not in order.now.flavors:
+        zone = NetworkZone(line.target.zone).label
+        yield NotAvailableHere(name=name_of(flavor), code=flavor.code, zone=zone, pointers=here)
+    else:
+        yield from remembers_enough(flavor, line.server.image, *here)
 
 
 def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[DomainError]:

@@ -1,21 +1,25 @@
 """What rules need to know of everything outside the order, read in a handful of queries."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
 
+from django.db.models import Q, QuerySet
+from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from govcloud.catalog import services as catalog
-from govcloud.catalog.models import Delivery, Kind, Offering
+from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
 from govcloud.catalog.services import Availability
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN
-from govcloud.orders.lines import Line, ReleaseLine, Unresolved
+from govcloud.orders.lines import Line, ReleaseLine, ResizeLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.provisioning.lifecycle import FINISHED
+from govcloud.provisioning.models import Step
 from tenants.models import System
 
 L = TypeVar("L", bound=Line)
@@ -39,6 +43,7 @@ class Standing:
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
+    flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +96,7 @@ def standing(
         off_site=_off_site(system),
         servers=_servers(system, lines),
         guests=_guests(lines),
+        flavors=_flavors(lines),
     )
 
 
@@ -136,15 +142,22 @@ def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozens
 
 def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:
     wanted = {part.name for line in lines if line.action == Action.CREATE for part in line.parts()}
-    if not wanted:
-        return frozenset()
+    return names_taken(system=system, wanted=wanted, order=order) if wanted else frozenset()
+
+
+def names_taken(*, system: System, wanted: Collection[str], order: Order | None = None) -> frozenset[str]:
+    """Which of the names the system has, has ordered (but for ``order``), or is giving to a server that is being renamed."""
     built = Resource.objects.filter(system=system, released_at=None, name__in=wanted).values_list("name")
     planned = Unit.objects.filter(
         item__order__system=system, item__order__status__in=OPEN, item__action=Action.CREATE, name__in=wanted
     )
     if order is not None:
         planned = planned.exclude(item__order=order)
-    return frozenset(name for (name,) in built.union(planned.values_list("name")))
+    renaming = Step.objects.filter(
+        operation__system=system, kind="rename", desired_state__name__in=list(wanted)
+    ).exclude(state__in=FINISHED)
+    names = renaming.annotate(new_name=KeyTextTransform("name", "desired_state")).values_list("new_name")
+    return frozenset(name for (name,) in built.union(planned.values_list("name"), names))
 
 
 def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:
@@ -157,9 +170,24 @@ def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:
     return {
         network.pk: frozenset(
             Resource.objects.filter(
+                Q(unit__in=_given(network).values("unit")) | Q(pk__in=_given(network).values("server")),
                 released_at=None,
-                unit__in=Address.objects.filter(block__unit=network.unit, released_at=None).values("unit"),
             ).values_list("pk", flat=True)
         )
         for network in networks
     }
+
+
+def _given(network: Resource) -> QuerySet[Address]:
+    return Address.objects.filter(block__unit=network.unit, released_at=None)
+
+
+def _flavors(lines: Sequence[Line]) -> frozenset[tuple[int, int]]:
+    """A server is resized on the cloud where it stands, wherever new ones would be built."""
+    resizes = [line for line in lines if isinstance(line, ResizeLine)]
+    if not resizes:
+        return frozenset()
+    known = CloudFlavor.objects.filter(
+        cloud__in={line.target.cloud_id for line in resizes}, flavor__in={line.flavor.pk for line in resizes}
+    )
+    return frozenset(known.values_list("cloud_id", "flavor_id"))

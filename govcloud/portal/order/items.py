@@ -68,6 +68,7 @@ def _items(order: Order) -> QuerySet[OrderItem]:
             "server__network_item",
             "server__network",
             "backup__tier",
+            "resize__flavor",
             "target__volume__server__resource",
             "target__volume__storage_class",
             "target__server__flavor",
@@ -122,6 +123,11 @@ def _backup_facts(item: OrderItem) -> Iterator[str]:
 
 
 def _change_facts(item: OrderItem) -> Iterator[str]:
+    if item.kind == Kind.SERVER:
+        yield _("to %(vcpus)s vCPU, %(memory)s GB memory") % {
+            "vcpus": item.resize.flavor.vcpus,
+            "memory": item.resize.flavor.memory_gb,
+        }
     for volume in _volumes(item):
         yield _("to %(size)s GB, %(class)s") % {
             "size": quantity(volume["size_gb"]),

@@ -4,8 +4,12 @@ Each action is an entry of the table (``base``), carried out as an operation by 
 """
 
 from govcloud.provisioning.actions.base import register
+from govcloud.provisioning.actions.interfaces import AddInterface, RemoveInterface
+from govcloud.provisioning.actions.login_keys import SetLoginKeys
 from govcloud.provisioning.actions.power import HardReboot, SoftReboot, Start, Stop
+from govcloud.provisioning.actions.rebuilding import Rebuild
 
 
 def register_all() -> None:
-    register(Start(), Stop(), SoftReboot(), HardReboot())
+    register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys())
+    register(AddInterface(), RemoveInterface())

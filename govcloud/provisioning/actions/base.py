@@ -34,6 +34,9 @@ class Action(Generic[P]):
         """Why the resource, which nothing else has in hand, cannot take this action in its present state; else None."""
         raise NotImplementedError
 
+    def lock(self, resource: Resource) -> None:
+        """Lock what the action claims besides the resource; before the resource itself, as orders do."""
+
     def check(self, resource: Resource, parameters: P) -> None:
         """Rules about the parameters. Raises ``Invalid`` with pointers to the fields."""
 

@@ -60,6 +60,7 @@ def request(
     """
     require(actor, *action.roles, at=at, department=resource.system.department)
     with transaction.atomic():
+        action.lock(resource)
         resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
         reason = _refusal(action, resource)
         if reason is not None:

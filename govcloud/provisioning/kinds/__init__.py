@@ -9,9 +9,17 @@ from govcloud.provisioning.kinds.compute import (
     ServerKind,
     VolumeKind,
 )
-from govcloud.provisioning.kinds.guests import ConfigureKind, ConfirmKind, GrowKind, UnmountKind
+from govcloud.provisioning.kinds.guests import (
+    ConfigureKind,
+    ConfirmKind,
+    GrowKind,
+    LoginKeysKind,
+    UnmountKind,
+)
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
+from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
 from govcloud.provisioning.kinds.tenancy import (
     AccessKind,
     ComputeQuotaKind,
@@ -42,8 +50,14 @@ def register_all() -> None:
         ConfirmKind(),
         GrowKind(),
         UnmountKind(),
+        LoginKeysKind(),
         HandoverKind(),
         RetirementKind(),
         PowerKind(),
         RebootKind(),
+        RenameKind(),
+        RebuildKind(),
+        InterfaceKind(),
+        ResizeKind(),
+        ResizeConfirmationKind(),
     )

@@ -9,7 +9,7 @@ from govcloud.gateways.openstack.models import Server
 from govcloud.inventory.models import Power, Resource
 from govcloud.inventory.models import Server as Record
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 
 STATUS = {Power.RUNNING: "ACTIVE", Power.STOPPED: "SHUTOFF"}
 
@@ -40,7 +40,7 @@ class ActKind(Kind):
             return None  # the worker did not come as far as asking
         return next((each for each in self._records(context) if each not in before), None)
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
         if "before" not in context.step.outputs:
             context.remember({"before": self._records(context)})
         return Made(self.ask(context, self._server_id(context)))
@@ -58,7 +58,8 @@ class ActKind(Kind):
         except errors.NotFound:
             return Moving()  # the record is written a moment after the answer
         if action.failed:
-            return Broken(f"the cloud could not: {action.name} ended in an error")
+            fault = server.fault.message if server.fault else f"{action.name} ended in an error"
+            return Broken(f"the cloud could not: {fault}")
         return self.settled(context, server) if action.finished else Moving()
 
     def remove(self, context: Context, external_id: str) -> None:

@@ -46,7 +46,7 @@ class VolumeKind(Kind):
             size_gib=scale.built_gb(context.state["size_gb"]),
             volume_type=scale.cloud_name,
             metadata={UNIT: str(context.step.unit), "govcloud_system": context.operation.system.code},
-            image_id=_image_id(context) if context.state.get("image") else None,
+            image_id=image_id(context) if context.state.get("image") else None,
             description=f"{context.operation.reason} {context.mark}",
         )
         return Made(volume.id)
@@ -89,7 +89,18 @@ def _scale(context: Context) -> CloudStorageClass:
     )
 
 
-def _image_id(context: Context) -> str:
+def flavor_id(context: Context) -> str:
+    """The id on the cloud of the flavor that the step names. Raises ``Misconfigured`` when the cloud does not have it."""
+    row = CloudFlavor.objects.get(cloud=context.cloud_row, flavor__code=context.state["flavor"])
+    found = (each for each in context.project.compute.flavors() if each.name == row.cloud_name)
+    flavor = next(found, None)
+    if flavor is None:
+        raise errors.Misconfigured(f"the cloud has no flavor {row.cloud_name!r}", service="compute")
+    return flavor.id
+
+
+def image_id(context: Context) -> str:
+    """The id on the cloud of the image that the step names. Raises ``Misconfigured`` when the cloud does not have it."""
     name = CloudImage.objects.get(cloud=context.cloud_row, image__code=context.state["image"]).cloud_name
     image = context.cloud.images.find_image(name)
     if image is None:
@@ -167,15 +178,9 @@ class ServerKind(Kind):
 
     def create(self, context: Context) -> Made:
         project = context.project
-        name = CloudFlavor.objects.get(
-            cloud=context.cloud_row, flavor__code=context.state["flavor"]
-        ).cloud_name
-        flavor = next((flavor for flavor in project.compute.flavors() if flavor.name == name), None)
-        if flavor is None:
-            raise errors.Misconfigured(f"the cloud has no flavor {name!r}", service="compute")
         accepted = project.compute.create_server_from_volume(
             name=context.step.label,
-            flavor_id=flavor.id,
+            flavor_id=flavor_id(context),
             volume_id=self._boot_volume(context),
             port_ids=[Address.objects.get(unit=context.step.unit).port_id],
             tags=tags_of(context),

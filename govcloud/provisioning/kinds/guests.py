@@ -11,13 +11,15 @@ from govcloud.catalog.models import CloudImage
 from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Image
+from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Resource, Server, Volume
-from govcloud.provisioning.context import Context
+from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import Made, Moving, Setting, Skipped, StepFailed, Waiting
 
 AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
 GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
+ACCOUNT = "sysadmin"  # of the department's administrators in its servers
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
 
 
@@ -48,6 +50,11 @@ class ConfigureKind(Setting):
                 failed = "; ".join(f"{f.task}: {f.message}" for f in result.failures) or result.detail
                 raise StepFailed(f"{result.status}: {failed}")
 
+    def accounts(self, context: Context, server: Resource) -> list[dict[str, Any]]:  # noqa: ARG002
+        """The department's way in, as it was set last."""
+        keys = list(server.server.login_keys.values_list("public_key", flat=True))
+        return [_account(keys)] if keys else []
+
     def judge(self, result: ansible.RunResult) -> None:
         """Whether a successful run is good enough."""
 
@@ -59,6 +66,7 @@ class ConfigureKind(Setting):
             hosts=[_host(context, server, image, disks=self.disks)],
             variables={
                 "mlps_level": context.operation.system.mlps_level,
+                "accounts_users": self.accounts(context, server),
                 "guest_block_devices": image.properties.get("govcloud_guest") != "no-block-devices",
                 "host_session_owner": str(step.uuid),
                 "host_session_ttl_seconds": int(settings.PLAYBOOK_TIMEOUT) + 60,
@@ -90,6 +98,27 @@ class ConfirmKind(ConfigureKind):
         Server.objects.filter(resource=server).update(configured_at=context.at)
 
 
+class LoginKeysKind(ConfigureKind):
+    """The department's account with exactly these keys; without any it goes."""
+
+    name = "login_keys"
+    title = _("Setting who can log in")
+    playbook = "accounts.yml"
+
+    def accounts(self, context: Context, server: Resource) -> list[dict[str, Any]]:  # noqa: ARG002
+        return [_account(list(context.state["keys"].values()))]
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        resource = context.resource(context.state["server"])
+        inventory.replace_login_keys(
+            server=resource.server,
+            keys=context.state["keys"],
+            actor=ENGINE,
+            thread=resource.thread,
+            at=context.at,
+        )
+
+
 class GrowKind(ConfigureKind):
     """The file systems of the step's volumes, grown to the size their disks have now."""
 
@@ -117,6 +146,11 @@ class UnmountKind(ConfigureKind):
         if isinstance(made, Moving) and context.state.get("may_be_skipped") and tried_for > GIVEN_UP:
             return Skipped("the guest does not answer")
         return made
+
+
+def _account(keys: list[str]) -> dict[str, Any]:
+    state = "present" if keys else "absent"
+    return {"name": ACCOUNT, "keys": keys, "sudo": True, "state": state}
 
 
 def _image(context: Context, server: Resource) -> Image:

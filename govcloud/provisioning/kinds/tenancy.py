@@ -161,6 +161,7 @@ class NetworkQuotaKind(_QuotaKind):
             "network": networks,
             "subnet": networks,
             "port": granted.servers
+            + granted.further_interfaces
             + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
             "security_group": networks + 1,  # Neutron makes one of its own in every project
             "security_group_rule": (networks + 1) * 10,

@@ -5,11 +5,12 @@ from datetime import datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.compute import history, quota
+from govcloud.sandbox.compute import consoles, hosts, quota
 from govcloud.sandbox.compute.flavors import find_flavor
+from govcloud.sandbox.compute.rebuilding import rebuild
 from govcloud.sandbox.compute.servers import found, start_deletion
 from govcloud.sandbox.compute.states import RUNNING, SHUTDOWN, require
-from govcloud.sandbox.compute.views import detail
+from govcloud.sandbox.compute.tasks import alive, begin
 from govcloud.sandbox.errors import ApiError, bad_request
 from govcloud.sandbox.store import Row
 from govcloud.sandbox.timeline import transition
@@ -30,70 +31,41 @@ def act(call: Call) -> Answer:
     return action(call, row, asked if isinstance(asked, dict) else {})
 
 
-def _begin(call: Call, row: Row, task: str, then: str, **args: Any) -> Answer:
-    """Enter a task and leave it with transition `then`."""
-    call.cloud.change("server", row, at=call.now, task_state=task)
-    action_id = history.record(call, row, _NAMES.get(task, task))
-    if call.outcome != "stuck":
-        seconds = call.cloud.timing.action_seconds
-        call.cloud.timeline.schedule(
-            then, call.now, seconds=seconds, server_id=row["id"], action_id=action_id, **args
-        )
-    return Answer(202)
-
-
-def _alive(cloud: Cloud, args: dict[str, Any], at: datetime, *, failed: bool = False) -> Row | None:
-    """The server at the end of its task, noted in its history; None when it is being deleted instead."""
-    row = cloud.store.get("server", args["server_id"])
-    if row is None or row["deleted"] or row["task_state"] == "deleting":
-        return None
-    history.finish(cloud, args["action_id"], at=at, failed=failed)
-    return row
-
-
-_NAMES = {
-    "powering-off": "stop",
-    "powering-on": "start",
-    "rebooting": "reboot",
-    "rebooting_hard": "reboot",
-    "resize_prep": "resize",
-    "resize_reverting": "revertResize",
-    "rebuilding": "rebuild",
-}
-
-
 def _stop(call: Call, row: Row, _asked: Body) -> Answer:
     require(row, "stop", vm_states={"active", "error"})
-    return _begin(call, row, "powering-off", "server.stopped")
+    return begin(call, row, "powering-off", "server.stopped")
 
 
 @transition("server.stopped")
 def _stopped(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args, at):
+    if row := alive(cloud, args, at):
         cloud.guests.stop(row["id"])
         cloud.change("server", row, at=at, vm_state="stopped", task_state=None, power_state=SHUTDOWN)
 
 
 def _start(call: Call, row: Row, _asked: Body) -> Answer:
     require(row, "start", vm_states={"stopped"})
-    return _begin(call, row, "powering-on", "server.running")
+    return begin(call, row, "powering-on", "server.running")
 
 
 @transition("server.running")
 def _running(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args, at):
+    if row := alive(cloud, args, at):
         cloud.change("server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING)
 
 
 def _reboot(call: Call, row: Row, asked: Body) -> Answer:
+    """A hard one is taken while another is under way, too: nothing tells a repeated request from a second wish."""
     hard = str(asked.get("type", "")).upper() == "HARD"
-    require(row, "reboot", vm_states={"active", "stopped", "error"} if hard else {"active"})
-    return _begin(call, row, "rebooting_hard" if hard else "rebooting", "server.rebooted")
+    again = hard and row["task_state"] in {"rebooting", "rebooting_hard"}
+    states = {"active", "stopped", "error"} if hard else {"active"}
+    require(row, "reboot", vm_states=states, idle=not again)
+    return begin(call, row, "rebooting_hard" if hard else "rebooting", "server.rebooted")
 
 
 @transition("server.rebooted")
 def _rebooted(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args, at):
+    if row := alive(cloud, args, at):
         cloud.guests.stop(row["id"])
         cloud.change("server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING)
 
@@ -107,7 +79,7 @@ def _resize(call: Call, row: Row, asked: Body) -> Answer:
         raise bad_request("When resizing, instances must change flavor!")
     quota.check(call.cloud, row["project_id"], {k: flavor[f] - row["flavor"][f] for k, f in _COUNTED})
     then = "server.resize_failed" if call.outcome == "build_error" else "server.resized"
-    return _begin(call, row, "resize_prep", then, flavor_id=flavor["id"], message=call.outcome_message)
+    return begin(call, row, "resize_prep", then, flavor_id=flavor["id"])
 
 
 _COUNTED = (("cores", "vcpus"), ("ram", "ram"))
@@ -115,16 +87,21 @@ _COUNTED = (("cores", "vcpus"), ("ram", "ram"))
 
 @transition("server.resize_failed")
 def _resize_failed(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    """No host has room: the server stays what it was, with a fault to read."""
-    if row := _alive(cloud, args, at, failed=True):
-        message = args["message"] or "No valid host was found."
-        fault = {"code": 400, "created": at.isoformat(timespec="seconds"), "message": message}
-        cloud.change("server", row, at=at, task_state=None, fault=fault)
+    """The server stays what it was. It has no fault: only the record of the action says that it failed."""
+    if row := alive(cloud, args, at, failed=True):
+        cloud.change("server", row, at=at, task_state=None)
 
 
 @transition("server.resized")
 def _resized(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    row, flavor = _alive(cloud, args, at), cloud.store.get("flavor", args["flavor_id"])
+    server, flavor = (
+        cloud.store.get("server", args["server_id"]),
+        cloud.store.get("flavor", args["flavor_id"]),
+    )
+    if server and flavor and hosts.choose(cloud, flavor, zone=server["availability_zone"]) is None:
+        _resize_failed(cloud, at, args)
+        return
+    row = alive(cloud, args, at)
     if row and flavor:
         old = {"flavor": row["flavor"], "vm_state": row["vm_state"], "power_state": row["power_state"]}
         cloud.guests.stop(row["id"])
@@ -132,49 +109,34 @@ def _resized(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
 
 
 def _confirm_resize(call: Call, row: Row, _asked: Body) -> Answer:
+    """Taken once: the server says VERIFY_RESIZE for a while longer, and a second request is none of Nova's business."""
     require(row, "confirmResize", vm_states={"resized"})
-    old = row["old_flavor"]
-    columns = {"vm_state": old["vm_state"], "power_state": old["power_state"], "old_flavor": None}
-    call.cloud.change("server", row, at=call.now, **columns)
-    history.finish(call.cloud, history.record(call, row, "confirmResize"), at=call.now)
+    if row["old_flavor"].get("confirming"):
+        raise bad_request("Instance has not been resized.")
+    row["old_flavor"]["confirming"] = True
+    begin(call, row, None, "server.confirmed", name="confirmResize")
     return Answer(204)
+
+
+@transition("server.confirmed")
+def _confirmed(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
+    if row := alive(cloud, args, at):
+        old = row["old_flavor"]
+        columns = {"vm_state": old["vm_state"], "power_state": old["power_state"]}
+        cloud.change("server", row, at=at, **columns, old_flavor=None)
 
 
 def _revert_resize(call: Call, row: Row, _asked: Body) -> Answer:
     require(row, "revertResize", vm_states={"resized"})
-    return _begin(call, row, "resize_reverting", "server.reverted")
+    if row["old_flavor"].get("confirming"):
+        raise bad_request("Instance has not been resized.")
+    return begin(call, row, "resize_reverting", "server.reverted")
 
 
 @transition("server.reverted")
 def _reverted(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args, at):
+    if row := alive(cloud, args, at):
         cloud.change("server", row, at=at, **row["old_flavor"], old_flavor=None, task_state=None)
-
-
-def _rebuild(call: Call, row: Row, asked: Body) -> Answer:
-    require(row, "rebuild", vm_states={"active", "stopped", "error"})
-    image_id = str(asked.get("imageRef", ""))
-    if call.cloud.store.get("image", image_id) is None:
-        raise bad_request("Cannot find image for rebuild")
-    columns = {key: asked[key] for key in ("name", "metadata", "description") if asked.get(key)}
-    call.cloud.change("server", row, at=call.now, **columns)
-    if row["image_id"]:
-        call.cloud.change("server", row, at=call.now, image_id=image_id)
-    _begin(call, row, "rebuilding", "server.rebuilt")
-    return Answer(202, {"server": detail(call, row) | {"adminPass": row["id"].replace("-", "")[:12]}})
-
-
-@transition("server.rebuilt")
-def _rebuilt(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
-    if row := _alive(cloud, args, at):
-        cloud.guests.stop(row["id"])
-        for attachment in cloud.store.find("attachment", server_id=row["id"]):
-            if attachment["device"] == "/dev/vda":
-                cloud.guests.disks.remove(("volume", attachment["volume_id"]))
-        cloud.guests.disks.remove(("server", row["id"]))
-        cloud.change(
-            "server", row, at=at, vm_state="active", task_state=None, power_state=RUNNING, fault=None
-        )
 
 
 def _lock(call: Call, row: Row, asked: Body) -> Answer:
@@ -217,7 +179,7 @@ _ACTIONS: dict[str, Action] = {
     "resize": _resize,
     "confirmResize": _confirm_resize,
     "revertResize": _revert_resize,
-    "rebuild": _rebuild,
+    "rebuild": rebuild,
     "lock": _lock,
     "unlock": _unlock,
     "os-resetState": _reset_state,
@@ -232,5 +194,6 @@ def open_console(call: Call) -> Body:
     row, asked = found(call, call.args["id"]), call.part("remote_console")
     require(row, "get_vnc_console", vm_states={"active", "error", "resized"}, idle=False)
     kind = asked.get("type", "novnc")
-    url = call.link(f"/sandbox/console/{row['id']}?token={call.request_id[4:]}")
+    token = consoles.admit(call.cloud, row, at=call.now)
+    url = call.link(f"/sandbox/console/{row['id']}?token={token}")
     return {"remote_console": {"protocol": asked.get("protocol", "vnc"), "type": kind, "url": url}}

@@ -1,13 +1,20 @@
 """Ports plugged into and out of a running server, and its security groups."""
 
+from datetime import datetime
+from typing import Any
+
+from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.compute import history
 from govcloud.sandbox.compute.servers import found
 from govcloud.sandbox.compute.states import require
 from govcloud.sandbox.errors import bad_request, conflict, not_found
 from govcloud.sandbox.network import ports
 from govcloud.sandbox.store import Row
+from govcloud.sandbox.timeline import transition
 from govcloud.sandbox.web import Answer, Body, Call, Routes, internal
 
 routes = Routes("compute", "/compute/v2.1")
+_PLUGGABLE = {"active", "paused", "stopped"}
 
 
 def _view(row: Row) -> Body:
@@ -31,7 +38,7 @@ def list_interfaces(call: Call) -> Body:
 def plug(call: Call) -> Body:
     """Plug a given port, or a new one of a network."""
     server, asked = found(call, call.args["id"]), call.part("interfaceAttachment")
-    require(server, "attach_interface", vm_states={"active", "paused", "stopped"})
+    require(server, "attach_interface", vm_states=_PLUGGABLE)
     if port_id := asked.get("port_id"):
         port = call.cloud.store.get("port", port_id)
         if port is None or not call.sees(port):
@@ -53,20 +60,34 @@ def plug(call: Call) -> Body:
     else:
         raise bad_request("Must input network_id or port_id when request ip_address")
     ports.bind(call.cloud, port, server_id=server["id"], zone=server["availability_zone"], at=call.now)
+    history.finish(call.cloud, history.record(call, server, "attach_interface"), at=call.now)
     return {"interfaceAttachment": _view(port)}
 
 
 @routes("DELETE", "/servers/<id>/os-interface/<port>", status=202)
 def unplug(call: Call) -> Answer:
+    """Accepted whatever the port; whether the server had it shows in the record of the action only."""
     server = found(call, call.args["id"])
-    port = call.cloud.store.get("port", call.args["port"])
-    if port is None or port["device_id"] != server["id"]:
-        raise not_found(f"Port id {call.args['port']} could not be found.")
-    if port["id"] in server["own_ports"]:
-        ports.remove(call.cloud, port, at=call.now)
-    else:
-        ports.unbind(call.cloud, port, at=call.now)
+    require(server, "detach_interface", vm_states=_PLUGGABLE)
+    action_id = history.record(call, server, "detach_interface")
+    args = {"server_id": server["id"], "port_id": call.args["port"], "action_id": action_id}
+    if call.outcome != "stuck":
+        seconds = call.cloud.timing.action_seconds
+        call.cloud.timeline.schedule("interface.unplugged", call.now, seconds=seconds, **args)
     return Answer(202)
+
+
+@transition("interface.unplugged")
+def _unplugged(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
+    server, port = cloud.store.get("server", args["server_id"]), cloud.store.get("port", args["port_id"])
+    held = server is not None and port is not None and port["device_id"] == server["id"]
+    history.finish(cloud, args["action_id"], at=at, failed=not held)
+    if server is None or port is None or not held:
+        return
+    if port["id"] in server["own_ports"]:
+        ports.remove(cloud, port, at=at)
+    else:
+        ports.unbind(cloud, port, at=at)
 
 
 @routes("GET", "/servers/<id>/os-security-groups")

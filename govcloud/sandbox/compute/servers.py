@@ -147,6 +147,8 @@ def show_server(call: Call) -> Body:
 def update_server(call: Call) -> Body:
     row, asked = found(call, call.args["id"]), call.part("server")
     columns = {key: asked[key] for key in ("name", "description") if key in asked}
+    if columns.get("name") == "":
+        raise bad_request("Invalid input for field/attribute name. Value: . '' should be non-empty")
     return {"server": views.detail(call, call.cloud.change("server", row, at=call.now, **columns))}
 
 

@@ -238,16 +238,15 @@ def _image_source(call: Call, image_id: str) -> Body:
     if image["status"] != "active":
         raise bad_request(f"Invalid input received: Image {image_id} is not active.")
     virtual = -(-(image.get("virtual_size") or image["size"] or 0) // (1 << 30))
-    metadata = {
-        "image_id": image_id,
-        "image_name": image["name"],
-        "size": str(image["size"]),
-        **image["properties"],
-    }
-    metadata |= {
-        key: str(image[key]) for key in ("checksum", "container_format", "disk_format", "min_disk", "min_ram")
-    }
+    metadata = image_metadata(image)
     return {"bootable": True, "image_metadata": metadata, "min_disk": image["min_disk"], "image_gb": virtual}
+
+
+def image_metadata(image: Row) -> dict[str, str]:
+    """What a volume keeps of the image that was written onto it."""
+    told = ("size", "checksum", "container_format", "disk_format", "min_disk", "min_ram")
+    metadata = {"image_id": image["id"], "image_name": image["name"], **image["properties"]}
+    return metadata | {key: str(image[key]) for key in told}
 
 
 def _size(asked: Body, source: Body | None) -> int:

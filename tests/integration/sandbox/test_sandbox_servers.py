@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
+import requests
 
 from tests.integration.sandbox.process import (
     Sandbox,
@@ -339,3 +340,52 @@ def test_the_history_tells_how_a_request_went_on(sandbox: Sandbox, cloud):
         "Error",
     )
     assert cloud.compute.get_server(server.id).flavor.vcpus == 2
+
+
+def test_a_resize_that_finds_no_host_leaves_the_server_as_it_was(sandbox: Sandbox, cloud):
+    server, larger = running_server(cloud), cloud.compute.find_flavor("g.4c8g")
+    sandbox.control("POST", f"/rows/server/{server.id}", availability_zone="full")
+    answer = cloud.compute.post(f"/servers/{server.id}/action", json={"resize": {"flavorRef": larger.id}})
+    assert answer.status_code == 202
+    request_id = answer.headers["x-openstack-request-id"]
+    seen = cloud.compute.get_server(server.id)
+    assert (seen.status, seen.flavor.vcpus, seen.fault) == ("ACTIVE", 2, None)
+    action = cloud.compute.get(f"/servers/{server.id}/os-instance-actions/{request_id}").json()
+    assert action["instanceAction"]["message"] == "Error"
+
+
+def test_another_image_on_a_boot_volume_needs_microversion_2_93(cloud):
+    volume = boot_volume(cloud)
+    server = running_server(cloud, block_device_mapping=from_volume(volume))
+    other = cloud.image.find_image("openeuler-24.03")
+    path, asked = f"/servers/{server.id}/action", {"rebuild": {"imageRef": other.id}}
+    assert refused(cloud.compute.post(path, json=asked, microversion="2.92"))[2] == (
+        "Unable to rebuild with a different image for a volume-backed server."
+    )
+    assert cloud.compute.post(path, json=asked, microversion="2.93").status_code == 202
+    written = cloud.block_storage.get_volume(volume.id)
+    assert (written.status, written.volume_image_metadata["image_id"]) == ("in-use", other.id)
+
+
+def test_a_rebuild_that_fails_leaves_the_server_and_its_volume_in_error(sandbox: Sandbox, cloud):
+    volume = boot_volume(cloud)
+    server = running_server(cloud, block_device_mapping=from_volume(volume))
+    sandbox.fault(action="build_error", service="compute", method="POST", path="/action", times=1)
+    asked = {"rebuild": {"imageRef": cloud.image.find_image("debian-12").id}}
+    cloud.compute.post(f"/servers/{server.id}/action", json=asked, microversion="2.93")
+    seen = cloud.compute.get_server(server.id)
+    assert (seen.status, "Failed to rebuild" in seen.fault["message"]) == ("ERROR", True)
+    assert cloud.block_storage.get_volume(volume.id).status == "error"
+
+
+def test_a_console_opens_for_whoever_has_its_link_and_for_ten_minutes(sandbox: Sandbox, cloud):
+    server = running_server(cloud)
+    asked = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
+    answer = cloud.compute.post(f"/servers/{server.id}/remote-consoles", json=asked, microversion="2.6")
+    url = answer.json()["remote_console"]["url"]
+    assert "login:" in requests.get(url, timeout=10).text
+    page, _, token = url.partition("?token=")
+    assert requests.get(page, timeout=10).status_code == 403
+    assert requests.get(f"{page}?token={token}x", timeout=10).status_code == 403
+    sandbox.control("POST", f"/rows/console_token/{token}", until="2020-01-01T00:00:00+00:00")
+    assert requests.get(url, timeout=10).status_code == 403

@@ -26,6 +26,7 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    ResizeLine,
     ServerLine,
     VolumeLine,
 )
@@ -126,6 +127,19 @@ def extension(target: Resource, size_gb: int = 800) -> ExtendLine:
     return ExtendLine(target=target, volume=target.volume, size_gb=size_gb)
 
 
+LARGER = Flavor(pk=2, code="g.8c32g", name="8C32G", vcpus=8, memory_gb=32)
+
+
+def resize(flavor: Flavor = LARGER, *, image: Image = IMAGE, status: str = Status.ACTIVE) -> ResizeLine:
+    row = Server(resource_id=7, flavor=FLAVOR, image=image, vcpus=4, memory_gb=16)
+    target = resource(7, status, server=row)
+    target.cloud_id = 1
+    return ResizeLine(target=target, server=row, flavor=flavor)
+
+
+ON_THIS_CLOUD = replace(NOW, flavors=frozenset({(1, LARGER.pk), (1, FLAVOR.pk)}))
+
+
 def test_an_order_that_keeps_every_rule_is_accepted() -> None:
     assert found() == []
 
@@ -196,7 +210,7 @@ def test_what_the_catalogue_offers_is_named_in_the_language_of_whoever_reads(
         SERVERS,
         zone=NetworkZone.PUBLIC,
         quantity=51,
-        flavor=Flavor(pk=2, code="g.x", name="通用 4核", name_en="General 4 vCPU"),
+        flavor=Flavor(pk=2, code="g.x", name="通用 4核", name_en="General 4 vCPU", memory_gb=16),
     )
     many = Offering(code="server", name="云服务器", name_en="Cloud server", max_quantity=50)
     now = replace(NOW, offerings={**NOW.offerings, Kind.SERVER: many})
@@ -214,7 +228,7 @@ def test_what_the_catalogue_offers_is_named_in_the_language_of_whoever_reads(
 def test_what_is_retired_is_named_in_the_language_of_whoever_reads(
     language: str, name: str, at: datetime
 ) -> None:
-    retired = Flavor(pk=1, code="g.x", name="通用 4核", name_en="General 4 vCPU", retired_at=at)
+    retired = Flavor(pk=1, code="g.x", name="通用 4核", name_en="General 4 vCPU", memory_gb=16, retired_at=at)
     lines = list(enumerate((NETWORK, replace(SERVERS, flavor=retired), BACKUP)))
     (refusal,) = check(system=system(), lines=lines, now=NOW)
     with override(language):
@@ -239,7 +253,7 @@ def test_a_quantity_below_one_or_past_the_catalogues_maximum_is_refused(quantity
 
 
 def test_a_retired_flavor_is_refused_by_its_name(at: Any) -> None:
-    retired = Flavor(pk=1, code="g.4c16g", name="4核16G", retired_at=at)
+    retired = Flavor(pk=1, code="g.4c16g", name="4核16G", memory_gb=16, retired_at=at)
     judged = check(
         system=system(), lines=[(0, NETWORK), (1, replace(SERVERS, flavor=retired)), (2, BACKUP)], now=NOW
     )
@@ -418,6 +432,44 @@ def test_the_mandatory_backup_goes_with_the_last_server_and_not_before() -> None
 @pytest.mark.parametrize("size_gb", [500, 499, 1, 0, -800])
 def test_a_volume_only_grows(size_gb: int) -> None:
     assert found(extension(volume(), size_gb)) == [("volume-only-grows", ("/items/0/size_gb",))]
+
+
+def test_a_server_is_resized_to_what_its_cloud_has() -> None:
+    assert found(resize(), now=ON_THIS_CLOUD) == []
+    assert found(resize(), now=replace(NOW, flavors=frozenset({(2, LARGER.pk)}))) == [
+        ("not-available-in-zone", ("/items/0/flavor",))
+    ]
+
+
+def test_a_server_is_not_resized_to_the_flavor_it_has() -> None:
+    assert found(resize(FLAVOR), now=ON_THIS_CLOUD) == [("same-flavor", ("/items/0/flavor",))]
+
+
+def test_a_server_is_not_resized_to_a_retired_flavor(at: datetime) -> None:
+    retired = Flavor(pk=2, code="g.8c32g", name="8C32G", vcpus=8, memory_gb=32, retired_at=at)
+    assert codes(resize(retired), now=ON_THIS_CLOUD) == ["retired"]
+
+
+def test_neither_a_new_server_nor_a_resized_one_has_less_memory_than_its_image_needs() -> None:
+    image = Image(pk=1, code="db", name="DB", min_disk_gb=20, min_memory_gb=32)
+    small = Flavor(pk=2, code="g.2c8g", name="2C8G", vcpus=2, memory_gb=8)
+    assert codes(resize(image=image), now=ON_THIS_CLOUD) == []
+    assert found(resize(small, image=image), now=ON_THIS_CLOUD) == [
+        ("flavor-too-small-for-image", ("/items/0/flavor",))
+    ]
+    assert "flavor-too-small-for-image" in codes(NETWORK, replace(SERVERS, image=image), BACKUP)
+
+
+@pytest.mark.parametrize("status", [Status.CHANGING, Status.RELEASING])
+def test_only_a_server_that_nothing_else_has_in_hand_is_resized(status: str) -> None:
+    assert codes(resize(status=status), now=ON_THIS_CLOUD) == ["resource-not-in-use"]
+
+
+def test_a_server_is_resized_once_and_not_in_the_order_that_releases_it() -> None:
+    assert codes(resize(), resize(), now=ON_THIS_CLOUD) == ["resource-twice-in-order"] * 2
+    again = ReleaseLine(target=resize().target)
+    assert codes(resize(), again, now=ON_THIS_CLOUD) == ["resource-twice-in-order"] * 2
+    assert codes(resize(), now=replace(ON_THIS_CLOUD, busy=frozenset({7}))) == ["resource-in-another-order"]
 
 
 def test_a_volume_grows_up_to_its_classs_maximum() -> None:

@@ -1,0 +1,115 @@
+"""Who can enter a server: the public SSH keys of the department's own administrators.
+
+Our own key stays what it is: it is not the department's, and is used by playbooks only. The account is made by the playbook;
+without a key there is no account.
+"""
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.dsa import DSAPublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.errors import DomainError, Invalid, Invalids
+from govcloud.inventory.models import Power, Resource, ResourceKind
+from govcloud.provisioning.actions.base import Action
+from govcloud.provisioning.services import StepSpec
+from tenants.models import Role
+
+MOST_KEYS = 20
+LEAST_RSA_BITS = 3072
+
+
+class NoPublicKey(Invalid):
+    """Nothing of what was sent is told again: it may have been a private key."""
+
+    code = "no-public-key"
+    message = _("This is not a public SSH key of one line, as in a .pub file.")
+
+
+class WeakKey(Invalid):
+    code = "weak-key"
+    message = _("This key is too weak: take Ed25519, ECDSA, or RSA of at least %(bits)s bits.")
+
+
+class KeyTwice(Invalid):
+    code = "key-twice"
+    message = _("This key is in the list more than once.")
+
+
+class TooManyKeys(Invalid):
+    code = "too-many-keys"
+    message = _("A server takes at most %(most)s login keys.")
+
+
+@dataclass(frozen=True, slots=True)
+class LoginKeys:
+    keys: tuple[str, ...]
+
+
+class SetLoginKeys(Action[LoginKeys]):
+    """The whole list: keys that it does not name are taken away, and with the last of them the account."""
+
+    name = "set-login-keys"
+    title = _("set who can log in")
+    resource_kind = ResourceKind.SERVER
+    roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
+
+    def refusal(self, resource: Resource) -> Promise | None:
+        return _("it is stopped") if resource.server.power == Power.STOPPED else None
+
+    def check(self, resource: Resource, parameters: LoginKeys) -> None:  # noqa: ARG002
+        if len(parameters.keys) > MOST_KEYS:
+            raise TooManyKeys(most=MOST_KEYS, pointers=("/keys",))
+        errors: list[DomainError] = []
+        seen: set[str] = set()
+        for position, key in enumerate(parameters.keys):
+            refused = _refused(key, seen, f"/keys/{position}")
+            errors += [refused] if refused else []
+        if errors:
+            raise Invalids(errors)
+
+    def plan(self, resource: Resource, parameters: LoginKeys, *, key: str) -> list[StepSpec]:
+        keys = {fingerprint(each): _one_line(each) for each in parameters.keys}
+        state = {"server": str(resource.unit), "volumes": [], "keys": keys}
+        return [
+            StepSpec(
+                key=f"{key}:login_keys", kind="login_keys", label=resource.name, unit=resource.unit, desired_state=state
+            )
+        ]  # fmt: skip
+
+
+def fingerprint(key: str) -> str:
+    """As OpenSSH shows it. Raises ValueError for what is no key."""
+    try:
+        blob = base64.b64decode(key.split()[1], validate=True)
+    except (IndexError, binascii.Error) as error:
+        raise ValueError("no public key") from error
+    return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
+
+
+def _one_line(key: str) -> str:
+    return " ".join(key.split())
+
+
+def _refused(key: str, seen: set[str], pointer: str) -> DomainError | None:
+    """Why this key cannot be taken; notes its fingerprint otherwise."""
+    try:
+        if len(key.strip().splitlines()) != 1:
+            return NoPublicKey(pointers=(pointer,))
+        public, mark = load_ssh_public_key(key.strip().encode()), fingerprint(key)
+    except (ValueError, UnsupportedAlgorithm):
+        return NoPublicKey(pointers=(pointer,))
+    weak = isinstance(public, RSAPublicKey) and public.key_size < LEAST_RSA_BITS
+    if weak or isinstance(public, DSAPublicKey):
+        return WeakKey(bits=LEAST_RSA_BITS, pointers=(pointer,))
+    if mark in seen:
+        return KeyTwice(pointers=(pointer,))
+    seen.add(mark)
+    return None

@@ -1,0 +1,163 @@
+"""Day 2 seen from inside: real guests over SSH. Who gets in, what a rebuild leaves, and what a resize is kept on."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from pytest_django import Settings
+
+from govcloud.inventory.models import Address, Resource, Server
+from govcloud.orders.drafts import ResizeDraft
+from govcloud.provisioning import guest_key
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.login_keys import LoginKeys, fingerprint
+from govcloud.provisioning.actions.rebuilding import NewSystem
+from govcloud.provisioning.models import Operation, Step
+from tests.factories.orders import Scene, approved, scene
+from tests.integration.building import built, now, states, work
+from tests.integration.sandboxed import Sandbox, running
+from tests.integration.test_server_actions import ITEMS
+
+pytestmark = pytest.mark.django_db
+REACH = Path(__file__).parents[2] / "govcloud" / "sandbox" / "reach.py"
+
+
+@pytest.fixture(scope="module")
+def guests() -> Iterator[Sandbox]:
+    # guests listen on sockets below the state directory, and a socket's path is short
+    with tempfile.TemporaryDirectory(prefix="gcd2-") as folder:
+        state = Path(folder) / "s"
+        state.mkdir()
+        with running(state, "--instant") as sandbox:
+            if sandbox.ask("GET", "/health")["guests"] != "full":
+                pytest.skip("guests have no block devices here")
+            yield sandbox
+
+
+@pytest.fixture
+def on(guests: Sandbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(guests.state / "clouds.yaml"))
+    settings.GUEST_KEY_FILE, settings.RUN_DIR = tmp_path / "key", tmp_path / "runs"
+    settings.STEP_POLL = timedelta(seconds=0.05)
+    guest_key.make(settings.GUEST_KEY_FILE)
+    made = scene(level_3=False)
+    made.catalogue.cloud.ssh_proxy_command = (
+        f"{sys.executable} -I -S {REACH} --state {guests.state} {{network_id}}/%h"
+    )
+    made.catalogue.cloud.save()
+    return made
+
+
+@pytest.fixture
+def server(on: Scene) -> Resource:
+    built(on, items=ITEMS)
+    found = Resource.objects.get(kind="server")
+    assert found.server.configured_at is not None, states()
+    return found
+
+
+@dataclass(frozen=True)
+class Person:
+    """An administrator of the department, with a key of their own."""
+
+    private: Path
+    public: str
+
+
+@pytest.fixture
+def person(tmp_path: Path) -> Person:
+    key = Ed25519PrivateKey.generate()
+    path = tmp_path / "person"
+    path.touch(mode=0o600)
+    path.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+        )
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return Person(path, public.decode() + " zhang.wei")
+
+
+def enter(server: Resource, key: Path, user: str, command: str) -> subprocess.CompletedProcess[str]:
+    address = Address.objects.select_related("block").get(unit=server.unit)
+    network = Resource.objects.get(unit=address.block.unit)
+    proxy = server.cloud.ssh_proxy_command.replace("{network_id}", network.external_id)
+    options = ["ProxyCommand=" + proxy, "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"]
+    options += ["LogLevel=ERROR", "BatchMode=yes"]
+    ssh = ["ssh", "-F", "none", "-i", str(key), *(part for o in options for part in ("-o", o))]
+    return subprocess.run(
+        [*ssh, f"{user}@{address.address}", command], check=False, capture_output=True, text=True
+    )
+
+
+def said(server: Resource, settings: Settings, command: str) -> str:
+    answer = enter(server, settings.GUEST_KEY_FILE, "root", command)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+def done(server: Resource, name: str, parameters: Any, on: Scene) -> Operation:
+    operation = requests.request(
+        resource=server, action=actions()[name], parameters=parameters, actor=on.applicant, at=now()
+    )
+    work(seconds=300)
+    operation.refresh_from_db()
+    assert operation.status == "done", states()
+    server.refresh_from_db()
+    return operation
+
+
+def test_those_whose_keys_are_set_get_in_and_nobody_else(on: Scene, server: Resource, person: Person) -> None:
+    assert enter(server, person.private, "sysadmin", "true").returncode != 0
+    done(server, "set-login-keys", LoginKeys((person.public,)), on)
+    assert enter(server, person.private, "sysadmin", "id -un").stdout.strip() == "sysadmin"
+    assert list(server.server.login_keys.values_list("fingerprint", flat=True)) == [
+        fingerprint(person.public)
+    ]
+    done(server, "set-login-keys", LoginKeys(()), on)
+    assert enter(server, person.private, "sysadmin", "true").returncode != 0
+    assert not server.server.login_keys.exists()
+
+
+def test_a_rebuilt_server_has_its_data_its_way_in_and_nothing_else_of_before(
+    on: Scene, server: Resource, person: Person, settings: Settings
+) -> None:
+    done(server, "set-login-keys", LoginKeys((person.public,)), on)
+    said(server, settings, "echo kept > /data1/kept; echo lost > /root/lost; sync")
+    before = Server.objects.get(resource=server)
+    operation = done(server, "rebuild", NewSystem(), on)
+    after = Server.objects.get(resource=server)
+    assert said(server, settings, "cat /data1/kept; ls /root/lost 2>/dev/null || true") == "kept"
+    assert enter(server, person.private, "sysadmin", "id -un").stdout.strip() == "sysadmin"
+    assert before.configured_at is not None
+    assert after.configured_at is not None
+    assert after.configured_at > before.configured_at
+    assert after.host_keys
+    assert set(after.host_keys.split()) & set(before.host_keys.split()) <= {"ssh-ed25519", "ssh-rsa"}
+    confirm = operation.steps.get(kind="confirm")
+    assert (confirm.state, confirm.outputs["changed"]) == ("done", 0)
+
+
+def test_a_resized_server_is_kept_when_its_guest_holds_to_the_baseline(
+    on: Scene, server: Resource, settings: Settings
+) -> None:
+    said(server, settings, "echo kept > /data1/kept; sync")
+    approved(on, at=now(), items=(ResizeDraft(target=server.uuid, flavor="g.8c32g"),))
+    work(seconds=300)
+    resize = Operation.objects.get(kind="resize")
+    assert resize.status == "done", states()
+    assert said(server, settings, "cat /data1/kept") == "kept"
+    checked, kept = (Step.objects.get(operation=resize, kind=k) for k in ("confirm", "resize_confirmation"))
+    assert (checked.state, checked.outputs["changed"]) == ("done", 0)
+    assert checked.finished_at is not None
+    assert kept.finished_at is not None
+    assert checked.finished_at < kept.finished_at
