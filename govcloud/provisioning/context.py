@@ -28,6 +28,7 @@ class Context:
     heartbeat: Callable[[], bool] = field(default=lambda: True)
     write_outputs: Callable[[dict[str, Any]], None] = field(default=lambda _outputs: None)
     lost: bool = False
+    _project_id: str = ""
     seen: dict[str, Any] = field(
         default_factory=dict
     )  # what a kind saw on this visit, for its record or forget
@@ -61,7 +62,11 @@ class Context:
 
     @property
     def project_id(self) -> str:
-        return Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row).external_id
+        """Asked for once a visit: nearly every call to a cloud begins with it."""
+        if not self._project_id:
+            project = Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row)
+            self._project_id = project.external_id
+        return self._project_id
 
     @property
     def project(self) -> openstack.Cloud:

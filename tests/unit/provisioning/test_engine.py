@@ -444,3 +444,11 @@ def test_playbooks_leave_workers_for_the_clouds(
         seconds=settings.STEP_LEASE.total_seconds() + 1
     )  # their workers are gone, and so are their runs
     assert engine.due(at=clock.now) == 4
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0, 0.25), (2, 0.25), (6, 0.6), (60, 6), (3_600, 10)])
+def test_the_next_look_comes_after_a_tenth_of_the_time_waited(
+    waited: float, pause: float, settings: Settings
+) -> None:
+    settings.STEP_POLL = timedelta(seconds=1)
+    assert engine.next_look(timedelta(seconds=waited)) == timedelta(seconds=pause)
