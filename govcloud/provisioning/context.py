@@ -28,10 +28,10 @@ class Context:
     heartbeat: Callable[[], bool] = field(default=lambda: True)
     write_outputs: Callable[[dict[str, Any]], None] = field(default=lambda _outputs: None)
     lost: bool = False
+    _project_id: str = ""
     seen: dict[str, Any] = field(
         default_factory=dict
     )  # what a kind saw on this visit, for its record or forget
-    known_project_id: str = ""  # asked for with almost every call, and the same for a whole visit
 
     def remember(self, found: dict[str, Any]) -> None:
         """Commit something found out to the step's outputs, before the request that it is needed for. Raises LeaseLost."""
@@ -62,10 +62,11 @@ class Context:
 
     @property
     def project_id(self) -> str:
-        if not self.known_project_id:
+        """Asked for once a visit: nearly every call to a cloud begins with it."""
+        if not self._project_id:
             project = Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row)
-            self.known_project_id = project.external_id
-        return self.known_project_id
+            self._project_id = project.external_id
+        return self._project_id
 
     @property
     def project(self) -> openstack.Cloud:

@@ -501,3 +501,11 @@ def test_one_list_that_leaves_out_what_is_there_does_not_leave_it_behind_when_it
     run(clock)
     started.refresh_from_db()
     assert (things.there, started.status) == ({}, "undone")
+
+
+@pytest.mark.parametrize(("waited", "pause"), [(0, 0.25), (2, 0.25), (6, 0.6), (60, 6), (3_600, 10)])
+def test_the_next_look_comes_after_a_tenth_of_the_time_waited(
+    waited: float, pause: float, settings: Settings
+) -> None:
+    settings.STEP_POLL = timedelta(seconds=1)
+    assert engine.next_look(timedelta(seconds=waited)) == timedelta(seconds=pause)
