@@ -27,7 +27,9 @@ class Context:
     at: datetime
     heartbeat: Callable[[], bool] = field(default=lambda: True)
     lost: bool = False
-    seen: dict[str, Any] = field(default_factory=dict)  # what a last look before the end found, for the record
+    seen: dict[str, Any] = field(
+        default_factory=dict
+    )  # what a last look before the end found, for the record
     known_project_id: str = ""  # asked for with almost every call, and the same for a whole visit
 
     def keep(self) -> None:

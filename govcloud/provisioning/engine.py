@@ -176,9 +176,7 @@ class Visit:
             made = self.kind.create(self.context)
         except errors.CloudError as error:
             if fresh and not error.effect_unknown and not isinstance(error, errors.Conflict):
-                self.update(
-                    intent_at=None
-                )  # no request has had an effect, so there is nothing to look for later
+                self.update(intent_at=None)  # no request has had an effect: nothing to look for later
             raise
         if isinstance(made, Moving):
             self._wait(StepState.SETTLING, made.after)
@@ -283,9 +281,7 @@ class Visit:
             case errors.Refused() if self._may_have_won_before():
                 self.trouble(str(error), counts=True, state=StepState.UNKNOWN)
             case errors.OverQuota() | errors.Refused() | errors.Misconfigured():
-                self.park(
-                    str(error)
-                )  # the same request will be refused again: a person must change something
+                self.park(str(error))  # it will be refused again: a person must change something
             case errors.RateLimited(retry_after=seconds):
                 self.trouble(str(error), counts=False, pause=timedelta(seconds=seconds))
             case errors.Unreachable() | errors.Unavailable():
@@ -378,7 +374,9 @@ class Visit:
     def heartbeat(self, **columns: Any) -> bool:
         """Renew the lease in the middle of long work; False when the step is not ours any more."""
         until = self.clock() + settings.STEP_LEASE
-        return bool(Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until, **columns))
+        return bool(
+            Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until, **columns)
+        )
 
 
 def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime) -> None:
