@@ -252,7 +252,7 @@ class World:
                 for each in unended()
                 if not self._given_up(each)
             ),
-            *(f"engine: {crash}" for crash in self.crashes),
+            *(f"engine: {crash}" for crash in self.crashes + self.shift.escaped),
         ]
         outcome.faults = {**self.faults.drawn, **self.shift.hits}
         outcome.digest = self.digest.hexdigest()
