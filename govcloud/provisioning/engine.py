@@ -199,9 +199,7 @@ class Visit:
             made = self.kind.create(self.context)
         except errors.CloudError as error:
             if fresh and not error.effect_unknown and not isinstance(error, errors.Conflict):
-                self.update(
-                    intent_at=None
-                )  # no request has had an effect, so there is nothing to look for later
+                self.update(intent_at=None)  # no request has had an effect: nothing to look for later
             raise
         if isinstance(made, Moving):
             self._wait(StepState.SETTLING, made.after)
@@ -301,9 +299,7 @@ class Visit:
             case errors.Refused() if self._may_have_won_before():
                 self.trouble(str(error), counts=True, state=StepState.UNKNOWN)
             case errors.OverQuota() | errors.Refused() | errors.Misconfigured():
-                self.park(
-                    str(error)
-                )  # the same request will be refused again: a person must change something
+                self.park(str(error))  # it will be refused again: a person must change something
             case errors.RateLimited(retry_after=seconds):
                 self.trouble(str(error), counts=False, pause=timedelta(seconds=seconds))
             case errors.Unreachable() | errors.Unavailable():

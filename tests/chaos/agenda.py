@@ -17,6 +17,10 @@ class Agenda:
     def __call__(self) -> datetime:
         return self.now
 
+    def ticks(self) -> float:
+        """Seconds, as ``time.monotonic`` gives them."""
+        return self.now.timestamp()
+
     def add(self, after: timedelta, event: Callable[[], object]) -> None:
         heapq.heappush(self._ahead, (self.now + max(after, timedelta()), next(self._number), event))
 

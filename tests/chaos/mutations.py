@@ -33,7 +33,7 @@ def _adopt_without_looking(visit: engine.Visit, external_id: str) -> None:
 
 
 def _own_clock() -> Callable[[], datetime]:
-    return lambda: clock.now()
+    return clock.now
 
 
 def _engine(**replaced: Any) -> AbstractContextManager[Any]:

@@ -63,7 +63,9 @@ class Sum:
             setattr(self, name, getattr(self, name) + count)
         self.faults.update(outcome.faults)
         self.quiet.append(outcome.quiet_seconds)
-        self.violations += [{"seed": task.seed, "orders": task.orders, "what": each} for each in outcome.violations]
+        self.violations += [
+            {"seed": task.seed, "orders": task.orders, "what": each} for each in outcome.violations
+        ]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -122,7 +124,9 @@ def _next(done: Any, children: list[Any]) -> tuple[Task, Outcome]:
             found: tuple[Task, Outcome] = done.get(timeout=1)
         except queue.Empty:
             if not any(child.is_alive() for child in children):
-                raise RuntimeError("the simulation's processes have died; see what they wrote above") from None
+                raise RuntimeError(
+                    "the simulation's processes have died; see what they wrote above"
+                ) from None
         else:
             return found
 
@@ -150,6 +154,7 @@ def database(number: int) -> Iterator[None]:
     from django.db import connection  # noqa: PLC0415
 
     logging.disable(logging.WARNING)
-    connection.settings_dict["TEST"]["NAME"] = f"simulation_{number}"
+    name = os.environ.get("TEST_DATABASE") or "simulation"
+    connection.settings_dict["TEST"]["NAME"] = f"{name}_{number}"
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=True)
     yield

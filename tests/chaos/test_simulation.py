@@ -1,7 +1,6 @@
 """A short simulation, and worlds that once showed a fault of the engine. The long ones are ``make simulate`` and ``make mutate``."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 SEEDS = json.loads((Path(__file__).parent / "seeds.json").read_text())
 """``seed`` and ``orders`` of a world, and ``why`` it is kept."""
-
-
-@pytest.fixture(autouse=True)
-def _whole_tables(django_db_blocker: object) -> Iterator[None]:
-    """A world empties all tables before it begins; what it leaves is emptied as after every test that commits."""
-    yield
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])

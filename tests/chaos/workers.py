@@ -65,6 +65,7 @@ class Shift:
     trip: Trip | None = None
     visits: int = 0
     hits: dict[str, int] = field(default_factory=dict)
+    escaped: list[str] = field(default_factory=list)  # what the engine did not catch itself
 
     def __post_init__(self) -> None:
         self.workers = [Worker(f"w{number}", skew) for number, skew in enumerate(SKEWS)]
@@ -99,22 +100,21 @@ class Shift:
             if held is None:
                 return False
             self.visits += 1
-            self.note(f"{trip.worker.name} takes {held.step.kind} {held.step.label} ({held.step.state}) fence {held.fence}")
+            self.note(
+                f"{trip.worker.name} takes {held.step.kind} {held.step.label} ({held.step.state}) fence {held.fence}"
+            )
             engine.advance(held, clock=now)
         except WorkerDied:
-            self._hit(trip, "died")
-        except OperationalError as error:
-            if trip.over is None:
-                raise
-            self._hit(trip, f"lost its database: {error}")
+            self.note(f"{trip.worker.name} died")
+        except Exception as error:  # noqa: BLE001  the task's edge: whatever the engine lets out is its fault, unless put in here
+            if not isinstance(trip.over, OperationalError):
+                self.escaped.append(f"{type(error).__name__}: {error}")
+            self.note(f"{trip.worker.name} gave up: {error}")
         return True
 
     def own_clock(self) -> datetime:
         """What the clock on the machine of whoever works just now shows."""
         return self.agenda.now + timedelta(seconds=self.trip.worker.skew if self.trip else 0)
-
-    def _hit(self, trip: Trip, what: str) -> None:
-        self.note(f"{trip.worker.name} {what}")
 
     # -- what happens to it
 
@@ -127,7 +127,7 @@ class Shift:
             on_its_way = sent.changes and what != "after"
             self._moment(longest=LANDING_SECONDS if on_its_way else None)
 
-    def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:  # noqa: FBT001
+    def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
         """Before each write to the database, and after each that is a transaction of its own."""
         if self.trip is None:
             return execute(sql, params, many, context)
@@ -156,7 +156,9 @@ class Shift:
                 trip.over = WorkerDied()
                 raise trip.over
             case "drops":
-                trip.over = ConnectionDropped("committed, but nobody heard" if committed else "server closed the connection")
+                trip.over = ConnectionDropped(
+                    "committed, but nobody heard" if committed else "server closed the connection"
+                )
                 raise trip.over
             case "stalls" if not connection.in_atomic_block:
                 self.stall(min(trip.seconds, longest or trip.seconds))
