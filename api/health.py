@@ -11,7 +11,9 @@ from django.http import HttpRequest, JsonResponse
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
+from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
+from govcloud.clouds import credentials
 
 BROKER_TIMEOUT = 2  # seconds
 
@@ -56,15 +58,19 @@ def broker() -> str:
 
 
 def clouds() -> str:
-    """Every enabled cloud has its entry in clouds.yaml."""
+    """Every enabled cloud has its entry in clouds.yaml, or credentials that can be decrypted here. Asks no cloud."""
     path = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", ""))
     try:
         configured = yaml.safe_load(path.read_text()) if path.is_file() else {}
-        needed = set(Cloud.objects.filter(enabled=True).values_list("profile", flat=True))
+        enabled = Cloud.objects.filter(status=CloudStatus.ENABLED)
+        needed = set(enabled.exclude(profile="").values_list("profile", flat=True))
+        locked = credentials.unreadable()
     except (DatabaseError, OSError, yaml.YAMLError) as error:
         return type(error).__name__
     missing = needed - set((configured or {}).get("clouds", {}))
-    return f"not configured: {', '.join(sorted(missing))}" if missing else ""
+    if missing:
+        return f"not configured: {', '.join(sorted(missing))}"
+    return f"no key for the credentials of: {', '.join(locked)}" if locked else ""
 
 
 CHECKS: Mapping[str, Callable[[], str]] = {"database": database, "broker": broker, "clouds": clouds}

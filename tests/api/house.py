@@ -49,7 +49,7 @@ def house(many: int) -> House:
     servers = [whole_server(system=system) for system in systems]
     for number in range(many):
         DivisionFactory(code=f"45{number:04d}")
-        ZoneFactory(cloud=CloudFactory(code=f"cloud-{number}", enabled=False))
+        ZoneFactory(cloud=CloudFactory(code=f"cloud-{number}", status="disabled"))
         TariffFactory(in_force=DateTimeTZRange(_year(1900 + number), _year(1901 + number)))
     volumes = [server.volumes.first() for server in servers]
     points = [recovery_point(volume) for volume in volumes]
