@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from govcloud.catalog.models import Site
 from govcloud.orders.lines import BackupLine, ExtendLine, Line, NetworkLine, ReleaseLine, ServerLine
 from govcloud.orders.models import Order, QuoteLine, Revision
 from govcloud.orders.quotes import Quote
@@ -88,7 +89,8 @@ def described(line: Line) -> dict[str, Any]:
     }
     match line:
         case NetworkLine():
-            return common
+            # what was submitted before there was a choice keeps its hash
+            return common if line.site == Site.MAIN else {**common, "site": line.site}
         case ServerLine():
             return {**common, **_server(line)}
         case BackupLine():

@@ -17,6 +17,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 
+from govcloud.clouds import maintenance
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.provisioning import completion
@@ -61,6 +62,7 @@ def claim(*, at: datetime) -> Claim | None:
         step = (
             Step.objects.select_for_update(skip_locked=True, of=("self",))
             .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+            .exclude(operation__cloud__in=maintenance.paused(at=at))
             .select_related("operation__cloud", "operation__system__department")
             .order_by("next_run_at", "pk")
             .first()
@@ -215,7 +217,8 @@ class Visit:
         going_down = state in {StepState.REMOVING, StepState.REPLACING}
         asked = [self.step.started_at] if going_down else [self.step.intent_at, self.step.started_at]
         since = max((moment for moment in asked if moment), default=at)
-        if at - since > self.kind.patience:
+        cloud, patience = self.step.operation.cloud_id, self.kind.patience
+        if at - since > patience and maintenance.worked(cloud, since=since, at=at) > patience:
             self.park(f"still {StepState(state).label} after {self.kind.patience}")
             return
         self.write(state=state, next_run_at=at + (after or settings.STEP_POLL), last_error="")
@@ -280,8 +283,10 @@ class Visit:
             case errors.Unreachable() | errors.Unavailable():
                 self.trouble(str(error), counts=False)  # the cloud's trouble, however long it takes
             case _:
+                # refused credentials are waited for as well: once others are stored, it goes on with a look
                 unknown = self.step.intent_at is not None and not self.step.external_id
-                self.trouble(str(error), counts=True, state=StepState.UNKNOWN if unknown else None)
+                counts = not isinstance(error, errors.Unauthorized)
+                self.trouble(str(error), counts=counts, state=StepState.UNKNOWN if unknown else None)
 
     def _may_have_won_before(self) -> bool:
         """Whether a refusal may be of our own earlier request's making (a subnet that overlaps the one it made)."""
@@ -375,6 +380,5 @@ def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    return Step.objects.filter(
-        Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at
-    ).count()
+    ready = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+    return ready.exclude(operation__cloud__in=maintenance.paused(at=at)).count()

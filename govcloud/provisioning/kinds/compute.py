@@ -40,13 +40,14 @@ class VolumeKind(Kind):
 
     def create(self, context: Context) -> Made:
         """Blank, or with the data of the image. Raises ``Refused`` when the cloud does not have the image."""
-        scale = _scale(context)
+        scale, part = _scale(context), context.availability_zone
         volume = context.project.volumes.create_volume(
             name=context.step.label,
             size_gib=scale.built_gb(context.state["size_gb"]),
             volume_type=scale.cloud_name,
             metadata={UNIT: str(context.step.unit), "govcloud_system": context.operation.system.code},
             image_id=_image_id(context) if context.state.get("image") else None,
+            zone=part.volume_zone or None if part is not None else None,
             description=f"{context.operation.reason} {context.mark}",
         )
         return Made(volume.id)
@@ -172,6 +173,7 @@ class ServerKind(Kind):
         flavor = next((flavor for flavor in project.compute.flavors() if flavor.name == name), None)
         if flavor is None:
             raise errors.Misconfigured(f"the cloud has no flavor {name!r}", service="compute")
+        part = context.availability_zone
         accepted = project.compute.create_server_from_volume(
             name=context.step.label,
             flavor_id=flavor.id,
@@ -180,6 +182,7 @@ class ServerKind(Kind):
             tags=tags_of(context),
             metadata={UNIT: str(context.step.unit)},
             key_name=guest_key().name,
+            zone=part.compute_zone or None if part is not None else None,
         )
         return Made(accepted.id)
 

@@ -1,0 +1,222 @@
+"""Where the parts of an order go: decided when it is approved, kept with the reasons, and decided again for what waits."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from govcloud.audit import services as audit
+from govcloud.catalog.models import Cloud, Kind, Site
+from govcloud.clouds.models import AvailabilityZone
+from govcloud.orders.models import Action, Order, Placement, Unit, Weighed
+from govcloud.provisioning import placement
+from govcloud.provisioning.placement import Need, Where
+from govcloud.provisioning.weighing import PASSING, TAKEN, Decision, Judged, Verdict
+from tenants.models import NetworkZone
+from tenants.naming import name_of
+
+
+@dataclass(slots=True)
+class Part:
+    """What goes to one place: networks of a zone and site with their servers and these servers' backup."""
+
+    where: Where
+    units: list[Unit] = field(default_factory=list)
+
+    @property
+    def has_backup(self) -> bool:
+        return any(unit.item.kind == Kind.BACKUP for unit in self.units)
+
+    @property
+    def need(self) -> Need:
+        need = Need()
+        for unit in self.units:
+            if unit.item.kind == Kind.SERVER and unit.volume is None:
+                need.flavors[unit.item.server.flavor] += 1
+                need.images.add(unit.item.server.image)
+            elif unit.volume is not None:
+                need.storage[unit.volume.storage_class] += unit.volume.size_gb
+        return need
+
+
+def parts(units: Iterable[Unit]) -> list[Part]:
+    """The units that are created, by place. The order's backup goes where its servers are."""
+    found: dict[Where, Part] = {}
+    backups = []
+    for unit in units:
+        if unit.item.kind == Kind.BACKUP:
+            backups.append(unit)
+        else:
+            where = _where(unit)
+            found.setdefault(where, Part(where)).units.append(unit)
+    for unit in backups:
+        with_servers = (part for part in found.values() if part.need.flavors)
+        where = Where(zone=unit.item.zone)
+        part = next(with_servers, None) or found.setdefault(where, Part(where))
+        part.units.append(unit)
+    return list(found.values())
+
+
+def _where(unit: Unit) -> Where:
+    item = unit.item
+    if item.kind != Kind.SERVER:
+        return Where(zone=item.zone, site=item.site)
+    spec = item.server
+    if spec.network is not None:
+        return Where(zone=item.zone, network=spec.network.pk)
+    return Where(zone=item.zone, site=spec.network_item.site if spec.network_item is not None else Site.MAIN)
+
+
+def decide(order: Order, found: Sequence[Part], *, at: datetime) -> Iterator[tuple[Part, Decision]]:
+    """Each part's place, that of the backup first: every server that it covers has to be on its cloud.
+
+    Later parts go beside earlier ones where they can. Writes nothing.
+    """
+    beside = set(order.placements.exclude(cloud=None).values_list("cloud", flat=True))
+    backup = Unit.objects.filter(item__order=order, item__action=Action.CREATE, item__kind=Kind.BACKUP)
+    bound_to = backup.exclude(placement__cloud=None).values_list("placement__cloud", flat=True).first()
+    for part in sorted(found, key=lambda part: not part.has_backup):
+        need = part.need
+        decision = placement.decide(
+            system=order.system, where=part.where, need=need, at=at, beside=beside,
+            bound_to=bound_to if need.flavors else None,
+        )  # fmt: skip
+        if decision.taken is not None:
+            beside.add(decision.taken.facts.cloud.pk)
+            bound_to = decision.taken.facts.cloud.pk if part.has_backup else bound_to
+        yield part, decision
+
+
+def keep(
+    order: Order, part: Part, decision: Decision, *, row: Placement | None, actor: audit.Actor, at: datetime
+) -> Placement:
+    """Write the decision down; over an earlier one (``row``) for a part that waited."""
+    taken = decision.taken
+    waited = row is not None
+    if row is None:
+        row = Placement(
+            order=order,
+            position=order.placements.count(),
+            zone=part.where.zone,
+            site=part.where.site,
+            network_id=part.where.network,
+        )
+    row.cloud = taken.facts.cloud if taken is not None else None
+    row.availability_zone = taken.facts.part if taken is not None else None
+    row.decided_at = at
+    row.save()
+    row.weighed.all().delete()
+    judged = [taken, *decision.others] if taken is not None else list(decision.others)
+    Weighed.objects.bulk_create(_row(row, rank, each) for rank, each in enumerate(judged))
+    Unit.objects.filter(pk__in=[unit.pk for unit in part.units]).update(placement=row)
+    if taken is not None or not waited:
+        _tell(order, row, decision, actor=actor, at=at)
+    return row
+
+
+def _row(row: Placement, rank: int, judged: Judged) -> Weighed:
+    facts = judged.facts
+    return Weighed(
+        placement=row,
+        rank=rank,
+        cloud=facts.cloud,
+        availability_zone=facts.part,
+        verdict=judged.verdict,
+        subject=judged.subject[:300],
+        until=judged.until,
+        vcpus_total=facts.room.vcpus_total if facts.room is not None else None,
+        vcpus_free=facts.room.vcpus_free if facts.room is not None else None,
+    )
+
+
+def _tell(order: Order, row: Placement, decision: Decision, *, actor: audit.Actor, at: datetime) -> None:
+    reason = decision.taken or decision.obstacle
+    audit.record(
+        actor=actor,
+        verb="order.placed" if decision.taken is not None else "order.placement_waits",
+        subject=order,
+        at=at,
+        thread=order.uuid,
+        after={
+            "zone": row.zone,
+            "site": row.site,
+            "cloud": row.cloud.code if row.cloud is not None else None,
+            "availability_zone": row.availability_zone.code if row.availability_zone is not None else None,
+            "why": str(reason.verdict) if reason is not None else None,
+        },
+    )
+
+
+# -- in people's words
+
+
+def told(weighed: Weighed) -> str:
+    """One candidate with its reason, in the reader's language."""
+    where = _place(weighed.cloud, weighed.availability_zone)
+    room = ""
+    if weighed.vcpus_free is not None and weighed.vcpus_total is not None:
+        counted = {"free": f"{weighed.vcpus_free:,}", "total": f"{weighed.vcpus_total:,}"}
+        room = _("; %(free)s of %(total)s vCPUs free") % counted
+    return _("%(where)s: %(why)s%(room)s") % {"where": where, "why": _why(weighed), "room": room}
+
+
+def _place(cloud: Cloud, part: AvailabilityZone | None) -> str:
+    words = [str(Site(cloud.site).label), name_of(cloud)]
+    if part is not None:
+        words.append(_("zone %(name)s") % {"name": name_of(part)})
+    return _(", ").join(words)
+
+
+def _why(weighed: Weighed) -> str:
+    verdict, placed = Verdict(weighed.verdict), weighed.placement
+    about = {
+        "subject": weighed.subject,
+        "zone": NetworkZone(placed.zone).label,
+        "site": Site(placed.site).label,
+        "until": local(weighed.until) if weighed.until is not None else "",
+    }
+    return _reasons()[verdict] % about
+
+
+def _reasons() -> dict[Verdict, str]:
+    return {
+        Verdict.NETWORK_THERE: _("the network %(subject)s is there"),
+        Verdict.SYSTEM_THERE: _("the system's other things are there"),
+        Verdict.ONLY_ONE: _("no other comes into question"),
+        Verdict.MOST_ROOM: _("it has the most room"),
+        Verdict.DISABLED: _("takes nothing new at present"),
+        Verdict.OTHER_SITE: _("is not the %(site)s"),
+        Verdict.OTHER_ZONE: _("does not offer the %(zone)s"),
+        Verdict.LEVEL_TOO_HIGH: _("takes no systems of MLPS level %(subject)s"),
+        Verdict.NETWORK_ELSEWHERE: _("the network %(subject)s is elsewhere"),
+        Verdict.BACKUP_ELSEWHERE: _("the backup of this order is elsewhere"),
+        Verdict.LACKS: _("does not have “%(subject)s”"),
+        Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),
+        Verdict.FULL: _("has not enough room left (%(subject)s)"),
+        Verdict.DOWN: _("does not answer as it should"),
+        Verdict.SYSTEM_ELSEWHERE: _("the system's other things are elsewhere"),
+        Verdict.OTHER_PART: _("another zone of the same cloud comes first"),
+        Verdict.LESS_ROOM: _("has less room"),
+    }
+
+
+def summary(row: Placement) -> str:
+    """Why it goes where it goes, or why it waits: what the applicant reads. Needs ``weighed`` in its order."""
+    judged = list(row.weighed.all())
+    if row.cloud_id is not None:
+        return told(next(each for each in judged if each.verdict in TAKEN))
+    obstacle = _obstacle(judged)
+    if obstacle is None:
+        return _("It waits: no cloud can take it at present. It starts by itself once one can.")
+    return _("It waits: %(why)s. It starts by itself once that has passed.") % {"why": told(obstacle)}
+
+
+def _obstacle(judged: Sequence[Weighed]) -> Weighed | None:
+    ranked = [each for verdict in PASSING for each in judged if each.verdict == verdict]
+    return ranked[0] if ranked else next(iter(judged), None)
+
+
+def local(moment: datetime) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
