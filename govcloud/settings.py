@@ -291,6 +291,9 @@ STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
+PLAYBOOKS_AT_ONCE = int(
+    env("PLAYBOOKS_AT_ONCE", "3")
+)  # fewer than worker processes, so that clouds are never left waiting
 RUN_DIR = VAR_DIR / "runs"
 GUEST_KEY_FILE = Path(
     env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key"))

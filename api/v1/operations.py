@@ -33,6 +33,12 @@ class OperationAnswer(Answer):
     kind = serializers.ChoiceField(OperationKind.choices)
     reason = serializers.CharField()
     order = serializers.UUIDField(source="thread", allow_null=True)
+    action = serializers.CharField(
+        help_text="the direct action's name; empty for what an order or a plan asked for"
+    )
+    resource = serializers.UUIDField(
+        source="resource.uuid", default=None, allow_null=True, help_text="what a direct action has in hand"
+    )
     system = SystemRef()
     cloud = serializers.CharField(source="cloud.code")
     status = serializers.ChoiceField(OperationStatus.choices)
@@ -115,6 +121,7 @@ class OperationFilters(filters.FilterSet):  # type: ignore[misc]
     order = filters.UUIDFilter("thread")
     system = filters.UUIDFilter("system__uuid")
     cloud = filters.CharFilter("cloud__code")
+    resource = filters.UUIDFilter("resource__uuid", label="direct actions on this resource")
     kind = filters.ChoiceFilter(choices=OperationKind.choices)
     status = filters.MultipleChoiceFilter(choices=OperationStatus.choices)
 
@@ -140,7 +147,7 @@ class Operations(Listed[Operation], Retrieved[Operation]):
 
     def get_queryset(self) -> QuerySet[Operation]:
         rows = Operation.objects.visible_to(self.actor, at=self.at).select_related(
-            "system__department", "cloud"
+            "system__department", "cloud", "resource"
         )
         return with_progress(rows)
 

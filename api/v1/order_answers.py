@@ -18,10 +18,12 @@ from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders import services
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
+from govcloud.orders.results import PLANNED, Outcome, Result, results
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import Dimension
 from tenants.models import NetworkZone, Role
+from tenants.policies import scope_of
 
 
 class VolumeSpecAnswer(serializers.Serializer[VolumeSpec]):
@@ -119,6 +121,21 @@ class UnitAnswer(serializers.Serializer[Unit]):
     name = serializers.CharField()
     operation = serializers.UUIDField(source="operation.uuid", default=None, allow_null=True)
     resource = UnitResourceAnswer(allow_null=True)
+    outcome = serializers.SerializerMethodField(help_text="a server's is that of its volumes as well")
+    trouble = serializers.SerializerMethodField(
+        help_text="the cloud's own words, for cloud administrators; else empty"
+    )
+
+    @extend_schema_field(serializers.ChoiceField(Outcome.choices))
+    def get_outcome(self, unit: Unit) -> str:
+        return self._result(unit).outcome
+
+    def get_trouble(self, unit: Unit) -> str:
+        return self._result(unit).trouble if self.context["technical"] else ""
+
+    def _result(self, unit: Unit) -> Result:
+        found: Result = self.context["results"].get(unit.uuid, PLANNED)
+        return found
 
 
 class OrderSummary(Answer):
@@ -196,7 +213,10 @@ class OrderAnswer(PricedAnswer):
     @extend_schema_field(UnitAnswer(many=True))
     def get_units(self, order: Order) -> Any:
         rows = Unit.objects.filter(item__order=order).select_related("item", "operation", "resource")
-        return UnitAnswer(cast("Any", rows.order_by("item__position", "position")), many=True).data
+        technical = scope_of(self.context["request"].user, at=self.context["at"]).holds(Role.CLOUD_ADMIN)
+        context = {"results": results(order), "technical": technical}
+        ordered = rows.order_by("item__position", "position")
+        return UnitAnswer(cast("Any", ordered), many=True, context=context).data
 
 
 def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:

@@ -154,6 +154,17 @@ class WithdrawalBody(Body):
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
 
 
+class CancellationBody(Body):
+    reason = serializers.CharField(max_length=500)
+    units = serializers.ListField(
+        child=serializers.UUIDField(),
+        required=False,
+        min_length=1,
+        max_length=1_000,
+        help_text="of the order's units: servers, networks, backup allowances; left out, all that do not stand yet",
+    )
+
+
 class DecisionBody(Body):
     verb = serializers.ChoiceField(Verb.choices)
     opinion = serializers.CharField(max_length=2_000, allow_blank=True, default="")

@@ -17,7 +17,7 @@ from api.references import all_visible, find
 from api.v1.audit import EventAnswer
 from api.v1.operations import OperationAnswer, with_progress
 from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
-from api.v1.order_bodies import DecisionBody, OrderBody, OrderContent, WithdrawalBody
+from api.v1.order_bodies import CancellationBody, DecisionBody, OrderBody, OrderContent, WithdrawalBody
 from api.v1.order_review import READERS as REVIEWERS
 from api.v1.order_review import ReviewAnswer
 from govcloud.approvals.lifecycle import StageStatus
@@ -25,6 +25,7 @@ from govcloud.approvals.models import CaseStage
 from govcloud.audit.queries import trail
 from govcloud.inventory.models import Resource
 from govcloud.orders import services
+from govcloud.orders.cancellation import cancel
 from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft, ServerDraft
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
@@ -100,6 +101,18 @@ class Orders(Listed[Order], Retrieved[Order]):
         order = self.get_object()
         reason = self.parsed(WithdrawalBody)["reason"]
         return self.answer(services.withdraw(order=order, reason=reason, actor=self.actor, at=self.at))
+
+    @extend_schema(request=CancellationBody, responses=OrderAnswer)
+    @action(detail=True, methods=["post"])
+    def cancellation(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Call off an order that is being built, or some units of it: what was made for them is taken down."""
+        order = self.get_object()
+        given = self.parsed(CancellationBody)
+        return self.answer(
+            cancel(
+                order=order, reason=given["reason"], units=given.get("units"), actor=self.actor, at=self.at
+            )
+        )
 
     @extend_schema(request=DecisionBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])

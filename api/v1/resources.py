@@ -1,24 +1,35 @@
 """Resources as built: servers, volumes, networks and backup allowances of the application systems."""
 
+from typing import Any
+
 import django_filters as filters
 from django.db.models import OuterRef, QuerySet, Subquery
+from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.catalog import Named
+from api.v1.operations import OperationAnswer, with_progress
+from api.v1.resource_actions import ANY_ACTION, PossibilityAnswer, parsed
 from api.v1.tenants import SystemRef
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
     BackupAllowance,
     Network,
+    Power,
     Resource,
     ResourceKind,
     Server,
     Volume,
     VolumeRole,
 )
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.models import Operation
 from tenants.models import NetworkZone
 
 
@@ -27,6 +38,7 @@ class ServerAnswer(serializers.Serializer[Server]):
     image = Named()
     vcpus = serializers.IntegerField()
     memory_gb = serializers.IntegerField()
+    power = serializers.ChoiceField(Power.choices)
     configured_at = serializers.DateTimeField(
         allow_null=True,
         help_text="when its security baseline was last confirmed by a run that changed nothing",
@@ -103,3 +115,22 @@ class Resources(Listed[Resource], Retrieved[Resource]):
 
     def get_queryset(self) -> QuerySet[Resource]:
         return with_address(Resource.objects.visible_to(self.actor, at=self.at).with_particulars())
+
+    @extend_schema(responses=PossibilityAnswer(many=True), filters=False)
+    @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])
+    def actions(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """What can be done to it directly, without an order: now and by you, or why not."""
+        found = requests.possibilities(resource=self.get_object(), actor=self.actor, at=self.at)
+        return Response(PossibilityAnswer(list(found), many=True).data)  # type: ignore[arg-type]
+
+    @extend_schema(request=ANY_ACTION, responses={202: OperationAnswer})
+    @actions.mapping.post
+    def act(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Do something to it. The answer is the operation that does it; until that ends it takes nothing else."""
+        resource = self.get_object()
+        wanted, parameters = parsed(request.data)
+        started = requests.request(
+            resource=resource, action=wanted, parameters=parameters, actor=self.actor, at=self.at
+        )
+        rows = with_progress(Operation.objects.select_related("system__department", "cloud", "resource"))
+        return Response(OperationAnswer(rows.get(pk=started.pk)).data, status=202)

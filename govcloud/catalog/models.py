@@ -186,6 +186,7 @@ class Cloud(models.Model):
         default=True
     )  # whether an attached volume can grow (Cinder 3.42 and the driver)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
+    build_width = models.PositiveSmallIntegerField(default=20)  # servers that are being built at a time
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
 
     class Meta:
@@ -194,6 +195,7 @@ class Cloud(models.Model):
             models.CheckConstraint(
                 condition=Q(mlps_level__gte=1, mlps_level__lte=5), name="cloud_mlps_level_of_the_standard"
             ),
+            models.CheckConstraint(condition=Q(build_width__gte=1), name="cloud_builds_one_at_least"),
         ]
 
     def __str__(self) -> str:

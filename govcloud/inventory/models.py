@@ -99,6 +99,11 @@ class Network(models.Model):
     security_group_id = models.CharField(max_length=64)
 
 
+class Power(models.TextChoices):
+    RUNNING = "running", _("running")
+    STOPPED = "stopped", _("stopped")
+
+
 class Server(models.Model):
     resource = models.OneToOneField(
         Resource, on_delete=models.PROTECT, primary_key=True, related_name="server"
@@ -107,6 +112,7 @@ class Server(models.Model):
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="servers")
     vcpus = models.PositiveSmallIntegerField()
     memory_gb = models.PositiveSmallIntegerField()
+    power = models.CharField(max_length=7, choices=Power, default=Power.RUNNING)  # as it was last asked for
     configured_at = models.DateTimeField(
         null=True
     )  # when the baseline was last confirmed (rerun without a change)

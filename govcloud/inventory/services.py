@@ -200,8 +200,11 @@ def resize_volume(
 
 
 def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
-    """Move a resource along its life; ``released`` also gives its address back."""
-    if resource.status == to:
+    """Move a resource along its life; ``released`` also gives its address back.
+
+    Raises WrongState, also for what is ``changing`` already: nothing is taken in hand twice.
+    """
+    if resource.status == to and to is not Status.CHANGING:
         return
     if to is Status.RELEASED:
         lifecycle.transition(resource, to, actor=actor, at=at, thread=thread, released_at=at)

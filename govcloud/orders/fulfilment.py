@@ -20,10 +20,10 @@ from govcloud.orders import placing, planner
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Part
+from govcloud.orders.results import Outcome, results
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.placement import Where
 from govcloud.provisioning.services import StepSpec
@@ -94,7 +94,7 @@ def _place(
 
 def waiting() -> list[int]:
     """Primary keys of the orders of which a part has no place yet."""
-    rows = Placement.objects.filter(cloud=None, order__status=Status.FULFILLING)
+    rows = Placement.objects.waiting().filter(order__status=Status.FULFILLING)
     return list(rows.order_by("order").values_list("order", flat=True).distinct())
 
 
@@ -110,8 +110,7 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
     if order is None:
         return []
     rows = {
-        Where(zone=row.zone, site=row.site, network=row.network_id): row
-        for row in order.placements.filter(cloud=None)
+        Where(zone=row.zone, site=row.site, network=row.network_id): row for row in order.placements.waiting()
     }
     parts = placing.parts(_units(order).filter(placement__in=rows.values()))
     return _place(order, parts, rows, actor=FULFILMENT, at=at)
@@ -384,7 +383,7 @@ def take_up(operation_pk: int, *, at: datetime) -> bool:
         return True
     for plan in BackupPlan.objects.filter(allowance__resource__unit__in=units.values("uuid"), runs=None):
         protection.run_due(plan=plan, at=at)
-    _finish(order, at=at)
+    finish(order, at=at)
     return True
 
 
@@ -394,12 +393,13 @@ def _note_resources(units: Iterable[Unit]) -> None:
         Unit.objects.filter(pk=built[resource.unit].pk).update(resource=resource)
 
 
-def _finish(order: Order, *, at: datetime) -> None:
+def finish(order: Order, *, at: datetime) -> None:
+    """The order has ended if nothing of it is under way or waits for a place any more."""
     operations = Operation.objects.filter(units__item__order=order).distinct()
     if order.status != Status.FULFILLING or operations.filter(taken_up_at=None).exists():
         return
-    if order.placements.filter(cloud=None).exists():
+    if order.placements.waiting().exists():
         return  # a part of it waits for its place
-    undone = not operations.exclude(status=OperationStatus.UNDONE).exists()
-    to = Status.CANCELLED if undone else Status.FULFILLED
+    outcomes = {result.outcome for result in results(order).values()}
+    to = Status.CANCELLED if outcomes <= {Outcome.REMOVED} else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)

@@ -13,7 +13,7 @@ from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, O
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import TRANSITIONS, Status
-from govcloud.orders.queries import OrderQuerySet
+from govcloud.orders.queries import OrderQuerySet, PlacementQuerySet
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.weighing import Verdict
@@ -204,11 +204,18 @@ class Placement(models.Model):
         AvailabilityZone, null=True, on_delete=models.PROTECT, related_name="placements"
     )
     decided_at = models.DateTimeField()
+    called_off_at = models.DateTimeField(null=True)  # while it waited
+
+    objects = PlacementQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position"]
         indexes: ClassVar = [
-            models.Index(fields=["order"], name="placement_waiting", condition=Q(cloud__isnull=True)),
+            models.Index(
+                fields=["order"],
+                name="placement_waiting",
+                condition=Q(cloud__isnull=True, called_off_at__isnull=True),
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "position"], name="placement_position_once"),

@@ -14,6 +14,7 @@ from govcloud.orders.models import Action, Order, Placement, Unit, Weighed
 from govcloud.provisioning import placement
 from govcloud.provisioning.placement import Need, Where
 from govcloud.provisioning.weighing import PASSING, TAKEN, Decision, Judged, Verdict
+from govcloud.quotas import services as quotas
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
@@ -147,6 +148,20 @@ def _tell(order: Order, row: Placement, decision: Decision, *, actor: audit.Acto
             "why": str(reason.verdict) if reason is not None else None,
         },
     )
+
+
+def call_off(order: Order, *, actor: audit.Actor, reason: str, at: datetime) -> None:
+    """What waits for a place is not built any more; what it held is free at once."""
+    waiting = list(order.placements.waiting())
+    if not waiting:
+        return
+    units = Unit.objects.filter(placement__in=waiting)
+    quotas.unhold_all(sources=list(units.values_list("uuid", flat=True)), at=at)
+    order.placements.waiting().update(called_off_at=at)
+    audit.record(
+        actor=actor, verb="order.placement_called_off", subject=order, at=at, thread=order.uuid, reason=reason,
+        after={"units": list(units.values_list("name", flat=True))},
+    )  # fmt: skip
 
 
 # -- in people's words

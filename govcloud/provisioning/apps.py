@@ -6,6 +6,7 @@ class ProvisioningConfig(AppConfig):
     label = "provisioning"
 
     def ready(self) -> None:
-        from govcloud.provisioning.kinds import register_all  # noqa: PLC0415  the kinds read models
+        from govcloud.provisioning import actions, kinds  # noqa: PLC0415  they read models
 
-        register_all()
+        kinds.register_all()
+        actions.register_all()

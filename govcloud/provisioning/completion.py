@@ -4,13 +4,18 @@ All of it happens under the operation's row lock, so that two steps that finish 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from govcloud import lifecycle
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource
+from govcloud.provisioning import places
 from govcloud.provisioning.context import ENGINE
-from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 
 SOON = timedelta(seconds=5)  # a later look is left to the periodic sweep
@@ -25,20 +30,34 @@ def lock(operation: Operation) -> Operation:
 
 def finished(step: Step, *, at: datetime) -> None:
     operation = step.operation
-    undoing = is_undoing(operation)
-    if undoing:
-        wake_undoing(operation, at=at)
-    else:
-        wake(operation, at=at)
+    wake(operation, at=at)
+    _free_place(step, at=at)
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
-        ended = OperationStatus.UNDONE if undoing else OperationStatus.DONE
-        lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, finished_at=at)
+        ended = OperationStatus.UNDONE if is_undoing(operation) else OperationStatus.DONE
+        changes: dict[str, Any] = {"finished_at": at}
+        if operation.resource is not None:
+            _give_back(operation.resource, at=at)
+            changes["taken_up_at"] = at  # nobody else waits for it
+        lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()
+
+
+def _free_place(step: Step, *, at: datetime) -> None:
+    if places.wake_next(step, at=at):
+        ring_at(timedelta())
+
+
+def _give_back(resource: Resource, *, at: datetime) -> None:
+    """A direct action has ended: the resource can take the next."""
+    resource.refresh_from_db(fields=["status"])
+    if resource.status == Status.CHANGING:
+        inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=resource.thread, at=at)
 
 
 def parked(step: Step, *, reason: str, at: datetime) -> None:
     """A step waits for a person; the operation says so, while its other steps go on."""
     operation = step.operation
+    _free_place(step, at=at)
     if operation.status in {OperationStatus.RUNNING, OperationStatus.UNDOING}:
         lifecycle.transition(
             operation,
@@ -51,25 +70,28 @@ def parked(step: Step, *, reason: str, at: datetime) -> None:
 
 
 def is_undoing(operation: Operation) -> bool:
-    """Whether it has been abandoned, whatever its status is meanwhile: then nothing of it shall be present any more."""
-    return not Step.objects.filter(operation=operation, desired=Desired.PRESENT).exists()
+    """Whether all of it has been called off, whatever its status is meanwhile."""
+    return not Step.objects.filter(operation=operation, called_off_at=None).exists()
+
+
+def is_parked(operation: Operation) -> bool:
+    """Whether some step of it waits for a person."""
+    return Step.objects.filter(operation=operation, state=StepState.PARKED).exists()
 
 
 def wake(operation: Operation, *, at: datetime) -> int:
-    """Make due the waiting steps whose needs are all finished; returns how many."""
+    """Make due the waiting steps whose turn has come; returns how many.
+
+    A step's turn comes when all it needs are finished. One that was called off goes the other way round: it is taken down
+    once all that needed it, and were called off too, are gone.
+    """
     unfinished = Step.objects.filter(needed_by=OuterRef("pk")).exclude(state__in=FINISHED)
-    ready = Step.objects.filter(operation=operation, state=StepState.WAITING).exclude(Exists(unfinished))
-    woken = ready.update(state=StepState.DUE, next_run_at=at)
-    if woken:
-        ring_at(timedelta(), times=woken)
-    return woken
-
-
-def wake_undoing(operation: Operation, *, at: datetime) -> int:
-    """The other way round: a step is taken down once all that needed it are gone."""
-    standing = Step.objects.filter(needs=OuterRef("pk")).exclude(state=StepState.GONE)
-    ready = Step.objects.filter(operation=operation, state=StepState.WAITING).exclude(Exists(standing))
-    woken = ready.update(state=StepState.DUE, next_run_at=at)
+    standing = Step.objects.filter(needs=OuterRef("pk"), called_off_at__isnull=False)
+    standing = standing.exclude(state=StepState.GONE)
+    forward = Q(called_off_at=None) & ~Exists(unfinished)
+    backward = Q(called_off_at__isnull=False) & ~Exists(standing)
+    waiting = Step.objects.filter(operation=operation, state=StepState.WAITING)
+    woken = waiting.filter(forward | backward).update(state=StepState.DUE, next_run_at=at)
     if woken:
         ring_at(timedelta(), times=woken)
     return woken

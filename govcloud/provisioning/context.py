@@ -28,7 +28,15 @@ class Context:
     step: Step
     at: datetime
     heartbeat: Callable[[], bool] = field(default=lambda: True)
+    write_outputs: Callable[[dict[str, Any]], None] = field(default=lambda _outputs: None)
     lost: bool = False
+    seen: dict[str, Any] = field(
+        default_factory=dict
+    )  # what a kind saw on this visit, for its record or forget
+
+    def remember(self, found: dict[str, Any]) -> None:
+        """Commit something found out to the step's outputs, before the request that it is needed for. Raises LeaseLost."""
+        self.write_outputs({**self.step.outputs, **found})
 
     def keep(self) -> None:
         """Renew the lease in the middle of long work; ``lost`` tells whether the step is somebody else's now."""

@@ -15,12 +15,12 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from govcloud.clouds import maintenance
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.provisioning import completion
+from govcloud.provisioning import completion, places
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import (
     Broken,
@@ -60,9 +60,8 @@ def claim(*, at: datetime) -> Claim | None:
     """
     with transaction.atomic():
         step = (
-            Step.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-            .exclude(operation__cloud__in=maintenance.paused(at=at))
+            _ready(at)
+            .select_for_update(skip_locked=True, of=("self",))
             .select_related("operation__cloud", "operation__system__department")
             .order_by("next_run_at", "pk")
             .first()
@@ -74,6 +73,13 @@ def claim(*, at: datetime) -> Claim | None:
         step.started_at = step.started_at or at
         step.save(update_fields=["fence", "lease_until", "started_at"])
     return Claim(step, step.fence)
+
+
+def _ready(at: datetime) -> QuerySet[Step]:
+    """What a worker could take: due, in nobody's hands, of a kind that has places left, on no cloud that is paused."""
+    due = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+    kinds, clouds = places.closed_kinds(at=at), maintenance.paused(at=at)
+    return due.exclude(kind__in=kinds).exclude(operation__cloud__in=clouds)
 
 
 def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
@@ -110,7 +116,12 @@ class Visit:
 
     def __init__(self, held: Claim, clock: Callable[[], datetime]) -> None:
         self.step, self.fence, self.clock = held.step, held.fence, clock
-        self.context = Context(step=held.step, at=clock(), heartbeat=self.heartbeat)
+        self.context = Context(
+            step=held.step,
+            at=clock(),
+            heartbeat=self.heartbeat,
+            write_outputs=lambda outputs: self.update(outputs=outputs),
+        )
 
     @cached_property
     def kind(self) -> Kind:
@@ -137,8 +148,8 @@ class Visit:
         if step.external_id:
             self._seen(self.kind.look(self.context, step.external_id))
         elif step.intent_at is None:
-            self._intend()
-            self._create(fresh=True)
+            if self._may_begin():
+                self._create(fresh=True)
         else:
             self._look_up()
 
@@ -157,6 +168,19 @@ class Visit:
         if landing is Landing.OPEN:
             self._intend()  # what the first request made has had its time to appear, and did not
         self._create(fresh=landing is Landing.OPEN)
+
+    def _may_begin(self) -> bool:
+        """Commit the intent; or look again later when the cloud has as much to build as it is to have at a time."""
+        if not self.kind.takes_a_place:
+            self._intend()
+            return True
+        with transaction.atomic():
+            free = places.take(self.step)
+            if free:
+                self._intend()
+        if not free:
+            self.write(state=StepState.DUE, next_run_at=self.clock() + places.LATER, last_error="")
+        return free
 
     def _intend(self) -> None:
         self.update(intent_at=self.clock())
@@ -380,5 +404,4 @@ def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    ready = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-    return ready.exclude(operation__cloud__in=maintenance.paused(at=at)).count()
+    return _ready(at).count()

@@ -9,6 +9,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Cloud
+from govcloud.inventory.models import Resource
 from govcloud.provisioning.lifecycle import OPERATION_TRANSITIONS, Desired, OperationStatus, StepState
 from govcloud.provisioning.queries import OperationQuerySet
 from tenants.models import System
@@ -19,10 +20,14 @@ class OperationKind(models.TextChoices):
     EXTEND = "extend", _("extend a volume")
     RELEASE = "release", _("release a resource")
     BACKUP = "backup", _("take a backup")
+    ACTION = "action", _("act on a resource")
 
 
 class Operation(models.Model):
-    """Something being done to a cloud for one system, with a reason that people recognise."""
+    """Something being done to a cloud for one system, with a reason that people recognise.
+
+    A direct action names the ``resource`` that it has in hand until it ends.
+    """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = OPERATION_TRANSITIONS
 
@@ -32,6 +37,8 @@ class Operation(models.Model):
     thread = models.UUIDField(null=True, db_index=True)  # the order it belongs to
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="operations")
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="operations")
+    resource = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="operations")
+    action = models.CharField(max_length=40, blank=True)  # the direct action's name
     status = models.CharField(max_length=10, choices=OperationStatus, default=OperationStatus.RUNNING)
     created_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)
@@ -44,6 +51,13 @@ class Operation(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["status"], name="operation_not_taken_up", condition=Q(taken_up_at__isnull=True)
+            ),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(kind=OperationKind.ACTION, resource__isnull=False) & ~Q(action="")
+                | (~Q(kind=OperationKind.ACTION) & Q(resource__isnull=True, action="")),
+                name="operation_actions_name_their_resource",
             ),
         ]
 
@@ -79,6 +93,7 @@ class Step(models.Model):
     lease_until = models.DateTimeField(null=True)
     next_run_at = models.DateTimeField(null=True)  # null: nothing to do until something else happens
     attempts = models.PositiveSmallIntegerField(default=0)
+    called_off_at = models.DateTimeField(null=True)  # when it was told to be taken back, with all of its unit
     last_error = models.TextField(blank=True)
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -87,6 +102,11 @@ class Step(models.Model):
         ordering: ClassVar = ["operation", "position"]
         indexes: ClassVar = [
             models.Index(fields=["next_run_at"], name="step_due", condition=Q(next_run_at__isnull=False)),
+            models.Index(
+                fields=["kind"],
+                name="step_at_work",
+                condition=Q(intent_at__isnull=False, finished_at__isnull=True),
+            ),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["operation", "position"], name="step_position_once"),

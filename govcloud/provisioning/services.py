@@ -1,21 +1,23 @@
-"""Starting operations, and what an administrator does with one that waits: retry or abandon."""
+"""Starting operations, and what people do with one that waits: have it tried again, or abandon it, whole or in part."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
+from govcloud.inventory.models import Resource
 from govcloud.provisioning import completion
 from govcloud.provisioning.kinds.base import kinds
-from govcloud.provisioning.lifecycle import Desired, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from tenants.models import System
 
@@ -28,6 +30,16 @@ class NothingWaits(Conflict):
 class CannotBeUndone(Conflict):
     code = "cannot-be-undone"
     message = _("This operation takes something down, which cannot be taken back. Retry it until it is done.")
+
+
+class CalledOffAlready(Conflict):
+    code = "called-off-already"
+    message = _("This has been called off already.")
+
+
+class FinishedAlready(Conflict):
+    code = "finished-already"
+    message = _("This is finished already. What stands is given back by a release.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +66,18 @@ def start(
     steps: Sequence[StepSpec],
     actor: audit.Actor,
     at: datetime,
+    resource: Resource | None = None,
+    action: str = "",
 ) -> Operation:
-    """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes."""
+    """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes.
+
+    ``resource`` and ``action`` are a direct action's: the resource is given back as ``active`` when the operation ends.
+    """
     with transaction.atomic():
         operation = Operation.objects.create(
-            kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at
-        )
+            kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at,
+            resource=resource, action=action,
+        )  # fmt: skip
         rows = Step.objects.bulk_create(
             Step(
                 operation=operation, position=position, key=spec.key, kind=spec.kind, label=spec.label, unit=spec.unit,
@@ -75,7 +93,7 @@ def start(
         )
         audit.record(
             actor=actor, verb="operation.started", subject=operation, at=at, thread=thread,
-            after={"kind": kind, "reason": reason, "steps": len(rows)},
+            after={"kind": kind, "action": action, "reason": reason, "steps": len(rows)},
         )  # fmt: skip
         completion.wake(operation, at=at)
     return operation
@@ -87,7 +105,9 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
         operation = completion.lock(operation)
         parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
         fresh = [name for name, kind in kinds().items() if kind.asked_again_on_retry]
-        parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(external_id="", intent_at=None)
+        parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(
+            external_id="", intent_at=None, outputs={}
+        )
         again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
         if not parked.update(next_run_at=at, started_at=at, **again):
             raise NothingWaits
@@ -105,18 +125,60 @@ def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: dateti
     """
     with transaction.atomic():
         operation = completion.lock(operation)
-        if Step.objects.filter(operation=operation, desired=Desired.ABSENT).exists():
-            raise CannotBeUndone
+        steps = _not_called_off(operation)
         lifecycle.transition(
             operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
         )
-        for step in Step.objects.select_for_update().filter(operation=operation):
-            step.desired = Desired.ABSENT
-            step.state = StepState.WAITING
-            step.fence += 1
-            step.lease_until = step.next_run_at = step.finished_at = None
-            step.started_at = at
-            step.attempts = 0
-            step.save()
-        completion.wake_undoing(operation, at=at)
+        _call_off(steps, at=at)
+        completion.wake(operation, at=at)
     return operation
+
+
+def abandon_units(
+    *,
+    operation: Operation,
+    units: Mapping[UUID, Collection[UUID]],
+    reason: str,
+    actor: audit.Actor,
+    at: datetime,
+) -> Operation:
+    """Take down what the operation has made for some units, while the others go on; to be asked once for each trouble.
+
+    ``units`` names with each what cannot be without it: a server's volumes, a network's servers. Raises FinishedAlready
+    when one of them is whole, CalledOffAlready, and CannotBeUndone as ``abandon`` does.
+    """
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        steps = _not_called_off(operation)
+        for unit in units:
+            own = steps.filter(unit=unit)
+            if not own.exists():
+                raise CalledOffAlready
+            if not own.exclude(state__in=FINISHED).exists():
+                raise FinishedAlready
+        gone = {unit for unit, parts in units.items() for unit in (unit, *parts)}
+        _call_off(steps.filter(unit__in=gone), at=at)
+        named = sorted(str(unit) for unit in units)
+        audit.record(
+            actor=actor, verb="operation.units_abandoned", subject=operation, at=at, thread=operation.thread,
+            after={"units": named}, reason=reason,
+        )  # fmt: skip
+        if operation.status == OperationStatus.PARKED and not completion.is_parked(operation):
+            to = OperationStatus.UNDOING if completion.is_undoing(operation) else OperationStatus.RUNNING
+            lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason=reason)
+        completion.wake(operation, at=at)
+    return operation
+
+
+def _not_called_off(operation: Operation) -> QuerySet[Step]:
+    steps = Step.objects.filter(operation=operation, called_off_at=None)
+    if steps.filter(desired=Desired.ABSENT).exists():
+        raise CannotBeUndone
+    return steps
+
+
+def _call_off(steps: QuerySet[Step], *, at: datetime) -> None:
+    steps.update(
+        desired=Desired.ABSENT, state=StepState.WAITING, fence=F("fence") + 1, attempts=0,
+        lease_until=None, next_run_at=None, finished_at=None, started_at=at, called_off_at=at,
+    )  # fmt: skip

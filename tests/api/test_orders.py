@@ -9,11 +9,12 @@ from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
-from govcloud.provisioning.models import Operation
+from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role, User
+from tests.api.house import AT
 from tests.api.story import BACKUP, NETWORK, SERVERS, content, order_body
 from tests.factories.inventory import whole_server
-from tests.factories.orders import Scene, scene
+from tests.factories.orders import Scene, approved, scene
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -345,3 +346,35 @@ def test_the_list_shows_total_and_stage_and_filters(applicant: APIClient, submit
         (submitted["number"], "1812.00", "unit_approval")
     ]
     assert applicant.get("/api/v1/orders?status=draft").json()["count"] == 0
+
+
+def test_an_order_being_built_is_called_off_in_part(applicant: APIClient, on: Scene) -> None:
+    order = approved(on, at=AT)
+    url = f"/api/v1/orders/{order.uuid}"
+    units = {unit["name"]: unit for unit in applicant.get(url).json()["units"]}
+    assert {unit["outcome"] for unit in units.values()} == {"under_way"}
+    gone = {"reason": "one is enough", "units": [units["app-2"]["uuid"]]}
+    assert applicant.post(f"{url}/cancellation", {"units": gone["units"]}).status_code == 422
+    answer = applicant.post(f"{url}/cancellation", gone)
+    after = {unit["name"]: unit["outcome"] for unit in answer.json()["units"]}
+    assert (answer.status_code, answer.json()["status"]) == (200, "fulfilling")
+    assert {name for name, outcome in after.items() if outcome == "being_removed"} == {
+        "app-2", "app-2-system", "app-2-data-1",
+    }  # fmt: skip
+
+
+def test_the_clouds_own_words_are_for_its_administrators(
+    signed_in: SignedIn, applicant: APIClient, on: Scene
+) -> None:
+    order = approved(on, at=AT)
+    Step.objects.filter(kind="server", label="app-1").update(
+        state="parked", last_error="No valid host was found", next_run_at=None
+    )
+    for client, words in ((applicant, ""), (signed_in(member(Role.CLOUD_ADMIN)), "No valid host was found")):
+        units = {u["name"]: u for u in client.get(f"/api/v1/orders/{order.uuid}").json()["units"]}
+        assert (units["app-1"]["outcome"], units["app-1"]["trouble"]) == ("held_up", words)
+
+
+def test_what_is_not_being_built_is_withdrawn_and_not_called_off(applicant: APIClient, draft: dict) -> None:
+    answer = applicant.post(f"/api/v1/orders/{draft['uuid']}/cancellation", {"reason": "no"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "order-to-be-withdrawn")

@@ -96,7 +96,10 @@ def decided(on: Scene, order: Order, *, at: datetime, verb: str = "approve", opi
 
 def approved(on: Scene, *, at: datetime, items: tuple[ItemDraft, ...] = STORY) -> Order:
     """Approved by the whole chain, so that it is being built."""
-    order = submitted(on, at=at, items=items)
+    return approve_all(on, submitted(on, at=at, items=items), at=at)
+
+
+def approve_all(on: Scene, order: Order, *, at: datetime) -> Order:
     while order.status == "in_approval":
         order = decided(on, order, at=at)
     return order

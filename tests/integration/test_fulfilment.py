@@ -1,77 +1,26 @@
 """From an approved order to resources in a cloud and back, on the sandbox cloud over HTTP."""
 
-import time
-from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
-from govcloud.orders import fulfilment, services
+from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
-from govcloud.orders.models import Order
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
-from govcloud.provisioning import engine, guest_key
+from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
-from tests.factories.orders import Scene, approved, scene
-from tests.integration import sandboxed
+from tests.factories.orders import Scene, approved
+from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 
-pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture(scope="module")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    with sandboxed.running(tmp_path_factory.mktemp("sandbox"), "--no-guests") as running:
-        running.ask("PUT", "/timing", {"build_seconds": 0.05, "volume_seconds": 0.02})
-        yield running
-
-
-@pytest.fixture(autouse=True)
-def cloud(sandbox: Sandbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(sandbox.state / "clouds.yaml"))
-    sandbox.ask("DELETE", "/faults")
-    settings.GUEST_KEY_FILE = tmp_path / "key"
-    settings.STEP_POLL = timedelta(seconds=0.05)
-    guest_key.make(settings.GUEST_KEY_FILE)
-
-
-@pytest.fixture
-def on() -> Scene:
-    return scene()
-
-
-def now() -> datetime:
-    return datetime.now(UTC)
-
-
-def work(*, seconds: float = 120) -> None:
-    """Let a worker work until nothing is due any more."""
-    deadline = time.monotonic() + seconds
-    while Step.objects.filter(next_run_at__isnull=False).exists() and time.monotonic() < deadline:
-        if not engine.run_due(clock=now):
-            time.sleep(0.05)
-    for operation in fulfilment.ended():
-        fulfilment.take_up(operation, at=now())
-
-
-def built(on: Scene) -> Order:
-    order = approved(on, at=now())
-    work()
-    order.refresh_from_db()
-    return order
-
-
-def project(on: Scene) -> openstack.Cloud:
-    return openstack.connect(cloud="sandbox", project_id=Project.objects.get(system=on.system).external_id)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("building")]
 
 
 def used(on: Scene) -> dict[str, tuple[int, int]]:
@@ -80,13 +29,6 @@ def used(on: Scene) -> dict[str, tuple[int, int]]:
         account.dimension: (account.held, account.used)
         for account in accounts
         if account.held or account.used
-    }
-
-
-def states() -> dict[str, str]:
-    return {
-        f"{step.kind} {step.label}": f"{step.state} {step.last_error}"
-        for step in Step.objects.exclude(state="done")
     }
 
 

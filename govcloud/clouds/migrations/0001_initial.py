@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('catalog', '0002_clouds_are_registered'),
+        ('catalog', '0003_clouds_are_registered'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

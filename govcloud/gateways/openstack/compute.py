@@ -120,6 +120,12 @@ class Compute:
         """Go back to the old flavor."""
         return self._act(server_id, {"revertResize": None})
 
+    def actions(self, server_id: str) -> list[models.ServerAction]:
+        """What was asked of a server, the latest first, without how each went on. The record outlives the server."""
+        path = f"/servers/{server_id}/os-instance-actions"
+        found = self._transport.pages(_SERVICE, path, key="instanceActions", microversion=_ACTIONS)
+        return [_action(body) for body in found]
+
     def get_action(self, server_id: str, *, request_id: str) -> models.ServerAction:
         """How the request with this id went on. Raises ``NotFound`` where the server knows of no such request."""
         path = f"/servers/{server_id}/os-instance-actions/{request_id}"

@@ -1,5 +1,6 @@
 """The kinds of steps of this package; packages above add theirs."""
 
+from govcloud.provisioning.kinds.acts import PowerKind, RebootKind
 from govcloud.provisioning.kinds.base import register
 from govcloud.provisioning.kinds.compute import (
     AttachmentKind,
@@ -43,4 +44,6 @@ def register_all() -> None:
         UnmountKind(),
         HandoverKind(),
         RetirementKind(),
+        PowerKind(),
+        RebootKind(),
     )

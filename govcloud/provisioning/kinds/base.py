@@ -89,6 +89,10 @@ class Kind:
     asked_again_on_retry: ClassVar[bool] = (
         False  # a retry sends the request anew: there is nothing to clear away before
     )
+    takes_a_place: ClassVar[bool] = (
+        False  # counts among those that a cloud builds at a time (Cloud.build_width)
+    )
+    in_guest: ClassVar[bool] = False  # keeps its worker busy for as long as a playbook runs
     patience: ClassVar[timedelta] = timedelta(
         minutes=30
     )  # how long it may be on its way before a person is asked

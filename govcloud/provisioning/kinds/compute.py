@@ -150,6 +150,7 @@ class ServerKind(Kind):
     title = _("Building the server")
     landing = Landing.LOCKED  # by the volume it boots from
     generations = 2
+    takes_a_place = True
 
     def find(self, context: Context) -> str | None:
         """The server that holds our boot volume, if it is ours by its tag; else one that has our tag."""

@@ -25,6 +25,7 @@ class ConfigureKind(Setting):
     """One run of the site playbook on one server. The playbook is idempotent: a run with unknown end is run again."""
 
     name = "configure"
+    in_guest = True
     title = _("Securing the server and mounting its storage")
     playbook: ClassVar[str] = "site.yml"
     disks: ClassVar[str] = "mounted"

@@ -5,6 +5,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.errors import Conflict
@@ -427,3 +428,19 @@ def test_what_is_logged_of_a_fault_holds_no_local_variables(
     engine.run_due(clock=clock)
     assert "connection refused" in caplog.text
     assert "S3CRET-of-the-database" not in caplog.text
+
+
+def test_playbooks_leave_workers_for_the_clouds(
+    things: Things, clock: Clock, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.PLAYBOOKS_AT_ONCE = 2
+    monkeypatch.setattr(LockedThingKind, "in_guest", True)
+    for _playbook in range(3):
+        operation(clock.now, "web", kind="locked_thing")
+    operation(clock.now, "web", kind="thing")
+    claimed = [held.step.kind for held in (engine.claim(at=clock.now) for _worker in range(4)) if held]
+    assert claimed == ["locked_thing", "locked_thing", "thing"]
+    clock.later(
+        seconds=settings.STEP_LEASE.total_seconds() + 1
+    )  # their workers are gone, and so are their runs
+    assert engine.due(at=clock.now) == 4

@@ -11,7 +11,7 @@ def enabled_of_status(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("catalog", "0001_initial")]
+    dependencies = [("catalog", "0002_build_width")]
 
     operations = [
         migrations.AddField(

@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('clouds', '0001_initial'),
-        ('inventory', '0001_initial'),
+        ('inventory', '0002_server_power'),
     ]
 
     operations = [

@@ -1,0 +1,60 @@
+"""What can be asked of a resource directly, as callers send it and find it."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import PolymorphicProxySerializer
+from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
+
+from api.bodies import Body
+from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.actions.requests import Possibility
+
+
+class ActionBody(Body):
+    """``builds`` is the domain's class of the action's parameters."""
+
+    builds: ClassVar[type[Any]] = Nothing
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = super().to_internal_value(data)
+        value.pop("action")
+        return self.builds(**value)
+
+
+class PlainActionBody(ActionBody):
+    action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot"])
+
+
+BODIES: Mapping[str, type[ActionBody]] = dict.fromkeys(
+    ("start", "stop", "reboot", "hard-reboot"), PlainActionBody
+)
+"""The body of each action; a test holds it to the table of actions."""
+
+ANY_ACTION = PolymorphicProxySerializer(
+    component_name="ActionBody", serializers=[PlainActionBody], resource_type_field_name=None
+)
+
+
+UNKNOWN = _("There is no such action; a resource's own list tells what it can take.")
+
+
+def parsed(data: Any) -> tuple[Any, Any]:
+    """The action named in a body and its parameters. Raises ValidationError."""
+    name = data.get("action") if isinstance(data, Mapping) else None
+    body = BODIES.get(name) if isinstance(name, str) else None
+    if body is None:
+        raise serializers.ValidationError({"action": [ErrorDetail(str(UNKNOWN), code="unknown-action")]})
+    return actions()[str(name)], body().run_validation(data)
+
+
+class PossibilityAnswer(serializers.Serializer[Possibility]):
+    action = serializers.CharField(source="action.name")
+    title = serializers.CharField(source="action.title", help_text="in plain words")
+    allowed = serializers.SerializerMethodField()
+    reason = serializers.CharField(source="refusal", help_text="why not now, or not by you; else empty")
+
+    def get_allowed(self, possibility: Possibility) -> bool:
+        return not possibility.refusal

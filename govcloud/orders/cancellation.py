@@ -1,0 +1,115 @@
+"""Calling off an order that is being built, whole or a part of it, so that one bad item does not hold the rest."""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit.refusals import kept
+from govcloud.catalog.models import Kind
+from govcloud.errors import Absent, Conflict
+from govcloud.orders import fulfilment, placing
+from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.submission import locked
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.models import Operation
+from govcloud.provisioning.queries import unfinished_units
+from govcloud.provisioning.services import CannotBeUndone
+from tenants.models import Role, User
+from tenants.policies import require
+
+
+class NotBeingBuilt(Conflict):
+    code = "order-not-being-built"
+    message = _("The order is %(status)s. Only what is being built can be called off.")
+
+
+class WithdrawInstead(Conflict):
+    code = "order-to-be-withdrawn"
+    message = _("The order is %(status)s: nothing of it is being built yet. Withdraw it instead.")
+
+
+class NotOfThisOrder(Absent):
+    code = "unit-not-in-order"
+    message = _("The order builds no such thing; a volume goes with its server.")
+
+
+def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: User, at: datetime) -> Order:
+    """Have taken down what is being built for an order, or these units of it; what they held is free once they are gone.
+
+    A unit is a server (with its volumes), a network (with the servers that were to be on it) or a backup allowance. Without
+    ``units`` all go that do not stand yet: what has been handed over stays, and is given back by a release.
+
+    Raises RoleMissing for anybody but an applicant of the department or a cloud administrator, WithdrawInstead,
+    NotBeingBuilt, NotOfThisOrder, CannotBeUndone for what is being changed or released in ways that cannot be taken back,
+    FinishedAlready for a unit that stands, and CalledOffAlready.
+    """
+    with kept(), transaction.atomic():
+        order = locked(order)
+        require(actor, Role.APPLICANT, Role.CLOUD_ADMIN, at=at, department=order.system.department)
+        _require_being_built(order)
+        if units is None:
+            placing.call_off(order, actor=actor, reason=reason, at=at)
+            _cancel_all(order, reason=reason, actor=actor, at=at)
+        else:
+            _cancel_units(order, units, reason=reason, actor=actor, at=at)
+        fulfilment.finish(order, at=at)
+    return order
+
+
+def _require_being_built(order: Order) -> None:
+    label = Status(order.status).label
+    if order.status in EDITABLE | {Status.IN_APPROVAL}:
+        raise WithdrawInstead(status=label)
+    if order.status != Status.FULFILLING:
+        raise NotBeingBuilt(status=label)
+
+
+def _cancel_all(order: Order, *, reason: str, actor: User, at: datetime) -> None:
+    units = _units(order)
+    under_way = Operation.objects.filter(units__in=units, finished_at=None).distinct().order_by("pk")
+    for operation in under_way:
+        building = unfinished_units(operation)
+        own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
+        standing = [u for u in own if u.item.kind != Kind.NETWORK and u.uuid not in building]
+        if not standing:
+            provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
+            continue
+        named = {unit.uuid: list(_parts(unit, units)) for unit in own if unit.uuid in building}
+        if named:
+            provisioning.abandon_units(operation=operation, units=named, reason=reason, actor=actor, at=at)
+
+
+def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor: User, at: datetime) -> None:
+    units = _units(order)
+    named = {unit.uuid: unit for unit in units if unit.server_id is None}
+    if not named.keys() >= set(wanted):
+        raise NotOfThisOrder(pointers=("/units",))
+    groups: dict[Operation, dict[UUID, Collection[UUID]]] = {}
+    for uuid in sorted(wanted):
+        unit = named[uuid]
+        if unit.operation is None or unit.item.action != Action.CREATE:
+            raise CannotBeUndone
+        groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
+    for operation, with_parts in groups.items():
+        provisioning.abandon_units(operation=operation, units=with_parts, reason=reason, actor=actor, at=at)
+
+
+def _units(order: Order) -> list[Unit]:
+    units = Unit.objects.filter(item__order=order).select_related("item__server", "operation")
+    return list(units.order_by("item__position", "position"))
+
+
+def _parts(unit: Unit, units: Iterable[Unit]) -> Iterable[UUID]:
+    """What cannot be without it."""
+    if unit.item.kind == Kind.NETWORK:
+        on_it = {
+            u.pk
+            for u in units
+            if u.item.kind == Kind.SERVER and u.item.server.network_item_id == unit.item_id
+        }
+        return (u.uuid for u in units if u.pk in on_it or u.server_id in on_it)
+    return (u.uuid for u in units if u.server_id == unit.pk)

@@ -1,0 +1,56 @@
+"""What has become of each unit of an order: of a hundred servers, which stand, which are held up and which were called off."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.orders.models import Order, Unit
+from govcloud.provisioning.lifecycle import FINISHED, StepState
+from govcloud.provisioning.models import Operation, Step
+
+
+class Outcome(models.TextChoices):
+    PLANNED = "planned", _("not begun")
+    UNDER_WAY = "under_way", _("in progress")
+    HELD_UP = "held_up", _("held up")
+    DONE = "done", _("done")
+    BEING_REMOVED = "being_removed", _("being removed")
+    REMOVED = "removed", _("called off and removed")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """``trouble`` is the cloud's own words, for its administrators."""
+
+    outcome: Outcome
+    trouble: str = ""
+
+
+PLANNED = Result(Outcome.PLANNED)
+
+
+def results(order: Order) -> Mapping[UUID, Result]:
+    """By unit; what is not there has not begun. A server's result is that of its volumes as well. Two queries, however many units."""
+    server_of = dict(Unit.objects.filter(item__order=order).values_list("uuid", "server__uuid"))
+    operations = Operation.objects.filter(units__item__order=order)
+    steps: dict[UUID, list[Step]] = defaultdict(list)
+    rows = Step.objects.filter(operation__in=operations).only("unit", "state", "called_off_at", "last_error")
+    for step in rows.order_by("position"):
+        if step.unit in server_of:  # what all of them need is nobody's
+            for unit in filter(None, (step.unit, server_of[step.unit])):
+                steps[unit].append(step)
+    return {unit: _result(own) for unit, own in steps.items()}
+
+
+def _result(steps: list[Step]) -> Result:
+    parked = next((step for step in steps if step.state == StepState.PARKED), None)
+    if parked is not None:
+        return Result(Outcome.HELD_UP, parked.last_error)
+    finished = all(step.state in FINISHED for step in steps)
+    if any(step.called_off_at is not None for step in steps):
+        return Result(Outcome.REMOVED if finished else Outcome.BEING_REMOVED)
+    return Result(Outcome.DONE if finished else Outcome.UNDER_WAY)

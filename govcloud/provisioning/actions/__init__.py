@@ -1,0 +1,11 @@
+"""What can be done to a resource directly, without an order: what costs nothing and takes no quota.
+
+Each action is an entry of the table (``base``), carried out as an operation by the engine (``requests``).
+"""
+
+from govcloud.provisioning.actions.base import register
+from govcloud.provisioning.actions.power import HardReboot, SoftReboot, Start, Stop
+
+
+def register_all() -> None:
+    register(Start(), Stop(), SoftReboot(), HardReboot())

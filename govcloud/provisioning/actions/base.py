@@ -1,0 +1,60 @@
+"""What a direct action has to say for itself, and the table of actions."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from django.utils.functional import Promise
+
+from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.provisioning.services import StepSpec
+from tenants.models import Role
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The parameters of an action that needs none."""
+
+
+P = TypeVar("P")
+
+
+class Action(Generic[P]):
+    """Something that can be done to a resource of one kind.
+
+    ``roles`` may do it: unit roles in the department of the resource's system (or above), the centre's everywhere.
+    """
+
+    name: ClassVar[str]  # in the API and in audit events
+    title: ClassVar[Promise]  # in plain words, an imperative: "stop the server"
+    resource_kind: ClassVar[ResourceKind]
+    roles: ClassVar[tuple[Role, ...]]
+
+    def refusal(self, resource: Resource) -> Promise | None:
+        """Why the resource, which nothing else has in hand, cannot take this action in its present state; else None."""
+        raise NotImplementedError
+
+    def check(self, resource: Resource, parameters: P) -> None:
+        """Rules about the parameters. Raises ``Invalid`` with pointers to the fields."""
+
+    def plan(self, resource: Resource, parameters: P, *, key: str) -> list[StepSpec]:
+        """The steps. ``key`` begins the key of each; what has to be reserved in our own tables is reserved here."""
+        raise NotImplementedError
+
+
+_ACTIONS: dict[str, Action[Any]] = {}
+
+
+def register(*actions: Action[Any]) -> None:
+    """Enter actions in the table; called from the AppConfig of the package that has them."""
+    for action in actions:
+        _ACTIONS[action.name] = action
+
+
+def actions() -> Mapping[str, Action[Any]]:
+    return _ACTIONS
+
+
+def actions_of(kind: str) -> Iterator[Action[Any]]:
+    """Those that a kind of resource can take in some state, in the order in which they were registered."""
+    return (action for action in _ACTIONS.values() if action.resource_kind == kind)

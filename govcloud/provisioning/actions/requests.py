@@ -1,0 +1,95 @@
+"""Asking for a direct action: policy, state, and the operation that carries it out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.errors import Conflict
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource
+from govcloud.provisioning import services
+from govcloud.provisioning.actions.base import Action, actions_of
+from govcloud.provisioning.models import Operation, OperationKind
+from tenants.models import User
+from tenants.policies import require, scope_of
+
+
+class ActionNotAllowed(Conflict):
+    code = "action-not-allowed"
+    message = _("“%(name)s” cannot take “%(action)s” now: %(reason)s. What it can take: %(allowed)s.")
+    nothing = _("“%(name)s” cannot take “%(action)s” now: %(reason)s. It can take nothing else either.")
+
+    @property
+    def detail(self) -> str:
+        return super().detail if self.params["allowed"] else str(self.nothing) % self.params
+
+
+@dataclass(frozen=True, slots=True)
+class Possibility:
+    """An action as somebody finds it on a resource; ``refusal`` is empty when they can ask for it now."""
+
+    action: Action[Any]
+    refusal: str
+
+
+def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[Possibility]:
+    """Every action that this kind of resource has, each with whether it can be asked for and why not."""
+    scope, department = scope_of(actor, at=at), resource.system.department
+    for action in actions_of(resource.kind):
+        if any(scope.holds(role, department=department) for role in action.roles):
+            yield Possibility(action, str(_refusal(action, resource) or ""))
+        else:
+            roles = ", ".join(str(role.label) for role in action.roles)
+            yield Possibility(action, gettext("only %(roles)s may do this") % {"roles": roles})
+
+
+def request(
+    *, resource: Resource, action: Action[Any], parameters: Any, actor: User, at: datetime
+) -> Operation:
+    """Start what was asked for. The resource is ``changing`` until the operation ends, and takes nothing else meanwhile.
+
+    Raises RoleMissing, ActionNotAllowed with what is allowed instead, and what the action's own rules refuse.
+    """
+    require(actor, *action.roles, at=at, department=resource.system.department)
+    with transaction.atomic():
+        resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
+        reason = _refusal(action, resource)
+        if reason is not None:
+            raise ActionNotAllowed(
+                name=resource.name, action=str(action.title), reason=str(reason), allowed=_allowed(resource)
+            )
+        action.check(resource, parameters)
+        inventory.mark(resource=resource, to=Status.CHANGING, actor=actor, thread=resource.thread, at=at)
+        return services.start(
+            kind=OperationKind.ACTION,
+            reason=resource.name,
+            thread=None,
+            system=resource.system,
+            cloud=resource.cloud,
+            steps=action.plan(resource, parameters, key=f"{resource.unit}:{action.name}:{uuid4()}"),
+            actor=actor,
+            at=at,
+            resource=resource,
+            action=action.name,
+        )
+
+
+def _refusal(action: Action[Any], resource: Resource) -> str | Promise | None:
+    if action.resource_kind != resource.kind:
+        return _("it is not that kind of thing")
+    if resource.status != Status.ACTIVE:
+        return _("it is %(status)s") % {"status": Status(resource.status).label}
+    return action.refusal(resource)
+
+
+def _allowed(resource: Resource) -> str:
+    titles = [str(other.title) for other in actions_of(resource.kind) if _refusal(other, resource) is None]
+    return gettext(", ").join(titles)

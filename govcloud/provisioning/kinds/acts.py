@@ -1,0 +1,142 @@
+"""What a server is asked to do that leaves no thing behind."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.models import Server
+from govcloud.inventory.models import Power, Resource
+from govcloud.inventory.models import Server as Record
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight
+
+STATUS = {Power.RUNNING: "ACTIVE", Power.STOPPED: "SHUTOFF"}
+
+
+class ActKind(Kind):
+    """A request whose only trace is the cloud's record of it (Nova's instance actions), such as a reboot.
+
+    The records that were there before are written down before the request is sent; one that was not there is ours. So a
+    worker that comes after a crash can tell whether the request landed, and sends it again only when it did not. The
+    ``external_id`` is the id of the request.
+    """
+
+    landing = Landing.OPEN
+    asked_again_on_retry = True
+    act: str  # what the cloud calls it in its records
+
+    def ask(self, context: Context, server_id: str) -> str:
+        """Send the request; gives its id."""
+        raise NotImplementedError
+
+    def settled(self, context: Context, server: Server) -> Sight:
+        """What the server's state says once the cloud has finished with the request."""
+        raise NotImplementedError
+
+    def find(self, context: Context) -> str | None:
+        before = context.step.outputs.get("before")
+        if before is None:
+            return None  # the worker did not come as far as asking
+        return next((each for each in self._records(context) if each not in before), None)
+
+    def create(self, context: Context) -> Made:
+        if "before" not in context.step.outputs:
+            context.remember({"before": self._records(context)})
+        return Made(self.ask(context, self._server_id(context)))
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        if context.step.desired == "absent":
+            return Gone()  # what was asked for cannot be taken back
+        server_id = self._server_id(context)
+        compute = context.project.compute
+        server = compute.get_server(server_id)
+        if server.task_state is not None:
+            return Moving()
+        try:
+            action = compute.get_action(server_id, request_id=external_id)
+        except errors.NotFound:
+            return Moving()  # the record is written a moment after the answer
+        if action.failed:
+            return Broken(f"the cloud could not: {action.name} ended in an error")
+        return self.settled(context, server) if action.finished else Moving()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """There is nothing to take down."""
+
+    def _records(self, context: Context) -> list[str]:
+        found = context.project.compute.actions(self._server_id(context))
+        return [action.request_id for action in found if action.name == self.act]
+
+    def _server_id(self, context: Context) -> str:
+        return context.resource(context.target).external_id
+
+
+class RebootKind(ActKind):
+    name = "reboot"
+    title = _("Restarting the server")
+    act = "reboot"
+
+    def ask(self, context: Context, server_id: str) -> str:
+        return context.project.compute.reboot_server(server_id, hard=context.state["hard"])
+
+    def settled(self, context: Context, server: Server) -> Sight:  # noqa: ARG002
+        return Ready({"status": server.status}) if server.status == "ACTIVE" else Moving()
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        Record.objects.filter(resource=context.resource(context.target)).update(power=Power.RUNNING)
+
+
+class PowerKind(Kind):
+    """A server running or stopped. Asking for the state that it is in changes nothing, so it may be asked for again."""
+
+    name = "power"
+    title = _("Starting or stopping the server")
+    landing = Landing.REPEATABLE
+    asked_again_on_retry = True
+
+    def find(self, context: Context) -> str | None:  # noqa: ARG002
+        return None
+
+    def create(self, context: Context) -> Made | Moving:
+        wanted, resource = self._wanted(context), self._resource(context)
+        compute = context.project.compute
+        server = compute.get_server(resource.external_id)
+        if server.task_state is not None:
+            return Moving()
+        if server.status != STATUS[wanted]:
+            ask = compute.start_server if wanted is Power.RUNNING else compute.stop_server
+            ask(resource.external_id)
+        return Made(resource.external_id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        server = context.project.compute.get_server(external_id)
+        if server.task_state is not None:
+            return Moving()
+        context.seen["status"] = server.status
+        if context.step.desired == "absent":
+            return Gone()  # it stays as it is now
+        if server.status == STATUS[self._wanted(context)]:
+            return Ready({"status": server.status})
+        young = context.at - (context.step.intent_at or context.at) < self.patience / 10
+        return Moving() if young else Broken(f"the server is {server.status}")
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """There is nothing to take down."""
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        Record.objects.filter(resource=self._resource(context)).update(power=self._wanted(context))
+
+    def forget(self, context: Context) -> None:
+        """Called off: the record says how the server was seen last."""
+        found = next(
+            (power for power, status in STATUS.items() if status == context.seen.get("status")), None
+        )
+        if found is not None:
+            Record.objects.filter(resource=self._resource(context)).update(power=found)
+
+    def _wanted(self, context: Context) -> Power:
+        return Power(context.state["power"])
+
+    def _resource(self, context: Context) -> Resource:
+        return context.resource(context.target)

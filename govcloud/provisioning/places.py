@@ -1,0 +1,58 @@
+"""How much goes on at a time: what a cloud builds, and how many playbooks run.
+
+An order of a hundred servers must not be a hundred requests at once, nor may its playbooks keep every worker busy.
+"""
+
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.db import transaction
+
+from govcloud.catalog.models import Cloud
+from govcloud.provisioning.kinds.base import kinds
+from govcloud.provisioning.lifecycle import StepState
+from govcloud.provisioning.models import Step
+
+LATER = timedelta(
+    seconds=30
+)  # a place that becomes free wakes the next at once; this is for what nobody told of
+
+
+def take(step: Step) -> bool:
+    """Whether the step may begin now. Call in the transaction that writes its intent: the cloud's row is locked in it.
+
+    A step that waits for a person keeps no place.
+    """
+    cloud = Cloud.objects.select_for_update(no_key=True).get(pk=step.operation.cloud_id)
+    at_work = Step.objects.filter(
+        operation__cloud=cloud, kind__in=_kinds(), intent_at__isnull=False, finished_at=None
+    )
+    return at_work.exclude(state=StepState.PARKED).exclude(pk=step.pk).count() < cloud.build_width
+
+
+def wake_next(step: Step, *, at: datetime) -> int:
+    """A place on the step's cloud has become free, or may have: let the one that waits longest look."""
+    if step.kind not in _kinds():
+        return 0
+    waiting = Step.objects.filter(
+        operation__cloud=step.operation.cloud_id, kind__in=_kinds(), state=StepState.DUE, intent_at=None,
+        next_run_at__gt=at,
+    ).order_by("pk")  # fmt: skip
+    with transaction.atomic():
+        following = waiting.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:1]
+        return Step.objects.filter(pk__in=list(following)).update(next_run_at=at)
+
+
+def closed_kinds(*, at: datetime) -> list[str]:
+    """Kinds of which no further step is to be claimed now: as many playbooks run as may at once.
+
+    A playbook keeps its worker for minutes; were all of them in guests, nobody would look at the clouds. The count is taken
+    without a lock, so that two workers at once may start one too many.
+    """
+    in_guest = [name for name, kind in kinds().items() if kind.in_guest]
+    running = Step.objects.filter(kind__in=in_guest, lease_until__gt=at, finished_at=None).count()
+    return in_guest if running >= settings.PLAYBOOKS_AT_ONCE else []
+
+
+def _kinds() -> list[str]:
+    return [name for name, kind in kinds().items() if kind.takes_a_place]

@@ -1,0 +1,108 @@
+"""Acting on resources: what can be asked for, who may, and what is answered."""
+
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from api.v1.resource_actions import BODIES
+from govcloud.inventory.models import Power, Resource, Server
+from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.models import Operation
+from tenants.models import Role, User
+from tests.factories.inventory import whole_server
+from tests.factories.tenants import DepartmentFactory, member
+
+pytestmark = pytest.mark.django_db
+SignedIn = Callable[[User], APIClient]
+
+
+@pytest.fixture
+def server() -> Resource:
+    return whole_server().resource
+
+
+@pytest.fixture
+def applicant(signed_in: SignedIn, server: Resource) -> APIClient:
+    return signed_in(member(Role.APPLICANT, server.system.department))
+
+
+def url(resource: Resource) -> str:
+    return f"/api/v1/resources/{resource.uuid}/actions"
+
+
+def test_every_action_has_a_body_and_every_body_an_action() -> None:
+    assert BODIES.keys() == actions().keys()
+
+
+def test_a_server_lists_what_it_can_take_and_why_not(applicant: APIClient, server: Resource) -> None:
+    listed = {row["action"]: row for row in applicant.get(url(server)).json()}
+    assert (listed["stop"]["allowed"], listed["stop"]["reason"]) == (True, "")
+    assert (listed["start"]["allowed"], bool(listed["start"]["reason"])) == (False, True)
+
+
+def test_those_who_may_look_but_not_act_are_told_who_may(signed_in: SignedIn, server: Resource) -> None:
+    listed = signed_in(member(Role.SUPERVISOR)).get(url(server), headers={"Accept-Language": "en"}).json()
+    assert {row["reason"] for row in listed} == {"only applicant, cloud administrator may do this"}
+
+
+def test_the_answer_is_the_operation_that_does_it(applicant: APIClient, server: Resource) -> None:
+    answer = applicant.post(url(server), {"action": "stop"})
+    body = answer.json()
+    assert (answer.status_code, body["kind"], body["action"], body["status"]) == (
+        202,
+        "action",
+        "stop",
+        "running",
+    )
+    assert body["resource"] == str(server.uuid)
+    assert applicant.get(f"/api/v1/operations?resource={server.uuid}").json()["count"] == 1
+    assert applicant.get(f"/api/v1/resources/{server.uuid}").json()["status"] == "changing"
+
+
+def test_a_second_action_meanwhile_is_refused(applicant: APIClient, server: Resource) -> None:
+    applicant.post(url(server), {"action": "stop"})
+    answer = applicant.post(url(server), {"action": "reboot"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "action-not-allowed")
+    assert Operation.objects.filter(resource=server).count() == 1
+
+
+def test_what_the_state_forbids_is_refused_with_what_is_allowed(
+    applicant: APIClient, server: Resource
+) -> None:
+    Server.objects.filter(resource=server).update(power=Power.STOPPED)
+    answer = applicant.post(url(server), {"action": "reboot"}, headers={"Accept-Language": "en"})
+    assert answer.status_code == 409
+    assert "start the server" in answer.json()["params"]["allowed"]
+
+
+@pytest.mark.parametrize("kind", ["volume", "network"])
+def test_a_thing_of_another_kind_has_no_power(applicant: APIClient, server: Resource, kind: str) -> None:
+    Resource.objects.filter(pk=server.pk).update(kind=kind)
+    answer = applicant.post(url(server), {"action": "stop"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "action-not-allowed")
+
+
+@pytest.mark.parametrize("body", [{}, {"action": "explode"}, {"action": ["stop"]}, []])
+def test_an_action_that_there_is_not_is_refused(applicant: APIClient, server: Resource, body: object) -> None:
+    answer = applicant.post(url(server), body)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/action"
+
+
+def test_a_field_that_the_action_does_not_have_is_refused(applicant: APIClient, server: Resource) -> None:
+    answer = applicant.post(url(server), {"action": "stop", "force": True})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "unknown-field")
+
+
+def test_a_foreign_server_does_not_exist(signed_in: SignedIn, server: Resource) -> None:
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    assert stranger.get(url(server)).status_code == 404
+    assert stranger.post(url(server), {"action": "stop"}).status_code == 404
+
+
+def test_sending_it_twice_with_one_key_acts_once(applicant: APIClient, server: Resource) -> None:
+    for _time in range(2):
+        answer = applicant.post(url(server), {"action": "stop"}, headers={"Idempotency-Key": "once"})
+        assert answer.status_code == 202
+    assert Operation.objects.filter(resource=server).count() == 1
