@@ -20,7 +20,7 @@ from govcloud.lifecycle import transition
 from tenants.models import NetworkZone
 
 EDITABLE: Final = (
-    "name", "name_en", "profile", "mlps_level", "management_cidr", "online_extend", "backup_zone",
+    "name", "name_en", "profile", "mlps_level", "management_cidr", "online_extend", "backup_zone", "build_width",
 )  # fmt: skip
 
 

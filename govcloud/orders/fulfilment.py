@@ -1,7 +1,6 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -12,14 +11,13 @@ from django.utils import timezone
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind, Zone
-from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, AddressBlock, Resource, Volume
 from govcloud.orders import placing, planner
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
-from govcloud.orders.placing import Part
+from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
@@ -59,21 +57,6 @@ def _units(order: Order) -> QuerySet[Unit]:
     )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Delivery:
-    """What is built together on a cloud; ``number`` is that of the first placement, of which no other delivery is made."""
-
-    cloud: Cloud
-    number: int
-    units: list[Unit] = field(default_factory=list)
-    availability_zones: dict[int, str] = field(default_factory=dict)  # codes, by the unit's primary key
-
-    def add(self, units: list[Unit], part: AvailabilityZone | None) -> None:
-        self.units += units
-        if part is not None:
-            self.availability_zones.update((unit.pk, part.code) for unit in units)
-
-
 def _place(
     order: Order,
     parts: list[Part],
@@ -90,6 +73,13 @@ def _place(
             delivery = groups.setdefault(row.cloud.pk, Delivery(row.cloud, row.position))
             delivery.add(part.units, row.availability_zone)
     return [_deliver(order, delivery, actor=actor, at=at) for delivery in groups.values()]
+
+
+def placements(order: Order, *, at: datetime) -> list[placing.Shown]:
+    """Where the order's parts go, or, before it is approved, where they would go now."""
+    if order.status == Status.IN_APPROVAL:
+        return placing.foreseen(order, _units(order).filter(item__action=Action.CREATE), at=at)
+    return placing.decided(order)
 
 
 def waiting() -> list[int]:

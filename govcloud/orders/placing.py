@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -40,6 +43,21 @@ class Part:
             elif unit.volume is not None:
                 need.storage[unit.volume.storage_class] += unit.volume.size_gb
         return need
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What is built together on a cloud; ``number`` is that of the first placement, of which no other delivery is made."""
+
+    cloud: Cloud
+    number: int
+    units: list[Unit] = field(default_factory=list)
+    availability_zones: dict[int, str] = field(default_factory=dict)  # codes, by the unit's primary key
+
+    def add(self, units: list[Unit], part: AvailabilityZone | None) -> None:
+        self.units += units
+        if part is not None:
+            self.availability_zones.update((unit.pk, part.code) for unit in units)
 
 
 def parts(units: Iterable[Unit]) -> list[Part]:
@@ -94,27 +112,33 @@ def keep(
     order: Order, part: Part, decision: Decision, *, row: Placement | None, actor: audit.Actor, at: datetime
 ) -> Placement:
     """Write the decision down; over an earlier one (``row``) for a part that waited."""
-    taken = decision.taken
     waited = row is not None
     if row is None:
-        row = Placement(
-            order=order,
-            position=order.placements.count(),
-            zone=part.where.zone,
-            site=part.where.site,
-            network_id=part.where.network,
-        )
-    row.cloud = taken.facts.cloud if taken is not None else None
-    row.availability_zone = taken.facts.part if taken is not None else None
-    row.decided_at = at
+        row = Placement(order=order, position=order.placements.count())
+    for column, value in {**_columns(part, decision), "decided_at": at}.items():
+        setattr(row, column, value)
     row.save()
     row.weighed.all().delete()
-    judged = [taken, *decision.others] if taken is not None else list(decision.others)
-    Weighed.objects.bulk_create(_row(row, rank, each) for rank, each in enumerate(judged))
+    Weighed.objects.bulk_create(_row(row, rank, each) for rank, each in enumerate(_in_order(decision)))
     Unit.objects.filter(pk__in=[unit.pk for unit in part.units]).update(placement=row)
-    if taken is not None or not waited:
+    if decision.taken is not None or not waited:
         _tell(order, row, decision, actor=actor, at=at)
     return row
+
+
+def _columns(part: Part, decision: Decision) -> dict[str, Any]:
+    facts = decision.taken.facts if decision.taken is not None else None
+    return {
+        "zone": part.where.zone,
+        "site": part.where.site,
+        "network_id": part.where.network,
+        "cloud": facts.cloud if facts is not None else None,
+        "availability_zone": facts.part if facts is not None else None,
+    }
+
+
+def _in_order(decision: Decision) -> list[Judged]:
+    return [*([decision.taken] if decision.taken is not None else []), *decision.others]
 
 
 def _row(row: Placement, rank: int, judged: Judged) -> Weighed:
@@ -162,6 +186,50 @@ def call_off(order: Order, *, actor: audit.Actor, reason: str, at: datetime) -> 
         actor=actor, verb="order.placement_called_off", subject=order, at=at, thread=order.uuid, reason=reason,
         after={"units": list(units.values_list("name", flat=True))},
     )  # fmt: skip
+
+
+# -- as it is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A placement with its units (uuids) and everything that was judged, the place that was taken first."""
+
+    row: Placement
+    units: list[UUID]
+    weighed: list[Weighed]
+
+    @property
+    def why(self) -> str:
+        """Why it goes where it goes, or why it waits, in the reader's language."""
+        if self.row.called_off_at is not None:
+            return _("It was called off while it waited.")
+        if self.row.cloud is not None:
+            return told(next(each for each in self.weighed if each.verdict in TAKEN))
+        ranked = [each for verdict in PASSING for each in self.weighed if each.verdict == verdict]
+        obstacle = next(iter(ranked or self.weighed), None)
+        if obstacle is None:
+            return _("It waits: no cloud can take it at present. It starts by itself once one can.")
+        return _("It waits: %(why)s. It starts by itself once that has passed.") % {"why": told(obstacle)}
+
+
+def decided(order: Order) -> list[Shown]:
+    """The order's placements as they were decided. Three queries."""
+    rows = order.placements.select_related("cloud", "availability_zone").prefetch_related(
+        "units",
+        Prefetch("weighed", Weighed.objects.select_related("cloud", "availability_zone", "placement")),
+    )
+    return [Shown(row, [unit.uuid for unit in row.units.all()], list(row.weighed.all())) for row in rows]
+
+
+def foreseen(order: Order, units: Iterable[Unit], *, at: datetime) -> list[Shown]:
+    """Where its units would go if it were approved now. Writes nothing."""
+    shown = []
+    for position, (part, decision) in enumerate(decide(order, parts(units), at=at)):
+        row = Placement(order=order, position=position, decided_at=at, **_columns(part, decision))
+        weighed = [_row(row, rank, judged) for rank, judged in enumerate(_in_order(decision))]
+        shown.append(Shown(row, [unit.uuid for unit in part.units], weighed))
+    return shown
 
 
 # -- in people's words
@@ -215,22 +283,6 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.OTHER_PART: _("another zone of the same cloud comes first"),
         Verdict.LESS_ROOM: _("has less room"),
     }
-
-
-def summary(row: Placement) -> str:
-    """Why it goes where it goes, or why it waits: what the applicant reads. Needs ``weighed`` in its order."""
-    judged = list(row.weighed.all())
-    if row.cloud_id is not None:
-        return told(next(each for each in judged if each.verdict in TAKEN))
-    obstacle = _obstacle(judged)
-    if obstacle is None:
-        return _("It waits: no cloud can take it at present. It starts by itself once one can.")
-    return _("It waits: %(why)s. It starts by itself once that has passed.") % {"why": told(obstacle)}
-
-
-def _obstacle(judged: Sequence[Weighed]) -> Weighed | None:
-    ranked = [each for verdict in PASSING for each in judged if each.verdict == verdict]
-    return ranked[0] if ranked else next(iter(judged), None)
 
 
 def local(moment: datetime) -> str:
