@@ -100,7 +100,7 @@ class CredentialBody(Body):
             sorted(name for name in data if str(name).startswith("application_credential")) if data else []
         )
         if named:
-            text = self.error_messages["application-credential"]
+            text = str(self.error_messages["application-credential"])
             raise serializers.ValidationError(
                 {name: [ErrorDetail(text, code="application-credential")] for name in named}
             )

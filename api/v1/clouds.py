@@ -150,7 +150,9 @@ class Given:
 
     @classmethod
     def of(cls, body: dict[str, Any]) -> "Given":
-        zones = {name: body.pop(name) for name in ("zones", "availability_zones") if name in body}
+        zones: dict[str, Any] = {
+            name: body.pop(name) for name in ("zones", "availability_zones") if name in body
+        }
         return cls(body, zones)
 
 

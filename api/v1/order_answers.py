@@ -210,7 +210,7 @@ class OrderAnswer(PricedAnswer):
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:
-        return PlacementAnswer(placing.decided(order), many=True).data
+        return PlacementAnswer(cast("Any", placing.decided(order)), many=True).data
 
     @extend_schema_field(OperationAnswer(many=True))
     def get_operations(self, order: Order) -> Any:

@@ -57,7 +57,8 @@ class ReviewAnswer(PricedAnswer):
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:
-        return PlacementAnswer(fulfilment.placements(order, at=self.context["at"]), many=True).data
+        shown = fulfilment.placements(order, at=self.context["at"])
+        return PlacementAnswer(cast("Any", shown), many=True).data
 
     @extend_schema_field(CapacityAnswer(many=True))
     def get_capacity(self, _order: Order) -> Any:

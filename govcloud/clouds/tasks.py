@@ -8,7 +8,7 @@ from govcloud.clouds import health
 def look() -> None:
     """Have every cloud looked at that is due: each by a message of its own, so that a slow one holds up no other."""
     for cloud in health.due(at=clock.now()):
-        look_at.apply_async([cloud], ignore_result=True)
+        look_at.apply_async((cloud,), ignore_result=True)
 
 
 @shared_task(name="clouds.look_at", ignore_result=True)

@@ -246,7 +246,7 @@ def told(weighed: Weighed) -> str:
 
 
 def _place(cloud: Cloud, part: AvailabilityZone | None) -> str:
-    words = [str(Site(cloud.site).label), name_of(cloud)]
+    words = [str(Site(cloud.site).label), str(name_of(cloud))]
     if part is not None:
         words.append(_("zone %(name)s") % {"name": name_of(part)})
     return _(", ").join(words)

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, QuerySet
@@ -98,7 +99,8 @@ def _in_question(system: System, where: Where) -> QuerySet[Cloud]:
     return clouds.filter(site=where.site, zones__zone=where.zone)
 
 
-def _with_names(clouds: QuerySet[Cloud]) -> QuerySet[Cloud]:
+def _with_names(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
+    """Adds ``has_flavors``, ``has_images`` and ``has_classes``, lists of primary keys."""
     here = {"cloud": OuterRef("pk")}
     return clouds.annotate(
         has_flavors=ArraySubquery(CloudFlavor.objects.filter(**here).values("flavor_id")),
@@ -190,7 +192,7 @@ def _state(cloud: Cloud) -> str:
     return HealthState.UNKNOWN if health is None else health.state
 
 
-def _lacks(cloud: Cloud, need: Need) -> str:
+def _lacks(cloud: Any, need: Need) -> str:
     names: Mapping[type[Offerable], list[int]] = {
         Flavor: cloud.has_flavors, Image: cloud.has_images, StorageClass: cloud.has_classes,
     }  # fmt: skip
