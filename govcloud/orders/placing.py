@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -215,7 +215,16 @@ class Shown:
 
 def decided(order: Order) -> list[Shown]:
     """The order's placements as they were decided. Three queries."""
-    rows = order.placements.select_related("cloud", "availability_zone").prefetch_related(
+    return _shown(order.placements.all())
+
+
+def waiting(order: Order) -> list[Shown]:
+    """Those that have no place yet. One query where there are none."""
+    return _shown(order.placements.waiting())
+
+
+def _shown(placements: QuerySet[Placement]) -> list[Shown]:
+    rows = placements.select_related("cloud", "availability_zone").prefetch_related(
         "units",
         Prefetch("weighed", Weighed.objects.select_related("cloud", "availability_zone", "placement")),
     )
@@ -277,7 +286,7 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.BACKUP_ELSEWHERE: _("the backup of this order is elsewhere"),
         Verdict.LACKS: _("does not have “%(subject)s”"),
         Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),
-        Verdict.FULL: _("has not enough room left (%(subject)s)"),
+        Verdict.FULL: _("has not enough room left"),
         Verdict.DOWN: _("does not answer as it should"),
         Verdict.SYSTEM_ELSEWHERE: _("the system's other things are elsewhere"),
         Verdict.OTHER_PART: _("another zone of the same cloud comes first"),
