@@ -1,5 +1,6 @@
 """What administrators send about clouds."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -96,9 +97,8 @@ class CredentialBody(Body):
 
     def to_internal_value(self, data: Any) -> Any:
         """Raises ValidationError for an application credential, by its own code: decision 5 tells why."""
-        named = (
-            sorted(name for name in data if str(name).startswith("application_credential")) if data else []
-        )
+        names = data if isinstance(data, Mapping) else ()
+        named = sorted(str(name) for name in names if str(name).startswith("application_credential"))
         if named:
             text = str(self.error_messages["application-credential"])
             raise serializers.ValidationError(

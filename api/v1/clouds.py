@@ -103,8 +103,12 @@ class CloudTechnical(serializers.Serializer[Any]):
     online_extend = serializers.BooleanField()
     backup_zone = serializers.CharField()
     build_width = serializers.IntegerField()
-    health_service = serializers.CharField(source="health.service", default="", help_text="where it failed")
-    health_detail = serializers.CharField(source="health.detail", default="", help_text="the cloud's words")
+    health_service = serializers.CharField(
+        source="health.service", default=None, allow_null=True, help_text="where it failed"
+    )
+    health_detail = serializers.CharField(
+        source="health.detail", default=None, allow_null=True, help_text="the cloud's words"
+    )
     services = ServiceAnswerAnswer(source="service_answers", many=True)
     storage = PoolAnswer(source="storage_pools", many=True)
 

@@ -176,7 +176,8 @@ def enable(*, cloud: Cloud, actor: audit.Actor, at: datetime) -> Cloud:
     """From now on things are placed there. Raises NoWayIn and WrongState."""
     with transaction.atomic():
         cloud = Cloud.objects.select_for_update().get(pk=cloud.pk)
-        if not cloud.profile and not CloudCredential.objects.filter(cloud=cloud).exists():
+        known = cloud.profile or CloudCredential.objects.filter(cloud=cloud).exists()
+        if not known and cloud.status == CloudStatus.DISABLED:
             raise NoWayIn
         transition(cloud, CloudStatus.ENABLED, actor=actor, at=at)
     return cloud

@@ -210,7 +210,10 @@ def test_an_order_that_waits_for_its_place_says_why(
         placement=placement, rank=0, cloud=cloud, verdict="maintenance", subject="new switches", until=at
     )
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
-    assert "It waits: main site, Example cloud: is under maintenance until 2026-11-18 10:00 (new switches)." in page
+    assert (
+        "It waits: main site, Example cloud: is under maintenance until 2026-11-18 10:00 (new switches)."
+        in page
+    )
     placement.cloud = cloud
     placement.save()
     assert "It waits" not in text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
@@ -222,4 +225,6 @@ def test_an_order_whose_cloud_pauses_says_until_when(
     order = scenes.building(people, at=at)
     MaintenanceFactory(cloud=people.catalogue.cloud, announced_at=at, running="pause")
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
-    assert "Building pauses: Example cloud is under maintenance until 2026-11-18 12:00 (new switches)." in page
+    assert (
+        "Building pauses: Example cloud is under maintenance until 2026-11-18 12:00 (new switches)." in page
+    )
