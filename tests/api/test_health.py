@@ -4,7 +4,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from govcloud import clock
 from tests.factories.catalog import CloudFactory
+from tests.factories.clouds import signed_in_with
 
 pytestmark = pytest.mark.django_db
 
@@ -44,3 +46,12 @@ def test_not_ready_without_a_broker(client: Client, ready: Path, settings: Any) 
     answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["checks"]["broker"] != "ok"
+
+
+def test_not_ready_while_credentials_cannot_be_decrypted(client: Client, ready: Path, settings: Any) -> None:
+    signed_in_with(CloudFactory(code="east"), at=clock.now())
+    assert client.get("/readyz").status_code == 200
+    settings.CREDENTIAL_KEYS = ["another key, which is long enough to be one"]
+    answer = client.get("/readyz")
+    assert answer.status_code == 503
+    assert answer.json()["checks"]["clouds"] == "no key for the credentials of: east"
