@@ -11,8 +11,10 @@ ifeq ($(OS_CLOUD),devcloud)
 export OS_CLIENT_CONFIG_FILE ?= /var/lib/devcloud/clouds.yaml
 endif
 ARGS ?=
+N ?= 1000
+SEED ?= 1
 
-.PHONY: help demo story test test-openstack devcloud check fix lock bench clean database
+.PHONY: help demo story test test-openstack devcloud check fix lock bench simulate mutate clean database
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -66,6 +68,12 @@ lock: ## Compile the locked requirements anew (needs uv)
 
 bench: $(VENV)/.development ## Measure; prints ratios within one run
 	$(VENV)/bin/pytest tests/bench -s --no-header $(ARGS)
+
+simulate: $(VENV)/.development ## N orders on a cloud that fails at every step, in virtual time; SEED of the first world; writes simulation.json
+	$(RUN) -m tests.chaos.simulate --orders $(N) --seed $(SEED) $(ARGS)
+
+mutate: $(VENV)/.development ## Take each safeguard out of the engine in turn: the simulation has to notice
+	$(RUN) -m tests.chaos.mutate $(ARGS)
 
 database: $(VENV)/.production ## Run the embedded database alone, for development
 	$(RUN) manage.py database

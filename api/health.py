@@ -1,21 +1,32 @@
-"""``/healthz``: the process answers. ``/readyz``: it can do its work (database, broker, clouds)."""
+"""``/healthz``: the process answers. ``/readyz``: it can do its work, and somebody is there to do what it rings for."""
 
 import os
+import threading
+import time
 from collections.abc import Callable, Mapping
+from functools import cache
 from pathlib import Path
 
 import yaml
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, connections
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 from django.http import HttpRequest, JsonResponse
 from kombu import Connection
 from kombu.exceptions import OperationalError
 
+from govcloud import clock
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import credentials
+from govcloud.provisioning import presence
 
 BROKER_TIMEOUT = 2  # seconds
+PATIENCE = 3.0  # seconds for all checks, which run side by side
+
+Check = Callable[[], str]
+"""Empty when its part is well, else what is wrong, without telling more than its name and the kind of trouble."""
 
 
 def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
@@ -23,24 +34,66 @@ def healthz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
 
 
 def readyz(request: HttpRequest) -> JsonResponse:  # noqa: ARG001
-    """503 names each part that fails, without telling more than its name and kind of trouble."""
-    results = {name: check() for name, check in CHECKS.items()}
-    ready = not any(results.values())
-    body = {
-        "status": "ready" if ready else "not-ready",
-        "checks": {name: trouble or "ok" for name, trouble in results.items()},
-    }
+    """503 while a part fails that this process cannot work without. Without workers it can: what is ordered waits in the rows."""
+    runs = {name: probe.start() for name, probe in PROBES.items()}
+    deadline = time.monotonic() + PATIENCE
+    troubles = {name: run.outcome(deadline) for name, run in runs.items()}
+    ready = not any(troubles[name] for name in NEEDED)
+    status = "ready" if not any(troubles.values()) else "degraded" if ready else "not-ready"
+    body = {"status": status, "checks": {name: trouble or "ok" for name, trouble in troubles.items()}}
     return JsonResponse(body, status=200 if ready else 503)
 
 
+class Probe:
+    """Runs a check in a thread of its own. One that hangs is not waited for, nor started again before it has ended."""
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+        self.lock = threading.Lock()
+        self.run: Run | None = None
+
+    def start(self) -> "Run":
+        with self.lock:
+            if self.run is None or self.run.ended.is_set():
+                self.run = Run(self.check)
+            return self.run
+
+
+class Run:
+    def __init__(self, check: Check) -> None:
+        self.check, self.ended, self.trouble = check, threading.Event(), ""
+        threading.Thread(target=self._go, daemon=True).start()
+
+    def _go(self) -> None:
+        try:
+            self.trouble = self.check()
+        except Exception as error:  # noqa: BLE001  whatever it was: the part is not well, and the others are still to be told
+            self.trouble = type(error).__name__
+        finally:
+            connections.close_all()  # this thread's
+            self.ended.set()
+
+    def outcome(self, deadline: float) -> str:
+        """By ``deadline``, of the monotonic clock, at the latest."""
+        in_time = self.ended.wait(max(0.0, deadline - time.monotonic()))
+        return self.trouble if in_time else f"no answer within {PATIENCE:.0f} s"
+
+
 def database() -> str:
-    """Empty when the database answers, else what is wrong."""
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except DatabaseError as error:
-        return type(error).__name__
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
     return ""
+
+
+def migrations() -> str:
+    """Whether the tables are those of this code. A table that is newer than the code is no trouble: an update is under way."""
+    missing = len(_migrations_of_the_code() - set(MigrationRecorder(connection).applied_migrations()))
+    return f"not applied: {missing}" if missing else ""
+
+
+@cache
+def _migrations_of_the_code() -> frozenset[tuple[str, str]]:
+    return frozenset(MigrationLoader(None, ignore_no_migrations=True).disk_migrations)
 
 
 def broker() -> str:
@@ -73,4 +126,19 @@ def clouds() -> str:
     return f"no key for the credentials of: {', '.join(locked)}" if locked else ""
 
 
-CHECKS: Mapping[str, Callable[[], str]] = {"database": database, "broker": broker, "clouds": clouds}
+def workers() -> str:
+    return "" if presence.workers_present(at=clock.now()) else "none seen"
+
+
+def sweep() -> str:
+    at = clock.now()
+    last = presence.last_sweep()
+    if last is None:
+        return "never seen"
+    return f"last seen {(at - last).total_seconds():.0f} s ago" if presence.overdue(last, at=at) else ""
+
+
+NEEDED = frozenset({"database", "migrations", "broker", "clouds"})
+PROBES: Mapping[str, Probe] = {
+    check.__name__: Probe(check) for check in (database, migrations, broker, clouds, workers, sweep)
+}

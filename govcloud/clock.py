@@ -4,9 +4,12 @@ In the embedded profile the time can be moved forward for a demonstration: the o
 file that every process of the profile reads. The production profile has no such file and no such clock.
 """
 
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from django.conf import settings
+from django.db import connection
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -44,6 +47,23 @@ def _offset() -> timedelta:
 def now() -> datetime:
     """The present instant in UTC, moved by the demo clock where there is one."""
     return datetime.now(UTC) + _offset()
+
+
+def agreed() -> Callable[[], datetime]:
+    """A clock that all machines share, for what one of them writes and another goes by: leases, intents, usage.
+
+    It is the database's, read once and carried on by this machine's ticks: a clock that is an hour off, or is set while
+    we work, takes over nobody's lease. To be read anew for each piece of work: ticks stop while a machine sleeps.
+    """
+    ticks, then = time.monotonic(), _of_the_database() + _offset()
+    return lambda: then + timedelta(seconds=time.monotonic() - ticks)
+
+
+def _of_the_database() -> datetime:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (moment,) = cursor.fetchone()
+    return moment.astimezone(UTC)  # type: ignore[no-any-return]
 
 
 def advance(*, to: datetime) -> datetime:

@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "CaseKind": "govcloud.approvals.models.CaseKind",
         "CaseStatus": "govcloud.approvals.lifecycle.Status",
         "StageStatus": "govcloud.approvals.lifecycle.StageStatus",
+        "StepState": "govcloud.provisioning.lifecycle.StepState",
         "CloudStatus": "govcloud.catalog.lifecycle.CloudStatus",
         "CloudHealthState": "govcloud.clouds.models.HealthState",
         "StatementStatus": "govcloud.chargeback.lifecycle.Status",
@@ -260,14 +261,16 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
         "data_folder_in": str(VAR_DIR / "broker" / "queue"),
         "data_folder_out": str(VAR_DIR / "broker" / "queue"),
         "control_folder": str(VAR_DIR / "broker" / "control"),
-        "polling_interval": 0.2,
+        "polling_interval": 0.05,
     }
 else:
     CELERY_TASK_DEFAULT_QUEUE_TYPE = env("BROKER_QUEUE_TYPE", "quorum")
 CLOUD_HEALTH = timedelta(seconds=float(env("CLOUD_HEALTH_SECONDS", "60")))  # between two looks at a cloud
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
+SWEEP = timedelta(seconds=float(env("SWEEP_SECONDS", "2")))
 CELERY_BEAT_SCHEDULE = {
-    "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
+    "sweep-provisioning": {"task": "provisioning.sweep", "schedule": SWEEP},
+    "forget-provisioning": {"task": "provisioning.forget", "schedule": timedelta(hours=1)},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
@@ -289,6 +292,7 @@ STEP_SETTLE = timedelta(
 )  # how late a call with unknown outcome may still land
 STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
+CLOUD_CALLS_KEPT = timedelta(days=int(env("CLOUD_CALLS_DAYS", "90")))
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 PLAYBOOKS_AT_ONCE = int(
@@ -298,6 +302,8 @@ RUN_DIR = VAR_DIR / "runs"
 GUEST_KEY_FILE = Path(
     env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key"))
 )  # private key for guests, made at the first start
+
+METRICS_TOKEN = env("METRICS_TOKEN", "")  # what a scrape of /metrics must bring; empty: only this machine may
 
 AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal
 

@@ -1,10 +1,11 @@
 from django.urls import URLPattern, URLResolver, include, path
 
-from api import health
+from api import health, metrics
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
     path("", include("api.urls")),
     path("", include("govcloud.portal.urls")),
 ]

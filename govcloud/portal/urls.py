@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from govcloud.portal import session
+from govcloud.portal.engine import views as engine
 from govcloud.portal.order import views as order
 from govcloud.portal.worktop import views as worktop
 
@@ -13,5 +14,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", session.choose_language, name="set-language"),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
+    path("engine/", engine.engine, name="engine"),
     path("orders/<slug:number>/", order.order, name="order"),
 ]

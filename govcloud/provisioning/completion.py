@@ -66,6 +66,7 @@ def parked(step: Step, *, reason: str, at: datetime) -> None:
             at=at,
             thread=operation.thread,
             reason=f"{step.label}: {reason}",
+            parked_at=at,
         )
 
 

@@ -33,6 +33,7 @@ class Context:
     seen: dict[str, Any] = field(
         default_factory=dict
     )  # what a kind saw on this visit, for its record or forget
+    known_project_id: str = ""  # asked for with almost every call, and the same for a whole visit
 
     def remember(self, found: dict[str, Any]) -> None:
         """Commit something found out to the step's outputs, before the request that it is needed for. Raises LeaseLost."""
@@ -63,7 +64,10 @@ class Context:
 
     @property
     def project_id(self) -> str:
-        return Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row).external_id
+        if not self.known_project_id:
+            project = Project.objects.get(system=self.operation.system_id, cloud=self.cloud_row)
+            self.known_project_id = project.external_id
+        return self.known_project_id
 
     @property
     def project(self) -> openstack.Cloud:

@@ -20,7 +20,7 @@ from django.db.models import F, Q, QuerySet
 from govcloud.clouds import maintenance
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.provisioning import completion, places
+from govcloud.provisioning import completion, places, traffic
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import (
     Broken,
@@ -36,7 +36,7 @@ from govcloud.provisioning.kinds.base import (
     kind_of,
 )
 from govcloud.provisioning.lifecycle import Desired, StepState
-from govcloud.provisioning.models import CloudCall, Step
+from govcloud.provisioning.models import Step
 
 log = structlog.get_logger(__name__)
 
@@ -53,10 +53,11 @@ class Claim:
     fence: int
 
 
-def claim(*, at: datetime) -> Claim | None:
+def claim(*, at: datetime, worker: str = "") -> Claim | None:
     """Take the step that has been due longest and that nobody holds; None when there is none.
 
-    The lease must be longer than a call to the cloud may take; long work renews it.
+    The lease must be longer than a call to the cloud may take; long work renews it. ``worker`` is noted for operators:
+    what makes the step ours is the fence.
     """
     with transaction.atomic():
         step = (
@@ -71,7 +72,8 @@ def claim(*, at: datetime) -> Claim | None:
         step.fence += 1
         step.lease_until = at + settings.STEP_LEASE
         step.started_at = step.started_at or at
-        step.save(update_fields=["fence", "lease_until", "started_at"])
+        step.worker = worker
+        step.save(update_fields=["fence", "lease_until", "started_at", "worker"])
     return Claim(step, step.fence)
 
 
@@ -96,14 +98,14 @@ def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
         with contextlib.suppress(LeaseLost):
             visit.trouble(f"{type(error).__name__}: {error}", counts=True)
     finally:
-        _note_calls(held.step, exchanges, at=clock())
+        traffic.note(step=held.step, exchanges=exchanges, at=clock())
 
 
-def run_due(*, clock: Callable[[], datetime], most: int | None = None) -> int:
+def run_due(*, clock: Callable[[], datetime], most: int | None = None, worker: str = "") -> int:
     """Claim and advance until nothing is due, or so many steps have been visited; returns how many were."""
     visited = 0
     while most is None or visited < most:
-        held = claim(at=clock())
+        held = claim(at=clock(), worker=worker)
         if held is None:
             break
         advance(held, clock=clock)
@@ -166,6 +168,8 @@ class Visit:
             self.write(state=StepState.UNKNOWN, next_run_at=self.clock() + settings.STEP_POLL * 5)
             return
         if landing is Landing.OPEN:
+            if not self._missed_twice():
+                return
             self._intend()  # what the first request made has had its time to appear, and did not
         self._create(fresh=landing is Landing.OPEN)
 
@@ -182,8 +186,17 @@ class Visit:
             self.write(state=StepState.DUE, next_run_at=self.clock() + places.LATER, last_error="")
         return free
 
+    def _missed_twice(self) -> bool:
+        """One list may leave out what is there (a page, a cell, a replica): two, some time apart, are believed."""
+        at, missed = self.clock(), self.step.missed_at
+        again = (missed or at) + settings.STEP_SETTLE / 2
+        if missed is not None and at >= again:
+            return True
+        self.write(state=StepState.UNKNOWN, missed_at=missed or at, next_run_at=again)
+        return False
+
     def _intend(self) -> None:
-        self.update(intent_at=self.clock())
+        self.update(intent_at=self.clock(), missed_at=None)
 
     def _create(self, *, fresh: bool) -> None:
         """Send the request. ``fresh``: no earlier one of this generation can still take effect."""
@@ -245,7 +258,7 @@ class Visit:
         if at - since > patience and maintenance.worked(cloud, since=since, at=at) > patience:
             self.park(f"still {StepState(state).label} after {self.kind.patience}")
             return
-        self.write(state=state, next_run_at=at + (after or settings.STEP_POLL), last_error="")
+        self.write(state=state, next_run_at=at + (after or next_look(at - since)), last_error="")
 
     def _broken(self, reason: str) -> None:
         if self.step.generation >= self.kind.generations:
@@ -381,25 +394,29 @@ class Visit:
             raise LeaseLost
 
     def still_mine(self) -> None:
-        """Directly before a request that changes the cloud. Raises LeaseLost: somebody else may be sending it, or undoing it."""
-        if not self.heartbeat():
-            raise LeaseLost
+        """Directly before a request that changes the cloud. Raises LeaseLost: somebody else may be sending it, or undoing it.
 
-    def heartbeat(self) -> bool:
+        The time in which the request may land begins now: looking for what it needs may have taken longer than that,
+        and a request that is sent again starts anew.
+        """
+        sent = {}
+        if self.step.desired == Desired.PRESENT and not self.step.external_id:
+            sent["intent_at"] = self.clock()
+        if not self.heartbeat(**sent):
+            raise LeaseLost
+        self.step.intent_at = sent.get("intent_at", self.step.intent_at)
+
+    def heartbeat(self, **columns: Any) -> bool:
         """Renew the lease in the middle of long work; False when the step is not ours any more."""
         until = self.clock() + settings.STEP_LEASE
-        return bool(Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until))
-
-
-def _note_calls(step: Step, exchanges: list[openstack.Exchange], *, at: datetime) -> None:
-    CloudCall.objects.bulk_create(
-        CloudCall(
-            step=step, at=at, service=e.service, method=e.method, path=e.path[:300],
-            status=e.status, request_id=e.request_id, milliseconds=e.milliseconds,
+        return bool(
+            Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until, **columns)
         )
-        for e in exchanges
-        if e.method != "GET" or e.status != 200  # a look that found what it should is told by the state
-    )  # fmt: skip
+
+
+def next_look(waited: timedelta) -> timedelta:
+    """A tenth of the time it has been on its way: seen a twentieth too late on average, and rarely asked for if it takes long."""
+    return min(max(waited / 10, settings.STEP_POLL / 4), settings.STEP_POLL * 10)
 
 
 def due(*, at: datetime) -> int:

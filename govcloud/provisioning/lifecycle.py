@@ -49,3 +49,18 @@ class Desired(models.TextChoices):
 
 
 FINISHED = frozenset({StepState.DONE, StepState.SKIPPED, StepState.GONE})
+
+
+class Outcome(models.TextChoices):
+    """How a call to a cloud ended. ``absent`` answers a look for what is not there, which is often what was hoped for."""
+
+    ANSWERED = "answered", _("answered")
+    ABSENT = "absent", _("not there")
+    REFUSED = "refused", _("refused")
+    THROTTLED = "throttled", _("too many requests")
+    FAILED = "failed", _("failed in the cloud")
+    UNANSWERED = "unanswered", _("no answer")
+
+
+CLOUDS_TROUBLE = frozenset({Outcome.THROTTLED, Outcome.FAILED, Outcome.UNANSWERED})
+"""Outcomes that are the cloud's doing, whatever was asked: what its error rate counts."""

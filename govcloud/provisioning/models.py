@@ -10,7 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Cloud
 from govcloud.inventory.models import Resource
-from govcloud.provisioning.lifecycle import OPERATION_TRANSITIONS, Desired, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import (
+    OPERATION_TRANSITIONS,
+    Desired,
+    OperationStatus,
+    Outcome,
+    StepState,
+)
 from govcloud.provisioning.queries import OperationQuerySet
 from tenants.models import System
 
@@ -41,6 +47,7 @@ class Operation(models.Model):
     action = models.CharField(max_length=40, blank=True)  # the direct action's name
     status = models.CharField(max_length=10, choices=OperationStatus, default=OperationStatus.RUNNING)
     created_at = models.DateTimeField()
+    parked_at = models.DateTimeField(null=True)  # when it last came to wait for an administrator
     finished_at = models.DateTimeField(null=True)
     taken_up_at = models.DateTimeField(null=True)  # when the package that asked for it took up its result
 
@@ -89,8 +96,10 @@ class Step(models.Model):
     outputs = models.JSONField(default=dict)
     generation = models.PositiveSmallIntegerField(default=1)  # counts builds after one that ended in ERROR
     intent_at = models.DateTimeField(null=True)
+    missed_at = models.DateTimeField(null=True)  # when a look first found nothing of what should have landed
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    worker = models.CharField(max_length=100, blank=True)  # who claimed it last
     next_run_at = models.DateTimeField(null=True)  # null: nothing to do until something else happens
     attempts = models.PositiveSmallIntegerField(default=0)
     called_off_at = models.DateTimeField(null=True)  # when it was told to be taken back, with all of its unit
@@ -102,6 +111,9 @@ class Step(models.Model):
         ordering: ClassVar = ["operation", "position"]
         indexes: ClassVar = [
             models.Index(fields=["next_run_at"], name="step_due", condition=Q(next_run_at__isnull=False)),
+            models.Index(
+                fields=["finished_at"], name="step_finished", condition=Q(finished_at__isnull=False)
+            ),
             models.Index(
                 fields=["kind"],
                 name="step_at_work",
@@ -135,3 +147,47 @@ class CloudCall(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
+        indexes: ClassVar = [models.Index(fields=["at"], name="cloud_call_age")]
+
+
+class CallCount(models.Model):
+    """How many calls of one minute to a service of a cloud ended so; the row without a minute sums up the minutes before.
+
+    Every call is counted, also the looks that leave no ``CloudCall``: it is what error rates are rates of.
+    """
+
+    minute = models.DateTimeField(null=True)
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="call_counts")
+    service = models.CharField(max_length=20)
+    outcome = models.CharField(max_length=10, choices=Outcome)
+    calls = models.PositiveBigIntegerField()
+    milliseconds = models.PositiveBigIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["minute", "cloud", "service", "outcome"], name="call_count_once", nulls_distinct=False
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.service} {self.outcome} {self.minute}"
+
+
+class Part(models.TextChoices):
+    WORKER = "worker"
+    SWEEP = "sweep"
+
+
+class Sighting(models.Model):
+    """When a part of the engine was last seen at work."""
+
+    part = models.CharField(max_length=6, choices=Part)
+    name = models.CharField(max_length=100)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["part", "name"], name="sighting_once")]
+
+    def __str__(self) -> str:
+        return f"{self.part} {self.name}"

@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from celery import shared_task
+from celery import current_task, shared_task
 
 from govcloud import clock
-from govcloud.provisioning import engine
+from govcloud.provisioning import engine, presence, traffic
 from govcloud.provisioning.models import Operation
 
 LONGEST_TURN = timedelta(
@@ -20,19 +20,35 @@ _when_ended: list[Callable[[], object]] = []
 @shared_task(name="provisioning.ring", ignore_result=True)
 def ring() -> None:
     """Look for due steps and advance them. What is still due after one turn is found by the sweep."""
-    end = clock.now() + LONGEST_TURN
-    while clock.now() < end and engine.run_due(clock=clock.now, most=1):
+    worker, at = _worker(), clock.now()
+    presence.worker_seen(name=worker, at=at)
+    while clock.now() < at + LONGEST_TURN and engine.run_due(clock=clock.agreed(), most=1, worker=worker):
         continue
 
 
 @shared_task(name="provisioning.sweep", ignore_result=True)
 def sweep() -> None:
     """Find what nobody rang for: due steps, leases that ran out, operations that ended."""
-    at = clock.now()
+    at = clock.agreed()()
+    presence.sweep_seen(at=at)
+    presence.worker_seen(name=_worker(), at=at)
     for _bell in range(min(engine.due(at=at), MOST_BELLS)):
         ring.apply_async(ignore_result=True)
     if Operation.objects.filter(taken_up_at=None, finished_at__isnull=False).exists():
         operation_ended()
+
+
+@shared_task(name="provisioning.forget", ignore_result=True)
+def forget() -> None:
+    """Let go of what was kept for operators long enough."""
+    at = clock.now()
+    traffic.forget(at=at)
+    presence.forget(at=at)
+
+
+def _worker() -> str:
+    """The name of the worker that runs this task; empty where none does (a test, a shell)."""
+    return str(current_task.request.hostname or "") if current_task else ""
 
 
 def when_operation_ends(bell: Callable[[], object]) -> None:

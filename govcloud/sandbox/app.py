@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from werkzeug.exceptions import HTTPException
@@ -37,8 +38,11 @@ class _Matched:
 class App:
     """The sandbox as one callable."""
 
-    def __init__(self, cloud: Cloud, services: Iterable[Routes]) -> None:
+    def __init__(
+        self, cloud: Cloud, services: Iterable[Routes], *, clock: Callable[[], datetime] | None = None
+    ) -> None:
         self._cloud = cloud
+        self._now = clock or partial(datetime.now, UTC)
         routes = [route for service in services for route in service.all]
         self._map = Map([Rule(r.path, methods=[r.method], endpoint=r) for r in routes], strict_slashes=False)
 
@@ -86,7 +90,7 @@ class App:
             request=request,
             service=route.service,
             request_id=request_id,
-            now=datetime.now(UTC),
+            now=self._now(),
             args=dict(args),
         )
         return _Matched(call, route)
@@ -110,7 +114,7 @@ class App:
             return self._carry_out(matched)
         if rule.action == "latency":
             time.sleep(rule.seconds)
-            call.now = datetime.now(UTC)
+            call.now = self._now()
             return self._carry_out(matched)
         if rule.action in {"truncate", "lag"}:
             response = self._carry_out(matched)
@@ -133,7 +137,7 @@ class App:
             matched.call.request.get_data()  # the connection may be gone by then, and the body with it
 
             def land() -> None:
-                matched.call.now = datetime.now(UTC)
+                matched.call.now = self._now()
                 self._carry_out(matched)
 
             timer = threading.Timer(rule.seconds, land)

@@ -16,6 +16,7 @@ from govcloud.provisioning import engine
 from govcloud.provisioning.kinds import base
 from govcloud.provisioning.kinds.base import register
 from govcloud.provisioning.models import Operation, Step
+from tests.bench.results import keep, tell
 from tests.unit.provisioning.scripted import Clock, ThingKind, Things, operation
 
 pytestmark = pytest.mark.django_db
@@ -46,7 +47,9 @@ def test_steps_per_second_of_the_engine(things: Things, at: datetime) -> None:
     steps = CHAINS * LENGTH
     assert Step.objects.filter(state="done").count() == steps
     assert Operation.objects.filter(status="done").count() == CHAINS
-    print(
-        f"\nengine: {steps} steps in {seconds:.1f} s, {steps / seconds:.0f} steps/s; "
-        f"a step costs {seconds / steps / round_trip:.0f} times an empty UPDATE ({round_trip * 1e3:.2f} ms)"
+    updates = seconds / steps / round_trip
+    tell(
+        f"engine: {steps} steps in {seconds:.1f} s, {steps / seconds:.0f} steps/s; "
+        f"a step costs {updates:.0f} times an empty UPDATE ({round_trip * 1e3:.2f} ms)"
     )
+    keep("steps", steps=steps, steps_per_second=round(steps / seconds), updates_per_step=round(updates, 1))

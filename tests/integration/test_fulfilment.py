@@ -1,5 +1,7 @@
 """From an approved order to resources in a cloud and back, on the sandbox cloud over HTTP."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -14,9 +16,11 @@ from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
 from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind
 from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
-from tests.factories.orders import Scene, approved
+from tests.factories.orders import SERVERS, Scene, approved
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 
@@ -345,3 +349,28 @@ def test_a_server_and_its_network_are_released_together(on: Scene) -> None:
     assert release.status == "fulfilled", states()
     assert [net for net in project(on).network.find_networks() if net.name.startswith("gc-")] == []
     assert set(used(on)) == {"backup_gb"}
+
+
+def test_limits_set_from_figures_that_have_grown_old_meanwhile_are_set_again(
+    on: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second order of the system is approved, and its limits set, between another worker's reckoning and its request."""
+    built(on)
+    reckoned = ComputeQuotaKind.set
+
+    def overtaken(kind: ComputeQuotaKind, context: Context, limits: Mapping[str, int]) -> None:
+        monkeypatch.setattr(ComputeQuotaKind, "set", reckoned)
+        network = Resource.objects.get(kind="network")
+        more = replace(SERVERS, name="more", quantity=1, network=str(network.uuid), data_volumes=())
+        approved(on, at=now(), items=(more,))
+        reckoned(kind, context, limits)
+
+    monkeypatch.setattr(ComputeQuotaKind, "set", overtaken)
+    server = Resource.objects.get(name="app-2")
+    approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    while ComputeQuotaKind.set is overtaken:
+        engine.run_due(clock=now, most=1)
+    limits = openstack.connect(cloud="sandbox").quotas.compute(
+        Project.objects.get(system=on.system).external_id
+    )
+    assert limits["instances"].limit == 2

@@ -302,6 +302,16 @@ def test_every_exchange_is_recorded_with_its_request_id(cloud: Cloud, behaviour:
     ]
 
 
+def test_a_token_asked_for_in_vain_is_recorded(cloud: Cloud, behaviour: Behaviour) -> None:
+    behaviour.identity_hangs = True
+    seen: list[Exchange] = []
+    with recording(seen.append), pytest.raises(errors.Unreachable):
+        cloud.compute.limits()
+    assert [(each.service, each.path, each.status, each.error) for each in seen[:1]] == [
+        ("identity", "/auth/tokens", None, "Unreachable")
+    ]
+
+
 def test_recording_blocks_nest(cloud: Cloud) -> None:
     outer: list[Exchange] = []
     inner: list[Exchange] = []

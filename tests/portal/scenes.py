@@ -12,6 +12,7 @@ from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, FlowVersion, Verb
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
+from govcloud.gateways.openstack import Exchange
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import (
     Action,
@@ -25,8 +26,9 @@ from govcloud.orders.models import (
     VolumeSpec,
 )
 from govcloud.protection.models import Frequency
+from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
-from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
+from govcloud.provisioning.models import CallCount, CloudCall, Operation, OperationKind, Step
 from tenants.models import Department, Role, System, User
 from tests.factories.catalog import Catalogue, catalogue
 from tests.factories.inventory import (
@@ -342,6 +344,30 @@ def park(order: Order, *, error: str) -> None:
         state=StepState.PARKED, last_error=error, attempts=8
     )
     Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.PARKED)
+
+
+def troubled_engine(people: Cast, *, at: datetime) -> Order:
+    """An order that waits for an administrator, a step that its worker left, a worker that is gone, a cloud that fails."""
+    order = building(people, number=9, at=at - timedelta(hours=1))
+    park(order, error="No valid host was found")
+    backing_up = backup(order, people, at=at).steps.get()
+    Step.objects.filter(pk=backing_up.pk).update(
+        next_run_at=at - timedelta(minutes=9), lease_until=at - timedelta(minutes=5), worker="celery@lost"
+    )
+    presence.worker_seen(name="celery@lost", at=at - timedelta(minutes=6))
+    statuses = [200] * 8 + [503, None]
+    exchanges = [Exchange("volume", "GET", "/volumes", status, "", 40) for status in statuses]
+    traffic.count(cloud=people.catalogue.cloud, exchanges=exchanges, at=at)
+    return order
+
+
+def recover(order: Order, *, at: datetime) -> None:
+    """Workers and sweep are back, the parked operation goes on, nothing is due."""
+    Operation.objects.filter(thread=order.uuid).update(status=OperationStatus.RUNNING)
+    Step.objects.update(next_run_at=None, lease_until=None)
+    CallCount.objects.all().delete()
+    presence.worker_seen(name="celery@one", at=at)
+    presence.sweep_seen(at=at)
 
 
 def finish(order: Order, people: Cast, *, at: datetime) -> Order:

@@ -124,6 +124,29 @@ def test_polling_ends_with_the_delivery(page: Page) -> None:
     assert asked == []
 
 
+def test_engine_page_follows_the_engine_without_being_reloaded(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.troubled_engine(people, at=clock.now())
+    sign_in(page, "admin")
+    page.keyboard.press("Tab")  # to the content, home, the orders, the engine
+    for _key in range(3):
+        page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Engine")).to_be_focused()
+    page.keyboard.press("Enter")
+    told = page.get_by_role("status")
+    expect(told).to_contain_text("1 operation waits for an administrator.")
+    expect(told).to_contain_text("No worker has been seen")
+    expect(page.get_by_role("cell", name="ran out: the next worker takes the step")).to_be_visible()
+    page.evaluate("window.loaded = 'once'")
+
+    scenes.recover(order, at=clock.now())
+    expect(told).to_have_text("Nothing needs your attention.")
+    expect(page.get_by_role("heading", name="Waiting for an administrator")).to_have_count(0)
+    assert page.evaluate("window.loaded") == "once"
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("引擎")
+
+
 def test_nothing_is_asked_of_another_host(page: Page) -> None:
     people = scenes.cast()
     order = scenes.building(people, at=clock.now())
@@ -136,11 +159,12 @@ def test_nothing_is_asked_of_another_host(page: Page) -> None:
     assert {url for url in asked if not url.startswith((own, "data:"))} == set()
 
 
-@pytest.mark.parametrize("path", ["/orders/", "/orders/GC-2026-000001/", "/sign-in/"])
+@pytest.mark.parametrize("path", ["/orders/", "/orders/GC-2026-000001/", "/sign-in/", "/engine/"])
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str, language: str) -> None:
     people = scenes.cast()
     scenes.finish(scenes.building(people, at=clock.now()), people, at=clock.now())
+    scenes.troubled_engine(people, at=clock.now())
     if path != "/sign-in/":
         sign_in(page, "admin")
     page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
@@ -208,10 +232,16 @@ def test_every_text_has_the_contrast_that_aa_asks_for(page: Page) -> None:
         scenes.finish(scenes.building(people, number=4, at=at), people, at=at),
     ]
     scenes.park(orders[0], error="No valid host was found")
+    scenes.troubled_engine(people, at=at)
     page.goto("/sign-in/")
     assert contrast_of_texts(page) == []
     sign_in(page, "admin")
-    for path in ("/orders/", "/orders/?q=none", *(f"/orders/{order.number}/" for order in orders)):
+    for path in (
+        "/orders/",
+        "/orders/?q=none",
+        "/engine/",
+        *(f"/orders/{order.number}/" for order in orders),
+    ):
         page.goto(path)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert contrast_of_texts(page) == [], path

@@ -10,6 +10,7 @@ from django.contrib.staticfiles import finders
 from django.http import HttpResponse
 from django.test import Client, override_settings
 
+from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tests.portal import scenes
@@ -53,6 +54,8 @@ class Elements(HTMLParser):
         "returned",
         "building",
         "fulfilled",
+        "engine",
+        "troubled engine",
         "404",
     ]
 )
@@ -72,10 +75,11 @@ def shown(
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
+    if request.param == "troubled engine":
+        scenes.troubled_engine(people, at=clock.now())
     scenes.submitted(people, at=at)
-    return browser.get(
-        {"list": "/orders/", "empty list": "/orders/?q=none", "404": "/orders/none/"}[request.param]
-    )
+    paths = {"list": "/orders/", "empty list": "/orders/?q=none", "404": "/orders/none/"}
+    return browser.get(paths.get(request.param, "/engine/"))
 
 
 def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None:

@@ -131,9 +131,21 @@ class Transport:
     def authenticate(self) -> None:
         """Make sure that there is a valid token.
 
-        Raises ``Unreachable`` or ``Unavailable`` (identity down), ``Unauthorized``, ``Misconfigured``.
+        Raises ``Unreachable`` or ``Unavailable`` (identity down), ``Unauthorized``, ``Misconfigured``. A failure is recorded
+        like one of a call: a cloud whose identity service is down would look quiet otherwise.
         """
-        self._ask_identity("get_token")
+        started = time.monotonic()
+        try:
+            self._ask_identity("get_token")
+        except errors.Misconfigured:
+            raise  # nothing was sent
+        except errors.CloudError as error:
+            elapsed = round((time.monotonic() - started) * 1000)
+            failure = type(error).__name__
+            record(
+                Exchange("identity", "POST", "/auth/tokens", error.status, error.request_id, elapsed, failure)
+            )
+            raise
 
     def endpoint(self, service: str) -> str:
         """The address of a service with its version, from clouds.yaml or the catalogue.

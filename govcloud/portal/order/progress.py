@@ -13,7 +13,7 @@ from govcloud.catalog.models import Kind
 from govcloud.orders.models import Order, Unit
 from govcloud.portal.order.items import ICONS
 from govcloud.portal.templatetags.portal import named
-from govcloud.provisioning.kinds.base import kind_of
+from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import CloudCall, OperationKind, Step
 
@@ -155,17 +155,9 @@ def _shared(step: Any) -> bool:
 def _doing(step: Any, order: Order, *, technical: bool) -> Doing:
     """What all of an order's things need is about its system, whatever the cloud calls it."""
     return Doing(
-        title=_title(step.kind),
+        title=title_of(step.kind),
         about=named(order.system) if _shared(step) else step.label,
         state=step.state,
         label=step.get_state_display(),
         row=step if technical else None,
     )
-
-
-def _title(kind: str) -> str:
-    """The kind's plain words; a step of a kind that this release no longer has is still shown."""
-    try:
-        return str(kind_of(kind).title)
-    except KeyError:
-        return _("work in the cloud")

@@ -12,9 +12,14 @@ from django.utils.dateformat import format as written
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
+from govcloud.provisioning.kinds.base import title_of
+from govcloud.provisioning.policies import OPERATORS
+from tenants.models import User
+from tenants.policies import scope_of
 
 register = template.Library()
 
@@ -76,6 +81,41 @@ def day(at: date | None) -> SafeString | str:
 
 def _in(patterns: dict[str, str], at: date) -> str:
     return written(at, patterns.get(get_language() or "", patterns["zh-hans"]))
+
+
+@register.filter
+def span(seconds: float | None) -> str:
+    """A length of time in its two largest units, as one would say it; nothing is a dash."""
+    if seconds is None:
+        return "—"
+    whole = round(seconds)
+    if seconds < 10:
+        return _("%(seconds)s s") % {"seconds": f"{seconds:.1f}"}
+    if whole < 60:
+        return _("%(seconds)s s") % {"seconds": whole}
+    if whole < 3600:
+        return _("%(minutes)s min %(seconds)s s") % {"minutes": whole // 60, "seconds": whole % 60}
+    if whole < 86_400:
+        return _("%(hours)s h %(minutes)s min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
+    return _("%(days)s d %(hours)s h") % {"days": whole // 86_400, "hours": whole % 86_400 // 3600}
+
+
+@register.filter
+def percent(share: float) -> str:
+    return f"{share:.1%}"
+
+
+@register.filter
+def kind_title(kind: str) -> str:
+    """What a kind of step does, in plain words."""
+    return title_of(kind)
+
+
+@register.simple_tag(takes_context=True)
+def operates(context: template.Context) -> bool:
+    """Whether the reader may look at the engine. Asked for the page's own instant, so that their roles are read once."""
+    user, at = context.get("user"), context.get("at")
+    return isinstance(user, User) and at is not None and bool(scope_of(user, at=at).roles & set(OPERATORS))
 
 
 @register.simple_tag

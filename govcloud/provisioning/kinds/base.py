@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 
 from govcloud.provisioning.context import Context
 
@@ -146,6 +147,11 @@ def register(*kinds: Kind) -> None:
 
 def kind_of(name: str) -> Kind:
     return _KINDS[name]
+
+
+def title_of(name: str) -> str:
+    """The kind's plain words; a step of a kind that this release no longer has is still shown."""
+    return str(_KINDS[name].title) if name in _KINDS else _("work in the cloud")
 
 
 def kinds() -> Mapping[str, Kind]:

@@ -284,8 +284,10 @@ class ExtensionKind(Kind):
     asked_again_on_retry = True
 
     def find(self, context: Context) -> str | None:
-        resource = self._resource(context)
-        volume = context.project.volumes.get_volume(resource.external_id)
+        try:
+            volume = context.project.volumes.get_volume(self._resource(context).external_id)
+        except errors.NotFound:
+            return None
         return volume.id if volume.size_gib >= self._target(context) else None
 
     def create(self, context: Context) -> Made | Waiting:
@@ -299,14 +301,18 @@ class ExtensionKind(Kind):
         return Made(resource.external_id)
 
     def look(self, context: Context, external_id: str) -> Sight:
-        if context.step.desired == "absent":
+        try:
+            volume = context.project.volumes.get_volume(external_id)
+        except errors.NotFound:
             return Gone()
-        volume = context.project.volumes.get_volume(external_id)
         if volume.status == "error_extending":
             # its data are untouched: the back end cannot grow what is attached (see Cloud.online_extend)
             context.cloud.volumes.reset_status(
                 external_id, status="in-use" if volume.attached_to else "available"
             )
+        if context.step.desired == "absent":
+            context.seen = {"size_gib": volume.size_gib}
+            return Moving() if volume.phase is Phase.MOVING else Gone()
         if volume.phase is Phase.FAILED:
             return Broken(f"the volume went to {volume.status}")
         if volume.phase is Phase.MOVING:
@@ -326,7 +332,12 @@ class ExtensionKind(Kind):
         )
 
     def forget(self, context: Context) -> None:
-        settlement.not_extended(context=context, resource=self._resource(context))
+        """Called off: but a request that the cloud had accepted by then has grown the volume, and that is what is paid for."""
+        resource, size_gb = self._resource(context), context.state["size_gb"]
+        if resource.volume.size_gb < size_gb and context.seen.get("size_gib", 0) >= self._target(context):
+            settlement.extended(context=context, resource=resource, size_gb=size_gb)
+        else:
+            settlement.not_extended(context=context, resource=resource)
 
     def _resource(self, context: Context) -> Resource:
         return context.resource(context.state["resource"])

@@ -10,7 +10,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
 
 SSH = 22
 
@@ -38,7 +38,6 @@ class NetworkKind(Kind):
             context.project.network.set_tags(
                 collection="networks", resource_id=external_id, tags=tags_of(context)
             )
-            return Moving()
         return Ready({"name": network.name, "mtu": network.mtu})
 
     def remove(self, context: Context, external_id: str) -> None:

@@ -112,9 +112,19 @@ class _QuotaKind(Setting):
         raise NotImplementedError
 
     def create(self, context: Context) -> Made:
-        limits = self.limits(demand.of(system=context.operation.system, cloud=context.cloud_row))
-        self.set(context, limits)
-        return Made(context.project_id, {"limits": dict(limits)})
+        """Set until what has been granted is what was set: another order's limits may have overtaken ours meanwhile.
+
+        Whoever writes last looks once more, so two orders of one system at once leave the newer figures.
+        """
+        limits = None
+        while limits != (granted := self._granted(context)):
+            context.keep()
+            self.set(context, granted)
+            limits = granted
+        return Made(context.project_id, {"limits": dict(granted)})
+
+    def _granted(self, context: Context) -> Mapping[str, int]:
+        return self.limits(demand.of(system=context.operation.system, cloud=context.cloud_row))
 
 
 class ComputeQuotaKind(_QuotaKind):

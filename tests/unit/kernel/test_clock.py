@@ -88,3 +88,22 @@ def test_production_has_no_clock_that_can_be_moved(settings):
         clock.advance(to=datetime.now(UTC) + timedelta(days=1))
 
     assert reads(datetime.now(UTC))
+
+
+@pytest.mark.django_db
+def test_the_clock_that_machines_agree_on_is_the_databases_whatever_their_own_show(file, monkeypatch):
+    class AnHourAhead(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + timedelta(hours=1)
+
+    monkeypatch.setattr(clock, "datetime", AnHourAhead)
+    assert abs(clock.agreed()() - datetime.now(UTC)) < timedelta(minutes=5)
+
+
+@pytest.mark.django_db
+def test_the_agreed_clock_goes_on_and_follows_the_demo_clock(file):
+    clock.advance(to=datetime.now(UTC) + timedelta(days=40))
+    agreed = clock.agreed()
+    first = agreed()
+    assert agreed() >= first > datetime.now(UTC) + timedelta(days=39)

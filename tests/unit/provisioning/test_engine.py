@@ -206,7 +206,7 @@ def test_a_step_that_breaks_our_own_code_is_parked_and_the_worker_goes_on(
 ) -> None:
     poison = operation(clock.now, "poison")
     things.before.extend([KeyError("flavor")] * settings.STEP_ATTEMPTS)
-    run(clock, minutes=10)
+    run(clock, minutes=20)
     assert step(poison, "poison").state == "parked"
     assert "KeyError" in step(poison, "poison").last_error
     fine = operation(clock.now, "fine")
@@ -361,6 +361,7 @@ def test_a_request_of_a_worker_that_lost_its_lease_on_the_way_is_not_sent(
 
     things.meanwhile = taken_over
     engine.run_due(clock=clock)
+    run(clock)
     assert (things.created, step(started, "server").state) == (1, "done")
 
 
@@ -475,3 +476,43 @@ def test_a_refusal_after_the_request_was_sent_is_looked_up_and_not_counted(
     assert (unsure.state, unsure.attempts) == ("unknown", 0)
     run(clock)
     assert (step(started, "server").state, things.created) == ("done", 1)
+
+
+def test_one_list_that_leaves_out_what_is_there_does_not_make_a_second(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server")
+    things.after.append(UNKNOWN)
+    engine.run_due(clock=clock)
+    things.hidden = True
+    clock.later(seconds=settings.STEP_SETTLE.total_seconds() + 1)
+    engine.run_due(clock=clock)
+    things.hidden = False
+    run(clock)
+    assert (things.created, step(started, "server").state) == (1, "done")
+
+
+def test_a_request_may_land_for_as_long_as_ever_after_it_was_sent_however_long_its_worker_was_getting_ready(
+    things: Things, clock: Clock
+) -> None:
+    """The look-ups before a request can take longer than a request needs to land."""
+    started = operation(clock.now, "server")
+    things.meanwhile = lambda: clock.later(seconds=settings.STEP_SETTLE.total_seconds())
+    things.after.append(UNKNOWN)
+    engine.run_due(clock=clock, most=1)
+    assert step(started, "server").intent_at == clock.now
+
+
+def test_what_is_being_undone_waits_for_a_request_that_was_sent_again(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server", kind="locked_thing")
+    things.before.extend([UNKNOWN])
+    engine.run_due(clock=clock)
+    clock.later(minutes=10)
+    things.after.append(UNKNOWN)
+    things.hidden = True
+    engine.run_due(clock=clock)  # sent a second time, and this one is on its way
+    services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
+    engine.run_due(clock=clock)
+    assert step(started, "server").state == "removing"
+    things.hidden = False
+    run(clock)
+    started.refresh_from_db()
+    assert (started.status, things.there) == ("undone", {})

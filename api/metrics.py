@@ -1,0 +1,136 @@
+"""``/metrics``: what Prometheus reads. Figures of the whole installation, from the database, at the time of the scrape.
+
+Web processes are many and workers are others again, so none of them counts for itself. Labels are clouds, services,
+outcomes, states and kinds of steps: a few dozen series per cloud, whatever departments build, and nothing of theirs.
+"""
+
+import hmac
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from django.conf import settings
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from api.problems import NotAllowed, Unauthenticated, problem
+from govcloud import clock
+from govcloud.provisioning import overview
+from govcloud.provisioning.models import CallCount
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    refused = _refusal(request)
+    if refused is not None:
+        return refused
+    registry = CollectorRegistry()
+    registry.register(Engine(overview.read(at=clock.now())))
+    encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+    return HttpResponse(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+def _refusal(request: HttpRequest) -> HttpResponse | None:
+    """With METRICS_TOKEN set, whoever brings it; without, only this machine, and not through a proxy on it."""
+    if settings.METRICS_TOKEN:
+        given = request.headers.get("Authorization", "")
+        if hmac.compare_digest(given.encode(), f"Bearer {settings.METRICS_TOKEN}".encode()):
+            return None
+        return problem(Unauthenticated(reason="METRICS_TOKEN"), headers={"WWW-Authenticate": "Bearer"})
+    forwarded = "X-Forwarded-For" in request.headers or "Forwarded" in request.headers
+    return None if _local(request) and not forwarded else problem(NotAllowed())
+
+
+def _local(request: HttpRequest) -> bool:
+    try:
+        return ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
+    except ValueError:
+        return False  # a socket in the file system: whoever is behind it, it is a proxy
+
+
+class Engine(Collector):
+    def __init__(self, seen: overview.Overview) -> None:
+        self.seen = seen
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._queue()
+        yield from self._people_and_parts()
+        yield from self._clouds()
+        yield from self._paces()
+
+    def _queue(self) -> Iterator[Metric]:
+        queue = self.seen.queue
+        yield _gauge("govcloud_steps_due", "Steps that a worker could take now.", queue.due)
+        age = queue.oldest.age_seconds if queue.oldest else 0.0
+        yield _gauge(
+            "govcloud_oldest_due_step_age_seconds", "How long the oldest due step has been due.", age
+        )
+        leases = GaugeMetricFamily("govcloud_steps_in_hand", "Steps in workers' hands.", labels=["lease"])
+        leases.add_metric(["running"], queue.held)
+        leases.add_metric(["expired"], queue.expired)
+        yield leases
+        states = GaugeMetricFamily(
+            "govcloud_steps_in_cloud", "Steps that a cloud was asked for.", labels=["state"]
+        )
+        for state, steps in queue.states.items():
+            states.add_metric([state], steps)
+        yield states
+
+    def _people_and_parts(self) -> Iterator[Metric]:
+        seen, parked = self.seen, self.seen.parked
+        yield _gauge(
+            "govcloud_operations_parked", "Operations that wait for an administrator.", parked.operations
+        )
+        yield _gauge(
+            "govcloud_oldest_parked_operation_age_seconds",
+            "How long the oldest of them has waited.",
+            parked.age_seconds,
+        )
+        yield _gauge(
+            "govcloud_workers_present", "Workers seen in the last two minutes.", seen.workers_present
+        )
+        if seen.sweep.late_seconds is not None:
+            yield _gauge(
+                "govcloud_sweep_late_seconds",
+                "How long ago the next sweep should have come.",
+                seen.sweep.late_seconds,
+            )
+
+    def _clouds(self) -> Iterator[Metric]:
+        labels = ["cloud", "service", "outcome"]
+        calls = CounterMetricFamily(
+            "govcloud_cloud_calls", "Calls to clouds, by how they ended.", labels=labels
+        )
+        seconds = CounterMetricFamily("govcloud_cloud_call_seconds", "Time spent in them.", labels=labels)
+        rows = (
+            CallCount.objects.values_list("cloud__code", "service", "outcome")
+            .annotate(Sum("calls"), Sum("milliseconds"))
+            .order_by("cloud__code", "service", "outcome")
+        )
+        for cloud, service, outcome, made, milliseconds in rows:
+            calls.add_metric([cloud, service, outcome], made)
+            seconds.add_metric([cloud, service, outcome], float(milliseconds) / 1000)
+        yield calls
+        yield seconds
+
+    def _paces(self) -> Iterator[Metric]:
+        done = GaugeMetricFamily(
+            "govcloud_steps_done_last_day", "Steps done in the last day.", labels=["kind"]
+        )
+        took = GaugeMetricFamily(
+            "govcloud_step_seconds_last_day", "How long they took.", labels=["kind", "quantile"]
+        )
+        for pace in self.seen.paces:
+            done.add_metric([pace.kind], pace.done)
+            took.add_metric([pace.kind, "0.5"], pace.median_seconds)
+            took.add_metric([pace.kind, "0.95"], pace.p95_seconds)
+        yield done
+        yield took
+
+
+def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, meaning, value=value)

@@ -1,0 +1,40 @@
+"""What of the engine's figures needs somebody's attention now. The example alert rules in ``deploy/`` ask for the same."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from govcloud.portal.templatetags.portal import named
+from govcloud.provisioning import presence
+from govcloud.provisioning.overview import Overview
+
+OLD = 120  # seconds that a step may be due
+ERROR_RATE = 0.1  # of a cloud's calls in the last five minutes
+FEW = 10  # calls: a rate of so few says nothing
+
+
+def of(seen: Overview) -> list[str]:
+    return list(_of(seen))
+
+
+def _of(seen: Overview) -> Iterator[str]:
+    if not seen.workers_present:
+        yield _("No worker has been seen in the last two minutes: nothing is being built.")
+    last = seen.sweep.last_at
+    if last is None or presence.overdue(last, at=seen.at):
+        yield _("The sweep does not come: is the scheduler running?")
+    if seen.queue.oldest and seen.queue.oldest.age_seconds > OLD:
+        yield _("Steps wait for longer than two minutes: there are too few workers, or they hang.")
+    if seen.parked.operations:
+        yield ngettext(
+            "%(count)s operation waits for an administrator.",
+            "%(count)s operations wait for an administrator.",
+            seen.parked.operations,
+        ) % {"count": seen.parked.operations}
+    for traffic in seen.clouds:
+        latest = traffic.windows[0]
+        if latest.calls >= FEW and latest.error_rate > ERROR_RATE:
+            yield _("%(cloud)s fails: %(rate)s of its calls in the last five minutes.") % {
+                "cloud": named(traffic.cloud), "rate": f"{latest.error_rate:.0%}",
+            }  # fmt: skip

@@ -1,0 +1,38 @@
+from typing import TYPE_CHECKING, Any, cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+from django.views.decorators.vary import vary_on_headers
+
+from govcloud import clock
+from govcloud.portal.engine import concerns, parked
+from govcloud.provisioning import overview
+from govcloud.provisioning.policies import OPERATORS
+from tenants.policies import RoleMissing, require
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def engine(request: HttpRequest) -> HttpResponse:
+    """How the engine is doing; asked by the page itself (htmx) it answers with the part that changes, which is all of it."""
+    actor, at = cast("User", request.user), clock.now()
+    try:
+        require(actor, *OPERATORS, at=at)
+    except RoleMissing as missing:
+        raise PermissionDenied from missing
+    seen = overview.read(at=at)
+    context: dict[str, Any] = {
+        "seen": seen,
+        "concerns": concerns.of(seen),
+        "parked": parked.operations(actor, at=at),
+        "at": at,
+    }
+    template = "portal/engine/live.html" if "HX-Request" in request.headers else "portal/engine/page.html"
+    return render(request, template, context)

@@ -1,0 +1,118 @@
+"""What Prometheus reads, and who may."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+
+from govcloud import clock
+from govcloud.gateways.openstack import Exchange
+from govcloud.provisioning import presence, traffic
+from govcloud.provisioning.models import Step
+from tests.api.house import house
+from tests.unit.provisioning.scripted import operation
+
+pytestmark = pytest.mark.django_db
+Samples = dict[tuple[str, tuple[str, ...]], float]
+
+
+def scraped(client: Client, **headers: str) -> Samples:
+    answer = client.get("/metrics", headers=headers)
+    assert answer.status_code == 200, answer.content
+    return {
+        (sample.name, tuple(value for _label, value in sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(answer.content.decode())
+        for sample in family.samples
+    }
+
+
+def test_the_figures_are_those_of_the_whole_installation(client: Client) -> None:
+    at = clock.now()
+    step = operation(at - timedelta(seconds=200), "app").steps.get()
+    presence.worker_seen(name="celery@one", at=at)
+    presence.sweep_seen(at=at)
+    for day, status in ((0, 200), (0, 503), (5, 200)):
+        exchange = Exchange("compute", "GET", "/servers", status, "", 500)
+        traffic.note(step=step, exchanges=[exchange], at=at - timedelta(days=day))
+    samples = scraped(client)
+    cloud = step.operation.cloud.code
+    assert samples["govcloud_steps_due", ()] == 1
+    assert 200 <= samples["govcloud_oldest_due_step_age_seconds", ()] < 260
+    assert samples["govcloud_workers_present", ()] == 1
+    assert samples["govcloud_sweep_late_seconds", ()] == 0
+    assert samples["govcloud_cloud_calls_total", (cloud, "answered", "compute")] == 2
+    assert samples["govcloud_cloud_calls_total", (cloud, "failed", "compute")] == 1
+    assert samples["govcloud_cloud_call_seconds_total", (cloud, "answered", "compute")] == 1.0
+
+
+def test_a_counter_does_not_go_down_when_old_counts_are_summed_up(client: Client) -> None:
+    at = clock.now()
+    step = operation(at, "app").steps.get()
+    for day in (0, 1, 5, 6):
+        exchange = Exchange("compute", "GET", "/servers", 200, "", 1)
+        traffic.note(step=step, exchanges=[exchange], at=at - timedelta(days=day))
+    counted = ("govcloud_cloud_calls_total", (step.operation.cloud.code, "answered", "compute"))
+    assert scraped(client)[counted] == 4
+    traffic.forget(at=at)
+    assert scraped(client)[counted] == 4
+
+
+def test_openmetrics_is_answered_where_it_is_asked_for(client: Client) -> None:
+    answer = client.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"})
+    assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+    assert answer.content.endswith(b"# EOF\n")
+
+
+def test_nothing_of_a_departments_is_in_it(client: Client) -> None:
+    filled = house(2)
+    Step.objects.update(state="settling", next_run_at=clock.now(), lease_until=clock.now())
+    text = client.get("/metrics").content.decode()
+    system = filled.on.system
+    for theirs in (
+        system.code,
+        system.name,
+        system.department.name,
+        filled.order.number,
+        *Step.objects.values_list("label", flat=True),
+    ):
+        assert theirs not in text
+
+
+@pytest.mark.parametrize(
+    ("address", "headers", "status"),
+    [
+        ("127.0.0.1", {}, 200),
+        ("::1", {}, 200),
+        ("10.0.0.8", {}, 403),
+        ("", {}, 403),
+        ("127.0.0.1", {"X-Forwarded-For": "203.0.113.9"}, 403),
+        ("127.0.0.1", {"Forwarded": "for=203.0.113.9"}, 403),
+        ("10.0.0.8", {"Authorization": "Bearer guessed"}, 403),
+    ],
+)
+def test_without_a_token_only_this_machine_may_read_it(
+    client: Client, address: str, headers: dict[str, str], status: int
+) -> None:
+    assert client.get("/metrics", headers=headers, REMOTE_ADDR=address).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status"),
+    [
+        ("Bearer s3cret", 200),
+        ("Bearer wrong", 401),
+        ("Bearer ", 401),
+        ("s3cret", 401),
+        ("", 401),
+        ("Bearer sécret", 401),
+    ],
+)
+def test_with_a_token_whoever_brings_it_and_nobody_else(
+    client: Client, settings: Any, authorization: str, status: int
+) -> None:
+    settings.METRICS_TOKEN = "s3cret"
+    answer = client.get("/metrics", REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=authorization)
+    assert answer.status_code == status
+    assert ("WWW-Authenticate" in answer.headers) == (status == 401)

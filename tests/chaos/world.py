@@ -1,0 +1,293 @@
+"""One simulated world: a cloud, a database, workers, people, orders, and one seed that decides everything."""
+
+import hashlib
+import logging
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.db.models.functions import Greatest
+
+from govcloud import clock
+from govcloud.gateways import openstack
+from govcloud.inventory.models import Project, Resource, ResourceKind
+from govcloud.provisioning import engine, guest_key, tasks
+from govcloud.provisioning.lifecycle import OperationStatus
+from govcloud.provisioning.models import Operation, Step
+from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.guests.fleet import Fleet
+from govcloud.sandbox.seed import seed as fill
+from govcloud.sandbox.seed import write_clouds_yaml
+from tenants.models import System
+from tests.chaos import oracle
+from tests.chaos.agenda import Agenda
+from tests.chaos.faults import Faults
+from tests.chaos.orders import Orders, changeable
+from tests.chaos.people import People, soon
+from tests.chaos.runner import Outcome
+from tests.chaos.wire import BASE, Wire, plugged
+from tests.chaos.workers import ConnectionDropped, Shift
+from tests.factories.catalog import catalogue
+from tests.factories.quotas import opened
+from tests.factories.tenants import DepartmentFactory, SystemFactory
+
+START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
+SYSTEMS = 3
+SWEEP = timedelta(seconds=2)
+FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
+QUIET_LIMIT = timedelta(hours=4)
+TRIES = 4  # that an administrator gives what somebody broke by hand
+MOODS = (0.05, 0.15, 0.3)
+"""Shares of calls and visits that go wrong in a calm, an ordinary and a stormy world."""
+
+
+class World:
+    """Build it, ``run`` it once, read the outcome. Needs the database for itself."""
+
+    def __init__(self, *, seed: int, orders: int, trace: list[str] | None = None) -> None:
+        self.seed, self.size, self.trace = seed, orders, trace
+        self.random = Random(seed)
+        self.agenda = Agenda(START)
+        self.digest = hashlib.blake2b(digest_size=8)
+        self.crashes: list[str] = []
+        mood = self.random.choice(MOODS)
+        self.faults = Faults(self.random, 0.0)
+        self.mood = mood
+        self.shift = Shift(self.agenda, self.random, 0.0, self.note)
+        self.placing = True
+
+    def note(self, line: str) -> None:
+        text = f"{(self.agenda.now - START).total_seconds():10.2f} {line}"
+        self.digest.update(text.encode())
+        if self.trace is not None:
+            self.trace.append(text)
+
+    def run(self) -> Outcome:
+        outcome = Outcome(self.seed)
+        with ExitStack() as stack:
+            self._open(stack)
+            self._prepare()
+            self.faults.share = self.shift.share = self.mood
+            self._let_orders_come()
+            self.agenda.run_while(lambda: self.placing, until=self._limit(timedelta(days=2)))
+            self.agenda.run_while(self._busy, until=self._limit(FAULTS_GO_ON))
+            last = self.agenda.now
+            self._calm()
+            self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+            outcome.quiet_seconds = (self.agenda.now - last).total_seconds()
+            self._judge(outcome)
+        return outcome
+
+    def _limit(self, after: timedelta) -> datetime:
+        return self.agenda.now + after
+
+    # -- before
+
+    def _open(self, stack: ExitStack) -> None:
+        empty_tables()
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-simulation-")))
+        ids = Random(self.seed)
+        stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=ids.randbytes)))
+        self.cloud = Cloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
+        stack.callback(self.cloud.store.close)
+        fill(self.cloud, at=self.agenda.now)
+        stack.enter_context(
+            mock.patch.dict("os.environ", OS_CLIENT_CONFIG_FILE=str(write_clouds_yaml(self.cloud)))
+        )
+        self.cloud.store.commit = (
+            self.cloud.store._dirty.clear
+        )  # kept in memory: this cloud is never started again
+        stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
+        guest_key.make(settings.GUEST_KEY_FILE)
+        self.people = People(self.cloud, self.agenda, self.random, self.note)
+        wire = Wire(self.cloud, self.agenda, self.faults, self.shift.moment)
+        wire.elapse = self.shift.stall
+        stack.enter_context(plugged(wire, self.agenda))
+        stack.enter_context(self.shift.at_work())
+        ticks = SimpleNamespace(monotonic=lambda: self.agenda.now.timestamp())
+        stack.enter_context(
+            mock.patch.multiple(clock, _of_the_database=self.agenda, time=ticks, now=self.shift.own_clock)
+        )
+        stack.enter_context(mock.patch.object(tasks.ring, "apply_async", self._bell))
+        stack.enter_context(mock.patch.object(tasks, "_when_ended", []))
+        stack.enter_context(crashes_noted(self.crashes))
+
+    def _prepare(self) -> None:
+        """Three systems of one department, each with its project and its network."""
+        catalogue()
+        department = DepartmentFactory()
+        opened(department)
+        systems = [SystemFactory(department=department, level_3=True) for _ in range(SYSTEMS)]
+        self.orders = Orders({system.pk: system for system in systems}, self.random, self.agenda)
+        self.systems: list[System] = systems
+        self.agenda.add(timedelta(), self._sweep)
+        for system in systems:
+            self.orders.network(system)
+            self.agenda.run_while(self._busy, until=self._limit(timedelta(hours=1)))
+        for project in Project.objects.all():
+            cloud = openstack.connect(cloud=project.cloud.profile)
+            cloud.quotas.set_compute(project.external_id, {"instances": None, "cores": None, "ram": None})
+            cloud.quotas.set_volume(project.external_id, {"volumes": None, "gigabytes": None})
+            cloud.quotas.set_network(
+                project.external_id,
+                dict.fromkeys(("network", "subnet", "port", "security_group", "security_group_rule")),
+            )
+        self.orders.placed = 0
+
+    # -- bells
+
+    def _bell(self, *, countdown: float = 0.0, **_options: Any) -> None:
+        """A message that says "look": lost, sent twice or late now and then."""
+        for _copy in range(self.random.choice((0, 1, 1, 1, 1, 1, 1, 2)) if self.faults.share else 1):
+            delay = self.random.choice((0.0, 0.0, 0.3, 9.0)) if self.faults.share else 0.0
+            self.agenda.add(timedelta(seconds=countdown + delay), self.shift.visit)
+
+    def _sweep(self) -> None:
+        due = engine.due(at=self.agenda.now)
+        for _ in range(min(due, tasks.MOST_BELLS)):
+            self._bell()
+        self.agenda.add(
+            SWEEP if due else max(SWEEP, min(self._next_due() - self.agenda.now, SWEEP * 5)), self._sweep
+        )
+
+    def _next_due(self) -> datetime:
+        waiting = Step.objects.filter(next_run_at__isnull=False).annotate(
+            due=Greatest("next_run_at", "lease_until")
+        )
+        return waiting.order_by("due").values_list("due", flat=True).first() or self.agenda.now + SWEEP * 5
+
+    def _busy(self) -> bool:
+        return any(not self._given_up(operation) for operation in unended())
+
+    def _given_up(self, operation: Operation) -> bool:
+        """What people broke by hand may wait for them for ever, once they have tried it again."""
+        if operation.status != OperationStatus.PARKED or self.people.asked.get(operation.pk, 0) <= TRIES:
+            return False
+        steps = list(operation.steps.values_list("unit", "desired_state"))
+        units = {str(unit) for unit, _ in steps} | {
+            str(value) for _, state in steps for value in state.values()
+        }
+        known = {str(unit): key for unit, key in Resource.objects.values_list("unit", "external_id")}
+        return any(known.get(unit) in self.people.taken for unit in units)
+
+    # -- what happens
+
+    def _let_orders_come(self) -> None:
+        self.agenda.add(timedelta(), self._order)
+        self.agenda.add(timedelta(seconds=90), self._desk)
+
+    def _order(self) -> None:
+        """One order, and when the next one comes."""
+        with transaction.atomic():
+            operation = self._placed()
+        self.note(f"order {operation.reason} {operation.kind}")
+        if self.random.random() < 0.2:
+            self.agenda.add(soon(self.random, 120), lambda: self.people.withdraw(operation.pk))
+        if self.random.random() < 0.05 * bool(self.faults.share):
+            self.agenda.add(soon(self.random, 60), self.people.meddle)
+        if self.random.random() < 0.1:
+            self._change_pace()
+        if self.orders.placed < self.size:
+            self.agenda.add(soon(self.random, 8), self._order)
+        else:
+            self.placing = False
+
+    def _placed(self) -> Operation:
+        system = self.random.choice(self.systems)
+        what = self.random.choices(("server", "release", "extension", "network"), (10, 6, 4, 1))[0]
+        if what == "release" and (servers := changeable(ResourceKind.SERVER)):
+            return self.orders.release(self.random.choice(servers))
+        if what == "extension" and (volumes := changeable(ResourceKind.VOLUME)):
+            return self.orders.extension(self.random.choice(volumes))
+        if what == "network":
+            return self.orders.network(system)
+        return self.orders.server(system)
+
+    def _change_pace(self) -> None:
+        """The cloud is at once, quick or slow from now on."""
+        factor = self.random.choice((0.0, 0.0, 1.0, 20.0))
+        usual = {"build": 0.8, "delete": 0.4, "action": 0.4, "volume": 0.4, "attach": 0.3}
+        self.cloud.timing.change({f"{name}_seconds": seconds * factor for name, seconds in usual.items()})
+
+    def _desk(self) -> None:
+        """The administrator looks at what waits, now and then."""
+        self.people.look_at_parked(patient=bool(self.faults.share))
+        self.agenda.add(timedelta(seconds=self.random.uniform(60, 600)), self._desk)
+
+    def _calm(self) -> None:
+        """Nothing fails from now on, and the cloud's operators mend what the faults left half done."""
+        self.note("the last fault")
+        self.faults.over()
+        self.shift.share = 0.0
+        self._repairs()
+
+    def _repairs(self) -> None:
+        self.people.repair()
+        self.agenda.add(timedelta(minutes=10), self._repairs)
+
+    # -- after
+
+    def _judge(self, outcome: Outcome) -> None:
+        verdict = oracle.examine(taken=self.people.taken)
+        outcome.orders, outcome.visits, outcome.parked = (
+            self.orders.placed,
+            self.shift.visits,
+            len(self.people.parked),
+        )
+        outcome.undone = Operation.objects.filter(status=OperationStatus.UNDONE).count()
+        outcome.counts = verdict.counts()
+        outcome.violations = [
+            *verdict.lines(),
+            *(
+                f"never quiet: {each.reason} {each.kind} is {each.status}"
+                for each in unended()
+                if not self._given_up(each)
+            ),
+            *(f"engine: {crash}" for crash in self.crashes),
+        ]
+        outcome.faults = {**self.faults.drawn, **self.shift.hits}
+        outcome.digest = self.digest.hexdigest()
+
+
+def unended() -> QuerySet[Operation]:
+    return Operation.objects.exclude(status__in=[OperationStatus.DONE, OperationStatus.UNDONE])
+
+
+def empty_tables() -> None:
+    """All rows of all tables; the append-only triggers refuse a TRUNCATE to everybody else."""
+    kept = {"django_migrations", "django_content_type", "auth_permission"}
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - kept)
+    names = ", ".join(connection.ops.quote_name(table) for table in tables)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(f"TRUNCATE {names}")
+
+
+@contextmanager
+def crashes_noted(crashes: list[str]) -> Iterator[None]:
+    """What the engine logs as a fault of ours, other than the faults put in here."""
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            text = record.getMessage()
+            if record.levelno >= logging.ERROR and ConnectionDropped.__name__ not in text:
+                crashes.append(text)
+
+    logger = logging.getLogger("govcloud.provisioning.engine")
+    notes = Notes()
+    with mock.patch.object(logger, "propagate", False):
+        logger.addHandler(notes)
+        try:
+            yield
+        finally:
+            logger.removeHandler(notes)

@@ -1,0 +1,138 @@
+"""The engine's page: who may open it, what it shows to whom, and what it says needs attention."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from govcloud.gateways.openstack import Exchange
+from govcloud.portal.templatetags.portal import span
+from govcloud.provisioning import presence, traffic
+from govcloud.provisioning.models import Operation
+from tenants.models import Role
+from tests.factories.tenants import member
+from tests.portal import scenes
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+from tests.unit.provisioning.scripted import operation
+
+URL = "/engine/"
+WELL = "Nothing needs your attention."
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+@pytest.fixture
+def _well(db: None, at: datetime) -> None:
+    presence.worker_seen(name="celery@one", at=at)
+    presence.sweep_seen(at=at)
+
+
+@pytest.mark.parametrize("role", [Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN, Role.SUPERVISOR])
+def test_operators_find_it_in_the_navigation(people: scenes.Cast, signed_in: Signed, role: Role) -> None:
+    browser = signed_in(member(role))
+    assert 'href="/engine/"' in browser.get("/orders/").content.decode()
+    assert browser.get(URL).status_code == 200
+
+
+def test_others_neither_see_nor_may_open_it(people: scenes.Cast, signed_in: Signed) -> None:
+    for person in (people.applicant, people.approver, people.desk):
+        browser = signed_in(person)
+        assert 'href="/engine/"' not in browser.get("/orders/").content.decode()
+        assert browser.get(URL).status_code == 403
+
+
+def test_who_has_not_signed_in_is_led_to_it(client: object, signed_in: Signed, people: scenes.Cast) -> None:
+    browser = signed_in(people.admin)
+    browser.logout()
+    assert browser.get(URL).headers["Location"].startswith("/sign-in/")
+
+
+def test_a_troubled_engine_tells_what_needs_attention(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    scenes.troubled_engine(people, at=at)
+    page = text(signed_in(people.admin).get(URL))
+    for words in (
+        "No worker has been seen in the last two minutes",
+        "The sweep does not come",
+        "Steps wait for longer than two minutes",
+        "1 operation waits for an administrator.",
+        "fails: 20% of its calls in the last five minutes.",
+        "9 min 0 s",
+        "celery@lost",
+        "ran out: the next worker takes the step",
+    ):
+        assert words in page
+
+
+def test_a_parked_operation_leads_to_its_order_with_the_clouds_words(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.troubled_engine(people, at=at)
+    answer = signed_in(people.admin).get(URL)
+    assert f'<a href="/orders/{order.number}/">{order.number}</a>' in answer.content.decode()
+    assert "No valid host was found" in text(answer)
+
+
+def test_administrators_of_the_system_see_how_many_wait_and_not_whose(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.troubled_engine(people, at=at)
+    page = text(signed_in(member(Role.SYSTEM_ADMIN)).get(URL))
+    assert "1 operation waits for an administrator." in page
+    for theirs in (order.number, "app-1", people.system.name_en, "No valid host was found"):
+        assert theirs not in page
+
+
+def test_in_chinese(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    scenes.troubled_engine(people, at=at)
+    page = text(signed_in(people.admin, language="zh-hans").get(URL))
+    for words in ("引擎", "有 1 项操作等待管理员处理。", "最近两分钟内没有工作进程出现", "9 分 0 秒"):
+        assert words in page
+
+
+@pytest.mark.usefixtures("_well")
+def test_an_engine_that_is_well_says_so(people: scenes.Cast, signed_in: Signed) -> None:
+    assert WELL in text(signed_in(people.admin).get(URL))
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_few_failed_calls_are_not_yet_a_cloud_that_fails(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    failed = [Exchange("compute", "GET", "/servers", 503, "", 1)] * 3
+    traffic.count(cloud=people.catalogue.cloud, exchanges=failed, at=at)
+    assert WELL in text(signed_in(people.admin).get(URL))
+
+
+@pytest.mark.usefixtures("_well")
+def test_an_operation_of_no_order_is_shown_without_a_link(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    parked = operation(at, "app")
+    Operation.objects.filter(pk=parked.pk).update(status="parked", parked_at=at - timedelta(hours=1))
+    answer = signed_in(people.admin).get(URL)
+    assert parked.reason in text(answer)
+    assert f"/orders/{parked.reason}" not in answer.content.decode()
+
+
+def test_asked_by_the_page_itself_it_answers_with_the_part_that_changes(
+    people: scenes.Cast, signed_in: Signed
+) -> None:
+    answer = signed_in(people.admin).get(URL, headers={"HX-Request": "true"})
+    assert answer.content.decode().lstrip().startswith('<div id="engine"')
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [
+        (None, "—"), (0.04, "0.0 s"), (9.96, "10.0 s"), (59, "59 s"), (60, "1 min 0 s"), (3_599.6, "1 h 0 min"),
+        (90_000, "1 d 1 h"),
+    ],
+)  # fmt: skip
+def test_lengths_of_time_are_told_in_their_two_largest_units(seconds: float | None, told: str) -> None:
+    assert span(seconds) == told
