@@ -121,8 +121,10 @@ def keep(
     row.weighed.all().delete()
     Weighed.objects.bulk_create(_row(row, rank, each) for rank, each in enumerate(_in_order(decision)))
     Unit.objects.filter(pk__in=[unit.pk for unit in part.units]).update(placement=row)
-    if decision.taken is not None or not waited:
-        _tell(order, row, decision, actor=actor, at=at)
+    if decision.taken is not None:
+        _tell(order, row, decision, verb="order.placed", actor=actor, at=at)
+    elif not waited:
+        _tell(order, row, decision, verb="order.placement_waits", actor=actor, at=at)
     return row
 
 
@@ -156,11 +158,13 @@ def _row(row: Placement, rank: int, judged: Judged) -> Weighed:
     )
 
 
-def _tell(order: Order, row: Placement, decision: Decision, *, actor: audit.Actor, at: datetime) -> None:
+def _tell(
+    order: Order, row: Placement, decision: Decision, *, verb: str, actor: audit.Actor, at: datetime
+) -> None:
     reason = decision.taken or decision.obstacle
     audit.record(
         actor=actor,
-        verb="order.placed" if decision.taken is not None else "order.placement_waits",
+        verb=verb,
         subject=order,
         at=at,
         thread=order.uuid,

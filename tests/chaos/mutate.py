@@ -44,9 +44,7 @@ def _first_violation(name: str, options: argparse.Namespace, progress: Progress)
 
     def told(task: Task, outcome: Outcome) -> bool:
         progress.advance(bar)
-        first.extend(
-            {"seed": task.seed, "orders": task.orders, "what": each} for each in outcome.violations[:1]
-        )
+        first.extend({"seed": task.seed, "orders": task.orders, "what": each} for each in outcome.violations[:1])
         return not first
 
     worlds = [Task(options.seed + number, options.orders, name) for number in range(options.worlds)]

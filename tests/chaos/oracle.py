@@ -60,15 +60,14 @@ class Verdict:
 
 def examine(*, taken: Collection[str] = ()) -> Verdict:
     """Compare every project of ours with our tables. ``taken``: ids of what people removed or relabelled by hand."""
-    things = [thing for project in Project.objects.select_related("cloud") for thing in things_in(project)]
+    things = [
+        thing for project in Project.objects.select_related("cloud") for thing in things_in(project)
+    ]
     there = {thing.id for thing in things}
     things = [thing for thing in things if thing.id not in taken]
     return Verdict(
         lost=[
-            *_unended(),
-            *_missing(there | set(taken)),
-            *_unrecorded(),
-            *_recorded_otherwise(),
+            *_unended(), *_missing(there | set(taken)), *_unrecorded(), *_recorded_otherwise(),
             *_detached({thing.id: thing.held_by for thing in things}, set(taken)),
         ],
         duplicates=_duplicates(things),
@@ -114,9 +113,7 @@ def _unended() -> list[str]:
     """Operations that nobody works on any more and that have not come to an end."""
     waiting = Step.objects.filter(operation=OuterRef("pk"), next_run_at__isnull=False)
     left = Operation.objects.exclude(status__in=ENDED).exclude(Exists(waiting))
-    return [
-        f"operation {each.uuid} ({each.reason}) is {each.status} and nothing of it is due" for each in left
-    ]
+    return [f"operation {each.uuid} ({each.reason}) is {each.status} and nothing of it is due" for each in left]
 
 
 def _missing(there: set[str]) -> list[str]:
@@ -133,10 +130,7 @@ def _unrecorded() -> list[str]:
     """Steps that say they built something of which there is no record."""
     recorded = Resource.objects.filter(unit=OuterRef("unit"))
     built = Step.objects.filter(kind__in=["server", "volume", "security_group"], state=StepState.DONE)
-    return [
-        f"{each.kind} of unit {each.unit} is done but not recorded"
-        for each in built.exclude(Exists(recorded))
-    ]
+    return [f"{each.kind} of unit {each.unit} is done but not recorded" for each in built.exclude(Exists(recorded))]
 
 
 def _recorded_otherwise() -> list[str]:
@@ -154,9 +148,7 @@ def _recorded_otherwise() -> list[str]:
 def _detached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
     """Volumes that a server should have and does not. Those that people took, or whose server they took, are theirs."""
     at_servers = Volume.objects.exclude(server=None).exclude(server__resource__status=Status.RELEASED)
-    standing = at_servers.filter(resource__status=Status.ACTIVE).select_related(
-        "resource", "server__resource"
-    )
+    standing = at_servers.filter(resource__status=Status.ACTIVE).select_related("resource", "server__resource")
     return [
         f"volume of unit {each.resource.unit} is not attached to {each.server.resource.external_id}"
         for each in standing
@@ -196,16 +188,11 @@ def _orphans(things: list[Thing]) -> list[str]:
 
 def _stale_holds() -> list[str]:
     """Holds that nothing will ever settle: every step of their unit is finished."""
-    settled = QuotaEntry.objects.filter(
-        source=OuterRef("source"), kind__in=[EntryKind.COMMIT, EntryKind.UNHOLD]
-    )
+    settled = QuotaEntry.objects.filter(source=OuterRef("source"), kind__in=[EntryKind.COMMIT, EntryKind.UNHOLD])
     held = QuotaEntry.objects.filter(kind=EntryKind.HOLD).exclude(Exists(settled))
     steps = Step.objects.filter(unit=OuterRef("source"))
     stale = held.filter(Exists(steps)).exclude(Exists(steps.exclude(state__in=FINISHED)))
-    return [
-        f"unit {each.source} holds {each.amount} of {each.account.dimension}"
-        for each in stale.select_related("account")
-    ]
+    return [f"unit {each.source} holds {each.amount} of {each.account.dimension}" for each in stale.select_related("account")]
 
 
 def _accounts_beside_resources() -> list[str]:
@@ -229,9 +216,7 @@ def _accounts_beside_entries() -> list[str]:
     """What accounts count as held, against the entries that made it so."""
     sums: dict[tuple[int, str], int] = {
         (account, kind): amount
-        for account, kind, amount in QuotaEntry.objects.order_by()
-        .values_list("account", "kind")
-        .annotate(Sum("amount"))
+        for account, kind, amount in QuotaEntry.objects.order_by().values_list("account", "kind").annotate(Sum("amount"))
     }
     wrong = []
     for account in QuotaAccount.objects.order_by("pk"):
@@ -239,7 +224,5 @@ def _accounts_beside_entries() -> list[str]:
             sums.get((account.pk, kind), 0) for kind in (EntryKind.HOLD, EntryKind.COMMIT, EntryKind.UNHOLD)
         )
         if account.held != hold - commit - unhold:
-            wrong.append(
-                f"{account.department_id} holds {account.held} of {account.dimension}, its entries {hold - commit - unhold}"
-            )
+            wrong.append(f"{account.department_id} holds {account.held} of {account.dimension}, its entries {hold - commit - unhold}")
     return wrong

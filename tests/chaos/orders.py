@@ -58,14 +58,7 @@ class Orders:
         plan = planner.NetworkPlan(unit=unit, name=f"{system.code}-net", zone=ZONE, cidr=block.cidr, dns=())
         steps = planner.deliver(order=unit, system=system.uuid, networks=[plan], servers=[], allowances=[])
         self.networks.setdefault(system.pk, unit)
-        return self._start(
-            OperationKind.DELIVER,
-            system,
-            without(
-                steps,
-                SPACE if self._has_space(system) else {"compute_quota", "volume_quota", "network_quota"},
-            ),
-        )
+        return self._start(OperationKind.DELIVER, system, without(steps, SPACE if self._has_space(system) else {"compute_quota", "volume_quota", "network_quota"}))
 
     @staticmethod
     def _has_space(system: System) -> bool:
@@ -77,15 +70,9 @@ class Orders:
         network = self.networks[system.pk]
         inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit)
         name = f"app-{self.placed}"
-        volumes = [
-            planner.VolumePlan(unit=uuid4(), name=f"{name}-system", storage_class="ssd", size_gb=BOOT_GB)
-        ]
+        volumes = [planner.VolumePlan(unit=uuid4(), name=f"{name}-system", storage_class="ssd", size_gb=BOOT_GB)]
         if self._random.random() < 0.4:
-            volumes.append(
-                planner.VolumePlan(
-                    unit=uuid4(), name=f"{name}-data", storage_class="sas", size_gb=DATA_GB, label="data1"
-                )
-            )
+            volumes.append(planner.VolumePlan(unit=uuid4(), name=f"{name}-data", storage_class="sas", size_gb=DATA_GB, label="data1"))
         plan = planner.ServerPlan(
             unit=unit, name=name, zone=ZONE, flavor="g.2c4g", image="debian-12", network=network,
             system_volume=volumes[0], data_volumes=tuple(volumes[1:]), lease_end=at + timedelta(days=365),
@@ -103,9 +90,7 @@ class Orders:
         at, unit = self._clock(), uuid4()
         size, grown = volume.volume.size_gb, volume.volume.size_gb + 5
         inventory.mark(resource=volume, to=Status.CHANGING, actor=FULFILMENT, thread=None, at=at)
-        quotas.hold(
-            department=volume.system.department, holds=[Hold(unit, {"storage_gb": grown - size})], at=at
-        )
+        quotas.hold(department=volume.system.department, holds=[Hold(unit, {"storage_gb": grown - size})], at=at)
         server = volume.volume.server
         plan = planner.ExtensionPlan(
             unit=unit, order=uuid4(), system=volume.system.uuid, name=volume.name, volume=volume.unit,
@@ -118,13 +103,9 @@ class Orders:
     def release(self, server: Resource) -> Operation:
         volumes = [each.resource for each in server.server.volumes.select_related("resource").order_by("pk")]
         for resource in (server, *volumes):
-            inventory.mark(
-                resource=resource, to=Status.RELEASING, actor=FULFILMENT, thread=None, at=self._clock()
-            )
+            inventory.mark(resource=resource, to=Status.RELEASING, actor=FULFILMENT, thread=None, at=self._clock())
         port = Address.objects.get(unit=server.unit).port_id
-        steps = planner.release_server(
-            server=_standing(server), port_id=port, volumes=[_standing(each) for each in volumes]
-        )
+        steps = planner.release_server(server=_standing(server), port_id=port, volumes=[_standing(each) for each in volumes])
         return self._start(OperationKind.RELEASE, server.system, steps)
 
     def _start(self, kind: OperationKind, system: System, steps: list[StepSpec]) -> Operation:
@@ -138,24 +119,16 @@ class Orders:
 def changeable(kind: ResourceKind) -> list[Resource]:
     """What has been handed over and nobody is changing; a server together with its volumes."""
     at_work = Step.objects.exclude(operation__status=OperationStatus.DONE).values("unit")
-    standing = (
-        Resource.objects.filter(kind=kind, status=Status.ACTIVE)
-        .exclude(unit__in=at_work)
-        .select_related("system__department", "volume__storage_class", "volume__server__resource", "server")
+    standing = Resource.objects.filter(kind=kind, status=Status.ACTIVE).exclude(unit__in=at_work).select_related(
+        "system__department", "volume__storage_class", "volume__server__resource", "server"
     )
     if kind == ResourceKind.VOLUME:
-        return list(
-            standing.exclude(volume__server=None).exclude(volume__server__resource__status=Status.RELEASING)
-        )
-    return list(
-        standing.exclude(server__volumes__resource__status__in=[Status.CHANGING, Status.RELEASING]).distinct()
-    )
+        return list(standing.exclude(volume__server=None).exclude(volume__server__resource__status=Status.RELEASING))
+    return list(standing.exclude(server__volumes__resource__status__in=[Status.CHANGING, Status.RELEASING]).distinct())
 
 
 def _standing(resource: Resource) -> planner.Standing:
-    return planner.Standing(
-        built=resource.unit, release=uuid4(), name=resource.name, external_id=resource.external_id
-    )
+    return planner.Standing(built=resource.unit, release=uuid4(), name=resource.name, external_id=resource.external_id)
 
 
 def _cloud() -> Cloud:

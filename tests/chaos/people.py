@@ -64,11 +64,7 @@ class People:
     def meddle(self) -> None:
         """Delete something, break it, or take its label away."""
         kind = self._random.choice(("server", "volume", "volume", "port"))
-        rows = [
-            row
-            for row in self._cloud.store.find(kind)
-            if not row.get("deleted") and row["id"] not in self.taken
-        ]
+        rows = [row for row in self._cloud.store.find(kind) if not row.get("deleted") and row["id"] not in self.taken]
         if not rows:
             return
         row = self._random.choice(rows)

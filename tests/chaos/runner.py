@@ -63,9 +63,7 @@ class Sum:
             setattr(self, name, getattr(self, name) + count)
         self.faults.update(outcome.faults)
         self.quiet.append(outcome.quiet_seconds)
-        self.violations += [
-            {"seed": task.seed, "orders": task.orders, "what": each} for each in outcome.violations
-        ]
+        self.violations += [{"seed": task.seed, "orders": task.orders, "what": each} for each in outcome.violations]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -124,9 +122,7 @@ def _next(done: Any, children: list[Any]) -> tuple[Task, Outcome]:
             found: tuple[Task, Outcome] = done.get(timeout=1)
         except queue.Empty:
             if not any(child.is_alive() for child in children):
-                raise RuntimeError(
-                    "the simulation's processes have died; see what they wrote above"
-                ) from None
+                raise RuntimeError("the simulation's processes have died; see what they wrote above") from None
         else:
             return found
 

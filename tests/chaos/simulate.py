@@ -13,14 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from tests.chaos import runner
@@ -40,9 +33,7 @@ def main() -> int:
         def told(task: Task, outcome: Outcome) -> bool:
             total.add(task, outcome)
             for each in outcome.violations:
-                progress.console.print(
-                    f"seed {task.seed}, {task.orders} orders: {each}", style="red", markup=False
-                )
+                progress.console.print(f"seed {task.seed}, {task.orders} orders: {each}", style="red", markup=False)
             progress.update(bar, advance=task.orders, violations=len(total.violations))
             return True
 
@@ -59,14 +50,10 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.simulate", description=__doc__)
     parser.add_argument("--orders", type=int, default=1000, help="how many, in worlds of 100")
-    parser.add_argument(
-        "--seed", type=int, default=1, help="of the first world; the next ones count up from it"
-    )
+    parser.add_argument("--seed", type=int, default=1, help="of the first world; the next ones count up from it")
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--report", type=Path, default=None, help="where the JSON goes (var/simulation.json)")
-    parser.add_argument(
-        "--trace", type=Path, default=None, help="run one world and write down all that happens in it"
-    )
+    parser.add_argument("--trace", type=Path, default=None, help="run one world and write down all that happens in it")
     return parser
 
 

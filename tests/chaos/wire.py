@@ -50,7 +50,7 @@ class Sent:
 
     @property
     def signs_in(self) -> bool:
-        """Keystoneauth asks for a token under a lock: the others would wait for it, not work meanwhile."""
+        """keystoneauth asks for a token under a lock: the others would wait for it, not work meanwhile."""
         return self.path.endswith("/auth/tokens")
 
     @property
@@ -61,9 +61,7 @@ class Sent:
 class Wire:
     """``moment`` is told of each request before and after its effect, and may let time pass or end the sender there."""
 
-    def __init__(
-        self, cloud: Cloud, agenda: Agenda, faults: Faults, moment: "Callable[[str, Sent], None]"
-    ) -> None:
+    def __init__(self, cloud: Cloud, agenda: Agenda, faults: Faults, moment: "Callable[[str, Sent], None]") -> None:
         self._cloud, self._agenda, self._faults, self._moment = cloud, agenda, faults, moment
         self._app = App(cloud, all_routes(), clock=agenda)
         self._left_out: set[str] = set()
@@ -106,9 +104,7 @@ class Wire:
                 (self._agenda.pass_by if sent.signs_in else self.elapse)(TIMEOUT_SECONDS)
                 raise requests.ReadTimeout(request=prepared)
             case "reset":
-                raise requests.ConnectionError(request=prepared) from ConnectionResetError(
-                    104, "reset by peer"
-                )
+                raise requests.ConnectionError(request=prepared) from ConnectionResetError(104, "reset by peer")
             case "refused":
                 raise requests.ConnectionError(request=prepared) from NewConnectionError(None, "refused")  # type: ignore[arg-type]
             case "status":
@@ -123,6 +119,7 @@ class Wire:
             raise AssertionError(f"{fault} answers nothing")
         return _response(prepared, answer)
 
+
     def _leave_out(self, url: str, answer: Response) -> None:
         """The rows of a list are missing, unless they were the last time that somebody asked for it."""
         if url in self._left_out:
@@ -130,9 +127,7 @@ class Wire:
             return
         self._left_out.add(url)
         document = json.loads(answer.body)
-        answer.body = json.dumps(
-            {key: [] if isinstance(value, list) else value for key, value in document.items()}
-        ).encode()
+        answer.body = json.dumps({key: [] if isinstance(value, list) else value for key, value in document.items()}).encode()
 
 
 def _sent(prepared: requests.PreparedRequest) -> Sent:
@@ -185,9 +180,7 @@ def plugged(wire: Wire, agenda: Agenda) -> Iterator[None]:
         return agenda.now.replace(tzinfo=None) + timedelta(**passed)
 
     with (
-        mock.patch.object(
-            TCPKeepAliveAdapter, "send", lambda _adapter, prepared, **options: wire.send(prepared, **options)
-        ),
+        mock.patch.object(TCPKeepAliveAdapter, "send", lambda _adapter, prepared, **options: wire.send(prepared, **options)),
         mock.patch.object(keystone_utils, "from_utcnow", from_now),
         mock.patch.object(
             transport, "time", SimpleNamespace(sleep=agenda.pass_by, monotonic=lambda: agenda.now.timestamp())

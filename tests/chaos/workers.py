@@ -99,9 +99,7 @@ class Shift:
             if held is None:
                 return False
             self.visits += 1
-            self.note(
-                f"{trip.worker.name} takes {held.step.kind} {held.step.label} ({held.step.state}) fence {held.fence}"
-            )
+            self.note(f"{trip.worker.name} takes {held.step.kind} {held.step.label} ({held.step.state}) fence {held.fence}")
             engine.advance(held, clock=now)
         except WorkerDied:
             self._hit(trip, "died")
@@ -129,7 +127,7 @@ class Shift:
             on_its_way = sent.changes and what != "after"
             self._moment(longest=LANDING_SECONDS if on_its_way else None)
 
-    def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+    def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:  # noqa: FBT001
         """Before each write to the database, and after each that is a transaction of its own."""
         if self.trip is None:
             return execute(sql, params, many, context)
@@ -158,9 +156,7 @@ class Shift:
                 trip.over = WorkerDied()
                 raise trip.over
             case "drops":
-                trip.over = ConnectionDropped(
-                    "committed, but nobody heard" if committed else "server closed the connection"
-                )
+                trip.over = ConnectionDropped("committed, but nobody heard" if committed else "server closed the connection")
                 raise trip.over
             case "stalls" if not connection.in_atomic_block:
                 self.stall(min(trip.seconds, longest or trip.seconds))

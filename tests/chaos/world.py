@@ -101,12 +101,8 @@ class World:
         self.cloud = Cloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
         stack.callback(self.cloud.store.close)
         fill(self.cloud, at=self.agenda.now)
-        stack.enter_context(
-            mock.patch.dict("os.environ", OS_CLIENT_CONFIG_FILE=str(write_clouds_yaml(self.cloud)))
-        )
-        self.cloud.store.commit = (
-            self.cloud.store._dirty.clear
-        )  # kept in memory: this cloud is never started again
+        stack.enter_context(mock.patch.dict("os.environ", OS_CLIENT_CONFIG_FILE=str(write_clouds_yaml(self.cloud))))
+        self.cloud.store.commit = self.cloud.store._dirty.clear  # kept in memory: this cloud is never started again
         stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
         guest_key.make(settings.GUEST_KEY_FILE)
         self.people = People(self.cloud, self.agenda, self.random, self.note)
@@ -115,9 +111,7 @@ class World:
         stack.enter_context(plugged(wire, self.agenda))
         stack.enter_context(self.shift.at_work())
         ticks = SimpleNamespace(monotonic=lambda: self.agenda.now.timestamp())
-        stack.enter_context(
-            mock.patch.multiple(clock, _of_the_database=self.agenda, time=ticks, now=self.shift.own_clock)
-        )
+        stack.enter_context(mock.patch.multiple(clock, _of_the_database=self.agenda, time=ticks, now=self.shift.own_clock))
         stack.enter_context(mock.patch.object(tasks.ring, "apply_async", self._bell))
         stack.enter_context(mock.patch.object(tasks, "_when_ended", []))
         stack.enter_context(crashes_noted(self.crashes))
@@ -138,10 +132,7 @@ class World:
             cloud = openstack.connect(cloud=project.cloud.profile)
             cloud.quotas.set_compute(project.external_id, {"instances": None, "cores": None, "ram": None})
             cloud.quotas.set_volume(project.external_id, {"volumes": None, "gigabytes": None})
-            cloud.quotas.set_network(
-                project.external_id,
-                dict.fromkeys(("network", "subnet", "port", "security_group", "security_group_rule")),
-            )
+            cloud.quotas.set_network(project.external_id, dict.fromkeys(("network", "subnet", "port", "security_group", "security_group_rule")))
         self.orders.placed = 0
 
     # -- bells
@@ -156,14 +147,10 @@ class World:
         due = engine.due(at=self.agenda.now)
         for _ in range(min(due, tasks.MOST_BELLS)):
             self._bell()
-        self.agenda.add(
-            SWEEP if due else max(SWEEP, min(self._next_due() - self.agenda.now, SWEEP * 5)), self._sweep
-        )
+        self.agenda.add(SWEEP if due else max(SWEEP, min(self._next_due() - self.agenda.now, SWEEP * 5)), self._sweep)
 
     def _next_due(self) -> datetime:
-        waiting = Step.objects.filter(next_run_at__isnull=False).annotate(
-            due=Greatest("next_run_at", "lease_until")
-        )
+        waiting = Step.objects.filter(next_run_at__isnull=False).annotate(due=Greatest("next_run_at", "lease_until"))
         return waiting.order_by("due").values_list("due", flat=True).first() or self.agenda.now + SWEEP * 5
 
     def _busy(self) -> bool:
@@ -174,9 +161,7 @@ class World:
         if operation.status != OperationStatus.PARKED or self.people.asked.get(operation.pk, 0) <= TRIES:
             return False
         steps = list(operation.steps.values_list("unit", "desired_state"))
-        units = {str(unit) for unit, _ in steps} | {
-            str(value) for _, state in steps for value in state.values()
-        }
+        units = {str(unit) for unit, _ in steps} | {str(value) for _, state in steps for value in state.values()}
         known = {str(unit): key for unit, key in Resource.objects.values_list("unit", "external_id")}
         return any(known.get(unit) in self.people.taken for unit in units)
 
@@ -239,20 +224,12 @@ class World:
 
     def _judge(self, outcome: Outcome) -> None:
         verdict = oracle.examine(taken=self.people.taken)
-        outcome.orders, outcome.visits, outcome.parked = (
-            self.orders.placed,
-            self.shift.visits,
-            len(self.people.parked),
-        )
+        outcome.orders, outcome.visits, outcome.parked = self.orders.placed, self.shift.visits, len(self.people.parked)
         outcome.undone = Operation.objects.filter(status=OperationStatus.UNDONE).count()
         outcome.counts = verdict.counts()
         outcome.violations = [
             *verdict.lines(),
-            *(
-                f"never quiet: {each.reason} {each.kind} is {each.status}"
-                for each in unended()
-                if not self._given_up(each)
-            ),
+            *(f"never quiet: {each.reason} {each.kind} is {each.status}" for each in unended() if not self._given_up(each)),
             *(f"engine: {crash}" for crash in self.crashes),
         ]
         outcome.faults = {**self.faults.drawn, **self.shift.hits}
