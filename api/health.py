@@ -17,7 +17,9 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 
 from govcloud import clock
+from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
+from govcloud.clouds import credentials
 from govcloud.provisioning import presence
 
 BROKER_TIMEOUT = 2  # seconds
@@ -109,15 +111,19 @@ def broker() -> str:
 
 
 def clouds() -> str:
-    """Every enabled cloud has its entry in clouds.yaml."""
+    """Every enabled cloud has its entry in clouds.yaml, or credentials that can be decrypted here. Asks no cloud."""
     path = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", ""))
     try:
         configured = yaml.safe_load(path.read_text()) if path.is_file() else {}
-        needed = set(Cloud.objects.filter(enabled=True).values_list("profile", flat=True))
+        enabled = Cloud.objects.filter(status=CloudStatus.ENABLED)
+        needed = set(enabled.exclude(profile="").values_list("profile", flat=True))
+        locked = credentials.unreadable()
     except (DatabaseError, OSError, yaml.YAMLError) as error:
         return type(error).__name__
     missing = needed - set((configured or {}).get("clouds", {}))
-    return f"not configured: {', '.join(sorted(missing))}" if missing else ""
+    if missing:
+        return f"not configured: {', '.join(sorted(missing))}"
+    return f"no key for the credentials of: {', '.join(locked)}" if locked else ""
 
 
 def workers() -> str:

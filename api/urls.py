@@ -10,9 +10,11 @@ from api.v1 import (
     audit_verification,
     cases,
     catalog,
+    clouds,
     consoles,
     demo_clock,
     engine,
+    maintenances,
     me,
     month_closes,
     operations,
@@ -39,7 +41,8 @@ router.register("flavors", catalog.Flavors, "flavors")
 router.register("storage-classes", catalog.StorageClasses, "storage-classes")
 router.register("images", catalog.Images, "images")
 router.register("dr-tiers", catalog.DRTiers, "dr-tiers")
-router.register("clouds", catalog.Clouds, "clouds")
+router.register("clouds", clouds.Clouds, "clouds")
+router.register("maintenances", maintenances.Maintenances, "maintenances")
 router.register("tariffs", tariffs.Tariffs, "tariffs")
 router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
 router.register("orders", orders.Orders, "orders")

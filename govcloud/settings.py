@@ -5,6 +5,7 @@ sandbox cloud, all below ``GOVCLOUD_VAR``. With it set the *production profile* 
 demonstration may have (a clock that can be moved, a generated secret key). ``README.md`` has the table of settings.
 """
 
+import contextlib
 import os
 import secrets
 from datetime import timedelta
@@ -32,25 +33,32 @@ VAR_DIR = Path(env("GOVCLOUD_VAR", str(BASE_DIR / "var"))).resolve()
 DEBUG = flag("GOVCLOUD_DEBUG")
 
 
-def secret_key() -> str:
-    """The configured key; in the embedded profile one generated once and kept for the owner alone."""
-    configured = env("SECRET_KEY")
-    if configured:
-        return configured
+def made_once(name: str, filename: str) -> str:
+    """A secret that nobody configured: in the embedded profile made at the first start and kept for the owner alone."""
     if not EMBEDDED:
-        raise ImproperlyConfigured("SECRET_KEY must be set in the production profile.")
-    path = VAR_DIR / "secret_key"
+        raise ImproperlyConfigured(f"{name} must be set in the production profile.")
+    path = VAR_DIR / filename
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-                file.write(secrets.token_urlsafe(64))
-        except FileExistsError:
-            return path.read_text()  # another process of the same start was quicker
+        draft = path.with_name(f"{filename}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(64))
+        with contextlib.suppress(FileExistsError):  # another process of the same start was quicker
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text()
 
 
-SECRET_KEY = secret_key()
+SECRET_KEY = env("SECRET_KEY") or made_once("SECRET_KEY", "secret_key")
+
+# What clouds' credentials are encrypted with, newest first: the first encrypts, all decrypt.
+CREDENTIAL_KEYS = listed("CREDENTIAL_KEYS") or [made_once("CREDENTIAL_KEYS", "credential_key")]
+CREDENTIAL_CIPHER = env(
+    "CREDENTIAL_CIPHER", "sm4-gcm"
+)  # sm4-gcm or aes-256-gcm; stored with what it encrypted
+if any(len(key) < 32 for key in CREDENTIAL_KEYS):
+    raise ImproperlyConfigured("CREDENTIAL_KEYS: each key has at least 32 characters.")
+
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if EMBEDDED else "")
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
 
@@ -71,6 +79,7 @@ INSTALLED_APPS = [
     "govcloud.audit",
     "tenants",
     "govcloud.catalog",
+    "govcloud.clouds",
     "govcloud.inventory",
     "govcloud.quotas",
     "govcloud.approvals",
@@ -230,6 +239,9 @@ SPECTACULAR_SETTINGS = {
         "CaseKind": "govcloud.approvals.models.CaseKind",
         "CaseStatus": "govcloud.approvals.lifecycle.Status",
         "StageStatus": "govcloud.approvals.lifecycle.StageStatus",
+        "StepState": "govcloud.provisioning.lifecycle.StepState",
+        "CloudStatus": "govcloud.catalog.lifecycle.CloudStatus",
+        "CloudHealthState": "govcloud.clouds.models.HealthState",
         "StatementStatus": "govcloud.chargeback.lifecycle.Status",
         "NetworkZone": "tenants.models.NetworkZone",
         "Role": "tenants.models.Role",
@@ -254,12 +266,15 @@ if CELERY_BROKER_URL.startswith("filesystem:"):
     }
 else:
     CELERY_TASK_DEFAULT_QUEUE_TYPE = env("BROKER_QUEUE_TYPE", "quorum")
+CLOUD_HEALTH = timedelta(seconds=float(env("CLOUD_HEALTH_SECONDS", "60")))  # between two looks at a cloud
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 SWEEP = timedelta(seconds=float(env("SWEEP_SECONDS", "2")))
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": SWEEP},
     "forget-provisioning": {"task": "provisioning.forget", "schedule": timedelta(hours=1)},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
+    "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
+    "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
     "seal-audit": {
         "task": "audit.seal",
         "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),

@@ -10,7 +10,6 @@ from api.converters import CODE
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from govcloud.catalog.models import (
-    Cloud,
     Delivery,
     DRTier,
     Flavor,
@@ -19,11 +18,8 @@ from govcloud.catalog.models import (
     Line,
     Offering,
     Service,
-    Site,
     StorageClass,
-    Zone,
 )
-from tenants.models import NetworkZone
 
 M = TypeVar("M", bound=Model)
 
@@ -143,35 +139,6 @@ class DRTiers(Listed[DRTier], Retrieved[DRTier]):
     def get_queryset(self) -> QuerySet[DRTier]:
         rows = super().get_queryset()
         return rows if self.action == "list" else rows.filter(retired_at__isnull=True)
-
-
-class ZoneAnswer(serializers.Serializer[Zone]):
-    zone = serializers.ChoiceField(NetworkZone.choices)
-    address_pool = serializers.CharField(help_text="CIDR")
-    network_prefix = serializers.IntegerField()
-
-
-class CloudAnswer(Answer):
-    uuid = serializers.UUIDField()
-    code = serializers.CharField()
-    name = serializers.CharField()
-    name_en = serializers.CharField()
-    site = serializers.ChoiceField(Site.choices)
-    enabled = serializers.BooleanField()
-    zones = ZoneAnswer(many=True)
-
-
-class CloudFilters(filters.FilterSet):  # type: ignore[misc]
-    site = filters.ChoiceFilter(choices=Site.choices)
-    enabled = filters.BooleanFilter()
-
-
-class Clouds(Listed[Cloud], Retrieved[Cloud]):
-    queryset = Cloud.objects.prefetch_related("zones")
-    serializer_class = CloudAnswer
-    filterset_class = CloudFilters
-    search_fields = ("code", "name", "name_en")
-    ordering_fields = ("code", "name")
 
 
 class Named(serializers.Serializer[Any]):

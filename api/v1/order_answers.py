@@ -11,11 +11,12 @@ from api.v1.cases import CaseAnswer, decider_context
 from api.v1.catalog import Named
 from api.v1.operations import OperationAnswer, with_progress
 from api.v1.people import PersonRef
+from api.v1.placements import PlacementAnswer
 from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import DepartmentRef, SystemRef
-from govcloud.catalog.models import Kind
+from govcloud.catalog.models import Kind, Site
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.orders import services
+from govcloud.orders import placing, services
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
 from govcloud.orders.results import PLANNED, Outcome, Result, results
@@ -69,6 +70,7 @@ class ItemAnswer(serializers.Serializer[OrderItem]):
     name = serializers.CharField()
     quantity = serializers.IntegerField()
     zone = serializers.ChoiceField(NetworkZone.choices)
+    site = serializers.ChoiceField(Site.choices, help_text="of a network; servers stand where theirs is")
     lease_months = serializers.IntegerField()
     target = TargetRef(allow_null=True)
     server = ServerSpecAnswer(default=None, allow_null=True)
@@ -194,6 +196,7 @@ class OrderAnswer(PricedAnswer):
         help_text="who will decide, before it is submitted; see case afterwards"
     )
     case = serializers.SerializerMethodField()
+    placements = serializers.SerializerMethodField(help_text="where its parts go, once it is approved")
     operations = serializers.SerializerMethodField()
     units = serializers.SerializerMethodField()
 
@@ -209,6 +212,10 @@ class OrderAnswer(PricedAnswer):
         if order.case is None:
             return None
         return CaseAnswer(order.case, context=decider_context(order.case, at=self.context["at"])).data
+
+    @extend_schema_field(PlacementAnswer(many=True))
+    def get_placements(self, order: Order) -> Any:
+        return PlacementAnswer(cast("Any", placing.decided(order)), many=True).data
 
     @extend_schema_field(OperationAnswer(many=True))
     def get_operations(self, order: Order) -> Any:

@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from api.bodies import Body, integer
 from govcloud.approvals.models import Verb
+from govcloud.catalog.models import Site
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders.drafts import (
     BackupDraft,
@@ -51,6 +52,9 @@ class NetworkItemBody(ItemBody):
     kind = serializers.ChoiceField(["network"])
     name = serializers.CharField(max_length=40)
     zone = serializers.ChoiceField(NetworkZone.choices)
+    site = serializers.ChoiceField(
+        Site.choices, default=Site.MAIN, help_text="where it shall stand, with the servers on it"
+    )
 
 
 class ServerItemBody(ItemBody):

@@ -5,8 +5,12 @@ from typing import Any, cast
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from api.v1.clouds import PoolAnswer
 from api.v1.order_answers import PricedAnswer
+from api.v1.placements import PlacementAnswer
+from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
+from govcloud.orders import fulfilment
 from govcloud.orders.models import Order
 from govcloud.provisioning import capacity
 from tenants.models import Role
@@ -20,12 +24,6 @@ READERS = (
     Role.LEADER,
     Role.SUPERVISOR,
 )
-
-
-class PoolAnswer(serializers.Serializer[Any]):
-    name = serializers.CharField()
-    total_gb = serializers.DecimalField(18, 2, allow_null=True, help_text="null: its back end does not say")
-    free_gb = serializers.DecimalField(18, 2, allow_null=True)
 
 
 class CapacityAnswer(serializers.Serializer[Any]):
@@ -53,10 +51,18 @@ class ReviewAnswer(PricedAnswer):
     quote = serializers.SerializerMethodField()
     effect = serializers.SerializerMethodField()
     capacity = serializers.SerializerMethodField()
+    placements = serializers.SerializerMethodField(
+        help_text="where its parts go; before it is approved, where they would go now"
+    )
+
+    @extend_schema_field(PlacementAnswer(many=True))
+    def get_placements(self, order: Order) -> Any:
+        shown = fulfilment.placements(order, at=self.context["at"])
+        return PlacementAnswer(cast("Any", shown), many=True).data
 
     @extend_schema_field(CapacityAnswer(many=True))
     def get_capacity(self, _order: Order) -> Any:
-        clouds = Cloud.objects.filter(enabled=True)
+        clouds = Cloud.objects.filter(status=CloudStatus.ENABLED)
         return CapacityAnswer(cast("Any", [self._of(cloud) for cloud in clouds]), many=True).data
 
     def _of(self, cloud: Cloud) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """What departments can order, where it can be built, and what it is called there."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
@@ -7,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.lifecycle import CLOUD_TRANSITIONS, CloudStatus
 from tenants.models import NetworkZone
 
 
@@ -159,15 +161,22 @@ class Site(models.TextChoices):
 
 
 class Cloud(models.Model):
-    """An OpenStack that resources can be built on; ``profile`` is its name in clouds.yaml, where its credentials are."""
+    """An OpenStack that resources can be built on.
+
+    ``profile`` is its name in clouds.yaml, where its credentials are; empty where they are kept here, encrypted
+    (``clouds.CloudCredential``).
+    """
+
+    TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = CLOUD_TRANSITIONS
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=80)
     name_en = models.CharField(max_length=120)
-    profile = models.CharField(max_length=80)
+    profile = models.CharField(max_length=80, blank=True)
     site = models.CharField(max_length=4, choices=Site, default=Site.MAIN)
-    enabled = models.BooleanField(default=True)
+    status = models.CharField(max_length=8, choices=CloudStatus, default=CloudStatus.ENABLED)
+    mlps_level = models.PositiveSmallIntegerField(default=3)  # of the highest systems that it takes
     domain_id = models.CharField(max_length=64, default="default")  # Keystone domain of the systems' projects
     # How Ansible reaches a guest: an OpenSSH ProxyCommand with {address}, {port} and {network_id}, or directly if empty.
     ssh_proxy_command = models.CharField(max_length=500, blank=True)
@@ -179,11 +188,15 @@ class Cloud(models.Model):
     )  # whether an attached volume can grow (Cinder 3.42 and the driver)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
     build_width = models.PositiveSmallIntegerField(default=20)  # servers that are being built at a time
+    version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
 
     class Meta:
         ordering: ClassVar = ["code"]
         constraints: ClassVar = [
-            models.CheckConstraint(condition=Q(build_width__gte=1), name="cloud_builds_one_at_least")
+            models.CheckConstraint(
+                condition=Q(mlps_level__gte=1, mlps_level__lte=5), name="cloud_mlps_level_of_the_standard"
+            ),
+            models.CheckConstraint(condition=Q(build_width__gte=1), name="cloud_builds_one_at_least"),
         ]
 
     def __str__(self) -> str:

@@ -1,35 +1,16 @@
-"""Where what is ordered gets built, and taking things out of the catalogue."""
+"""Taking things out of the catalogue."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 
-from django.contrib.postgres.expressions import ArraySubquery
 from django.db import transaction
-from django.db.models import Count, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
-from govcloud.catalog.models import (
-    Cloud,
-    CloudFlavor,
-    CloudImage,
-    CloudStorageClass,
-    Flavor,
-    Image,
-    Offerable,
-    Site,
-    StorageClass,
-)
+from govcloud.catalog.models import Flavor, Image, Offerable
 from govcloud.errors import Conflict, DomainError, Invalid
-from tenants.models import NetworkZone, System
 from tenants.naming import name_of
-
-
-class NoCloudForZone(Conflict):
-    code = "no-cloud-for-zone"
-    message = _("No cloud takes orders for the %(zone)s at present.")
 
 
 class AlreadyRetired(Conflict):
@@ -59,70 +40,6 @@ class NotAvailableHere(Invalid):
 class MemoryTooSmall(Invalid):
     code = "flavor-too-small-for-image"
     message = _("“%(image)s” needs at least %(minimum)s GB of memory; “%(flavor)s” has %(memory)s GB.")
-
-
-@dataclass(frozen=True, slots=True)
-class Availability:
-    """What a cloud has a name for, by primary key."""
-
-    cloud: Cloud
-    flavors: frozenset[int]
-    images: frozenset[int]
-    storage_classes: frozenset[int]
-
-    def has(self, thing: Offerable) -> bool:
-        """Whether the cloud has it; things that no cloud needs a name for are everywhere."""
-        match thing:
-            case Flavor():
-                return thing.pk in self.flavors
-            case Image():
-                return thing.pk in self.images
-            case StorageClass():
-                return thing.pk in self.storage_classes
-            case _:
-                return True
-
-
-def place(*, system: System, zone: str) -> Cloud:
-    """The cloud on which a system's things of a zone are built: the one that has them already, else the first by code.
-
-    Raises NoCloudForZone.
-    """
-    cloud = _candidates(system, zone).first()
-    if cloud is None:
-        raise NoCloudForZone(zone=NetworkZone(zone).label)
-    return cloud
-
-
-def availability(*, system: System, zone: str) -> Availability | None:
-    """What can be had where ``place`` would build; None where there is no such cloud. One query."""
-    here = {"cloud": OuterRef("pk")}
-    cloud = (
-        _candidates(system, zone)
-        .annotate(
-            has_flavors=ArraySubquery(CloudFlavor.objects.filter(**here).values("flavor_id")),
-            has_images=ArraySubquery(CloudImage.objects.filter(**here).values("image_id")),
-            has_classes=ArraySubquery(CloudStorageClass.objects.filter(**here).values("storage_class_id")),
-        )
-        .first()
-    )
-    if cloud is None:
-        return None
-    return Availability(
-        cloud=cloud,
-        flavors=frozenset(cloud.has_flavors),
-        images=frozenset(cloud.has_images),
-        storage_classes=frozenset(cloud.has_classes),
-    )
-
-
-def _candidates(system: System, zone: str) -> QuerySet[Cloud]:
-    at_home = Count("projects", filter=Q(projects__system=system))
-    return (
-        Cloud.objects.filter(enabled=True, site=Site.MAIN, zones__zone=zone)
-        .annotate(at_home=at_home)
-        .order_by("-at_home", "code")
-    )
 
 
 def remembers_enough(flavor: Flavor, image: Image, pointer: str) -> Iterator[DomainError]:

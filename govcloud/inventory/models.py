@@ -11,6 +11,7 @@ from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass
+from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.lifecycle import TRANSITIONS, Status
 from govcloud.inventory.queries import ResourceQuerySet
 from tenants.models import NetworkZone, System
@@ -54,6 +55,9 @@ class Resource(models.Model):
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="resources")
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="resources")
     zone = models.CharField(max_length=10, choices=NetworkZone)
+    availability_zone = models.ForeignKey(
+        AvailabilityZone, null=True, on_delete=models.PROTECT, related_name="resources"
+    )  # null: the cloud has no parts, or chose itself
     status = models.CharField(max_length=10, choices=Status, default=Status.ACTIVE)
     external_id = models.CharField(
         max_length=64, blank=True

@@ -19,6 +19,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
         return self.select_related(
             "system__department",
             "cloud",
+            "availability_zone",
             "server__flavor",
             "server__image",
             "volume__storage_class",

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit.refusals import kept
 from govcloud.catalog.models import Kind
 from govcloud.errors import Absent, Conflict
+from govcloud.orders import fulfilment, placing
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.submission import locked
@@ -51,9 +52,11 @@ def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: 
         require(actor, Role.APPLICANT, Role.CLOUD_ADMIN, at=at, department=order.system.department)
         _require_being_built(order)
         if units is None:
+            placing.call_off(order, actor=actor, reason=reason, at=at)
             _cancel_all(order, reason=reason, actor=actor, at=at)
         else:
             _cancel_units(order, units, reason=reason, actor=actor, at=at)
+        fulfilment.finish(order, at=at)
     return order
 
 

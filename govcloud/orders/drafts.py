@@ -12,10 +12,11 @@ class VolumeDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NetworkDraft:
-    """A network of the system's own in one zone of the extranet."""
+    """A network of the system's own in one zone of the extranet; the servers on it stand at its site."""
 
     name: str
     zone: str
+    site: str = "main"  # catalog.models.Site
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

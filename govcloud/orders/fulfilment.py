@@ -1,27 +1,29 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
-from govcloud.catalog import services as catalog
 from govcloud.catalog.models import Cloud, Kind, Zone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Volume, VolumeRole
-from govcloud.orders import planner, resizing
+from govcloud.orders import placing, planner, resizing
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.models import Action, Order, Placement, Unit
+from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.placement import Where
 from govcloud.provisioning.services import StepSpec
 
 FULFILMENT = audit.SystemActor("fulfilment")
@@ -30,10 +32,21 @@ FULFILMENT = audit.SystemActor("fulfilment")
 def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     """Start what an approved order asks for; in the transaction that approves it.
 
-    Everything that is created is one operation, so that servers find their network; each change is one of its own;
-    everything that is released is one.
+    Everything that is created on a cloud is one operation, so that servers find their network; each change is one of
+    its own; everything that is released on a cloud is one. What no cloud can take now waits (``place_waiting``).
     """
-    units = list(
+    units = list(_units(order))
+    by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
+    begun = _place(order, placing.parts(by_action[Action.CREATE]), {}, actor=actor, at=at)
+    begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    for cloud, released in _by_cloud(by_action[Action.RELEASE]):
+        begun.append(_release(order, cloud, released, actor=actor, at=at))
+    return begun
+
+
+def _units(order: Order) -> QuerySet[Unit]:
+    """The order's units with everything that placing and planning read of them."""
+    return (
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
@@ -43,25 +56,62 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
         )
         .order_by("item__position", "position")
     )  # fmt: skip
-    by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
-    begun = []
-    for cloud, created in _by_cloud(order, by_action[Action.CREATE]):
-        begun.append(_deliver(order, cloud, created, actor=actor, at=at))
-    begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
-    for cloud, released in _by_cloud(order, by_action[Action.RELEASE]):
-        begun.append(_release(order, cloud, released, actor=actor, at=at))
-    return begun
 
 
-def _by_cloud(order: Order, units: list[Unit]) -> list[tuple[Cloud, list[Unit]]]:
-    """The units of each cloud: where they stand already, or where their zone's things are built."""
-    places = {
-        zone: catalog.place(system=order.system, zone=zone)
-        for zone in sorted({unit.item.zone for unit in units if unit.resource is None})
+def _place(
+    order: Order,
+    parts: list[Part],
+    waiting: Mapping[Where, Placement],
+    *,
+    actor: audit.Actor,
+    at: datetime,
+) -> list[Operation]:
+    """Decide where the parts go and start building those that can be; ``waiting`` are the rows of an earlier decision."""
+    groups: dict[int, Delivery] = {}
+    for part, decision in placing.decide(order, parts, at=at):
+        row = placing.keep(order, part, decision, row=waiting.get(part.where), actor=actor, at=at)
+        if row.cloud is not None:
+            delivery = groups.setdefault(row.cloud.pk, Delivery(row.cloud, row.position))
+            delivery.add(part.units, row.availability_zone)
+    return [_deliver(order, delivery, actor=actor, at=at) for delivery in groups.values()]
+
+
+def placements(order: Order, *, at: datetime) -> list[placing.Shown]:
+    """Where the order's parts go, or, before it is approved, where they would go now."""
+    if order.status == Status.IN_APPROVAL:
+        return placing.foreseen(order, _units(order).filter(item__action=Action.CREATE), at=at)
+    return placing.decided(order)
+
+
+def waiting() -> list[int]:
+    """Primary keys of the orders of which a part has no place yet."""
+    rows = Placement.objects.waiting().filter(order__status=Status.FULFILLING)
+    return list(rows.order_by("order").values_list("order", flat=True).distinct())
+
+
+@transaction.atomic
+def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
+    """Decide again for the parts of an order that wait, and start those that can be built by now."""
+    order = (
+        Order.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("system__department")
+        .filter(pk=order_pk, status=Status.FULFILLING)
+        .first()
+    )
+    if order is None:
+        return []
+    rows = {
+        Where(zone=row.zone, site=row.site, network=row.network_id): row for row in order.placements.waiting()
     }
+    parts = placing.parts(_units(order).filter(placement__in=rows.values()))
+    return _place(order, parts, rows, actor=FULFILMENT, at=at)
+
+
+def _by_cloud(units: list[Unit]) -> list[tuple[Cloud, list[Unit]]]:
+    """The units of each cloud, where they stand."""
     groups: dict[int, tuple[Cloud, list[Unit]]] = {}
     for unit in units:
-        cloud = places[unit.item.zone] if unit.resource is None else unit.resource.cloud
+        cloud = _resource(unit).cloud
         groups.setdefault(cloud.pk, (cloud, []))[1].append(unit)
     return list(groups.values())
 
@@ -90,7 +140,7 @@ def _start(
     return operation
 
 
-def _part(order: Order, cloud: Cloud, what: str = "delivery") -> UUID:
+def _part(order: Order, cloud: Cloud, what: str) -> UUID:
     """Names the part of an order that is carried out on one cloud, in the keys of its steps."""
     return uuid5(order.uuid, f"{what} on {cloud.code}")
 
@@ -98,20 +148,21 @@ def _part(order: Order, cloud: Cloud, what: str = "delivery") -> UUID:
 # -- what is created
 
 
-def _deliver(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
+def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: datetime) -> Operation:
+    cloud, units = delivery.cloud, delivery.units
     networks = {unit.item_id: _network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK}
     volumes: dict[int, list[Unit]] = {}
     for unit in units:
         if unit.server_id is not None:
             volumes.setdefault(unit.server_id, []).append(unit)
     servers = [
-        _server_plan(unit, volumes[unit.pk], networks, at=at)
+        _server_plan(unit, volumes[unit.pk], networks, delivery.availability_zones.get(unit.pk, ""), at=at)
         for unit in units
         if unit.item.kind == Kind.SERVER and unit.server_id is None
     ]
     allowances = [_allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
     steps = planner.deliver(
-        order=_part(order, cloud),
+        order=_part(order, cloud, f"delivery {delivery.number}" if delivery.number else "delivery"),
         system=order.system.uuid,
         networks=list(networks.values()),
         servers=servers,
@@ -133,7 +184,12 @@ def _network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
 
 
 def _server_plan(
-    unit: Unit, volumes: list[Unit], networks: dict[int, planner.NetworkPlan], *, at: datetime
+    unit: Unit,
+    volumes: list[Unit],
+    networks: dict[int, planner.NetworkPlan],
+    availability_zone: str,
+    *,
+    at: datetime,
 ) -> planner.ServerPlan:
     item, spec = unit.item, unit.item.server
     if spec.network is not None:
@@ -143,7 +199,7 @@ def _server_plan(
     else:
         raise ValueError(f"item {item.uuid} has no network")  # a CHECK constraint says it cannot be
     inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit.uuid)
-    system_volume, *data_volumes = (_volume_plan(volume) for volume in sorted(volumes, key=_place))
+    system_volume, *data_volumes = (_volume_plan(volume) for volume in sorted(volumes, key=_rank))
     return planner.ServerPlan(
         unit=unit.uuid,
         name=unit.name,
@@ -154,10 +210,11 @@ def _server_plan(
         system_volume=system_volume,
         data_volumes=tuple(data_volumes),
         lease_end=lease_end(at, item.lease_months),
+        availability_zone=availability_zone,
     )
 
 
-def _place(unit: Unit) -> int:
+def _rank(unit: Unit) -> int:
     return unit.volume.position if unit.volume is not None else 0
 
 
@@ -351,7 +408,7 @@ def take_up(operation_pk: int, *, at: datetime) -> bool:
         return True
     for plan in BackupPlan.objects.filter(allowance__resource__unit__in=units.values("uuid"), runs=None):
         protection.run_due(plan=plan, at=at)
-    _finish(order, at=at)
+    finish(order, at=at)
     return True
 
 
@@ -361,10 +418,13 @@ def _note_resources(units: Iterable[Unit]) -> None:
         Unit.objects.filter(pk=built[resource.unit].pk).update(resource=resource)
 
 
-def _finish(order: Order, *, at: datetime) -> None:
+def finish(order: Order, *, at: datetime) -> None:
+    """The order has ended if nothing of it is under way or waits for a place any more."""
     operations = Operation.objects.filter(units__item__order=order).distinct()
     if order.status != Status.FULFILLING or operations.filter(taken_up_at=None).exists():
         return
+    if order.placements.waiting().exists():
+        return  # a part of it waits for its place
     outcomes = {result.outcome for result in results(order).values()}
-    to = Status.CANCELLED if outcomes == {Outcome.REMOVED} else Status.FULFILLED
+    to = Status.CANCELLED if outcomes <= {Outcome.REMOVED} else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from govcloud.catalog.models import MEMORY_GB, VCPU, DRTier, Flavor, Image, Kind, StorageClass
+from govcloud.catalog.models import MEMORY_GB, VCPU, DRTier, Flavor, Image, Kind, Site, StorageClass
 from govcloud.inventory.models import Resource, Server, Volume
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Action
@@ -49,6 +49,7 @@ class NetworkLine:
     kind: ClassVar = Kind.NETWORK
     name: str
     zone: str
+    site: str = Site.MAIN
     quantity: int = 1
 
     def parts(self) -> Iterator[Part]:
@@ -73,6 +74,7 @@ class ServerLine:
     network: Resource | None
     volumes: tuple[VolumeLine, ...]  # the first is the system volume
     lease_months: int
+    site: str = Site.MAIN  # of the network that is ordered with it
 
     @property
     def volumes_gb(self) -> int:

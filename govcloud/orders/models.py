@@ -9,12 +9,14 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import Case
-from govcloud.catalog.models import DRTier, Flavor, Image, Kind, Meter, Offering, StorageClass
+from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, Offering, Site, StorageClass
+from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import TRANSITIONS, Status
-from govcloud.orders.queries import OrderQuerySet
+from govcloud.orders.queries import OrderQuerySet, PlacementQuerySet
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
+from govcloud.provisioning.weighing import Verdict
 from tenants.models import NetworkZone, System, User
 
 
@@ -76,6 +78,9 @@ class OrderItem(models.Model):
     name = models.CharField(max_length=40)  # servers get it with a number: app-1, app-2
     quantity = models.PositiveIntegerField(default=1)
     zone = models.CharField(max_length=10, choices=NetworkZone)
+    site = models.CharField(
+        max_length=4, choices=Site, default=Site.MAIN
+    )  # of networks; servers follow theirs
     target = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="order_items")
     lease_months = models.PositiveSmallIntegerField(default=12)
 
@@ -188,6 +193,67 @@ class QuoteLine(models.Model):
         ]
 
 
+class Placement(models.Model):
+    """Where a part of an order is built, and why: what goes together (a network, its servers, their backup) is one part.
+
+    Without a cloud it waits: nothing could take it when it was decided last, and it is decided again until something can.
+    """
+
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="placements")
+    position = models.PositiveSmallIntegerField()
+    zone = models.CharField(max_length=10, choices=NetworkZone)
+    site = models.CharField(max_length=4, choices=Site)
+    network = models.ForeignKey(
+        Resource, null=True, on_delete=models.PROTECT, related_name="+"
+    )  # that its servers go to, if it was there before
+    cloud = models.ForeignKey(Cloud, null=True, on_delete=models.PROTECT, related_name="placements")
+    availability_zone = models.ForeignKey(
+        AvailabilityZone, null=True, on_delete=models.PROTECT, related_name="placements"
+    )
+    decided_at = models.DateTimeField()
+    called_off_at = models.DateTimeField(null=True)  # while it waited
+
+    objects = PlacementQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["position"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["order"],
+                name="placement_waiting",
+                condition=Q(cloud__isnull=True, called_off_at__isnull=True),
+            ),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["order", "position"], name="placement_position_once"),
+        ]
+
+
+class Weighed(models.Model):
+    """A cloud, or a part of one, as it was judged for a placement; the first of them is the one that was taken, if any was.
+
+    Codes and figures, not sentences: ``placing.told`` puts them into the reader's language.
+    """
+
+    placement = models.ForeignKey(Placement, on_delete=models.CASCADE, related_name="weighed")
+    rank = models.PositiveSmallIntegerField()
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="+")
+    availability_zone = models.ForeignKey(
+        AvailabilityZone, null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    verdict = models.CharField(max_length=20, choices=Verdict)
+    subject = models.CharField(max_length=300, blank=True)
+    until = models.DateTimeField(null=True)
+    vcpus_total = models.PositiveIntegerField(null=True)  # null: nobody had looked lately
+    vcpus_free = models.IntegerField(null=True)  # below zero: more is promised than there is
+
+    class Meta:
+        ordering: ClassVar = ["rank"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["placement", "rank"], name="weighed_rank_once"),
+        ]
+
+
 class Unit(models.Model):
     """One resource that fulfilling an item builds, changes or releases: the second server of two, or its data volume.
 
@@ -201,6 +267,7 @@ class Unit(models.Model):
     name = models.CharField(max_length=48)
     volume = models.ForeignKey(VolumeSpec, null=True, on_delete=models.PROTECT, related_name="units")
     server = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="volumes")
+    placement = models.ForeignKey(Placement, null=True, on_delete=models.PROTECT, related_name="units")
     operation = models.ForeignKey(Operation, null=True, on_delete=models.PROTECT, related_name="units")
     resource = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="units")
 

@@ -43,6 +43,7 @@ class ServerPlan:
     system_volume: VolumePlan
     data_volumes: tuple[VolumePlan, ...]
     lease_end: datetime
+    availability_zone: str = ""  # code; empty where the cloud chooses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +133,7 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
     steps.append(step("port", {"network": str(plan.network)}, *on_network))
     server_state = {
         "zone": plan.zone, "flavor": plan.flavor, "image": plan.image, "lease_end": lease_end,
-        "system_volume": str(plan.system_volume.unit),
+        "system_volume": str(plan.system_volume.unit), "availability_zone": plan.availability_zone,
     }  # fmt: skip
     steps.append(step("server", server_state, boot, port, *ready))
     steps += [
@@ -154,6 +155,7 @@ def _volume(volume: VolumePlan, server: ServerPlan, ready: tuple[str, ...], leas
     state: dict[str, Any] = {
         "zone": server.zone, "storage_class": volume.storage_class, "size_gb": volume.size_gb,
         "role": "data" if volume.label else "system", "label": volume.label, "lease_end": lease_end,
+        "availability_zone": server.availability_zone,
     }  # fmt: skip
     if not volume.label:
         state["image"] = server.image

@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import DRTier, Flavor, Image, StorageClass
+from govcloud.catalog.models import DRTier, Flavor, Image, Site, StorageClass
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import Resource, ResourceKind, Volume
@@ -62,6 +62,7 @@ class Found:
     tiers: Mapping[int, DRTier]
     resources: Mapping[UUID, Resource]
     networks: Mapping[str, int]  # positions of those ordered in the same order, by name
+    sites: Mapping[str, str]  # where these shall be
 
 
 @dataclass(slots=True)
@@ -76,7 +77,7 @@ class Resolver:
         line: Line | None
         match draft:
             case NetworkDraft():
-                line = NetworkLine(name=draft.name, zone=draft.zone)
+                line = NetworkLine(name=draft.name, zone=draft.zone, site=draft.site)
             case ServerDraft():
                 line = self._server(position, draft)
             case BackupDraft():
@@ -108,6 +109,7 @@ class Resolver:
             network=network,
             volumes=tuple(volume for volume in volumes if volume is not None),
             lease_months=draft.lease_months,
+            site=self.found.sites.get(draft.network, Site.MAIN),
         )
 
     def _network(self, name: str, pointer: str) -> tuple[int | None, Resource | None]:
@@ -225,6 +227,7 @@ def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
         tiers={tier.level: tier for tier in tiers},
         resources={found.uuid: found for found in targets(system).filter(uuid__in=named)},
         networks={d.name: n for n, d in enumerate(drafts) if isinstance(d, NetworkDraft)},
+        sites={d.name: d.site for d in drafts if isinstance(d, NetworkDraft)},
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from govcloud.catalog.models import Site
 from govcloud.orders.lines import (
     BackupLine,
     ExtendLine,
@@ -96,7 +97,8 @@ def described(line: Line) -> dict[str, Any]:
     }
     match line:
         case NetworkLine():
-            return common
+            # what was submitted before there was a choice keeps its hash
+            return common if line.site == Site.MAIN else {**common, "site": line.site}
         case ServerLine():
             return {**common, **_server(line)}
         case BackupLine():

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from django.db.models import Prefetch
 
-from govcloud.catalog.models import Kind, Offering
+from govcloud.catalog.models import Kind, Offering, Site
 from govcloud.inventory.models import Resource, Volume
 from govcloud.orders.lines import (
     BackupLine,
@@ -32,6 +32,7 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             name=line.name,
             quantity=line.quantity,
             zone=line.zone,
+            site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
             target=line.target if isinstance(line, ExtendLine | ResizeLine | ReleaseLine) else None,
             lease_months=line.lease_months if isinstance(line, ServerLine) else 12,
         )
@@ -118,7 +119,7 @@ def lines_of(items: Sequence[OrderItem]) -> list[Line]:
 def _line(item: OrderItem) -> Line:
     match item.action, item.kind:
         case Action.CREATE, Kind.NETWORK:
-            return NetworkLine(name=item.name, zone=item.zone, quantity=item.quantity)
+            return NetworkLine(name=item.name, zone=item.zone, site=item.site, quantity=item.quantity)
         case Action.CREATE, Kind.SERVER:
             return _server(item)
         case Action.CREATE, Kind.BACKUP:
@@ -158,6 +159,7 @@ def _server(item: OrderItem) -> ServerLine:
             for volume in item.volumes.all()
         ),
         lease_months=item.lease_months,
+        site=spec.network_item.site if spec.network_item is not None else Site.MAIN,
     )
 
 

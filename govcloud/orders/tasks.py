@@ -7,6 +7,16 @@ from govcloud.orders import fulfilment
 log = structlog.get_logger(__name__)
 
 
+@shared_task(name="orders.place_waiting", ignore_result=True)
+def place_waiting() -> None:
+    """Try again to find a place for what waits for one. An order that cannot be tried holds up no other."""
+    for order in fulfilment.waiting():
+        try:
+            fulfilment.place_waiting(order, at=clock.now())
+        except Exception:
+            log.exception("not placed", order=order)
+
+
 @shared_task(name="orders.take_up", ignore_result=True)
 def take_up() -> None:
     """Take up the results of operations that have ended. Rung when one ends, and by the engine's sweep.

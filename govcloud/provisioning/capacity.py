@@ -1,21 +1,38 @@
-"""What a cloud can still be asked for, for people who decide. Advice, not a reservation: quota and the cloud itself decide."""
+"""What a cloud can still be asked for. Advice, not a reservation: quota and the cloud itself decide."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import structlog
 from django.core.cache import cache
+from django.db.models import Count, IntegerField, QuerySet, Sum
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast
 
-from govcloud.catalog.models import Cloud
-from govcloud.gateways import openstack
+from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
+from govcloud.clouds import access
+from govcloud.clouds.models import CloudCapacity, StoragePool
 from govcloud.gateways.openstack.errors import CloudError
+from govcloud.provisioning.lifecycle import FINISHED, Desired
+from govcloud.provisioning.models import Step
 
 log = structlog.get_logger(__name__)
 
 KEPT = 60  # seconds: the answer takes two requests per hypervisor, and several people look at the same order
 PATIENCE = 5.0  # seconds per request: a page waits for it
+FRESH = timedelta(minutes=12)  # two of the regular looks (clouds.health) and some
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """What open operations will still take and the cloud does not count yet; storage in GiB by the cloud's own class name."""
+
+    vcpus: int = 0
+    memory_gb: int = 0
+    storage: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +51,10 @@ class Capacity:
 
 
 def of(cloud: Cloud, *, at: datetime) -> Capacity | None:
-    """The cloud's capacity, at most a minute old; None when it does not answer."""
+    """The cloud's capacity, from the last regular look if there was one lately; None when it does not answer."""
+    known = stored([cloud], at=at).get(cloud.pk)
+    if known is not None:
+        return known
     key = f"capacity:{cloud.pk}"
     kept: Capacity | None = cache.get(key)
     if kept is not None:
@@ -49,7 +69,7 @@ def of(cloud: Cloud, *, at: datetime) -> Capacity | None:
 
 
 def _read(cloud: Cloud, *, at: datetime) -> Capacity:
-    connection = openstack.connect(cloud=cloud.profile, timeout=PATIENCE)
+    connection = access.connect(cloud=cloud, timeout=PATIENCE)
     compute = connection.capacity.compute()
     return Capacity(
         vcpus_total=compute.vcpus_total,
@@ -59,3 +79,64 @@ def _read(cloud: Cloud, *, at: datetime) -> Capacity:
         storage={pool.name: (pool.total_gib, pool.free_gib) for pool in connection.capacity.pools()},
         read_at=at,
     )
+
+
+def stored(clouds: Sequence[Cloud], *, at: datetime) -> dict[int, Capacity]:
+    """By primary key, what the regular look found lately; asks no cloud. Two queries."""
+    rows = CloudCapacity.objects.filter(cloud__in=clouds, read_at__gt=at - FRESH)
+    pools: dict[int, dict[str, tuple[Decimal | None, Decimal | None]]] = defaultdict(dict)
+    for pool in StoragePool.objects.filter(cloud__in=clouds):
+        pools[pool.cloud_id][pool.name] = (pool.total_gb, pool.free_gb)
+    return {
+        row.cloud_id: Capacity(
+            vcpus_total=row.vcpus_total,
+            vcpus_used=row.vcpus_used,
+            memory_gb_total=row.memory_gb_total,
+            memory_gb_used=row.memory_gb_used,
+            storage=pools[row.cloud_id],
+            read_at=row.read_at,
+        )
+        for row in rows
+    }
+
+
+def promised(clouds: Sequence[Cloud]) -> dict[int, Promised]:
+    """By primary key, what open operations will build and have not asked the cloud for yet. Four queries."""
+    waiting = Step.objects.filter(
+        operation__cloud__in=clouds,
+        operation__taken_up_at=None,
+        operation__finished_at=None,
+        desired=Desired.PRESENT,
+        external_id="",
+    ).exclude(state__in=FINISHED)
+    servers = _servers(waiting.filter(kind="server"))
+    storage = _storage(waiting.filter(kind="volume"), clouds)
+    return {cloud.pk: Promised(*servers.get(cloud.pk, (0, 0)), storage.get(cloud.pk, {})) for cloud in clouds}
+
+
+def _servers(steps: QuerySet[Step]) -> dict[int, tuple[int, int]]:
+    """VCPUs and GB of memory by cloud."""
+    flavors = {flavor.code: flavor for flavor in Flavor.objects.all()}
+    totals: dict[int, tuple[int, int]] = {}
+    counted = steps.values("operation__cloud", flavor=KT("desired_state__flavor")).annotate(count=Count("pk"))
+    for cloud, code, count in counted.order_by().values_list("operation__cloud", "flavor", "count"):
+        flavor, (vcpus, memory) = flavors[code], totals.get(cloud, (0, 0))
+        totals[cloud] = (vcpus + count * flavor.vcpus, memory + count * flavor.memory_gb)
+    return totals
+
+
+def _storage(steps: QuerySet[Step], clouds: Sequence[Cloud]) -> dict[int, dict[str, int]]:
+    """GiB by cloud and the cloud's own name of the class."""
+    scales = {
+        (row.cloud_id, row.storage_class.code): row
+        for row in CloudStorageClass.objects.filter(cloud__in=clouds).select_related("storage_class")
+    }
+    totals: dict[int, dict[str, int]] = defaultdict(dict)
+    size = Cast(KT("desired_state__size_gb"), IntegerField())
+    by_class = steps.values("operation__cloud", storage_class=KT("desired_state__storage_class"))
+    summed = by_class.annotate(ordered=Sum(size)).order_by()
+    for cloud, code, ordered in summed.values_list("operation__cloud", "storage_class", "ordered"):
+        scale = scales.get((cloud, code))
+        if scale is not None:
+            totals[cloud][scale.cloud_name] = scale.built_gb(ordered)
+    return totals

@@ -10,8 +10,8 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.clouds import access
 from govcloud.errors import Conflict, Unavailable
-from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Power, Project, Resource, ResourceKind
@@ -56,9 +56,7 @@ def open_console(*, resource: Resource, actor: User, at: datetime) -> str:
 
 def _link(project: Project, resource: Resource) -> str:
     try:
-        cloud = openstack.connect(
-            cloud=resource.cloud.profile, project_id=project.external_id, timeout=PATIENCE
-        )
+        cloud = access.connect(cloud=resource.cloud, project_id=project.external_id, timeout=PATIENCE)
         return cloud.compute.console_url(resource.external_id)
     except (errors.Conflict, errors.NotFound) as error:
         raise NoConsole(name=resource.name) from error

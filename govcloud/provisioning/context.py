@@ -11,6 +11,8 @@ from django.db.models import Q
 
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud
+from govcloud.clouds import access
+from govcloud.clouds.models import AvailabilityZone
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
 from govcloud.provisioning.lifecycle import FINISHED
@@ -58,7 +60,7 @@ class Context:
     @property
     def cloud(self) -> openstack.Cloud:
         """The cloud as its operators see it."""
-        return openstack.connect(cloud=self.cloud_row.profile, timeout=settings.CLOUD_API_TIMEOUT)
+        return access.connect(cloud=self.cloud_row, timeout=settings.CLOUD_API_TIMEOUT)
 
     @property
     def project_id(self) -> str:
@@ -71,8 +73,8 @@ class Context:
     @property
     def project(self) -> openstack.Cloud:
         """The cloud as the system's project sees it."""
-        return openstack.connect(
-            cloud=self.cloud_row.profile, project_id=self.project_id, timeout=settings.CLOUD_API_TIMEOUT
+        return access.connect(
+            cloud=self.cloud_row, project_id=self.project_id, timeout=settings.CLOUD_API_TIMEOUT
         )
 
     @property
@@ -106,6 +108,12 @@ class Context:
         others = Step.objects.filter(on_them, begun).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
 
+    @property
+    def availability_zone(self) -> AvailabilityZone | None:
+        """The part of the cloud in which the thing was placed, if it has parts."""
+        code = self.state.get("availability_zone")
+        return AvailabilityZone.objects.get(cloud=self.cloud_row, code=code) if code else None
+
     def recorded(self, *, external_id: str | None = None) -> dict[str, Any]:
         """The columns that every resource of this operation shares."""
         return {
@@ -115,6 +123,7 @@ class Context:
             "system": self.operation.system,
             "cloud": self.cloud_row,
             "zone": self.state["zone"],
+            "availability_zone": self.availability_zone,
             "external_id": self.step.external_id if external_id is None else external_id,
             "lease_end": self.state.get("lease_end"),
             "actor": ENGINE,

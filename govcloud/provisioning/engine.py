@@ -15,8 +15,9 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
+from govcloud.clouds import maintenance
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.provisioning import completion, places, traffic
@@ -60,9 +61,8 @@ def claim(*, at: datetime, worker: str = "") -> Claim | None:
     """
     with transaction.atomic():
         step = (
-            Step.objects.select_for_update(skip_locked=True, of=("self",))
-            .filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-            .exclude(kind__in=places.closed_kinds(at=at))
+            _ready(at)
+            .select_for_update(skip_locked=True, of=("self",))
             .select_related("operation__cloud", "operation__system__department")
             .order_by("next_run_at", "pk")
             .first()
@@ -75,6 +75,13 @@ def claim(*, at: datetime, worker: str = "") -> Claim | None:
         step.worker = worker
         step.save(update_fields=["fence", "lease_until", "started_at", "worker"])
     return Claim(step, step.fence)
+
+
+def _ready(at: datetime) -> QuerySet[Step]:
+    """What a worker could take: due, in nobody's hands, of a kind that has places left, on no cloud that is paused."""
+    due = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
+    kinds, clouds = places.closed_kinds(at=at), maintenance.paused(at=at)
+    return due.exclude(kind__in=kinds).exclude(operation__cloud__in=clouds)
 
 
 def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
@@ -247,7 +254,8 @@ class Visit:
         going_down = state in {StepState.REMOVING, StepState.REPLACING}
         asked = [self.step.started_at] if going_down else [self.step.intent_at, self.step.started_at]
         since = max((moment for moment in asked if moment), default=at)
-        if at - since > self.kind.patience:
+        cloud, patience = self.step.operation.cloud_id, self.kind.patience
+        if at - since > patience and maintenance.worked(cloud, since=since, at=at) > patience:
             self.park(f"still {StepState(state).label} after {self.kind.patience}")
             return
         self.write(state=state, next_run_at=at + (after or next_look(at - since)), last_error="")
@@ -305,8 +313,10 @@ class Visit:
             case errors.Unreachable() | errors.Unavailable():
                 self.trouble(str(error), counts=False)  # the cloud's trouble, however long it takes
             case _:
+                # refused credentials are waited for as well: once others are stored, it goes on with a look
                 unknown = self.step.intent_at is not None and not self.step.external_id
-                self.trouble(str(error), counts=True, state=StepState.UNKNOWN if unknown else None)
+                counts = not isinstance(error, errors.Unauthorized)
+                self.trouble(str(error), counts=counts, state=StepState.UNKNOWN if unknown else None)
 
     def _may_have_won_before(self) -> bool:
         """Whether a refusal may be of our own earlier request's making (a subnet that overlaps the one it made)."""
@@ -404,5 +414,4 @@ def next_look(waited: timedelta) -> timedelta:
 
 def due(*, at: datetime) -> int:
     """How many steps a worker could take now."""
-    waiting = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-    return waiting.exclude(kind__in=places.closed_kinds(at=at)).count()
+    return _ready(at).count()

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db.models import Aggregate, Count, DurationField, F, Min, Q, Sum
 from django.db.models.functions import Coalesce
 
+from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.provisioning import places, presence
 from govcloud.provisioning.lifecycle import CLOUDS_TROUBLE, OperationStatus, Outcome, StepState
@@ -227,7 +228,7 @@ def _clouds(at: datetime) -> tuple[Traffic, ...]:
         .order_by("service", "outcome")
     )
     called = {row["cloud"] for row in counts}
-    found = Cloud.objects.filter(Q(enabled=True) | Q(pk__in=called)).order_by("code")
+    found = Cloud.objects.filter(Q(status=CloudStatus.ENABLED) | Q(pk__in=called)).order_by("code")
     return tuple(
         Traffic(cloud, _windows(row for row in counts if row["cloud"] == cloud.pk)) for cloud in found
     )

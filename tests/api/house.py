@@ -12,6 +12,7 @@ from api.models import TokenName
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
+from govcloud.clouds.models import Maintenance
 from govcloud.inventory.models import Resource, Volume
 from govcloud.metering.models import UsageSegment
 from govcloud.orders.models import Order
@@ -21,6 +22,7 @@ from govcloud.provisioning.models import Operation, OperationKind, Step
 from tenants.models import Department, System, User
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
+from tests.factories.clouds import MaintenanceFactory
 from tests.factories.inventory import BackupAllowanceFactory, whole_server
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
@@ -49,7 +51,9 @@ def house(many: int) -> House:
     servers = [whole_server(system=system) for system in systems]
     for number in range(many):
         DivisionFactory(code=f"45{number:04d}")
-        ZoneFactory(cloud=CloudFactory(code=f"cloud-{number}", enabled=False))
+        cloud = CloudFactory(code=f"cloud-{number}", status="disabled")
+        ZoneFactory(cloud=cloud)
+        MaintenanceFactory(cloud=cloud, announced_at=AT)
         TariffFactory(in_force=DateTimeTZRange(_year(1900 + number), _year(1901 + number)))
     volumes = [server.volumes.first() for server in servers]
     points = [recovery_point(volume) for volume in volumes]
@@ -86,6 +90,7 @@ def _catalogue() -> dict[str, Any]:
         "images": "debian-12",
         "dr-tiers": 3,
         "clouds": Cloud.objects.get(code="sandbox").uuid,
+        "maintenances": Maintenance.objects.first().uuid,
         "tariffs": TariffFactory._meta.model.objects.order_by("-in_force").first().uuid,
     }
 

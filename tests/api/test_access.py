@@ -19,6 +19,7 @@ from api.urls import v1
 from tenants.models import UNIT_ROLES, Role, User
 from tests.api.house import House, house, stranger_department
 from tests.api.story import content, order_body
+from tests.factories.clouds import CREDENTIALS
 from tests.factories.tenants import UserFactory, credit_code, member
 
 TABLE = Path(__file__).with_name("access.json")
@@ -99,6 +100,15 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
         "POST resources/{key}/actions": {"action": "stop"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
+        "POST clouds": {"code": "east", "name": "n", "site": "main"},
+        "POST clouds/{key}/deactivation": {"reason": "full"},
+        "POST clouds/{key}/retirement": {"reason": "old"},
+        "PUT clouds/{key}/credentials": CREDENTIALS,
+        "POST maintenances": {
+            "cloud": str(filled.on.catalogue.cloud.uuid),
+            "ends_at": "2999-01-01T00:00:00Z",
+            "reason": "new switches",
+        },
         "PATCH quota-accounts/{key}": {"limit": 5},
         "POST month-closes": {"month": "2026-02"},
         "POST statements/{key}/confirmation": {},

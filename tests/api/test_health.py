@@ -16,6 +16,7 @@ from govcloud import clock
 from govcloud.provisioning import presence
 from govcloud.provisioning.models import Sighting
 from tests.factories.catalog import CloudFactory
+from tests.factories.clouds import signed_in_with
 
 pytestmark = pytest.mark.django_db(transaction=True)  # checks have connections of their own
 ALL_WELL = dict.fromkeys(("database", "migrations", "broker", "clouds", "workers", "sweep"), "ok")
@@ -163,3 +164,11 @@ def test_a_check_that_hangs_is_not_started_again_by_every_probe() -> None:
     assert first.ended.wait(10)
     assert probe.start() is not first
     assert len(started) == 2
+
+
+def test_not_ready_while_credentials_cannot_be_decrypted(client: Client, ready: Path, settings: Any) -> None:
+    signed_in_with(CloudFactory(code="east"), at=clock.now())
+    assert asked(client) == (200, "ready", {})
+    settings.CREDENTIAL_KEYS = ["another key, which is long enough to be one"]
+    told = "no key for the credentials of: east"
+    assert asked(client) == (503, "not-ready", {"clouds": told})

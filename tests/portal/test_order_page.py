@@ -7,9 +7,11 @@ from django.utils.html import strip_tags
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Placement, Weighed
 from govcloud.portal.templatetags.portal import moment
 from tests.factories.approvals import default_flow
 from tests.factories.chargeback import tariff
+from tests.factories.clouds import MaintenanceFactory
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -196,3 +198,33 @@ def test_order_page_takes_at_most_12_queries_and_10_more_to_plan_a_draft(
 def test_overdue_stage_says_by_how_much(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
     order = scenes.submitted(people, decided=0, at=at - timedelta(days=7))
     assert "overdue by" in text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+
+
+def test_an_order_that_waits_for_its_place_says_why(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.building(people, at=at)
+    cloud = people.catalogue.cloud
+    placement = Placement.objects.create(order=order, position=9, zone="private", site="main", decided_at=at)
+    Weighed.objects.create(
+        placement=placement, rank=0, cloud=cloud, verdict="maintenance", subject="new switches", until=at
+    )
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert (
+        "It waits: main site, Example cloud: is under maintenance until 2026-11-18 10:00 (new switches)."
+        in page
+    )
+    placement.cloud = cloud
+    placement.save()
+    assert "It waits" not in text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+
+
+def test_an_order_whose_cloud_pauses_says_until_when(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.building(people, at=at)
+    MaintenanceFactory(cloud=people.catalogue.cloud, announced_at=at, running="pause")
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert (
+        "Building pauses: Example cloud is under maintenance until 2026-11-18 12:00 (new switches)." in page
+    )

@@ -9,18 +9,30 @@ in ``models``, what they raise in ``errors``.
 """
 
 from govcloud.gateways.openstack import errors, models
-from govcloud.gateways.openstack.connection import Cloud, Health, Reachability, connect, health
+from govcloud.gateways.openstack.connection import (
+    Cloud,
+    Given,
+    Health,
+    Reachability,
+    ServiceHealth,
+    connect,
+    health,
+    profiles,
+)
 from govcloud.gateways.openstack.recording import Exchange, guarding, recording
 
 __all__ = [
     "Cloud",
     "Exchange",
+    "Given",
     "Health",
     "Reachability",
+    "ServiceHealth",
     "connect",
     "errors",
     "guarding",
     "health",
     "models",
+    "profiles",
     "recording",
 ]

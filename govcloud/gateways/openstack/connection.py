@@ -1,10 +1,13 @@
 """From the name of a cloud to something one can ask: ``connect``, and ``health`` for whether it answers at all."""
 
+import contextlib
 import os
 import threading
+import time
 import warnings
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +18,7 @@ from openstack import exceptions as sdk_errors
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 
-from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack import certificates, errors
 from govcloud.gateways.openstack.backups import Backups
 from govcloud.gateways.openstack.capacity import Capacity
 from govcloud.gateways.openstack.compute import Compute
@@ -131,19 +134,36 @@ class Cloud:
         return Capacity(self._transport)
 
 
-def connect(*, cloud: str, project_id: str | None = None, timeout: float = 30) -> Cloud:
-    """The cloud of this name in clouds.yaml (``OS_CLIENT_CONFIG_FILE``), seen from a project.
+@dataclass(frozen=True, slots=True)
+class Given:
+    """How to sign in to a cloud that clouds.yaml does not name.
+
+    ``read`` gives the same settings as an entry there (``auth``, ``region_name``…; ``cacert`` as PEM, not as a path) and
+    is called when a session is opened, not before. ``stamp`` tells one set of credentials from the next: sessions that
+    were opened with another are dropped.
+    """
+
+    stamp: str
+    read: Callable[[], Mapping[str, Any]] = field(repr=False)
+
+
+def connect(
+    *, cloud: str, project_id: str | None = None, timeout: float = 30, given: Given | None = None
+) -> Cloud:
+    """The cloud of this name in clouds.yaml (``OS_CLIENT_CONFIG_FILE``), or the one that is ``given``, seen from a project.
 
     ``project_id`` scopes the same credentials to that project, on which our user needs a role; application credentials
     are bound to the project they were made in and are refused here. ``timeout`` is the limit of one request in seconds.
     Sessions, and with them tokens, are kept per process; a forked child starts its own; a changed clouds.yaml is read
-    anew. Raises ``Misconfigured``.
+    anew. Raises ``Misconfigured``, and what ``given.read`` raises.
     """
-    key = (cloud, project_id, timeout, _configuration_stamp())
+    stamp = _configuration_stamp() if given is None else given.stamp
+    key = (cloud, project_id, timeout, given is None, stamp)
     with _lock:
         transport = _transports.get(key)
         if transport is None:
-            transport = Transport(cloud=cloud, region=_region(cloud, project_id, timeout))
+            transport = Transport(cloud=cloud, region=_region(cloud, project_id, timeout, given))
+            _drop_others(cloud, stamp)
             _transports[key] = transport
         _transports.move_to_end(key)
         while len(_transports) > _SESSIONS_KEPT:
@@ -151,23 +171,56 @@ def connect(*, cloud: str, project_id: str | None = None, timeout: float = 30) -
     return Cloud(transport)
 
 
-def _region(cloud: str, project_id: str | None, timeout: float) -> CloudRegion:
+def _drop_others(cloud: str, stamp: object) -> None:
+    """Sessions of a cloud that were opened with other credentials."""
+    for key in [key for key in _transports if key[0] == cloud and key[-1] != stamp]:
+        del _transports[key]
+
+
+def profiles() -> frozenset[str]:
+    """The clouds that clouds.yaml names. Raises ``Misconfigured`` when it cannot be read."""
+    with _quiet():
+        try:
+            return frozenset(OpenStackConfig(app_name="govcloud").get_cloud_names())
+        except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
+            raise errors.Misconfigured(str(error), service="identity") from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
     with warnings.catch_warnings():
         # the SDK warns of its own plans for a metrics store that nobody here configured
         warnings.simplefilter("ignore", PendingDeprecationWarning)
-        return _configured_region(cloud, project_id, timeout)
+        yield
 
 
-def _configured_region(cloud: str, project_id: str | None, timeout: float) -> CloudRegion:
-    try:
-        config = OpenStackConfig(app_name="govcloud")
-        if cloud not in config.get_cloud_names():
-            raise errors.Misconfigured(f"clouds.yaml names no cloud {cloud!r}", service="identity")
-        if project_id is not None:
-            _rescope(config.cloud_config["clouds"][cloud], project_id)
-        return config.get_one(cloud=cloud, api_timeout=timeout)
-    except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
-        raise errors.Misconfigured(str(error), service="identity") from error
+def _region(cloud: str, project_id: str | None, timeout: float, given: Given | None) -> CloudRegion:
+    settings = None if given is None else given.read()
+    with _quiet():
+        try:
+            config = _of_clouds_yaml(cloud) if settings is None else _of_settings(cloud, settings)
+            if project_id is not None:
+                _rescope(config.cloud_config["clouds"][cloud], project_id)
+            return config.get_one(cloud=cloud, api_timeout=timeout)
+        except (sdk_errors.SDKException, keystone_errors.ClientException) as error:
+            raise errors.Misconfigured(str(error), service="identity") from error
+
+
+def _of_clouds_yaml(cloud: str) -> OpenStackConfig:
+    config = OpenStackConfig(app_name="govcloud")
+    if cloud not in config.get_cloud_names():
+        raise errors.Misconfigured(f"clouds.yaml names no cloud {cloud!r}", service="identity")
+    return config
+
+
+def _of_settings(cloud: str, settings: Mapping[str, Any]) -> OpenStackConfig:
+    """Neither clouds.yaml nor the environment adds anything to what was given."""
+    config = OpenStackConfig(app_name="govcloud", load_yaml_config=False, load_envvars=False)
+    entry = dict(settings)
+    if entry.get("cacert"):
+        entry["cacert"] = str(certificates.file_of(entry["cacert"]))
+    config.cloud_config["clouds"][cloud] = entry
+    return config
 
 
 def _rescope(settings: dict[str, Any], project_id: str) -> None:
@@ -210,12 +263,22 @@ class Reachability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceHealth:
+    """How one service answered one small question."""
+
+    service: str
+    state: Reachability
+    milliseconds: int
+
+
+@dataclass(frozen=True, slots=True)
 class Health:
-    """Whether a cloud can be used; ``service`` is where it failed and ``detail`` the cloud's own words."""
+    """Whether a cloud can be used; ``service`` is where it failed first and ``detail`` the cloud's own words."""
 
     state: Reachability
     service: str = ""
     detail: str = ""
+    answers: tuple[ServiceHealth, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -223,22 +286,40 @@ class Health:
         return self.state is Reachability.OK
 
 
-def health(*, cloud: str, timeout: float = 5) -> Health:
-    """Sign in to a cloud and ask each service one small question. Never raises a ``CloudError``."""
-    try:
-        found = connect(cloud=cloud, timeout=timeout)
-        found.compute.limits()
-        found.network.find_networks(name="health-probe")
-        found.volumes.limits()
-        found.images.find_images(name="health-probe")
-    except errors.CloudError as error:
-        return Health(_state(error), error.service, error.message)
-    return Health(Reachability.OK)
+_QUESTIONS: Final[tuple[tuple[str, Callable[[Cloud], object]], ...]] = (
+    ("identity", lambda cloud: cloud.project_id),  # signs in
+    ("compute", lambda cloud: cloud.compute.limits()),
+    ("network", lambda cloud: cloud.network.find_networks(name="health-probe")),
+    ("block-storage", lambda cloud: cloud.volumes.limits()),
+    ("image", lambda cloud: cloud.images.find_images(name="health-probe")),
+)
+
+
+def health(*, cloud: str, timeout: float = 5, given: Given | None = None) -> Health:
+    """Sign in to a cloud and ask each service one small question. Never raises a ``CloudError``.
+
+    Without a token nothing else is asked.
+    """
+    answers: list[ServiceHealth] = []
+    first: errors.CloudError | None = None
+    for service, question in _QUESTIONS:
+        started = time.monotonic()
+        state = Reachability.OK
+        try:
+            question(connect(cloud=cloud, timeout=timeout, given=given))
+        except errors.CloudError as error:
+            state, first = _state(error), first or error
+        answers.append(ServiceHealth(service, state, round((time.monotonic() - started) * 1000)))
+        if first is not None and first.service == "identity":
+            break
+    if first is None:
+        return Health(Reachability.OK, answers=tuple(answers))
+    return Health(_state(first), first.service, first.message, tuple(answers))
 
 
 def _state(error: errors.CloudError) -> Reachability:
     match error:
-        case errors.Misconfigured():
+        case errors.Misconfigured() | errors.NoCredentials():
             return Reachability.MISCONFIGURED
         case errors.Unreachable():
             return Reachability.UNREACHABLE

@@ -87,6 +87,10 @@ class Unauthorized(CloudError):
         self.effect_unknown = effect_unknown
 
 
+class NoCredentials(Unauthorized):
+    """There is nothing to sign in with: none are kept, or they cannot be decrypted here. No request was sent."""
+
+
 class NotFound(CloudError):
     """There is no such thing, or it is not ours to see."""
 

@@ -8,13 +8,14 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Flavor, Image, Kind, Offerable, StorageClass
-from govcloud.catalog.services import NoCloudForZone, NotAvailableHere, Retired, remembers_enough
+from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders.drafts import BackupDraft, ServerDraft
 from govcloud.orders.lines import Line, NetworkLine, ServerLine
 from govcloud.orders.models import Action
-from govcloud.orders.rules.standing import Numbered, allowed
+from govcloud.orders.rules.standing import Numbered, allowed, where
+from govcloud.provisioning.placement import NoCloudForZone, Where
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
@@ -147,7 +148,7 @@ def _names(order: Numbered, line: Line) -> list[str]:
 def _zoned(order: Numbered, line: Line, pointer: str) -> Iterator[DomainError]:
     foreign = list(own_zone(order, line.zone, pointer))
     yield from foreign
-    if not foreign and line.kind != Kind.BACKUP and order.now.available.get(line.zone) is None:
+    if not foreign and line.kind != Kind.BACKUP and order.now.available.get(where(line)) is None:
         yield NoCloudForZone(zone=_zone(line.zone), pointers=(f"{pointer}/zone",))
 
 
@@ -159,7 +160,7 @@ def own_zone(order: Numbered, zone: str, pointer: str) -> Iterator[DomainError]:
 
 def _server(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:
     classes = [volume.storage_class for volume in server.volumes]
-    yield from to_be_had(order, server.zone, named(server.flavor, server.image, classes, pointer))
+    yield from to_be_had(order, where(server), named(server.flavor, server.image, classes, pointer))
     yield from remembers_enough(server.flavor, server.image, f"{pointer}/flavor")
     yield from _on_network(order, server, pointer)
     for number, volume in enumerate(server.volumes):
@@ -192,14 +193,17 @@ def named(
     return [(thing, where) for thing, where in things if thing is not None]
 
 
-def to_be_had(order: Numbered, zone: str, things: Sequence[tuple[Offerable, str]]) -> Iterator[DomainError]:
-    """Offered still, and known to the cloud that serves the zone."""
-    here = order.now.available.get(zone)
-    for thing, where in things:
+def to_be_had(
+    order: Numbered, place: Where, things: Sequence[tuple[Offerable, str]]
+) -> Iterator[DomainError]:
+    """Offered still, and known to a cloud that comes into question there."""
+    here = order.now.available.get(place)
+    for thing, pointer in things:
         if thing.retired_at is not None:
-            yield Retired.of(thing, where)
+            yield Retired.of(thing, pointer)
         elif here is not None and not here.has(thing):
-            yield NotAvailableHere(name=name_of(thing), code=thing.code, zone=_zone(zone), pointers=(where,))
+            zone = _zone(place.zone)
+            yield NotAvailableHere(name=name_of(thing), code=thing.code, zone=zone, pointers=(pointer,))
 
 
 def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[DomainError]:

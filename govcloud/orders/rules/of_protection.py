@@ -8,7 +8,7 @@ from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders.drafts import BackupDraft, ServerDraft
 from govcloud.orders.lines import BackupLine, ReleaseLine, ServerLine
-from govcloud.orders.rules.standing import Numbered
+from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection.models import Frequency
 
 OFF_SITE_FROM = 3
@@ -63,16 +63,31 @@ class SecondBackup(Invalid):
     message = _("An order can have one backup: its plan covers every server of the order.")
 
 
+class BackupInOnePlace(Invalid):
+    code = "backup-in-one-place"
+    message = _(
+        "The backup of an order covers servers on one cloud, and these have none in common: order them separately."
+    )
+
+
 def check(order: Numbered) -> Iterator[DomainError]:
     backups = list(order.of(BackupLine))
     for pointer, backup in backups:
         yield from _level(backup, pointer)
         yield from _capacity(order, backup, pointer)
+        yield from _in_one_place(order, pointer)
     for position in _positions(order)[1:]:
         yield SecondBackup(pointers=(f"/items/{position}",))
     granted = any(backup.off_site for _pointer, backup in backups)
     granted = granted or any(draft.off_site for _pointer, draft in order.unresolved_of(BackupDraft))
     yield from _mandatory(order, granted=granted)
+
+
+def _in_one_place(order: Numbered, pointer: str) -> Iterator[DomainError]:
+    places = [order.now.available.get(where(server)) for _pointer, server in order.of(ServerLine)]
+    clouds = [place.clouds for place in places if place is not None]
+    if clouds and not frozenset.intersection(*clouds):
+        yield BackupInOnePlace(pointers=(pointer,))
 
 
 def _positions(order: Numbered) -> list[int]:

@@ -10,6 +10,7 @@ from govcloud.orders.drafts import BackupDraft, ServerDraft
 from govcloud.orders.lines import Unresolved
 from govcloud.orders.rules import of_items
 from govcloud.orders.rules.standing import Numbered
+from govcloud.provisioning.placement import Where
 
 
 class VolumeTooSmall(Invalid):
@@ -35,7 +36,7 @@ def _server(order: Numbered, item: Unresolved, draft: ServerDraft, pointer: str)
     yield from of_items.well_named(draft.name, pointer)
     yield from of_items.own_zone(order, draft.zone, pointer)
     things = of_items.named(item.flavor, item.image, item.classes, pointer)
-    yield from of_items.to_be_had(order, draft.zone, things)
+    yield from of_items.to_be_had(order, Where(zone=draft.zone), things)
     yield from _volumes(item, draft, pointer)
     yield from of_items.bounded(len(draft.data_volumes), draft.lease_months, pointer)
 

@@ -9,17 +9,17 @@ from django.db.models import Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
-from govcloud.catalog import services as catalog
 from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
-from govcloud.catalog.services import Availability
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN
-from govcloud.orders.lines import Line, ReleaseLine, ResizeLine, Unresolved
+from govcloud.orders.lines import Line, NetworkLine, ReleaseLine, ResizeLine, ServerLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.provisioning import placement
 from govcloud.provisioning.lifecycle import FINISHED
 from govcloud.provisioning.models import Step
+from govcloud.provisioning.placement import Availability, Where
 from tenants.models import System
 
 L = TypeVar("L", bound=Line)
@@ -37,7 +37,7 @@ class Standing:
 
     today: date
     offerings: Mapping[str, Offering]  # by kind
-    available: Mapping[str, Availability | None]  # by zone; None where no cloud has it
+    available: Mapping[Where, Availability | None]  # None where no cloud takes it
     taken: frozenset[str]
     busy: frozenset[int]
     off_site: frozenset[int]  # off-site backup allowances in force
@@ -86,11 +86,12 @@ def standing(
     at: datetime,
 ) -> Standing:
     """Read what the lines make necessary; ``order`` is the one being judged: its own rows are not held against it."""
-    zones = {line.zone for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP}
+    built = [line for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP]
+    places = {where(line) for line in built}
     return Standing(
         today=timezone.localdate(at, timezone.get_default_timezone()),
         offerings=offerings,
-        available={zone: catalog.availability(system=system, zone=zone) for zone in zones},
+        available={each: placement.availability(system=system, where=each) for each in places},
         taken=_taken(system, [line for line in lines if allowed(line, offerings)], order),
         busy=_busy(system, lines, order),
         off_site=_off_site(system),
@@ -98,6 +99,17 @@ def standing(
         guests=_guests(lines),
         flavors=_flavors(lines),
     )
+
+
+def where(line: Line) -> Where:
+    """What decides on the place of a line that is created; servers go where their network goes, or is."""
+    match line:
+        case ServerLine(network=Resource() as network):
+            return Where(zone=line.zone, network=network.pk)
+        case NetworkLine() | ServerLine():
+            return Where(zone=line.zone, site=line.site)
+        case _:
+            return Where(zone=line.zone)
 
 
 def allowed(line: Line, offerings: Mapping[str, Offering]) -> bool:

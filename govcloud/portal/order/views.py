@@ -12,7 +12,7 @@ from govcloud import clock
 from govcloud.audit import refusals
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
-from govcloud.portal.order import flow, items, progress, quotes, resources, trail
+from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
@@ -43,6 +43,7 @@ def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
         "quote": quotes.quote(order, lines, at=at),
         "flow": way,
         "progress": progress.progress(order, technical=technical) if begun else None,
+        "waiting": waiting.reasons(order, at=at),
         "built": resources.built(order) if begun else (),
         "trail": trail.trail(order, stages={step.code: step.name for step in way if step.code}),
         "technical": technical,
@@ -61,6 +62,7 @@ def _visible(number: str, actor: User, *, at: datetime) -> Order:
             revision_number=Subquery(latest.values("number")[:1]),
             revision_digest=Subquery(latest.values("digest")[:1]),
             monthly_total=Subquery(latest.values("monthly_total")[:1]),
+            **waiting.flags(at=at),
         )
     )
     found = orders.filter(number=number).first()

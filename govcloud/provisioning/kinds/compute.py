@@ -40,13 +40,14 @@ class VolumeKind(Kind):
 
     def create(self, context: Context) -> Made:
         """Blank, or with the data of the image. Raises ``Refused`` when the cloud does not have the image."""
-        scale = _scale(context)
+        scale, part = _scale(context), context.availability_zone
         volume = context.project.volumes.create_volume(
             name=context.step.label,
             size_gib=scale.built_gb(context.state["size_gb"]),
             volume_type=scale.cloud_name,
             metadata={UNIT: str(context.step.unit), "govcloud_system": context.operation.system.code},
             image_id=image_id(context) if context.state.get("image") else None,
+            zone=part.volume_zone or None if part is not None else None,
             description=f"{context.operation.reason} {context.mark}",
         )
         return Made(volume.id)
@@ -178,6 +179,7 @@ class ServerKind(Kind):
 
     def create(self, context: Context) -> Made:
         project = context.project
+        part = context.availability_zone
         accepted = project.compute.create_server_from_volume(
             name=context.step.label,
             flavor_id=flavor_id(context),
@@ -186,6 +188,7 @@ class ServerKind(Kind):
             tags=tags_of(context),
             metadata={UNIT: str(context.step.unit)},
             key_name=guest_key().name,
+            zone=part.compute_zone or None if part is not None else None,
         )
         return Made(accepted.id)
 

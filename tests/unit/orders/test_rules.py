@@ -8,7 +8,6 @@ import pytest
 from django.utils.translation import override
 
 from govcloud.catalog.models import (
-    Cloud,
     DRTier,
     Flavor,
     Image,
@@ -17,7 +16,6 @@ from govcloud.catalog.models import (
     Offering,
     StorageClass,
 )
-from govcloud.catalog.services import Availability
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume, VolumeRole
 from govcloud.orders.lines import (
@@ -32,6 +30,7 @@ from govcloud.orders.lines import (
 )
 from govcloud.orders.rules import Standing, check
 from govcloud.protection.models import Frequency
+from govcloud.provisioning.placement import Availability, Where
 from tenants.models import Connection, Department, NetworkZone, System
 
 SSD = StorageClass(pk=1, code="ssd", name="SSD", max_gb=2_000, meter=Meter(code="block_ssd_gb"))
@@ -68,15 +67,16 @@ BACKUP = BackupLine(
     off_site=True,
 )
 EVERYTHING = Availability(
-    cloud=Cloud(code="sandbox"),
+    clouds=frozenset({1}),
     flavors=frozenset({1}),
     images=frozenset({1}),
     storage_classes=frozenset({1, 2}),
 )
+NETWORKS_THERE = {Where(zone=NetworkZone.PRIVATE, network=pk): EVERYTHING for pk in (8, 9)}
 NOW = Standing(
     today=date(2026, 11, 18),
     offerings={kind: Offering(code=kind, name=kind, max_quantity=50) for kind in Kind.values},
-    available=dict.fromkeys(NetworkZone.values, EVERYTHING),
+    available={Where(zone=zone): EVERYTHING for zone in NetworkZone.values} | NETWORKS_THERE,
     taken=frozenset(),
     busy=frozenset(),
     off_site=frozenset(),
@@ -270,7 +270,7 @@ def test_a_retired_storage_class_is_refused_where_it_is_named(at: Any) -> None:
 
 def test_what_the_zones_cloud_does_not_have_is_refused() -> None:
     without = replace(EVERYTHING, flavors=frozenset())
-    now = replace(NOW, available={**NOW.available, NetworkZone.PRIVATE: without})
+    now = replace(NOW, available={**NOW.available, Where(zone=NetworkZone.PRIVATE): without})
     assert found(now=now) == [("not-available-in-zone", ("/items/1/flavor",))]
 
 
@@ -326,6 +326,24 @@ def test_a_server_needs_a_network_that_is_in_use_and_stays() -> None:
     servers = replace(servers, network=staying)
     assert codes(servers, BACKUP) == []
     assert codes(servers, BACKUP, ReleaseLine(target=staying)) == ["network-not-in-use"]
+
+
+def test_a_server_goes_where_its_network_is_and_needs_what_it_names_there() -> None:
+    there = Resource(pk=9, kind="network", name="net", status=Status.ACTIVE, zone=NetworkZone.PRIVATE)
+    servers = replace(SERVERS, network_line=None, network=there)
+    poor = {Where(zone=NetworkZone.PRIVATE, network=9): replace(EVERYTHING, images=frozenset())}
+    judged = found(servers, BACKUP, now=replace(NOW, available={**NOW.available, **poor}))
+    assert judged == [("not-available-in-zone", ("/items/0/image",))]
+
+
+def test_one_backup_cannot_cover_servers_that_have_no_cloud_in_common() -> None:
+    at_the_other = {Where(zone=NetworkZone.PRIVATE, site="dr"): replace(EVERYTHING, clouds=frozenset({2}))}
+    now = replace(NOW, available={**NOW.available, **at_the_other})
+    network = replace(NETWORK, name="far-net", site="dr")
+    far = replace(SERVERS, name="far", network_line=3, site="dr")
+    lines = (NETWORK, SERVERS, replace(BACKUP, capacity_gb=5_000), network, far)
+    assert found(*lines, now=now) == [("backup-in-one-place", ("/items/2",))]
+    assert found(*lines[:4], now=now) == []
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.errors import Conflict
+from govcloud.gateways.openstack import errors
 from govcloud.lifecycle import WrongState
 from govcloud.provisioning import engine, services
 from govcloud.provisioning.kinds import base
@@ -445,6 +446,36 @@ def test_playbooks_leave_workers_for_the_clouds(
         seconds=settings.STEP_LEASE.total_seconds() + 1
     )  # their workers are gone, and so are their runs
     assert engine.due(at=clock.now) == 4
+
+
+def test_refused_credentials_are_waited_for_without_counting_and_made_good_without_a_duplicate(
+    things: Things, clock: Clock
+) -> None:
+    refused = errors.Unauthorized(
+        "The request you have made requires authentication.", service="identity", status=401
+    )
+    started = operation(clock.now, "server")
+    things.before.extend([refused] * 100)
+    run(clock, minutes=20)
+    waiting = step(started, "server")
+    assert (waiting.state, waiting.attempts, things.created) == ("due", 0, 0)
+    assert "requires authentication" in waiting.last_error
+    things.before.clear()
+    run(clock)
+    assert (step(started, "server").state, things.created) == ("done", 1)
+
+
+def test_a_refusal_after_the_request_was_sent_is_looked_up_and_not_counted(
+    things: Things, clock: Clock
+) -> None:
+    started = operation(clock.now, "server")
+    refused = errors.Unauthorized("token expired", service="compute", status=401, effect_unknown=True)
+    things.after.append(refused)
+    engine.run_due(clock=clock)
+    unsure = step(started, "server")
+    assert (unsure.state, unsure.attempts) == ("unknown", 0)
+    run(clock)
+    assert (step(started, "server").state, things.created) == ("done", 1)
 
 
 def test_one_list_that_leaves_out_what_is_there_does_not_make_a_second(things: Things, clock: Clock) -> None:

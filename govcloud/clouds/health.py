@@ -1,0 +1,119 @@
+"""Looking at the clouds every so often: whether they answer, how fast, and what they hold.
+
+One look at a time for each cloud, by whoever moves its ``due_at`` on; nothing is locked while a cloud is asked.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import structlog
+from django.conf import settings
+from django.db import transaction
+
+from govcloud.catalog.lifecycle import CloudStatus
+from govcloud.catalog.models import Cloud
+from govcloud.clouds import access
+from govcloud.clouds.models import (
+    CloudCapacity,
+    CloudHealth,
+    HealthChange,
+    HealthState,
+    ServiceAnswer,
+    StoragePool,
+)
+from govcloud.gateways import openstack
+from govcloud.gateways.openstack.errors import CloudError
+
+log = structlog.get_logger(__name__)
+
+PATIENCE = 5.0  # seconds per request
+CAPACITY_EVERY = timedelta(minutes=5)  # it takes two requests per hypervisor
+
+
+def due(*, at: datetime) -> list[int]:
+    """Primary keys of the clouds to look at now. One that nobody has looked at yet is due at once."""
+    clouds = Cloud.objects.exclude(status=CloudStatus.RETIRED)
+    for cloud in clouds.filter(health=None):
+        CloudHealth.objects.get_or_create(
+            cloud=cloud, defaults={"since": at, "due_at": at, "capacity_due_at": at}
+        )
+    return list(clouds.filter(health__due_at__lte=at).order_by("health__due_at").values_list("pk", flat=True))
+
+
+def look(*, cloud_pk: int, clock: Callable[[], datetime]) -> CloudHealth | None:
+    """Look at one cloud and write down what was found; None when somebody else is looking."""
+    at = clock()
+    mine = CloudHealth.objects.filter(cloud=cloud_pk, due_at__lte=at).update(
+        due_at=at + settings.CLOUD_HEALTH
+    )
+    if not mine:
+        return None
+    cloud = Cloud.objects.get(pk=cloud_pk)
+    found = access.health(cloud=cloud, timeout=PATIENCE)
+    health = note(cloud=cloud, found=found, at=clock())
+    if found.ok and health.capacity_due_at <= at:
+        CloudHealth.objects.filter(cloud=cloud).update(capacity_due_at=at + CAPACITY_EVERY)
+        _look_at_capacity(cloud, clock)
+    return health
+
+
+@transaction.atomic
+def note(*, cloud: Cloud, found: openstack.Health, at: datetime) -> CloudHealth:
+    """Keep what a look found; a change of state begins a line of the history."""
+    row, _fresh = CloudHealth.objects.select_for_update().get_or_create(
+        cloud=cloud, defaults={"since": at, "due_at": at + settings.CLOUD_HEALTH, "capacity_due_at": at}
+    )
+    state, detail = HealthState(found.state), found.detail[:500]
+    if row.state != state:
+        log.warning("cloud health", cloud=cloud.code, before=row.state, after=str(state), detail=detail)
+        HealthChange.objects.create(cloud=cloud, at=at, state=state, service=found.service, detail=detail)
+        row.state, row.since = state, at
+    row.service, row.detail, row.looked_at = found.service, detail, at
+    if found.ok:
+        row.answered_at = at
+    row.save(update_fields=["state", "since", "service", "detail", "looked_at", "answered_at"])
+    for answer in found.answers:
+        ServiceAnswer.objects.update_or_create(
+            cloud=cloud,
+            service=answer.service,
+            defaults={"state": HealthState(answer.state), "milliseconds": answer.milliseconds, "at": at},
+        )
+    return row
+
+
+def _look_at_capacity(cloud: Cloud, clock: Callable[[], datetime]) -> None:
+    """Figures that cannot be had leave the earlier ones, with their date."""
+    try:
+        connection = access.connect(cloud=cloud, timeout=PATIENCE)
+        compute, pools = connection.capacity.compute(), connection.capacity.pools()
+    except CloudError as error:
+        log.warning("capacity unknown", cloud=cloud.code, reason=str(error))
+        return
+    store_capacity(cloud=cloud, compute=compute, pools=pools, at=clock())
+
+
+@transaction.atomic
+def store_capacity(
+    *,
+    cloud: Cloud,
+    compute: openstack.models.ComputeCapacity,
+    pools: list[openstack.models.Pool],
+    at: datetime,
+) -> None:
+    CloudCapacity.objects.update_or_create(
+        cloud=cloud,
+        defaults={
+            "vcpus_total": compute.vcpus_total,
+            "vcpus_used": compute.vcpus_used,
+            "memory_gb_total": compute.memory_mib_total // 1024,
+            "memory_gb_used": compute.memory_mib_used // 1024,
+            "read_at": at,
+        },
+    )
+    StoragePool.objects.filter(cloud=cloud).exclude(name__in=[pool.name for pool in pools]).delete()
+    for pool in pools:
+        StoragePool.objects.update_or_create(
+            cloud=cloud,
+            name=pool.name,
+            defaults={"backend": pool.backend, "total_gb": pool.total_gib, "free_gb": pool.free_gib},
+        )

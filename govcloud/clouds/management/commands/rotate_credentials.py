@@ -1,0 +1,30 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import track
+
+from govcloud import clock
+from govcloud.audit.services import SystemActor
+from govcloud.clouds import credentials, sealing
+
+console = Console(highlight=False)
+OPERATOR = SystemActor("rotate_credentials")
+
+
+class Command(BaseCommand):
+    help = (
+        "Encrypt the clouds' credentials anew with the first of CREDENTIAL_KEYS and CREDENTIAL_CIPHER. May be broken off "
+        "and repeated; once it has told that nothing is left, older keys can go."
+    )
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        left = []
+        for key in track(credentials.to_rotate(), "Rotating", console=console):
+            try:
+                credentials.rotate(key=key, actor=OPERATOR, at=clock.now())
+            except sealing.Unreadable as unreadable:
+                left.append(f"cloud {key}: {unreadable}")
+        if left:
+            raise CommandError("\n".join(["These could not be opened and stay as they are:", *left]))
+        console.print("All stored credentials are under the newest key.")

@@ -1,0 +1,187 @@
+"""What is kept of each cloud besides its name: credentials, parts, health, capacity, maintenance."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
+from django.db import models
+from django.db.models import F, Func, Q, Value
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import Cloud
+from govcloud.clouds.queries import MaintenanceQuerySet
+from tenants.models import User
+
+
+class AvailabilityZone(models.Model):
+    """A part of a cloud that fails by itself, by the names that its compute and its storage service give it."""
+
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="availability_zones")
+    code = models.SlugField(max_length=40)
+    name = models.CharField(max_length=80)
+    name_en = models.CharField(max_length=120)
+    compute_zone = models.CharField(max_length=80, blank=True)  # empty: the service chooses
+    volume_zone = models.CharField(max_length=80, blank=True)
+    mlps_level = models.PositiveSmallIntegerField(default=3)  # of the highest systems that it takes
+
+    class Meta:
+        ordering: ClassVar = ["code"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cloud", "code"], name="availability_zone_once_per_cloud"),
+            models.CheckConstraint(
+                condition=Q(mlps_level__gte=1, mlps_level__lte=5), name="availability_zone_mlps_level"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class CloudCredential(models.Model):
+    """How we sign in to a cloud, encrypted (see ``credentials``).
+
+    ``stamp`` changes with every storing: sessions that were opened under another are not used again.
+    """
+
+    cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, primary_key=True, related_name="credential")
+    algorithm = models.CharField(max_length=12)
+    key = models.CharField(max_length=16)  # fingerprint of the key it is sealed with
+    sealed = models.BinaryField()  # nonce, ciphertext, tag
+    stamp = models.UUIDField(default=uuid4)
+    stored_at = models.DateTimeField()
+
+
+class HealthState(models.TextChoices):
+    """``unknown`` until the first look; the others are what the gateway's look can find (``Reachability``)."""
+
+    UNKNOWN = "unknown", _("not looked at yet")
+    OK = "ok", _("answers")
+    MISCONFIGURED = "misconfigured", _("not set up")
+    UNREACHABLE = "unreachable", _("does not answer")
+    UNAUTHORIZED = "unauthorized", _("refuses our credentials")
+    FAILING = "failing", _("fails")
+
+
+USABLE = frozenset({HealthState.UNKNOWN, HealthState.OK})
+
+
+class CloudHealth(models.Model):
+    """What the last look at a cloud found. ``due_at`` is when the next is due; whoever moves it on does the looking."""
+
+    cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, primary_key=True, related_name="health")
+    state = models.CharField(max_length=13, choices=HealthState, default=HealthState.UNKNOWN)
+    since = models.DateTimeField()
+    service = models.CharField(max_length=20, blank=True)  # where it failed
+    detail = models.CharField(max_length=500, blank=True)  # the cloud's own words
+    looked_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)  # when everything answered last
+    due_at = models.DateTimeField()
+    capacity_due_at = models.DateTimeField()
+
+
+class HealthChange(models.Model):
+    """A cloud's health from one look on."""
+
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="health_changes")
+    at = models.DateTimeField()
+    state = models.CharField(max_length=13, choices=HealthState)
+    service = models.CharField(max_length=20, blank=True)
+    detail = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-at", "-id"]
+
+
+class ServiceAnswer(models.Model):
+    """How one service of a cloud answered the last look."""
+
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="service_answers")
+    service = models.CharField(max_length=20)
+    state = models.CharField(max_length=13, choices=HealthState)
+    milliseconds = models.PositiveIntegerField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["service"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cloud", "service"], name="service_answer_once_per_service")
+        ]
+
+
+class CloudCapacity(models.Model):
+    """What the hypervisors hold, as Placement counts them: vCPUs with overcommit, memory in GB (GiB)."""
+
+    cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, primary_key=True, related_name="capacity")
+    vcpus_total = models.PositiveIntegerField()
+    vcpus_used = models.PositiveIntegerField()
+    memory_gb_total = models.PositiveIntegerField()
+    memory_gb_used = models.PositiveIntegerField()
+    read_at = models.DateTimeField()
+
+
+class StoragePool(models.Model):
+    """A pool of Cinder's; null where its back end does not say."""
+
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="storage_pools")
+    name = models.CharField(max_length=255)
+    backend = models.CharField(max_length=255, blank=True)
+    total_gb = models.DecimalField(max_digits=18, decimal_places=2, null=True)
+    free_gb = models.DecimalField(max_digits=18, decimal_places=2, null=True)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["cloud", "name"], name="storage_pool_once_per_cloud")
+        ]
+
+
+class Running(models.TextChoices):
+    """What becomes of work that is under way when the maintenance begins."""
+
+    FINISH = "finish", _("is finished")
+    PAUSE = "pause", _("pauses until it ends")
+
+
+class Maintenance(models.Model):
+    """A time in which nothing new is placed on a cloud. Two of one cloud never overlap.
+
+    One that is ended early ends then; one that is called off before it began ends when it would have begun, and so
+    is no time at all.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="maintenances")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    running = models.CharField(max_length=6, choices=Running)
+    reason = models.CharField(max_length=300)  # shown to departments
+    announced_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    announced_at = models.DateTimeField()
+
+    objects = MaintenanceQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-starts_at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["ends_at"], name="maintenance_end")]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(ends_at__gte=F("starts_at")), name="maintenance_ends_after_it_starts"
+            ),
+            ExclusionConstraint(
+                name="maintenances_of_a_cloud_never_overlap",
+                expressions=[
+                    (
+                        Func(F("cloud_id"), F("cloud_id"), Value("[]"), function="int8range"),
+                        RangeOperators.EQUAL,
+                    ),
+                    (
+                        Func(F("starts_at"), F("ends_at"), Value("[)"), function="tstzrange"),
+                        RangeOperators.OVERLAPS,
+                    ),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.reason

@@ -1,0 +1,90 @@
+"""What things of the catalogue are called on a cloud. What has no name there cannot be ordered there."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.catalog.models import (
+    Cloud,
+    CloudFlavor,
+    CloudImage,
+    CloudStorageClass,
+    Flavor,
+    Image,
+    StorageClass,
+)
+from govcloud.clouds.services import locked
+from govcloud.errors import DomainError, Invalid, Invalids
+
+Names = Mapping[str, Mapping[str, str]]
+"""By kind of thing (a key of TABLES), the cloud's name by the catalogue's code."""
+
+TABLES: Final[Mapping[str, tuple[Any, Any, str]]] = {
+    "flavors": (CloudFlavor, Flavor, "flavor"),
+    "storage_classes": (CloudStorageClass, StorageClass, "storage_class"),
+    "images": (CloudImage, Image, "image"),
+}
+
+
+class NotOfTheCatalogue(Invalid):
+    code = "code-not-in-catalogue"
+    message = _("The catalogue has nothing under the code “%(given)s”.")
+
+
+def names_of(cloud: Cloud) -> dict[str, dict[str, str]]:
+    return {
+        kind: dict(
+            table.objects.filter(cloud=cloud)
+            .order_by(f"{column}__code")
+            .values_list(f"{column}__code", "cloud_name")
+        )
+        for kind, (table, _thing, column) in TABLES.items()
+    }
+
+
+def set_names(
+    *, cloud: Cloud, names: Names, expected_version: int, actor: audit.Actor, at: datetime
+) -> Cloud:
+    """Replace the names of every kind that is given.
+
+    Raises Invalids with all codes that are unknown, CloudRetired and CloudChanged.
+    """
+    wanted = {kind: _known(kind, given) for kind, given in names.items()}
+    errors: list[DomainError] = [
+        NotOfTheCatalogue(given=code, pointers=(f"/{kind}/{code}",))
+        for kind, given in names.items()
+        for code in given
+        if code not in wanted[kind]
+    ]
+    if errors:
+        raise Invalids(errors)
+    with transaction.atomic():
+        cloud = locked(cloud, expected_version=expected_version)
+        before = names_of(cloud)
+        for kind, things in wanted.items():
+            table, _thing, column = TABLES[kind]
+            table.objects.filter(cloud=cloud).exclude(**{f"{column}__in": things.values()}).delete()
+            for code, thing in things.items():
+                table.objects.update_or_create(
+                    cloud=cloud, **{column: thing}, defaults={"cloud_name": names[kind][code]}
+                )
+        cloud.version += 1
+        cloud.save(update_fields=["version"])
+        audit.record(
+            actor=actor,
+            verb="cloud.names_changed",
+            subject=cloud,
+            at=at,
+            before=before,
+            after=names_of(cloud),
+        )
+    return cloud
+
+
+def _known(kind: str, given: Mapping[str, str]) -> dict[str, Any]:
+    _table, thing, _column = TABLES[kind]
+    return {each.code: each for each in thing.objects.filter(code__in=given)}

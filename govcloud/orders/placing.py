@@ -1,0 +1,302 @@
+"""Where the parts of an order go: decided when it is approved, kept with the reasons, and decided again for what waits."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Prefetch, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from govcloud.audit import services as audit
+from govcloud.catalog.models import Cloud, Kind, Site
+from govcloud.clouds.models import AvailabilityZone
+from govcloud.orders.models import Action, Order, Placement, Unit, Weighed
+from govcloud.provisioning import placement
+from govcloud.provisioning.placement import Need, Where
+from govcloud.provisioning.weighing import PASSING, TAKEN, Decision, Judged, Verdict
+from govcloud.quotas import services as quotas
+from tenants.models import NetworkZone
+from tenants.naming import name_of
+
+
+@dataclass(slots=True)
+class Part:
+    """What goes to one place: networks of a zone and site with their servers and these servers' backup."""
+
+    where: Where
+    units: list[Unit] = field(default_factory=list)
+
+    @property
+    def has_backup(self) -> bool:
+        return any(unit.item.kind == Kind.BACKUP for unit in self.units)
+
+    @property
+    def need(self) -> Need:
+        need = Need()
+        for unit in self.units:
+            if unit.item.kind == Kind.SERVER and unit.volume is None:
+                need.flavors[unit.item.server.flavor] += 1
+                need.images.add(unit.item.server.image)
+            elif unit.volume is not None:
+                need.storage[unit.volume.storage_class] += unit.volume.size_gb
+        return need
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What is built together on a cloud; ``number`` is that of the first placement, of which no other delivery is made."""
+
+    cloud: Cloud
+    number: int
+    units: list[Unit] = field(default_factory=list)
+    availability_zones: dict[int, str] = field(default_factory=dict)  # codes, by the unit's primary key
+
+    def add(self, units: list[Unit], part: AvailabilityZone | None) -> None:
+        self.units += units
+        if part is not None:
+            self.availability_zones.update((unit.pk, part.code) for unit in units)
+
+
+def parts(units: Iterable[Unit]) -> list[Part]:
+    """The units that are created, by place. The order's backup goes where its servers are."""
+    found: dict[Where, Part] = {}
+    backups = []
+    for unit in units:
+        if unit.item.kind == Kind.BACKUP:
+            backups.append(unit)
+        else:
+            where = _where(unit)
+            found.setdefault(where, Part(where)).units.append(unit)
+    for unit in backups:
+        with_servers = (part for part in found.values() if part.need.flavors)
+        where = Where(zone=unit.item.zone)
+        part = next(with_servers, None) or found.setdefault(where, Part(where))
+        part.units.append(unit)
+    return list(found.values())
+
+
+def _where(unit: Unit) -> Where:
+    item = unit.item
+    if item.kind != Kind.SERVER:
+        return Where(zone=item.zone, site=item.site)
+    spec = item.server
+    if spec.network is not None:
+        return Where(zone=item.zone, network=spec.network.pk)
+    return Where(zone=item.zone, site=spec.network_item.site if spec.network_item is not None else Site.MAIN)
+
+
+def decide(order: Order, found: Sequence[Part], *, at: datetime) -> Iterator[tuple[Part, Decision]]:
+    """Each part's place, that of the backup first: every server that it covers has to be on its cloud.
+
+    Later parts go beside earlier ones where they can. Writes nothing.
+    """
+    beside = set(order.placements.exclude(cloud=None).values_list("cloud", flat=True))
+    backup = Unit.objects.filter(item__order=order, item__action=Action.CREATE, item__kind=Kind.BACKUP)
+    bound_to = backup.exclude(placement__cloud=None).values_list("placement__cloud", flat=True).first()
+    for part in sorted(found, key=lambda part: not part.has_backup):
+        need = part.need
+        decision = placement.decide(
+            system=order.system, where=part.where, need=need, at=at, beside=beside,
+            bound_to=bound_to if need.flavors else None,
+        )  # fmt: skip
+        if decision.taken is not None:
+            beside.add(decision.taken.facts.cloud.pk)
+            bound_to = decision.taken.facts.cloud.pk if part.has_backup else bound_to
+        yield part, decision
+
+
+def keep(
+    order: Order, part: Part, decision: Decision, *, row: Placement | None, actor: audit.Actor, at: datetime
+) -> Placement:
+    """Write the decision down; over an earlier one (``row``) for a part that waited."""
+    waited = row is not None
+    if row is None:
+        row = Placement(order=order, position=order.placements.count())
+    for column, value in {**_columns(part, decision), "decided_at": at}.items():
+        setattr(row, column, value)
+    row.save()
+    row.weighed.all().delete()
+    Weighed.objects.bulk_create(_row(row, rank, each) for rank, each in enumerate(_in_order(decision)))
+    Unit.objects.filter(pk__in=[unit.pk for unit in part.units]).update(placement=row)
+    if decision.taken is not None:
+        _tell(order, row, decision, verb="order.placed", actor=actor, at=at)
+    elif not waited:
+        _tell(order, row, decision, verb="order.placement_waits", actor=actor, at=at)
+    return row
+
+
+def _columns(part: Part, decision: Decision) -> dict[str, Any]:
+    facts = decision.taken.facts if decision.taken is not None else None
+    return {
+        "zone": part.where.zone,
+        "site": part.where.site,
+        "network_id": part.where.network,
+        "cloud": facts.cloud if facts is not None else None,
+        "availability_zone": facts.part if facts is not None else None,
+    }
+
+
+def _in_order(decision: Decision) -> list[Judged]:
+    return [*([decision.taken] if decision.taken is not None else []), *decision.others]
+
+
+def _row(row: Placement, rank: int, judged: Judged) -> Weighed:
+    facts = judged.facts
+    return Weighed(
+        placement=row,
+        rank=rank,
+        cloud=facts.cloud,
+        availability_zone=facts.part,
+        verdict=judged.verdict,
+        subject=judged.subject[:300],
+        until=judged.until,
+        vcpus_total=facts.room.vcpus_total if facts.room is not None else None,
+        vcpus_free=facts.room.vcpus_free if facts.room is not None else None,
+    )
+
+
+def _tell(
+    order: Order, row: Placement, decision: Decision, *, verb: str, actor: audit.Actor, at: datetime
+) -> None:
+    reason = decision.taken or decision.obstacle
+    audit.record(
+        actor=actor,
+        verb=verb,
+        subject=order,
+        at=at,
+        thread=order.uuid,
+        after={
+            "zone": row.zone,
+            "site": row.site,
+            "cloud": row.cloud.code if row.cloud is not None else None,
+            "availability_zone": row.availability_zone.code if row.availability_zone is not None else None,
+            "why": str(reason.verdict) if reason is not None else None,
+        },
+    )
+
+
+def call_off(order: Order, *, actor: audit.Actor, reason: str, at: datetime) -> None:
+    """What waits for a place is not built any more; what it held is free at once."""
+    waiting = list(order.placements.waiting())
+    if not waiting:
+        return
+    units = Unit.objects.filter(placement__in=waiting)
+    quotas.unhold_all(sources=list(units.values_list("uuid", flat=True)), at=at)
+    order.placements.waiting().update(called_off_at=at)
+    audit.record(
+        actor=actor, verb="order.placement_called_off", subject=order, at=at, thread=order.uuid, reason=reason,
+        after={"units": list(units.values_list("name", flat=True))},
+    )  # fmt: skip
+
+
+# -- as it is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A placement with its units (uuids) and everything that was judged, the place that was taken first."""
+
+    row: Placement
+    units: list[UUID]
+    weighed: list[Weighed]
+
+    @property
+    def why(self) -> str:
+        """Why it goes where it goes, or why it waits, in the reader's language."""
+        if self.row.called_off_at is not None:
+            return _("It was called off while it waited.")
+        if self.row.cloud is not None:
+            return told(next(each for each in self.weighed if each.verdict in TAKEN))
+        ranked = [each for verdict in PASSING for each in self.weighed if each.verdict == verdict]
+        obstacle = next(iter(ranked or self.weighed), None)
+        if obstacle is None:
+            return _("It waits: no cloud can take it at present. It starts by itself once one can.")
+        return _("It waits: %(why)s. It starts by itself once that has passed.") % {"why": told(obstacle)}
+
+
+def decided(order: Order) -> list[Shown]:
+    """The order's placements as they were decided. Three queries."""
+    return _shown(order.placements.all())
+
+
+def waiting(order: Order) -> list[Shown]:
+    """Those that have no place yet. One query where there are none."""
+    return _shown(order.placements.waiting())
+
+
+def _shown(placements: QuerySet[Placement]) -> list[Shown]:
+    rows = placements.select_related("cloud", "availability_zone").prefetch_related(
+        "units",
+        Prefetch("weighed", Weighed.objects.select_related("cloud", "availability_zone", "placement")),
+    )
+    return [Shown(row, [unit.uuid for unit in row.units.all()], list(row.weighed.all())) for row in rows]
+
+
+def foreseen(order: Order, units: Iterable[Unit], *, at: datetime) -> list[Shown]:
+    """Where its units would go if it were approved now. Writes nothing."""
+    shown = []
+    for position, (part, decision) in enumerate(decide(order, parts(units), at=at)):
+        row = Placement(order=order, position=position, decided_at=at, **_columns(part, decision))
+        weighed = [_row(row, rank, judged) for rank, judged in enumerate(_in_order(decision))]
+        shown.append(Shown(row, [unit.uuid for unit in part.units], weighed))
+    return shown
+
+
+# -- in people's words
+
+
+def told(weighed: Weighed) -> str:
+    """One candidate with its reason, in the reader's language."""
+    where = _place(weighed.cloud, weighed.availability_zone)
+    room = ""
+    if weighed.vcpus_free is not None and weighed.vcpus_total is not None:
+        counted = {"free": f"{weighed.vcpus_free:,}", "total": f"{weighed.vcpus_total:,}"}
+        room = _("; %(free)s of %(total)s vCPUs free") % counted
+    return _("%(where)s: %(why)s%(room)s") % {"where": where, "why": _why(weighed), "room": room}
+
+
+def _place(cloud: Cloud, part: AvailabilityZone | None) -> str:
+    words = [str(Site(cloud.site).label), str(name_of(cloud))]
+    if part is not None:
+        words.append(_("zone %(name)s") % {"name": name_of(part)})
+    return _(", ").join(words)
+
+
+def _why(weighed: Weighed) -> str:
+    verdict, placed = Verdict(weighed.verdict), weighed.placement
+    about = {
+        "subject": weighed.subject,
+        "zone": NetworkZone(placed.zone).label,
+        "site": Site(placed.site).label,
+        "until": local(weighed.until) if weighed.until is not None else "",
+    }
+    return _reasons()[verdict] % about
+
+
+def _reasons() -> dict[Verdict, str]:
+    return {
+        Verdict.NETWORK_THERE: _("the network %(subject)s is there"),
+        Verdict.SYSTEM_THERE: _("the system's other things are there"),
+        Verdict.ONLY_ONE: _("no other comes into question"),
+        Verdict.MOST_ROOM: _("it has the most room"),
+        Verdict.DISABLED: _("takes nothing new at present"),
+        Verdict.OTHER_SITE: _("is not the %(site)s"),
+        Verdict.OTHER_ZONE: _("does not offer the %(zone)s"),
+        Verdict.LEVEL_TOO_HIGH: _("takes no systems of MLPS level %(subject)s"),
+        Verdict.NETWORK_ELSEWHERE: _("the network %(subject)s is elsewhere"),
+        Verdict.BACKUP_ELSEWHERE: _("the backup of this order is elsewhere"),
+        Verdict.LACKS: _("does not have “%(subject)s”"),
+        Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),
+        Verdict.FULL: _("has not enough room left"),
+        Verdict.DOWN: _("does not answer as it should"),
+        Verdict.SYSTEM_ELSEWHERE: _("the system's other things are elsewhere"),
+        Verdict.OTHER_PART: _("another zone of the same cloud comes first"),
+        Verdict.LESS_ROOM: _("has less room"),
+    }
+
+
+def local(moment: datetime) -> str:
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")

@@ -1,0 +1,229 @@
+"""Where things are built: every cloud and each of its parts is judged, and the best of those that can take them is taken.
+
+What is judged is in ``weighing``; here the facts are read. Advice about room is not a reservation: two placements at the
+same moment may count the same room, and the cloud itself decides.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.lifecycle import CloudStatus
+from govcloud.catalog.models import (
+    Cloud,
+    CloudFlavor,
+    CloudImage,
+    CloudStorageClass,
+    Flavor,
+    Image,
+    Offerable,
+    Site,
+    StorageClass,
+)
+from govcloud.clouds.models import USABLE, AvailabilityZone, HealthState, Maintenance
+from govcloud.errors import Conflict
+from govcloud.inventory.models import Resource
+from govcloud.provisioning import capacity
+from govcloud.provisioning.capacity import Capacity, Promised
+from govcloud.provisioning.weighing import Decision, Facts, Room, Wanted, weigh
+from tenants.models import System
+
+
+class NoCloudForZone(Conflict):
+    code = "no-cloud-for-zone"
+    message = _("No cloud takes orders for the %(zone)s at present.")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What decides on the clouds that come into question: a zone at a site, or a network that is there already."""
+
+    zone: str
+    site: str = Site.MAIN
+    network: int | None = None  # primary key of the resource
+
+
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """The clouds that come into question and what can be had on them, by primary key."""
+
+    clouds: frozenset[int]
+    flavors: frozenset[int]
+    images: frozenset[int]
+    storage_classes: frozenset[int]
+
+    def has(self, thing: Offerable) -> bool:
+        """Whether one of them has it; things that no cloud needs a name for are everywhere."""
+        match thing:
+            case Flavor():
+                return thing.pk in self.flavors
+            case Image():
+                return thing.pk in self.images
+            case StorageClass():
+                return thing.pk in self.storage_classes
+            case _:
+                return True
+
+
+def availability(*, system: System, where: Where) -> Availability | None:
+    """What can be ordered there, whatever is full or under maintenance just now; None where no cloud takes it. One query."""
+    clouds = list(_with_names(_in_question(system, where)))
+    if not clouds:
+        return None
+    return Availability(
+        clouds=frozenset(cloud.pk for cloud in clouds),
+        flavors=frozenset().union(*(cloud.has_flavors for cloud in clouds)),
+        images=frozenset().union(*(cloud.has_images for cloud in clouds)),
+        storage_classes=frozenset().union(*(cloud.has_classes for cloud in clouds)),
+    )
+
+
+def _in_question(system: System, where: Where) -> QuerySet[Cloud]:
+    parts = AvailabilityZone.objects.filter(cloud=OuterRef("pk"))
+    high_enough = parts.filter(mlps_level__gte=system.mlps_level)
+    clouds = Cloud.objects.filter(
+        ~Exists(parts) | Exists(high_enough),
+        status=CloudStatus.ENABLED,
+        mlps_level__gte=system.mlps_level,
+    )
+    if where.network is not None:
+        return clouds.filter(resources=where.network)
+    return clouds.filter(site=where.site, zones__zone=where.zone)
+
+
+def _with_names(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
+    """Adds ``has_flavors``, ``has_images`` and ``has_classes``, lists of primary keys."""
+    here = {"cloud": OuterRef("pk")}
+    return clouds.annotate(
+        has_flavors=ArraySubquery(CloudFlavor.objects.filter(**here).values("flavor_id")),
+        has_images=ArraySubquery(CloudImage.objects.filter(**here).values("image_id")),
+        has_classes=ArraySubquery(CloudStorageClass.objects.filter(**here).values("storage_class_id")),
+    )
+
+
+@dataclass(slots=True)
+class Need:
+    """What shall be built in one place: how many servers of each flavor, how many GB of each storage class."""
+
+    flavors: Counter[Flavor] = field(default_factory=Counter)
+    images: set[Image] = field(default_factory=set)
+    storage: Counter[StorageClass] = field(default_factory=Counter)
+
+    @property
+    def things(self) -> list[Offerable]:
+        return [*self.flavors, *self.images, *self.storage]
+
+
+def decide(
+    *,
+    system: System,
+    where: Where,
+    need: Need,
+    at: datetime,
+    beside: Collection[int] = (),
+    bound_to: int | None = None,
+) -> Decision:
+    """Where to build it. ``beside`` are clouds (primary keys) on which other things of the same order go; ``bound_to``
+    is the one it has to be, because the order's backup is there.
+
+    Asks no cloud: what the regular looks found is what counts.
+    """
+    network = None
+    if where.network is not None:
+        found = Resource.objects.get(pk=where.network)
+        network = (found.cloud_id, found.name)
+    wanted = Wanted(
+        zone=where.zone,
+        site=where.site,
+        mlps_level=system.mlps_level,
+        network=network,
+        bound_to=bound_to,
+        vcpus=sum(flavor.vcpus * count for flavor, count in need.flavors.items()),
+        memory_gb=sum(flavor.memory_gb * count for flavor, count in need.flavors.items()),
+    )
+    return weigh(_candidates(system, need, at=at, beside=beside), wanted)
+
+
+def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[int]) -> Iterator[Facts]:
+    """Every cloud that is not retired, or each of its availability zones where it has some."""
+    clouds = list(
+        _with_names(Cloud.objects.exclude(status=CloudStatus.RETIRED))
+        .select_related("health")
+        .prefetch_related("zones", "availability_zones")
+    )
+    known, promised = capacity.stored(clouds, at=at), capacity.promised(clouds)
+    maintenances = {row.cloud_id: row for row in Maintenance.objects.in_force(at=at)}
+    things, in_parts = _things(system)
+    scales = {
+        (row.cloud_id, row.storage_class_id): row
+        for row in CloudStorageClass.objects.filter(cloud__in=clouds)
+    }
+    for cloud in clouds:
+        storage: Counter[str] = Counter()
+        for storage_class, size_gb in need.storage.items():
+            scale = scales.get((cloud.pk, storage_class.pk))
+            if scale is not None:
+                storage[scale.cloud_name] += scale.built_gb(size_gb)
+        for part in cloud.availability_zones.all() or (None,):
+            yield Facts(
+                cloud=cloud,
+                part=part,
+                zones=frozenset(zone.zone for zone in cloud.zones.all()),
+                things=things[cloud.pk] + (cloud.pk in beside),
+                things_in_part=in_parts[part.pk] if part is not None else 0,
+                usable=_state(cloud) in USABLE,
+                lacks=_lacks(cloud, need),
+                maintenance=maintenances.get(cloud.pk),
+                storage=storage,
+                room=_room(known.get(cloud.pk), promised[cloud.pk], storage),
+            )
+
+
+def _state(cloud: Cloud) -> str:
+    health = getattr(cloud, "health", None)
+    return HealthState.UNKNOWN if health is None else health.state
+
+
+def _lacks(cloud: Any, need: Need) -> str:
+    names: Mapping[type[Offerable], list[int]] = {
+        Flavor: cloud.has_flavors, Image: cloud.has_images, StorageClass: cloud.has_classes,
+    }  # fmt: skip
+    return next((thing.code for thing in need.things if thing.pk not in names[type(thing)]), "")
+
+
+def _things(system: System) -> tuple[Counter[int], Counter[int]]:
+    """How many things the system has on each cloud, and how many in each availability zone."""
+    standing = Resource.objects.filter(system=system, released_at=None)
+    homes = Counter(standing.values_list("cloud", flat=True))
+    homes.update(set(system.projects.values_list("cloud", flat=True)))
+    placed = standing.filter(availability_zone__isnull=False)
+    return homes, Counter(placed.values_list("availability_zone", flat=True))
+
+
+def _room(known: Capacity | None, promised: Promised, names: Collection[str]) -> Room | None:
+    if known is None:
+        return None
+    return Room(
+        vcpus_total=known.vcpus_total,
+        vcpus_free=known.vcpus_total - known.vcpus_used - promised.vcpus,
+        memory_gb_free=known.memory_gb_total - known.memory_gb_used - promised.memory_gb,
+        storage_free={name: _free(known, promised, name) for name in names},
+    )
+
+
+def _free(known: Capacity, promised: Promised, name: str) -> Decimal | None:
+    """Of the pools that are named for the class (``host@ssd#ssd``); of all together where none is."""
+    own = {pool: sizes for pool, sizes in known.storage.items() if name in re.split("[@#]", pool)}
+    sizes = [free for _total, free in (own or known.storage).values()]
+    if not sizes or None in sizes:
+        return None
+    taken = promised.storage.get(name, 0) if own else sum(promised.storage.values())
+    return sum((size for size in sizes if size is not None), Decimal()) - taken

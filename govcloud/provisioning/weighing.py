@@ -1,0 +1,189 @@
+"""The rules of placement, in their order. Pure: facts go in, a decision with its reasons comes out (docs/clouds.md)."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from django.db import models
+
+from govcloud.catalog.lifecycle import CloudStatus
+from govcloud.catalog.models import Cloud
+from govcloud.clouds.models import AvailabilityZone, Maintenance
+
+
+class Verdict(models.TextChoices):
+    """Why a cloud, or a part of one, was taken (the first four) or not."""
+
+    NETWORK_THERE = "network_there"
+    SYSTEM_THERE = "system_there"
+    ONLY_ONE = "only_one"
+    MOST_ROOM = "most_room"
+    DISABLED = "disabled"
+    OTHER_SITE = "other_site"
+    OTHER_ZONE = "other_zone"  # of the extranet
+    LEVEL_TOO_HIGH = "level_too_high"
+    NETWORK_ELSEWHERE = "network_elsewhere"
+    BACKUP_ELSEWHERE = "backup_elsewhere"
+    LACKS = "lacks"
+    MAINTENANCE = "maintenance"
+    FULL = "full"
+    DOWN = "down"  # not taken while another can be
+    SYSTEM_ELSEWHERE = "system_elsewhere"
+    OTHER_PART = "other_part"
+    LESS_ROOM = "less_room"
+
+
+TAKEN = frozenset({Verdict.NETWORK_THERE, Verdict.SYSTEM_THERE, Verdict.ONLY_ONE, Verdict.MOST_ROOM})
+PASSING = (Verdict.MAINTENANCE, Verdict.FULL, Verdict.LACKS, Verdict.DISABLED, Verdict.LEVEL_TOO_HIGH)
+"""What keeps things waiting, the likeliest to end by itself first: of several, the first is what people are told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What shall be built in one place. ``network`` is the one it goes to, if that is there already: its cloud and name."""
+
+    zone: str
+    site: str
+    mlps_level: int
+    network: tuple[int, str] | None = None
+    bound_to: int | None = None  # the cloud that the order's backup is on
+    vcpus: int = 0
+    memory_gb: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Room:
+    """What is left, promises subtracted; GiB of storage by the cloud's name of a class, None where nobody says."""
+
+    vcpus_total: int
+    vcpus_free: int
+    memory_gb_free: int
+    storage_free: Mapping[str, Decimal | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What is known of a cloud, or of one availability zone of it, for what is wanted.
+
+    ``things`` counts what the system has there; ``lacks`` is the code of something wanted that the cloud has no name for;
+    ``storage`` the GiB to build, by the cloud's name of the class; ``room`` is None where nobody has looked lately.
+    """
+
+    cloud: Cloud
+    part: AvailabilityZone | None = None
+    zones: frozenset[str]
+    things: int = 0
+    things_in_part: int = 0
+    usable: bool = True
+    lacks: str = ""
+    maintenance: Maintenance | None = None
+    storage: Mapping[str, int] = field(default_factory=dict)
+    room: Room | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """``subject`` is what the verdict is about: a network's name, a thing's code, a maintenance's reason."""
+
+    facts: Facts
+    verdict: Verdict
+    subject: str = ""
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """``taken`` is None while nothing can take what is wanted; ``others`` come with why each was not taken."""
+
+    taken: Judged | None
+    others: tuple[Judged, ...]
+
+    @property
+    def obstacle(self) -> Judged | None:
+        """What is in the way, while nothing is taken."""
+        ranked = [each for verdict in PASSING for each in self.others if each.verdict == verdict]
+        return ranked[0] if ranked else next(iter(self.others), None)
+
+
+def weigh(candidates: Iterable[Facts], wanted: Wanted) -> Decision:
+    """Those that cannot take it are told why; of the others the best is taken.
+
+    Best is: one that answers; where the system's things are; the most free vCPUs; then by code.
+    """
+    refused, possible = [], []
+    for facts in candidates:
+        no = _obstacle(facts, wanted)
+        if no is None:
+            possible.append(facts)
+        else:
+            refused.append(no)
+    if not possible:
+        return Decision(None, tuple(refused))
+    best, *rest = sorted(possible, key=_rank)
+    others = [Judged(facts=facts, verdict=_second(facts, best)) for facts in rest]
+    return Decision(_reason(best, rest, wanted), (*others, *refused))
+
+
+def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: PLR0911  one return for each rule, in order
+    cloud, part = facts.cloud, facts.part
+
+    def no(verdict: Verdict, subject: str = "", until: datetime | None = None) -> Judged:
+        return Judged(facts=facts, verdict=verdict, subject=subject, until=until)
+
+    if wanted.network is not None and wanted.network[0] != cloud.pk:
+        return no(Verdict.NETWORK_ELSEWHERE, wanted.network[1])
+    if wanted.network is None and cloud.site != wanted.site:
+        return no(Verdict.OTHER_SITE)
+    if wanted.network is None and wanted.zone not in facts.zones:
+        return no(Verdict.OTHER_ZONE)
+    if wanted.bound_to not in {None, cloud.pk}:
+        return no(Verdict.BACKUP_ELSEWHERE)
+    if wanted.mlps_level > min(cloud.mlps_level, part.mlps_level if part is not None else cloud.mlps_level):
+        return no(Verdict.LEVEL_TOO_HIGH, str(wanted.mlps_level))
+    if cloud.status != CloudStatus.ENABLED:
+        return no(Verdict.DISABLED)
+    if facts.lacks:
+        return no(Verdict.LACKS, facts.lacks)
+    if facts.maintenance is not None:
+        return no(Verdict.MAINTENANCE, facts.maintenance.reason, facts.maintenance.ends_at)
+    short = _short_of(facts, wanted)
+    return no(Verdict.FULL, short) if short else None
+
+
+def _short_of(facts: Facts, wanted: Wanted) -> str:
+    """What there is too little of; nothing where nobody knows."""
+    if facts.room is None:
+        return ""
+    if wanted.vcpus > facts.room.vcpus_free:
+        return "vcpus"
+    if wanted.memory_gb > facts.room.memory_gb_free:
+        return "memory_gb"
+    for name, wanted_gib in facts.storage.items():
+        free = facts.room.storage_free.get(name)
+        if free is not None and wanted_gib > free:
+            return name
+    return ""
+
+
+def _rank(facts: Facts) -> tuple[bool, int, int, int, str, str]:
+    free = facts.room.vcpus_free if facts.room is not None else 0
+    part = facts.part.code if facts.part is not None else ""
+    return (not facts.usable, -facts.things, -facts.things_in_part, -free, facts.cloud.code, part)
+
+
+def _second(facts: Facts, best: Facts) -> Verdict:
+    if not facts.usable and best.usable:
+        return Verdict.DOWN
+    if facts.cloud.pk == best.cloud.pk:
+        return Verdict.OTHER_PART
+    return Verdict.SYSTEM_ELSEWHERE if best.things > facts.things else Verdict.LESS_ROOM
+
+
+def _reason(best: Facts, rest: Sequence[Facts], wanted: Wanted) -> Judged:
+    if wanted.network is not None:
+        return Judged(facts=best, verdict=Verdict.NETWORK_THERE, subject=wanted.network[1])
+    if best.things:
+        return Judged(facts=best, verdict=Verdict.SYSTEM_THERE)
+    elsewhere = any(facts.cloud.pk != best.cloud.pk for facts in rest)
+    return Judged(facts=best, verdict=Verdict.MOST_ROOM if elsewhere else Verdict.ONLY_ONE)

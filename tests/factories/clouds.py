@@ -1,0 +1,72 @@
+"""What is kept of clouds: availability zones, health, capacity, maintenance, credentials."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import factory
+from factory.django import DjangoModelFactory
+
+from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import Cloud
+from govcloud.clouds import credentials
+from govcloud.clouds.credentials import CredentialDraft
+from govcloud.clouds.models import AvailabilityZone, CloudCapacity, CloudHealth, Maintenance, Running
+from tests.factories.catalog import CloudFactory
+from tests.factories.tenants import UserFactory
+
+CREDENTIALS: dict[str, Any] = {
+    "auth_url": "https://identity.east.example.gov.cn/v3",
+    "username": "govcloud",
+    "password": "correct horse battery staple",
+    "project_name": "admin",
+}
+
+
+class AvailabilityZoneFactory(DjangoModelFactory[AvailabilityZone]):
+    class Meta:
+        model = AvailabilityZone
+
+    cloud = factory.SubFactory(CloudFactory)
+    code = "a"
+    name = factory.LazyAttribute(lambda zone: f"{zone.code}区")
+    name_en = factory.SelfAttribute("code")
+
+
+class MaintenanceFactory(DjangoModelFactory[Maintenance]):
+    """Two hours that begin at ``announced_at``, in which what is under way is finished."""
+
+    class Meta:
+        model = Maintenance
+
+    cloud = factory.SubFactory(CloudFactory)
+    starts_at = factory.SelfAttribute("announced_at")
+    ends_at = factory.LazyAttribute(lambda row: row.starts_at + timedelta(hours=2))
+    running = Running.FINISH
+    reason = "new switches"
+    announced_by = factory.SubFactory(UserFactory)
+
+
+def healthy(cloud: Cloud, *, at: datetime, state: str = "ok") -> CloudHealth:
+    return CloudHealth.objects.create(cloud=cloud, state=state, since=at, due_at=at, capacity_due_at=at)
+
+
+def room(cloud: Cloud, *, at: datetime, vcpus: int, used: int = 0, memory_gb: int = 10_000) -> CloudCapacity:
+    return CloudCapacity.objects.create(
+        cloud=cloud,
+        vcpus_total=vcpus,
+        vcpus_used=used,
+        memory_gb_total=memory_gb,
+        memory_gb_used=0,
+        read_at=at,
+    )
+
+
+def signed_in_with(cloud: Cloud, *, at: datetime, **changes: Any) -> Cloud:
+    """The cloud with credentials that are stored here instead of a profile in clouds.yaml."""
+    cloud.profile = ""
+    cloud.save(update_fields=["profile"])
+    draft = CredentialDraft(**{**CREDENTIALS, **changes})
+    fresh = Cloud.objects.get(pk=cloud.pk)
+    return credentials.store(
+        cloud=fresh, draft=draft, expected_version=fresh.version, actor=SystemActor("tests"), at=at
+    )

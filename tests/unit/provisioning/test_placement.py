@@ -1,0 +1,150 @@
+"""What placement reads: names, room that is promised already, where a system's things are, maintenance and health."""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.test.utils import CaptureQueriesContext
+
+from govcloud.catalog.models import Cloud, CloudFlavor, Flavor
+from govcloud.provisioning import capacity, placement
+from govcloud.provisioning.placement import Need, Where
+from tenants.models import NetworkZone, System
+from tests.factories.catalog import CloudFactory, ZoneFactory, catalogue
+from tests.factories.clouds import AvailabilityZoneFactory, MaintenanceFactory, healthy, room
+from tests.factories.inventory import ProjectFactory, whole_server
+from tests.factories.tenants import SystemFactory
+from tests.unit.provisioning.scripted import operation
+
+pytestmark = pytest.mark.django_db
+
+PRIVATE = Where(zone=NetworkZone.PRIVATE)
+
+
+def cloud_with(code: str, *zones: str, **fields: Any) -> Cloud:
+    cloud = CloudFactory(code=code, **fields)
+    for zone in zones:
+        ZoneFactory(cloud=cloud, zone=zone)
+    return cloud
+
+
+def taken(
+    at: datetime, system: System | None = None, where: Where = PRIVATE, need: Need | None = None
+) -> Any:
+    decision = placement.decide(system=system or SystemFactory(), where=where, need=need or Need(), at=at)
+    return decision.taken.facts.cloud if decision.taken is not None else None
+
+
+def test_only_an_enabled_cloud_of_the_site_that_has_the_zone_and_the_level_is_taken(at: datetime) -> None:
+    cloud_with("a-dr", NetworkZone.PRIVATE, site="dr")
+    cloud_with("b-off", NetworkZone.PRIVATE, status="disabled")
+    cloud_with("c-public-only", NetworkZone.PUBLIC)
+    cloud_with("d-low", NetworkZone.PRIVATE, mlps_level=1)
+    cloud_with("e-retired", NetworkZone.PRIVATE, status="retired")
+    wanted = cloud_with("f", NetworkZone.PRIVATE)
+    assert taken(at) == wanted
+    assert taken(at, where=Where(zone=NetworkZone.PRIVATE, site="dr")).code == "a-dr"
+
+
+def test_a_system_stays_on_the_cloud_where_its_things_are(at: datetime) -> None:
+    cloud_with("a", NetworkZone.PRIVATE)
+    home = cloud_with("b", NetworkZone.PRIVATE)
+    system = SystemFactory()
+    ProjectFactory(system=system, cloud=home)
+    assert taken(at, system) == home
+    assert taken(at).code == "a"
+
+
+def test_maintenance_and_ill_health_send_new_things_elsewhere(at: datetime) -> None:
+    first, second = cloud_with("a", NetworkZone.PRIVATE), cloud_with("b", NetworkZone.PRIVATE)
+    healthy(first, at=at, state="unreachable")
+    assert taken(at) == second
+    MaintenanceFactory(cloud=second, announced_at=at)
+    assert taken(at) == first
+    MaintenanceFactory(cloud=first, announced_at=at)
+    assert taken(at) is None
+    assert taken(at + timedelta(hours=2)) == second
+
+
+def test_room_that_open_operations_will_take_is_not_free(at: datetime) -> None:
+    offered = catalogue()
+    flavor: Flavor = offered.flavors["g.4c16g"]
+    room(offered.cloud, at=at, vcpus=10, used=2)
+    need = Need(flavors=Counter({flavor: 1}))
+    assert taken(at, need=need) == offered.cloud
+    started = operation(at, "app-1", "app-2")
+    steps = started.steps.all()
+    steps.update(kind="server", desired_state={"flavor": flavor.code})
+    promised = capacity.promised([offered.cloud])[offered.cloud.pk]
+    assert (promised.vcpus, promised.memory_gb) == (8, 32)
+    assert taken(at, need=need) is None
+    steps.update(external_id="asked for, so the cloud counts it")
+    assert taken(at, need=need) == offered.cloud
+
+
+def test_storage_that_is_promised_is_counted_by_the_clouds_own_class(at: datetime) -> None:
+    offered = catalogue()
+    offered.cloud.storage_classes.filter(storage_class__code="ssd").update(
+        cloud_name="fast", ordered_gb_per_built_gb=10
+    )
+    operation(at, "disk-1", "disk-2").steps.update(
+        kind="volume", desired_state={"storage_class": "ssd", "size_gb": 105}
+    )
+    assert capacity.promised([offered.cloud])[offered.cloud.pk].storage == {"fast": 21}
+
+
+def test_figures_that_are_old_stop_nothing(at: datetime) -> None:
+    offered = catalogue()
+    need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 1}))
+    room(offered.cloud, at=at - capacity.FRESH, vcpus=1)
+    assert taken(at, need=need) == offered.cloud
+
+
+def test_new_servers_join_the_systems_others_in_their_availability_zone(at: datetime) -> None:
+    server = whole_server(system=SystemFactory())
+    cloud = server.resource.cloud
+    ZoneFactory(cloud=cloud, zone=NetworkZone.PRIVATE)
+    AvailabilityZoneFactory(cloud=cloud, code="a")
+    second = AvailabilityZoneFactory(cloud=cloud, code="b")
+    server.resource.availability_zone = second
+    server.resource.save()
+    decision = placement.decide(system=server.resource.system, where=PRIVATE, need=Need(), at=at)
+    assert decision.taken is not None
+    assert decision.taken.facts.part == second
+
+
+def test_the_reason_names_the_network_that_is_there(at: datetime) -> None:
+    server = whole_server(system=SystemFactory())
+    network = server.resource
+    decision = placement.decide(
+        system=network.system, where=Where(zone="private", network=network.pk), need=Need(), at=at
+    )
+    assert decision.taken is not None
+    assert (decision.taken.verdict, decision.taken.subject) == ("network_there", network.name)
+
+
+def test_what_can_be_had_is_what_a_cloud_in_question_has_a_name_for(
+    django_assert_num_queries: CaptureQueriesContext,
+) -> None:
+    offered = catalogue()
+    flavor = offered.flavors["g.4c16g"]
+    CloudFlavor.objects.filter(flavor=flavor).delete()
+    system = SystemFactory()
+    with django_assert_num_queries(1):
+        here = placement.availability(system=system, where=PRIVATE)
+    assert here is not None
+    assert here.clouds == {offered.cloud.pk}
+    assert not here.has(flavor)
+    assert here.has(offered.flavors["g.2c4g"])
+    assert here.has(offered.storage_classes["ssd"])
+    assert here.has(offered.images["debian-12"])
+    assert here.has(offered.offerings["network"])  # nothing that clouds have a name for
+
+
+def test_a_zone_or_a_level_that_no_cloud_takes_cannot_be_ordered() -> None:
+    cloud = cloud_with("a", NetworkZone.PUBLIC)
+    assert placement.availability(system=SystemFactory(), where=Where(zone=NetworkZone.INTERNET)) is None
+    assert placement.availability(system=SystemFactory(), where=Where(zone=NetworkZone.PUBLIC)) is not None
+    AvailabilityZoneFactory(cloud=cloud, mlps_level=1)
+    assert placement.availability(system=SystemFactory(), where=Where(zone=NetworkZone.PUBLIC)) is None

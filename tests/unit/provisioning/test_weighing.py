@@ -1,0 +1,137 @@
+"""The rules of placement one by one, on facts without a database."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from govcloud.catalog.models import Cloud
+from govcloud.clouds.models import AvailabilityZone, Maintenance
+from govcloud.provisioning.weighing import Facts, Room, Wanted, weigh
+
+WANTED = Wanted(zone="private", site="main", mlps_level=3, vcpus=8, memory_gb=32)
+UNTIL = datetime(2026, 11, 18, 6, 0, tzinfo=UTC)
+ROOM = Room(
+    vcpus_total=100, vcpus_free=50, memory_gb_free=200, storage_free={"ssd": Decimal(1_000), "sas": None}
+)
+
+
+def cloud(pk: int, code: str, **fields: Any) -> Cloud:
+    return Cloud(
+        pk=pk, code=code, name=code, **{"site": "main", "mlps_level": 3, "status": "enabled", **fields}
+    )
+
+
+def facts(pk: int, code: str, *, on: dict[str, Any] | None = None, **known: Any) -> Facts:
+    return Facts(
+        cloud=cloud(pk, code, **(on or {})),
+        **{"zones": frozenset({"private", "public"}), "room": ROOM, **known},
+    )
+
+
+def part(pk: int, code: str, level: int = 3) -> AvailabilityZone:
+    return AvailabilityZone(pk=pk, code=code, mlps_level=level)
+
+
+def decided(*candidates: Facts, wanted: Wanted = WANTED) -> tuple[str | None, dict[str, str]]:
+    """The code of what was taken with its verdict, and the verdicts of the others."""
+    decision = weigh(candidates, wanted)
+    others = {_name(each.facts): str(each.verdict.value) for each in decision.others}
+    if decision.taken is None:
+        return None, others
+    return f"{_name(decision.taken.facts)} {decision.taken.verdict.value}", others
+
+
+def _name(judged: Facts) -> str:
+    return judged.cloud.code + (f"/{judged.part.code}" if judged.part is not None else "")
+
+
+def test_the_only_cloud_is_taken_for_that() -> None:
+    assert decided(facts(1, "east")) == ("east only_one", {})
+
+
+def test_of_two_clouds_the_one_with_more_room_is_taken() -> None:
+    less = facts(1, "east", room=replace(ROOM, vcpus_free=49))
+    assert decided(less, facts(2, "west")) == ("west most_room", {"east": "less_room"})
+
+
+def test_equals_are_taken_by_their_code() -> None:
+    assert decided(facts(2, "west"), facts(1, "east"))[0] == "east most_room"
+
+
+def test_a_systems_things_stay_together_even_where_another_has_more_room() -> None:
+    home = facts(1, "east", things=3, room=replace(ROOM, vcpus_free=8))
+    assert decided(home, facts(2, "west")) == ("east system_there", {"west": "system_elsewhere"})
+
+
+def test_a_server_goes_where_its_network_is_whatever_its_zone_and_site() -> None:
+    wanted = replace(WANTED, network=(2, "app-net"), zone="internet")
+    there = facts(2, "far", on={"site": "dr"})
+    assert decided(facts(1, "east", things=9), there, wanted=wanted) == (
+        "far network_there", {"east": "network_elsewhere"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("verdict", "changes"),
+    [
+        ("other_site", {"on": {"site": "dr"}}),
+        ("other_zone", {"zones": frozenset({"public"})}),
+        ("level_too_high", {"on": {"mlps_level": 2}}),
+        ("level_too_high", {"part": part(1, "a", level=2)}),
+        ("disabled", {"on": {"status": "disabled"}}),
+        ("lacks", {"lacks": "g.4c16g"}),
+        ("maintenance", {"maintenance": Maintenance(reason="switches", ends_at=UNTIL)}),
+        ("full", {"room": replace(ROOM, vcpus_free=7)}),
+        ("full", {"room": replace(ROOM, memory_gb_free=31)}),
+        ("full", {"storage": {"ssd": 1_001}}),
+    ],
+)
+def test_what_cannot_take_it_is_not_taken_and_told_why(verdict: str, changes: dict[str, Any]) -> None:
+    unfit = facts(1, "east", things=1, **changes)
+    taken, others = decided(unfit, facts(2, "west"))
+    assert (taken, list(others.values())) == ("west only_one", [verdict])
+    assert decided(unfit)[0] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"room": None},
+        {"room": replace(ROOM, vcpus_free=8, memory_gb_free=32)},
+        {"storage": {"ssd": 1_000, "sas": 99_999}},
+    ],
+)
+def test_what_just_fits_or_is_not_known_is_no_obstacle(changes: dict[str, Any]) -> None:
+    assert decided(facts(1, "east", **changes))[0] == "east only_one"
+
+
+def test_a_cloud_that_is_down_is_taken_only_when_no_other_can_be() -> None:
+    down = facts(1, "east", usable=False, things=5)
+    assert decided(down, facts(2, "west")) == ("west most_room", {"east": "down"})
+    assert decided(down, facts(2, "west", lacks="ssd"))[0] == "east system_there"
+
+
+def test_servers_that_one_backup_covers_go_where_the_backup_is() -> None:
+    wanted = replace(WANTED, bound_to=2)
+    assert decided(facts(1, "east", things=4), facts(2, "west"), wanted=wanted) == (
+        "west only_one", {"east": "backup_elsewhere"},
+    )  # fmt: skip
+
+
+def test_of_a_clouds_parts_the_one_with_the_systems_things_is_taken_and_a_low_one_never() -> None:
+    parts = [
+        facts(1, "east", things=4, part=part(1, "a")),
+        facts(1, "east", things=4, part=part(2, "b"), things_in_part=4),
+        facts(1, "east", things=4, part=part(3, "c", level=2)),
+    ]
+    assert decided(*parts) == ("east/b system_there", {"east/a": "other_part", "east/c": "level_too_high"})
+
+
+def test_people_are_told_of_the_obstacle_that_passes_soonest() -> None:
+    under_maintenance = facts(2, "west", maintenance=Maintenance(reason="switches", ends_at=UNTIL))
+    decision = weigh([facts(1, "east", lacks="ssd"), under_maintenance], WANTED)
+    assert decision.obstacle is not None
+    assert (decision.obstacle.subject, decision.obstacle.until) == ("switches", UNTIL)
