@@ -120,6 +120,11 @@ class Compute:
         """Go back to the old flavor."""
         return self._act(server_id, {"revertResize": None})
 
+    def rename_server(self, server_id: str, *, name: str) -> None:
+        """Call it something else; the guest's own host name stays. The cloud keeps no record of this request."""
+        path = f"/servers/{server_id}"
+        self._transport.send(_SERVICE, "PUT", path, json={"server": {"name": name}}, microversion=_READ)
+
     def actions(self, server_id: str) -> list[models.ServerAction]:
         """What was asked of a server, the latest first, without how each went on. The record outlives the server."""
         path = f"/servers/{server_id}/os-instance-actions"
