@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "govcloud.chargeback",
     "govcloud.provisioning",
     "govcloud.protection",
+    "govcloud.reconciliation",
     "govcloud.orders",
     "api",
     "govcloud.portal",
@@ -230,6 +231,10 @@ SPECTACULAR_SETTINGS = {
         "CaseStatus": "govcloud.approvals.lifecycle.Status",
         "StageStatus": "govcloud.approvals.lifecycle.StageStatus",
         "StatementStatus": "govcloud.chargeback.lifecycle.Status",
+        "SweepStatus": "govcloud.reconciliation.lifecycle.SweepStatus",
+        "FindingKind": "govcloud.reconciliation.vocabulary.FindingKind",
+        "Remedy": "govcloud.reconciliation.vocabulary.Remedy",
+        "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
         "NetworkZone": "tenants.models.NetworkZone",
         "Role": "tenants.models.Role",
     },
@@ -257,6 +262,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": float(env("SWEEP_SECONDS", "2"))},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
+    "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "seal-audit": {
         "task": "audit.seal",
         "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
@@ -275,6 +281,9 @@ STEP_SETTLE = timedelta(
 )  # how late a call with unknown outcome may still land
 STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
+RECONCILE_FULL_EVERY = timedelta(
+    hours=float(env("RECONCILE_FULL_HOURS", "6"))
+)  # between them passes read only what has changed, where the cloud can tell
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 PLAYBOOKS_AT_ONCE = int(

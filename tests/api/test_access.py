@@ -99,6 +99,8 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
         "POST resources/{key}/actions": {"action": "stop"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
+        "POST sweeps": {"cloud": "sandbox"},
+        "POST findings/{key}/dismissal": {"reason": "agreed"},
         "PATCH quota-accounts/{key}": {"limit": 5},
         "POST month-closes": {"month": "2026-02"},
         "POST statements/{key}/confirmation": {},
