@@ -14,6 +14,7 @@ from api.v1 import (
     consoles,
     demo_clock,
     engine,
+    findings,
     maintenances,
     me,
     month_closes,
@@ -23,6 +24,7 @@ from api.v1 import (
     recovery_points,
     resources,
     statements,
+    sweeps,
     tariffs,
     tenants,
     tokens,
@@ -49,6 +51,8 @@ router.register("orders", orders.Orders, "orders")
 router.register("cases", cases.Cases, "cases")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
+router.register("sweeps", sweeps.Sweeps, "sweeps")
+router.register("findings", findings.Findings, "findings")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")

@@ -29,6 +29,13 @@ class ChangedMeanwhile(Conflict):
     message = _("Somebody else changed this a moment ago. Look at it again before you decide.")
 
 
+def check(obj: Any, to: str) -> None:
+    """Before work that ends in a transition. Raises WrongState when the table has no such arrow from where it is."""
+    allowed = obj.TRANSITIONS[obj.status]
+    if to not in allowed:
+        raise _wrong_state(type(obj), obj.status, allowed)
+
+
 def transition(
     obj: Any,
     to: str,
@@ -46,11 +53,9 @@ def transition(
 
     Raises WrongState when the table has no such arrow and ChangedMeanwhile when the row has moved since it was read.
     """
+    check(obj, to)
     model: type[models.Model] = type(obj)
     before = obj.status
-    allowed = obj.TRANSITIONS[before]
-    if to not in allowed:
-        raise _wrong_state(model, before, allowed)
     with transaction.atomic():
         moved = model._default_manager.filter(pk=obj.pk, status=before).update(status=to, **changes)  # noqa: SLF001
         if not moved:

@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "govcloud.chargeback",
     "govcloud.provisioning",
     "govcloud.protection",
+    "govcloud.reconciliation",
     "govcloud.orders",
     "api",
     "govcloud.portal",
@@ -243,6 +244,10 @@ SPECTACULAR_SETTINGS = {
         "CloudStatus": "govcloud.catalog.lifecycle.CloudStatus",
         "CloudHealthState": "govcloud.clouds.models.HealthState",
         "StatementStatus": "govcloud.chargeback.lifecycle.Status",
+        "SweepStatus": "govcloud.reconciliation.lifecycle.SweepStatus",
+        "FindingKind": "govcloud.reconciliation.vocabulary.FindingKind",
+        "Remedy": "govcloud.reconciliation.vocabulary.Remedy",
+        "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
         "NetworkZone": "tenants.models.NetworkZone",
         "Role": "tenants.models.Role",
     },
@@ -275,6 +280,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
+    "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "seal-audit": {
         "task": "audit.seal",
         "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
@@ -294,6 +300,9 @@ STEP_SETTLE = timedelta(
 STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
 CLOUD_CALLS_KEPT = timedelta(days=int(env("CLOUD_CALLS_DAYS", "90")))
+RECONCILE_FULL_EVERY = timedelta(
+    hours=float(env("RECONCILE_FULL_HOURS", "6"))
+)  # between them passes read only what has changed, where the cloud can tell
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 PLAYBOOKS_AT_ONCE = int(

@@ -94,7 +94,7 @@ class WorkerAnswer(serializers.Serializer[Any]):
     present = serializers.BooleanField(help_text="seen in the last two minutes, or holds a lease")
 
 
-class SweepAnswer(serializers.Serializer[Any]):
+class EngineSweepAnswer(serializers.Serializer[Any]):
     last_at = serializers.DateTimeField(allow_null=True)
     late_seconds = serializers.FloatField(allow_null=True, help_text="null: none has ever come")
 
@@ -116,7 +116,7 @@ class EngineAnswer(Answer):
     parked = ParkedAnswer()
     clouds = TrafficAnswer(many=True)
     workers = WorkerAnswer(many=True)
-    sweep = SweepAnswer()
+    sweep = EngineSweepAnswer()
     paces = PaceAnswer(many=True, help_text="how long the steps of the last day took, by kind")
 
 

@@ -7,7 +7,7 @@ request) opens ``kept()`` around that transaction, and the events are written wh
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -42,7 +42,9 @@ class Refusal:
         )
 
 
-_kept: contextvars.ContextVar[list[Refusal] | None] = contextvars.ContextVar("kept_refusals", default=None)
+_kept: contextvars.ContextVar[list[Callable[[], None]] | None] = contextvars.ContextVar(
+    "kept_refusals", default=None
+)
 
 
 def refuse(
@@ -62,12 +64,17 @@ def refuse(
     refusal = Refusal(
         actor=actor, verb=verb, subject=subject, at=at, label=label, thread=thread, reason=reason
     )
+    outlive(refusal.write)
+
+
+def outlive(write: Callable[[], None]) -> None:
+    """Write something that a refusal has brought to light, where the refused transaction cannot take it back."""
     pending = _kept.get()
     if pending is not None:
-        pending.append(refusal)
+        pending.append(write)
         return
     with transaction.atomic():
-        refusal.write()
+        write()
 
 
 @contextlib.contextmanager
@@ -79,7 +86,7 @@ def kept() -> Iterator[None]:
     if _kept.get() is not None:
         yield
         return
-    pending: list[Refusal] = []
+    pending: list[Callable[[], None]] = []
     token = _kept.set(pending)
     try:
         yield
@@ -87,5 +94,5 @@ def kept() -> Iterator[None]:
         _kept.reset(token)
         if pending:
             with transaction.atomic():
-                for refusal in pending:
-                    refusal.write()
+                for write in pending:
+                    write()

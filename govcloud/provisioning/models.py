@@ -28,6 +28,7 @@ class OperationKind(models.TextChoices):
     RELEASE = "release", _("release a resource")
     BACKUP = "backup", _("take a backup")
     ACTION = "action", _("act on a resource")
+    MEND = "mend", _("put right what is not as recorded")
 
 
 class Operation(models.Model):

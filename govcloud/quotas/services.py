@@ -34,6 +34,7 @@ __all__ = [
     "QuotaExceeded",
     "commit",
     "commit_all",
+    "correct",
     "effect",
     "give_back",
     "hold",
@@ -187,6 +188,25 @@ def give_back(*, source: UUID, department: Department, amounts: Mapping[str, int
     if rows.update(used=F("used") - amount) < len(wanted) * len(department.ancestor_ids):
         raise MoreThanUsed
     ledger.write(accounts, [Hold(source, amounts)], kind=EntryKind.GIVE_BACK, at=at)
+
+
+@transaction.atomic
+def correct(*, account: QuotaAccount, used: int, source: UUID, actor: audit.Actor, at: datetime) -> None:
+    """Set what one account says is in use, by an entry of its own: the entries add up to the account afterwards as before.
+
+    For an account that was found not to agree with what stands; its limit does not matter.
+    """
+    current = QuotaAccount.objects.select_related("department").locked().get(pk=account.pk)
+    before, current.used = current.used, used
+    if before == used:
+        return
+    current.save(update_fields=["used"])
+    kind = EntryKind.COMMIT if used > before else EntryKind.GIVE_BACK
+    QuotaEntry.objects.create(account=current, source=source, kind=kind, amount=abs(used - before), at=at)
+    audit.record(
+        actor=actor, verb="quota.corrected", subject=current, label=f"{current.department} {current.dimension}", at=at,
+        before={"used": before}, after={"used": used},
+    )  # fmt: skip
 
 
 def effect(*, department: Department, amounts: Mapping[str, int]) -> list[QuotaEffect]:

@@ -111,3 +111,8 @@ class Cloud:
         """Update columns of a row in place and store it."""
         row.update(columns, updated_at=at.isoformat(timespec="microseconds"))
         return self.store.save(kind, row)
+
+    def amend(self, kind: str, row: Row, **columns: Any) -> Row:
+        """Change what a service keeps beside a row (Nova's tags, Cinder's metadata): its time of change stays."""
+        row.update(columns)
+        return self.store.save(kind, row)

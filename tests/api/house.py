@@ -19,6 +19,7 @@ from govcloud.orders.models import Order
 from govcloud.protection.models import BackupPlan, BackupRun, Frequency, RecoveryPoint
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.reconciliation.models import Sweep
 from tenants.models import Department, System, User
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
@@ -27,6 +28,7 @@ from tests.factories.inventory import BackupAllowanceFactory, whole_server
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
+from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory
 
 RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
@@ -59,6 +61,10 @@ def house(many: int) -> House:
     points = [recovery_point(volume) for volume in volumes]
     for server in servers:
         UsageSegmentFactory(resource=server.resource)
+        SweepFactory(cloud__code="sandbox")
+    findings = [FindingFactory(system=system) for system in systems]
+    for finding in findings:
+        DifferenceFactory(finding=finding)
     issued = statements(on.department, *units)
     return House(
         on=on,
@@ -72,6 +78,8 @@ def house(many: int) -> House:
             "cases": orders[0].case.uuid,
             "operations": points[0].run.operation.uuid,
             "resources": servers[0].resource.uuid,
+            "sweeps": Sweep.objects.first().uuid,
+            "findings": findings[0].uuid,
             "recovery-points": points[0].uuid,
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,

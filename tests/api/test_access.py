@@ -109,6 +109,8 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
             "ends_at": "2999-01-01T00:00:00Z",
             "reason": "new switches",
         },
+        "POST sweeps": {"cloud": "sandbox"},
+        "POST findings/{key}/dismissal": {"reason": "agreed"},
         "PATCH quota-accounts/{key}": {"limit": 5},
         "POST month-closes": {"month": "2026-02"},
         "POST statements/{key}/confirmation": {},

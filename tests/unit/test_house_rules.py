@@ -10,6 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PURE = [
     "govcloud/money.py", "govcloud/periods.py", "govcloud/approvals/routing.py", "govcloud/calendars/deadlines.py",
     "govcloud/chargeback/rating.py", "govcloud/orders/matter.py",
+    "govcloud/reconciliation/comparison.py",
 ]  # fmt: skip
 PAGES = ("api/", "govcloud/portal/", "govcloud/demo/", "govcloud/urls.py", "govcloud/wsgi.py")
 SOURCES = [

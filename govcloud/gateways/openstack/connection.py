@@ -21,6 +21,7 @@ from openstack.config.cloud_region import CloudRegion
 from govcloud.gateways.openstack import certificates, errors
 from govcloud.gateways.openstack.backups import Backups
 from govcloud.gateways.openstack.capacity import Capacity
+from govcloud.gateways.openstack.census import Census
 from govcloud.gateways.openstack.compute import Compute
 from govcloud.gateways.openstack.identity import Identity
 from govcloud.gateways.openstack.images import Images
@@ -127,6 +128,11 @@ class Cloud:
     def images(self) -> Images:
         """Images (Glance)."""
         return Images(self._transport)
+
+    @cached_property
+    def census(self) -> Census:
+        """Everything of a kind, of all projects, in pages; for operators' credentials only."""
+        return Census(self._transport)
 
     @cached_property
     def capacity(self) -> Capacity:

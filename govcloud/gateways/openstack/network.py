@@ -34,6 +34,11 @@ class Network:
         body = {"network": {"name": name, "description": description}}
         return _network(self._transport.send(_SERVICE, "POST", "/networks", json=body).body["network"])
 
+    def rename_network(self, network_id: str, *, name: str) -> None:
+        """Call it something else."""
+        body = {"network": {"name": name}}
+        self._transport.send(_SERVICE, "PUT", f"/networks/{network_id}", json=body)
+
     def delete_network(self, network_id: str) -> None:
         """Delete a network and its subnets. Raises ``Conflict`` while a port of somebody is on it."""
         self._transport.send(_SERVICE, "DELETE", f"/networks/{network_id}")
@@ -122,6 +127,16 @@ class Network:
         if security_group_ids is not None:
             body["security_groups"] = list(security_group_ids)
         return _port(self._transport.send(_SERVICE, "POST", "/ports", json={"port": body}).body["port"])
+
+    def set_port_groups(self, port_id: str, *, security_group_ids: Sequence[str]) -> None:
+        """Put a port into these security groups and no others."""
+        body = {"port": {"security_groups": list(security_group_ids)}}
+        self._transport.send(_SERVICE, "PUT", f"/ports/{port_id}", json=body)
+
+    def set_port_address(self, port_id: str, *, subnet_id: str, fixed_ip: str) -> None:
+        """Give a port this address and no other. Raises ``Conflict`` when another port has it."""
+        body = {"port": {"fixed_ips": [{"subnet_id": subnet_id, "ip_address": fixed_ip}]}}
+        self._transport.send(_SERVICE, "PUT", f"/ports/{port_id}", json=body)
 
     def delete_port(self, port_id: str) -> None:
         """Delete a port. Raises ``Conflict`` for a router's, ``Refused`` (to members) while a server has it."""

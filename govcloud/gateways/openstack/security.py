@@ -28,6 +28,11 @@ class SecurityGroups:
             self._transport.send(_SERVICE, "POST", "/security-groups", json=body).body["security_group"]
         )
 
+    def rename_group(self, group_id: str, *, name: str) -> None:
+        """Call it something else."""
+        body = {"security_group": {"name": name}}
+        self._transport.send(_SERVICE, "PUT", f"/security-groups/{group_id}", json=body)
+
     def delete_group(self, group_id: str) -> None:
         """Delete a group. Raises ``Conflict`` while a port uses it."""
         self._transport.send(_SERVICE, "DELETE", f"/security-groups/{group_id}")

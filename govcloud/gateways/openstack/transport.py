@@ -17,7 +17,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import requests
 from keystoneauth1 import exceptions as keystone_errors
@@ -102,14 +102,27 @@ class Transport:
         microversion: str | None = None,
     ) -> Iterator[Json]:
         """Read a list to its end, following the service's links from page to page."""
+        for page in self.whole_pages(service, path, key=key, params=params, microversion=microversion):
+            yield from page
+
+    def whole_pages(
+        self,
+        service: str,
+        path: str,
+        *,
+        key: str,
+        params: Mapping[str, Any] | None = None,
+        microversion: str | None = None,
+    ) -> Iterator[list[Json]]:
+        """As ``pages``, a page at a time."""
         query = dict(params or {})
         while True:
             body = self.get(service, path, params=query, microversion=microversion)
-            yield from body.get(key, [])
+            yield body.get(key, [])
             following = _next_link(body, key)
             if following is None:
                 return
-            query = dict(parse_qsl(urlsplit(following).query))
+            query = parse_qs(urlsplit(following).query)  # a parameter may come several times (fields)
 
     def send(
         self,

@@ -64,6 +64,11 @@ class Volumes:
             _SERVICE, "POST", f"/volumes/{volume_id}/metadata", json={"metadata": dict(metadata)}
         )
 
+    def rename_volume(self, volume_id: str, *, name: str) -> None:
+        """Call it something else."""
+        body = {"volume": {"name": name}}
+        self._transport.send(_SERVICE, "PUT", f"/volumes/{volume_id}", json=body)
+
     def extend_volume(self, volume_id: str, *, size_gib: int) -> None:
         """Make a volume larger, attached or not.
 

@@ -2,6 +2,7 @@
 
 from ipaddress import ip_network
 from typing import Any
+from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
@@ -9,8 +10,9 @@ from govcloud.gateways.openstack import errors
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock
 from govcloud.provisioning import settlement
-from govcloud.provisioning.context import Context
+from govcloud.provisioning.context import Context, mark_of
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from tenants.models import System
 
 SSH = 22
 
@@ -130,5 +132,8 @@ class SecurityGroupKind(Kind):
 
 def tags_of(context: Context) -> list[str]:
     """What everything we make carries: whose it is, and for which order it was made."""
-    system = context.operation.system
-    return ["govcloud", context.mark, f"system-{system.code}", f"thread-{context.operation.thread}"]
+    return tags_for(unit=context.step.unit, system=context.operation.system, thread=context.operation.thread)
+
+
+def tags_for(*, unit: UUID, system: System, thread: UUID | None) -> list[str]:
+    return ["govcloud", mark_of(unit), f"system-{system.code}", f"thread-{thread}"]

@@ -249,19 +249,19 @@ def show_tags(call: Call) -> Body:
 def replace_tags(call: Call) -> Body:
     row = found(call, call.args["id"])
     tags = sorted(set(call.json.get("tags", [])))
-    return {"tags": call.cloud.change("server", row, at=call.now, tags=tags)["tags"]}
+    return {"tags": call.cloud.amend("server", row, tags=tags)["tags"]}
 
 
 @routes("DELETE", "/servers/<id>/tags", status=204)
 def clear_tags(call: Call) -> None:
-    call.cloud.change("server", found(call, call.args["id"]), at=call.now, tags=[])
+    call.cloud.amend("server", found(call, call.args["id"]), tags=[])
 
 
 @routes("PUT", "/servers/<id>/tags/<tag>")
 def add_tag(call: Call) -> Answer:
     row = found(call, call.args["id"])
     is_new = call.args["tag"] not in row["tags"]
-    call.cloud.change("server", row, at=call.now, tags=sorted({*row["tags"], call.args["tag"]}))
+    call.cloud.amend("server", row, tags=sorted({*row["tags"], call.args["tag"]}))
     return Answer(201 if is_new else 204)
 
 
@@ -277,4 +277,4 @@ def remove_tag(call: Call) -> None:
     has_tag(call)
     row = found(call, call.args["id"])
     rest = [tag for tag in row["tags"] if tag != call.args["tag"]]
-    call.cloud.change("server", row, at=call.now, tags=rest)
+    call.cloud.amend("server", row, tags=rest)

@@ -29,7 +29,7 @@ def detail(call: Call, row: Row) -> Body:
         "status": status,
         "tenant_id": row["project_id"],
         "user_id": row["user_id"],
-        "metadata": row["metadata"],
+        "metadata": {} if row["deleted"] else row["metadata"],
         "created": stamp(row["created_at"]),
         "updated": stamp(row["updated_at"] or row["created_at"]),
         "flavor": _flavor(call, row),
@@ -64,7 +64,7 @@ def _by_version(call: Call, row: Row) -> Body:
     versions: tuple[tuple[tuple[int, int], Body], ...] = (
         ((2, 9), {"locked": row["locked"]}),
         ((2, 19), {"description": row["description"]}),
-        ((2, 26), {"tags": row["tags"]}),
+        ((2, 26), {"tags": [] if row["deleted"] else row["tags"]}),
         ((2, 63), {"trusted_image_certificates": None}),
         ((2, 71), {"server_groups": []}),
         ((2, 73), {"locked_reason": row["locked_reason"]}),

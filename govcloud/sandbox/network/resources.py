@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any
+from urllib.parse import urlencode
 
 from govcloud.sandbox.cloud import Cloud
 from govcloud.sandbox.errors import ApiError, bad_request, conflict, not_found
@@ -122,18 +123,18 @@ def only_fields(call: Call, body: Body) -> Body:
 
 def listed(call: Call, kind: str, plural: str) -> Body:
     """A list of what the caller sees, filtered the way Neutron does: several values of one key are alternatives."""
-    rows = [row for row in _candidates(call, kind) if _visible(call, row)]
-    shown = [only_fields(call, body) for row in rows if _selected(call, row, body := view(row))]
-    start, limit = 0, len(shown)
+    rows = [row for row in _candidates(call, kind) if _visible(call, row) and _selected(call, row)]
+    start, limit = 0, len(rows)
     if marker := call.query("marker"):
-        places = [place for place, row in enumerate(shown) if row.get("id") == marker]
-        start = places[0] + 1 if places else len(shown)
+        places = [place for place, row in enumerate(rows) if row["id"] == marker]
+        start = places[0] + 1 if places else len(rows)
     if asked := call.query("limit"):
         limit = int(asked)
-    document: Body = {plural: shown[start : start + limit]}
-    if len(shown) > start + limit and limit:
-        last = shown[start + limit - 1]["id"]
-        href = call.link(f"{call.request.path}?limit={limit}&marker={last}")
+    chosen = rows[start : start + limit]
+    document: Body = {plural: [only_fields(call, view(row)) for row in chosen]}
+    if len(rows) > start + limit and limit:
+        query = [(key, value) for key, value in call.request.args.items(multi=True) if key != "marker"]
+        href = call.link(f"{call.request.path}?{urlencode([*query, ('marker', chosen[-1]['id'])])}")
         document[f"{plural}_links"] = [{"rel": "next", "href": href}]
     return document
 
@@ -146,12 +147,16 @@ def _candidates(call: Call, kind: str) -> list[Row]:
     return call.cloud.store.find(kind)
 
 
-def _selected(call: Call, row: Row, body: Body) -> bool:
+def _selected(call: Call, row: Row) -> bool:
+    body: Body | None = None
     for key in call.request.args:
         values = call.request.args.getlist(key)
         if key == "fixed_ips" and not _has_fixed_ips(row, values):
             return False
-        if key not in _NOT_FILTERS and not any(_equal(body.get(key), value) for value in values):
+        if key in _NOT_FILTERS:
+            continue
+        body = body or view(row)
+        if not any(_equal(body.get(key), value) for value in values):
             return False
     return _tagged(call, row["tags"])
 

@@ -16,14 +16,14 @@ def show_metadata(call: Call) -> Body:
 def add_metadata(call: Call) -> Body:
     row = found(call, call.args["id"])
     merged = row["metadata"] | {key: str(value) for key, value in call.part("metadata").items()}
-    return {"metadata": call.cloud.change("volume", row, at=call.now, metadata=merged)["metadata"]}
+    return {"metadata": call.cloud.amend("volume", row, metadata=merged)["metadata"]}
 
 
 @routes("PUT", "/volumes/<id>/metadata")
 def replace_metadata(call: Call) -> Body:
     row = found(call, call.args["id"])
     fresh = {key: str(value) for key, value in call.part("metadata").items()}
-    return {"metadata": call.cloud.change("volume", row, at=call.now, metadata=fresh)["metadata"]}
+    return {"metadata": call.cloud.amend("volume", row, metadata=fresh)["metadata"]}
 
 
 @routes("DELETE", "/volumes/<id>/metadata/<key>")
@@ -32,5 +32,5 @@ def delete_metadata(call: Call) -> Answer:
     if call.args["key"] not in row["metadata"]:
         raise not_found(f"Volume {row['id']} has no metadata with key {call.args['key']}.")
     rest = {key: value for key, value in row["metadata"].items() if key != call.args["key"]}
-    call.cloud.change("volume", row, at=call.now, metadata=rest)
+    call.cloud.amend("volume", row, metadata=rest)
     return Answer(200)

@@ -2,7 +2,9 @@
 
 import ast
 import json
-from datetime import datetime
+import operator as comparisons
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
@@ -13,6 +15,10 @@ from govcloud.sandbox.volume import quota
 from govcloud.sandbox.web import Answer, Body, Call, Routes, newest_first, page, stamp
 
 routes = Routes("volume", "/volume/v3/<project_id>", "/volume/v3")
+_COMPARISONS: Mapping[str, Callable[[datetime, datetime], bool]] = {
+    "gt": comparisons.gt, "gte": comparisons.ge, "lt": comparisons.lt, "lte": comparisons.le,
+    "eq": comparisons.eq, "neq": comparisons.ne,
+}  # fmt: skip
 _DELETABLE = ("available", "error", "error_restoring", "error_extending", "error_managing")
 
 
@@ -132,8 +138,25 @@ def _selected(call: Call, row: Row) -> bool:
         bootable.lower() in {"true", "1"}
     ):
         return False
+    if (since := call.query("updated_at")) is not None and not _changed(call, row, since):
+        return False
     wanted = _metadata_filter(call.query("metadata"))
     return all(row["metadata"].get(key) == str(value) for key, value in wanted.items())
+
+
+def _changed(call: Call, row: Row, asked: str) -> bool:
+    """Cinder's filter by time of change, `gte:2026-11-26T08:00:00` and the like; before 3.60 it means nothing."""
+    if call.version < (3, 60):
+        return True
+    operator, _, moment = asked.partition(":")
+    if operator not in _COMPARISONS:
+        raise bad_request(f"Invalid filter value: updated_at={asked}")
+    try:
+        limit = datetime.fromisoformat(moment).replace(tzinfo=UTC)
+    except ValueError as error:
+        raise bad_request(f"Invalid filter value: updated_at={asked}") from error
+    changed = datetime.fromisoformat(row["updated_at"] or row["created_at"])
+    return _COMPARISONS[operator](changed, limit)
 
 
 def _metadata_filter(text: str | None) -> dict[str, Any]:

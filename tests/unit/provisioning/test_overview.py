@@ -92,7 +92,7 @@ def test_error_rates_are_of_all_calls_and_refusals_are_not_the_clouds_errors(at:
 
 def test_a_cloud_that_was_not_called_has_no_rate_and_one_that_is_off_is_left_out(at: datetime) -> None:
     CloudFactory(code="quiet")
-    CloudFactory(code="off", enabled=False)
+    CloudFactory(code="off", status="disabled")
     (quiet,) = overview.read(at=at).clouds
     assert quiet.cloud.code == "quiet"
     assert [(window.calls, window.error_rate) for window in quiet.windows] == [(0, 0.0)] * 3

@@ -1,0 +1,184 @@
+"""Everything of one kind that stands in a cloud, whoever it belongs to, page by page: for the operators' credentials.
+
+Lists are lean: what a comparison with our records needs and no more. Nova and Cinder can be asked for what has changed
+since an instant of *their* clock (``changed_since``); Neutron cannot. Nova then lists deleted servers as well, Cinder
+does not list deleted volumes. What is not in a list need not be gone: Nova leaves out the servers of a cell that is down.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from govcloud.gateways.openstack import models
+from govcloud.gateways.openstack.network import given
+from govcloud.gateways.openstack.transport import Transport
+
+PAGE: Final = 1_000
+"""The most that Nova and Cinder put on a page as they are installed."""
+
+_FLAVOR_NAMED: Final = "2.47"  # a server tells its flavor's name, even when the flavor is gone
+_CHANGED_VOLUMES: Final = "3.60"  # volumes can be filtered by their time of change
+
+
+@dataclass(frozen=True, slots=True)
+class ListedServer:
+    id: str
+    project_id: str
+    name: str
+    status: str
+    task_state: str | None
+    flavor_name: str
+    tags: frozenset[str]
+    updated_at: datetime | None
+
+    @property
+    def deleted(self) -> bool:
+        return self.status in {"DELETED", "SOFT_DELETED"}
+
+
+@dataclass(frozen=True, slots=True)
+class ListedVolume:
+    id: str
+    project_id: str
+    name: str
+    status: str
+    size_gib: int
+    volume_type: str
+    metadata: dict[str, str]
+    server_ids: tuple[str, ...]
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPort:
+    id: str
+    project_id: str
+    name: str
+    network_id: str
+    device_id: str
+    device_owner: str
+    addresses: tuple[str, ...]
+    security_group_ids: tuple[str, ...]
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedThing:
+    """A network or a security group."""
+
+    id: str
+    project_id: str
+    name: str
+    tags: frozenset[str]
+
+
+class Census:
+    """Each list comes in pages, so that whoever reads it holds one at a time."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def servers(self, *, changed_since: datetime | None = None) -> Iterator[list[ListedServer]]:
+        """With ``changed_since`` those that changed, were made or were deleted since then."""
+        query = given({"all_tenants": 1, "changes-since": _stamp(changed_since)})
+        pages = self._pages("compute", "/servers/detail", "servers", query, _FLAVOR_NAMED)
+        return ([_server(body) for body in page] for page in pages)
+
+    def volumes(self, *, changed_since: datetime | None = None) -> Iterator[list[ListedVolume]]:
+        """With ``changed_since`` those that changed or were made since then."""
+        since = _stamp(changed_since)
+        query = given({"all_tenants": 1, "updated_at": f"gte:{since[:-1]}" if since else None})
+        pages = self._pages("block-storage", "/volumes/detail", "volumes", query, _CHANGED_VOLUMES)
+        return ([_volume(body) for body in page] for page in pages)
+
+    def ports(self) -> Iterator[list[ListedPort]]:
+        fields = (
+            "id", "project_id", "name", "network_id", "device_id", "device_owner", "fixed_ips", "security_groups", "tags",
+        )  # fmt: skip
+        pages = self._pages("network", "/ports", "ports", {"fields": fields})
+        return ([_port(body) for body in page] for page in pages)
+
+    def networks(self) -> Iterator[list[ListedThing]]:
+        return self._things("/networks", "networks")
+
+    def security_groups(self) -> Iterator[list[ListedThing]]:
+        return self._things("/security-groups", "security_groups")
+
+    # -- one of them, as the list would show it; each raises NotFound
+
+    def server(self, server_id: str) -> ListedServer:
+        path = f"/servers/{server_id}"
+        return _server(self._transport.get("compute", path, microversion=_FLAVOR_NAMED)["server"])
+
+    def volume(self, volume_id: str) -> ListedVolume:
+        return _volume(self._transport.get("block-storage", f"/volumes/{volume_id}")["volume"])
+
+    def port(self, port_id: str) -> ListedPort:
+        return _port(self._transport.get("network", f"/ports/{port_id}")["port"])
+
+    def network(self, network_id: str) -> ListedThing:
+        return _thing(self._transport.get("network", f"/networks/{network_id}")["network"])
+
+    def security_group(self, group_id: str) -> ListedThing:
+        body = self._transport.get("network", f"/security-groups/{group_id}")
+        return _thing(body["security_group"])
+
+    def _things(self, path: str, key: str) -> Iterator[list[ListedThing]]:
+        pages = self._pages("network", path, key, {"fields": ("id", "project_id", "name", "tags")})
+        return ([_thing(body) for body in page] for page in pages)
+
+    def _pages(
+        self, service: str, path: str, key: str, query: dict[str, Any], microversion: str | None = None
+    ) -> Iterator[Sequence[dict[str, Any]]]:
+        query = {**query, "limit": PAGE}
+        return self._transport.whole_pages(service, path, key=key, params=query, microversion=microversion)
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if at else None
+
+
+def _server(body: dict[str, Any]) -> ListedServer:
+    return ListedServer(
+        id=body["id"],
+        project_id=body["tenant_id"],
+        name=body.get("name") or "",
+        status=body["status"],
+        task_state=body.get("OS-EXT-STS:task_state"),
+        flavor_name=(body.get("flavor") or {}).get("original_name") or "",
+        tags=frozenset(body.get("tags", ())),
+        updated_at=models.moment(body.get("updated")),
+    )
+
+
+def _volume(body: dict[str, Any]) -> ListedVolume:
+    return ListedVolume(
+        id=body["id"],
+        project_id=body["os-vol-tenant-attr:tenant_id"],
+        name=body.get("name") or "",
+        status=body["status"],
+        size_gib=body["size"],
+        volume_type=body.get("volume_type") or "",
+        metadata=models.text_map(body.get("metadata")),
+        server_ids=tuple(sorted(held["server_id"] for held in body.get("attachments", ()))),
+        updated_at=models.moment(body.get("updated_at") or body.get("created_at")),
+    )
+
+
+def _port(body: dict[str, Any]) -> ListedPort:
+    return ListedPort(
+        id=body["id"],
+        project_id=body["project_id"],
+        name=body["name"],
+        network_id=body["network_id"],
+        device_id=body.get("device_id") or "",
+        device_owner=body.get("device_owner") or "",
+        addresses=tuple(address["ip_address"] for address in body["fixed_ips"]),
+        security_group_ids=tuple(sorted(body.get("security_groups", ()))),
+        tags=frozenset(body.get("tags", ())),
+    )
+
+
+def _thing(body: dict[str, Any]) -> ListedThing:
+    return ListedThing(body["id"], body["project_id"], body["name"], frozenset(body.get("tags", ())))

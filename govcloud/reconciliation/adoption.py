@@ -1,0 +1,127 @@
+"""Taking a value of the cloud into the record, with what follows from it for quota and billing."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.catalog.models import CloudFlavor, CloudStorageClass
+from govcloud.errors import Conflict
+from govcloud.inventory.models import Power, Resource, Server, Volume
+from govcloud.metering import services as metering
+from govcloud.provisioning import settlement
+from govcloud.quotas import services as quotas
+from govcloud.quotas.ledger import Hold
+from govcloud.reconciliation.models import Difference, Finding
+from govcloud.reconciliation.vocabulary import Field
+from tenants.models import Department
+
+COUNTED = frozenset({Field.FLAVOR, Field.SIZE})  # what the cloud's own limits follow
+
+
+class CannotBeAdopted(Conflict):
+    code = "cannot-be-adopted"
+    message = _(
+        "The record cannot take “%(value)s” (%(field)s) from this cloud: nothing of ours is called so."
+    )
+
+
+def changes_demand(finding: Finding) -> bool:
+    return any(row.field in COUNTED for row in finding.differences.all())
+
+
+def adopt(*, resource: Resource, difference: Difference, actor: audit.Actor, at: datetime) -> None:
+    """The record as the cloud is, in one respect. More use than before is held and used, less is given back.
+
+    Raises CannotBeAdopted for what the catalogue does not know, QuotaExceeded.
+    """
+    before_amounts, before_meters = settlement.quota_of(resource), settlement.meters_of(resource)
+    _ADOPTS[Field(difference.field)](resource, difference)
+    fresh = Resource.objects.with_particulars().get(pk=resource.pk)
+    _count(fresh.system.department, before_amounts, settlement.quota_of(fresh), at=at)
+    if settlement.meters_of(fresh) != before_meters:
+        metering.change_usage(resource=fresh, quantities=settlement.meters_of(fresh), at=at)
+    audit.record(
+        actor=actor, verb="resource.adopted", subject=fresh, at=at, thread=fresh.thread,
+        before={difference.field: difference.expected}, after={difference.field: difference.found},
+    )  # fmt: skip
+
+
+def _count(
+    department: Department, before: Mapping[str, int], after: Mapping[str, int], *, at: datetime
+) -> None:
+    source: UUID = uuid4()
+    more = {name: after[name] - before[name] for name in after if after[name] > before[name]}
+    less = {name: before[name] - after[name] for name in after if after[name] < before[name]}
+    if more:
+        quotas.hold(department=department, holds=[Hold(source, more)], at=at)
+        quotas.commit(source=source, at=at)
+    if less:
+        quotas.give_back(source=source, department=department, amounts=less, at=at)
+
+
+def _name(resource: Resource, difference: Difference) -> None:
+    if not difference.found or len(difference.found) > 80:
+        raise _cannot(difference)
+    Resource.objects.filter(pk=resource.pk).update(name=difference.found)
+
+
+def _power(resource: Resource, difference: Difference) -> None:
+    if difference.found not in Power.values:
+        raise _cannot(difference)
+    Server.objects.filter(resource=resource).update(power=difference.found)
+
+
+def _flavor(resource: Resource, difference: Difference) -> None:
+    known = CloudFlavor.objects.filter(cloud=resource.cloud, cloud_name=difference.found).select_related(
+        "flavor"
+    )
+    row = known.first()
+    if row is None:
+        raise _cannot(difference)
+    Server.objects.filter(resource=resource).update(
+        flavor=row.flavor, vcpus=row.flavor.vcpus, memory_gb=row.flavor.memory_gb
+    )
+
+
+def _size(resource: Resource, difference: Difference) -> None:
+    scale = CloudStorageClass.objects.get(cloud=resource.cloud, storage_class=resource.volume.storage_class)
+    size_gb = int(difference.found) * scale.ordered_gb_per_built_gb
+    Volume.objects.filter(resource=resource).update(size_gb=size_gb)
+
+
+def _storage_class(resource: Resource, difference: Difference) -> None:
+    known = CloudStorageClass.objects.filter(cloud=resource.cloud, cloud_name=difference.found)
+    row = known.first()
+    if row is None:
+        raise _cannot(difference)
+    Volume.objects.filter(resource=resource).update(storage_class=row.storage_class_id)
+
+
+def _attached_to(resource: Resource, difference: Difference) -> None:
+    server = None
+    if difference.found:
+        server = Server.objects.filter(
+            resource__external_id=difference.found,
+            resource__cloud=resource.cloud,
+            resource__system=resource.system,
+        ).first()
+        if server is None:
+            raise _cannot(difference)
+    Volume.objects.filter(resource=resource).update(server=server)
+
+
+def _cannot(difference: Difference) -> CannotBeAdopted:
+    return CannotBeAdopted(value=difference.found, field=str(Field(difference.field).label))
+
+
+_ADOPTS: Mapping[Field, Callable[[Resource, Difference], None]] = {
+    Field.NAME: _name,
+    Field.POWER: _power,
+    Field.FLAVOR: _flavor,
+    Field.SIZE: _size,
+    Field.STORAGE_CLASS: _storage_class,
+    Field.ATTACHED_TO: _attached_to,
+}

@@ -1,0 +1,15 @@
+from django.apps import AppConfig
+
+
+class ReconciliationConfig(AppConfig):
+    name = "govcloud.reconciliation"
+    label = "reconciliation"
+
+    def ready(self) -> None:
+        from govcloud.provisioning.kinds.base import register  # noqa: PLC0415  kinds read models
+        from govcloud.provisioning.tasks import when_operation_ends  # noqa: PLC0415
+        from govcloud.reconciliation.kinds import LossKind, RemovalKind, RestorationKind  # noqa: PLC0415
+        from govcloud.reconciliation.tasks import settle  # noqa: PLC0415
+
+        register(RestorationKind(), RemovalKind(), LossKind())
+        when_operation_ends(lambda: settle.apply_async(ignore_result=True))

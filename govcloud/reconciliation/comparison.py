@@ -1,0 +1,164 @@
+"""What the record says against what the cloud shows. Pure: knows neither the database nor a cloud."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from uuid import UUID
+
+from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
+
+RUNNING_OR_NOT = frozenset({"running", "stopped"})
+USABLE = "usable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Something as our record has it. ``fields`` holds only what the cloud's answer can be held against."""
+
+    kind: SubjectKind
+    external_id: str
+    resource: (
+        int  # primary key: of the thing itself, for a port of its server, for a security group of its network
+    )
+    unit: UUID
+    system: int
+    fields: Mapping[Field, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Something as the cloud shows it. ``mark`` is the unit that it carries, if it is marked as ours."""
+
+    kind: SubjectKind
+    external_id: str
+    project_id: str
+    name: str
+    mark: UUID | None
+    held_by: str = ""  # the id of the server (or other device) that it is attached to
+    settled: bool = True
+    deleted: bool = False
+    changed_at: datetime | None = None  # by the cloud's clock, where it tells
+    fields: Mapping[Field, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    field: Field
+    expected: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """One thing that is wrong and one way to put it right."""
+
+    kind: FindingKind
+    subject: SubjectKind
+    external_id: str
+    remedy: Remedy
+    name: str = ""
+    unit: UUID | None = None
+    resource: int | None = None
+    system: int | None = None
+    account: int | None = None
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What makes it the same as one observed before, among those of one kind of subject."""
+        return self.kind, self.external_id, self.remedy
+
+
+_REMEDIES: Mapping[tuple[SubjectKind, Field], tuple[Remedy, ...]] = {
+    (SubjectKind.SERVER, Field.NAME): (Remedy.SET_BACK, Remedy.ADOPT),
+    (SubjectKind.SERVER, Field.MARK): (Remedy.SET_BACK,),
+    (SubjectKind.SERVER, Field.FLAVOR): (Remedy.ADOPT,),  # setting it back would stop the server
+    (SubjectKind.SERVER, Field.POWER): (Remedy.ADOPT, Remedy.SET_BACK),  # guests may shut themselves down
+    (SubjectKind.VOLUME, Field.NAME): (Remedy.SET_BACK, Remedy.ADOPT),
+    (SubjectKind.VOLUME, Field.MARK): (Remedy.SET_BACK,),
+    (SubjectKind.VOLUME, Field.SIZE): (Remedy.ADOPT,),  # a volume does not shrink
+    (SubjectKind.VOLUME, Field.STORAGE_CLASS): (Remedy.ADOPT,),
+    (SubjectKind.VOLUME, Field.ATTACHED_TO): (Remedy.SET_BACK, Remedy.ADOPT),
+    (SubjectKind.PORT, Field.MARK): (Remedy.SET_BACK,),
+    (SubjectKind.PORT, Field.ADDRESS): (Remedy.SET_BACK,),
+    (SubjectKind.PORT, Field.SECURITY_GROUP): (Remedy.SET_BACK,),
+    (SubjectKind.NETWORK, Field.NAME): (Remedy.SET_BACK,),
+    (SubjectKind.NETWORK, Field.MARK): (Remedy.SET_BACK,),
+    (SubjectKind.SECURITY_GROUP, Field.NAME): (Remedy.SET_BACK,),
+}
+
+
+def remedies(subject: SubjectKind, difference: Difference) -> tuple[Remedy, ...]:
+    """What can be done about a difference; the first is what we propose."""
+    if difference.field is Field.POWER and difference.found not in RUNNING_OR_NOT:
+        return (Remedy.DECIDE,)  # paused, suspended, rescued: somebody is at work there
+    return _REMEDIES.get((subject, difference.field), (Remedy.DECIDE,))
+
+
+def differences(standing: Standing, seen: Seen) -> Iterator[Difference]:
+    """In the order of ``Field``. What the cloud did not tell is not held against it."""
+    for field in Field:
+        expected, found = standing.fields.get(field), seen.fields.get(field)
+        if expected is not None and found is not None and expected != found:
+            yield Difference(field, expected, found)
+
+
+def drift(standing: Standing, seen: Seen) -> list[Observation]:
+    """One observation for each way in which the differences would be put right."""
+    by_remedy: dict[Remedy, list[Difference]] = {}
+    for difference in differences(standing, seen):
+        by_remedy.setdefault(remedies(seen.kind, difference)[0], []).append(difference)
+    return [
+        Observation(
+            kind=FindingKind.DRIFTED,
+            subject=seen.kind,
+            external_id=seen.external_id,
+            remedy=remedy,
+            name=seen.name,
+            unit=standing.unit,
+            resource=standing.resource,
+            system=standing.system,
+            differences=tuple(found),
+        )
+        for remedy, found in by_remedy.items()
+    ]
+
+
+def without(seen: Seen, field: Field) -> Seen:
+    """As if the cloud had not told this."""
+    return replace(seen, fields={name: value for name, value in seen.fields.items() if name is not field})
+
+
+def unknown(seen: Seen, *, system: int) -> Observation:
+    """Something in one of our projects that no record knows: ours by its mark, or somebody else's."""
+    orphaned = seen.mark is not None
+    return Observation(
+        kind=FindingKind.ORPHANED if orphaned else FindingKind.FOREIGN,
+        subject=seen.kind,
+        external_id=seen.external_id,
+        remedy=Remedy.CLEAR_AWAY if orphaned else Remedy.DECIDE,
+        name=seen.name,
+        unit=seen.mark,
+        system=system,
+        differences=tuple(
+            Difference(field, "", found)
+            for field, found in seen.fields.items()
+            if found and field not in {Field.MARK, Field.STATE}
+        ),
+    )
+
+
+def missing(standing: Standing) -> Observation:
+    """Something that the cloud says it does not have."""
+    lost = standing.kind in {SubjectKind.SERVER, SubjectKind.VOLUME}
+    return Observation(
+        kind=FindingKind.MISSING,
+        subject=standing.kind,
+        external_id=standing.external_id,
+        remedy=Remedy.MARK_LOST if lost else Remedy.DECIDE,
+        name=standing.fields.get(Field.NAME, ""),
+        unit=standing.unit,
+        resource=standing.resource,
+        system=standing.system,
+        differences=tuple(Difference(field, expected, "") for field, expected in standing.fields.items()),
+    )

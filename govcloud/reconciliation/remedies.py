@@ -1,0 +1,182 @@
+"""What a click on a finding does: the operation it starts, or the rows it changes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import uuid4
+
+from govcloud.audit import services as audit
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Address, Resource
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.services import StepSpec
+from govcloud.quotas import services as quotas
+from govcloud.reconciliation import adoption
+from govcloud.reconciliation.balances import LIMIT_KINDS
+from govcloud.reconciliation.models import Finding
+from govcloud.reconciliation.vocabulary import Remedy, SubjectKind
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Who applies which finding, and when. ``mark`` begins the keys of this application's steps."""
+
+    finding: Finding
+    actor: audit.Actor
+    at: datetime
+    mark: str
+
+
+def carry_out(
+    *, finding: Finding, remedy: Remedy, actor: audit.Actor, at: datetime
+) -> tuple[Operation | None, bool]:
+    """Do it, in the caller's transaction; the operation it started, and whether the finding is resolved with it already.
+
+    Raises what the remedy refuses (QuotaExceeded, CannotBeAdopted).
+    """
+    done_at_once = remedy in {Remedy.ADOPT, Remedy.CORRECT_LEDGER}
+    return _REMEDIES[remedy](Click(finding, actor, at, f"{finding.uuid}:{uuid4()}")), done_at_once
+
+
+def can_be_applied(remedy: str) -> bool:
+    return remedy in _REMEDIES
+
+
+def _adopt(click: Click) -> Operation | None:
+    resource = _locked(click.finding)
+    for difference in click.finding.differences.all():
+        adoption.adopt(resource=resource, difference=difference, actor=click.actor, at=click.at)
+    if not adoption.changes_demand(click.finding):
+        return None
+    return _mend(click, _limits(click))
+
+
+def _set_back(click: Click) -> Operation:
+    resource = _locked(click.finding)
+    steps = [
+        StepSpec(
+            key=f"{click.mark}:{difference.field}",
+            kind="restoration",
+            label=resource.name,
+            unit=resource.unit,
+            desired_state={
+                "resource": str(resource.unit),
+                "subject": click.finding.subject,
+                "id": click.finding.external_id,
+                "field": difference.field,
+                "expected": difference.expected,
+            },
+        )
+        for difference in click.finding.differences.all()
+    ]
+    return _act(click, resource, steps)
+
+
+def _mark_lost(click: Click) -> Operation:
+    """The port of a lost server goes first: its address is given to others as soon as the server counts as lost."""
+    resource, finding = _locked(click.finding), click.finding
+    ports = Address.objects.filter(unit=resource.unit, released_at=None).exclude(port_id="")
+    steps = [
+        StepSpec(
+            key=f"{click.mark}:removal", kind="removal", label=resource.name, unit=resource.unit,
+            desired_state={"subject": SubjectKind.PORT, "id": port.port_id},
+        )
+        for port in ports
+    ]  # fmt: skip
+    loss = StepSpec(
+        key=f"{click.mark}:loss", kind="loss", label=resource.name, unit=resource.unit,
+        desired_state={"resource": str(resource.unit), "subject": finding.subject, "id": finding.external_id},
+        needs=tuple(step.key for step in steps),
+    )  # fmt: skip
+    return _act(click, resource, [*steps, loss, *_limits(click, after=(loss.key,))])
+
+
+def _clear_away(click: Click) -> Operation:
+    finding = click.finding
+    if finding.unit is None:
+        raise ValueError(f"finding {finding.uuid} is of something without our mark")
+    state = {"subject": finding.subject, "id": finding.external_id}
+    step = StepSpec(
+        key=f"{click.mark}:removal", kind="removal", label=finding.name or finding.external_id, unit=finding.unit,
+        desired_state=state,
+    )  # fmt: skip
+    return _mend(click, [step])
+
+
+def _set_limits(click: Click) -> Operation:
+    return _mend(click, _limits(click))
+
+
+def _correct_ledger(click: Click) -> None:
+    finding = click.finding
+    if finding.account is None:
+        raise ValueError(f"finding {finding.uuid} is of no account")
+    used = int(finding.differences.get().expected)
+    quotas.correct(account=finding.account, used=used, source=uuid4(), actor=click.actor, at=click.at)
+
+
+_REMEDIES: Mapping[str, Callable[[Click], Operation | None]] = {
+    Remedy.ADOPT: _adopt,
+    Remedy.SET_BACK: _set_back,
+    Remedy.MARK_LOST: _mark_lost,
+    Remedy.CLEAR_AWAY: _clear_away,
+    Remedy.SET_LIMITS: _set_limits,
+    Remedy.CORRECT_LEDGER: _correct_ledger,
+}
+
+
+def _locked(finding: Finding) -> Resource:
+    rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
+    return rows.get(findings=finding)
+
+
+def _limits(click: Click, after: tuple[str, ...] = ()) -> list[StepSpec]:
+    """The system's limits on the cloud, set to what it has been granted then."""
+    system = click.finding.system
+    if system is None:
+        raise ValueError(f"finding {click.finding.uuid} is of no system")
+    return [
+        StepSpec(
+            key=f"{click.mark}:{kind.name}", kind=kind.name, label=kind.name, unit=system.uuid, needs=after
+        )
+        for kind in LIMIT_KINDS.values()
+    ]
+
+
+def _act(click: Click, resource: Resource, steps: list[StepSpec]) -> Operation:
+    """The resource is in hand until the operation ends. Raises WrongState when something else has it."""
+    inventory.mark(
+        resource=resource, to=Status.CHANGING, actor=click.actor, thread=resource.thread, at=click.at
+    )
+    return _start(click, OperationKind.ACTION, steps, resource=resource, action=click.finding.remedy)
+
+
+def _mend(click: Click, steps: list[StepSpec]) -> Operation:
+    return _start(click, OperationKind.MEND, steps)
+
+
+def _start(
+    click: Click,
+    kind: OperationKind,
+    steps: list[StepSpec],
+    *,
+    resource: Resource | None = None,
+    action: str = "",
+) -> Operation:
+    finding = click.finding
+    if finding.system is None or finding.cloud is None:
+        raise ValueError(f"finding {finding.uuid} is of no system on a cloud")
+    return provisioning.start(
+        kind=kind,
+        reason=(finding.name or finding.external_id)[:200],
+        thread=None,
+        system=finding.system,
+        cloud=finding.cloud,
+        steps=steps,
+        actor=click.actor,
+        at=click.at,
+        resource=resource,
+        action=action,
+    )

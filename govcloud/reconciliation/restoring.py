@@ -1,0 +1,98 @@
+"""Setting something in the cloud back to the record, one respect at a time: how each is asked for."""
+
+from collections.abc import Callable, Mapping
+
+from govcloud.gateways.openstack import Cloud
+from govcloud.inventory.models import Address, Network, Resource
+from govcloud.provisioning.context import mark_of
+from govcloud.provisioning.kinds.compute import UNIT
+from govcloud.provisioning.kinds.network import tags_for
+from govcloud.reconciliation.vocabulary import Field, SubjectKind
+
+Restore = Callable[[Cloud, Resource, str], None]
+"""Given the cloud as the system's project sees it, the record it is about, and the id of the thing in the cloud."""
+
+
+def _server_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    cloud.compute.rename_server(external_id, name=resource.name)
+
+
+def _server_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    """What others have tagged it with stays."""
+    has = cloud.compute.get_server(external_id).tags
+    cloud.compute.set_tags(external_id, has | set(_tags(resource)))
+
+
+def _power(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    act = cloud.compute.start_server if resource.server.power == "running" else cloud.compute.stop_server
+    act(external_id)
+
+
+def _volume_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    cloud.volumes.rename_volume(external_id, name=resource.name)
+
+
+def _volume_mark(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    marks = {UNIT: str(resource.unit), "govcloud_system": resource.system.code}
+    cloud.volumes.set_metadata(external_id, marks)
+
+
+def _attachment(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    """One request at a time: let go where it should not be, then attach where it should."""
+    server = resource.volume.server
+    wanted = server.resource.external_id if server is not None else ""
+    elsewhere = [each for each in cloud.volumes.get_volume(external_id).attached_to if each != wanted]
+    if elsewhere:
+        cloud.compute.detach_volume(elsewhere[0], volume_id=external_id)
+    elif wanted:
+        cloud.compute.attach_volume(wanted, volume_id=external_id)
+
+
+def _port_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    has = cloud.network.get_port(external_id).tags
+    cloud.network.set_tags(collection="ports", resource_id=external_id, tags=has | set(_tags(resource)))
+
+
+def _port_address(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    given = Address.objects.select_related("block").get(unit=resource.unit, released_at=None)
+    subnet_id = Network.objects.get(resource__unit=given.block.unit).subnet_id
+    cloud.network.set_port_address(external_id, subnet_id=subnet_id, fixed_ip=given.address)
+
+
+def _port_groups(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    block = Address.objects.get(unit=resource.unit, released_at=None).block
+    group = Network.objects.get(resource__unit=block.unit).security_group_id
+    cloud.network.set_port_groups(external_id, security_group_ids=[group])
+
+
+def _network_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    cloud.network.rename_network(external_id, name=mark_of(resource.unit))
+
+
+def _network_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    has = cloud.network.get_network(external_id).tags
+    cloud.network.set_tags(collection="networks", resource_id=external_id, tags=has | set(_tags(resource)))
+
+
+def _group_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    cloud.security_groups.rename_group(external_id, name=mark_of(resource.unit))
+
+
+def _tags(resource: Resource) -> list[str]:
+    return tags_for(unit=resource.unit, system=resource.system, thread=resource.thread)
+
+
+RESTORES: Mapping[tuple[SubjectKind, Field], Restore] = {
+    (SubjectKind.SERVER, Field.NAME): _server_name,
+    (SubjectKind.SERVER, Field.MARK): _server_tags,
+    (SubjectKind.SERVER, Field.POWER): _power,
+    (SubjectKind.VOLUME, Field.NAME): _volume_name,
+    (SubjectKind.VOLUME, Field.MARK): _volume_mark,
+    (SubjectKind.VOLUME, Field.ATTACHED_TO): _attachment,
+    (SubjectKind.PORT, Field.MARK): _port_tags,
+    (SubjectKind.PORT, Field.ADDRESS): _port_address,
+    (SubjectKind.PORT, Field.SECURITY_GROUP): _port_groups,
+    (SubjectKind.NETWORK, Field.NAME): _network_name,
+    (SubjectKind.NETWORK, Field.MARK): _network_tags,
+    (SubjectKind.SECURITY_GROUP, Field.NAME): _group_name,
+}

@@ -1,0 +1,333 @@
+"""The kinds of things that are compared: how each is listed, and how cloud and record put it into the same words."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+from django.db.models import OuterRef, QuerySet, Subquery
+
+from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass
+from govcloud.gateways.openstack import census
+from govcloud.gateways.openstack.census import Census
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Address, Network, Resource, ResourceKind
+from govcloud.provisioning.context import mark_of
+from govcloud.provisioning.kinds.compute import UNIT
+from govcloud.reconciliation.comparison import USABLE, Seen, Standing
+from govcloud.reconciliation.vocabulary import Field, SubjectKind
+
+_MARK = re.compile(r"^gc-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
+_POWER = {"ACTIVE": "running", "SHUTOFF": "stopped"}
+_MOVING = frozenset(
+    {"BUILD", "REBUILD", "REBOOT", "HARD_REBOOT", "RESIZE", "REVERT_RESIZE", "MIGRATING", "UNKNOWN"}
+)
+_AT_REST = frozenset({"available", "in-use", "backing-up", "maintenance"})
+
+
+def marked(words: Iterable[str]) -> UUID | None:
+    """The unit that one of the words names, if one is a mark of ours."""
+    found = (_MARK.match(word) for word in sorted(words))
+    return next((UUID(match[1]) for match in found if match), None)
+
+
+class Subject:
+    """One kind of thing. ``standing`` answers for a page at a time, with as many statements whatever its length."""
+
+    kind: ClassVar[SubjectKind]
+
+    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:
+        """All of them; only what changed since, where the cloud can be asked that."""
+        raise NotImplementedError
+
+    def one(self, everything: Census, external_id: str) -> Seen:
+        """Raises ``NotFound``."""
+        raise NotImplementedError
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        """The cloud's ids of what our record has in use there since before the instant."""
+        raise NotImplementedError
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        """What our record has under these ids of the cloud; None for what is being changed or released just now."""
+        raise NotImplementedError
+
+    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
+        """Of what carries no mark and is not recorded: without the cloud's own works, and what another finding tells of."""
+        return list(unmarked)
+
+
+def _resources(cloud: Cloud, kind: ResourceKind) -> QuerySet[Resource]:
+    return Resource.objects.filter(cloud=cloud, kind=kind).exclude(status=Status.RELEASED)
+
+
+class Servers(Subject):
+    kind = SubjectKind.SERVER
+
+    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:
+        return ([self._seen(row) for row in page] for page in everything.servers(changed_since=since))
+
+    def one(self, everything: Census, external_id: str) -> Seen:
+        return self._seen(everything.server(external_id))
+
+    def _seen(self, row: census.ListedServer) -> Seen:
+        fields = {Field.NAME: row.name, Field.FLAVOR: row.flavor_name, Field.STATE: USABLE}
+        if row.status == "ERROR":
+            fields[Field.STATE] = "error"
+        else:
+            fields[Field.POWER] = _POWER.get(row.status, row.status.lower())
+        mark = marked(row.tags)
+        fields[Field.MARK] = mark_of(mark) if mark else ""
+        return Seen(
+            kind=self.kind,
+            external_id=row.id,
+            project_id=row.project_id,
+            name=row.name,
+            mark=mark,
+            settled=row.task_state is None and row.status not in _MOVING,
+            deleted=row.deleted,
+            changed_at=row.updated_at,
+            fields=fields,
+        )
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        active = _resources(cloud, ResourceKind.SERVER).filter(status=Status.ACTIVE, built_at__lt=before)
+        return active.values_list("external_id", flat=True)
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        flavors = dict(CloudFlavor.objects.filter(cloud=cloud).values_list("flavor_id", "cloud_name"))
+        rows = _resources(cloud, ResourceKind.SERVER).filter(external_id__in=ids)
+        found: dict[str, Standing | None] = {}
+        for row in rows.values("pk", "unit", "system_id", "external_id", "name", "status", "server__flavor_id", "server__power"):  # fmt: skip
+            fields = {Field.NAME: row["name"], Field.POWER: row["server__power"], Field.STATE: USABLE}
+            if row["server__flavor_id"] in flavors:
+                fields[Field.FLAVOR] = flavors[row["server__flavor_id"]]
+            fields[Field.MARK] = mark_of(row["unit"])
+            found[row["external_id"]] = _standing(self.kind, row, fields)
+        return found
+
+
+class Volumes(Subject):
+    kind = SubjectKind.VOLUME
+
+    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:
+        return ([self._seen(row) for row in page] for page in everything.volumes(changed_since=since))
+
+    def one(self, everything: Census, external_id: str) -> Seen:
+        return self._seen(everything.volume(external_id))
+
+    def _seen(self, row: census.ListedVolume) -> Seen:
+        broken = row.status.startswith("error")
+        unit = row.metadata.get(UNIT, "")
+        holders = ",".join(row.server_ids)
+        fields = {
+            Field.NAME: row.name,
+            Field.STATE: row.status if broken else USABLE,
+            Field.MARK: unit,
+            Field.SIZE: str(row.size_gib),
+            Field.STORAGE_CLASS: row.volume_type,
+            Field.ATTACHED_TO: holders,
+        }
+        return Seen(
+            kind=self.kind,
+            external_id=row.id,
+            project_id=row.project_id,
+            name=row.name,
+            mark=marked([f"gc-{unit}"]),
+            held_by=holders,
+            settled=broken or row.status in _AT_REST,
+            changed_at=row.updated_at,
+            fields=fields,
+        )
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        active = _resources(cloud, ResourceKind.VOLUME).filter(status=Status.ACTIVE, built_at__lt=before)
+        return active.values_list("external_id", flat=True)
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        classes = {each.storage_class_id: each for each in CloudStorageClass.objects.filter(cloud=cloud)}
+        rows = _resources(cloud, ResourceKind.VOLUME).filter(external_id__in=ids)
+        found: dict[str, Standing | None] = {}
+        for row in rows.values(
+            "pk", "unit", "system_id", "external_id", "name", "status", "volume__storage_class_id", "volume__size_gb",
+            "volume__server__resource__external_id",
+        ):  # fmt: skip
+            fields = {Field.NAME: row["name"], Field.STATE: USABLE, Field.MARK: str(row["unit"])}
+            if (scale := classes.get(row["volume__storage_class_id"])) is not None:
+                fields[Field.SIZE] = str(scale.built_gb(row["volume__size_gb"]))
+                fields[Field.STORAGE_CLASS] = scale.cloud_name
+            fields[Field.ATTACHED_TO] = row["volume__server__resource__external_id"] or ""
+            found[row["external_id"]] = _standing(self.kind, row, fields)
+        return found
+
+
+class Ports(Subject):
+    """A port is recorded as the address of its server; what it stands on is the server's record."""
+
+    kind = SubjectKind.PORT
+
+    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
+        """Without the network's own: of DHCP, of routers."""
+        return (
+            [self._seen(row) for row in page if not row.device_owner.startswith("network:")]
+            for page in everything.ports()
+        )
+
+    def one(self, everything: Census, external_id: str) -> Seen:
+        return self._seen(everything.port(external_id))
+
+    def _seen(self, row: census.ListedPort) -> Seen:
+        mark = marked([*row.tags, row.name])
+        return Seen(
+            kind=self.kind,
+            external_id=row.id,
+            project_id=row.project_id,
+            name=row.name,
+            mark=mark,
+            held_by=row.device_id,
+            fields={
+                Field.MARK: mark_of(mark) if mark else "",
+                Field.ATTACHED_TO: row.device_id,
+                Field.ADDRESS: ",".join(row.addresses),
+                Field.SECURITY_GROUP: ",".join(row.security_group_ids),
+            },
+        )
+
+    def _addresses(self, cloud: Cloud) -> QuerySet[Address]:
+        return Address.objects.filter(block__cloud=cloud, released_at=None).exclude(port_id="")
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        servers = _resources(cloud, ResourceKind.SERVER).filter(status=Status.ACTIVE, built_at__lt=before)
+        return (
+            self._addresses(cloud).filter(unit__in=servers.values("unit")).values_list("port_id", flat=True)
+        )
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        group = Network.objects.filter(resource__unit=OuterRef("block__unit")).values("security_group_id")[:1]
+        rows = list(
+            self._addresses(cloud)
+            .filter(port_id__in=ids)
+            .annotate(security_group=Subquery(group))
+            .values("unit", "port_id", "address", "security_group")
+        )
+        servers = {
+            server["unit"]: server
+            for server in _resources(cloud, ResourceKind.SERVER)
+            .filter(unit__in=[row["unit"] for row in rows])
+            .values("pk", "unit", "system_id", "external_id", "status")
+        }
+        found: dict[str, Standing | None] = {}
+        for row in rows:
+            server = servers.get(row["unit"])
+            if server is None:  # its server is not recorded (yet)
+                found[row["port_id"]] = None
+                continue
+            fields = {
+                Field.MARK: mark_of(row["unit"]),
+                Field.ATTACHED_TO: server["external_id"],
+                Field.ADDRESS: row["address"],
+            }
+            if row["security_group"]:
+                fields[Field.SECURITY_GROUP] = row["security_group"]
+            found[row["port_id"]] = _standing(self.kind, {**server, "external_id": row["port_id"]}, fields)
+        return found
+
+    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
+        """Without those of servers that are not ours: they go with their server."""
+        holders = {seen.held_by for seen in unmarked if seen.held_by}
+        ours = set(Resource.objects.filter(external_id__in=holders).values_list("external_id", flat=True))
+        return [seen for seen in unmarked if not seen.held_by or seen.held_by in ours]
+
+
+class _Things(Subject):
+    """What is known by name and perhaps tags: networks and security groups."""
+
+    tagged: ClassVar[bool]
+
+    def _seen(self, row: census.ListedThing) -> Seen:
+        mark = marked([*row.tags, row.name])
+        fields = {Field.NAME: row.name}
+        if self.tagged:
+            tag = marked(row.tags)
+            fields[Field.MARK] = mark_of(tag) if tag else ""
+        return Seen(
+            kind=self.kind,
+            external_id=row.id,
+            project_id=row.project_id,
+            name=row.name,
+            mark=mark,
+            fields=fields,
+        )
+
+    def _recorded(self, cloud: Cloud, before: datetime, column: str) -> QuerySet[Any, str]:
+        active = _resources(cloud, ResourceKind.NETWORK).filter(status=Status.ACTIVE, built_at__lt=before)
+        return active.values_list(column, flat=True)
+
+    def _standing(self, cloud: Cloud, ids: Collection[str], column: str) -> dict[str, Standing | None]:
+        rows = _resources(cloud, ResourceKind.NETWORK).filter(**{f"{column}__in": ids})
+        found: dict[str, Standing | None] = {}
+        for row in rows.values("pk", "unit", "system_id", "status", column):
+            fields = {Field.NAME: mark_of(row["unit"])}
+            if self.tagged:
+                fields[Field.MARK] = mark_of(row["unit"])
+            found[row[column]] = _standing(self.kind, {**row, "external_id": row[column]}, fields)
+        return found
+
+
+class Networks(_Things):
+    kind = SubjectKind.NETWORK
+    tagged = True
+
+    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
+        return ([self._seen(row) for row in page] for page in everything.networks())
+
+    def one(self, everything: Census, external_id: str) -> Seen:
+        return self._seen(everything.network(external_id))
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        return self._recorded(cloud, before, "external_id")
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        return self._standing(cloud, ids, "external_id")
+
+
+class SecurityGroups(_Things):
+    kind = SubjectKind.SECURITY_GROUP
+    tagged = False
+
+    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
+        return ([self._seen(row) for row in page] for page in everything.security_groups())
+
+    def one(self, everything: Census, external_id: str) -> Seen:
+        return self._seen(everything.security_group(external_id))
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        return self._recorded(cloud, before, "network__security_group_id")
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        return self._standing(cloud, ids, "network__security_group_id")
+
+    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
+        """Without the one that Neutron makes in every project."""
+        return [seen for seen in unmarked if seen.name != "default"]
+
+
+def _standing(kind: SubjectKind, row: Mapping[str, Any], fields: Mapping[Field, str]) -> Standing | None:
+    if row["status"] != Status.ACTIVE:
+        return None
+    return Standing(
+        kind=kind,
+        external_id=row["external_id"],
+        resource=row["pk"],
+        unit=row["unit"],
+        system=row["system_id"],
+        fields=fields,
+    )
+
+
+SUBJECTS: Sequence[Subject] = (Servers(), Volumes(), Ports(), Networks(), SecurityGroups())
+
+
+def subject_of(kind: str) -> Subject:
+    return next(each for each in SUBJECTS if each.kind == kind)

@@ -1,0 +1,60 @@
+"""The words of a finding: what it is about, what is wrong, in which respect, and what can be done."""
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class FindingKind(models.TextChoices):
+    MISSING = "missing", _("recorded, but not in the cloud")
+    FOREIGN = "foreign", _("in our project, but not made by us")
+    DRIFTED = "drifted", _("different from the record")
+    ORPHANED = "orphaned", _("made by us, but known to nothing")
+    QUOTA_MISMATCH = "quota_mismatch", _("limit or use that does not add up")
+
+
+class SubjectKind(models.TextChoices):
+    SERVER = "server", _("server")
+    VOLUME = "volume", _("storage volume")
+    PORT = "port", _("port")
+    NETWORK = "network", _("network")
+    SECURITY_GROUP = "security_group", _("security group")
+    PROJECT = "project", _("the system's project")
+    ACCOUNT = "account", _("quota account")
+
+
+class Field(models.TextChoices):
+    """In which respect what was found differs. Those with a dot are limits of a project, by service."""
+
+    NAME = "name", _("name")
+    FLAVOR = "flavor", _("flavor")
+    POWER = "power", _("power")
+    STATE = "state", _("state")
+    MARK = "mark", _("mark by which we know it")
+    SIZE = "size_gib", _("size in the cloud, GiB")
+    STORAGE_CLASS = "storage_class", _("storage class")
+    ATTACHED_TO = "attached_to", _("attached to")
+    ADDRESS = "address", _("address")
+    SECURITY_GROUP = "security_group", _("security group")
+    USED = "used", _("in use")
+    INSTANCES = "compute.instances", _("limit of servers")
+    CORES = "compute.cores", _("limit of vCPU")
+    RAM = "compute.ram", _("limit of memory, MiB")
+    VOLUMES = "volume.volumes", _("limit of volumes")
+    GIGABYTES = "volume.gigabytes", _("limit of storage, GiB")
+    BACKUPS = "volume.backups", _("limit of backups")
+    BACKUP_GIGABYTES = "volume.backup_gigabytes", _("limit of backup storage, GiB")
+    NETWORKS = "network.network", _("limit of networks")
+    SUBNETS = "network.subnet", _("limit of subnets")
+    PORTS = "network.port", _("limit of ports")
+    SECURITY_GROUPS = "network.security_group", _("limit of security groups")
+    SECURITY_GROUP_RULES = "network.security_group_rule", _("limit of security group rules")
+
+
+class Remedy(models.TextChoices):
+    ADOPT = "adopt", _("take the cloud's value into the record")
+    SET_BACK = "set_back", _("set the cloud back to the record")
+    CLEAR_AWAY = "clear_away", _("delete it from the cloud")
+    MARK_LOST = "mark_lost", _("record it as lost and give its quota back")
+    SET_LIMITS = "set_limits", _("set the project's limits again")
+    CORRECT_LEDGER = "correct_ledger", _("set the account to what stands")
+    DECIDE = "decide", _("decide by hand")

@@ -1,0 +1,152 @@
+"""Passes and findings as a cloud administrator sees them, and as others do not."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from rest_framework.test import APIClient
+
+from govcloud.audit.models import Event
+from govcloud.quotas.models import QuotaAccount
+from govcloud.reconciliation.balances import ledger
+from govcloud.reconciliation.findings import note
+from govcloud.reconciliation.models import Finding, Sweep
+from govcloud.reconciliation.vocabulary import SubjectKind
+from tenants.models import Role, User
+from tests.api.conftest import ROOT
+from tests.factories.catalog import CloudFactory
+from tests.factories.quotas import opened
+from tests.factories.reconciliation import FindingFactory, SweepFactory
+from tests.factories.tenants import BEGINNING, DepartmentFactory, member
+
+
+@pytest.fixture
+def admin(signed_in: Callable[[User], APIClient]) -> APIClient:
+    return signed_in(member(Role.CLOUD_ADMIN))
+
+
+def url(finding: Finding, what: str = "") -> str:
+    return f"{ROOT}/findings/{finding.uuid}{what and '/' + what}"
+
+
+def miscounted() -> Finding:
+    """An account that says more than what stands."""
+    department = DepartmentFactory()
+    opened(department)
+    QuotaAccount.objects.filter(department=department, dimension="vcpus").update(used=3)
+    observed = ledger()
+    note(cloud=None, subject=SubjectKind.ACCOUNT, looked_at=[], observations=observed, at=BEGINNING)
+    return Finding.objects.get()
+
+
+def test_a_finding_tells_what_was_expected_and_found_in_the_readers_language(admin: APIClient) -> None:
+    finding = FindingFactory(renamed=True)
+    answer = admin.get(url(finding)).json()
+    assert answer["differences"] == [
+        {"field": "name", "title": "name", "expected": "app-1", "found": "renamed"}
+    ]
+    assert (answer["remedy"], answer["possible"]) == ("set_back", ["set_back", "adopt"])
+    assert answer["title"] == "set the cloud back to the record"
+    assert answer["resource"] == str(finding.resource.uuid)
+    chinese = admin.get(url(finding), headers={"Accept-Language": "zh-hans"}).json()
+    assert chinese["differences"][0]["title"] == "名称"
+
+
+def test_findings_are_filtered_searched_and_exported(admin: APIClient) -> None:
+    renamed, foreign = FindingFactory(renamed=True, name="app-1"), FindingFactory()
+    listed = admin.get(f"{ROOT}/findings", {"kind": "drifted", "status": "open", "search": "app"}).json()
+    assert [row["uuid"] for row in listed["results"]] == [str(renamed.uuid)]
+    by_system = admin.get(f"{ROOT}/findings", {"system": str(foreign.system.uuid)}).json()
+    assert [row["uuid"] for row in by_system["results"]] == [str(foreign.uuid)]
+    exported = b"".join(admin.get(f"{ROOT}/findings", {"format": "csv"}).streaming_content).decode(
+        "utf-8-sig"
+    )
+    assert renamed.external_id in exported
+    assert '""found"": ""renamed""' in exported
+
+
+@pytest.mark.parametrize("role", [Role.APPLICANT, Role.UNIT_APPROVER])
+def test_a_department_sees_no_findings(role: Role, signed_in: Callable[[User], APIClient]) -> None:
+    finding = FindingFactory()
+    client = signed_in(member(role, finding.system.department))
+    assert client.get(f"{ROOT}/findings").status_code == 403
+    assert client.get(url(finding)).status_code == 403
+    assert client.get(f"{ROOT}/sweeps").status_code == 403
+
+
+def test_what_is_only_ours_is_put_right_at_once(admin: APIClient) -> None:
+    finding = miscounted()
+    answer = admin.post(url(finding, "application"))
+    assert (answer.status_code, answer.json()["status"]) == (200, "resolved")
+    assert QuotaAccount.objects.get(dimension="vcpus").used == 0
+    history = admin.get(url(finding, "history")).json()["results"]
+    assert [event["verb"] for event in history] == ["finding.open", "finding.resolved"]
+    assert admin.post(url(finding, "application")).json()["code"] == "wrong-state"
+
+
+def test_a_stale_finding_answers_409_and_is_resolved_all_the_same(admin: APIClient) -> None:
+    finding = miscounted()
+    QuotaAccount.objects.filter(dimension="vcpus").update(used=0)
+    answer = admin.post(url(finding, "application"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "finding-is-stale")
+    finding.refresh_from_db()
+    assert finding.status == "resolved"
+    assert (
+        Event.objects.get(verb="finding.resolved", subject_id=finding.uuid).after["why"] == "finding-is-stale"
+    )
+
+
+def test_a_cloud_that_cannot_be_asked_answers_503_and_changes_nothing(admin: APIClient) -> None:
+    finding = FindingFactory(renamed=True)
+    answer = admin.post(url(finding, "application"))
+    assert (answer.status_code, answer.json()["code"]) == (503, "cloud-silent")
+    finding.refresh_from_db()
+    assert finding.status == "open"
+
+
+def test_only_what_is_possible_can_be_asked_for(admin: APIClient) -> None:
+    foreign, renamed = FindingFactory(), FindingFactory(renamed=True)
+    assert admin.post(url(foreign, "application")).json()["code"] == "nothing-to-apply"
+    refused = admin.post(url(renamed, "application"), {"remedy": "clear_away"}).json()
+    assert refused["code"] == "remedy-not-possible"
+    assert [error["pointer"] for error in refused["errors"]] == ["/remedy"]
+    assert admin.post(url(renamed, "application"), {"remedy": "burn"}).status_code in {400, 422}
+
+
+@pytest.mark.parametrize("status", ["suspected", "applying", "dismissed"])
+def test_in_these_states_nothing_is_applied(status: str, admin: APIClient) -> None:
+    finding = FindingFactory(renamed=True, status=status)
+    answer = admin.post(url(finding, "application"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "wrong-state")
+
+
+def test_a_finding_is_dismissed_with_a_reason(admin: APIClient) -> None:
+    finding = FindingFactory()
+    assert admin.post(url(finding, "dismissal"), {}).status_code in {400, 422}
+    answer = admin.post(url(finding, "dismissal"), {"reason": "agreed with them"}).json()
+    assert (answer["status"], answer["remark"]) == ("dismissed", "agreed with them")
+    assert answer["decided_by"]
+    assert admin.post(url(finding, "dismissal"), {"reason": "again"}).status_code == 409
+
+
+def test_a_pass_is_asked_for_and_one_at_a_time(admin: APIClient) -> None:
+    CloudFactory(code="sandbox")
+    answer = admin.post(f"{ROOT}/sweeps", {"cloud": "sandbox", "extent": "incremental"})
+    assert answer.status_code == 202
+    assert (answer.json()["status"], answer.json()["extent"]) == ("due", "incremental")
+    assert admin.get(answer.headers["Location"]).json()["uuid"] == answer.json()["uuid"]
+    again = admin.post(f"{ROOT}/sweeps", {"cloud": "sandbox"})
+    assert (again.status_code, again.json()["code"]) == (409, "sweep-under-way")
+    unknown = admin.post(f"{ROOT}/sweeps", {"cloud": "elsewhere"})
+    assert unknown.status_code == 404
+
+
+def test_everything_is_read_when_that_was_long_ago(admin: APIClient, settings: object) -> None:
+    from govcloud import clock  # noqa: PLC0415
+
+    cloud = CloudFactory(code="sandbox")
+    SweepFactory(cloud=cloud, requested_at=clock.now() - timedelta(hours=5))
+    assert admin.post(f"{ROOT}/sweeps", {"cloud": "sandbox"}).json()["extent"] == "incremental"
+    Sweep.objects.all().delete()
+    SweepFactory(cloud=cloud, requested_at=clock.now() - timedelta(hours=7))
+    assert admin.post(f"{ROOT}/sweeps", {"cloud": "sandbox"}).json()["extent"] == "full"

@@ -1,0 +1,127 @@
+"""Lists of everything in the cloud, as operators read them to compare a cloud with our records."""
+
+import time
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Protocol, TypeVar
+
+import pytest
+
+from govcloud.gateways.openstack import Cloud, census
+from tests.openstack.laboratory import FLAVOR, VOLUME_TYPE, Laboratory, eventually, gone
+
+SECOND = timedelta(seconds=1)
+
+
+class Listed(Protocol):
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def project_id(self) -> str: ...
+
+
+One = TypeVar("One", bound=Listed)
+
+
+def by_id(pages: Iterable[list[One]]) -> dict[str, One]:
+    return {each.id: each for page in pages for each in page}
+
+
+def changed(row: census.ListedServer | census.ListedVolume) -> datetime:
+    assert row.updated_at is not None
+    return row.updated_at
+
+
+def test_an_operator_lists_what_stands_in_every_project(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    server = laboratory.server()
+    volume = laboratory.volume(unit="u-1")
+    port = cloud.network.find_ports(server_id=server.id)[0]
+    cloud.network.set_tags(collection="ports", resource_id=port.id, tags=["gc"])
+    listed = by_id(operator.census.servers())[server.id]
+    assert (listed.project_id, listed.name, listed.status) == (laboratory.project.id, server.name, "ACTIVE")
+    assert (listed.flavor_name, listed.tags, listed.task_state) == (FLAVOR, server.tags, None)
+    volumes = by_id(operator.census.volumes())
+    assert volumes[server.volume_ids[0]].server_ids == (server.id,)
+    found = volumes[volume.id]
+    assert (found.project_id, found.size_gib, found.volume_type) == (laboratory.project.id, 1, VOLUME_TYPE)
+    assert (found.metadata, found.server_ids, found.status) == ({"unit": "u-1"}, (), "available")
+    seen = by_id(operator.census.ports())[port.id]
+    assert (seen.device_id, seen.addresses, seen.tags) == (server.id, port.addresses, {"gc"})
+    assert set(seen.security_group_ids) == set(port.security_group_ids)
+    assert by_id(operator.census.networks())[port.network_id].project_id == laboratory.project.id
+    groups = by_id(operator.census.security_groups())
+    assert {groups[each].project_id for each in port.security_group_ids} == {laboratory.project.id}
+    one_by_one = operator.census
+    assert one_by_one.server(server.id) == listed
+    assert one_by_one.volume(volume.id) == found
+    assert one_by_one.port(port.id) == seen
+    assert one_by_one.network(port.network_id) == by_id(operator.census.networks())[port.network_id]
+    assert [one_by_one.security_group(each) for each in port.security_group_ids] == [
+        groups[each] for each in port.security_group_ids
+    ]
+
+
+def test_lists_go_on_from_page_to_page(
+    laboratory: Laboratory, operator: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = {laboratory.volume().id for _ in range(3)}
+    ports = {laboratory.port().id for _ in range(3)}
+    monkeypatch.setattr(census, "PAGE", 2)
+
+    def read(pages: Iterator[list[One]]) -> set[str]:
+        held = list(pages)
+        assert len(held) > 1
+        assert max(len(page) for page in held) == 2
+        return {each.id for page in held for each in page}
+
+    assert volumes <= read(operator.census.volumes())
+    assert ports <= read(operator.census.ports())
+
+
+def test_servers_that_changed_are_listed_by_the_clouds_own_clock_deleted_ones_too(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    server = laboratory.server()
+    made = changed(by_id(operator.census.servers())[server.id])
+    assert server.id in by_id(operator.census.servers(changed_since=made))
+    assert server.id not in by_id(operator.census.servers(changed_since=made + SECOND))
+
+    time.sleep(2 * SECOND.total_seconds())  # times of change are told to the second
+    cloud.compute.delete_server(server.id)
+    gone(lambda: cloud.compute.get_server(server.id))
+    assert server.id not in by_id(operator.census.servers())
+    listed = eventually(
+        lambda: by_id(operator.census.servers(changed_since=made + SECOND)), lambda rows: server.id in rows
+    )[server.id]
+    assert (listed.deleted, listed.name, listed.tags) == (True, server.name, frozenset())
+
+
+def test_a_servers_tags_do_not_count_as_a_change_of_it(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    server = laboratory.server()
+    before = changed(by_id(operator.census.servers())[server.id])
+    cloud.compute.set_tags(server.id, ["other"])
+    after = by_id(operator.census.servers())[server.id]
+    assert (after.tags, after.updated_at) == ({"other"}, before)
+
+
+def test_volumes_that_changed_are_listed_but_not_those_whose_metadata_did(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    volume = laboratory.volume()
+    before = changed(by_id(operator.census.volumes())[volume.id])
+    assert volume.id in by_id(operator.census.volumes(changed_since=before))
+    cloud.volumes.set_metadata(volume.id, {"unit": "other"})
+    after = by_id(operator.census.volumes())[volume.id]
+    assert (after.metadata["unit"], after.updated_at) == ("other", before)
+    assert volume.id not in by_id(operator.census.volumes(changed_since=before + SECOND))
+    time.sleep(2 * SECOND.total_seconds())  # times of change are told to the second
+    cloud.volumes.extend_volume(volume.id, size_gib=2)
+    grown = eventually(
+        lambda: by_id(operator.census.volumes(changed_since=before + SECOND)), lambda rows: volume.id in rows
+    )[volume.id]
+    assert changed(grown) > before

@@ -1,0 +1,100 @@
+"""What differs, and what is proposed about it."""
+
+from uuid import UUID
+
+import pytest
+
+from govcloud.reconciliation.comparison import (
+    Difference,
+    Seen,
+    Standing,
+    drift,
+    missing,
+    remedies,
+    unknown,
+    without,
+)
+from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
+
+UNIT = UUID("5f1cbb1e-6a5f-4c3b-8f50-0d5b7a4f9e01")
+SERVER = {
+    Field.NAME: "app-1", Field.FLAVOR: "g.4c16g", Field.POWER: "running", Field.STATE: "usable", Field.MARK: f"gc-{UNIT}",
+}  # fmt: skip
+
+
+def standing(kind: SubjectKind = SubjectKind.SERVER, **fields: str) -> Standing:
+    changed = {Field(name): value for name, value in fields.items()}
+    own = SERVER if kind is SubjectKind.SERVER else {}
+    return Standing(kind=kind, external_id="id-1", resource=7, unit=UNIT, system=3, fields={**own, **changed})
+
+
+def seen(kind: SubjectKind = SubjectKind.SERVER, *, mark: UUID | None = UNIT, **fields: str) -> Seen:
+    changed = {Field(name): value for name, value in fields.items()}
+    own = SERVER if kind is SubjectKind.SERVER else {}
+    return Seen(
+        kind=kind, external_id="id-1", project_id="p", name="app-1", mark=mark, fields={**own, **changed}
+    )
+
+
+def test_what_is_as_recorded_gives_no_finding() -> None:
+    assert drift(standing(), seen()) == []
+
+
+def test_differences_that_are_put_right_alike_are_one_finding() -> None:
+    found = drift(standing(), seen(name="renamed", flavor="g.8c32g", power="stopped"))
+    assert [(each.remedy, [row.field for row in each.differences]) for each in found] == [
+        (Remedy.SET_BACK, [Field.NAME]),
+        (Remedy.ADOPT, [Field.FLAVOR, Field.POWER]),
+    ]
+    assert {(each.kind, each.resource, each.system, each.unit) for each in found} == {
+        (FindingKind.DRIFTED, 7, 3, UNIT)
+    }
+    assert found[0].differences == (Difference(Field.NAME, "app-1", "renamed"),)
+
+
+def test_what_only_one_side_tells_is_not_held_against_the_other() -> None:
+    error = without(without(seen(), Field.POWER), Field.FLAVOR)
+    assert drift(standing(), error) == []
+    assert drift(standing(SubjectKind.VOLUME), seen(SubjectKind.VOLUME, size_gib="5")) == []
+
+
+@pytest.mark.parametrize(
+    ("subject", "field", "found", "proposed"),
+    [
+        (SubjectKind.SERVER, Field.POWER, "stopped", Remedy.ADOPT),
+        (SubjectKind.SERVER, Field.POWER, "paused", Remedy.DECIDE),
+        (SubjectKind.SERVER, Field.STATE, "error", Remedy.DECIDE),
+        (SubjectKind.SERVER, Field.FLAVOR, "g.8c32g", Remedy.ADOPT),
+        (SubjectKind.VOLUME, Field.SIZE, "800", Remedy.ADOPT),
+        (SubjectKind.VOLUME, Field.ATTACHED_TO, "", Remedy.SET_BACK),
+        (SubjectKind.PORT, Field.ATTACHED_TO, "", Remedy.DECIDE),
+        (SubjectKind.PORT, Field.SECURITY_GROUP, "", Remedy.SET_BACK),
+        (SubjectKind.NETWORK, Field.NAME, "net", Remedy.SET_BACK),
+    ],
+)
+def test_each_difference_has_its_proposal(
+    subject: SubjectKind, field: Field, found: str, proposed: Remedy
+) -> None:
+    assert remedies(subject, Difference(field, "expected", found))[0] is proposed
+
+
+def test_what_nobody_recorded_is_ours_by_its_mark_or_else_foreign() -> None:
+    ours, theirs = unknown(seen(), system=3), unknown(seen(mark=None), system=3)
+    assert (ours.kind, ours.remedy, ours.unit) == (FindingKind.ORPHANED, Remedy.CLEAR_AWAY, UNIT)
+    assert (theirs.kind, theirs.remedy, theirs.unit) == (FindingKind.FOREIGN, Remedy.DECIDE, None)
+    assert Difference(Field.FLAVOR, "", "g.4c16g") in theirs.differences
+
+
+@pytest.mark.parametrize(
+    ("subject", "proposed"),
+    [
+        (SubjectKind.SERVER, Remedy.MARK_LOST),
+        (SubjectKind.VOLUME, Remedy.MARK_LOST),
+        (SubjectKind.NETWORK, Remedy.DECIDE),
+        (SubjectKind.PORT, Remedy.DECIDE),
+    ],
+)
+def test_servers_and_volumes_can_be_given_up_what_others_stand_on_cannot(
+    subject: SubjectKind, proposed: Remedy
+) -> None:
+    assert missing(standing(subject)).remedy is proposed
