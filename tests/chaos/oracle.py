@@ -1,0 +1,200 @@
+"""What a cloud really holds, compared with what our tables say: lost, duplicated, orphaned, and quota that leaked.
+
+Everything is counted in the cloud itself, through the gateway, so it works on any cloud that ``clouds.yaml`` names. Ask
+when nothing is due any more; what is still being built or taken down is nobody's fault yet and is left out.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator
+from dataclasses import asdict, dataclass, field
+from uuid import UUID
+
+from django.db.models import Exists, OuterRef, Sum
+
+from govcloud.gateways import openstack
+from govcloud.gateways.openstack.models import Phase
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Address, Network, Project, Resource
+from govcloud.provisioning.kinds.compute import UNIT
+from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
+from govcloud.provisioning.models import Operation, Step
+from govcloud.provisioning.settlement import quota_of
+from govcloud.quotas.models import EntryKind, QuotaAccount, QuotaEntry
+
+MARK = "gc-"
+ENDED = (OperationStatus.DONE, OperationStatus.UNDONE, OperationStatus.PARKED)
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """Something in the cloud that carries our mark."""
+
+    kind: str
+    unit: str
+    id: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id} of unit {self.unit}"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """One line for each thing that is wrong; empty lists where nothing is."""
+
+    lost: list[str] = field(default_factory=list)
+    duplicates: list[str] = field(default_factory=list)
+    orphans: list[str] = field(default_factory=list)
+    leaked: list[str] = field(default_factory=list)
+
+    @property
+    def clean(self) -> bool:
+        return not any(asdict(self).values())
+
+    def counts(self) -> dict[str, int]:
+        return {name: len(lines) for name, lines in asdict(self).items()}
+
+    def lines(self) -> list[str]:
+        return [f"{name}: {line}" for name, lines in asdict(self).items() for line in lines]
+
+
+def examine(*, taken: Collection[str] = ()) -> Verdict:
+    """Compare every project of ours with our tables. ``taken``: ids of what people removed or relabelled by hand."""
+    things = [
+        thing for project in Project.objects.select_related("cloud") for thing in things_in(project)
+    ]
+    there = {thing.id for thing in things}
+    things = [thing for thing in things if thing.id not in taken]
+    return Verdict(
+        lost=[*_unended(), *_missing(there | set(taken)), *_unrecorded()],
+        duplicates=_duplicates(things),
+        orphans=_orphans(things),
+        leaked=[*_stale_holds(), *_accounts_beside_resources(), *_accounts_beside_entries()],
+    )
+
+
+def things_in(project: Project) -> Iterator[Thing]:
+    """All that carries our mark in a project, except what is being deleted already."""
+    cloud = openstack.connect(cloud=project.cloud.profile, project_id=project.external_id)
+    for server in cloud.compute.find_servers():
+        mark = next((tag for tag in server.tags if _unit(tag)), "")
+        if mark and server.phase is not Phase.GONE and server.task_state != "deleting":
+            yield Thing("server", _unit(mark), server.id)
+    for volume in cloud.volumes.find_volumes():
+        if UNIT in volume.metadata and volume.status != "deleting":
+            yield Thing("volume", volume.metadata[UNIT], volume.id)
+    named = (
+        ("port", cloud.network.find_ports()),
+        ("network", cloud.network.find_networks()),
+        ("subnet", cloud.network.find_subnets()),
+        ("security_group", cloud.security_groups.find_groups()),
+    )
+    for kind, found in named:
+        for each in found:
+            if _unit(each.name):
+                yield Thing(kind, _unit(each.name), each.id)
+
+
+def _unit(mark: str) -> str:
+    """The unit in a name or tag of ours; empty for what is somebody else's."""
+    try:
+        return str(UUID(mark.removeprefix(MARK))) if mark.startswith(MARK) else ""
+    except ValueError:
+        return ""
+
+
+# -- lost
+
+
+def _unended() -> list[str]:
+    """Operations that nobody works on any more and that have not come to an end."""
+    waiting = Step.objects.filter(operation=OuterRef("pk"), next_run_at__isnull=False)
+    left = Operation.objects.exclude(status__in=ENDED).exclude(Exists(waiting))
+    return [f"operation {each.uuid} ({each.reason}) is {each.status} and nothing of it is due" for each in left]
+
+
+def _missing(there: set[str]) -> list[str]:
+    """Resources that we bill and the cloud does not have."""
+    standing = Resource.objects.exclude(status=Status.RELEASED).exclude(external_id="")
+    return [
+        f"{each.kind} {each.external_id or '(no id)'} of unit {each.unit}"
+        for each in standing
+        if each.external_id not in there
+    ]
+
+
+def _unrecorded() -> list[str]:
+    """Steps that say they built something of which there is no record."""
+    recorded = Resource.objects.filter(unit=OuterRef("unit"))
+    built = Step.objects.filter(kind__in=["server", "volume", "security_group"], state=StepState.DONE)
+    return [f"{each.kind} of unit {each.unit} is done but not recorded" for each in built.exclude(Exists(recorded))]
+
+
+# -- duplicates and orphans
+
+
+def _duplicates(things: list[Thing]) -> list[str]:
+    by_unit: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for thing in things:
+        by_unit[thing.kind, thing.unit].append(thing.id)
+    return [f"{kind} of unit {unit}: {sorted(ids)}" for (kind, unit), ids in by_unit.items() if len(ids) > 1]
+
+
+def _orphans(things: list[Thing]) -> list[str]:
+    """What carries our mark and belongs neither to a resource nor to a step that is still at work."""
+    unfinished = Step.objects.exclude(state__in=FINISHED)
+    units = {str(unit) for unit in unfinished.values_list("unit", flat=True)}
+    standing = Resource.objects.exclude(status=Status.RELEASED)
+    networks = Network.objects.filter(resource__in=standing)
+    ids = {
+        *unfinished.values_list("external_id", flat=True),
+        *standing.values_list("external_id", flat=True),
+        *Address.objects.filter(released_at=None).values_list("port_id", flat=True),
+        *networks.values_list("subnet_id", flat=True),
+        *networks.values_list("security_group_id", flat=True),
+    }
+    return [str(thing) for thing in things if thing.id not in ids and thing.unit not in units]
+
+
+# -- quota
+
+
+def _stale_holds() -> list[str]:
+    """Holds that nothing will ever settle: every step of their unit is finished."""
+    settled = QuotaEntry.objects.filter(source=OuterRef("source"), kind__in=[EntryKind.COMMIT, EntryKind.UNHOLD])
+    held = QuotaEntry.objects.filter(kind=EntryKind.HOLD).exclude(Exists(settled))
+    steps = Step.objects.filter(unit=OuterRef("source"))
+    stale = held.filter(Exists(steps)).exclude(Exists(steps.exclude(state__in=FINISHED)))
+    return [f"unit {each.source} holds {each.amount} of {each.account.dimension}" for each in stale.select_related("account")]
+
+
+def _accounts_beside_resources() -> list[str]:
+    """What accounts count as used, against what stands."""
+    standing: dict[tuple[int, str], int] = defaultdict(int)
+    resources = Resource.objects.exclude(status=Status.RELEASED).select_related(
+        "system__department", "server", "volume", "backup"
+    )
+    for resource in resources:
+        for department in resource.system.department.ancestor_ids:
+            for dimension, amount in quota_of(resource).items():
+                standing[department, dimension] += amount
+    return [
+        f"{account.department_id} uses {account.used} of {account.dimension}, and {stands} stand"
+        for account in QuotaAccount.objects.order_by("pk")
+        if account.used != (stands := standing[account.department_id, account.dimension])
+    ]
+
+
+def _accounts_beside_entries() -> list[str]:
+    """What accounts count as held, against the entries that made it so."""
+    sums: dict[tuple[int, str], int] = {
+        (account, kind): amount
+        for account, kind, amount in QuotaEntry.objects.order_by().values_list("account", "kind").annotate(Sum("amount"))
+    }
+    wrong = []
+    for account in QuotaAccount.objects.order_by("pk"):
+        hold, commit, unhold = (
+            sums.get((account.pk, kind), 0) for kind in (EntryKind.HOLD, EntryKind.COMMIT, EntryKind.UNHOLD)
+        )
+        if account.held != hold - commit - unhold:
+            wrong.append(f"{account.department_id} holds {account.held} of {account.dimension}, its entries {hold - commit - unhold}")
+    return wrong
