@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
+from govcloud.errors import Invalids
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
@@ -204,6 +205,20 @@ def test_a_released_server_is_gone_from_the_cloud_with_its_volumes_and_its_quota
         Project.objects.get(system=on.system).external_id
     )
     assert (limits["instances"].limit, limits["cores"].limit) == (1, 4)
+
+
+def test_a_server_that_is_not_handed_over_yet_cannot_be_released(on: Scene) -> None:
+    order = approved(on, at=now())
+    while not Resource.objects.filter(kind="server").exists():
+        engine.run_due(clock=now, most=1)
+    server = Resource.objects.filter(kind="server").first()
+    assert server is not None
+    with pytest.raises(Invalids) as refusal:
+        approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    assert [error.code for error in refusal.value.errors] == ["resource-not-in-use"]
+    work()
+    order.refresh_from_db()
+    assert order.status == "fulfilled", states()
 
 
 def test_a_release_waits_for_a_backup_that_is_being_taken(on: Scene, sandbox: Sandbox) -> None:
