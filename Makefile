@@ -11,8 +11,11 @@ ifeq ($(OS_CLOUD),devcloud)
 export OS_CLIENT_CONFIG_FILE ?= /var/lib/devcloud/clouds.yaml
 endif
 ARGS ?=
+# What a chaos run is told, as far as it is told anything: make chaos ORDERS=1000 SEED=7
+CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
+	$(if $(FAULTS),--faults $(FAULTS)) $(if $(QUIET),--quiet $(QUIET))
 
-.PHONY: help demo story test test-openstack devcloud check fix lock bench clean database
+.PHONY: help demo story test test-openstack chaos chaos-openstack devcloud check fix lock bench clean database
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,6 +42,12 @@ test: $(VENV)/.development ## All tests that need nothing but this machine
 
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
 	$(VENV)/bin/pytest tests/openstack $(ARGS)
+
+chaos: $(VENV)/.development ## Orders by the hundred while workers die and the sandbox fails (ORDERS SEED KILL_EVERY FAULTS QUIET)
+	$(RUN) -m tests.chaos.chaos_run $(CHAOS) $(ARGS)
+
+chaos-openstack: $(VENV)/.development ## The same, smaller, on the OpenStack of tests/devcloud through a faulting proxy
+	$(RUN) -m tests.chaos.chaos_run --cloud devcloud --workers 3 --at-once 6 $(CHAOS) $(ARGS)
 
 devcloud: ## Start a real OpenStack on this machine, guests included (Debian 12, as root)
 	DC_VIRT=libvirt tests/devcloud/up

@@ -59,9 +59,7 @@ class Verdict:
 
 def examine(*, taken: Collection[str] = ()) -> Verdict:
     """Compare every project of ours with our tables. ``taken``: ids of what people removed or relabelled by hand."""
-    things = [
-        thing for project in Project.objects.select_related("cloud") for thing in things_in(project)
-    ]
+    things = [thing for project in Project.objects.select_related("cloud") for thing in things_in(project)]
     there = {thing.id for thing in things}
     things = [thing for thing in things if thing.id not in taken]
     return Verdict(
@@ -109,7 +107,9 @@ def _unended() -> list[str]:
     """Operations that nobody works on any more and that have not come to an end."""
     waiting = Step.objects.filter(operation=OuterRef("pk"), next_run_at__isnull=False)
     left = Operation.objects.exclude(status__in=ENDED).exclude(Exists(waiting))
-    return [f"operation {each.uuid} ({each.reason}) is {each.status} and nothing of it is due" for each in left]
+    return [
+        f"operation {each.uuid} ({each.reason}) is {each.status} and nothing of it is due" for each in left
+    ]
 
 
 def _missing(there: set[str]) -> list[str]:
@@ -126,7 +126,10 @@ def _unrecorded() -> list[str]:
     """Steps that say they built something of which there is no record."""
     recorded = Resource.objects.filter(unit=OuterRef("unit"))
     built = Step.objects.filter(kind__in=["server", "volume", "security_group"], state=StepState.DONE)
-    return [f"{each.kind} of unit {each.unit} is done but not recorded" for each in built.exclude(Exists(recorded))]
+    return [
+        f"{each.kind} of unit {each.unit} is done but not recorded"
+        for each in built.exclude(Exists(recorded))
+    ]
 
 
 # -- duplicates and orphans
@@ -160,11 +163,16 @@ def _orphans(things: list[Thing]) -> list[str]:
 
 def _stale_holds() -> list[str]:
     """Holds that nothing will ever settle: every step of their unit is finished."""
-    settled = QuotaEntry.objects.filter(source=OuterRef("source"), kind__in=[EntryKind.COMMIT, EntryKind.UNHOLD])
+    settled = QuotaEntry.objects.filter(
+        source=OuterRef("source"), kind__in=[EntryKind.COMMIT, EntryKind.UNHOLD]
+    )
     held = QuotaEntry.objects.filter(kind=EntryKind.HOLD).exclude(Exists(settled))
     steps = Step.objects.filter(unit=OuterRef("source"))
     stale = held.filter(Exists(steps)).exclude(Exists(steps.exclude(state__in=FINISHED)))
-    return [f"unit {each.source} holds {each.amount} of {each.account.dimension}" for each in stale.select_related("account")]
+    return [
+        f"unit {each.source} holds {each.amount} of {each.account.dimension}"
+        for each in stale.select_related("account")
+    ]
 
 
 def _accounts_beside_resources() -> list[str]:
@@ -188,7 +196,9 @@ def _accounts_beside_entries() -> list[str]:
     """What accounts count as held, against the entries that made it so."""
     sums: dict[tuple[int, str], int] = {
         (account, kind): amount
-        for account, kind, amount in QuotaEntry.objects.order_by().values_list("account", "kind").annotate(Sum("amount"))
+        for account, kind, amount in QuotaEntry.objects.order_by()
+        .values_list("account", "kind")
+        .annotate(Sum("amount"))
     }
     wrong = []
     for account in QuotaAccount.objects.order_by("pk"):
@@ -196,5 +206,7 @@ def _accounts_beside_entries() -> list[str]:
             sums.get((account.pk, kind), 0) for kind in (EntryKind.HOLD, EntryKind.COMMIT, EntryKind.UNHOLD)
         )
         if account.held != hold - commit - unhold:
-            wrong.append(f"{account.department_id} holds {account.held} of {account.dimension}, its entries {hold - commit - unhold}")
+            wrong.append(
+                f"{account.department_id} holds {account.held} of {account.dimension}, its entries {hold - commit - unhold}"
+            )
     return wrong
