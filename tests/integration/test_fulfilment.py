@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,7 +23,7 @@ from govcloud.provisioning import engine, guest_key
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
-from tests.factories.orders import Scene, approved, scene
+from tests.factories.orders import SERVERS, Scene, approved, scene
 from tests.integration import sandboxed
 from tests.integration.sandboxed import Sandbox
 
@@ -284,6 +285,27 @@ def test_an_abandoned_order_leaves_nothing_in_the_cloud_and_holds_no_quota(
     order.refresh_from_db()
     assert (order.status, used(on)) == ("cancelled", {}), states()
     assert (project(on).volumes.find_volumes(), project(on).compute.find_servers()) == ([], [])
+
+
+def test_the_clouds_limits_cover_what_is_half_built_and_being_undone(on: Scene, sandbox: Sandbox) -> None:
+    built(on)
+    network = str(Resource.objects.get(kind="network").uuid)
+    another = replace(SERVERS, quantity=1, network=network)
+    never_ends = {"service": "volume", "method": "POST", "path": "/volumes", "action": "stuck", "times": 4}
+    sandbox.ask("POST", "/faults", never_ends)
+    first = approved(on, at=now(), items=(replace(another, name="web", quantity=2),))
+    while (
+        Step.objects.filter(kind="volume", operation__thread=first.uuid).exclude(external_id="").count() < 4
+    ):
+        engine.run_due(clock=now, most=1)
+    provisioning.abandon(
+        operation=Operation.objects.get(thread=first.uuid), reason="不再需要", actor=on.applicant, at=now()
+    )
+    second = approved(on, at=now(), items=(replace(another, name="db"),))
+    while not Step.objects.filter(kind="volume_quota", operation__thread=second.uuid, state="done").exists():
+        engine.run_due(clock=now, most=1)
+        assert Operation.objects.get(thread=second.uuid).status == "running", states()
+    assert len(project(on).volumes.find_volumes()) == 8
 
 
 def test_a_server_that_comes_out_in_error_is_replaced_on_the_same_volume(on: Scene, sandbox: Sandbox) -> None:
