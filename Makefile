@@ -47,7 +47,7 @@ chaos: $(VENV)/.development ## Orders by the hundred while workers die and the s
 	$(RUN) -m tests.chaos.chaos_run $(CHAOS) $(ARGS)
 
 chaos-openstack: $(VENV)/.development ## The same, smaller, on the OpenStack of tests/devcloud through a faulting proxy
-	$(RUN) -m tests.chaos.chaos_run --cloud devcloud --workers 3 --at-once 6 $(CHAOS) $(ARGS)
+	$(RUN) -m tests.chaos.chaos_run --cloud devcloud --workers 3 --at-once 6 --kill-every 15 $(CHAOS) $(ARGS)
 
 devcloud: ## Start a real OpenStack on this machine, guests included (Debian 12, as root)
 	DC_VIRT=libvirt tests/devcloud/up

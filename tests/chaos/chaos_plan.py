@@ -72,9 +72,7 @@ def read(arguments: list[str] | None = None) -> Plan:
     parser.add_argument("--cloud", choices=(SANDBOX, OPENSTACK), default=SANDBOX)
     parser.add_argument("--orders", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument(
-        "--kill-every", type=float, default=3.0, help="seconds between two killed worker processes"
-    )
+    parser.add_argument("--kill-every", type=float, default=3.0, help="seconds between two killed processes")
     parser.add_argument(
         "--faults", type=float, default=0.2, help="share of calls to the cloud that are faulted"
     )
