@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from govcloud.catalog.models import Cloud, CloudImage, CloudStorageClass
 from govcloud.embedded import installation
-from govcloud.embedded.supervisor import Child, Supervisor, answers
+from govcloud.embedded.supervisor import Child, NotReadyError, Supervisor, answers
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project
@@ -126,9 +126,13 @@ class OpenStackGround:
         )
 
     def start(self, supervisor: Supervisor) -> None:  # noqa: ARG002  it runs already
-        os.environ["OS_CLIENT_CONFIG_FILE"] = str(self._plan.clouds_yaml)
-        operator = openstack.connect(cloud=OPENSTACK)
-        _have_image(operator)
+        self.look_straight()
+        health = openstack.health(cloud=OPENSTACK)
+        if not health.ok:
+            raise NotReadyError(
+                f"The cloud {OPENSTACK!r} is {health.state}: start it with tests/devcloud/up. {health.detail}"
+            )
+        _have_image(openstack.connect(cloud=OPENSTACK))
         target = self._plan.var / "clouds.yaml"
         self._proxy.start(cloud=OPENSTACK, clouds_yaml=self._plan.clouds_yaml, target=target)
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(target)
@@ -156,6 +160,8 @@ class OpenStackGround:
 
     def leave(self) -> None:
         """Remove every project of the run with what is in it, and our key."""
+        if not self._proxy.serves:
+            return
         self._proxy.stop()
         self.look_straight()
         operator = openstack.connect(cloud=OPENSTACK)

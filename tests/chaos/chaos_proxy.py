@@ -96,6 +96,10 @@ class Proxy:
         target.touch(mode=0o600)
         target.write_text(yaml.safe_dump({"clouds": {cloud: settings}}))
 
+    @property
+    def serves(self) -> bool:
+        return bool(self._servers)
+
     def stop(self) -> None:
         for server in self._servers:
             server.shutdown()

@@ -46,12 +46,17 @@ def main(arguments: list[str] | None = None) -> int:
     _prepare(plan)
     import django  # noqa: PLC0415  the settings read the environment that was just prepared
 
+    from govcloud.embedded.supervisor import NotReadyError  # noqa: PLC0415
+
     django.setup()
     try:
         result = Run(plan).play()
     except Interrupted:
         console.print("Interrupted; everything is stopped.")
         return 130
+    except NotReadyError as trouble:
+        console.print(f"[red]{trouble}[/red]")
+        return 2
     show(result)
     result.write(plan.report)
     console.print(f"Written to {plan.report}")
@@ -91,6 +96,7 @@ class Run:
         self.plan = plan
         self.random = Random(plan.seed)
         self.supervisor = Supervisor(say=console.print)
+        self.storm: Storm | None = None
         self.ground: Ground = ground(plan)
         self.installation: Installation = Installation(
             var=plan.var, workers=plan.workers, supervisor=self.supervisor
@@ -106,6 +112,8 @@ class Run:
                 quiet_after = self._come_to_rest(administrator)
                 return self._count(orders, administrator, storm, stormed, quiet_after)
             finally:
+                if self.storm is not None:
+                    self.storm.halt()
                 self.installation.end_workers()
                 if self.installation.database_answers():
                     self.ground.leave()
@@ -132,7 +140,7 @@ class Run:
         from tests.chaos.chaos_counts import busy  # noqa: PLC0415
         from tests.chaos.chaos_storm import Storm  # noqa: PLC0415
 
-        storm = Storm(self.plan, self.installation, Random(self.plan.seed))
+        storm = self.storm = Storm(self.plan, self.installation, Random(self.plan.seed))
         began = looked = time.monotonic()
         self.ground.begin_faults()
         storm.begin()

@@ -42,14 +42,18 @@ class Storm:
         threading.Thread(target=self._rage, name="storm", daemon=True).start()
 
     def end(self) -> None:
-        """Everybody is awake and alive afterwards. Raises what went wrong with the storm itself."""
-        self._over.set()
-        self._calm.wait()
+        """Everybody is awake afterwards. Raises what went wrong with the storm itself."""
+        self.halt()
         for _until, worker in self._asleep.values():
             self.installation.wake(worker)
         self._asleep.clear()
         if self.failure is not None:
             raise self.failure
+
+    def halt(self) -> None:
+        """Nobody is killed, stopped or started any more."""
+        self._over.set()
+        self._calm.wait()
 
     def _rage(self) -> None:
         now, kill = time.monotonic(), self.plan.kill_every
