@@ -11,10 +11,12 @@ ifeq ($(OS_CLOUD),devcloud)
 export OS_CLIENT_CONFIG_FILE ?= /var/lib/devcloud/clouds.yaml
 endif
 ARGS ?=
+# What a simulation or a chaos run is told, as far as it is told anything: make simulate N=20000, make chaos ORDERS=1000 SEED=7
 N ?= 1000
-SEED ?= 1
+CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
+	$(if $(FAULTS),--faults $(FAULTS)) $(if $(QUIET),--quiet $(QUIET))
 
-.PHONY: help demo story test test-openstack devcloud check fix lock bench simulate mutate clean database
+.PHONY: help demo story test test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench clean database
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,6 +43,12 @@ test: $(VENV)/.development ## All tests that need nothing but this machine
 
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
 	$(VENV)/bin/pytest tests/openstack $(ARGS)
+
+chaos: $(VENV)/.development ## Orders by the hundred while workers die and the sandbox fails (ORDERS SEED KILL_EVERY FAULTS QUIET)
+	$(RUN) -m tests.chaos.chaos_run $(CHAOS) $(ARGS)
+
+chaos-openstack: $(VENV)/.development ## The same, smaller, on the OpenStack of tests/devcloud through a faulting proxy
+	$(RUN) -m tests.chaos.chaos_run --cloud devcloud --workers 3 --at-once 6 --kill-every 15 $(CHAOS) $(ARGS)
 
 devcloud: ## Start a real OpenStack on this machine, guests included (Debian 12, as root)
 	DC_VIRT=libvirt tests/devcloud/up
@@ -70,7 +78,7 @@ bench: $(VENV)/.development ## Measure; prints ratios within one run
 	$(VENV)/bin/pytest tests/bench -s --no-header $(ARGS)
 
 simulate: $(VENV)/.development ## N orders on a cloud that fails at every step, in virtual time; SEED of the first world; writes simulation.json
-	$(RUN) -m tests.chaos.simulate --orders $(N) --seed $(SEED) $(ARGS)
+	$(RUN) -m tests.chaos.simulate --orders $(N) --seed $(or $(SEED),1) $(ARGS)
 
 mutate: $(VENV)/.development ## Take each safeguard out of the engine in turn: the simulation has to notice
 	$(RUN) -m tests.chaos.mutate $(ARGS)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 
 from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
 from govcloud.inventory.lifecycle import Status
@@ -60,13 +60,13 @@ def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str,
 
 
 def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, int]) -> None:
-    coming = (
-        Step.objects.filter(operation__system=system, operation__cloud=cloud, desired=Desired.PRESENT)
-        .exclude(state__in=FINISHED)
-        .values_list("kind", F("desired_state"))
+    steps = Step.objects.filter(operation__system=system, operation__cloud=cloud).exclude(state__in=FINISHED)
+    coming = steps.filter(Q(desired=Desired.PRESENT) | _half_built()).values_list(
+        "kind", "desired", F("desired_state")
     )
-    for kind, desired in coming:
-        if kind == "security_group":  # with it a network is recorded
+    for kind, wanted, desired in coming:
+        # a network is recorded with its security group, and it is the last to go
+        if kind == ("security_group" if wanted == Desired.PRESENT else "network"):
             total.networks += 1
         elif kind == "server":
             flavor = Flavor.objects.get(code=desired["flavor"])
@@ -88,6 +88,14 @@ def _add_resize(total: Demand, before: str, after: str) -> None:
     old, new = Flavor.objects.get(code=before), Flavor.objects.get(code=after)
     total.vcpus += max(0, new.vcpus - old.vcpus)
     total.memory_mib += max(0, new.memory_gb - old.memory_gb) * 1024
+
+
+def _half_built() -> Q:
+    """What is being undone and was never recorded stands until it is gone: a cloud refuses limits below what stands."""
+    begun = Q(intent_at__isnull=False) | ~Q(external_id="")
+    recorded = Exists(Resource.objects.filter(unit=OuterRef("unit")))
+    own = ~Q(desired_state__has_key="resource") | Q(kind="extension")  # a release names another's resource
+    return Q(begun, own, ~recorded, desired=Desired.ABSENT)
 
 
 def _built(scales: dict[str, int], code: str, size_gb: int) -> int:

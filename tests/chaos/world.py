@@ -55,7 +55,7 @@ class World:
 
     def __init__(self, *, seed: int, orders: int, trace: list[str] | None = None) -> None:
         self.seed, self.size, self.trace = seed, orders, trace
-        self.random = Random(seed)  # noqa: S311  chance that repeats itself is the point
+        self.random = Random(seed)
         self.agenda = Agenda(START)
         self.digest = hashlib.blake2b(digest_size=8)
         self.crashes: list[str] = []
@@ -95,7 +95,7 @@ class World:
     def _open(self, stack: ExitStack) -> None:
         empty_tables()
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-simulation-")))
-        ids = Random(self.seed)  # noqa: S311
+        ids = Random(self.seed)
         stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=ids.randbytes)))
         self.cloud = Cloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
         stack.callback(self.cloud.store.close)

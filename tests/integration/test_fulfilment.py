@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from govcloud.errors import Invalids
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
@@ -152,6 +153,20 @@ def test_a_released_server_is_gone_from_the_cloud_with_its_volumes_and_its_quota
     assert (limits["instances"].limit, limits["cores"].limit) == (1, 4)
 
 
+def test_a_server_that_is_not_handed_over_yet_cannot_be_released(on: Scene) -> None:
+    order = approved(on, at=now())
+    while not Resource.objects.filter(kind="server").exists():
+        engine.run_due(clock=now, most=1)
+    server = Resource.objects.filter(kind="server").first()
+    assert server is not None
+    with pytest.raises(Invalids) as refusal:
+        approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    assert [error.code for error in refusal.value.errors] == ["resource-not-in-use"]
+    work()
+    order.refresh_from_db()
+    assert order.status == "fulfilled", states()
+
+
 def test_a_release_waits_for_a_backup_that_is_being_taken(on: Scene, sandbox: Sandbox) -> None:
     built(on)  # its first backups are due now
     sandbox.ask("PUT", "/timing", {"backup_seconds": 1.5})
@@ -215,6 +230,27 @@ def test_an_abandoned_order_leaves_nothing_in_the_cloud_and_holds_no_quota(
     order.refresh_from_db()
     assert (order.status, used(on)) == ("cancelled", {}), states()
     assert (project(on).volumes.find_volumes(), project(on).compute.find_servers()) == ([], [])
+
+
+def test_the_clouds_limits_cover_what_is_half_built_and_being_undone(on: Scene, sandbox: Sandbox) -> None:
+    built(on)
+    network = str(Resource.objects.get(kind="network").uuid)
+    another = replace(SERVERS, quantity=1, network=network)
+    never_ends = {"service": "volume", "method": "POST", "path": "/volumes", "action": "stuck", "times": 4}
+    sandbox.ask("POST", "/faults", never_ends)
+    first = approved(on, at=now(), items=(replace(another, name="web", quantity=2),))
+    while (
+        Step.objects.filter(kind="volume", operation__thread=first.uuid).exclude(external_id="").count() < 4
+    ):
+        engine.run_due(clock=now, most=1)
+    provisioning.abandon(
+        operation=Operation.objects.get(thread=first.uuid), reason="不再需要", actor=on.applicant, at=now()
+    )
+    second = approved(on, at=now(), items=(replace(another, name="db"),))
+    while not Step.objects.filter(kind="volume_quota", operation__thread=second.uuid, state="done").exists():
+        engine.run_due(clock=now, most=1)
+        assert Operation.objects.get(thread=second.uuid).status == "running", states()
+    assert len(project(on).volumes.find_volumes()) == 8
 
 
 def test_a_server_that_comes_out_in_error_is_replaced_on_the_same_volume(on: Scene, sandbox: Sandbox) -> None:

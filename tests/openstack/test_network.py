@@ -1,5 +1,7 @@
 """Networks, addresses that we choose, groups, routers, floating addresses, tags."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from govcloud.gateways.openstack import Cloud, errors, models
@@ -58,6 +60,24 @@ def test_an_address_is_given_once(laboratory: Laboratory, cloud: Cloud) -> None:
     assert (refusal.value.status, refusal.value.code) == (409, "IpAddressAlreadyAllocated")
     cloud.network.delete_port(first.id)
     assert laboratory.port(address).addresses == (address,)
+
+
+def test_of_several_ports_with_one_address_exactly_one_is_made(laboratory: Laboratory, cloud: Cloud) -> None:
+    address = laboratory.address()
+    assert laboratory.subnet.network_id == laboratory.network.id
+
+    def ask(_: int) -> models.Port | errors.CloudError:
+        try:
+            return laboratory.port(address)
+        except errors.CloudError as error:
+            return error
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(ask, range(4)))
+    made = [answer for answer in answers if isinstance(answer, models.Port)]
+    assert [type(answer) for answer in answers].count(errors.Conflict) == 3, answers
+    found = cloud.network.find_ports(network_id=laboratory.network.id, fixed_ip=address)
+    assert [port.id for port in found] == [port.id for port in made]
 
 
 def test_an_address_outside_the_subnet_is_refused(laboratory: Laboratory) -> None:

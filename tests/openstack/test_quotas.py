@@ -70,6 +70,22 @@ def test_a_network_beyond_the_limit_is_over_quota(empty_project: Laboratory, ope
     assert (refusal.value.status, refusal.value.code) == (409, "OverQuota")
 
 
+def test_limits_below_what_is_in_use_are_taken_by_nova_alone(
+    laboratory: Laboratory, operator: Cloud, server: models.Server
+) -> None:
+    project_id = laboratory.project.id
+    before = operator.quotas.compute(project_id)["cores"].limit
+    operator.quotas.set_compute(project_id, {"cores": 0})
+    assert operator.quotas.compute(project_id)["cores"].used >= 1
+    operator.quotas.set_compute(project_id, {"cores": before})
+    with pytest.raises(errors.Refused):
+        operator.quotas.set_volume(project_id, {"gigabytes": 0})
+    with pytest.raises(errors.Refused):
+        operator.quotas.set_network(project_id, {"port": 0})
+    assert server.volume_ids
+    assert operator.quotas.network(project_id)["port"].limit != 0
+
+
 def test_a_server_beyond_the_limit_is_over_quota_and_leaves_its_volume_free(
     empty_project: Laboratory, operator: Cloud
 ) -> None:

@@ -219,6 +219,33 @@ def test_a_request_to_a_server_is_followed_by_its_id(cloud: Cloud, server: model
         cloud.compute.get_action(server.id, request_id="req-00000000-0000-4000-8000-000000000000")
 
 
+def test_a_request_leaves_its_record_before_it_is_answered_and_the_record_outlives_the_server(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    server = laboratory.server()
+    request_id = cloud.compute.stop_server(server.id)
+    assert cloud.compute.get_action(server.id, request_id=request_id).name == "stop"
+    eventually(lambda: cloud.compute.get_server(server.id), lambda seen: seen.status == "SHUTOFF")
+    cloud.compute.delete_server(server.id)
+    gone(lambda: cloud.compute.get_server(server.id))
+    kept = cloud.compute.get_action(server.id, request_id=request_id)
+    assert (kept.finished, kept.failed) == (True, False)
+
+
+def test_a_stopped_server_is_started_by_a_hard_reboot_and_refuses_a_soft_one(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    server = laboratory.server()
+    cloud.compute.stop_server(server.id)
+    eventually(lambda: cloud.compute.get_server(server.id), lambda seen: seen.status == "SHUTOFF")
+    with pytest.raises(errors.Conflict):
+        cloud.compute.reboot_server(server.id)
+    cloud.compute.reboot_server(server.id, hard=True)
+    eventually(lambda: cloud.compute.get_server(server.id), lambda seen: seen.status == "ACTIVE")
+    cloud.compute.delete_server(server.id)
+    gone(lambda: cloud.compute.get_server(server.id))
+
+
 def test_tags_can_be_replaced(laboratory: Laboratory, cloud: Cloud, server: models.Server) -> None:
     extra = laboratory.unique("tag")
     cloud.compute.set_tags(server.id, [*server.tags, extra])

@@ -1,5 +1,7 @@
 """Volumes: found by what we wrote on them, grown, snapshotted, deleted."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from govcloud.gateways.openstack import Cloud, errors, models
@@ -66,6 +68,28 @@ def test_a_volume_grows_and_does_not_shrink(laboratory: Laboratory, cloud: Cloud
         cloud.volumes.extend_volume(volume.id, size_gib=1)
     assert refusal.value.status == 400
     assert not refusal.value.effect_unknown
+
+
+def test_of_several_extensions_at_once_exactly_one_is_taken_and_the_same_again_is_refused(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    volume = laboratory.volume()
+
+    def extend(_: int) -> errors.CloudError | None:
+        try:
+            cloud.volumes.extend_volume(volume.id, size_gib=2)
+        except errors.CloudError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(4) as threads:
+        answers = list(threads.map(extend, range(4)))
+    assert answers.count(None) == 1, answers
+    assert not any(answer.effect_unknown for answer in answers if answer), answers
+    assert settled(lambda: cloud.volumes.get_volume(volume.id)).size_gib == 2
+    with pytest.raises(errors.CloudError) as refusal:
+        cloud.volumes.extend_volume(volume.id, size_gib=2)
+    assert refusal.value.status == 400
 
 
 def test_a_deleted_volume_is_not_found(laboratory: Laboratory, cloud: Cloud) -> None:

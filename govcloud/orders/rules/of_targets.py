@@ -9,6 +9,7 @@ from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enoug
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import ResourceKind, VolumeRole
+from govcloud.orders.lifecycle import Status
 from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange
 from govcloud.orders.rules.standing import Numbered
@@ -66,6 +67,8 @@ def check(order: Numbered) -> Iterator[DomainError]:
         here, name = (f"{pointer}/target",), line.target.name
         if line.target.status != ResourceStatus.ACTIVE:
             yield ResourceNotInUse(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
+        elif {line.target.pk, *_volumes(line)} & order.now.unfinished:
+            yield ResourceNotInUse(name=name, status=Status.FULFILLING.label, pointers=here)
         if {line.target.pk, *_volumes(line)} & order.now.busy:
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:

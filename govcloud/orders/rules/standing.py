@@ -13,7 +13,7 @@ from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
-from govcloud.orders.lifecycle import OPEN
+from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.lines import Line, NetworkLine, ReleaseLine, ResizeLine, ServerLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.provisioning import placement
@@ -31,7 +31,7 @@ class Standing:
     """As things stand when the order is judged.
 
     ``taken`` are names that the system's resources and open orders have; ``busy`` the resources that another open
-    order changes or releases; ``guests`` the servers on each network that is to be released (all by primary key).
+    order changes or releases, ``unfinished`` those that one has built and not handed over; ``guests`` the servers on each network that is to be released (all by primary key).
     ``today`` is the date by the local time zone.
     """
 
@@ -40,6 +40,7 @@ class Standing:
     available: Mapping[Where, Availability | None]  # None where no cloud takes it
     taken: frozenset[str]
     busy: frozenset[int]
+    unfinished: frozenset[int]
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
@@ -94,6 +95,7 @@ def standing(
         available={each: placement.availability(system=system, where=each) for each in places},
         taken=_taken(system, [line for line in lines if allowed(line, offerings)], order),
         busy=_busy(system, lines, order),
+        unfinished=_unfinished(system, lines),
         off_site=_off_site(system),
         servers=_servers(system, lines),
         guests=_guests(lines),
@@ -150,6 +152,17 @@ def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozens
     if order is not None:
         units = units.exclude(item__order=order)
     return frozenset(units.values_list("resource_id", flat=True))
+
+
+def _unfinished(system: System, lines: Sequence[Line]) -> frozenset[int]:
+    """What an open order has built and has further steps for: released under its hands, it could never end."""
+    if all(line.action == Action.CREATE for line in lines):
+        return frozenset()
+    units = Unit.objects.filter(
+        item__order__system=system, item__order__status=Status.FULFILLING, item__action=Action.CREATE
+    )
+    built = Resource.objects.filter(system=system, unit__in=units.values("uuid"))
+    return frozenset(built.values_list("pk", flat=True))
 
 
 def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:

@@ -95,6 +95,11 @@ def quota_of(cloud: Cloud, project_id: str) -> dict[str, int]:
     return QUOTA_DEFAULTS | (row["limits"] if row else {})
 
 
+def usage_of(cloud: Cloud, project_id: str) -> dict[str, int]:
+    """What counts against each limit now."""
+    return {kind: len(cloud.store.find(kind, project_id=project_id)) for kind in QUOTA_DEFAULTS}
+
+
 def create(call: Call, kind: str, project_id: str, columns: Row) -> Row:
     """Store a new resource of a project."""
     return call.cloud.new(

@@ -1,6 +1,6 @@
 """Tags of any resource, project quotas, and the lists clients look for features in."""
 
-from govcloud.sandbox.errors import not_found
+from govcloud.sandbox.errors import bad_request, not_found
 from govcloud.sandbox.network import resources
 from govcloud.sandbox.store import Row
 from govcloud.sandbox.web import Body, Call, Routes
@@ -81,8 +81,7 @@ def show_default_quota(_call: Call) -> Body:
 @routes("GET", "/quotas/<project>/details")
 def show_quota_use(call: Call) -> Body:
     project = call.args["project"]
-    limits = resources.quota_of(call.cloud, project)
-    used = {kind: len(call.cloud.store.find(kind, project_id=project)) for kind in limits}
+    limits, used = resources.quota_of(call.cloud, project), resources.usage_of(call.cloud, project)
     return {"quota": {k: {"limit": limits[k], "used": used[k], "reserved": 0} for k in limits}}
 
 
@@ -91,6 +90,12 @@ def set_quota(call: Call) -> Body:
     call.require_admin("rule:update_quota")
     project, asked = call.args["project"], call.part("quota")
     known = {k: int(v) for k, v in asked.items() if k in resources.QUOTA_DEFAULTS}
+    used = resources.usage_of(call.cloud, project)
+    for kind, limit in known.items():
+        if 0 <= limit < used[kind]:
+            raise bad_request(
+                f"Quota limit {limit} for {kind} must be greater than or equal to already used {used[kind]}"
+            )
     limits = resources.quota_of(call.cloud, project) | known
     call.cloud.store.save("network_quota", {"id": project, "limits": limits})
     return {"quota": limits}

@@ -1,7 +1,7 @@
 """Cinder's quotas: what a project may hold, what it holds, and the 413 that says so."""
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.errors import forbidden, over_limit
+from govcloud.sandbox.errors import bad_request, forbidden, over_limit
 from govcloud.sandbox.web import Body, Call, Routes
 
 routes = Routes("volume", "/volume/v3/<project_id>", "/volume/v3")
@@ -136,8 +136,15 @@ def show_defaults(call: Call) -> Body:
 def set_quota(call: Call) -> Body:
     call.require_admin("volume_extension:quotas:update")
     project, asked = call.args["project"], call.part("quota_set")
-    limits = limits_of(call.cloud, project)
-    limits |= {name: int(value) for name, value in asked.items() if name in limits}
+    limits, used = limits_of(call.cloud, project), usage_of(call.cloud, project)
+    wanted = {name: int(value) for name, value in asked.items() if name in limits}
+    for name, limit in wanted.items():
+        if 0 <= limit < used.get(name, 0):
+            raise bad_request(
+                f"Quota {name} limit must be equal or greater than existing resources. Current usage is "
+                f"{used[name]} and the requested limit is {limit}."
+            )
+    limits |= wanted
     call.cloud.store.save("volume_quota", {"id": project, "limits": limits})
     return {"quota_set": limits}
 

@@ -79,6 +79,7 @@ NOW = Standing(
     available={Where(zone=zone): EVERYTHING for zone in NetworkZone.values} | NETWORKS_THERE,
     taken=frozenset(),
     busy=frozenset(),
+    unfinished=frozenset(),
     off_site=frozenset(),
     servers=frozenset(),
     guests={},
@@ -510,6 +511,13 @@ def test_a_server_is_not_released_while_an_open_order_changes_its_volume() -> No
     release = ReleaseLine(target=resource(7, server=Server()), volumes=(data.volume,))
     now = replace(NOW, busy=frozenset({8}))
     assert codes(release, now=now) == ["resource-in-another-order"]
+
+
+@pytest.mark.parametrize("being_built", [7, 8])
+def test_what_an_open_order_is_still_building_is_neither_changed_nor_released(being_built: int) -> None:
+    release = ReleaseLine(target=resource(7, server=Server()), volumes=(volume(8).volume,))
+    now = replace(NOW, unfinished=frozenset({being_built}))
+    assert found(release, now=now) == [("resource-not-in-use", ("/items/0/target",))]
 
 
 def test_an_order_names_a_resource_once() -> None:
