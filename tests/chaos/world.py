@@ -126,7 +126,10 @@ class World:
         catalogue()
         department = DepartmentFactory()
         opened(department)
-        systems = [SystemFactory(department=department, level_3=True) for _ in range(SYSTEMS)]
+        systems = [
+            SystemFactory(department=department, level_3=True, code=f"space-{number}")
+            for number in range(SYSTEMS)
+        ]
         self.orders = Orders({system.pk: system for system in systems}, self.random, self.agenda)
         self.systems = systems
         self.agenda.add(timedelta(), self._sweep)
