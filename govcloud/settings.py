@@ -53,9 +53,7 @@ SECRET_KEY = env("SECRET_KEY") or made_once("SECRET_KEY", "secret_key")
 
 # What clouds' credentials are encrypted with, newest first: the first encrypts, all decrypt.
 CREDENTIAL_KEYS = listed("CREDENTIAL_KEYS") or [made_once("CREDENTIAL_KEYS", "credential_key")]
-CREDENTIAL_CIPHER = env(
-    "CREDENTIAL_CIPHER", "sm4-gcm"
-)  # sm4-gcm or aes-256-gcm; stored with what it encrypted
+CREDENTIAL_CIPHER = env("CREDENTIAL_CIPHER", "sm4-gcm")  # or aes-256-gcm; stored with what it encrypted
 if any(len(key) < 32 for key in CREDENTIAL_KEYS):
     raise ImproperlyConfigured("CREDENTIAL_KEYS: each key has at least 32 characters.")
 
