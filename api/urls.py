@@ -18,6 +18,7 @@ from api.v1 import (
     quotas,
     recovery_points,
     resources,
+    snapshots,
     statements,
     tariffs,
     tenants,
@@ -45,6 +46,8 @@ router.register("cases", cases.Cases, "cases")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
+router.register("snapshots", snapshots.Snapshots, "snapshots")
+router.register("wipe-records", snapshots.WipeRecords, "wipe-records")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")
 router.register("statements", statements.Statements, "statements")

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail
 from api.bodies import Body
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.requests import Possibility
+from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
 
 
 class ActionBody(Body):
@@ -25,16 +26,39 @@ class ActionBody(Body):
 
 
 class PlainActionBody(ActionBody):
-    action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot"])
+    action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot", "detach"])
 
 
-BODIES: Mapping[str, type[ActionBody]] = dict.fromkeys(
-    ("start", "stop", "reboot", "hard-reboot"), PlainActionBody
-)
+class AttachBody(ActionBody):
+    builds = ToServer
+    action = serializers.ChoiceField(["attach"])
+    server = serializers.UUIDField(help_text="uuid of a server of the system")
+
+
+class SnapshotBody(ActionBody):
+    builds = Named
+    action = serializers.ChoiceField(["snapshot"])
+    name = serializers.CharField(max_length=40)
+
+
+class OfSnapshotBody(ActionBody):
+    builds = OfSnapshot
+    action = serializers.ChoiceField(["restore", "delete-snapshot"])
+    snapshot = serializers.UUIDField(help_text="uuid of a snapshot of the volume")
+
+
+BODIES: Mapping[str, type[ActionBody]] = {
+    **dict.fromkeys(("start", "stop", "reboot", "hard-reboot", "detach"), PlainActionBody),
+    "attach": AttachBody,
+    "snapshot": SnapshotBody,
+    **dict.fromkeys(("restore", "delete-snapshot"), OfSnapshotBody),
+}
 """The body of each action; a test holds it to the table of actions."""
 
 ANY_ACTION = PolymorphicProxySerializer(
-    component_name="ActionBody", serializers=[PlainActionBody], resource_type_field_name=None
+    component_name="ActionBody",
+    serializers=[PlainActionBody, AttachBody, SnapshotBody, OfSnapshotBody],
+    resource_type_field_name=None,
 )
 
 

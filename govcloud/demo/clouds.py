@@ -40,6 +40,7 @@ class CloudPlan:
     ordered_gb_per_built_gb: int = 1
     online_extend: bool = True
     backup_zone: str = ""
+    wiping: Wiping = Wiping.UNDECLARED
 
 
 def plan_of(code: str) -> CloudPlan:
@@ -50,7 +51,11 @@ def plan_of(code: str) -> CloudPlan:
             state = Path(settings.VAR_DIR) / "sandbox"
             command = [sys.executable, "-I", "-S", str(reach), "--state", str(state)]
             return CloudPlan(
-                "沙箱云", "Sandbox cloud", f"{shlex.join(command)} {{network_id}}/%h", backup_zone="dr"
+                "沙箱云",
+                "Sandbox cloud",
+                f"{shlex.join(command)} {{network_id}}/%h",
+                backup_zone="dr",
+                wiping=Wiping.UNMAPPED,  # sparse files
             )
         case "devcloud":
             small = frozenset(
@@ -64,6 +69,7 @@ def plan_of(code: str) -> CloudPlan:
                 ordered_gb_per_built_gb=200,
                 online_extend=False,
                 backup_zone="nova",  # its only zone has to stand for another site
+                wiping=Wiping.UNMAPPED,  # files on NFS
             )
         case _:
             return CloudPlan(code, code)
@@ -107,6 +113,7 @@ def _load_names(cloud: Cloud, plan: CloudPlan) -> None:
                 storage_class=storage_class,
                 cloud_name=storage_class.code,
                 ordered_gb_per_built_gb=plan.ordered_gb_per_built_gb,
+                wiping=plan.wiping,
             )
             for storage_class in StorageClass.objects.all()
         ),

@@ -199,6 +199,18 @@ def resize_volume(
     )  # fmt: skip
 
 
+def reclass_volume(
+    *, volume: Volume, storage_class: StorageClass, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    before = volume.storage_class
+    volume.storage_class = storage_class
+    volume.save(update_fields=["storage_class"])
+    audit.record(
+        actor=actor, verb="volume.reclassed", subject=volume.resource, at=at, thread=thread,
+        before={"storage_class": before.code}, after={"storage_class": storage_class.code},
+    )  # fmt: skip
+
+
 def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
     """Move a resource along its life; ``released`` also gives its address back.
 

@@ -18,6 +18,7 @@ from govcloud.orders import planner
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.results import Outcome, results
+from govcloud.protection import holds
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning import services as provisioning
@@ -236,6 +237,7 @@ def _resource(unit: Unit) -> Resource:
 
 def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
+    holds.require_none(volumes=list(volumes))
     protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
     for unit in units:
         inventory.mark(
@@ -279,7 +281,24 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
 def _standing(unit: Unit) -> planner.Standing:
     resource = _resource(unit)
     return planner.Standing(
-        built=resource.unit, release=unit.uuid, name=resource.name, external_id=resource.external_id
+        built=resource.unit,
+        release=unit.uuid,
+        name=resource.name,
+        external_id=resource.external_id,
+        snapshots=_snapshots(unit) if resource.kind == Kind.VOLUME else (),
+    )
+
+
+def _snapshots(unit: Unit) -> tuple[planner.Standing, ...]:
+    kept = _resource(unit).volume.snapshots.filter(deleted_at=None).order_by("pk")
+    return tuple(
+        planner.Standing(
+            built=snapshot.unit,
+            release=uuid5(unit.uuid, str(snapshot.unit)),
+            name=snapshot.name,
+            external_id=snapshot.external_id,
+        )
+        for snapshot in kept
     )
 
 

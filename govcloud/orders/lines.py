@@ -183,6 +183,10 @@ class ReleaseLine:
         for volume in self.volumes:
             yield Part(volume.resource.name[:48], {}, server=0, resource=volume.resource)
 
+    def all_volumes(self) -> tuple[Volume, ...]:
+        """The target itself included, if it is one."""
+        return (*self.volumes, self.target.volume) if self.target.kind == Kind.VOLUME else self.volumes
+
     def frees(self) -> Amounts:
         """What is given back to the quota once it is gone."""
         freed = {Dimension.STORAGE_GB: sum(volume.size_gb for volume in self.volumes)}

@@ -259,6 +259,7 @@ class Standing:
     release: UUID
     name: str
     external_id: str
+    snapshots: tuple["Standing", ...] = ()  # of a volume: the cloud keeps it while it has any
 
 
 def release_server(*, server: Standing, port_id: str, volumes: Iterable[Standing]) -> list[StepSpec]:
@@ -273,7 +274,7 @@ def release_server(*, server: Standing, port_id: str, volumes: Iterable[Standing
         retired,
         _absent("server", server, retired.key),
         port,
-        *(_absent("volume", volume, gone) for volume in volumes),
+        *(step for volume in volumes for step in _volume_gone(volume, gone)),
     ]
 
 
@@ -281,7 +282,7 @@ def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
     """A data volume: let go of by the guest and detached first, if ``server`` has it."""
     retired = _retirement(volume)
     if server is None:
-        return [retired, _absent("volume", volume, retired.key)]
+        return [retired, *_volume_gone(volume, retired.key)]
     guest = {"server": str(server), "volumes": [str(volume.built)], "may_be_skipped": True}
     unmounted, detached = _key(volume.release, "unmount"), _key(volume.release, "detachment")
     return [
@@ -294,8 +295,21 @@ def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
             external_id=volume.external_id, needs=(unmounted,),
             desired_state={"volume": str(volume.built), "server": str(server)},
         ),
-        _absent("volume", volume, detached),
+        *_volume_gone(volume, detached),
     ]  # fmt: skip
+
+
+def _volume_gone(volume: Standing, *needs: str) -> list[StepSpec]:
+    """A volume nobody has any more, after its snapshots."""
+    kept = [
+        StepSpec(
+            key=_key(snapshot.release, "snapshot"), kind="snapshot", label=snapshot.name, unit=volume.release,
+            desired=Desired.ABSENT, external_id=snapshot.external_id, needs=needs,
+            desired_state={"volume": str(volume.built), "snapshot": str(snapshot.built)},
+        )
+        for snapshot in volume.snapshots
+    ]  # fmt: skip
+    return [*kept, _absent("volume", volume, *needs, *(step.key for step in kept))]
 
 
 def release_network(*, network: Standing, security_group_id: str, after: Sequence[str]) -> list[StepSpec]:

@@ -133,7 +133,9 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
             desired_state=state,
         )
         steps.append(taken)
-        points = RecoveryPoint.objects.filter(volume=volume, expired_at=None).order_by("-taken_at", "-pk")
+        points = RecoveryPoint.objects.select_for_update(no_key=True).filter(volume=volume, expired_at=None)
+        points = points.exclude(holds__isnull=False, holds__lifted_at__isnull=True)  # kept besides
+        points = points.order_by("-taken_at", "-pk")
         for point in points[plan.keep - 1 :]:  # the new one is the first of those kept
             steps.append(  # noqa: PERF401  two kinds of steps in their order read better so
                 StepSpec(

@@ -36,7 +36,8 @@ def finished(step: Step, *, at: datetime) -> None:
         ended = OperationStatus.UNDONE if is_undoing(operation) else OperationStatus.DONE
         changes: dict[str, Any] = {"finished_at": at}
         if operation.resource is not None:
-            _give_back(operation.resource, at=at)
+            for resource in (operation.resource, *operation.with_it.order_by("pk")):
+                _give_back(resource, at=at)
             changes["taken_up_at"] = at  # nobody else waits for it
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()

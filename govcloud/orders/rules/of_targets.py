@@ -11,6 +11,7 @@ from govcloud.inventory.models import ResourceKind, VolumeRole
 from govcloud.orders.lines import ExtendLine, ReleaseLine
 from govcloud.orders.rules.of_items import SizeOutOfRange
 from govcloud.orders.rules.standing import Numbered
+from govcloud.protection import holds
 from tenants.naming import name_of
 
 
@@ -82,6 +83,10 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
 
 def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[DomainError]:
     target, here = line.target, (f"{pointer}/target",)
+    going = {volume.pk for volume in line.all_volumes()}
+    held = [point for point in order.now.held if point.volume_id in going]
+    if held:
+        yield holds.refused(name=target.name, points=held, pointer=f"{pointer}/target")
     if target.kind == ResourceKind.VOLUME and target.volume.role == VolumeRole.SYSTEM:
         yield GoesWithItsServer(name=target.name, pointers=here)
     if target.kind == ResourceKind.NETWORK:

@@ -16,6 +16,8 @@ from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN
 from govcloud.orders.lines import Line, ReleaseLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.protection import holds
+from govcloud.protection.models import RecoveryPoint
 from tenants.models import System
 
 L = TypeVar("L", bound=Line)
@@ -39,6 +41,7 @@ class Standing:
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
+    held: tuple[RecoveryPoint, ...] = ()  # recovery points under a legal hold, of volumes that are to be released
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +94,7 @@ def standing(
         off_site=_off_site(system),
         servers=_servers(system, lines),
         guests=_guests(lines),
+        held=_held(lines),
     )
 
 
@@ -132,6 +136,11 @@ def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozens
     if order is not None:
         units = units.exclude(item__order=order)
     return frozenset(units.values_list("resource_id", flat=True))
+
+
+def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
+    going = [volume for line in lines if isinstance(line, ReleaseLine) for volume in line.all_volumes()]
+    return tuple(holds.held_points(going)) if going else ()
 
 
 def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:

@@ -5,7 +5,9 @@ Each action is an entry of the table (``base``), carried out as an operation by 
 
 from govcloud.provisioning.actions.base import register
 from govcloud.provisioning.actions.power import HardReboot, SoftReboot, Start, Stop
+from govcloud.provisioning.actions.storage import Attach, DeleteSnapshot, Detach, Restore, TakeSnapshot
 
 
 def register_all() -> None:
     register(Start(), Stop(), SoftReboot(), HardReboot())
+    register(Attach(), Detach(), TakeSnapshot(), Restore(), DeleteSnapshot())

@@ -9,9 +9,17 @@ from govcloud.provisioning.kinds.compute import (
     ServerKind,
     VolumeKind,
 )
-from govcloud.provisioning.kinds.guests import ConfigureKind, ConfirmKind, GrowKind, UnmountKind
+from govcloud.provisioning.kinds.guests import (
+    ConfigureKind,
+    ConfirmKind,
+    GrowKind,
+    LetGoKind,
+    MountKind,
+    UnmountKind,
+)
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.storage import DetachmentKind, RestoreKind, RetypeKind, SnapshotKind
 from govcloud.provisioning.kinds.tenancy import (
     AccessKind,
     ComputeQuotaKind,
@@ -44,6 +52,12 @@ def register_all() -> None:
         UnmountKind(),
         HandoverKind(),
         RetirementKind(),
+        MountKind(),
+        LetGoKind(),
+        DetachmentKind(),
+        SnapshotKind(),
+        RestoreKind(),
+        RetypeKind(),
         PowerKind(),
         RebootKind(),
     )
