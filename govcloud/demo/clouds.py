@@ -15,6 +15,7 @@ from govcloud.catalog.models import (
     Flavor,
     Image,
     StorageClass,
+    Wiping,
     Zone,
 )
 from tenants.models import NetworkZone
