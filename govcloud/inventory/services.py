@@ -119,11 +119,18 @@ def record_network(
 
 
 def record_volume(
-    *, common: dict[str, Any], role: VolumeRole, storage_class: StorageClass, size_gb: int, label: str
+    *,
+    common: dict[str, Any],
+    role: VolumeRole,
+    storage_class: StorageClass,
+    size_gb: int,
+    label: str,
+    mount_point: str = "",
 ) -> Resource:
+    """A volume with a file system is mounted by its label, unless it is told where."""
     resource, fresh = _record(ResourceKind.VOLUME, common)
     if fresh:
-        mount_point = f"/{label}" if label else ""
+        mount_point = mount_point or (f"/{label}" if label else "")
         Volume.objects.create(
             resource=resource,
             role=role,

@@ -45,11 +45,31 @@ class BackupDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageDraft:
+    """A data volume by itself, attached to a server that the system has if one is named."""
+
+    name: str
+    zone: str
+    storage_class: str  # its code
+    size_gb: int
+    server: UUID | None = None
+    lease_months: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendDraft:
     """A volume that shall grow to a new size."""
 
     target: UUID
     size_gb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetypeDraft:
+    """A volume that shall move to another storage class."""
+
+    target: UUID
+    storage_class: str  # its code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,4 +80,4 @@ class ReleaseDraft:
     kind: str  # inventory.models.ResourceKind, so that a mistaken id releases nothing else
 
 
-ItemDraft = NetworkDraft | ServerDraft | BackupDraft | ExtendDraft | ReleaseDraft
+ItemDraft = NetworkDraft | ServerDraft | BackupDraft | StorageDraft | ExtendDraft | RetypeDraft | ReleaseDraft

@@ -1,6 +1,7 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog import services as catalog
-from govcloud.catalog.models import Cloud, Kind, Zone
+from govcloud.catalog.models import Cloud, Kind, Retyping, Zone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, AddressBlock, Resource, Volume
@@ -38,7 +39,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "volume__storage_class", "resource__cloud", "resource__server", "resource__network",
+            "item__backup__tier", "volume__storage_class", "volume__class_before", "volume__server__cloud", "resource__cloud", "resource__server", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
         )
         .order_by("item__position", "position")
@@ -47,7 +48,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     begun = []
     for cloud, created in _by_cloud(order, by_action[Action.CREATE]):
         begun.append(_deliver(order, cloud, created, actor=actor, at=at))
-    begun += [_extend(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
     for cloud, released in _by_cloud(order, by_action[Action.RELEASE]):
         begun.append(_release(order, cloud, released, actor=actor, at=at))
     return begun
@@ -61,7 +62,8 @@ def _by_cloud(order: Order, units: list[Unit]) -> list[tuple[Cloud, list[Unit]]]
     }
     groups: dict[int, tuple[Cloud, list[Unit]]] = {}
     for unit in units:
-        cloud = places[unit.item.zone] if unit.resource is None else unit.resource.cloud
+        standing = unit.resource or (unit.volume.server if unit.volume is not None else None)
+        cloud = places[unit.item.zone] if standing is None else standing.cloud
         groups.setdefault(cloud.pk, (cloud, []))[1].append(unit)
     return list(groups.values())
 
@@ -75,6 +77,7 @@ def _start(
     *,
     actor: audit.Actor,
     at: datetime,
+    with_it: Sequence[Resource] = (),
 ) -> Operation:
     operation = provisioning.start(
         kind=kind,
@@ -85,6 +88,7 @@ def _start(
         steps=steps,
         actor=actor,
         at=at,
+        with_it=with_it,
     )
     Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(operation=operation)
     return operation
@@ -109,6 +113,7 @@ def _deliver(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
         for unit in units
         if unit.item.kind == Kind.SERVER and unit.server_id is None
     ]
+    storage = [u for u in units if u.item.kind == Kind.VOLUME and u.server_id is None]
     allowances = [_allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
     steps = planner.deliver(
         order=_part(order, cloud),
@@ -116,8 +121,25 @@ def _deliver(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
         networks=list(networks.values()),
         servers=servers,
         allowances=allowances,
+        storage=[_storage_plan(unit, at=at) for unit in storage],
     )
-    return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at)
+    holders = {u.volume.server.pk: u.volume.server for u in storage if u.volume and u.volume.server}
+    for server in holders.values():
+        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+    with_it = list(holders.values())
+    return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=with_it)
+
+
+def _storage_plan(unit: Unit, *, at: datetime) -> planner.StoragePlan:
+    """Its file system has a label of its own, so that it can go to any server; it is mounted under the volume's name."""
+    plan = replace(_volume_plan(unit), label=f"v{unit.uuid.hex[:11]}", mount_point=f"/data/{unit.name}")
+    server = unit.volume.server if unit.volume is not None else None
+    return planner.StoragePlan(
+        volume=plan,
+        zone=unit.item.zone,
+        server=server.unit if server is not None else None,
+        lease_end=lease_end(at, unit.item.lease_months),
+    )
 
 
 def _network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
@@ -200,6 +222,36 @@ def lease_end(at: datetime, months: int) -> datetime:
 
 
 # -- what is changed
+
+
+def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    if unit.volume is not None and unit.volume.class_before is not None:
+        return _retype(order, unit, actor=actor, at=at)
+    return _extend(order, unit, actor=actor, at=at)
+
+
+def _retype(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = _resource(unit)
+    volume = resource.volume
+    if unit.volume is None:
+        raise ValueError(f"unit {unit.uuid} changes a volume but has no new class")
+    server = volume.server.resource if volume.server is not None else None
+    held = [resource] if server is None else [server, resource]
+    for each in held:
+        inventory.mark(resource=each, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+    plan = planner.RetypePlan(
+        unit=unit.uuid,
+        name=resource.name,
+        volume=resource.unit,
+        volume_id=resource.external_id,
+        server=server.unit if server is not None else None,
+        storage_class=unit.volume.storage_class.code,
+        attached=resource.cloud.retyping == Retyping.ATTACHED,
+    )
+    return _start(
+        order, OperationKind.RETYPE, resource.cloud, planner.retype(plan), [unit],
+        actor=actor, at=at, with_it=held,
+    )  # fmt: skip
 
 
 def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:

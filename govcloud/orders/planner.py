@@ -28,6 +28,7 @@ class VolumePlan:
     storage_class: str
     size_gb: int
     label: str = ""
+    mount_point: str = ""  # by its label if empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,16 @@ class ServerPlan:
     network: UUID
     system_volume: VolumePlan
     data_volumes: tuple[VolumePlan, ...]
+    lease_end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoragePlan:
+    """A data volume by itself; ``server`` is the unit of the one it is attached to, if any."""
+
+    volume: VolumePlan
+    zone: str
+    server: UUID | None
     lease_end: datetime
 
 
@@ -64,6 +75,7 @@ def deliver(
     networks: Sequence[NetworkPlan],
     servers: Sequence[ServerPlan],
     allowances: Sequence[AllowancePlan],
+    storage: Sequence[StoragePlan] = (),
 ) -> list[StepSpec]:
     """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups."""
     steps = space(order=order, system=system)
@@ -72,6 +84,8 @@ def deliver(
         steps += _network(network, ready)
     for server in servers:
         steps += _server(server, ready, built_here={network.unit for network in networks})
+    for volume in storage:
+        steps += _storage(volume, ready)
     handed_over = tuple(_key(server.unit, "handover") for server in servers)
     volumes = [
         str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)
@@ -116,7 +130,10 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
     on_network = (_key(plan.network, "security_group"),) if plan.network in built_here else ready
     volumes = (plan.system_volume, *plan.data_volumes)
     lease_end = plan.lease_end.isoformat()
-    steps = [_volume(volume, plan, ready, lease_end) for volume in volumes]
+    steps = [
+        _volume(volume, plan.zone, ready, lease_end, image="" if volume.label else plan.image)
+        for volume in volumes
+    ]
     boot, port = _key(plan.system_volume.unit, "volume"), _key(plan.unit, "port")
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
@@ -150,13 +167,35 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
     return steps
 
 
-def _volume(volume: VolumePlan, server: ServerPlan, ready: tuple[str, ...], lease_end: str) -> StepSpec:
+def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
+    """Built; attached and mounted if a server is to have it; then handed over."""
+    volume = plan.volume
+    steps = [_volume(volume, plan.zone, ready, plan.lease_end.isoformat())]
+    if plan.server is not None:
+        steps.append(attachment(volume.unit, volume.name, plan.server, steps[-1].key))
+        guest = {"server": str(plan.server), "volumes": [str(volume.unit)]}
+        steps.append(_after(steps[-1], "mount", guest))
+    steps.append(_after(steps[-1], "handover", {"units": [str(volume.unit)]}))
+    return steps
+
+
+def _after(before: StepSpec, kind: str, state: dict[str, Any]) -> StepSpec:
+    return StepSpec(
+        key=_key(before.unit, kind), kind=kind, label=before.label, unit=before.unit, desired_state=state, needs=(before.key,)
+    )  # fmt: skip
+
+
+def _volume(
+    volume: VolumePlan, zone: str, ready: tuple[str, ...], lease_end: str, *, image: str = ""
+) -> StepSpec:
     state: dict[str, Any] = {
-        "zone": server.zone, "storage_class": volume.storage_class, "size_gb": volume.size_gb,
+        "zone": zone, "storage_class": volume.storage_class, "size_gb": volume.size_gb,
         "role": "data" if volume.label else "system", "label": volume.label, "lease_end": lease_end,
     }  # fmt: skip
-    if not volume.label:
-        state["image"] = server.image
+    if image:
+        state["image"] = image
+    if volume.mount_point:
+        state["mount_point"] = volume.mount_point
     return StepSpec(
         key=_key(volume.unit, "volume"),
         kind="volume",
@@ -249,6 +288,42 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
         ]  # fmt: skip
         grown = _key(plan.unit, "attachment")
     return [*steps, step("grow", guest, grown)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetypePlan:
+    """``unit`` is the change; ``volume`` the unit of what moves, ``server`` of where it is attached, if anywhere."""
+
+    unit: UUID
+    name: str
+    volume: UUID
+    volume_id: str
+    server: UUID | None
+    storage_class: str
+    attached: bool  # whether it can move while its server has it
+
+
+def retype(plan: RetypePlan) -> list[StepSpec]:
+    """Move a volume; its server lets go of it first where the cloud wants that, and has it again afterwards."""
+    state = {"resource": str(plan.volume), "storage_class": plan.storage_class}
+
+    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
+        return StepSpec(
+            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+        )  # fmt: skip
+
+    if plan.server is None or plan.attached:
+        return [step("retype", state)]
+    guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
+    pair = {"volume": str(plan.volume), "server": str(plan.server)}
+    let_go, detached, moved = (_key(plan.unit, kind) for kind in ("let_go", "detachment", "retype"))
+    return [
+        step("let_go", guest),
+        step("detachment", pair, let_go),
+        step("retype", state, detached),
+        attachment(plan.unit, plan.name, plan.server, moved, volume=plan.volume),
+        step("mount", guest, _key(plan.unit, "attachment")),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

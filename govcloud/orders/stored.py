@@ -12,11 +12,13 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    RetypeLine,
     ServerLine,
+    StorageLine,
     VolumeLine,
 )
 from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ServerSpec, VolumeSpec
-from govcloud.orders.resolution import volumes_of
+from govcloud.orders.resolution import data_volumes_of, snapshots_of, volumes_of
 
 
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
@@ -31,8 +33,8 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             name=line.name,
             quantity=line.quantity,
             zone=line.zone,
-            target=line.target if isinstance(line, ExtendLine | ReleaseLine) else None,
-            lease_months=line.lease_months if isinstance(line, ServerLine) else 12,
+            target=line.target if isinstance(line, ExtendLine | RetypeLine | ReleaseLine) else None,
+            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine) else 12,
         )
         for position, line in enumerate(lines)
     )
@@ -72,6 +74,15 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
                 )
                 for position, volume in enumerate(line.volumes)
             ]
+        case StorageLine():
+            spec = VolumeSpec(
+                item=item, storage_class=line.storage_class, size_gb=line.size_gb, server=line.server
+            )
+            return [spec]
+        case RetypeLine():
+            spec = VolumeSpec(item=item, storage_class=line.storage_class, size_gb=line.volume.size_gb)
+            spec.class_before = line.before
+            return [spec]
         case ExtendLine():
             return [VolumeSpec(item=item, storage_class=line.volume.storage_class, size_gb=line.size_gb)]
         case _:
@@ -80,7 +91,7 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
 
 def items_of(order: Order) -> list[OrderItem]:
     """The items with everything they name: two queries, and one more if servers are to be released."""
-    specs = VolumeSpec.objects.select_related("storage_class__meter")
+    specs = VolumeSpec.objects.select_related("storage_class__meter", "class_before__meter", "server")
     attached = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
     return list(
         order.items.select_related(
@@ -92,6 +103,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
             "target__server",
+            "target__cloud",
             "target__volume__storage_class__meter",
             "target__backup__tier__meter_local",
             "target__backup__tier__meter_off_site",
@@ -127,11 +139,35 @@ def _line(item: OrderItem) -> Line:
                 quantity=item.quantity,
             )
         case Action.CHANGE, Kind.VOLUME:
-            target = _target(item)
-            return ExtendLine(target=target, volume=target.volume, size_gb=item.volumes.all()[0].size_gb)
+            return _change(item)
+        case Action.CREATE, Kind.VOLUME:
+            volume = item.volumes.all()[0]
+            return StorageLine(
+                name=item.name,
+                zone=item.zone,
+                storage_class=volume.storage_class,
+                size_gb=volume.size_gb,
+                server=volume.server,
+                beside=data_volumes_of(volume.server),
+                lease_months=item.lease_months,
+                quantity=item.quantity,
+            )
         case Action.RELEASE, _:
             return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
     raise ValueError(f"no order can {item.action} a {item.kind}")
+
+
+def _change(item: OrderItem) -> Line:
+    target, spec = _target(item), item.volumes.all()[0]
+    if spec.class_before is None:
+        return ExtendLine(target=target, volume=target.volume, size_gb=spec.size_gb)
+    return RetypeLine(
+        target=target,
+        volume=target.volume,
+        before=spec.class_before,
+        storage_class=spec.storage_class,
+        snapshots=snapshots_of(target),
+    )
 
 
 def _server(item: OrderItem) -> ServerLine:

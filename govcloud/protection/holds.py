@@ -42,7 +42,9 @@ class PointGone(Conflict):
 
 class UnderLegalHold(Conflict):
     code = "under-legal-hold"
-    message = _("“%(name)s” cannot be released: these of its recovery points are under a legal hold: %(points)s.")
+    message = _(
+        "“%(name)s” cannot be released: these of its recovery points are under a legal hold: %(points)s."
+    )
 
 
 def place(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> LegalHold:

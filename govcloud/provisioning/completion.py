@@ -35,9 +35,10 @@ def finished(step: Step, *, at: datetime) -> None:
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
         ended = OperationStatus.UNDONE if is_undoing(operation) else OperationStatus.DONE
         changes: dict[str, Any] = {"finished_at": at}
+        for resource in operation.with_it.order_by("pk"):
+            _give_back(resource, at=at)
         if operation.resource is not None:
-            for resource in (operation.resource, *operation.with_it.order_by("pk")):
-                _give_back(resource, at=at)
+            _give_back(operation.resource, at=at)
             changes["taken_up_at"] = at  # nobody else waits for it
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()

@@ -18,6 +18,7 @@ from tenants.models import System
 class OperationKind(models.TextChoices):
     DELIVER = "deliver", _("build what was ordered")
     EXTEND = "extend", _("extend a volume")
+    RETYPE = "retype", _("move a volume to another storage class")
     RELEASE = "release", _("release a resource")
     BACKUP = "backup", _("take a backup")
     ACTION = "action", _("act on a resource")

@@ -72,8 +72,8 @@ def start(
 ) -> Operation:
     """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes.
 
-    ``resource``, ``action`` and ``with_it`` are a direct action's: the resources are given back as ``active`` when the
-    operation ends.
+    ``resource`` and ``action`` are a direct action's. It and what is in hand ``with_it`` (marked by the caller) are given
+    back as ``active`` when the operation ends.
     """
     with transaction.atomic():
         operation = Operation.objects.create(

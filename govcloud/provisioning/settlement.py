@@ -88,24 +88,19 @@ def not_extended(*, context: Context, resource: Resource) -> None:
 
 
 def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:
-    """A volume is in its new class: the bill follows, the resource is free for other changes. Quota counts all classes alike."""
+    """A volume is in its new class: the bill follows. Quota counts all classes alike."""
     at, thread = context.at, context.operation.thread
     inventory.reclass_volume(
         volume=resource.volume, storage_class=storage_class, actor=ENGINE, thread=thread, at=at
     )
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
-
-
-def not_retyped(*, context: Context, resource: Resource) -> None:
-    """A move was called off before it happened."""
-    thread = context.operation.thread
-    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=context.at)
 
 
 def snapshot_absent(*, unit: UUID, context: Context) -> None:
     """The cloud has confirmed that a snapshot does not exist (any more): give back what it held or used."""
-    snapshot = Snapshot.objects.select_related("volume__resource__system__department").filter(unit=unit).first()
+    snapshot = (
+        Snapshot.objects.select_related("volume__resource__system__department").filter(unit=unit).first()
+    )
     if snapshot is None:
         quotas.unhold(source=unit, at=context.at)
     elif snapshot.deleted_at is None:

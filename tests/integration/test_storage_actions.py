@@ -200,9 +200,7 @@ def test_an_abandoned_detachment_leaves_the_volume_at_its_server(
     assert in_cloud(on, after).attached_to
 
 
-def test_an_abandoned_attachment_leaves_the_volume_free(
-    on: Scene, free: Resource, building: Sandbox
-) -> None:
+def test_an_abandoned_attachment_leaves_the_volume_free(on: Scene, free: Resource, building: Sandbox) -> None:
     refused = {"service": "compute", "method": "POST", "path": "os-volume_attachments", "action": "status"}
     building.ask("POST", "/faults", {**refused, "status": 403, "when": "before", "message": "no", "times": 1})
     operation = ask(on, free, "attach", ToServer(server=Resource.objects.get(kind="server").uuid))

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.models import Retyping
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import ResourceKind, VolumeRole
-from govcloud.orders.lines import ExtendLine, ReleaseLine
-from govcloud.orders.rules.of_items import SizeOutOfRange
+from govcloud.orders.lines import ExtendLine, ReleaseLine, RetypeLine
+from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered
 from govcloud.protection import holds
 from tenants.naming import name_of
@@ -45,8 +46,32 @@ class NetworkHasServers(Conflict):
     message = _("“%(name)s” still has %(servers)s servers: release them first, or in the same order.")
 
 
+class SameStorageClass(Invalid):
+    code = "same-storage-class"
+    message = _("“%(name)s” is in the storage class “%(storage_class)s” already.")
+
+
+class CannotMove(Conflict):
+    code = "storage-class-is-fixed"
+    message = _("“%(name)s” cannot move to another storage class where it is: %(reason)s.")
+
+
+class SnapshotsInTheWay(Conflict):
+    """Cinder takes such a request and leaves the volume ``retyping`` for ever."""
+
+    code = "volume-has-snapshots"
+    message = _("“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.")
+
+
+Targeted = ExtendLine | RetypeLine | ReleaseLine
+
+
 def check(order: Numbered) -> Iterator[DomainError]:
-    targeted: list[tuple[str, ExtendLine | ReleaseLine]] = [*order.of(ExtendLine), *order.of(ReleaseLine)]
+    targeted: list[tuple[str, Targeted]] = [
+        *order.of(ExtendLine),
+        *order.of(RetypeLine),
+        *order.of(ReleaseLine),
+    ]
     times = Counter(line.target.pk for _pointer, line in targeted)
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
@@ -59,11 +84,13 @@ def check(order: Numbered) -> Iterator[DomainError]:
             yield TargetTwice(name=name, pointers=here)
     for pointer, extension in order.of(ExtendLine):
         yield from _grows(extension, pointer)
+    for pointer, move in order.of(RetypeLine):
+        yield from _moves(order, move, pointer)
     for pointer, release in order.of(ReleaseLine):
         yield from _may_go(order, release, pointer)
 
 
-def _volumes(line: ExtendLine | ReleaseLine) -> set[int]:
+def _volumes(line: Targeted) -> set[int]:
     return {volume.resource_id for volume in line.volumes} if isinstance(line, ReleaseLine) else set()
 
 
@@ -79,6 +106,23 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
             maximum=volume.storage_class.max_gb,
             pointers=here,
         )
+
+
+def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainError]:
+    target, wanted, here = line.target, line.storage_class, (f"{pointer}/storage_class",)
+    if wanted == line.volume.storage_class:
+        yield SameStorageClass(name=target.name, storage_class=name_of(wanted), pointers=here)
+    elif line.volume.size_gb > wanted.max_gb:
+        yield from sized(line.volume.size_gb, wanted, 1, pointer)
+    yield from to_be_had(order, target.zone, [(wanted, here[0])])
+    match Retyping(target.cloud.retyping):
+        case Retyping.NEVER:
+            yield CannotMove(name=target.name, reason=_("its cloud has no way to do it"), pointers=here)
+        case Retyping.DETACHED if line.volume.role == VolumeRole.SYSTEM:
+            reason = _("its server cannot be without it meanwhile")
+            yield CannotMove(name=target.name, reason=reason, pointers=here)
+    if line.snapshots:
+        yield SnapshotsInTheWay(name=target.name, snapshots=line.snapshots, pointers=(f"{pointer}/target",))
 
 
 def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[DomainError]:

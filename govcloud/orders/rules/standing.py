@@ -14,7 +14,7 @@ from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN
-from govcloud.orders.lines import Line, ReleaseLine, Unresolved
+from govcloud.orders.lines import Line, ReleaseLine, RetypeLine, StorageLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.protection import holds
 from govcloud.protection.models import RecoveryPoint
@@ -41,7 +41,9 @@ class Standing:
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
-    held: tuple[RecoveryPoint, ...] = ()  # recovery points under a legal hold, of volumes that are to be released
+    held: tuple[
+        RecoveryPoint, ...
+    ] = ()  # recovery points under a legal hold, of volumes that are to be released
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,8 @@ def standing(
     at: datetime,
 ) -> Standing:
     """Read what the lines make necessary; ``order`` is the one being judged: its own rows are not held against it."""
-    zones = {line.zone for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP}
+    building = [line for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP]
+    zones = {line.zone for line in building} | {line.zone for line in lines if isinstance(line, RetypeLine)}
     return Standing(
         today=timezone.localdate(at, timezone.get_default_timezone()),
         offerings=offerings,
@@ -127,7 +130,7 @@ def _servers(system: System, lines: Sequence[Line]) -> frozenset[int]:
 
 def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[int]:
     """Also the volumes of a server that is being released: every resource concerned has a unit."""
-    if all(line.action == Action.CREATE for line in lines):
+    if all(line.action == Action.CREATE and not _attached(line) for line in lines):
         return frozenset()
     units = Unit.objects.filter(
         item__order__system=system, item__order__status__in=OPEN, resource__isnull=False
@@ -141,6 +144,10 @@ def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozens
 def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
     going = [volume for line in lines if isinstance(line, ReleaseLine) for volume in line.all_volumes()]
     return tuple(holds.held_points(going)) if going else ()
+
+
+def _attached(line: Line) -> bool:
+    return isinstance(line, StorageLine) and line.server is not None
 
 
 def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:

@@ -223,7 +223,11 @@ class Restore(_VolumeAction[OfSnapshot]):
 
     def plan(self, resource: Resource, parameters: OfSnapshot, *, key: str) -> list[StepSpec]:
         wanted = _snapshot(resource, parameters)
-        state = {"volume": str(resource.unit), "snapshot": str(wanted.unit), "snapshot_id": wanted.external_id}
+        state = {
+            "volume": str(resource.unit),
+            "snapshot": str(wanted.unit),
+            "snapshot_id": wanted.external_id,
+        }
         return [_step(key, "restore", resource, state)]
 
 

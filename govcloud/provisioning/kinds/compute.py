@@ -76,6 +76,7 @@ class VolumeKind(Kind):
             storage_class=StorageClass.objects.get(code=context.state["storage_class"]),
             size_gb=context.state["size_gb"],
             label=context.state.get("label", ""),
+            mount_point=context.state.get("mount_point", ""),
         )
         settlement.built(unit=context.step.unit, at=context.at)
 

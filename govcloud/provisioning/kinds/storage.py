@@ -113,7 +113,9 @@ class SnapshotKind(Kind):
         settlement.built(unit=context.step.unit, at=context.at)
 
     def forget(self, context: Context) -> None:
-        settlement.snapshot_absent(unit=UUID(context.state.get("snapshot", str(context.step.unit))), context=context)
+        settlement.snapshot_absent(
+            unit=UUID(context.state.get("snapshot", str(context.step.unit))), context=context
+        )
 
 
 class RestoreKind(Kind):
@@ -224,8 +226,6 @@ class RetypeKind(Kind):
         """What had moved already is recorded, and billed, as it is."""
         if context.seen.get("moved"):
             self.record(context, {})
-        else:
-            settlement.not_retyped(context=context, resource=self._resource(context))
 
     def _resource(self, context: Context) -> Resource:
         return context.resource(context.state["resource"])
