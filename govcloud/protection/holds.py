@@ -16,8 +16,8 @@ from govcloud.provisioning.models import Step
 from tenants.models import Role, User
 from tenants.policies import require
 
-KEEPERS = (Role.SECURITY_ADMIN, Role.SUPERVISOR)
-"""Who may place and lift one: nobody who orders, builds or releases anything."""
+KEEPERS = (Role.AUTHORITY_APPROVER,)
+"""Who may place and lift one: the authority that answers for the centre; nobody who orders, builds or operates anything."""
 
 
 class ReasonMissing(Invalid):

@@ -32,7 +32,7 @@ def on() -> Scene:
 
 @pytest.fixture
 def keeper() -> User:
-    return member(Role.SECURITY_ADMIN)
+    return member(Role.AUTHORITY_APPROVER)
 
 
 @pytest.fixture
