@@ -23,6 +23,7 @@ from api.v1 import (
     quotas,
     recovery_points,
     resources,
+    snapshots,
     statements,
     sweeps,
     tariffs,
@@ -54,6 +55,8 @@ router.register("resources", resources.Resources, "resources")
 router.register("sweeps", sweeps.Sweeps, "sweeps")
 router.register("findings", findings.Findings, "findings")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
+router.register("snapshots", snapshots.Snapshots, "snapshots")
+router.register("wipe-records", snapshots.WipeRecords, "wipe-records")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")
 router.register("statements", statements.Statements, "statements")

@@ -226,6 +226,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {  # names in the schema for choices that share a field name ("kind", "status")
         "ItemKind": "govcloud.catalog.models.Kind",
         "ItemAction": "govcloud.orders.models.Action",
+        "VolumeKind": ["volume"],
         "CreateAction": ["create"],
         "ChangeAction": ["change"],
         "ReleaseAction": ["release"],

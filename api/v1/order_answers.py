@@ -31,6 +31,13 @@ class VolumeSpecAnswer(serializers.Serializer[VolumeSpec]):
     position = serializers.IntegerField(help_text="0 is the system volume")
     storage_class = Named()
     size_gb = serializers.IntegerField()
+    server = serializers.UUIDField(
+        source="server.uuid",
+        default=None,
+        allow_null=True,
+        help_text="of a volume by itself: where it is attached",
+    )
+    class_before = Named(allow_null=True, help_text="of a change of the class: what it was")
 
 
 class ServerSpecAnswer(serializers.Serializer[Any]):
@@ -242,7 +249,9 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
         "backup__tier",
         "resize__flavor",
     ).order_by("position")
-    volumes = VolumeSpec.objects.select_related("storage_class").order_by("position")
+    volumes = VolumeSpec.objects.select_related("storage_class", "class_before", "server").order_by(
+        "position"
+    )
     return rows.select_related(
         "system__department", "applicant", "case__department", "case__applicant", "case__submitted_by"
     ).prefetch_related(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import PolymorphicProxySerializer, extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 
 from api.bodies import Body, integer
 from govcloud.approvals.models import Verb
@@ -18,7 +19,9 @@ from govcloud.orders.drafts import (
     NetworkDraft,
     ReleaseDraft,
     ResizeDraft,
+    RetypeDraft,
     ServerDraft,
+    StorageDraft,
     VolumeDraft,
 )
 from govcloud.protection.models import Frequency
@@ -88,12 +91,38 @@ class BackupItemBody(ItemBody):
     off_site = serializers.BooleanField()
 
 
-class ExtendItemBody(ItemBody):
-    builds = ExtendDraft
+class VolumeItemBody(ItemBody):
+    builds = StorageDraft
+    action = serializers.ChoiceField(["create"])
+    kind = serializers.ChoiceField(["volume"])
+    name = serializers.CharField(max_length=40)
+    zone = serializers.ChoiceField(NetworkZone.choices)
+    storage_class = serializers.CharField(max_length=40, help_text="code")
+    size_gb = integer()
+    server = serializers.UUIDField(
+        required=False, allow_null=True, help_text="uuid of a server of the system, to be attached to"
+    )
+    lease_months = integer(default=12)
+
+
+class ChangeVolumeItemBody(ItemBody):
+    # One of the two: a new size, or a new storage class.
+    default_error_messages = {"one-change": _("A change has either a new size_gb or a new storage_class.")}
     action = serializers.ChoiceField(["change"])
     kind = serializers.ChoiceField(["volume"])
     target = serializers.UUIDField(help_text="the volume's uuid")
-    size_gb = integer(help_text="its new size")
+    size_gb = integer(required=False, help_text="its new size")
+    storage_class = serializers.CharField(max_length=40, required=False, help_text="code of its new class")
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = Body.to_internal_value(self, data)
+        match "size_gb" in value, "storage_class" in value:
+            case True, False:
+                return ExtendDraft(target=value["target"], size_gb=value["size_gb"])
+            case False, True:
+                return RetypeDraft(target=value["target"], storage_class=value["storage_class"])
+        text = self.error_messages["one-change"]
+        raise serializers.ValidationError({"size_gb": [ErrorDetail(str(text), code="one-change")]})
 
 
 class ResizeItemBody(ItemBody):
@@ -118,7 +147,8 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
     ("create", "network"): NetworkItemBody,
     ("create", "server"): ServerItemBody,
     ("create", "backup"): BackupItemBody,
-    ("change", "volume"): ExtendItemBody,
+    ("create", "volume"): VolumeItemBody,
+    ("change", "volume"): ChangeVolumeItemBody,
     ("change", "server"): ResizeItemBody,
     **{("release", kind): ReleaseItemBody for kind in ResourceKind.values},
 }
@@ -131,7 +161,8 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
             NetworkItemBody,
             ServerItemBody,
             BackupItemBody,
-            ExtendItemBody,
+            VolumeItemBody,
+            ChangeVolumeItemBody,
             ResizeItemBody,
             ReleaseItemBody,
         ],

@@ -26,7 +26,15 @@ from govcloud.audit.queries import trail
 from govcloud.inventory.models import Resource
 from govcloud.orders import services
 from govcloud.orders.cancellation import cancel
-from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft, ResizeDraft, ServerDraft
+from govcloud.orders.drafts import (
+    ExtendDraft,
+    ItemDraft,
+    ReleaseDraft,
+    ResizeDraft,
+    RetypeDraft,
+    ServerDraft,
+    StorageDraft,
+)
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
 from govcloud.orders.resolution import as_uuid
@@ -172,8 +180,10 @@ class Orders(Listed[Order], Retrieved[Order]):
 def _resources_in(items: list[ItemDraft]) -> Any:
     """The resources that the items name by uuid, each with its pointer."""
     for position, item in enumerate(items):
-        if isinstance(item, ExtendDraft | ResizeDraft | ReleaseDraft):
+        if isinstance(item, ExtendDraft | RetypeDraft | ResizeDraft | ReleaseDraft):
             yield item.target, f"/items/{position}/target"
+        elif isinstance(item, StorageDraft) and item.server is not None:
+            yield item.server, f"/items/{position}/server"
         elif isinstance(item, ServerDraft) and (network := as_uuid(item.network)) is not None:
             yield network, f"/items/{position}/network"
 

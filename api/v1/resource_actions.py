@@ -15,6 +15,7 @@ from govcloud.provisioning.actions.interfaces import OnNetwork
 from govcloud.provisioning.actions.login_keys import LoginKeys
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
+from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
 
 
 class ActionBody(Body):
@@ -29,7 +30,7 @@ class ActionBody(Body):
 
 
 class PlainActionBody(ActionBody):
-    action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot"])
+    action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot", "detach"])
 
 
 class RenameActionBody(ActionBody):
@@ -63,8 +64,29 @@ class LoginKeysActionBody(ActionBody):
         return LoginKeys(tuple(super().to_internal_value(data).keys))
 
 
+class AttachBody(ActionBody):
+    builds = ToServer
+    action = serializers.ChoiceField(["attach"])
+    server = serializers.UUIDField(help_text="uuid of a server of the system")
+
+
+class SnapshotBody(ActionBody):
+    builds = Named
+    action = serializers.ChoiceField(["snapshot"])
+    name = serializers.CharField(max_length=40)
+
+
+class OfSnapshotBody(ActionBody):
+    builds = OfSnapshot
+    action = serializers.ChoiceField(["restore", "delete-snapshot"])
+    snapshot = serializers.UUIDField(help_text="uuid of a snapshot of the volume")
+
+
 BODIES: Mapping[str, type[ActionBody]] = {
-    **dict.fromkeys(("start", "stop", "reboot", "hard-reboot"), PlainActionBody),
+    **dict.fromkeys(("start", "stop", "reboot", "hard-reboot", "detach"), PlainActionBody),
+    "attach": AttachBody,
+    "snapshot": SnapshotBody,
+    **dict.fromkeys(("restore", "delete-snapshot"), OfSnapshotBody),
     "rename": RenameActionBody,
     "rebuild": RebuildActionBody,
     "add-interface": InterfaceActionBody,
@@ -81,6 +103,9 @@ ANY_ACTION = PolymorphicProxySerializer(
         RebuildActionBody,
         InterfaceActionBody,
         LoginKeysActionBody,
+        AttachBody,
+        SnapshotBody,
+        OfSnapshotBody,
     ],
     resource_type_field_name=None,
 )

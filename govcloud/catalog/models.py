@@ -160,6 +160,23 @@ class Site(models.TextChoices):
     DR = "dr", _("disaster-recovery site")
 
 
+class Wiping(models.TextChoices):
+    """What a cloud does to a volume's data when the volume is deleted, as its operators declare it."""
+
+    OVERWRITTEN = "overwritten", _("overwritten with zeros before the space is given to anybody else")
+    UNMAPPED = "unmapped", _("unmapped; space reads as zeros until its next owner writes to it")
+    KEY_DESTROYED = "key_destroyed", _("encrypted, and the key destroyed")
+    UNDECLARED = "undeclared", _("not declared by the cloud's operators")
+
+
+class Retyping(models.TextChoices):
+    """Whether volumes can move between a cloud's storage classes, and when."""
+
+    NEVER = "never", _("not possible")
+    DETACHED = "detached", _("while no server has it")
+    ATTACHED = "attached", _("at any time")
+
+
 class Cloud(models.Model):
     """An OpenStack that resources can be built on.
 
@@ -186,6 +203,7 @@ class Cloud(models.Model):
     online_extend = models.BooleanField(
         default=True
     )  # whether an attached volume can grow (Cinder 3.42 and the driver)
+    retyping = models.CharField(max_length=8, choices=Retyping, default=Retyping.DETACHED)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
     build_width = models.PositiveSmallIntegerField(default=20)  # servers that are being built at a time
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
@@ -242,6 +260,7 @@ class CloudStorageClass(models.Model):
     storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="clouds")
     cloud_name = models.CharField(max_length=120)
     ordered_gb_per_built_gb = models.PositiveIntegerField(default=1)
+    wiping = models.CharField(max_length=13, choices=Wiping, default=Wiping.UNDECLARED)
 
     class Meta:
         constraints: ClassVar = [

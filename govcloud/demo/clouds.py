@@ -15,6 +15,7 @@ from govcloud.catalog.models import (
     Flavor,
     Image,
     StorageClass,
+    Wiping,
     Zone,
 )
 from tenants.models import NetworkZone
@@ -40,6 +41,7 @@ class CloudPlan:
     ordered_gb_per_built_gb: int = 1
     online_extend: bool = True
     backup_zone: str = ""
+    wiping: Wiping = Wiping.UNDECLARED
 
 
 def plan_of(code: str) -> CloudPlan:
@@ -50,7 +52,11 @@ def plan_of(code: str) -> CloudPlan:
             state = Path(settings.VAR_DIR) / "sandbox"
             command = [sys.executable, "-I", "-S", str(reach), "--state", str(state)]
             return CloudPlan(
-                "沙箱云", "Sandbox cloud", f"{shlex.join(command)} {{network_id}}/%h", backup_zone="dr"
+                "沙箱云",
+                "Sandbox cloud",
+                f"{shlex.join(command)} {{network_id}}/%h",
+                backup_zone="dr",
+                wiping=Wiping.UNMAPPED,  # sparse files
             )
         case "devcloud":
             small = frozenset(
@@ -64,6 +70,7 @@ def plan_of(code: str) -> CloudPlan:
                 ordered_gb_per_built_gb=200,
                 online_extend=False,
                 backup_zone="nova",  # its only zone has to stand for another site
+                wiping=Wiping.UNMAPPED,  # files on NFS
             )
         case _:
             return CloudPlan(code, code)
@@ -107,6 +114,7 @@ def _load_names(cloud: Cloud, plan: CloudPlan) -> None:
                 storage_class=storage_class,
                 cloud_name=storage_class.code,
                 ordered_gb_per_built_gb=plan.ordered_gb_per_built_gb,
+                wiping=plan.wiping,
             )
             for storage_class in StorageClass.objects.all()
         ),

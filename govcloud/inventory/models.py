@@ -10,11 +10,11 @@ from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass
+from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass, Wiping
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.lifecycle import TRANSITIONS, Status
-from govcloud.inventory.queries import ResourceQuerySet
-from tenants.models import NetworkZone, System
+from govcloud.inventory.queries import OfVolumeQuerySet, ResourceQuerySet
+from tenants.models import NetworkZone, System, User
 
 
 class ResourceKind(models.TextChoices):
@@ -150,6 +150,61 @@ class Volume(models.Model):
     size_gb = models.PositiveIntegerField()
     label = models.CharField(max_length=16, blank=True)  # of the filesystem, on data volumes
     mount_point = models.CharField(max_length=120, blank=True)
+
+
+class Snapshot(models.Model):
+    """A volume's state at one moment, on the volume's own back end: a way back, no backup.
+
+    It counts against the department's storage with its volume's whole size, as the cloud counts it: so much it may come to
+    occupy. ``unit`` is the id it carries in the cloud and its quota is held under.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    unit = models.UUIDField(unique=True)
+    volume = models.ForeignKey(Volume, on_delete=models.PROTECT, related_name="snapshots")
+    name = models.CharField(max_length=40)
+    external_id = models.CharField(max_length=64)
+    size_gb = models.PositiveIntegerField()  # of the volume when it was taken
+    taken_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    taken_at = models.DateTimeField()
+    restored_at = models.DateTimeField(null=True)  # when its volume was last put back to it
+    deleted_at = models.DateTimeField(null=True)
+
+    objects = OfVolumeQuerySet["Snapshot"].as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-taken_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["volume", "name"],
+                condition=Q(deleted_at__isnull=True),
+                name="snapshot_name_once_per_volume",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class WipeRecord(models.Model):
+    """Evidence that a volume's residual data were wiped on reclaim (MLPS, GB/T 22239: residual information protection).
+
+    Written once, when the cloud confirms that the volume is gone, and never changed: a trigger refuses it.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    volume = models.OneToOneField(Volume, on_delete=models.PROTECT, related_name="wipe_record")
+    external_id = models.CharField(max_length=64)
+    size_gb = models.PositiveIntegerField()
+    means = models.CharField(max_length=13, choices=Wiping)
+    request_id = models.CharField(max_length=64, blank=True)  # of the deletion, in the cloud's own logs
+    requested_at = models.DateTimeField(null=True)
+    confirmed_at = models.DateTimeField()
+
+    objects = OfVolumeQuerySet["WipeRecord"].as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-confirmed_at", "-id"]
 
 
 class BackupAllowance(models.Model):

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self, TypeVar
 
 from django.db import models
 
@@ -8,6 +8,8 @@ from tenants.queries import within
 if TYPE_CHECKING:
     from govcloud.inventory.models import Resource
     from tenants.models import User
+
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
 
 
 class ResourceQuerySet(models.QuerySet["Resource"]):
@@ -27,3 +29,10 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
             "network",
             "backup__tier",
         )
+
+
+class OfVolumeQuerySet(models.QuerySet[M_co]):
+    """Of what belongs to a volume."""
+
+    def visible_to(self, actor: "User", *, at: datetime) -> Self:
+        return self.filter(within(actor, at=at, path="volume__resource__system__department__path"))

@@ -123,11 +123,18 @@ def record_network(
 
 
 def record_volume(
-    *, common: dict[str, Any], role: VolumeRole, storage_class: StorageClass, size_gb: int, label: str
+    *,
+    common: dict[str, Any],
+    role: VolumeRole,
+    storage_class: StorageClass,
+    size_gb: int,
+    label: str,
+    mount_point: str = "",
 ) -> Resource:
+    """A volume with a file system is mounted by its label, unless it is told where."""
     resource, fresh = _record(ResourceKind.VOLUME, common)
     if fresh:
-        mount_point = f"/{label}" if label else ""
+        mount_point = mount_point or (f"/{label}" if label else "")
         Volume.objects.create(
             resource=resource,
             role=role,
@@ -251,6 +258,18 @@ def replace_login_keys(
     audit.record(
         actor=actor, verb="server.login_keys_replaced", subject=server.resource, at=at, thread=thread,
         before={"fingerprints": before}, after={"fingerprints": list(keys)},
+    )  # fmt: skip
+
+
+def reclass_volume(
+    *, volume: Volume, storage_class: StorageClass, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    before = volume.storage_class
+    volume.storage_class = storage_class
+    volume.save(update_fields=["storage_class"])
+    audit.record(
+        actor=actor, verb="volume.reclassed", subject=volume.resource, at=at, thread=thread,
+        before={"storage_class": before.code}, after={"storage_class": storage_class.code},
     )  # fmt: skip
 
 

@@ -46,6 +46,18 @@ class BackupDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageDraft:
+    """A data volume by itself, attached to a server that the system has if one is named."""
+
+    name: str
+    zone: str
+    storage_class: str  # its code
+    size_gb: int
+    server: UUID | None = None
+    lease_months: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendDraft:
     """A volume that shall grow to a new size."""
 
@@ -62,6 +74,14 @@ class ResizeDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetypeDraft:
+    """A volume that shall move to another storage class."""
+
+    target: UUID
+    storage_class: str  # its code
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseDraft:
     """A resource that is no longer needed; a server goes with its volumes."""
 
@@ -69,4 +89,13 @@ class ReleaseDraft:
     kind: str  # inventory.models.ResourceKind, so that a mistaken id releases nothing else
 
 
-ItemDraft = NetworkDraft | ServerDraft | BackupDraft | ExtendDraft | ResizeDraft | ReleaseDraft
+ItemDraft = (
+    NetworkDraft
+    | ServerDraft
+    | BackupDraft
+    | StorageDraft
+    | ExtendDraft
+    | RetypeDraft
+    | ResizeDraft
+    | ReleaseDraft
+)

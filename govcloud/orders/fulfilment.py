@@ -1,6 +1,7 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
@@ -10,7 +11,7 @@ from django.utils import timezone
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
-from govcloud.catalog.models import Cloud, Kind, Zone
+from govcloud.catalog.models import Cloud, Kind, Retyping, Zone
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Volume, VolumeRole
@@ -19,6 +20,7 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
+from govcloud.protection import holds
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning import services as provisioning
@@ -50,7 +52,8 @@ def _units(order: Order) -> QuerySet[Unit]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "resource__cloud",
+            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "volume__class_before",
+            "volume__server__cloud", "volume__server__availability_zone", "resource__cloud",
             "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
         )
@@ -125,6 +128,7 @@ def _start(
     *,
     actor: audit.Actor,
     at: datetime,
+    with_it: Sequence[Resource] = (),
 ) -> Operation:
     operation = provisioning.start(
         kind=kind,
@@ -135,6 +139,7 @@ def _start(
         steps=steps,
         actor=actor,
         at=at,
+        with_it=with_it,
     )
     Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(operation=operation)
     return operation
@@ -160,6 +165,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         for unit in units
         if unit.item.kind == Kind.SERVER and unit.server_id is None
     ]
+    storage = [u for u in units if u.item.kind == Kind.VOLUME and u.server_id is None]
     allowances = [_allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
     steps = planner.deliver(
         order=_part(order, cloud, f"delivery {delivery.number}" if delivery.number else "delivery"),
@@ -167,8 +173,33 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         networks=list(networks.values()),
         servers=servers,
         allowances=allowances,
+        storage=[
+            _storage_plan(unit, delivery.availability_zones.get(unit.pk, ""), at=at) for unit in storage
+        ],
     )
-    return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at)
+    holders = {u.volume.server.pk: u.volume.server for u in storage if u.volume and u.volume.server}
+    for server in holders.values():
+        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+    with_it = list(holders.values())
+    return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=with_it)
+
+
+def _storage_plan(unit: Unit, availability_zone: str, *, at: datetime) -> planner.StoragePlan:
+    """Its file system has a label of its own, so that it can go to any server; it is mounted under the volume's name.
+
+    It is built where its server is, if it has one, else where there was room.
+    """
+    plan = replace(_volume_plan(unit), label=f"v{unit.uuid.hex[:11]}", mount_point=f"/data/{unit.name}")
+    server = unit.volume.server if unit.volume is not None else None
+    if server is not None and server.availability_zone is not None:
+        availability_zone = server.availability_zone.code
+    return planner.StoragePlan(
+        volume=plan,
+        zone=unit.item.zone,
+        server=server.unit if server is not None else None,
+        lease_end=lease_end(at, unit.item.lease_months),
+        availability_zone=availability_zone,
+    )
 
 
 def _network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
@@ -263,8 +294,35 @@ def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     inventory.mark(
         resource=_resource(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
     )
-    change = _resize if unit.item.kind == Kind.SERVER else _extend
-    return change(order, unit, actor=actor, at=at)
+    if unit.item.kind == Kind.SERVER:
+        return _resize(order, unit, actor=actor, at=at)
+    if unit.volume is not None and unit.volume.class_before is not None:
+        return _retype(order, unit, actor=actor, at=at)
+    return _extend(order, unit, actor=actor, at=at)
+
+
+def _retype(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = _resource(unit)
+    volume = resource.volume
+    if unit.volume is None:
+        raise ValueError(f"unit {unit.uuid} changes a volume but has no new class")
+    server = volume.server.resource if volume.server is not None else None
+    held = [resource] if server is None else [server, resource]
+    if server is not None:
+        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+    plan = planner.RetypePlan(
+        unit=unit.uuid,
+        name=resource.name,
+        volume=resource.unit,
+        volume_id=resource.external_id,
+        server=server.unit if server is not None else None,
+        storage_class=unit.volume.storage_class.code,
+        attached=resource.cloud.retyping == Retyping.ATTACHED,
+    )
+    return _start(
+        order, OperationKind.RETYPE, resource.cloud, planner.retype(plan), [unit],
+        actor=actor, at=at, with_it=held,
+    )  # fmt: skip
 
 
 def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
@@ -324,6 +382,7 @@ def _resource(unit: Unit) -> Resource:
 
 def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
+    holds.require_none(volumes=list(volumes))
     protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
     for unit in units:
         inventory.mark(
@@ -371,7 +430,24 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
 def _standing(unit: Unit) -> planner.Standing:
     resource = _resource(unit)
     return planner.Standing(
-        built=resource.unit, release=unit.uuid, name=resource.name, external_id=resource.external_id
+        built=resource.unit,
+        release=unit.uuid,
+        name=resource.name,
+        external_id=resource.external_id,
+        snapshots=_snapshots(unit) if resource.kind == Kind.VOLUME else (),
+    )
+
+
+def _snapshots(unit: Unit) -> tuple[planner.Standing, ...]:
+    kept = _resource(unit).volume.snapshots.filter(deleted_at=None).order_by("pk")
+    return tuple(
+        planner.Standing(
+            built=snapshot.unit,
+            release=uuid5(unit.uuid, str(snapshot.unit)),
+            name=snapshot.name,
+            external_id=snapshot.external_id,
+        )
+        for snapshot in kept
     )
 
 

@@ -131,6 +131,60 @@ class BackupLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StorageLine:
+    """``server`` is where the volume is attached, if anywhere; ``beside`` the data volumes that one has already."""
+
+    action: ClassVar = Action.CREATE
+    kind: ClassVar = Kind.VOLUME
+    name: str
+    zone: str
+    storage_class: StorageClass
+    size_gb: int
+    server: Resource | None
+    beside: int = 0
+    lease_months: int = 12
+    quantity: int = 1
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.name, {Dimension.STORAGE_GB: self.size_gb}, volume=0)
+
+    def quantities(self) -> Quantities:
+        return {self.storage_class.meter.code: Decimal(self.size_gb)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetypeLine:
+    """Quota counts all storage classes alike; the price is the new class's for the old one's.
+
+    ``before`` is the class at the time of ordering; ``snapshots`` how many the volume has.
+    """
+
+    action: ClassVar = Action.CHANGE
+    kind: ClassVar = Kind.VOLUME
+    target: Resource
+    volume: Volume
+    before: StorageClass
+    storage_class: StorageClass
+    snapshots: int = 0
+    quantity: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.target.name[:40]
+
+    @property
+    def zone(self) -> str:
+        return self.target.zone
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.target.name[:48], {}, volume=0, resource=self.target)
+
+    def quantities(self) -> Quantities:
+        size, old, new = Decimal(self.volume.size_gb), self.before.meter.code, self.storage_class.meter.code
+        return {} if old == new else {old: -size, new: size}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendLine:
     action: ClassVar = Action.CHANGE
     kind: ClassVar = Kind.VOLUME
@@ -223,6 +277,10 @@ class ReleaseLine:
         for volume in self.volumes:
             yield Part(volume.resource.name[:48], {}, server=0, resource=volume.resource)
 
+    def all_volumes(self) -> tuple[Volume, ...]:
+        """The target itself included, if it is one."""
+        return (*self.volumes, self.target.volume) if self.target.kind == Kind.VOLUME else self.volumes
+
     def frees(self) -> Amounts:
         """What is given back to the quota once it is gone."""
         freed = {Dimension.STORAGE_GB: sum(volume.size_gb for volume in self.volumes)}
@@ -260,7 +318,9 @@ class ReleaseLine:
             yield volume.storage_class.meter.code, volume.size_gb
 
 
-Line = NetworkLine | ServerLine | BackupLine | ExtendLine | ResizeLine | ReleaseLine
+Line = (
+    NetworkLine | ServerLine | BackupLine | StorageLine | ExtendLine | RetypeLine | ResizeLine | ReleaseLine
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

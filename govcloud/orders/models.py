@@ -127,12 +127,17 @@ class ResizeSpec(models.Model):
 
 
 class VolumeSpec(models.Model):
-    """A volume of a server that is ordered (position 0 is the system volume), or the new size of a volume (change)."""
+    """A volume of a server that is ordered (position 0 is the system volume), a volume by itself, or what one becomes (change).
+
+    ``server`` is where a volume by itself is attached; ``class_before`` what a change of the class moves it from.
+    """
 
     item = models.ForeignKey(OrderItem, on_delete=models.CASCADE, related_name="volumes")
     position = models.PositiveSmallIntegerField(default=0)
     storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="+")
     size_gb = models.PositiveIntegerField()
+    server = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="+")
+    class_before = models.ForeignKey(StorageClass, null=True, on_delete=models.PROTECT, related_name="+")
 
     class Meta:
         ordering: ClassVar = ["position"]

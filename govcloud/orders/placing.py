@@ -80,6 +80,8 @@ def parts(units: Iterable[Unit]) -> list[Part]:
 
 def _where(unit: Unit) -> Where:
     item = unit.item
+    if item.kind == Kind.VOLUME and unit.volume is not None and unit.volume.server is not None:
+        return Where(zone=item.zone, network=unit.volume.server.pk)
     if item.kind != Kind.SERVER:
         return Where(zone=item.zone, site=item.site)
     spec = item.server
@@ -278,7 +280,7 @@ def _why(weighed: Weighed) -> str:
 
 def _reasons() -> dict[Verdict, str]:
     return {
-        Verdict.NETWORK_THERE: _("the network %(subject)s is there"),
+        Verdict.NETWORK_THERE: _("%(subject)s is there"),
         Verdict.SYSTEM_THERE: _("the system's other things are there"),
         Verdict.ONLY_ONE: _("no other comes into question"),
         Verdict.MOST_ROOM: _("it has the most room"),
@@ -286,7 +288,7 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.OTHER_SITE: _("is not the %(site)s"),
         Verdict.OTHER_ZONE: _("does not offer the %(zone)s"),
         Verdict.LEVEL_TOO_HIGH: _("takes no systems of MLPS level %(subject)s"),
-        Verdict.NETWORK_ELSEWHERE: _("the network %(subject)s is elsewhere"),
+        Verdict.NETWORK_ELSEWHERE: _("%(subject)s is elsewhere"),
         Verdict.BACKUP_ELSEWHERE: _("the backup of this order is elsewhere"),
         Verdict.LACKS: _("does not have “%(subject)s”"),
         Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),

@@ -28,6 +28,7 @@ class VolumePlan:
     storage_class: str
     size_gb: int
     label: str = ""
+    mount_point: str = ""  # by its label if empty
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,17 @@ class ServerPlan:
     network: UUID
     system_volume: VolumePlan
     data_volumes: tuple[VolumePlan, ...]
+    lease_end: datetime
+    availability_zone: str = ""  # code; empty where the cloud chooses
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoragePlan:
+    """A data volume by itself; ``server`` is the unit of the one it is attached to, if any."""
+
+    volume: VolumePlan
+    zone: str
+    server: UUID | None
     lease_end: datetime
     availability_zone: str = ""  # code; empty where the cloud chooses
 
@@ -65,6 +77,7 @@ def deliver(
     networks: Sequence[NetworkPlan],
     servers: Sequence[ServerPlan],
     allowances: Sequence[AllowancePlan],
+    storage: Sequence[StoragePlan] = (),
 ) -> list[StepSpec]:
     """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups."""
     steps = space(order=order, system=system)
@@ -73,6 +86,8 @@ def deliver(
         steps += _network(network, ready)
     for server in servers:
         steps += _server(server, ready, built_here={network.unit for network in networks})
+    for volume in storage:
+        steps += _storage(volume, ready)
     handed_over = tuple(_key(server.unit, "handover") for server in servers)
     volumes = [
         str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)
@@ -117,7 +132,17 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
     on_network = (_key(plan.network, "security_group"),) if plan.network in built_here else ready
     volumes = (plan.system_volume, *plan.data_volumes)
     lease_end = plan.lease_end.isoformat()
-    steps = [_volume(volume, plan, ready, lease_end) for volume in volumes]
+    steps = [
+        _volume(
+            volume,
+            plan.zone,
+            ready,
+            lease_end,
+            image="" if volume.label else plan.image,
+            availability_zone=plan.availability_zone,
+        )  # fmt: skip
+        for volume in volumes
+    ]
     boot, port = _key(plan.system_volume.unit, "volume"), _key(plan.unit, "port")
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
@@ -151,14 +176,43 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
     return steps
 
 
-def _volume(volume: VolumePlan, server: ServerPlan, ready: tuple[str, ...], lease_end: str) -> StepSpec:
+def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
+    """Built; attached and mounted if a server is to have it; then handed over."""
+    volume = plan.volume
+    zone, lease_end = plan.availability_zone, plan.lease_end.isoformat()
+    steps = [_volume(volume, plan.zone, ready, lease_end, availability_zone=zone)]
+    if plan.server is not None:
+        steps.append(attachment(volume.unit, volume.name, plan.server, steps[-1].key))
+        guest = {"server": str(plan.server), "volumes": [str(volume.unit)]}
+        steps.append(_after(steps[-1], "mount", guest))
+    steps.append(_after(steps[-1], "handover", {"units": [str(volume.unit)]}))
+    return steps
+
+
+def _after(before: StepSpec, kind: str, state: dict[str, Any]) -> StepSpec:
+    return StepSpec(
+        key=_key(before.unit, kind), kind=kind, label=before.label, unit=before.unit, desired_state=state, needs=(before.key,)
+    )  # fmt: skip
+
+
+def _volume(
+    volume: VolumePlan,
+    zone: str,
+    ready: tuple[str, ...],
+    lease_end: str,
+    *,
+    availability_zone: str,
+    image: str = "",
+) -> StepSpec:
     state: dict[str, Any] = {
-        "zone": server.zone, "storage_class": volume.storage_class, "size_gb": volume.size_gb,
+        "zone": zone, "storage_class": volume.storage_class, "size_gb": volume.size_gb,
         "role": "data" if volume.label else "system", "label": volume.label, "lease_end": lease_end,
-        "availability_zone": server.availability_zone,
+        "availability_zone": availability_zone,
     }  # fmt: skip
-    if not volume.label:
-        state["image"] = server.image
+    if image:
+        state["image"] = image
+    if volume.mount_point:
+        state["mount_point"] = volume.mount_point
     return StepSpec(
         key=_key(volume.unit, "volume"),
         kind="volume",
@@ -254,6 +308,42 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RetypePlan:
+    """``unit`` is the change; ``volume`` the unit of what moves, ``server`` of where it is attached, if anywhere."""
+
+    unit: UUID
+    name: str
+    volume: UUID
+    volume_id: str
+    server: UUID | None
+    storage_class: str
+    attached: bool  # whether it can move while its server has it
+
+
+def retype(plan: RetypePlan) -> list[StepSpec]:
+    """Move a volume; its server lets go of it first where the cloud wants that, and has it again afterwards."""
+    state = {"resource": str(plan.volume), "storage_class": plan.storage_class}
+
+    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
+        return StepSpec(
+            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+        )  # fmt: skip
+
+    if plan.server is None or plan.attached:
+        return [step("retype", state)]
+    guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
+    pair = {"volume": str(plan.volume), "server": str(plan.server)}
+    let_go, detached, moved = (_key(plan.unit, kind) for kind in ("let_go", "detachment", "retype"))
+    return [
+        step("let_go", guest),
+        step("detachment", pair, let_go),
+        step("retype", state, detached),
+        attachment(plan.unit, plan.name, plan.server, moved, volume=plan.volume),
+        step("mount", guest, _key(plan.unit, "attachment")),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """A resource as it stands: the unit it was built as, the release's own unit, and its id in the cloud."""
 
@@ -261,6 +351,7 @@ class Standing:
     release: UUID
     name: str
     external_id: str
+    snapshots: tuple["Standing", ...] = ()  # of a volume: the cloud keeps it while it has any
 
 
 def release_server(
@@ -289,7 +380,7 @@ def release_server(
         retired,
         _absent("server", server, retired.key),
         *port_steps,
-        *(_absent("volume", volume, gone) for volume in volumes),
+        *(step for volume in volumes for step in _volume_gone(volume, gone)),
     ]
 
 
@@ -297,7 +388,7 @@ def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
     """A data volume: let go of by the guest and detached first, if ``server`` has it."""
     retired = _retirement(volume)
     if server is None:
-        return [retired, _absent("volume", volume, retired.key)]
+        return [retired, *_volume_gone(volume, retired.key)]
     guest = {"server": str(server), "volumes": [str(volume.built)], "may_be_skipped": True}
     unmounted, detached = _key(volume.release, "unmount"), _key(volume.release, "detachment")
     return [
@@ -310,8 +401,21 @@ def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
             external_id=volume.external_id, needs=(unmounted,),
             desired_state={"volume": str(volume.built), "server": str(server)},
         ),
-        _absent("volume", volume, detached),
+        *_volume_gone(volume, detached),
     ]  # fmt: skip
+
+
+def _volume_gone(volume: Standing, *needs: str) -> list[StepSpec]:
+    """A volume nobody has any more, after its snapshots."""
+    kept = [
+        StepSpec(
+            key=_key(snapshot.release, "snapshot"), kind="snapshot", label=snapshot.name, unit=volume.release,
+            desired=Desired.ABSENT, external_id=snapshot.external_id, needs=needs,
+            desired_state={"volume": str(volume.built), "snapshot": str(snapshot.built)},
+        )
+        for snapshot in volume.snapshots
+    ]  # fmt: skip
+    return [*kept, _absent("volume", volume, *needs, *(step.key for step in kept))]
 
 
 def release_network(*, network: Standing, security_group_id: str, after: Sequence[str]) -> list[StepSpec]:

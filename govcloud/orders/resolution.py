@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.models import DRTier, Flavor, Image, Site, StorageClass
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
-from govcloud.inventory.models import Resource, ResourceKind, Volume
+from govcloud.inventory.models import Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders.drafts import (
     BackupDraft,
     ExtendDraft,
@@ -20,7 +20,9 @@ from govcloud.orders.drafts import (
     NetworkDraft,
     ReleaseDraft,
     ResizeDraft,
+    RetypeDraft,
     ServerDraft,
+    StorageDraft,
     VolumeDraft,
 )
 from govcloud.orders.lines import (
@@ -30,7 +32,9 @@ from govcloud.orders.lines import (
     NetworkLine,
     ReleaseLine,
     ResizeLine,
+    RetypeLine,
     ServerLine,
+    StorageLine,
     Unresolved,
     VolumeLine,
 )
@@ -82,6 +86,10 @@ class Resolver:
                 line = self._server(position, draft)
             case BackupDraft():
                 line = self._backup(position, draft)
+            case StorageDraft():
+                line = self._storage(position, draft)
+            case RetypeDraft():
+                line = self._retype(position, draft)
             case ExtendDraft():
                 line = self._extension(position, draft)
             case ResizeDraft():
@@ -142,6 +150,40 @@ class Resolver:
             off_site=draft.off_site,
         )
 
+    def _storage(self, position: int, draft: StorageDraft) -> StorageLine | None:
+        at = f"/items/{position}"
+        found = self._known(
+            self.found.classes, draft.storage_class, _("storage class"), f"{at}/storage_class"
+        )
+        server = None
+        if draft.server is not None:
+            server = self._target(draft.server, ResourceKind.SERVER, position, "server")
+        if found is None:
+            return None
+        return StorageLine(
+            name=draft.name,
+            zone=draft.zone,
+            storage_class=found,
+            size_gb=draft.size_gb,
+            server=server,
+            beside=data_volumes_of(server),
+            lease_months=draft.lease_months,
+        )
+
+    def _retype(self, position: int, draft: RetypeDraft) -> RetypeLine | None:
+        target = self._target(draft.target, ResourceKind.VOLUME, position)
+        at = f"/items/{position}/storage_class"
+        found = self._known(self.found.classes, draft.storage_class, _("storage class"), at)
+        if target is None or found is None:
+            return None
+        return RetypeLine(
+            target=target,
+            volume=target.volume,
+            before=target.volume.storage_class,
+            storage_class=found,
+            snapshots=snapshots_of(target),
+        )
+
     def _extension(self, position: int, draft: ExtendDraft) -> ExtendLine | None:
         target = self._target(draft.target, ResourceKind.VOLUME, position)
         return ExtendLine(target=target, volume=target.volume, size_gb=draft.size_gb) if target else None
@@ -157,13 +199,17 @@ class Resolver:
         target = self._target(draft.target, draft.kind, position)
         return ReleaseLine(target=target, volumes=volumes_of(target)) if target else None
 
-    def _target(self, identifier: UUID, kind: str, position: int) -> Resource | None:
+    def _target(
+        self, identifier: UUID, kind: str, position: int, field_name: str = "target"
+    ) -> Resource | None:
         target = self.found.resources.get(identifier)
         if target is not None and target.kind == kind:
             return target
         self.errors.append(
             NoSuchResource(
-                kind=ResourceKind(kind).label, target=identifier, pointers=(f"/items/{position}/target",)
+                kind=ResourceKind(kind).label,
+                target=identifier,
+                pointers=(f"/items/{position}/{field_name}",),
             )
         )
         return None
@@ -212,10 +258,15 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    named = {draft.target for draft in drafts if isinstance(draft, ExtendDraft | ResizeDraft | ReleaseDraft)}
+    targeting = ExtendDraft | RetypeDraft | ResizeDraft | ReleaseDraft
+    named = {draft.target for draft in drafts if isinstance(draft, targeting)}
+    storage = [draft for draft in drafts if isinstance(draft, StorageDraft)]
+    named |= {draft.server for draft in storage if draft.server is not None}
     named |= {identifier for draft in servers if (identifier := as_uuid(draft.network)) is not None}
     flavors = {draft.flavor for draft in drafts if isinstance(draft, ServerDraft | ResizeDraft)}
-    classes = StorageClass.objects.select_related("meter").filter(code__in={v.storage_class for v in volumes})
+    codes = {volume.storage_class for volume in volumes}
+    codes |= {draft.storage_class for draft in drafts if isinstance(draft, StorageDraft | RetypeDraft)}
+    classes = StorageClass.objects.select_related("meter").filter(code__in=codes)
     levels = {draft.dr_level for draft in drafts if isinstance(draft, BackupDraft)}
     tiers = DRTier.objects.select_related("meter_local", "meter_off_site").filter(
         level__in=levels, retired_at=None
@@ -238,12 +289,24 @@ def volumes_of(target: Resource) -> tuple[Volume, ...]:
     return tuple(volume for volume in target.server.volumes.all() if volume.resource.released_at is None)
 
 
+def data_volumes_of(server: Resource | None) -> int:
+    """How many data volumes a server has."""
+    if server is None:
+        return 0
+    return server.server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None).count()
+
+
+def snapshots_of(target: Resource) -> int:
+    return target.volume.snapshots.filter(deleted_at=None).count()
+
+
 def targets(system: System) -> QuerySet[Resource]:
     """The system's resources that are not gone, with what a change or a release needs to know of them."""
     volumes = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
     return (
         Resource.objects.filter(system=system, released_at=None)
         .select_related(
+            "cloud",
             "server__flavor",
             "server__image",
             "volume__storage_class__meter",

@@ -15,7 +15,9 @@ from govcloud.orders.lines import (
     NetworkLine,
     ReleaseLine,
     ResizeLine,
+    RetypeLine,
     ServerLine,
+    StorageLine,
 )
 from govcloud.orders.models import Order, QuoteLine, Revision
 from govcloud.orders.quotes import Quote
@@ -87,7 +89,7 @@ def content_of(*, order: Order, number: int, lines: Sequence[Line], quote: Quote
     }
 
 
-def described(line: Line) -> dict[str, Any]:
+def described(line: Line) -> dict[str, Any]:  # noqa: PLR0911  one for each kind of line
     """An item in plain data, by the codes and ids under which it was ordered."""
     common: dict[str, Any] = {
         "action": str(line.action),
@@ -110,11 +112,16 @@ def described(line: Line) -> dict[str, Any]:
                 "frequency": line.frequency,
                 "off_site": line.off_site,
             }
+        case StorageLine():
+            return {**common, **_storage(line)}
         case ExtendLine():
             grown = {"from_gb": line.volume.size_gb, "size_gb": line.size_gb}
             return {**common, "target": str(line.target.uuid), **grown}
         case ResizeLine():
             return {**common, "target": str(line.target.uuid), **_resized(line)}
+        case RetypeLine():
+            moved = {"from_class": line.before.code, "storage_class": line.storage_class.code}
+            return {**common, "target": str(line.target.uuid), **moved, "size_gb": line.volume.size_gb}
         case ReleaseLine():
             with_it = [str(volume.resource.uuid) for volume in line.volumes]
             return {**common, "target": str(line.target.uuid), "volumes": with_it}
@@ -129,6 +136,12 @@ def _resized(line: ResizeLine) -> dict[str, Any]:
         "vcpus": line.flavor.vcpus,
         "memory_gb": line.flavor.memory_gb,
     }
+
+
+def _storage(line: StorageLine) -> dict[str, Any]:
+    server = {} if line.server is None else {"server": str(line.server.uuid)}
+    ordered = {"storage_class": line.storage_class.code, "size_gb": line.size_gb}
+    return {**ordered, **server, "lease_months": line.lease_months}
 
 
 def _server(line: ServerLine) -> dict[str, Any]:

@@ -13,11 +13,13 @@ from govcloud.orders.lines import (
     NetworkLine,
     ReleaseLine,
     ResizeLine,
+    RetypeLine,
     ServerLine,
+    StorageLine,
     VolumeLine,
 )
 from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ResizeSpec, ServerSpec, VolumeSpec
-from govcloud.orders.resolution import volumes_of
+from govcloud.orders.resolution import data_volumes_of, snapshots_of, volumes_of
 
 
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
@@ -33,8 +35,10 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             quantity=line.quantity,
             zone=line.zone,
             site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
-            target=line.target if isinstance(line, ExtendLine | ResizeLine | ReleaseLine) else None,
-            lease_months=line.lease_months if isinstance(line, ServerLine) else 12,
+            target=line.target
+            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | ReleaseLine)
+            else None,
+            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine) else 12,
         )
         for position, line in enumerate(lines)
     )
@@ -77,6 +81,15 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
                 )
                 for position, volume in enumerate(line.volumes)
             ]
+        case StorageLine():
+            spec = VolumeSpec(
+                item=item, storage_class=line.storage_class, size_gb=line.size_gb, server=line.server
+            )
+            return [spec]
+        case RetypeLine():
+            spec = VolumeSpec(item=item, storage_class=line.storage_class, size_gb=line.volume.size_gb)
+            spec.class_before = line.before
+            return [spec]
         case ExtendLine():
             return [VolumeSpec(item=item, storage_class=line.volume.storage_class, size_gb=line.size_gb)]
         case _:
@@ -85,7 +98,7 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
 
 def items_of(order: Order) -> list[OrderItem]:
     """The items with everything they name: two queries, and one more if servers are to be released."""
-    specs = VolumeSpec.objects.select_related("storage_class__meter")
+    specs = VolumeSpec.objects.select_related("storage_class__meter", "class_before__meter", "server")
     attached = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
     return list(
         order.items.select_related(
@@ -97,6 +110,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
             "resize__flavor",
+            "target__cloud",
             "target__server__flavor",
             "target__server__image",
             "target__volume__storage_class__meter",
@@ -133,15 +147,43 @@ def _line(item: OrderItem) -> Line:
                 off_site=spec.off_site,
                 quantity=item.quantity,
             )
-        case Action.CHANGE, Kind.VOLUME:
-            target = _target(item)
-            return ExtendLine(target=target, volume=target.volume, size_gb=item.volumes.all()[0].size_gb)
-        case Action.CHANGE, Kind.SERVER:
-            target = _target(item)
-            return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
+        case Action.CREATE, Kind.VOLUME:
+            return _storage(item)
+        case Action.CHANGE, Kind.VOLUME | Kind.SERVER:
+            return _change(item)
         case Action.RELEASE, _:
             return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
     raise ValueError(f"no order can {item.action} a {item.kind}")
+
+
+def _change(item: OrderItem) -> Line:
+    target = _target(item)
+    if item.kind == Kind.SERVER:
+        return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
+    spec = item.volumes.all()[0]
+    if spec.class_before is None:
+        return ExtendLine(target=target, volume=target.volume, size_gb=spec.size_gb)
+    return RetypeLine(
+        target=target,
+        volume=target.volume,
+        before=spec.class_before,
+        storage_class=spec.storage_class,
+        snapshots=snapshots_of(target),
+    )
+
+
+def _storage(item: OrderItem) -> StorageLine:
+    volume = item.volumes.all()[0]
+    return StorageLine(
+        name=item.name,
+        zone=item.zone,
+        storage_class=volume.storage_class,
+        size_gb=volume.size_gb,
+        server=volume.server,
+        beside=data_volumes_of(volume.server),
+        lease_months=item.lease_months,
+        quantity=item.quantity,
+    )
 
 
 def _server(item: OrderItem) -> ServerLine:

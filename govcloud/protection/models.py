@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.inventory.models import BackupAllowance, Volume
 from govcloud.protection.queries import RecoveryPointQuerySet
 from govcloud.provisioning.models import Operation, Step
+from tenants.models import User
 
 
 class Frequency(models.TextChoices):
@@ -83,3 +84,29 @@ class RecoveryPoint(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-taken_at", "-id"]
+
+
+class LegalHold(models.Model):
+    """While it is in force the point is not deleted, and what the point is of is not released."""
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    point = models.ForeignKey(RecoveryPoint, on_delete=models.PROTECT, related_name="holds")
+    reason = models.CharField(max_length=500)
+    placed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    placed_at = models.DateTimeField()
+    lifted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    lifted_at = models.DateTimeField(null=True)
+    lifted_because = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["placed_at", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["point"], condition=Q(lifted_at__isnull=True), name="legal_hold_one_in_force"
+            ),
+            models.CheckConstraint(
+                condition=Q(lifted_at__isnull=True, lifted_by__isnull=True, lifted_because="")
+                | (Q(lifted_at__isnull=False, lifted_by__isnull=False) & ~Q(lifted_because="")),
+                name="legal_hold_lifted_by_somebody_for_a_reason",
+            ),
+        ]

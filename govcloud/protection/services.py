@@ -5,12 +5,20 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import BackupAllowance, Volume
-from govcloud.protection.models import BackupPlan, BackupRun, Frequency, PlannedVolume, RecoveryPoint
+from govcloud.protection.models import (
+    BackupPlan,
+    BackupRun,
+    Frequency,
+    LegalHold,
+    PlannedVolume,
+    RecoveryPoint,
+)
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.models import Operation, OperationKind, Step
@@ -133,7 +141,10 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
             desired_state=state,
         )
         steps.append(taken)
-        points = RecoveryPoint.objects.filter(volume=volume, expired_at=None).order_by("-taken_at", "-pk")
+        points = RecoveryPoint.objects.select_for_update(no_key=True).filter(volume=volume, expired_at=None)
+        on_hold = LegalHold.objects.filter(point=OuterRef("pk"), lifted_at=None)
+        points = points.exclude(Exists(on_hold))  # kept besides
+        points = points.order_by("-taken_at", "-pk")
         for point in points[plan.keep - 1 :]:  # the new one is the first of those kept
             steps.append(  # noqa: PERF401  two kinds of steps in their order read better so
                 StepSpec(

@@ -35,6 +35,8 @@ def finished(step: Step, *, at: datetime) -> None:
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
         ended = OperationStatus.UNDONE if is_undoing(operation) else OperationStatus.DONE
         changes: dict[str, Any] = {"finished_at": at}
+        for resource in operation.with_it.order_by("pk"):
+            _give_back(resource, at=at)
         if operation.resource is not None:
             _give_back(operation.resource, at=at)
             changes["taken_up_at"] = at  # nobody else waits for it

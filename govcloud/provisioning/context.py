@@ -102,7 +102,7 @@ class Context:
         "in use" for ever.
         """
         on_them = Q(desired_state__volume__in=list(units)) | Q(
-            kind="extension", desired_state__resource__in=list(units)
+            kind__in=("extension", "retype"), desired_state__resource__in=list(units)
         )
         begun = Q(intent_at__isnull=False) | ~Q(external_id="")
         others = Step.objects.filter(on_them, begun).exclude(operation=self.operation)

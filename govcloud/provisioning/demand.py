@@ -6,7 +6,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, BackupAllowance, Resource, Server, Volume
+from govcloud.inventory.models import Address, BackupAllowance, Resource, Server, Snapshot, Volume
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
 from tenants.models import System
@@ -22,7 +22,8 @@ class Demand:
     vcpus: int = 0
     memory_mib: int = 0
     volumes: int = 0
-    volume_gib: int = 0
+    volume_gib: int = 0  # with the snapshots, which the cloud counts at their volume's size
+    snapshots: int = 0
     networks: int = 0
     further_interfaces: int = 0
     backups: int = 0
@@ -55,6 +56,9 @@ def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str,
         "storage_class__code", "size_gb"
     ):
         _add_volume(total, scales, code, size)
+    kept = Snapshot.objects.filter(volume__resource__in=standing, deleted_at=None)
+    for code, size in kept.values_list("volume__storage_class__code", "size_gb"):
+        _add_snapshot(total, scales, code, size)
     for (capacity,) in BackupAllowance.objects.filter(resource__in=standing).values_list("capacity_gb"):
         _add_backup(total, scales, capacity)
 
@@ -75,6 +79,8 @@ def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, i
             total.memory_mib += flavor.memory_gb * 1024
         elif kind == "volume":
             _add_volume(total, scales, desired["storage_class"], desired["size_gb"])
+        elif kind == "snapshot":
+            _add_snapshot(total, scales, desired["storage_class"], desired["size_gb"])
         elif kind == "extension":
             added = _built(scales, desired["storage_class"], desired["size_gb"])
             total.volume_gib += added - _built(scales, desired["storage_class"], desired["from_gb"])
@@ -104,6 +110,11 @@ def _built(scales: dict[str, int], code: str, size_gb: int) -> int:
 
 def _add_volume(total: Demand, scales: dict[str, int], code: str, size_gb: int) -> None:
     total.volumes += 1
+    total.volume_gib += _built(scales, code, size_gb)
+
+
+def _add_snapshot(total: Demand, scales: dict[str, int], code: str, size_gb: int) -> None:
+    total.snapshots += 1
     total.volume_gib += _built(scales, code, size_gb)
 
 

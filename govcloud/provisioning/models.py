@@ -25,6 +25,7 @@ class OperationKind(models.TextChoices):
     DELIVER = "deliver", _("build what was ordered")
     EXTEND = "extend", _("extend a volume")
     RESIZE = "resize", _("change a server's flavor")
+    RETYPE = "retype", _("move a volume to another storage class")
     RELEASE = "release", _("release a resource")
     BACKUP = "backup", _("take a backup")
     ACTION = "action", _("act on a resource")
@@ -34,7 +35,8 @@ class OperationKind(models.TextChoices):
 class Operation(models.Model):
     """Something being done to a cloud for one system, with a reason that people recognise.
 
-    A direct action names the ``resource`` that it has in hand until it ends.
+    A direct action names the ``resource`` that it has in hand until it ends, and what it has in hand ``with_it`` (the
+    server that a volume is attached to).
     """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = OPERATION_TRANSITIONS
@@ -47,6 +49,7 @@ class Operation(models.Model):
     cloud = models.ForeignKey(Cloud, on_delete=models.PROTECT, related_name="operations")
     resource = models.ForeignKey(Resource, null=True, on_delete=models.PROTECT, related_name="operations")
     action = models.CharField(max_length=40, blank=True)  # the direct action's name
+    with_it = models.ManyToManyField(Resource, related_name="+", blank=True)
     status = models.CharField(max_length=10, choices=OperationStatus, default=OperationStatus.RUNNING)
     created_at = models.DateTimeField()
     parked_at = models.DateTimeField(null=True)  # when it last came to wait for an administrator

@@ -44,11 +44,15 @@ class NoCloudForZone(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What decides on the clouds that come into question: a zone at a site, or a network that is there already."""
+    """What decides on the clouds that come into question: a zone at a site, or what is there already.
+
+    ``network`` is the primary key of the network that servers are put on, of the server that a volume is attached to, or of
+    the volume that is moved.
+    """
 
     zone: str
     site: str = Site.MAIN
-    network: int | None = None  # primary key of the resource
+    network: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,16 +68,20 @@ def start(
     at: datetime,
     resource: Resource | None = None,
     action: str = "",
+    with_it: Sequence[Resource] = (),
 ) -> Operation:
     """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes.
 
-    ``resource`` and ``action`` are a direct action's: the resource is given back as ``active`` when the operation ends.
+    ``resource`` and ``action`` are a direct action's. It and what is in hand ``with_it`` (marked by the caller) are given
+    back as ``active`` when the operation ends.
     """
     with transaction.atomic():
         operation = Operation.objects.create(
             kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at,
             resource=resource, action=action,
         )  # fmt: skip
+        if with_it:
+            operation.with_it.set(with_it)
         rows = Step.objects.bulk_create(
             Step(
                 operation=operation, position=position, key=spec.key, kind=spec.kind, label=spec.label, unit=spec.unit,

@@ -4,10 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor
+from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor, StorageClass
 from govcloud.inventory import services as inventory
+from govcloud.inventory import snapshots
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Resource, Snapshot, Volume
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.quotas import services as quotas
@@ -110,4 +111,42 @@ def not_resized(*, context: Context, resource: Resource) -> None:
     quotas.unhold(source=context.step.unit, at=context.at)
     inventory.mark(
         resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
+    )
+
+
+def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:
+    """A volume is in its new class: the bill follows. Quota counts all classes alike."""
+    at, thread = context.at, context.operation.thread
+    inventory.reclass_volume(
+        volume=resource.volume, storage_class=storage_class, actor=ENGINE, thread=thread, at=at
+    )
+    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+
+
+def snapshot_absent(*, unit: UUID, context: Context) -> None:
+    """The cloud has confirmed that a snapshot does not exist (any more): give back what it held or used."""
+    snapshot = (
+        Snapshot.objects.select_related("volume__resource__system__department").filter(unit=unit).first()
+    )
+    if snapshot is None:
+        quotas.unhold(source=unit, at=context.at)
+    elif snapshot.deleted_at is None:
+        snapshots.deleted(snapshot=snapshot, actor=ENGINE, at=context.at)
+        department = snapshot.volume.resource.system.department
+        amounts = {"storage_gb": snapshot.size_gb}
+        quotas.give_back(source=unit, department=department, amounts=amounts, at=context.at)
+
+
+def wiped(*, context: Context) -> None:
+    """A volume is gone: the evidence, with the cloud's own id of the request that did it."""
+    volume = Volume.objects.select_related("resource").filter(resource__unit=context.target).first()
+    if volume is None:
+        return  # it never stood
+    asked = context.step.calls.filter(method="DELETE", status__lt=300).order_by("-pk").first()
+    snapshots.record_wipe(
+        volume=volume,
+        request_id=asked.request_id if asked else "",
+        requested_at=asked.at if asked else None,
+        actor=ENGINE,
+        at=context.at,
     )

@@ -25,7 +25,7 @@ from tests.factories.tenants import UserFactory, credit_code, member
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
-    "usage-segments", "statements",
+    "usage-segments", "statements", "snapshots", "wipe-records",
 )  # fmt: skip
 
 
@@ -99,6 +99,8 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST orders/{key}/cancellation": {"reason": "not needed"},
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
         "POST resources/{key}/actions": {"action": "stop"},
+        "POST recovery-points/{key}/legal-hold": {"reason": "case 12"},
+        "POST recovery-points/{key}/legal-hold-lifting": {"reason": "case 12"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
         "POST clouds": {"code": "east", "name": "n", "site": "main"},
         "POST clouds/{key}/deactivation": {"reason": "full"},

@@ -12,7 +12,7 @@ from govcloud.provisioning.actions.base import actions
 from govcloud.provisioning.models import Operation
 from tenants.models import Role, User
 from tests.factories.catalog import CloudImageFactory
-from tests.factories.inventory import AddressFactory, whole_server
+from tests.factories.inventory import AddressFactory, NetworkFactory, VolumeFactory, whole_server
 from tests.factories.tenants import DepartmentFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -78,10 +78,10 @@ def test_what_the_state_forbids_is_refused_with_what_is_allowed(
     assert "start the server" in answer.json()["params"]["allowed"]
 
 
-@pytest.mark.parametrize("kind", ["volume", "network"])
-def test_a_thing_of_another_kind_has_no_power(applicant: APIClient, server: Resource, kind: str) -> None:
-    Resource.objects.filter(pk=server.pk).update(kind=kind)
-    answer = applicant.post(url(server), {"action": "stop"})
+@pytest.mark.parametrize("factory", [VolumeFactory, NetworkFactory])
+def test_a_thing_of_another_kind_has_no_power(applicant: APIClient, server: Resource, factory: type) -> None:
+    other = factory(resource__system=server.system).resource
+    answer = applicant.post(url(other), {"action": "stop"})
     assert (answer.status_code, answer.json()["code"]) == (409, "action-not-allowed")
 
 

@@ -6,6 +6,7 @@ from uuid import uuid4
 import factory
 from factory.django import DjangoModelFactory
 
+from govcloud.catalog.models import Wiping
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
@@ -16,8 +17,10 @@ from govcloud.inventory.models import (
     Resource,
     ResourceKind,
     Server,
+    Snapshot,
     Volume,
     VolumeRole,
+    WipeRecord,
 )
 from tests.factories.catalog import (
     CloudFactory,
@@ -26,7 +29,7 @@ from tests.factories.catalog import (
     ImageFactory,
     StorageClassFactory,
 )
-from tests.factories.tenants import BEGINNING, SystemFactory
+from tests.factories.tenants import BEGINNING, SystemFactory, UserFactory
 
 LEASE = timedelta(days=365)
 
@@ -130,6 +133,32 @@ class VolumeFactory(DjangoModelFactory[Volume]):
     size_gb = 500
     label = "data1"
     mount_point = "/data1"
+
+
+class SnapshotFactory(DjangoModelFactory[Snapshot]):
+    class Meta:
+        model = Snapshot
+
+    unit = factory.LazyFunction(uuid4)
+    volume = factory.SubFactory(VolumeFactory)
+    name = factory.Sequence(lambda n: f"before-{n}")
+    external_id = factory.LazyFunction(lambda: str(uuid4()))
+    size_gb = factory.SelfAttribute("volume.size_gb")
+    taken_by = factory.SubFactory(UserFactory)
+    taken_at = BEGINNING
+
+
+class WipeRecordFactory(DjangoModelFactory[WipeRecord]):
+    class Meta:
+        model = WipeRecord
+
+    volume = factory.SubFactory(VolumeFactory)
+    external_id = factory.SelfAttribute("volume.resource.external_id")
+    size_gb = factory.SelfAttribute("volume.size_gb")
+    means = Wiping.OVERWRITTEN
+    request_id = factory.Sequence(lambda n: f"req-{n}")
+    requested_at = BEGINNING
+    confirmed_at = BEGINNING + timedelta(minutes=1)
 
 
 class BackupAllowanceFactory(DjangoModelFactory[BackupAllowance]):

@@ -213,7 +213,7 @@ def test_a_new_server_goes_where_its_network_is_and_the_reason_says_so(on: Scene
     assert shown.why.startswith("disaster-recovery site, Far cloud: the network there is there; 20,4")
     assert "of 20,480 vCPUs free" in shown.why
     assert {each.cloud.code: placing.told(each) for each in shown.weighed[1:]} == {
-        "sandbox": "main site, Example cloud: the network there is elsewhere"
+        "sandbox": "main site, Example cloud: there is elsewhere"
     }
 
 

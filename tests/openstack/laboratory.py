@@ -135,6 +135,15 @@ class Laboratory:
         assert volume.status == "available", volume
         return volume
 
+    def snapshot(self, volume: models.Volume) -> models.Snapshot:
+        """A snapshot that is ready."""
+        made = self.cloud.snapshots.create_snapshot(
+            volume_id=volume.id, name=self.unique("snapshot"), metadata={}
+        )
+        snapshot = settled(lambda: self.cloud.snapshots.get_snapshot(made.id))
+        assert snapshot.status == "available", snapshot
+        return snapshot
+
     def request_server(self, *, volume_id: str, port_id: str, tag: str = "contract") -> models.Accepted:
         return self.cloud.compute.create_server_from_volume(
             name=self.unique("server"),

@@ -7,6 +7,7 @@ import pytest
 from govcloud.gateways.openstack import Cloud, errors, models
 from tests.openstack.laboratory import VOLUME_TYPE, Laboratory, eventually, gone, settled
 
+OTHER_TYPE = "sas"
 ABSENT = "00000000-0000-4000-8000-000000000000"
 
 
@@ -142,6 +143,64 @@ def test_a_snapshot_keeps_its_volume_and_makes_new_ones(laboratory: Laboratory, 
     assert settled(lambda: cloud.volumes.get_volume(copy.id)).status == "available"
     cloud.snapshots.delete_snapshot(snapshot.id)
     gone(lambda: cloud.snapshots.get_snapshot(snapshot.id))
+
+
+def test_a_volume_moves_to_another_type(laboratory: Laboratory, cloud: Cloud) -> None:
+    volume = laboratory.volume()
+    cloud.volumes.retype_volume(volume.id, volume_type=OTHER_TYPE)
+    moved = settled(lambda: cloud.volumes.get_volume(volume.id))
+    assert (moved.status, moved.volume_type) == ("available", OTHER_TYPE)
+
+
+def test_a_volume_does_not_move_to_the_type_it_has_or_to_none(laboratory: Laboratory, cloud: Cloud) -> None:
+    volume = laboratory.volume()
+    with pytest.raises(errors.Conflict) as refusal:
+        cloud.volumes.retype_volume(volume.id, volume_type=VOLUME_TYPE)
+    assert refusal.value.status == 400
+    with pytest.raises(errors.NotFound):
+        cloud.volumes.retype_volume(volume.id, volume_type="no such class")
+
+
+def test_a_volume_is_put_back_to_its_newest_snapshot(laboratory: Laboratory, cloud: Cloud) -> None:
+    volume = laboratory.volume()
+    first = laboratory.snapshot(volume)
+    newest = laboratory.snapshot(volume)
+    with pytest.raises(errors.Refused) as refusal:
+        cloud.volumes.revert_volume(volume.id, snapshot_id=first.id)
+    assert refusal.value.status == 400
+
+    # some back ends (NFS) cannot delete an older snapshot any more once a volume has been put back to a newer one
+    cloud.snapshots.delete_snapshot(newest.id)
+    gone(lambda: cloud.snapshots.get_snapshot(newest.id))
+    cloud.volumes.revert_volume(volume.id, snapshot_id=first.id)
+    with pytest.raises(errors.Conflict):  # while it goes on
+        cloud.volumes.revert_volume(volume.id, snapshot_id=first.id)
+    assert settled(lambda: cloud.volumes.get_volume(volume.id)).status == "available"
+    after = settled(lambda: cloud.snapshots.get_snapshot(first.id))
+    assert after.status == "available"
+    assert after.updated_at != first.updated_at
+
+
+def test_a_volume_that_has_grown_is_not_put_back(laboratory: Laboratory, cloud: Cloud) -> None:
+    volume = laboratory.volume()
+    snapshot = laboratory.snapshot(volume)
+    try:
+        cloud.volumes.extend_volume(volume.id, size_gib=2)
+    except errors.Conflict:
+        pytest.skip("the back end does not grow what has snapshots")
+    if settled(lambda: cloud.volumes.get_volume(volume.id)).size_gib == 1:
+        pytest.skip("the back end does not grow what has snapshots")
+    with pytest.raises(errors.Refused):
+        cloud.volumes.revert_volume(volume.id, snapshot_id=snapshot.id)
+
+
+def test_snapshots_count_their_volumes_size(laboratory: Laboratory, cloud: Cloud) -> None:
+    volume = laboratory.volume()
+    before = cloud.volumes.limits()
+    laboratory.snapshot(volume)
+    after = cloud.volumes.limits()
+    assert after["totalGigabytesUsed"] == before["totalGigabytesUsed"] + volume.size_gib
+    assert after["totalSnapshotsUsed"] == before["totalSnapshotsUsed"] + 1
 
 
 def test_limits_name_what_is_used(laboratory: Laboratory, cloud: Cloud) -> None:

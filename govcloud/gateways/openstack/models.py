@@ -196,6 +196,8 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
+    """``updated_at`` moves when a volume is put back to it: the only trace of that."""
+
     id: str
     name: str
     status: str
@@ -203,6 +205,7 @@ class Snapshot:
     size_gib: int
     metadata: Mapping[str, str]
     created_at: datetime | None
+    updated_at: datetime | None
 
     @property
     def phase(self) -> Phase:

@@ -23,7 +23,7 @@ class Snapshots:
     def find_snapshots(
         self, *, volume_id: str | None = None, name: str | None = None
     ) -> list[models.Snapshot]:
-        """The project's snapshots that match all that is given."""
+        """The project's snapshots that match all that is given. Metadata cannot be asked for: the mark is the name."""
         query = given({"volume_id": volume_id, "name": name})
         found = self._transport.pages(_SERVICE, "/snapshots/detail", key="snapshots", params=query)
         return [_snapshot(body) for body in found]
@@ -37,8 +37,16 @@ class Snapshots:
         return _snapshot(answer.body["snapshot"])
 
     def delete_snapshot(self, snapshot_id: str) -> None:
-        """Delete a snapshot. Raises ``Conflict`` while something depends on it."""
+        """Delete a snapshot. Raises ``Conflict`` unless it is available or in error.
+
+        Where its volume is being worked on it is accepted and ends as ``error_deleting``: ``reset_status`` first, then again.
+        """
         self._transport.send(_SERVICE, "DELETE", f"/snapshots/{snapshot_id}")
+
+    def reset_status(self, snapshot_id: str, *, status: str) -> None:
+        """Operators only: put a snapshot's status right where it tells of a failed request."""
+        body = {"os-reset_status": {"status": status}}
+        self._transport.send(_SERVICE, "POST", f"/snapshots/{snapshot_id}/action", json=body)
 
 
 def _snapshot(body: dict[str, Any]) -> models.Snapshot:
@@ -50,4 +58,5 @@ def _snapshot(body: dict[str, Any]) -> models.Snapshot:
         size_gib=body["size"],
         metadata=models.text_map(body.get("metadata")),
         created_at=models.moment(body.get("created_at")),
+        updated_at=models.moment(body.get("updated_at")),
     )

@@ -9,6 +9,7 @@ from govcloud.gateways.openstack.transport import Transport
 
 _SERVICE = "block-storage"
 _ATTACHMENTS_MICROVERSION = "3.27"
+_REVERT_MICROVERSION = "3.40"
 _EXTEND_IN_USE_MICROVERSION = "3.42"
 
 
@@ -79,6 +80,24 @@ class Volumes:
         body = {"os-extend": {"new_size": size_gib}}
         path = f"/volumes/{volume_id}/action"
         self._transport.send(_SERVICE, "POST", path, json=body, microversion=_EXTEND_IN_USE_MICROVERSION)
+
+    def retype_volume(self, volume_id: str, *, volume_type: str) -> None:
+        """Move a volume to another type, its data to another back end where that is needed.
+
+        Raises ``Conflict`` when it is of that type, or neither available nor in use; ``NotFound`` for an unknown type. A
+        back end that could not gives the volume back with its old type, and one that has snapshots may never come back.
+        """
+        body = {"os-retype": {"new_type": volume_type, "migration_policy": "on-demand"}}
+        self._transport.send(_SERVICE, "POST", f"/volumes/{volume_id}/action", json=body)
+
+    def revert_volume(self, volume_id: str, *, snapshot_id: str) -> None:
+        """Put a volume back to its newest snapshot, in place: what was written since is lost.
+
+        Raises ``Conflict`` unless it is available; ``Refused`` for an older snapshot, or when it has grown since.
+        """
+        body = {"revert": {"snapshot_id": snapshot_id}}
+        path = f"/volumes/{volume_id}/action"
+        self._transport.send(_SERVICE, "POST", path, json=body, microversion=_REVERT_MICROVERSION)
 
     def reset_status(self, volume_id: str, *, status: str) -> None:
         """Operators only: put a volume's status right where it tells of a failed request and not of the volume."""

@@ -11,8 +11,8 @@ from govcloud.catalog.models import Flavor, Image, Kind, Offerable, StorageClass
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.orders.drafts import BackupDraft, ServerDraft
-from govcloud.orders.lines import Line, NetworkLine, ServerLine
+from govcloud.orders.drafts import BackupDraft, ServerDraft, StorageDraft
+from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered, allowed, where
 from govcloud.provisioning.placement import NoCloudForZone, Where
@@ -80,6 +80,16 @@ class NetworkElsewhere(Invalid):
     message = _("The network “%(network)s” is in the %(zone)s: a server must be in the zone of its network.")
 
 
+class ServerElsewhere(Invalid):
+    code = "server-in-another-zone"
+    message = _("The server “%(server)s” is in the %(zone)s: a volume must be in the zone of its server.")
+
+
+class ServerNotInUse(Conflict):
+    code = "server-not-in-use"
+    message = _("“%(server)s” is being changed or released; a volume can be attached to what is in use.")
+
+
 class NetworkNotInUse(Conflict):
     code = "network-not-in-use"
     message = _("The network “%(network)s” is %(status)s; a server needs one that is in use.")
@@ -95,7 +105,26 @@ def check(order: Numbered) -> Iterator[DomainError]:
             yield from _zoned(order, line, pointer)
     for pointer, server in order.of(ServerLine):
         yield from _server(order, server, pointer)
+    for pointer, storage in order.of(StorageLine):
+        yield from _storage(order, storage, pointer)
     yield from _named_twice(order)
+
+
+def _storage(order: Numbered, storage: StorageLine, pointer: str) -> Iterator[DomainError]:
+    things = [(storage.storage_class, f"{pointer}/storage_class")]
+    yield from to_be_had(order, where(storage), things)
+    yield from sized(storage.size_gb, storage.storage_class, 1, pointer)
+    server = storage.server
+    if server is None:
+        yield from bounded(0, storage.lease_months, pointer)
+        return
+    here = (f"{pointer}/server",)
+    if server.status != ResourceStatus.ACTIVE or server.pk in order.released or server.pk in order.now.busy:
+        yield ServerNotInUse(server=server.name, pointers=here)
+    if server.zone != storage.zone:
+        yield ServerElsewhere(server=server.name, zone=_zone(server.zone), pointers=here)
+    with_it = sum(1 for _pointer, other in order.of(StorageLine) if other.server == server)
+    yield from bounded(storage.beside + with_it, storage.lease_months, pointer)
 
 
 def offered(order: Numbered, kind: str, quantity: int, pointer: str) -> Iterator[DomainError]:
@@ -131,7 +160,11 @@ def _named_twice(order: Numbered) -> Iterator[DomainError]:
     """Also the names with numbers that servers and their volumes get."""
     names = [(n, _names(order, line)) for n, line in order.lines if line.action == Action.CREATE]
     unresolved = [(n, item.draft) for n, item in order.unresolved]
-    names += [(n, [draft.name]) for n, draft in unresolved if isinstance(draft, ServerDraft | BackupDraft)]
+    names += [
+        (n, [draft.name])
+        for n, draft in unresolved
+        if isinstance(draft, ServerDraft | BackupDraft | StorageDraft)
+    ]
     times = Counter(name for _position, given in names for name in given)
     for position, given in sorted(names):
         twice = next((name for name in given if times[name] > 1), None)

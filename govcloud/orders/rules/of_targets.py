@@ -5,14 +5,16 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine
-from govcloud.orders.rules.of_items import SizeOutOfRange
-from govcloud.orders.rules.standing import Numbered
+from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine, RetypeLine
+from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
+from govcloud.orders.rules.standing import Numbered, where
+from govcloud.protection import holds
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
@@ -52,12 +54,30 @@ class NetworkHasServers(Conflict):
     message = _("“%(name)s” still has %(servers)s servers: release them first, or in the same order.")
 
 
-TargetLine = ExtendLine | ResizeLine | ReleaseLine
+class SameStorageClass(Invalid):
+    code = "same-storage-class"
+    message = _("“%(name)s” is in the storage class “%(storage_class)s” already.")
+
+
+class CannotMove(Conflict):
+    code = "storage-class-is-fixed"
+    message = _("“%(name)s” cannot move to another storage class where it is: %(reason)s.")
+
+
+class SnapshotsInTheWay(Conflict):
+    """Cinder takes such a request and leaves the volume ``retyping`` for ever."""
+
+    code = "volume-has-snapshots"
+    message = _("“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.")
+
+
+Targeted = ExtendLine | RetypeLine | ResizeLine | ReleaseLine
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
-    targeted: list[tuple[str, TargetLine]] = [
+    targeted: list[tuple[str, Targeted]] = [
         *order.of(ExtendLine),
+        *order.of(RetypeLine),
         *order.of(ResizeLine),
         *order.of(ReleaseLine),
     ]
@@ -77,11 +97,13 @@ def check(order: Numbered) -> Iterator[DomainError]:
         yield from _grows(extension, pointer)
     for pointer, resize in order.of(ResizeLine):
         yield from _fits(order, resize, pointer)
+    for pointer, move in order.of(RetypeLine):
+        yield from _moves(order, move, pointer)
     for pointer, release in order.of(ReleaseLine):
         yield from _may_go(order, release, pointer)
 
 
-def _volumes(line: TargetLine) -> set[int]:
+def _volumes(line: Targeted) -> set[int]:
     return {volume.resource_id for volume in line.volumes} if isinstance(line, ReleaseLine) else set()
 
 
@@ -113,8 +135,29 @@ def _fits(order: Numbered, line: ResizeLine, pointer: str) -> Iterator[DomainErr
         yield from remembers_enough(flavor, line.server.image, *here)
 
 
+def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainError]:
+    target, wanted, here = line.target, line.storage_class, (f"{pointer}/storage_class",)
+    if wanted == line.volume.storage_class:
+        yield SameStorageClass(name=target.name, storage_class=name_of(wanted), pointers=here)
+    elif line.volume.size_gb > wanted.max_gb:
+        yield from sized(line.volume.size_gb, wanted, 1, pointer)
+    yield from to_be_had(order, where(line), [(wanted, here[0])])
+    match Retyping(target.cloud.retyping):
+        case Retyping.NEVER:
+            yield CannotMove(name=target.name, reason=_("its cloud has no way to do it"), pointers=here)
+        case Retyping.DETACHED if line.volume.role == VolumeRole.SYSTEM:
+            reason = _("its server cannot be without it meanwhile")
+            yield CannotMove(name=target.name, reason=reason, pointers=here)
+    if line.snapshots:
+        yield SnapshotsInTheWay(name=target.name, snapshots=line.snapshots, pointers=(f"{pointer}/target",))
+
+
 def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[DomainError]:
     target, here = line.target, (f"{pointer}/target",)
+    going = {volume.pk for volume in line.all_volumes()}
+    held = [point for point in order.now.held if point.volume_id in going]
+    if held:
+        yield holds.refused(name=target.name, points=held, pointer=f"{pointer}/target")
     if target.kind == ResourceKind.VOLUME and target.volume.role == VolumeRole.SYSTEM:
         yield GoesWithItsServer(name=target.name, pointers=here)
     if target.kind == ResourceKind.NETWORK:

@@ -14,8 +14,19 @@ from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
-from govcloud.orders.lines import Line, NetworkLine, ReleaseLine, ResizeLine, ServerLine, Unresolved
+from govcloud.orders.lines import (
+    Line,
+    NetworkLine,
+    ReleaseLine,
+    ResizeLine,
+    RetypeLine,
+    ServerLine,
+    StorageLine,
+    Unresolved,
+)
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.protection import holds
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import placement
 from govcloud.provisioning.lifecycle import FINISHED
 from govcloud.provisioning.models import Step
@@ -45,6 +56,9 @@ class Standing:
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
     flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
+    held: tuple[
+        RecoveryPoint, ...
+    ] = ()  # recovery points under a legal hold, of volumes that are to be released
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +101,10 @@ def standing(
     at: datetime,
 ) -> Standing:
     """Read what the lines make necessary; ``order`` is the one being judged: its own rows are not held against it."""
-    built = [line for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP]
-    places = {where(line) for line in built}
+    placed = [line for line in lines if line.action == Action.CREATE and line.kind != Kind.BACKUP]
+    places = {where(line) for line in placed} | {
+        where(line) for line in lines if isinstance(line, RetypeLine)
+    }
     return Standing(
         today=timezone.localdate(at, timezone.get_default_timezone()),
         offerings=offerings,
@@ -100,14 +116,19 @@ def standing(
         servers=_servers(system, lines),
         guests=_guests(lines),
         flavors=_flavors(lines),
+        held=_held(lines),
     )
 
 
 def where(line: Line) -> Where:
-    """What decides on the place of a line that is created; servers go where their network goes, or is."""
+    """What decides on the place of a line; servers go where their network goes, or is, and volumes where their server is."""
     match line:
         case ServerLine(network=Resource() as network):
             return Where(zone=line.zone, network=network.pk)
+        case StorageLine(server=Resource() as server):
+            return Where(zone=line.zone, network=server.pk)
+        case RetypeLine():
+            return Where(zone=line.zone, network=line.target.pk)
         case NetworkLine() | ServerLine():
             return Where(zone=line.zone, site=line.site)
         case _:
@@ -143,7 +164,7 @@ def _servers(system: System, lines: Sequence[Line]) -> frozenset[int]:
 
 def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[int]:
     """Also the volumes of a server that is being released: every resource concerned has a unit."""
-    if all(line.action == Action.CREATE for line in lines):
+    if all(line.action == Action.CREATE and not _attached(line) for line in lines):
         return frozenset()
     units = Unit.objects.filter(
         item__order__system=system, item__order__status__in=OPEN, resource__isnull=False
@@ -163,6 +184,15 @@ def _unfinished(system: System, lines: Sequence[Line]) -> frozenset[int]:
     )
     built = Resource.objects.filter(system=system, unit__in=units.values("uuid"))
     return frozenset(built.values_list("pk", flat=True))
+
+
+def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
+    going = [volume for line in lines if isinstance(line, ReleaseLine) for volume in line.all_volumes()]
+    return tuple(holds.held_points(going)) if going else ()
+
+
+def _attached(line: Line) -> bool:
+    return isinstance(line, StorageLine) and line.server is not None
 
 
 def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:

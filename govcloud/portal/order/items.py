@@ -88,6 +88,10 @@ def _facts(item: OrderItem) -> Iterator[str]:
     yield str(NetworkZone(item.zone).label)
     if item.kind == Kind.SERVER:
         yield from _server_facts(item)
+    elif item.kind == Kind.VOLUME:
+        for volume in _volumes(item):
+            size, storage = quantity(volume["size_gb"]), _named_json(volume)
+            yield _("%(size)s GB, %(class)s") % {"size": size, "class": storage}
     elif item.kind == Kind.BACKUP:
         yield from _backup_facts(item)
 

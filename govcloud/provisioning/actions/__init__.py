@@ -8,8 +8,10 @@ from govcloud.provisioning.actions.interfaces import AddInterface, RemoveInterfa
 from govcloud.provisioning.actions.login_keys import SetLoginKeys
 from govcloud.provisioning.actions.power import HardReboot, SoftReboot, Start, Stop
 from govcloud.provisioning.actions.rebuilding import Rebuild
+from govcloud.provisioning.actions.storage import Attach, DeleteSnapshot, Detach, Restore, TakeSnapshot
 
 
 def register_all() -> None:
     register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys())
     register(AddInterface(), RemoveInterface())
+    register(Attach(), Detach(), TakeSnapshot(), Restore(), DeleteSnapshot())

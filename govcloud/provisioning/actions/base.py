@@ -1,14 +1,15 @@
 """What a direct action has to say for itself, and the table of actions."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.utils.functional import Promise
 
 from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.provisioning.services import StepSpec
-from tenants.models import Role
+from tenants.models import Role, User
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Action(Generic[P]):
     resource_kind: ClassVar[ResourceKind]
     roles: ClassVar[tuple[Role, ...]]
 
-    def refusal(self, resource: Resource) -> Promise | None:
+    def refusal(self, resource: Resource) -> str | Promise | None:
         """Why the resource, which nothing else has in hand, cannot take this action in its present state; else None."""
         raise NotImplementedError
 
@@ -39,6 +40,15 @@ class Action(Generic[P]):
 
     def check(self, resource: Resource, parameters: P) -> None:
         """Rules about the parameters. Raises ``Invalid`` with pointers to the fields."""
+
+    def with_it(self, resource: Resource, parameters: P) -> Sequence[int]:  # noqa: ARG002
+        """Primary keys of what the operation has in hand besides the resource: nothing else is done with it meanwhile."""
+        return ()
+
+    def begin(
+        self, resource: Resource, parameters: P, steps: Sequence[StepSpec], *, actor: User, at: datetime
+    ) -> None:
+        """Write down in our own tables what the operation begins with (quota held), in the transaction that starts it."""
 
     def plan(self, resource: Resource, parameters: P, *, key: str) -> list[StepSpec]:
         """The steps. ``key`` begins the key of each; what has to be reserved in our own tables is reserved here."""

@@ -1,6 +1,6 @@
 """Asking for a direct action: policy, state, and the operation that carries it out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -61,26 +61,42 @@ def request(
     require(actor, *action.roles, at=at, department=resource.system.department)
     with transaction.atomic():
         action.lock(resource)
+        with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
         resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
-        reason = _refusal(action, resource)
+        reason = _refusal(action, resource) or next(filter(None, map(_in_hand, with_it)), None)
         if reason is not None:
             raise ActionNotAllowed(
                 name=resource.name, action=str(action.title), reason=str(reason), allowed=_allowed(resource)
             )
         action.check(resource, parameters)
-        inventory.mark(resource=resource, to=Status.CHANGING, actor=actor, thread=resource.thread, at=at)
+        for each in (resource, *with_it):
+            inventory.mark(resource=each, to=Status.CHANGING, actor=actor, thread=each.thread, at=at)
+        steps = action.plan(resource, parameters, key=f"{resource.unit}:{action.name}:{uuid4()}")
+        action.begin(resource, parameters, steps, actor=actor, at=at)
         return services.start(
             kind=OperationKind.ACTION,
             reason=resource.name,
             thread=None,
             system=resource.system,
             cloud=resource.cloud,
-            steps=action.plan(resource, parameters, key=f"{resource.unit}:{action.name}:{uuid4()}"),
+            steps=steps,
             actor=actor,
             at=at,
             resource=resource,
             action=action.name,
+            with_it=with_it,
         )
+
+
+def _locked(keys: Sequence[int]) -> list[Resource]:
+    return list(Resource.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+
+
+def _in_hand(resource: Resource) -> str | None:
+    if resource.status == Status.ACTIVE:
+        return None
+    told = {"name": resource.name, "status": Status(resource.status).label}
+    return gettext("“%(name)s” is %(status)s") % told
 
 
 def _refusal(action: Action[Any], resource: Resource) -> str | Promise | None:

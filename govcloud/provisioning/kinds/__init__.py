@@ -13,13 +13,16 @@ from govcloud.provisioning.kinds.guests import (
     ConfigureKind,
     ConfirmKind,
     GrowKind,
+    LetGoKind,
     LoginKeysKind,
+    MountKind,
     UnmountKind,
 )
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
+from govcloud.provisioning.kinds.storage import DetachmentKind, RestoreKind, RetypeKind, SnapshotKind
 from govcloud.provisioning.kinds.tenancy import (
     AccessKind,
     ComputeQuotaKind,
@@ -53,6 +56,12 @@ def register_all() -> None:
         LoginKeysKind(),
         HandoverKind(),
         RetirementKind(),
+        MountKind(),
+        LetGoKind(),
+        DetachmentKind(),
+        SnapshotKind(),
+        RestoreKind(),
+        RetypeKind(),
         PowerKind(),
         RebootKind(),
         RenameKind(),

@@ -77,10 +77,12 @@ class VolumeKind(Kind):
             storage_class=StorageClass.objects.get(code=context.state["storage_class"]),
             size_gb=context.state["size_gb"],
             label=context.state.get("label", ""),
+            mount_point=context.state.get("mount_point", ""),
         )
         settlement.built(unit=context.step.unit, at=context.at)
 
     def forget(self, context: Context) -> None:
+        settlement.wiped(context=context)
         settlement.absent(context=context)
 
 
@@ -246,7 +248,9 @@ class AttachmentKind(Kind):
         held = {attachment.server_id for attachment in context.project.volumes.attachments(volume)}
         return volume if server in held else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
+        if context.others_at_work([context.state["volume"]]):
+            return Waiting("a backup of it has to end first")
         volume, server = self._ids(context)
         context.project.compute.attach_volume(server, volume_id=volume)
         return Made(volume)
@@ -272,6 +276,11 @@ class AttachmentKind(Kind):
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         server = Server.objects.get(resource=context.resource(context.state["server"]))
         Volume.objects.filter(resource=context.resource(context.state["volume"])).update(server=server)
+
+    def forget(self, context: Context) -> None:
+        """A volume that is attached for a change or released goes on to be its server's in the record."""
+        if context.step.called_off_at is not None:
+            Volume.objects.filter(resource__unit=context.state["volume"]).update(server=None)
 
     def _ids(self, context: Context) -> tuple[str, str]:
         return (

@@ -15,7 +15,17 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.guest_key import guest_key
-from govcloud.provisioning.kinds.base import Made, Moving, Setting, Skipped, StepFailed, Waiting
+from govcloud.provisioning.kinds.base import (
+    Gone,
+    Made,
+    Moving,
+    Ready,
+    Setting,
+    Sight,
+    Skipped,
+    StepFailed,
+    Waiting,
+)
 
 AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
 GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
@@ -33,12 +43,15 @@ class ConfigureKind(Setting):
     disks: ClassVar[str] = "mounted"
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
+        return self.play(context, disks=self.disks)
+
+    def play(self, context: Context, *, disks: str) -> Made | Skipped | Moving:
         """Raises StepFailed with the tasks that failed."""
         server = context.resource(context.state["server"])
         image = _image(context, server)
         if image.properties.get("govcloud_guest") == "none":
             return Skipped(NO_GUESTS)
-        result = self._run(context, server, image)
+        result = self._run(context, server, image, disks)
         match result.status:
             case ansible.RunStatus.SUCCESSFUL:
                 outputs = _outputs(result)
@@ -58,12 +71,12 @@ class ConfigureKind(Setting):
     def judge(self, result: ansible.RunResult) -> None:
         """Whether a successful run is good enough."""
 
-    def _run(self, context: Context, server: Resource, image: Image) -> ansible.RunResult:
+    def _run(self, context: Context, server: Resource, image: Image, disks: str) -> ansible.RunResult:
         step = context.step
         return ansible.run(
             playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
-            hosts=[_host(context, server, image, disks=self.disks)],
+            hosts=[_host(context, server, image, disks=disks)],
             variables={
                 "mlps_level": context.operation.system.mlps_level,
                 "accounts_users": self.accounts(context, server),
@@ -146,6 +159,48 @@ class UnmountKind(ConfigureKind):
         if isinstance(made, Moving) and context.state.get("may_be_skipped") and tried_for > GIVEN_UP:
             return Skipped("the guest does not answer")
         return made
+
+
+class _Reversible(ConfigureKind):
+    """What a direct action does to a server's data disks; called off, it is done the other way round."""
+
+    playbook = "data_disk.yml"
+    taken_back: ClassVar[str]
+
+    def find(self, context: Context) -> str | None:
+        """A run that was begun may have done its work, so taking it back plays the opposite whatever came of it."""
+        absent = context.step.desired == "absent"
+        return context.resource(context.state["server"]).external_id if absent else None
+
+    def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
+        return Gone() if context.step.outputs.get("taken_back") else Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
+        if not isinstance(self.play(context, disks=self.taken_back), Moving):
+            context.remember({"taken_back": True})
+
+
+class MountKind(_Reversible):
+    """The file system of a volume that was attached; made if the volume is blank."""
+
+    name = "mount"
+    title = _("Making the storage available in the server")
+    disks = "mounted"
+    taken_back = "unmounted"
+
+
+class LetGoKind(_Reversible):
+    """The server lets go of a volume before it is detached: whatever of it is not written yet is written now."""
+
+    name = "let_go"
+    title = _("Preparing the server for the change")
+    disks = "unmounted"
+    taken_back = "mounted"
+
+    def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
+        if context.others_at_work(context.state["volumes"]):
+            return Waiting("a backup of it has to end first")
+        return super().create(context)
 
 
 def _account(keys: list[str]) -> dict[str, Any]:

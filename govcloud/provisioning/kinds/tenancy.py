@@ -144,6 +144,7 @@ class VolumeQuotaKind(_QuotaKind):
         return {
             "volumes": granted.volumes,
             "gigabytes": granted.volume_gib,
+            "snapshots": granted.snapshots,
             "backups": granted.backups,
             "backup_gigabytes": granted.backup_gib,
         }

@@ -14,6 +14,7 @@ from govcloud.sandbox.web import Answer, Body, Call, Routes, newest_first, page,
 
 routes = Routes("volume", "/volume/v3/<project_id>", "/volume/v3")
 _IN_USE_WITHOUT_FORCE = (3, 66)
+_VOLUME_LETS_GO = {"available", "in-use", "backing-up", "deleting", "downloading"}
 
 
 def _missing(snapshot_id: str) -> ApiError:
@@ -63,6 +64,10 @@ def create_snapshot(call: Call) -> Body:
         if asked.get("force") or call.version >= _IN_USE_WITHOUT_FORCE
         else {"available"}
     )
+    if "error" in volume["status"]:
+        raise bad_request(
+            f"Invalid volume: The snapshot cannot be created when the volume is in {volume['status']} status."
+        )
     if volume["status"] not in allowed:
         raise bad_request(
             f"Invalid volume: Volume {volume['id']} status must be {' or '.join(sorted(allowed))}, "
@@ -116,16 +121,28 @@ def update_snapshot(call: Call) -> Body:
 
 @routes("DELETE", "/snapshots/<id>", status=202)
 def delete_snapshot(call: Call) -> Answer:
+    """Start its deletion, which the back end refuses afterwards while the volume itself is being worked on."""
     row = _found(call)
     if row["status"] not in {"available", "error"}:
         raise bad_request(
             "Invalid snapshot: Snapshot status must be available or error, "
             f"but current status is {row['status']}."
         )
-    call.cloud.change("snapshot", row, at=call.now, status="deleting")
-    if call.outcome != "stuck":
+    volume = call.cloud.store.get("volume", row["volume_id"])
+    busy = volume is not None and volume["status"] not in _VOLUME_LETS_GO
+    call.cloud.change("snapshot", row, at=call.now, status="error_deleting" if busy else "deleting")
+    if not busy and call.outcome != "stuck":
         seconds = call.cloud.timing.volume_seconds
         call.cloud.timeline.schedule("snapshot.gone", call.now, seconds=seconds, snapshot_id=row["id"])
+    return Answer(202)
+
+
+@routes("POST", "/snapshots/<id>/action", status=202)
+def act(call: Call) -> Answer:
+    """An operator puts a status right that tells of a failed request."""
+    row, asked = _found(call), call.part("os-reset_status")
+    call.require_admin("volume_extension:snapshot_admin_actions:reset_status")
+    call.cloud.change("snapshot", row, at=call.now, status=asked.get("status", row["status"]))
     return Answer(202)
 
 

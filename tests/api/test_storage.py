@@ -1,0 +1,147 @@
+"""Storage as callers see it: acting on volumes, snapshots, wipe records, legal holds, orders for volumes."""
+
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from govcloud.audit.models import Event
+from govcloud.inventory.models import Resource, Snapshot
+from govcloud.protection.models import RecoveryPoint
+from tenants.models import Role, User
+from tests.api.house import House, house
+from tests.factories.inventory import SnapshotFactory, WipeRecordFactory, whole_server
+from tests.factories.tenants import DepartmentFactory, member
+
+pytestmark = pytest.mark.django_db
+SignedIn = Callable[[User], APIClient]
+ENGLISH = {"Accept-Language": "en"}
+
+
+@pytest.fixture
+def volume() -> Resource:
+    return whole_server().volumes.get(role="data").resource
+
+
+@pytest.fixture
+def applicant(signed_in: SignedIn, volume: Resource) -> APIClient:
+    return signed_in(member(Role.APPLICANT, volume.system.department))
+
+
+def snapshot(volume: Resource) -> Snapshot:
+    return SnapshotFactory(volume=volume.volume, name="before")
+
+
+def actions(volume: Resource) -> str:
+    return f"/api/v1/resources/{volume.uuid}/actions"
+
+
+def test_a_volume_lists_what_it_can_take_and_why_not(applicant: APIClient, volume: Resource) -> None:
+    listed = {row["action"]: row for row in applicant.get(actions(volume), headers=ENGLISH).json()}
+    assert {name for name, row in listed.items() if row["allowed"]} == {"detach", "snapshot"}
+    assert "disconnect it first" in listed["restore"]["reason"]
+
+
+def test_detaching_a_boot_volume_has_a_reason_of_its_own(applicant: APIClient, volume: Resource) -> None:
+    boot = volume.volume.server.volumes.get(role="system").resource  # type: ignore[union-attr]
+    answer = applicant.post(actions(boot), {"action": "detach"}, headers=ENGLISH)
+    assert (answer.status_code, answer.json()["code"]) == (409, "action-not-allowed")
+    assert "cannot be without it" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("body", "pointer"),
+    [
+        ({"action": "attach"}, "/server"),
+        ({"action": "attach", "server": "web-1"}, "/server"),
+        ({"action": "snapshot"}, "/name"),
+        ({"action": "restore", "snapshot": "x"}, "/snapshot"),
+    ],
+)
+def test_what_an_action_needs_is_named(
+    applicant: APIClient, volume: Resource, body: dict[str, str], pointer: str
+) -> None:
+    answer = applicant.post(actions(volume), body)
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_a_snapshot_is_shown_to_those_who_may_see_its_volume(
+    applicant: APIClient, signed_in: SignedIn, volume: Resource
+) -> None:
+    row = snapshot(volume)
+    (shown,) = applicant.get(f"/api/v1/snapshots?volume={volume.uuid}&kept=true").json()["results"]
+    assert (shown["name"], shown["size_gb"], shown["volume"]) == ("before", 500, str(volume.uuid))
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    assert stranger.get(f"/api/v1/snapshots/{row.uuid}").status_code == 404
+
+
+def test_a_wipe_record_says_what_was_wiped_when_and_by_which_means(
+    applicant: APIClient, signed_in: SignedIn, volume: Resource
+) -> None:
+    record = WipeRecordFactory(volume=volume.volume, request_id="req-1")
+    shown = applicant.get(f"/api/v1/wipe-records/{record.uuid}").json()
+    assert (shown["means"], shown["size_gb"], shown["request_id"]) == ("overwritten", 500, "req-1")
+    assert shown["confirmed_at"] > shown["requested_at"]
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    assert stranger.get(f"/api/v1/wipe-records/{record.uuid}").status_code == 404
+
+
+# -- legal holds
+
+
+@pytest.fixture
+def filled() -> House:
+    return house(1)
+
+
+@pytest.fixture
+def point(filled: House) -> RecoveryPoint:
+    assert filled
+    found = RecoveryPoint.objects.filter(expired_at=None).first()
+    assert found is not None
+    return found
+
+
+def test_a_hold_is_placed_shown_and_lifted(signed_in: SignedIn, point: RecoveryPoint) -> None:
+    authority = signed_in(member(Role.AUTHORITY_APPROVER))
+    url = f"/api/v1/recovery-points/{point.uuid}"
+    placed = authority.post(f"{url}/legal-hold", {"reason": "案号 12"})
+    assert placed.status_code == 200
+    assert [(hold["reason"], hold["lifted_at"]) for hold in placed.json()["legal_holds"]] == [
+        ("案号 12", None)
+    ]
+    again = authority.post(f"{url}/legal-hold", {"reason": "案号 12"})
+    assert (again.status_code, again.json()["code"]) == (409, "legal-hold-in-force")
+    assert authority.get("/api/v1/recovery-points?on_hold=true").json()["count"] == 1
+    lifted = authority.post(f"{url}/legal-hold-lifting", {"reason": "结案"}).json()["legal_holds"][0]
+    assert (lifted["lifted_because"], bool(lifted["lifted_at"])) == ("结案", True)
+    assert authority.get("/api/v1/recovery-points?on_hold=true").json()["count"] == 0
+    told = Event.objects.filter(subject_id=point.uuid, verb__startswith="legal_hold").order_by("pk")
+    assert [(event.verb, event.reason) for event in told] == [
+        ("legal_hold.placed", "案号 12"),
+        ("legal_hold.lifted", "结案"),
+    ]
+
+
+def test_a_hold_is_not_for_those_who_order_or_operate(signed_in: SignedIn, point: RecoveryPoint) -> None:
+    department = point.volume.resource.system.department
+    for person in (member(Role.APPLICANT, department), member(Role.CLOUD_ADMIN)):
+        answer = signed_in(person).post(
+            f"/api/v1/recovery-points/{point.uuid}/legal-hold", {"reason": "案号 12"}
+        )
+        assert answer.status_code == 403
+
+
+# -- orders
+
+
+@pytest.mark.parametrize("change", [{}, {"size_gb": 600, "storage_class": "ssd"}])
+def test_a_change_of_a_volume_is_one_change(
+    applicant: APIClient, volume: Resource, change: dict[str, object]
+) -> None:
+    item = {"action": "change", "kind": "volume", "target": str(volume.uuid), **change}
+    body = {
+        "system": str(volume.system.uuid), "title": "变更", "declares_classified": False, "items": [item],
+    }  # fmt: skip
+    answer = applicant.post("/api/v1/orders", body)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "one-change")

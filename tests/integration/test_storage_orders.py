@@ -1,0 +1,189 @@
+"""Volumes ordered by themselves, and moved to another class, on the sandbox cloud over HTTP."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from govcloud.catalog.models import Cloud
+from govcloud.errors import Invalids
+from govcloud.inventory.models import Resource
+from govcloud.lifecycle import WrongState
+from govcloud.metering.models import UsageSegment
+from govcloud.orders import services
+from govcloud.orders.drafts import NetworkDraft, RetypeDraft, ServerDraft, StorageDraft, VolumeDraft
+from govcloud.orders.models import Order
+from govcloud.orders.rules.of_items import ServerElsewhere, SizeOutOfRange
+from govcloud.orders.rules.of_targets import CannotMove, SameStorageClass, SnapshotsInTheWay
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.actions.storage import Named
+from govcloud.provisioning.models import Operation
+from govcloud.quotas.models import QuotaAccount
+from tenants.models import Role
+from tests.factories.orders import Scene, approve_all, drafted, scene, submitted
+from tests.factories.tenants import member
+from tests.integration.building import built, now, project, states, work
+from tests.integration.sandboxed import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+ARCHIVE = StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300)
+SERVER = (
+    NetworkDraft(name="app-net", zone="public"),
+    ServerDraft(
+        name="web",
+        zone="public",
+        flavor="g.4c16g",
+        image="debian-12",
+        network="app-net",
+        system_volume=VolumeDraft(storage_class="ssd", size_gb=100),
+        data_volumes=(VolumeDraft(storage_class="sas", size_gb=50),),
+    ),
+)
+
+
+@pytest.fixture
+def on(building: Sandbox) -> Scene:
+    building.ask("PUT", "/timing", {"attach_seconds": 0.02})
+    return scene(level_3=False, limits={"storage_gb": 1_000})
+
+
+@pytest.fixture
+def server(on: Scene) -> Resource:
+    built(on, items=SERVER)
+    return Resource.objects.get(kind="server")
+
+
+def named(name: str) -> Resource:
+    return Resource.objects.with_particulars().get(name=name)
+
+
+def meters(resource: Resource) -> dict[str, Decimal]:
+    segments = UsageSegment.objects.filter(resource=resource).going_on()
+    return {segment.meter.code: segment.quantity for segment in segments.select_related("meter")}
+
+
+def refusals(on: Scene, *items: Any) -> list[type]:
+    with pytest.raises(Invalids) as broken:
+        drafted(on, at=now(), items=items)
+    return [type(error) for error in broken.value.errors]
+
+
+def test_a_volume_is_ordered_by_itself_priced_built_and_billed(on: Scene) -> None:
+    order = drafted(on, at=now(), items=(ARCHIVE,))
+    assert services.quote(order=order, at=now()).monthly_total == Decimal("120.00")
+    order = services.submit(order=order, actor=on.applicant, at=now())
+    approve_all(on, order, at=now())
+    work()
+    archive = named("archive")
+    assert (archive.status, archive.volume.server, meters(archive)) == (
+        "active", None, {"block_sas_gb": Decimal(300)},
+    )  # fmt: skip
+    found = project(on).volumes.get_volume(archive.external_id)
+    assert (found.status, found.volume_type, found.size_gib) == ("available", "sas", 300)
+    account = QuotaAccount.objects.get(department=on.department, dimension="storage_gb")
+    assert (account.held, account.used) == (0, 300)
+    order.refresh_from_db()
+    assert order.status == "fulfilled"
+
+
+def test_a_volume_is_attached_to_a_server_of_the_system(on: Scene, server: Resource) -> None:
+    draft = StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300, server=server.uuid)
+    order = built(on, items=(draft,))
+    assert order.status == "fulfilled", states()
+    archive = named("archive")
+    assert archive.volume.server == server.server
+    assert archive.volume.mount_point == "/data/archive"
+    assert list(project(on).volumes.get_volume(archive.external_id).attached_to) == [server.external_id]
+    assert Resource.objects.get(pk=server.pk).status == "active"
+
+
+def test_a_volume_waits_for_a_server_that_is_in_hand(on: Scene, server: Resource) -> None:
+    draft = StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300, server=server.uuid)
+    order = submitted(on, at=now(), items=(draft,))
+    requests.request(
+        resource=server, action=actions()["reboot"], parameters=Nothing(), actor=on.applicant, at=now()
+    )
+    with pytest.raises(WrongState):
+        approve_all(on, order, at=now())
+    work()
+    assert approve_all(on, Order.objects.get(pk=order.pk), at=now()).status == "fulfilling"
+
+
+def test_a_volume_called_off_gives_everything_back(on: Scene, server: Resource, building: Sandbox) -> None:
+    refused = {"service": "compute", "method": "POST", "path": "os-volume_attachments", "action": "status"}
+    building.ask("POST", "/faults", {**refused, "status": 403, "when": "before", "message": "no", "times": 1})
+    draft = StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300, server=server.uuid)
+    order = built(on, items=(draft,))
+    operation = Operation.objects.get(thread=order.uuid)
+    provisioning.abandon(operation=operation, reason="no", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    order.refresh_from_db()
+    assert (order.status, named("archive").status) == ("cancelled", "released")
+    account = QuotaAccount.objects.get(department=on.department, dimension="storage_gb")
+    assert (account.held, account.used) == (0, 150)
+    assert Resource.objects.get(pk=server.pk).status == "active"
+
+
+def test_a_volume_is_ordered_within_the_rules(on: Scene, server: Resource) -> None:
+    big = StorageDraft(name="big", zone="public", storage_class="sas", size_gb=10**6)
+    zero = StorageDraft(name="zero", zone="public", storage_class="sas", size_gb=0)
+    assert refusals(on, big, zero) == [SizeOutOfRange, SizeOutOfRange]
+    away = StorageDraft(name="away", zone="private", storage_class="sas", size_gb=10, server=server.uuid)
+    assert ServerElsewhere in refusals(on, away)
+
+
+# -- another class
+
+
+def retyped(on: Scene, name: str) -> Order:
+    return built(on, items=(RetypeDraft(target=named(name).uuid, storage_class="ssd"),))
+
+
+def test_a_volume_moves_to_another_class_at_the_difference(on: Scene) -> None:
+    built(on, items=(ARCHIVE,))
+    order = drafted(on, at=now(), items=(RetypeDraft(target=named("archive").uuid, storage_class="ssd"),))
+    assert services.quote(order=order, at=now()).monthly_total == Decimal("90.00")  # 300 x (0.7 - 0.4)
+    approve_all(on, services.submit(order=order, actor=on.applicant, at=now()), at=now())
+    work()
+    archive = named("archive")
+    assert (archive.status, archive.volume.storage_class.code) == ("active", "ssd")
+    assert meters(archive) == {"block_ssd_gb": Decimal(300)}
+    assert project(on).volumes.get_volume(archive.external_id).volume_type == "ssd"
+
+
+def test_its_server_lets_go_of_a_volume_that_moves_and_has_it_again(on: Scene, server: Resource) -> None:
+    assert retyped(on, "web-1-data-1").status == "fulfilled", states()
+    moved = named("web-1-data-1")
+    assert (moved.volume.storage_class.code, moved.volume.server) == ("ssd", server.server)
+    seen = project(on).volumes.get_volume(moved.external_id)
+    assert (seen.volume_type, list(seen.attached_to)) == ("ssd", [server.external_id])
+    assert (moved.status, Resource.objects.get(pk=server.pk).status) == ("active", "active")
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_move_whose_answer_was_lost_happens_once(on: Scene, building: Sandbox, when: str) -> None:
+    built(on, items=(ARCHIVE,))
+    lost = {"service": "volume", "method": "POST", "path": "/action$", "action": "reset", "when": when}
+    building.ask("POST", "/faults", {**lost, "times": 1})
+    assert retyped(on, "archive").status == "fulfilled", states()
+    assert project(on).volumes.get_volume(named("archive").external_id).volume_type == "ssd"
+
+
+def test_what_cannot_move_is_refused_with_its_reason(on: Scene, server: Resource) -> None:
+    def move(name: str, to: str = "ssd") -> RetypeDraft:
+        return RetypeDraft(target=named(name).uuid, storage_class=to)
+
+    assert refusals(on, move("web-1-data-1", "sas")) == [SameStorageClass]
+    assert refusals(on, move("web-1-system", "sas")) == [CannotMove]
+    requests.request(
+        resource=named("web-1-data-1"), action=actions()["snapshot"], parameters=Named(name="before"),
+        actor=on.applicant, at=now(),
+    )  # fmt: skip
+    work()
+    assert refusals(on, move("web-1-data-1")) == [SnapshotsInTheWay]
+    Cloud.objects.update(retyping="never")
+    assert CannotMove in refusals(on, move("web-1-data-1"))
+    assert server

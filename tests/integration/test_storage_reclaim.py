@@ -1,0 +1,158 @@
+"""What keeps storage from going, and what is left behind when it goes, on the sandbox cloud over HTTP."""
+
+from typing import Any
+
+import pytest
+from django.db import ProgrammingError, transaction
+
+from govcloud.errors import Invalids
+from govcloud.inventory.models import Resource, Snapshot, WipeRecord
+from govcloud.orders.drafts import ReleaseDraft
+from govcloud.protection import holds
+from govcloud.protection import services as protection
+from govcloud.protection.models import BackupPlan, RecoveryPoint
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.storage import Named
+from govcloud.quotas.models import QuotaAccount
+from tenants.models import Role, User
+from tenants.policies import RoleMissing
+from tests.factories.orders import Scene, approve_all, drafted, scene, submitted
+from tests.factories.tenants import member
+from tests.integration.building import built, now, project, work
+from tests.integration.sandboxed import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene(limits={"storage_gb": 5_000})
+
+
+@pytest.fixture
+def keeper() -> User:
+    return member(Role.AUTHORITY_APPROVER)
+
+
+@pytest.fixture
+def volume(on: Scene, building: Sandbox) -> Resource:
+    """A data volume with a recovery point."""
+    building.ask("PUT", "/timing", {"attach_seconds": 0.02})
+    built(on)
+    work()
+    return Resource.objects.with_particulars().get(name="app-1-data-1")
+
+
+def point_of(volume: Resource) -> RecoveryPoint:
+    return RecoveryPoint.objects.get(volume=volume.volume, expired_at=None)
+
+
+def release(resource: Resource) -> tuple[Any, ...]:
+    return (ReleaseDraft(target=resource.uuid, kind=resource.kind),)
+
+
+# -- legal holds
+
+
+@pytest.mark.parametrize("name", ["app-1-data-1", "app-1"])
+def test_what_is_under_legal_hold_is_not_released_and_its_points_are_named(
+    on: Scene, volume: Resource, keeper: User, name: str
+) -> None:
+    point = point_of(volume)
+    holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    with pytest.raises(Invalids) as broken:
+        drafted(on, at=now(), items=release(Resource.objects.get(name=name)))
+    assert [type(error) for error in broken.value.errors] == [holds.UnderLegalHold]
+    assert str(point.uuid) in broken.value.errors[0].params["points"]
+    assert drafted(on, at=now(), items=release(Resource.objects.get(name="app-2-data-1"))).status == "draft"
+
+
+def test_a_hold_placed_while_the_release_is_being_approved_stops_it(
+    on: Scene, volume: Resource, keeper: User
+) -> None:
+    order = submitted(on, at=now(), items=release(volume))
+    holds.place(point=point_of(volume), reason="案号 12", actor=keeper, at=now())
+    with pytest.raises(holds.UnderLegalHold):
+        approve_all(on, order, at=now())
+    holds.lift(point=point_of(volume), reason="结案", actor=keeper, at=now())
+    order.refresh_from_db()
+    assert approve_all(on, order, at=now()).status == "fulfilling"
+
+
+def test_a_point_on_hold_outlives_those_that_are_kept(on: Scene, volume: Resource, keeper: User) -> None:
+    BackupPlan.objects.update(keep=1)
+    point = point_of(volume)
+    holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    for _run in range(2):
+        BackupPlan.objects.update(next_run_at=now())
+        protection.run_due(at=now())
+        work()
+    point.refresh_from_db()
+    assert point.expired_at is None
+    others = RecoveryPoint.objects.filter(volume=volume.volume).exclude(pk=point.pk)
+    assert others.filter(expired_at=None).count() == 1
+    assert on
+
+
+def test_a_point_is_held_once_and_not_when_it_is_going(volume: Resource, keeper: User) -> None:
+    point = point_of(volume)
+    holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    with pytest.raises(holds.HeldAlready):
+        holds.place(point=point, reason="案号 13", actor=keeper, at=now())
+    other = RecoveryPoint.objects.exclude(pk=point.pk).order_by("pk")[0]
+    BackupPlan.objects.update(keep=1, next_run_at=now())
+    protection.run_due(at=now())
+    with pytest.raises(holds.PointGone):
+        holds.place(point=other, reason="案号 13", actor=keeper, at=now())
+
+
+def test_a_hold_wants_a_reason_and_somebody_who_orders_nothing(
+    on: Scene, volume: Resource, keeper: User
+) -> None:
+    point = point_of(volume)
+    with pytest.raises(RoleMissing):
+        holds.place(point=point, reason="案号 12", actor=on.applicant, at=now())
+    with pytest.raises(holds.ReasonMissing):
+        holds.place(point=point, reason=" ", actor=keeper, at=now())
+    with pytest.raises(holds.NotHeld):
+        holds.lift(point=point, reason="结案", actor=keeper, at=now())
+
+
+# -- what is wiped
+
+
+def test_a_released_volume_goes_with_its_snapshots_and_leaves_evidence(on: Scene, volume: Resource) -> None:
+    requests.request(
+        resource=volume, action=actions()["snapshot"], parameters=Named(name="before"), actor=on.applicant, at=now()
+    )  # fmt: skip
+    work()
+    assert approve_all(on, submitted(on, at=now(), items=release(volume)), at=now()).status == "fulfilling"
+    work()
+    volume.refresh_from_db()
+    assert volume.status == "released"
+    assert Snapshot.objects.get().deleted_at is not None
+    assert project(on).snapshots.find_snapshots() == []
+    evidence = WipeRecord.objects.get(volume=volume.volume)
+    assert (evidence.external_id, evidence.size_gb, evidence.means) == (volume.external_id, 500, "undeclared")
+    assert evidence.request_id.startswith("req-")
+    assert evidence.requested_at is not None
+    assert evidence.requested_at <= evidence.confirmed_at
+    account = QuotaAccount.objects.get(department=on.department, dimension="storage_gb")
+    assert (account.held, account.used) == (0, 700)
+
+
+def test_a_released_server_leaves_evidence_of_each_of_its_volumes(on: Scene, volume: Resource) -> None:
+    server = Resource.objects.get(name="app-1")
+    approve_all(on, submitted(on, at=now(), items=release(server)), at=now())
+    work()
+    wiped = WipeRecord.objects.values_list("volume__resource__name", flat=True)
+    assert sorted(wiped) == ["app-1-data-1", "app-1-system"]
+    assert volume
+
+
+def test_evidence_is_never_changed(on: Scene, volume: Resource) -> None:
+    approve_all(on, submitted(on, at=now(), items=release(volume)), at=now())
+    work()
+    with pytest.raises(ProgrammingError, match="never changed"), transaction.atomic():
+        WipeRecord.objects.update(means="overwritten")
