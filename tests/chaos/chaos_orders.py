@@ -10,7 +10,7 @@ from random import Random
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.audit.services import SystemActor
-from govcloud.errors import DomainError
+from govcloud.errors import DomainError, Invalids
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.orders import services
@@ -26,7 +26,7 @@ from govcloud.orders.models import Order
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation
-from tenants.models import Department, Role, System, User
+from tenants.models import Department, NetworkZone, Role, System, User
 from tests.factories.catalog import Catalogue, catalogue
 from tests.factories.chargeback import tariff
 from tests.factories.quotas import opened
@@ -59,7 +59,7 @@ class Centre:
 
 
 def open_centre(*, cloud: str, orders: int, at: datetime) -> Centre:
-    """A few departments of three systems each, every third of them on level 3 and so with the whole chain of approval."""
+    """A few departments of three systems each, one of them in the private zone and so with the whole chain of approval."""
     offered = catalogue(cloud=cloud)
     tariff()
     approvals.publish_default_flow(actor=SystemActor("chaos"), at=BEGINNING)
@@ -79,7 +79,8 @@ def open_centre(*, cloud: str, orders: int, at: datetime) -> Centre:
 
 def _systems(department: Department) -> list[Applicant]:
     person = member(Role.APPLICANT, department)
-    systems = [SystemFactory(department=department, level_3=not n) for n in range(SYSTEMS_PER_DEPARTMENT)]
+    zones = (NetworkZone.PRIVATE, *[NetworkZone.PUBLIC] * (SYSTEMS_PER_DEPARTMENT - 1))
+    systems = [SystemFactory(department=department, zone=zone) for zone in zones]
     return [Applicant(system, person, system.zone) for system in systems]
 
 
@@ -105,7 +106,8 @@ class Orders:
         try:
             order = self._approved(on, verb, items)
         except DomainError as refusal:
-            self.refused[getattr(refusal, "code", type(refusal).__name__)] += 1
+            told = refusal.errors if isinstance(refusal, Invalids) else [refusal]
+            self.refused.update(each.code for each in told)
             return None
         self.placed[verb] += 1
         on.has_network = True
