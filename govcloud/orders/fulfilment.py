@@ -1,21 +1,19 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from uuid import UUID, uuid5
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
-from govcloud.catalog.models import Cloud, Kind, Retyping, Zone
+from govcloud.catalog.models import Cloud, Kind, Retyping
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Address, AddressBlock, Power, Resource, Volume, VolumeRole
-from govcloud.orders import placing, planner, resizing
+from govcloud.inventory.models import Address, Power, Resource, Volume, VolumeRole
+from govcloud.orders import placing, planner, plans, releasing, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -155,18 +153,22 @@ def _part(order: Order, cloud: Cloud, what: str) -> UUID:
 
 def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: datetime) -> Operation:
     cloud, units = delivery.cloud, delivery.units
-    networks = {unit.item_id: _network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK}
+    networks = {
+        unit.item_id: plans.network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK
+    }
     volumes: dict[int, list[Unit]] = {}
     for unit in units:
         if unit.server_id is not None:
             volumes.setdefault(unit.server_id, []).append(unit)
     servers = [
-        _server_plan(unit, volumes[unit.pk], networks, delivery.availability_zones.get(unit.pk, ""), at=at)
+        plans.server_plan(
+            unit, volumes[unit.pk], networks, delivery.availability_zones.get(unit.pk, ""), at=at
+        )
         for unit in units
         if unit.item.kind == Kind.SERVER and unit.server_id is None
     ]
     storage = [u for u in units if u.item.kind == Kind.VOLUME and u.server_id is None]
-    allowances = [_allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
+    allowances = [plans.allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
     steps = planner.deliver(
         order=_part(order, cloud, f"delivery {delivery.number}" if delivery.number else "delivery"),
         system=order.system.uuid,
@@ -174,7 +176,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         servers=servers,
         allowances=allowances,
         storage=[
-            _storage_plan(unit, delivery.availability_zones.get(unit.pk, ""), at=at) for unit in storage
+            plans.storage_plan(unit, delivery.availability_zones.get(unit.pk, ""), at=at) for unit in storage
         ],
     )
     holders = {u.volume.server.pk: u.volume.server for u in storage if u.volume and u.volume.server}
@@ -182,109 +184,6 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
     with_it = list(holders.values())
     return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=with_it)
-
-
-def _storage_plan(unit: Unit, availability_zone: str, *, at: datetime) -> planner.StoragePlan:
-    """Its file system has a label of its own, so that it can go to any server; it is mounted under the volume's name.
-
-    It is built where its server is, if it has one, else where there was room.
-    """
-    plan = replace(_volume_plan(unit), label=f"v{unit.uuid.hex[:11]}", mount_point=f"/data/{unit.name}")
-    server = unit.volume.server if unit.volume is not None else None
-    if server is not None and server.availability_zone is not None:
-        availability_zone = server.availability_zone.code
-    return planner.StoragePlan(
-        volume=plan,
-        zone=unit.item.zone,
-        server=server.unit if server is not None else None,
-        lease_end=lease_end(at, unit.item.lease_months),
-        availability_zone=availability_zone,
-    )
-
-
-def _network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
-    block = inventory.reserve_block(cloud=cloud, zone=unit.item.zone, unit=unit.uuid)
-    servers = Zone.objects.get(cloud=cloud, zone=unit.item.zone).dns_servers
-    return planner.NetworkPlan(
-        unit=unit.uuid,
-        name=unit.name,
-        zone=unit.item.zone,
-        cidr=block.cidr,
-        dns=tuple(server.strip() for server in servers.split(",") if server.strip()),
-    )
-
-
-def _server_plan(
-    unit: Unit,
-    volumes: list[Unit],
-    networks: dict[int, planner.NetworkPlan],
-    availability_zone: str,
-    *,
-    at: datetime,
-) -> planner.ServerPlan:
-    item, spec = unit.item, unit.item.server
-    if spec.network is not None:
-        network = spec.network.unit
-    elif spec.network_item is not None:
-        network = networks[spec.network_item.pk].unit
-    else:
-        raise ValueError(f"item {item.uuid} has no network")  # a CHECK constraint says it cannot be
-    inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit.uuid)
-    system_volume, *data_volumes = (_volume_plan(volume) for volume in sorted(volumes, key=_rank))
-    return planner.ServerPlan(
-        unit=unit.uuid,
-        name=unit.name,
-        zone=item.zone,
-        flavor=spec.flavor.code,
-        image=spec.image.code,
-        network=network,
-        system_volume=system_volume,
-        data_volumes=tuple(data_volumes),
-        lease_end=lease_end(at, item.lease_months),
-        availability_zone=availability_zone,
-    )
-
-
-def _rank(unit: Unit) -> int:
-    return unit.volume.position if unit.volume is not None else 0
-
-
-def _volume_plan(unit: Unit) -> planner.VolumePlan:
-    if unit.volume is None:
-        raise ValueError(f"unit {unit.uuid} hangs on a server but is no volume")
-    return planner.VolumePlan(
-        unit=unit.uuid,
-        name=unit.name,
-        storage_class=unit.volume.storage_class.code,
-        size_gb=unit.volume.size_gb,
-        label=f"data{unit.volume.position}" if unit.volume.position else "",
-    )
-
-
-def _allowance_plan(unit: Unit, *, at: datetime) -> planner.AllowancePlan:
-    spec = unit.item.backup
-    return planner.AllowancePlan(
-        unit=unit.uuid,
-        name=unit.name,
-        zone=unit.item.zone,
-        dr_level=spec.tier.level,
-        capacity_gb=spec.capacity_gb,
-        frequency=spec.frequency,
-        off_site=spec.off_site,
-        lease_end=lease_end(at, unit.item.lease_months),
-    )
-
-
-def lease_end(at: datetime, months: int) -> datetime:
-    """The same time of day so many calendar months later by the wall clock; the last day of a shorter month."""
-    local = timezone.localtime(at)
-    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
-    for day in range(local.day, 27, -1):
-        try:
-            return local.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    return local.replace(year=year, month=month + 1)
 
 
 # -- what is changed
@@ -400,7 +299,7 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
     ports = [step.key for step in steps if step.kind == "port"]
     for unit in networks:
         group = _resource(unit).network.security_group_id
-        steps += planner.release_network(network=_standing(unit), security_group_id=group, after=ports)
+        steps += releasing.release_network(network=_standing(unit), security_group_id=group, after=ports)
     after = [step.key for step in steps]
     steps += planner.limits(order=_part(order, cloud, "release"), system=order.system.uuid, after=after)
     return _start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
@@ -412,7 +311,7 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
         case Kind.SERVER:
             port = Address.objects.get(unit=resource.unit).port_id
             further = Address.objects.filter(server=resource.server, released_at=None)
-            return planner.release_server(
+            return releasing.release_server(
                 server=standing,
                 port_id=port,
                 volumes=[_standing(v) for v in volumes],
@@ -420,16 +319,16 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
             )
         case Kind.VOLUME:
             server = resource.volume.server
-            return planner.release_volume(
+            return releasing.release_volume(
                 volume=standing, server=server.resource.unit if server is not None else None
             )
         case _:
-            return planner.release_allowance(standing)
+            return releasing.release_allowance(standing)
 
 
-def _standing(unit: Unit) -> planner.Standing:
+def _standing(unit: Unit) -> releasing.Standing:
     resource = _resource(unit)
-    return planner.Standing(
+    return releasing.Standing(
         built=resource.unit,
         release=unit.uuid,
         name=resource.name,
@@ -438,10 +337,10 @@ def _standing(unit: Unit) -> planner.Standing:
     )
 
 
-def _snapshots(unit: Unit) -> tuple[planner.Standing, ...]:
+def _snapshots(unit: Unit) -> tuple[releasing.Standing, ...]:
     kept = _resource(unit).volume.snapshots.filter(deleted_at=None).order_by("pk")
     return tuple(
-        planner.Standing(
+        releasing.Standing(
             built=snapshot.unit,
             release=uuid5(unit.uuid, str(snapshot.unit)),
             name=snapshot.name,

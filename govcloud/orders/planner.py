@@ -1,6 +1,6 @@
 """From an order's units to the steps that build, change or release them. Pure: reads rows, writes and asks nothing."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -88,7 +88,7 @@ def deliver(
         steps += _server(server, ready, built_here={network.unit for network in networks})
     for volume in storage:
         steps += _storage(volume, ready)
-    handed_over = tuple(_key(server.unit, "handover") for server in servers)
+    handed_over = tuple(key_of(server.unit, "handover") for server in servers)
     volumes = [
         str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)
     ]
@@ -98,11 +98,11 @@ def deliver(
 
 def space(*, order: UUID, system: UUID) -> list[StepSpec]:
     """The system's project, our access to it, and its limits as they will be with this order."""
-    project = _key(order, "project")
-    access = _key(order, "access")
+    project = key_of(order, "project")
+    access = key_of(order, "access")
     chain = [("project", ()), ("access", (project,)), ("keypair", (access,))]
     steps = [
-        StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=needs)
+        StepSpec(key=key_of(order, kind), kind=kind, label=kind, unit=system, needs=needs)
         for kind, needs in chain
     ]
     return steps + limits(order=order, system=system, after=(access,))
@@ -111,7 +111,7 @@ def space(*, order: UUID, system: UUID) -> list[StepSpec]:
 def limits(*, order: UUID, system: UUID, after: Sequence[str]) -> list[StepSpec]:
     """The cloud's own limits, set to what the system has been granted once the steps before are done."""
     return [
-        StepSpec(key=_key(order, kind), kind=kind, label=kind, unit=system, needs=tuple(after))
+        StepSpec(key=key_of(order, kind), kind=kind, label=kind, unit=system, needs=tuple(after))
         for kind in ("compute_quota", "volume_quota", "network_quota")
     ]
 
@@ -121,15 +121,15 @@ def _network(plan: NetworkPlan, ready: tuple[str, ...]) -> list[StepSpec]:
     chain = ("network", "subnet", "security_group")
     return [
         StepSpec(
-            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=state,
-            needs=ready if position == 0 else (_key(plan.unit, chain[position - 1]),),
+            key=key_of(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=state,
+            needs=ready if position == 0 else (key_of(plan.unit, chain[position - 1]),),
         )
         for position, kind in enumerate(chain)
     ]  # fmt: skip
 
 
 def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) -> list[StepSpec]:
-    on_network = (_key(plan.network, "security_group"),) if plan.network in built_here else ready
+    on_network = (key_of(plan.network, "security_group"),) if plan.network in built_here else ready
     volumes = (plan.system_volume, *plan.data_volumes)
     lease_end = plan.lease_end.isoformat()
     steps = [
@@ -140,14 +140,14 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
             lease_end,
             image="" if volume.label else plan.image,
             availability_zone=plan.availability_zone,
-        )  # fmt: skip
+        )
         for volume in volumes
     ]
-    boot, port = _key(plan.system_volume.unit, "volume"), _key(plan.unit, "port")
+    boot, port = key_of(plan.system_volume.unit, "volume"), key_of(plan.unit, "port")
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
         return StepSpec(
-            key=_key(plan.unit, kind),
+            key=key_of(plan.unit, kind),
             kind=kind,
             label=plan.name,
             unit=plan.unit,
@@ -163,16 +163,16 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
     steps.append(step("server", server_state, boot, port, *ready))
     steps += [
         attachment(
-            volume.unit, volume.name, plan.unit, _key(volume.unit, "volume"), _key(plan.unit, "server")
+            volume.unit, volume.name, plan.unit, key_of(volume.unit, "volume"), key_of(plan.unit, "server")
         )
         for volume in plan.data_volumes
     ]
-    attached = [_key(volume.unit, "attachment") for volume in plan.data_volumes]
+    attached = [key_of(volume.unit, "attachment") for volume in plan.data_volumes]
     guest = {"server": str(plan.unit), "volumes": [str(volume.unit) for volume in plan.data_volumes]}
-    steps.append(step("configure", guest, _key(plan.unit, "server"), *attached))
-    steps.append(step("confirm", guest, _key(plan.unit, "configure")))
+    steps.append(step("configure", guest, key_of(plan.unit, "server"), *attached))
+    steps.append(step("confirm", guest, key_of(plan.unit, "configure")))
     units = [str(plan.unit), *(str(volume.unit) for volume in volumes)]
-    steps.append(step("handover", {"units": units}, _key(plan.unit, "confirm")))
+    steps.append(step("handover", {"units": units}, key_of(plan.unit, "confirm")))
     return steps
 
 
@@ -191,7 +191,7 @@ def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
 
 def _after(before: StepSpec, kind: str, state: dict[str, Any]) -> StepSpec:
     return StepSpec(
-        key=_key(before.unit, kind), kind=kind, label=before.label, unit=before.unit, desired_state=state, needs=(before.key,)
+        key=key_of(before.unit, kind), kind=kind, label=before.label, unit=before.unit, desired_state=state, needs=(before.key,)
     )  # fmt: skip
 
 
@@ -214,7 +214,7 @@ def _volume(
     if volume.mount_point:
         state["mount_point"] = volume.mount_point
     return StepSpec(
-        key=_key(volume.unit, "volume"),
+        key=key_of(volume.unit, "volume"),
         kind="volume",
         label=volume.name,
         unit=volume.unit,
@@ -233,7 +233,7 @@ def attachment(
     desired: Desired = Desired.PRESENT,
 ) -> StepSpec:
     return StepSpec(
-        key=key or _key(unit, "attachment"), kind="attachment", label=name, unit=unit, desired=desired,
+        key=key or key_of(unit, "attachment"), kind="attachment", label=name, unit=unit, desired=desired,
         desired_state={"volume": str(volume or unit), "server": str(server)}, needs=needs,
     )  # fmt: skip
 
@@ -244,7 +244,7 @@ def _allowance(plan: AllowancePlan, needs: tuple[str, ...], volumes: list[str]) 
         "off_site": plan.off_site, "volumes": volumes, "lease_end": plan.lease_end.isoformat(),
     }  # fmt: skip
     return StepSpec(
-        key=_key(plan.unit, "backup_allowance"), kind="backup_allowance", label=plan.name, unit=plan.unit,
+        key=key_of(plan.unit, "backup_allowance"), kind="backup_allowance", label=plan.name, unit=plan.unit,
         desired_state=state, needs=needs,
     )  # fmt: skip
 
@@ -268,7 +268,7 @@ class ExtensionPlan:
 
 def extend(plan: ExtensionPlan) -> list[StepSpec]:
     """Grow a volume where it is; or, where the cloud cannot do that, let go of it, grow it, and attach it again."""
-    quota = _key(plan.unit, "volume_quota")
+    quota = key_of(plan.unit, "volume_quota")
     state = {
         "resource": str(plan.volume), "storage_class": plan.storage_class,
         "from_gb": plan.from_gb, "size_gb": plan.size_gb,
@@ -277,7 +277,7 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
         return StepSpec(
-            key=_key(plan.unit, kind),
+            key=key_of(plan.unit, kind),
             kind=kind,
             label=plan.name,
             unit=plan.unit,
@@ -288,22 +288,22 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
     if plan.server is None:
         return [*steps, step("extension", state, quota)]
     guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
-    grown = _key(plan.unit, "extension")
+    grown = key_of(plan.unit, "extension")
     if plan.online:
         steps.append(step("extension", state, quota))
     else:
-        detached = _key(plan.unit, "detachment")
+        detached = key_of(plan.unit, "detachment")
         steps += [
             step("unmount", guest, quota),
             StepSpec(
                 key=detached, kind="attachment", label=plan.name, unit=plan.unit, desired=Desired.ABSENT,
-                external_id=plan.volume_id, needs=(_key(plan.unit, "unmount"),),
+                external_id=plan.volume_id, needs=(key_of(plan.unit, "unmount"),),
                 desired_state={"volume": str(plan.volume), "server": str(plan.server)},
             ),
             step("extension", state, detached),
-            attachment(plan.unit, plan.name, plan.server, grown, key=_key(plan.unit, "attachment"), volume=plan.volume),
+            attachment(plan.unit, plan.name, plan.server, grown, key=key_of(plan.unit, "attachment"), volume=plan.volume),
         ]  # fmt: skip
-        grown = _key(plan.unit, "attachment")
+        grown = key_of(plan.unit, "attachment")
     return [*steps, step("grow", guest, grown)]
 
 
@@ -326,135 +326,23 @@ def retype(plan: RetypePlan) -> list[StepSpec]:
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
         return StepSpec(
-            key=_key(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+            key=key_of(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
         )  # fmt: skip
 
     if plan.server is None or plan.attached:
         return [step("retype", state)]
     guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
     pair = {"volume": str(plan.volume), "server": str(plan.server)}
-    let_go, detached, moved = (_key(plan.unit, kind) for kind in ("let_go", "detachment", "retype"))
+    let_go, detached, moved = (key_of(plan.unit, kind) for kind in ("let_go", "detachment", "retype"))
     return [
         step("let_go", guest),
         step("detachment", pair, let_go),
         step("retype", state, detached),
         attachment(plan.unit, plan.name, plan.server, moved, volume=plan.volume),
-        step("mount", guest, _key(plan.unit, "attachment")),
+        step("mount", guest, key_of(plan.unit, "attachment")),
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
-    """A resource as it stands: the unit it was built as, the release's own unit, and its id in the cloud."""
-
-    built: UUID
-    release: UUID
-    name: str
-    external_id: str
-    snapshots: tuple["Standing", ...] = ()  # of a volume: the cloud keeps it while it has any
-
-
-def release_server(
-    *,
-    server: Standing,
-    port_id: str,
-    volumes: Iterable[Standing],
-    further_ports: Mapping[UUID, str] | None = None,
-) -> list[StepSpec]:
-    """A server with all its volumes: out of service first, then the server, then what it held.
-
-    ``further_ports`` are the ids of the ports of its other interfaces, by the units of their addresses.
-    """
-    volumes = list(volumes)
-    retired, gone = _retirement(server, *volumes), _key(server.release, "server")
-    ports = {server.built: port_id, **(further_ports or {})}
-    keys = [_key(server.release, "port"), *(_key(unit, "port-released") for unit in further_ports or {})]
-    port_steps = [
-        StepSpec(
-            key=key, kind="port", label=server.name, unit=server.release, desired=Desired.ABSENT,
-            external_id=each, desired_state={"resource": str(unit)}, needs=(gone,),
-        )
-        for key, (unit, each) in zip(keys, ports.items(), strict=True)
-    ]  # fmt: skip
-    return [
-        retired,
-        _absent("server", server, retired.key),
-        *port_steps,
-        *(step for volume in volumes for step in _volume_gone(volume, gone)),
-    ]
-
-
-def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
-    """A data volume: let go of by the guest and detached first, if ``server`` has it."""
-    retired = _retirement(volume)
-    if server is None:
-        return [retired, *_volume_gone(volume, retired.key)]
-    guest = {"server": str(server), "volumes": [str(volume.built)], "may_be_skipped": True}
-    unmounted, detached = _key(volume.release, "unmount"), _key(volume.release, "detachment")
-    return [
-        retired,
-        StepSpec(
-            key=unmounted, kind="unmount", label=volume.name, unit=volume.release, desired_state=guest, needs=(retired.key,)
-        ),
-        StepSpec(
-            key=detached, kind="attachment", label=volume.name, unit=volume.release, desired=Desired.ABSENT,
-            external_id=volume.external_id, needs=(unmounted,),
-            desired_state={"volume": str(volume.built), "server": str(server)},
-        ),
-        *_volume_gone(volume, detached),
-    ]  # fmt: skip
-
-
-def _volume_gone(volume: Standing, *needs: str) -> list[StepSpec]:
-    """A volume nobody has any more, after its snapshots."""
-    kept = [
-        StepSpec(
-            key=_key(snapshot.release, "snapshot"), kind="snapshot", label=snapshot.name, unit=volume.release,
-            desired=Desired.ABSENT, external_id=snapshot.external_id, needs=needs,
-            desired_state={"volume": str(volume.built), "snapshot": str(snapshot.built)},
-        )
-        for snapshot in volume.snapshots
-    ]  # fmt: skip
-    return [*kept, _absent("volume", volume, *needs, *(step.key for step in kept))]
-
-
-def release_network(*, network: Standing, security_group_id: str, after: Sequence[str]) -> list[StepSpec]:
-    """A network and its security group; ``after`` are the keys of the steps that take down what is on it."""
-    state = {"resource": str(network.built)}
-    gone = StepSpec(
-        key=_key(network.release, "network"), kind="network", label=network.name, unit=network.release,
-        desired=Desired.ABSENT, external_id=network.external_id, desired_state=state, needs=tuple(after),
-    )  # fmt: skip
-    group = StepSpec(
-        key=_key(network.release, "security_group"), kind="security_group", label=network.name, unit=network.release,
-        desired=Desired.ABSENT, external_id=security_group_id, desired_state=state, needs=(gone.key,),
-    )  # fmt: skip
-    return [gone, group]
-
-
-def release_allowance(allowance: Standing) -> list[StepSpec]:
-    """A backup allowance: its plan ends, its recovery points stay until they expire."""
-    return [
-        _retirement(allowance),
-        _absent("backup_allowance", allowance, _key(allowance.release, "retirement")),
-    ]
-
-
-def _retirement(*standing: Standing) -> StepSpec:
-    """Nothing of these is used any more. Carried by the first one's release."""
-    first = standing[0]
-    return StepSpec(
-        key=_key(first.release, "retirement"), kind="retirement", label=first.name, unit=first.release,
-        desired_state={"units": [str(one.built) for one in standing]},
-    )  # fmt: skip
-
-
-def _absent(kind: str, standing: Standing, *needs: str) -> StepSpec:
-    return StepSpec(
-        key=_key(standing.release, kind), kind=kind, label=standing.name, unit=standing.release, desired=Desired.ABSENT,
-        external_id=standing.external_id, desired_state={"resource": str(standing.built)}, needs=needs,
-    )  # fmt: skip
-
-
-def _key(unit: UUID, kind: str) -> str:
+def key_of(unit: UUID, kind: str) -> str:
+    """Of a step: what it makes, changes or takes down, and how."""
     return f"{unit}:{kind}"

@@ -11,7 +11,7 @@ from govcloud.catalog.models import Cloud
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, AddressBlock, Resource, ResourceKind, VolumeRole
-from govcloud.orders import planner
+from govcloud.orders import planner, releasing
 from govcloud.provisioning import services
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, OperationKind, Step
@@ -122,7 +122,7 @@ class Orders:
                 resource=resource, to=Status.RELEASING, actor=FULFILMENT, thread=None, at=self._clock()
             )
         port = Address.objects.get(unit=server.unit).port_id
-        steps = planner.release_server(
+        steps = releasing.release_server(
             server=_standing(server), port_id=port, volumes=[_standing(each) for each in volumes]
         )
         return self._start(OperationKind.RELEASE, server.system, steps)
@@ -152,8 +152,8 @@ def changeable(kind: ResourceKind) -> list[Resource]:
     )
 
 
-def _standing(resource: Resource) -> planner.Standing:
-    return planner.Standing(
+def _standing(resource: Resource) -> releasing.Standing:
+    return releasing.Standing(
         built=resource.unit, release=uuid4(), name=resource.name, external_id=resource.external_id
     )
 

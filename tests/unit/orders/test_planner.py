@@ -4,13 +4,12 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from govcloud.orders import planner
+from govcloud.orders import planner, releasing
 from govcloud.orders.planner import (
     AllowancePlan,
     ExtensionPlan,
     NetworkPlan,
     ServerPlan,
-    Standing,
     VolumePlan,
 )
 from govcloud.provisioning.services import StepSpec
@@ -128,12 +127,12 @@ def test_a_volume_that_is_attached_nowhere_grows_without_a_guest() -> None:
     assert [step.kind for step in extension(online=True, attached=False)] == ["volume_quota", "extension"]
 
 
-def standing(name: str) -> Standing:
-    return Standing(built=uuid4(), release=uuid4(), name=name, external_id=f"id-{name}")
+def standing(name: str) -> releasing.Standing:
+    return releasing.Standing(built=uuid4(), release=uuid4(), name=name, external_id=f"id-{name}")
 
 
 def test_a_release_ends_service_first_and_takes_the_server_before_what_it_holds() -> None:
-    steps = planner.release_server(
+    steps = releasing.release_server(
         server=standing("app-2"), port_id="p-1", volumes=[standing("a"), standing("b")]
     )
     retired, gone, *held = steps
@@ -147,14 +146,14 @@ def test_a_release_ends_service_first_and_takes_the_server_before_what_it_holds(
 
 
 def test_an_attached_data_volume_is_unmounted_and_detached_before_it_goes() -> None:
-    steps = planner.release_volume(volume=standing("data"), server=uuid4())
+    steps = releasing.release_volume(volume=standing("data"), server=uuid4())
     assert [(step.kind, step.desired) for step in steps] == [
         ("retirement", "present"), ("unmount", "present"), ("attachment", "absent"), ("volume", "absent"),
     ]  # fmt: skip
 
 
 def test_a_network_goes_after_the_ports_on_it() -> None:
-    network, group = planner.release_network(
+    network, group = releasing.release_network(
         network=standing("net"), security_group_id="g-1", after=["port-key"]
     )
     assert (network.needs, group.needs, group.external_id) == (("port-key",), (network.key,), "g-1")
