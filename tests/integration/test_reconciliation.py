@@ -90,18 +90,22 @@ def limit(on: Scene, name: str) -> int | None:
 
 
 @contextmanager
-def room(on: Scene) -> Iterator[openstack.Cloud]:
-    """The system's project, in which things can be made by hand although everything granted is built."""
+def room(on: Scene, sandbox: Sandbox) -> Iterator[openstack.Cloud]:
+    """The system's project, in which things can be made by hand although everything granted is built.
+
+    The limits are put back behind the cloud's back: it refuses any that are below what stands.
+    """
     operator = openstack.connect(cloud="sandbox")
     identifier = Project.objects.get(system=on.system).external_id
-    limits = {name: operator.quotas.volume(identifier)[name].limit for name in ("volumes", "gigabytes")}
-    operator.quotas.set_volume(identifier, dict.fromkeys(limits))
+    limits = {name: use.limit for name, use in operator.quotas.volume(identifier).items()}
+    operator.quotas.set_volume(identifier, {"volumes": None, "gigabytes": None})
     yield project(on)
-    operator.quotas.set_volume(identifier, limits)
+    plain = {name: -1 if limit is None else limit for name, limit in limits.items()}
+    sandbox.ask("POST", f"/rows/volume_quota/{identifier}", {"limits": plain})
 
 
-def volume_by_hand(on: Scene, **metadata: str) -> str:
-    with room(on) as cloud:
+def volume_by_hand(on: Scene, sandbox: Sandbox, **metadata: str) -> str:
+    with room(on, sandbox) as cloud:
         made = cloud.volumes.create_volume(name="by-hand", size_gib=1, volume_type="ssd", metadata=metadata)
         eventually(lambda: cloud.volumes.get_volume(made.id), lambda seen: seen.status == "available")
     return made.id
@@ -310,11 +314,13 @@ def test_a_port_in_another_group_is_put_back_into_its_own(on: Scene, sandbox: Sa
     assert project(on).network.get_port(port).security_group_ids == (group,)
 
 
-def test_what_was_created_by_hand_in_our_project_is_foreign_and_left_alone(on: Scene, admin: User) -> None:
+def test_what_was_created_by_hand_in_our_project_is_foreign_and_left_alone(
+    on: Scene, sandbox: Sandbox, admin: User
+) -> None:
     delivered(on)
     cloud = project(on)
     network = resource("app-net")
-    volume_by_hand(on)
+    volume_by_hand(on, sandbox)
     cloud.network.create_port(
         name="p", network_id=network.external_id, subnet_id=network.network.subnet_id, fixed_ip="10.20.0.40"
     )
@@ -346,13 +352,15 @@ def left_over(on: Scene, *, kind: str = "volume", ended: bool = True) -> Step:
     )  # fmt: skip
 
 
-def marked_volume(on: Scene, unit: UUID) -> str:
-    return volume_by_hand(on, govcloud_unit=str(unit))
+def marked_volume(on: Scene, sandbox: Sandbox, unit: UUID) -> str:
+    return volume_by_hand(on, sandbox, govcloud_unit=str(unit))
 
 
-def test_what_an_ended_operation_left_over_is_cleared_away_once_it_was_seen_twice(on: Scene) -> None:
+def test_what_an_ended_operation_left_over_is_cleared_away_once_it_was_seen_twice(
+    on: Scene, sandbox: Sandbox
+) -> None:
     delivered(on)
-    external_id = marked_volume(on, left_over(on).unit)
+    external_id = marked_volume(on, sandbox, left_over(on).unit)
     swept(on)
     assert [each[:4] for each in told()] == [("orphaned", "volume", "clear_away", "suspected")]
     swept(on, extent=Extent.INCREMENTAL, after=LATER)
@@ -364,17 +372,19 @@ def test_what_an_ended_operation_left_over_is_cleared_away_once_it_was_seen_twic
     gone(lambda: project(on).volumes.get_volume(external_id))
 
 
-def test_what_an_operation_is_still_at_work_on_is_no_orphan(on: Scene) -> None:
+def test_what_an_operation_is_still_at_work_on_is_no_orphan(on: Scene, sandbox: Sandbox) -> None:
     delivered(on)
-    marked_volume(on, left_over(on, ended=False).unit)
+    marked_volume(on, sandbox, left_over(on, ended=False).unit)
     swept(on, after=LATER)
     assert told(kind="orphaned") == []
 
 
-def test_a_copy_that_carries_the_mark_of_a_resource_waits_for_a_person(on: Scene, admin: User) -> None:
+def test_a_copy_that_carries_the_mark_of_a_resource_waits_for_a_person(
+    on: Scene, sandbox: Sandbox, admin: User
+) -> None:
     """A backup restored by hand carries the mark of the volume it was taken of."""
     delivered(on)
-    external_id = marked_volume(on, resource("app-1-data-1").unit)
+    external_id = marked_volume(on, sandbox, resource("app-1-data-1").unit)
     swept(on)
     swept(on, after=LATER)
     assert [each[:4] for each in told()] == [("orphaned", "volume", "clear_away", "open")]
@@ -384,7 +394,7 @@ def test_a_copy_that_carries_the_mark_of_a_resource_waits_for_a_person(on: Scene
 
 def test_an_orphan_that_somebody_uses_by_now_is_not_deleted(on: Scene, sandbox: Sandbox, admin: User) -> None:
     delivered(on)
-    external_id = marked_volume(on, resource("app-1-data-1").unit)
+    external_id = marked_volume(on, sandbox, resource("app-1-data-1").unit)
     swept(on)
     swept(on, after=LATER)
     finding = Finding.objects.get()
