@@ -8,6 +8,7 @@ from govcloud.provisioning.lifecycle import FINISHED
 from tenants.queries import within
 
 if TYPE_CHECKING:
+    from govcloud.inventory.models import Resource
     from govcloud.provisioning.models import Operation
     from tenants.models import User
 
@@ -20,3 +21,17 @@ class OperationQuerySet(models.QuerySet["Operation"]):
 def unfinished_units(operation: "Operation") -> set[UUID]:
     """The units of an operation for which something is still to be done, if only to take it down."""
     return set(operation.steps.exclude(state__in=FINISHED).values_list("unit", flat=True))
+
+
+def being_built(resource: "Resource") -> bool:
+    """Whether the order that builds it, or the server that it belongs to, has more to do with it before it is handed over."""
+    from govcloud.provisioning.models import OperationKind, Step  # noqa: PLC0415  the models read this module
+
+    units = [resource.unit]
+    if resource.kind == "volume" and resource.volume.server is not None:
+        units.append(resource.volume.server.resource.unit)
+    building = Step.objects.filter(
+        operation__system=resource.system_id, operation__finished_at=None, operation__kind=OperationKind.DELIVER,
+        unit__in=units,
+    )  # fmt: skip
+    return building.exclude(state__in=FINISHED).exists()

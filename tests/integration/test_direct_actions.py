@@ -207,3 +207,13 @@ def test_an_abandoned_action_gives_the_server_back_as_it_is(
     server = Resource.objects.get(pk=server.pk)
     assert (operation.status, server.status, server.server.power) == ("undone", "active", "running")
     assert not Step.objects.filter(operation=operation).exclude(state="gone").exists()
+
+
+def test_what_is_still_being_built_takes_no_action(on: Scene, building: Sandbox) -> None:
+    approve_all(on, submitted(on, at=now(), items=ONE_SERVER), at=now())
+    while not Resource.objects.filter(kind="server").exists():
+        engine.run_due(clock=now, most=1)
+    with pytest.raises(ActionNotAllowed) as refused:
+        ask(Resource.objects.get(kind="server"), "stop", on)
+    assert "still being built" in refused.value.detail
+    assert refused.value.params["allowed"] == ""

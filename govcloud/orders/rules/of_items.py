@@ -95,6 +95,11 @@ class NetworkNotInUse(Conflict):
     message = _("The network “%(network)s” is %(status)s; a server needs one that is in use.")
 
 
+class NetworkGoes(Conflict):
+    code = "network-in-another-order"
+    message = _("Another open order releases the network “%(network)s”.")
+
+
 def check(order: Numbered) -> Iterator[DomainError]:
     for position, line in order.lines:
         pointer = f"/items/{position}"
@@ -245,6 +250,8 @@ def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[D
         if server.network.status != ResourceStatus.ACTIVE or server.network.pk in order.released:
             status = ResourceStatus(server.network.status).label
             yield NetworkNotInUse(network=name, status=status, pointers=(f"{pointer}/network",))
+        elif server.network.pk in order.now.busy:
+            yield NetworkGoes(network=name, pointers=(f"{pointer}/network",))
     else:
         ordered = next(
             (line for n, line in order.lines if n == server.network_line and isinstance(line, NetworkLine)),

@@ -51,7 +51,9 @@ class GoesWithItsServer(Invalid):
 
 class NetworkHasServers(Conflict):
     code = "network-has-servers"
-    message = _("“%(name)s” still has %(servers)s servers: release them first, or in the same order.")
+    message = _(
+        "“%(name)s” still has, or is to get, %(servers)s servers: release them first, or in the same order."
+    )
 
 
 class SameStorageClass(Invalid):
@@ -162,5 +164,6 @@ def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[Domain
         yield GoesWithItsServer(name=target.name, pointers=here)
     if target.kind == ResourceKind.NETWORK:
         staying = order.now.guests.get(target.pk, frozenset()) - order.released
-        if staying:
-            yield NetworkHasServers(name=target.name, servers=len(staying), pointers=here)
+        servers = len(staying) + order.now.awaited.get(target.pk, 0)
+        if servers:
+            yield NetworkHasServers(name=target.name, servers=servers, pointers=here)

@@ -1,11 +1,11 @@
 """What rules need to know of everything outside the order, read in a handful of queries."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
@@ -55,6 +55,9 @@ class Standing:
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
+    awaited: Mapping[int, int] = field(
+        default_factory=dict
+    )  # servers that open orders are to put on each network
     flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
     held: tuple[
         RecoveryPoint, ...
@@ -115,6 +118,7 @@ def standing(
         off_site=_off_site(system),
         servers=_servers(system, lines),
         guests=_guests(lines),
+        awaited=_awaited(lines, order),
         flavors=_flavors(lines),
         held=_held(lines),
     )
@@ -192,7 +196,12 @@ def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
 
 
 def _attached(line: Line) -> bool:
-    return isinstance(line, StorageLine) and line.server is not None
+    """Whether what is created hangs on something that is there."""
+    match line:
+        case StorageLine(server=Resource()) | ServerLine(network=Resource()):
+            return True
+        case _:
+            return False
 
 
 def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[str]:
@@ -213,6 +222,19 @@ def names_taken(*, system: System, wanted: Collection[str], order: Order | None 
     ).exclude(state__in=FINISHED)
     names = renaming.annotate(new_name=KeyTextTransform("name", "desired_state")).values_list("new_name")
     return frozenset(name for (name,) in built.union(planned.values_list("name"), names))
+
+
+def _awaited(lines: Sequence[Line], order: Order | None) -> dict[int, int]:
+    networks = [line.target for line in lines if isinstance(line, ReleaseLine)]
+    networks = [network for network in networks if network.kind == ResourceKind.NETWORK]
+    if not networks:
+        return {}
+    units = Unit.objects.filter(
+        item__server__network__in=networks, item__order__status__in=OPEN, server=None, resource=None
+    )
+    if order is not None:
+        units = units.exclude(item__order=order)
+    return dict(units.values_list("item__server__network").annotate(Count("pk")).order_by())
 
 
 def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:

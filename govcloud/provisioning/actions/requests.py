@@ -18,6 +18,7 @@ from govcloud.inventory.models import Resource
 from govcloud.provisioning import services
 from govcloud.provisioning.actions.base import Action, actions_of
 from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.queries import being_built
 from tenants.models import User
 from tenants.policies import require, scope_of
 
@@ -43,9 +44,10 @@ class Possibility:
 def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[Possibility]:
     """Every action that this kind of resource has, each with whether it can be asked for and why not."""
     scope, department = scope_of(actor, at=at), resource.system.department
+    general = _in_no_state_for_any(resource)
     for action in actions_of(resource.kind):
         if any(scope.holds(role, department=department) for role in action.roles):
-            yield Possibility(action, str(_refusal(action, resource) or ""))
+            yield Possibility(action, str(general or _refusal(action, resource) or ""))
         else:
             roles = ", ".join(str(role.label) for role in action.roles)
             yield Possibility(action, gettext("only %(roles)s may do this") % {"roles": roles})
@@ -63,10 +65,12 @@ def request(
         action.lock(resource)
         with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
         resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
-        reason = _refusal(action, resource) or next(filter(None, map(_in_hand, with_it)), None)
+        general = _in_no_state_for_any(resource)
+        reason = general or _refusal(action, resource) or next(filter(None, map(_in_hand, with_it)), None)
         if reason is not None:
+            allowed = "" if general else _allowed(resource)
             raise ActionNotAllowed(
-                name=resource.name, action=str(action.title), reason=str(reason), allowed=_allowed(resource)
+                name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed
             )
         action.check(resource, parameters)
         for each in (resource, *with_it):
@@ -99,11 +103,16 @@ def _in_hand(resource: Resource) -> str | None:
     return gettext("“%(name)s” is %(status)s") % told
 
 
+def _in_no_state_for_any(resource: Resource) -> str | None:
+    """Why it can take nothing at all now; None when it depends on the action."""
+    if resource.status != Status.ACTIVE:
+        return gettext("it is %(status)s") % {"status": Status(resource.status).label}
+    return gettext("it is still being built") if being_built(resource) else None
+
+
 def _refusal(action: Action[Any], resource: Resource) -> str | Promise | None:
     if action.resource_kind != resource.kind:
         return _("it is not that kind of thing")
-    if resource.status != Status.ACTIVE:
-        return _("it is %(status)s") % {"status": Status(resource.status).label}
     return action.refusal(resource)
 
 

@@ -319,6 +319,17 @@ def test_a_server_is_in_the_zone_of_its_network() -> None:
     assert judged == [("network-in-another-zone", ("/items/1/network",))]
 
 
+def test_a_server_is_not_put_on_a_network_that_another_order_releases() -> None:
+    servers = replace(SERVERS, network_line=None, network=resource(9, network=None))
+    now = replace(NOW, busy=frozenset({9}))
+    assert found(servers, BACKUP, now=now) == [("network-in-another-order", ("/items/0/network",))]
+
+
+def test_a_network_is_not_released_under_servers_that_are_still_to_come() -> None:
+    now = replace(NOW, awaited={5: 1})
+    assert codes(ReleaseLine(target=resource(5, network=None)), now=now) == ["network-has-servers"]
+
+
 def test_a_server_needs_a_network_that_is_in_use_and_stays() -> None:
     going = Resource(pk=8, kind="network", name="old", status=Status.RELEASING, zone=NetworkZone.PRIVATE)
     servers = replace(SERVERS, network_line=None, network=going)
