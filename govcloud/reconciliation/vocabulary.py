@@ -41,6 +41,7 @@ class Field(models.TextChoices):
     RAM = "compute.ram", _("limit of memory, MiB")
     VOLUMES = "volume.volumes", _("limit of volumes")
     GIGABYTES = "volume.gigabytes", _("limit of storage, GiB")
+    SNAPSHOTS = "volume.snapshots", _("limit of snapshots")
     BACKUPS = "volume.backups", _("limit of backups")
     BACKUP_GIGABYTES = "volume.backup_gigabytes", _("limit of backup storage, GiB")
     NETWORKS = "network.network", _("limit of networks")

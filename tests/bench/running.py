@@ -30,6 +30,7 @@ class Workers:
             **os.environ,
             "DATABASE_URL": configured if database["PASSWORD"] or database["PORT"] else socket,
             "SECRET_KEY": "for this bench",
+            "CREDENTIAL_KEYS": "one key for this bench that is long enough to be one",
             "CREDENTIAL_KEYS": "a key for this bench, long enough to be one",
             "BROKER_URL": "filesystem://",
             "GOVCLOUD_VAR": str(var),

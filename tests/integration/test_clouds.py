@@ -210,7 +210,7 @@ def test_a_new_server_goes_where_its_network_is_and_the_reason_says_so(on: Scene
     order = approved(on, at=now(), items=(server("second", str(network.uuid)),))
     (shown,) = placing.decided(order)
     assert shown.row.cloud == far_cloud
-    assert shown.why.startswith("disaster-recovery site, Far cloud: the network there is there; 20,4")
+    assert shown.why.startswith("disaster-recovery site, Far cloud: there is there; 20,4")
     assert "of 20,480 vCPUs free" in shown.why
     assert {each.cloud.code: placing.told(each) for each in shown.weighed[1:]} == {
         "sandbox": "main site, Example cloud: there is elsewhere"

@@ -50,7 +50,7 @@ class Worker:
             **os.environ,
             "DATABASE_URL": f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}",
             "SECRET_KEY": "for this test",
-            "CREDENTIAL_KEYS": "a key for this test, long enough to be one",
+            "CREDENTIAL_KEYS": "one key for this test that is long enough to be one",
             "BROKER_URL": "filesystem://",
             "GOVCLOUD_VAR": str(var),
             "STEP_LEASE_SECONDS": "5",
