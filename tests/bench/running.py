@@ -31,7 +31,6 @@ class Workers:
             "DATABASE_URL": configured if database["PASSWORD"] or database["PORT"] else socket,
             "SECRET_KEY": "for this bench",
             "CREDENTIAL_KEYS": "one key for this bench that is long enough to be one",
-            "CREDENTIAL_KEYS": "a key for this bench, long enough to be one",
             "BROKER_URL": "filesystem://",
             "GOVCLOUD_VAR": str(var),
             "OS_CLIENT_CONFIG_FILE": str(clouds),
