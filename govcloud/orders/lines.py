@@ -152,8 +152,23 @@ class StorageLine:
         return {self.storage_class.meter.code: Decimal(self.size_gb)}
 
 
+class _OfTarget:
+    """What a line has of the resource that it changes or releases."""
+
+    __slots__ = ()
+    target: Resource
+
+    @property
+    def name(self) -> str:
+        return self.target.name[:40]
+
+    @property
+    def zone(self) -> str:
+        return self.target.zone
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RetypeLine:
+class RetypeLine(_OfTarget):
     """Quota counts all storage classes alike; the price is the new class's for the old one's.
 
     ``before`` is the class at the time of ordering; ``snapshots`` how many the volume has.
@@ -168,14 +183,6 @@ class RetypeLine:
     snapshots: int = 0
     quantity: int = 1
 
-    @property
-    def name(self) -> str:
-        return self.target.name[:40]
-
-    @property
-    def zone(self) -> str:
-        return self.target.zone
-
     def parts(self) -> Iterator[Part]:
         yield Part(self.target.name[:48], {}, volume=0, resource=self.target)
 
@@ -185,21 +192,13 @@ class RetypeLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExtendLine:
+class ExtendLine(_OfTarget):
     action: ClassVar = Action.CHANGE
     kind: ClassVar = Kind.VOLUME
     target: Resource
     volume: Volume
     size_gb: int
     quantity: int = 1
-
-    @property
-    def name(self) -> str:
-        return self.target.name[:40]
-
-    @property
-    def zone(self) -> str:
-        return self.target.zone
 
     @property
     def grows_by(self) -> int:
@@ -214,7 +213,7 @@ class ExtendLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ResizeLine:
+class ResizeLine(_OfTarget):
     """A server on another flavor. What grows is taken of the quota, what shrinks is given back: each by itself."""
 
     action: ClassVar = Action.CHANGE
@@ -223,14 +222,6 @@ class ResizeLine:
     server: Server
     flavor: Flavor
     quantity: int = 1
-
-    @property
-    def name(self) -> str:
-        return self.target.name[:40]
-
-    @property
-    def zone(self) -> str:
-        return self.target.zone
 
     def parts(self) -> Iterator[Part]:
         takes = {dimension: more for dimension, more in self._more().items() if more > 0}
@@ -252,7 +243,7 @@ class ResizeLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReleaseLine:
+class ReleaseLine(_OfTarget):
     """``volumes`` are those of a server, which go with it."""
 
     action: ClassVar = Action.RELEASE
@@ -263,14 +254,6 @@ class ReleaseLine:
     @property
     def kind(self) -> Kind:
         return Kind(self.target.kind)
-
-    @property
-    def name(self) -> str:
-        return self.target.name[:40]
-
-    @property
-    def zone(self) -> str:
-        return self.target.zone
 
     def parts(self) -> Iterator[Part]:
         yield Part(self.target.name[:48], {}, resource=self.target)
