@@ -25,9 +25,7 @@ INTERFACES: Final = ("public", "internal", "admin")
 
 class BadAddress(Invalid):
     code = "bad-service-address"
-    message = _(
-        "“%(given)s” is no address of a service: it begins with http:// or https:// and names no user."
-    )
+    message = _("This is no address of a service: it begins with http:// or https:// and names no user.")
 
 
 class BadCertificate(Invalid):
@@ -90,13 +88,13 @@ def store(
 
 def _wrong(draft: CredentialDraft) -> Iterator[DomainError]:
     if not _is_address(draft.auth_url):
-        yield BadAddress(given=draft.auth_url, pointers=("/auth_url",))
+        yield BadAddress(pointers=("/auth_url",))
     for service, address in draft.endpoint_overrides.items():
         pointer = f"/endpoint_overrides/{service}"
         if service not in SERVICES:
             yield UnknownCloudService(given=service, known=", ".join(SERVICES), pointers=(pointer,))
         elif not _is_address(address):
-            yield BadAddress(given=address, pointers=(pointer,))
+            yield BadAddress(pointers=(pointer,))
     if draft.ca_certificate:
         try:
             x509.load_pem_x509_certificates(draft.ca_certificate.encode())

@@ -18,7 +18,7 @@ from govcloud.catalog.models import (
     StorageClass,
 )
 from govcloud.clouds.services import locked
-from govcloud.errors import DomainError, Invalid, Invalids
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 
 Names = Mapping[str, Mapping[str, str]]
 """By kind of thing (a key of TABLES), the cloud's name by the catalogue's code."""
@@ -30,9 +30,25 @@ TABLES: Final[Mapping[str, tuple[Any, Any, str]]] = {
 }
 
 
+USES: Final[Mapping[str, str]] = {
+    "flavors": "server__flavor",
+    "storage_classes": "volume__storage_class",
+    "images": "server__image",
+}
+"""By which column a resource that stands uses a thing."""
+
+
 class NotOfTheCatalogue(Invalid):
     code = "code-not-in-catalogue"
     message = _("The catalogue has nothing under the code “%(given)s”.")
+
+
+class NamesInUse(Conflict):
+    code = "names-in-use"
+    message = _(
+        "What stands on this cloud goes by these names, so they cannot be taken away: %(codes)s. "
+        "To stop offering something, retire it from the catalogue."
+    )
 
 
 def names_of(cloud: Cloud) -> dict[str, dict[str, str]]:
@@ -51,7 +67,7 @@ def set_names(
 ) -> Cloud:
     """Replace the names of every kind that is given.
 
-    Raises Invalids with all codes that are unknown, CloudRetired and CloudChanged.
+    Raises Invalids with all codes that are unknown, NamesInUse, CloudRetired and CloudChanged.
     """
     wanted = {kind: _known(kind, given) for kind, given in names.items()}
     errors: list[DomainError] = [
@@ -65,6 +81,7 @@ def set_names(
     with transaction.atomic():
         cloud = locked(cloud, expected_version=expected_version)
         before = names_of(cloud)
+        _require_not_in_use(cloud, wanted)
         for kind, things in wanted.items():
             table, _thing, column = TABLES[kind]
             table.objects.filter(cloud=cloud).exclude(**{f"{column}__in": things.values()}).delete()
@@ -83,6 +100,16 @@ def set_names(
             after=names_of(cloud),
         )
     return cloud
+
+
+def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    standing = cloud.resources.filter(released_at=None)
+    missing: list[str] = []
+    for kind, things in wanted.items():
+        used = standing.exclude(**{USES[kind]: None}).exclude(**{f"{USES[kind]}__in": things.values()})
+        missing += used.values_list(f"{USES[kind]}__code", flat=True).distinct().order_by()
+    if missing:
+        raise NamesInUse(codes=", ".join(sorted(missing)))
 
 
 def _known(kind: str, given: Mapping[str, str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.submission import locked
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation
-from govcloud.provisioning.queries import unfinished_units
+from govcloud.provisioning.queries import unfinished_units, units_called_off
 from govcloud.provisioning.services import CannotBeUndone
 from tenants.models import Role, User
 from tenants.policies import require
@@ -72,9 +72,13 @@ def _cancel_all(order: Order, *, reason: str, actor: User, at: datetime) -> None
     units = _units(order)
     under_way = Operation.objects.filter(units__in=units, finished_at=None).distinct().order_by("pk")
     for operation in under_way:
-        building = unfinished_units(operation)
+        going = units_called_off(operation)
+        building = unfinished_units(operation) - going
         own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
+        own = [unit for unit in own if unit.uuid not in going]
         standing = [u for u in own if u.item.kind != Kind.NETWORK and u.uuid not in building]
+        if not own:
+            continue
         if not standing:
             provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
             continue

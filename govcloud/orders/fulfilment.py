@@ -363,8 +363,11 @@ def ended() -> list[int]:
 def take_up(operation_pk: int, *, at: datetime) -> bool:
     """Take up the result of an operation that has ended; False if somebody else has.
 
-    The backups of what was built begin at once, and the order is fulfilled when its last operation is done.
+    The backups of what was built begin at once, and the order is fulfilled when its last operation is done. The order is
+    locked before its operation, as by whoever calls it off.
     """
+    thread = Operation.objects.filter(pk=operation_pk).values_list("thread", flat=True).first()
+    order = Order.objects.select_for_update().filter(uuid=thread).first() if thread is not None else None
     operation = (
         Operation.objects.select_for_update(skip_locked=True)
         .filter(pk=operation_pk, taken_up_at=None)
@@ -376,9 +379,6 @@ def take_up(operation_pk: int, *, at: datetime) -> bool:
     operation.save(update_fields=["taken_up_at"])
     units = Unit.objects.filter(operation=operation)
     _note_resources(units)
-    if operation.thread is None:
-        return True
-    order = Order.objects.select_for_update().filter(uuid=operation.thread).first()
     if order is None:
         return True
     for plan in BackupPlan.objects.filter(allowance__resource__unit__in=units.values("uuid"), runs=None):

@@ -32,6 +32,7 @@ class Rename(Action[NewName]):
     name = "rename"
     title = _("rename the server")
     resource_kind = ResourceKind.SERVER
+    leaves_it_as_ordered = True
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 
     def refusal(self, resource: Resource) -> Promise | None:  # noqa: ARG002

@@ -12,7 +12,7 @@ from django.db.models import Exists, OuterRef, Q
 from govcloud import lifecycle
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.provisioning import places
 from govcloud.provisioning.context import ENGINE
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
@@ -35,7 +35,8 @@ def finished(step: Step, *, at: datetime) -> None:
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
         ended = OperationStatus.UNDONE if is_undoing(operation) else OperationStatus.DONE
         changes: dict[str, Any] = {"finished_at": at}
-        for resource in operation.with_it.order_by("pk"):
+        held = operation.with_it.all()
+        for resource in sorted(held, key=lambda each: (each.kind != ResourceKind.SERVER, each.pk)):
             _give_back(resource, at=at)
         if operation.resource is not None:
             _give_back(operation.resource, at=at)

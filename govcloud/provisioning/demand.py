@@ -100,7 +100,8 @@ def _half_built() -> Q:
     """What is being undone and was never recorded stands until it is gone: a cloud refuses limits below what stands."""
     begun = Q(intent_at__isnull=False) | ~Q(external_id="")
     recorded = Exists(Resource.objects.filter(unit=OuterRef("unit")))
-    own = ~Q(desired_state__has_key="resource") | Q(kind="extension")  # a release names another's resource
+    # what a release or a deletion names is another's: a resource, a snapshot
+    own = ~Q(desired_state__has_any_keys=["resource", "snapshot"]) | Q(kind="extension")
     return Q(begun, own, ~recorded, desired=Desired.ABSENT)
 
 

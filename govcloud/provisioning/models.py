@@ -158,7 +158,7 @@ class CloudCall(models.Model):
 class CallCount(models.Model):
     """How many calls of one minute to a service of a cloud ended so; the row without a minute sums up the minutes before.
 
-    Every call is counted, also the looks that leave no ``CloudCall``: it is what error rates are rates of.
+    Every call for a step is counted, also the looks that leave no ``CloudCall``: it is what error rates are rates of.
     """
 
     minute = models.DateTimeField(null=True)

@@ -21,13 +21,14 @@ LATER = timedelta(
 def take(step: Step) -> bool:
     """Whether the step may begin now. Call in the transaction that writes its intent: the cloud's row is locked in it.
 
-    A step that waits for a person keeps no place.
+    A step that waits for a person keeps no place, nor does one that was called off and waits for what hangs on it to go.
     """
     cloud = Cloud.objects.select_for_update(no_key=True).get(pk=step.operation.cloud_id)
     at_work = Step.objects.filter(
         operation__cloud=cloud, kind__in=_kinds(), intent_at__isnull=False, finished_at=None
     )
-    return at_work.exclude(state=StepState.PARKED).exclude(pk=step.pk).count() < cloud.build_width
+    idle = [StepState.PARKED, StepState.WAITING]
+    return at_work.exclude(state__in=idle).exclude(pk=step.pk).count() < cloud.build_width
 
 
 def wake_next(step: Step, *, at: datetime) -> int:

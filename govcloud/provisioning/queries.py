@@ -23,6 +23,10 @@ def unfinished_units(operation: "Operation") -> set[UUID]:
     return set(operation.steps.exclude(state__in=FINISHED).values_list("unit", flat=True))
 
 
+def units_called_off(operation: "Operation") -> set[UUID]:
+    return set(operation.steps.filter(called_off_at__isnull=False).values_list("unit", flat=True))
+
+
 def being_built(resource: "Resource") -> bool:
     """Whether the order that builds it, or the server that it belongs to, has more to do with it before it is handed over."""
     from govcloud.provisioning.models import OperationKind, Step  # noqa: PLC0415  the models read this module

@@ -112,13 +112,19 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
         parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(
             external_id="", intent_at=None, outputs={}
         )
-        again = {"state": StepState.DUE, "attempts": 0, "generation": 1, "lease_until": None}
-        if not parked.update(next_run_at=at, started_at=at, **again):
+        if not _try_again(parked, at=at):
             raise NothingWaits
         to = OperationStatus.UNDOING if completion.is_undoing(operation) else OperationStatus.RUNNING
-        lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason="retry")
+        if operation.status != to:
+            lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason="retry")
         completion.ring_at(timedelta())
     return operation
+
+
+def _try_again(parked: QuerySet[Step], *, at: datetime) -> int:
+    return parked.update(
+        state=StepState.DUE, attempts=0, generation=1, lease_until=None, next_run_at=at, started_at=at
+    )
 
 
 def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: datetime) -> Operation:
@@ -130,10 +136,15 @@ def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: dateti
     with transaction.atomic():
         operation = completion.lock(operation)
         steps = _not_called_off(operation)
-        lifecycle.transition(
-            operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
-        )
+        parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
+        if operation.finished_at is None and not steps.exists() and not parked.exists():
+            raise CalledOffAlready
+        if operation.status != OperationStatus.UNDOING:
+            lifecycle.transition(
+                operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
+            )
         _call_off(steps, at=at)
+        _try_again(parked, at=at)  # of what was called off before
         completion.wake(operation, at=at)
     return operation
 

@@ -1,6 +1,7 @@
 """Taking a value of the cloud into the record, with what follows from it for quota and billing."""
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -18,13 +19,14 @@ from govcloud.reconciliation.models import Difference, Finding
 from govcloud.reconciliation.vocabulary import Field
 from tenants.models import Department
 
+NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,46}[a-z0-9])?")  # as long as an order's own parts get
 COUNTED = frozenset({Field.FLAVOR, Field.SIZE})  # what the cloud's own limits follow
 
 
 class CannotBeAdopted(Conflict):
     code = "cannot-be-adopted"
     message = _(
-        "The record cannot take “%(value)s” (%(field)s) from this cloud: nothing of ours is called so."
+        "The record cannot take “%(value)s” (%(field)s) from this cloud: nothing of ours is, or may be, called so."
     )
 
 
@@ -32,21 +34,31 @@ def changes_demand(finding: Finding) -> bool:
     return any(row.field in COUNTED for row in finding.differences.all())
 
 
-def adopt(*, resource: Resource, difference: Difference, actor: audit.Actor, at: datetime) -> None:
-    """The record as the cloud is, in one respect. More use than before is held and used, less is given back.
+def adopt(*, resource: Resource, differences: Sequence[Difference], actor: audit.Actor, at: datetime) -> None:
+    """The record as the cloud is, in these respects. More use than before is held and used, less is given back, once.
 
     Raises CannotBeAdopted for what the catalogue does not know, QuotaExceeded.
     """
     before_amounts, before_meters = settlement.quota_of(resource), settlement.meters_of(resource)
-    _ADOPTS[Field(difference.field)](resource, difference)
-    fresh = Resource.objects.with_particulars().get(pk=resource.pk)
+    for difference in sorted(differences, key=_rank):
+        _ADOPTS[Field(difference.field)](_fresh(resource), difference)
+    fresh = _fresh(resource)
     _count(fresh.system.department, before_amounts, settlement.quota_of(fresh), at=at)
     if settlement.meters_of(fresh) != before_meters:
         metering.change_usage(resource=fresh, quantities=settlement.meters_of(fresh), at=at)
     audit.record(
         actor=actor, verb="resource.adopted", subject=fresh, at=at, thread=fresh.thread,
-        before={difference.field: difference.expected}, after={difference.field: difference.found},
+        before={row.field: row.expected for row in differences}, after={row.field: row.found for row in differences},
     )  # fmt: skip
+
+
+def _rank(difference: Difference) -> bool:
+    """A size is told in the scale of its class: the class comes first."""
+    return difference.field == Field.SIZE
+
+
+def _fresh(resource: Resource) -> Resource:
+    return Resource.objects.with_particulars().get(pk=resource.pk)
 
 
 def _count(
@@ -63,7 +75,9 @@ def _count(
 
 
 def _name(resource: Resource, difference: Difference) -> None:
-    if not difference.found or len(difference.found) > 80:
+    """A name of the kind that orders give: playbooks and people go by it."""
+    standing = Resource.objects.filter(system=resource.system, released_at=None).exclude(pk=resource.pk)
+    if not NAME.fullmatch(difference.found) or standing.filter(name=difference.found).exists():
         raise _cannot(difference)
     Resource.objects.filter(pk=resource.pk).update(name=difference.found)
 

@@ -11,7 +11,7 @@ from django.db.models import Count, Sum
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack.models import QuotaUse
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Project, Resource
+from govcloud.inventory.models import Project, Resource, Snapshot
 from govcloud.provisioning import demand
 from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind, NetworkQuotaKind, VolumeQuotaKind
 from govcloud.provisioning.lifecycle import FINISHED
@@ -123,4 +123,12 @@ def _standing() -> Counter[tuple[int, str]]:
         for department in Department(path=row["system__department__path"]).ancestor_ids:
             for dimension in Dimension.values:
                 totals[department, dimension] += row[dimension] or 0
+    kept = Snapshot.objects.filter(deleted_at=None).values("volume__resource__system__department__path")
+    for path, size_gb in (
+        kept.annotate(size=Sum("size_gb"))
+        .order_by()
+        .values_list("volume__resource__system__department__path", "size")
+    ):
+        for department in Department(path=path).ancestor_ids:
+            totals[department, Dimension.STORAGE_GB] += size_gb
     return totals

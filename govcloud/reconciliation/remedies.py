@@ -46,8 +46,8 @@ def can_be_applied(remedy: str) -> bool:
 
 def _adopt(click: Click) -> Operation | None:
     resource = _locked(click.finding)
-    for difference in click.finding.differences.all():
-        adoption.adopt(resource=resource, difference=difference, actor=click.actor, at=click.at)
+    differences = list(click.finding.differences.all())
+    adoption.adopt(resource=resource, differences=differences, actor=click.actor, at=click.at)
     if not adoption.changes_demand(click.finding):
         return None
     return _mend(click, _limits(click))

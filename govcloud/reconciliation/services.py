@@ -160,6 +160,8 @@ def apply(*, finding: Finding, remedy: str = "", actor: User, at: datetime) -> F
         with transaction.atomic():
             locked = _locked(finding)
             lifecycle.check(locked, FindingStatus.APPLYING)
+            if locked.resource_id is not None:  # what is being taken in hand now is seen as such
+                locked.resource = Resource.objects.select_for_update().get(pk=locked.resource_id)
             _check_holds(locked, observe(locked))
             return _apply(locked, chosen, actor=actor, at=at, decided_by=actor, decided_at=at)
     except FindingIsStale:
@@ -257,7 +259,11 @@ def _look(finding: Finding, *, at: datetime) -> Callable[[Finding], list[Observa
             observed = _limits(finding, cloud, at=at)
             return lambda _locked: observed
         seen = subject_of(finding.subject).one(cloud.census, finding.external_id)
+    except Project.DoesNotExist:
+        return lambda _locked: []
     except errors.NotFound:
+        if finding.subject == SubjectKind.PROJECT:
+            return lambda _locked: []
         return lambda locked: _observe(locked, None, at=at)
     except errors.CloudError as error:
         raise CloudSilent(cloud=cloud_row.code) from error

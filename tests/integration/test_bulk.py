@@ -187,3 +187,16 @@ def test_a_unit_of_another_order_is_not_known(on: Scene, building: Sandbox) -> N
     order = approved(on, at=now(), items=(NETWORK,))
     with pytest.raises(NotOfThisOrder):
         cancel(order=order, reason="no", units=[order.uuid], actor=on.applicant, at=now())
+
+
+def test_calling_off_the_rest_goes_on_while_a_part_is_being_taken_down(
+    on: Scene, bad_second: None, building: Sandbox
+) -> None:
+    order = approved(on, at=now(), items=(NETWORK, servers(3)))
+    for _visit in range(25):
+        engine.run_due(clock=now, most=1)
+    cancel(order=order, reason="one less", units=[unit(order, "web-3")], actor=on.applicant, at=now())
+    cancel(order=order, reason="none at all", units=None, actor=on.applicant, at=now())
+    work()
+    order.refresh_from_db()
+    assert (order.status, held(on)) == ("cancelled", 0), states()

@@ -16,6 +16,7 @@ from govcloud.orders.rules.of_targets import ResourceNotInUse
 from govcloud.provisioning import engine, services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import ActionNotAllowed
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role
@@ -217,3 +218,13 @@ def test_what_is_still_being_built_takes_no_action(on: Scene, building: Sandbox)
         ask(Resource.objects.get(kind="server"), "stop", on)
     assert "still being built" in refused.value.detail
     assert refused.value.params["allowed"] == ""
+
+
+def test_what_an_open_order_is_about_stays_as_it_was_judged(on: Scene, server: Resource) -> None:
+    submitted(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    with pytest.raises(ActionNotAllowed) as refused:
+        requests.request(
+            resource=server, action=actions()["rebuild"], parameters=NewSystem(), actor=on.applicant, at=now()
+        )
+    assert "the order GC-" in refused.value.detail
+    ask(server, "stop", on)

@@ -19,7 +19,7 @@ from govcloud.reconciliation.adoption import CannotBeAdopted
 from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK
 from govcloud.reconciliation.models import Extent, Finding, Sweep
 from tenants.models import Role, User
-from tests.factories.inventory import ProjectFactory
+from tests.factories.inventory import ProjectFactory, SnapshotFactory
 from tests.factories.orders import NETWORK, SERVERS, Scene, scene
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
@@ -272,6 +272,30 @@ def test_the_record_takes_the_clouds_flavor_and_size_with_quota_bill_and_limits(
     assert limit(on, "cores") == 12
     swept(on)
     assert told() == []
+
+
+def test_differences_that_are_adopted_together_are_counted_once(
+    on: Scene, sandbox: Sandbox, admin: User
+) -> None:
+    delivered(on)
+    volume = resource("app-1-data-1")
+    row(sandbox, "volume", volume.external_id, size=800, volume_type="ssd")
+    swept(on)
+    before = used(on)["storage_gb"]
+    applied(Finding.objects.get(), admin)
+    volume = resource("app-1-data-1")
+    assert (volume.volume.size_gb, volume.volume.storage_class.code) == (800, "ssd")
+    assert used(on)["storage_gb"] == before + 300
+
+
+def test_snapshots_count_in_what_an_account_should_hold(on: Scene) -> None:
+    delivered(on)
+    volume = resource("app-1-data-1")
+    SnapshotFactory(volume=volume.volume, size_gb=500)
+    account = QuotaAccount.objects.get(department=on.department, dimension="storage_gb")
+    QuotaAccount.objects.filter(pk=account.pk).update(used=account.used + 500)
+    swept(on)
+    assert not Finding.objects.filter(kind="quota_mismatch", subject="account").exists()
 
 
 def test_a_flavor_that_the_catalogue_does_not_know_cannot_be_adopted(

@@ -11,10 +11,12 @@ from govcloud.catalog.models import Flavor, Image, Kind, Offerable, StorageClass
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.inventory.models import Power
 from govcloud.orders.drafts import BackupDraft, ServerDraft, StorageDraft
 from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered, allowed, where
+from govcloud.provisioning.actions.storage import ServerStopped
 from govcloud.provisioning.placement import NoCloudForZone, Where
 from tenants.models import NetworkZone
 from tenants.naming import name_of
@@ -126,6 +128,8 @@ def _storage(order: Numbered, storage: StorageLine, pointer: str) -> Iterator[Do
     here = (f"{pointer}/server",)
     if server.status != ResourceStatus.ACTIVE or server.pk in order.released or server.pk in order.now.busy:
         yield ServerNotInUse(server=server.name, pointers=here)
+    elif server.server.power == Power.STOPPED:
+        yield ServerStopped(server=server.name, pointers=here)
     if server.zone != storage.zone:
         yield ServerElsewhere(server=server.name, zone=_zone(server.zone), pointers=here)
     with_it = sum(1 for _pointer, other in order.of(StorageLine) if other.server == server)

@@ -9,12 +9,13 @@ from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import ResourceKind, VolumeRole
+from govcloud.inventory.models import Power, ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
+from govcloud.provisioning.actions.storage import ServerStopped
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
@@ -150,6 +151,9 @@ def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainEr
         case Retyping.DETACHED if line.volume.role == VolumeRole.SYSTEM:
             reason = _("its server cannot be without it meanwhile")
             yield CannotMove(name=target.name, reason=reason, pointers=here)
+    server = line.volume.server
+    if target.cloud.retyping == Retyping.DETACHED and server is not None and server.power == Power.STOPPED:
+        yield ServerStopped(server=server.resource.name, pointers=(f"{pointer}/target",))
     if line.snapshots:
         yield SnapshotsInTheWay(name=target.name, snapshots=line.snapshots, pointers=(f"{pointer}/target",))
 

@@ -1,6 +1,6 @@
 """What a direct action has to say for itself, and the table of actions."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
@@ -30,6 +30,9 @@ class Action(Generic[P]):
     title: ClassVar[Promise]  # in plain words, an imperative: "stop the server"
     resource_kind: ClassVar[ResourceKind]
     roles: ClassVar[tuple[Role, ...]]
+    leaves_it_as_ordered: ClassVar[bool] = (
+        False  # an order that is being decided on is about the same thing afterwards
+    )
 
     def refusal(self, resource: Resource) -> str | Promise | None:
         """Why the resource, which nothing else has in hand, cannot take this action in its present state; else None."""
@@ -71,3 +74,15 @@ def actions() -> Mapping[str, Action[Any]]:
 def actions_of(kind: str) -> Iterator[Action[Any]]:
     """Those that a kind of resource can take in some state, in the order in which they were registered."""
     return (action for action in _ACTIONS.values() if action.resource_kind == kind)
+
+
+_CLAIMS: list[Callable[[Resource], str | None]] = []
+
+
+def register_claim(claim: Callable[[Resource], str | None]) -> None:
+    """Enter a look at whether something else is about to change or release a resource: it answers with the reason, or None."""
+    _CLAIMS.append(claim)
+
+
+def claimed(resource: Resource) -> str | None:
+    return next(filter(None, (claim(resource) for claim in _CLAIMS)), None)

@@ -13,6 +13,7 @@ from tenants.models import Role
 
 class _PowerAction(Action[Nothing]):
     resource_kind = ResourceKind.SERVER
+    leaves_it_as_ordered = True
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
     to: ClassVar[Power]
     already: ClassVar[Promise]
@@ -49,6 +50,7 @@ class SoftReboot(Action[Nothing]):
     name = "reboot"
     title = _("restart the server")
     resource_kind = ResourceKind.SERVER
+    leaves_it_as_ordered = True
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
     hard: ClassVar[bool] = False
 

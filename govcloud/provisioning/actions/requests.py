@@ -16,7 +16,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import services
-from govcloud.provisioning.actions.base import Action, actions_of
+from govcloud.provisioning.actions.base import Action, actions_of, claimed
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.queries import being_built
 from tenants.models import User
@@ -44,10 +44,10 @@ class Possibility:
 def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[Possibility]:
     """Every action that this kind of resource has, each with whether it can be asked for and why not."""
     scope, department = scope_of(actor, at=at), resource.system.department
-    general = _in_no_state_for_any(resource)
+    general, claim = _in_no_state_for_any(resource), claimed(resource)
     for action in actions_of(resource.kind):
         if any(scope.holds(role, department=department) for role in action.roles):
-            yield Possibility(action, str(general or _refusal(action, resource) or ""))
+            yield Possibility(action, str(general or _refusal(action, resource, claim) or ""))
         else:
             roles = ", ".join(str(role.label) for role in action.roles)
             yield Possibility(action, gettext("only %(roles)s may do this") % {"roles": roles})
@@ -65,10 +65,14 @@ def request(
         action.lock(resource)
         with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
         resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
-        general = _in_no_state_for_any(resource)
-        reason = general or _refusal(action, resource) or next(filter(None, map(_in_hand, with_it)), None)
+        general, claim = _in_no_state_for_any(resource), claimed(resource)
+        reason = (
+            general
+            or _refusal(action, resource, claim)
+            or next(filter(None, (_in_hand(each, action) for each in with_it)), None)
+        )
         if reason is not None:
-            allowed = "" if general else _allowed(resource)
+            allowed = "" if general else _allowed(resource, claim)
             raise ActionNotAllowed(
                 name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed
             )
@@ -96,9 +100,9 @@ def _locked(keys: Sequence[int]) -> list[Resource]:
     return list(Resource.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
 
 
-def _in_hand(resource: Resource) -> str | None:
+def _in_hand(resource: Resource, action: Action[Any]) -> str | None:
     if resource.status == Status.ACTIVE:
-        return None
+        return None if action.leaves_it_as_ordered else claimed(resource)
     told = {"name": resource.name, "status": Status(resource.status).label}
     return gettext("“%(name)s” is %(status)s") % told
 
@@ -110,12 +114,14 @@ def _in_no_state_for_any(resource: Resource) -> str | None:
     return gettext("it is still being built") if being_built(resource) else None
 
 
-def _refusal(action: Action[Any], resource: Resource) -> str | Promise | None:
+def _refusal(action: Action[Any], resource: Resource, claim: str | None) -> str | Promise | None:
+    """``claim`` is why something else is about to change or release it: that was judged on what it is now."""
     if action.resource_kind != resource.kind:
         return _("it is not that kind of thing")
-    return action.refusal(resource)
+    return action.refusal(resource) or (None if action.leaves_it_as_ordered else claim)
 
 
-def _allowed(resource: Resource) -> str:
-    titles = [str(other.title) for other in actions_of(resource.kind) if _refusal(other, resource) is None]
+def _allowed(resource: Resource, claim: str | None) -> str:
+    possible = (other for other in actions_of(resource.kind) if _refusal(other, resource, claim) is None)
+    titles = [str(other.title) for other in possible]
     return gettext(", ").join(titles)

@@ -176,7 +176,10 @@ class _Reversible(ConfigureKind):
         return Gone() if context.step.outputs.get("taken_back") else Ready()
 
     def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
-        if not isinstance(self.play(context, disks=self.taken_back), Moving):
+        """A guest that does not answer for a while is left alone: it is off, or dead, and has let go by that."""
+        tried_for = context.at - (context.step.started_at or context.at)
+        answered = not isinstance(self.play(context, disks=self.taken_back), Moving)
+        if answered or tried_for > GIVEN_UP:
             context.remember({"taken_back": True})
 
 

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from govcloud.audit.models import Event
+from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
 from govcloud.gateways.openstack import errors
 from govcloud.lifecycle import WrongState
@@ -540,3 +541,36 @@ def test_the_next_look_comes_after_a_tenth_of_the_time_waited(
 ) -> None:
     settings.STEP_POLL = timedelta(seconds=1)
     assert engine.next_look(timedelta(seconds=waited)) == timedelta(seconds=pause)
+
+
+def test_what_was_abandoned_and_waits_for_a_person_goes_on_when_it_is_abandoned_again(
+    things: Things, clock: Clock
+) -> None:
+    again = operation(clock.now, "server", "backup")
+    things.removal_refused = True
+    engine.run_due(clock=clock, most=1)
+    services.abandon(operation=again, reason="not needed", actor=UserFactory(), at=clock.now)
+    run(clock, minutes=60)
+    again.refresh_from_db()
+    assert again.status == "parked"
+    things.removal_refused = False
+    services.abandon(operation=again, reason="still not", actor=UserFactory(), at=clock.now)
+    run(clock)
+    again.refresh_from_db()
+    assert (again.status, things.there) == ("undone", {})
+
+
+def test_a_server_that_was_called_off_and_waits_keeps_no_place(
+    things: Things, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingKind, "takes_a_place", True)
+    first = operation(clock.now, "server", "backup")
+    Cloud.objects.update(build_width=1)
+    engine.run_due(clock=clock, most=1)
+    Step.objects.filter(operation=first).update(
+        state="waiting", called_off_at=clock.now, finished_at=None, next_run_at=None, lease_until=None
+    )
+    assert step(first, "server").intent_at is not None
+    second = operation(clock.now, "server")
+    run(clock)
+    assert step(second, "server").state == "done"
