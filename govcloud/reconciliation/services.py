@@ -13,8 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from govcloud import lifecycle
 from govcloud.audit import refusals
 from govcloud.audit import services as audit
+from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import access
+from govcloud.clouds.services import CloudRetired
 from govcloud.errors import Conflict, Invalid, Unavailable
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
@@ -66,7 +68,9 @@ class CloudSilent(Unavailable):
 
 
 def ask(*, cloud: Cloud, extent: Extent | None = None, actor: audit.Actor, at: datetime) -> Sweep:
-    """Ask for a pass and ring for it; the next scheduled one finds what nobody heard. Raises SweepUnderWay."""
+    """Ask for a pass and ring for it; the next scheduled one finds what nobody heard. Raises SweepUnderWay, CloudRetired."""
+    if cloud.status == CloudStatus.RETIRED:
+        raise CloudRetired(name=cloud.code)
     from govcloud.reconciliation.tasks import ring  # noqa: PLC0415  the task carries passes out by this module
 
     with transaction.atomic():

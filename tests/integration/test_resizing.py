@@ -1,6 +1,7 @@
 """A server's flavor changed by order, on the sandbox cloud over HTTP: room, the new flavor, a look at the guest, and kept."""
 
 import time
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -14,7 +15,7 @@ from govcloud.orders import services as orders
 from govcloud.orders.drafts import ReleaseDraft, ResizeDraft
 from govcloud.orders.models import Order
 from govcloud.provisioning import engine, services
-from govcloud.provisioning.kinds.resizing import NOT_MOVED
+from govcloud.provisioning.kinds.resizing import NOT_MOVED, ResizeKind
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.orders import Scene, approved, drafted, scene
@@ -292,3 +293,21 @@ def test_a_resize_waits_for_a_backup_that_is_being_taken(building: Sandbox) -> N
     assert ended.finished_at is not None
     assert kept.finished_at is not None
     assert kept.finished_at > ended.finished_at
+
+
+def test_a_resize_given_up_on_for_being_slow_is_taken_up_when_it_has_landed(
+    on: Scene, server: Resource, building: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    building.ask("PUT", "/timing", {"action_seconds": 2})
+    monkeypatch.setattr(ResizeKind, "patience", timedelta(seconds=0.5))
+    order = approved(on, at=now(), items=to(server, "g.8c32g"))
+    work()
+    operation = Operation.objects.get(thread=order.uuid)
+    assert operation.status == "parked"
+    while in_cloud(on, server)[1] != "VERIFY_RESIZE":
+        time.sleep(0.1)
+    services.retry(operation=operation, actor=on.applicant, at=now())
+    work()
+    operation.refresh_from_db()
+    assert (operation.status, recorded(server)[0]) == ("done", "g.8c32g")
+    assert asked_for(on, server).count("resize") == 1

@@ -92,7 +92,7 @@ def check(order: Numbered) -> Iterator[DomainError]:
             yield ResourceNotInUse(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
         elif {line.target.pk, *_volumes(line)} & order.now.unfinished:
             yield ResourceNotInUse(name=name, status=Status.FULFILLING.label, pointers=here)
-        if {line.target.pk, *_volumes(line)} & order.now.busy:
+        if {line.target.pk, *_volumes(line)} & (order.now.busy | order.now.receiving):
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:
             yield TargetTwice(name=name, pointers=here)

@@ -55,6 +55,9 @@ class Standing:
     off_site: frozenset[int]  # off-site backup allowances in force
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
+    receiving: frozenset[int] = (
+        frozenset()
+    )  # servers that are to be released and that open orders give a volume
     awaited: Mapping[int, int] = field(
         default_factory=dict
     )  # servers that open orders are to put on each network
@@ -114,6 +117,7 @@ def standing(
         available={each: placement.availability(system=system, where=each) for each in places},
         taken=_taken(system, [line for line in lines if allowed(line, offerings)], order),
         busy=_busy(system, lines, order),
+        receiving=_receiving(lines, order),
         unfinished=_unfinished(system, lines),
         off_site=_off_site(system),
         servers=_servers(system, lines),
@@ -222,6 +226,17 @@ def names_taken(*, system: System, wanted: Collection[str], order: Order | None 
     ).exclude(state__in=FINISHED)
     names = renaming.annotate(new_name=KeyTextTransform("name", "desired_state")).values_list("new_name")
     return frozenset(name for (name,) in built.union(planned.values_list("name"), names))
+
+
+def _receiving(lines: Sequence[Line], order: Order | None) -> frozenset[int]:
+    servers = [line.target for line in lines if isinstance(line, ReleaseLine)]
+    servers = [server for server in servers if server.kind == ResourceKind.SERVER]
+    if not servers:
+        return frozenset()
+    units = Unit.objects.filter(volume__server__in=servers, item__order__status__in=OPEN)
+    if order is not None:
+        units = units.exclude(item__order=order)
+    return frozenset(units.values_list("volume__server", flat=True))
 
 
 def _awaited(lines: Sequence[Line], order: Order | None) -> dict[int, int]:

@@ -33,7 +33,11 @@ class ResizeKind(ActKind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work(context.state["volumes"]):
             return Waiting("a backup of its storage has to end first")  # its volumes move with it
-        context.remember({"flavor_id": flavor_id(context)})
+        wanted = flavor_id(context)
+        context.remember({"flavor_id": wanted})
+        server = self._server(context)
+        if server.status == WAITING and server.flavor_id == wanted:
+            return Made(server.id)  # an earlier request, given up on for being slow, has landed since
         return super().create(context)
 
     def ask(self, context: Context, server_id: str) -> str:

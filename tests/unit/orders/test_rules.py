@@ -330,6 +330,11 @@ def test_a_network_is_not_released_under_servers_that_are_still_to_come() -> Non
     assert codes(ReleaseLine(target=resource(5, network=None)), now=now) == ["network-has-servers"]
 
 
+def test_a_server_that_an_open_order_gives_a_volume_is_not_released() -> None:
+    now = replace(NOW, receiving=frozenset({7}))
+    assert codes(ReleaseLine(target=resource(7, server=Server())), now=now) == ["resource-in-another-order"]
+
+
 def test_a_server_needs_a_network_that_is_in_use_and_stays() -> None:
     going = Resource(pk=8, kind="network", name="old", status=Status.RELEASING, zone=NetworkZone.PRIVATE)
     servers = replace(SERVERS, network_line=None, network=going)
