@@ -176,6 +176,7 @@ def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[
             scale = scales.get((cloud.pk, storage_class.pk))
             if scale is not None:
                 storage[scale.cloud_name] += scale.built_gb(size_gb)
+        smaller = any(key[0] == cloud.pk and row.ordered_gb_per_built_gb > 1 for key, row in scales.items())
         for part in cloud.availability_zones.all() or (None,):
             yield Facts(
                 cloud=cloud,
@@ -187,6 +188,7 @@ def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[
                 lacks=_lacks(cloud, need),
                 maintenance=maintenances.get(cloud.pk),
                 storage=storage,
+                builds_smaller=smaller,
                 room=_room(known.get(cloud.pk), promised[cloud.pk], storage),
             )
 
