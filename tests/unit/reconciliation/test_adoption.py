@@ -38,7 +38,7 @@ def server(at: datetime) -> Resource:
 
 def adopted(server: Resource, field: Field, found: str, *, at: datetime) -> None:
     difference = Difference(field=field, expected="as it was", found=found)
-    adoption.adopt(resource=server, difference=difference, actor=member(Role.CLOUD_ADMIN), at=at)
+    adoption.adopt(resource=server, differences=[difference], actor=member(Role.CLOUD_ADMIN), at=at)
 
 
 def used(server: Resource) -> dict[str, int]:
