@@ -262,7 +262,7 @@ class Visit:
 
     def _broken(self, reason: str) -> None:
         if self.step.generation >= self.kind.generations:
-            self.park(reason)
+            self.park(reason, broken_at=self.clock())
             return
         log.warning("built anew", step=self.step.key, generation=self.step.generation, reason=reason)
         at = self.clock()
@@ -345,10 +345,10 @@ class Visit:
 
     # -- what is written
 
-    def park(self, reason: str) -> None:
+    def park(self, reason: str, *, broken_at: datetime | None = None) -> None:
         with transaction.atomic():
             completion.lock(self.step.operation)
-            self.write(state=StepState.PARKED, last_error=reason, next_run_at=None)
+            self.write(state=StepState.PARKED, last_error=reason, next_run_at=None, broken_at=broken_at)
             completion.parked(self.step, reason=reason, at=self.clock())
 
     def finish(self, state: StepState, outputs: dict[str, Any], **columns: Any) -> None:
