@@ -288,23 +288,20 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
     if plan.server is None:
         return [*steps, step("extension", state, quota)]
     guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
-    grown = key_of(plan.unit, "extension")
     if plan.online:
-        steps.append(step("extension", state, quota))
-    else:
-        detached = key_of(plan.unit, "detachment")
-        steps += [
-            step("unmount", guest, quota),
-            StepSpec(
-                key=detached, kind="attachment", label=plan.name, unit=plan.unit, desired=Desired.ABSENT,
-                external_id=plan.volume_id, needs=(key_of(plan.unit, "unmount"),),
-                desired_state={"volume": str(plan.volume), "server": str(plan.server)},
-            ),
-            step("extension", state, detached),
-            attachment(plan.unit, plan.name, plan.server, grown, key=key_of(plan.unit, "attachment"), volume=plan.volume),
-        ]  # fmt: skip
-        grown = key_of(plan.unit, "attachment")
-    return [*steps, step("grow", guest, grown)]
+        return [*steps, step("extension", state, quota), step("grow", guest, key_of(plan.unit, "extension"))]
+    let_go, detached, grown, mounted = (
+        key_of(plan.unit, kind) for kind in ("let_go", "detachment", "extension", "mount")
+    )
+    return [
+        *steps,
+        step("let_go", guest, quota),
+        step("detachment", {"volume": str(plan.volume), "server": str(plan.server)}, let_go),
+        step("extension", state, detached),
+        attachment(plan.unit, plan.name, plan.server, grown, volume=plan.volume),
+        step("mount", guest, key_of(plan.unit, "attachment")),
+        step("grow", guest, mounted),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
