@@ -80,8 +80,7 @@ def claim(*, at: datetime, worker: str = "") -> Claim | None:
 def _ready(at: datetime) -> QuerySet[Step]:
     """What a worker could take: due, in nobody's hands, of a kind that has places left, on no cloud that is paused."""
     due = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-    kinds, clouds = places.closed_kinds(at=at), maintenance.paused(at=at)
-    return due.exclude(kind__in=kinds).exclude(operation__cloud__in=clouds)
+    return due.filter(places.open_to_workers(at=at)).exclude(operation__cloud__in=maintenance.paused(at=at))
 
 
 def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
