@@ -177,7 +177,7 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
 
 
 def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
-    """Built; attached and mounted if a server is to have it; then handed over."""
+    """Built; attached, mounted and backed up with the server's others if one is to have it; then handed over."""
     volume = plan.volume
     zone, lease_end = plan.availability_zone, plan.lease_end.isoformat()
     steps = [_volume(volume, plan.zone, ready, lease_end, availability_zone=zone)]
@@ -185,6 +185,8 @@ def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
         steps.append(attachment(volume.unit, volume.name, plan.server, steps[-1].key))
         guest = {"server": str(plan.server), "volumes": [str(volume.unit)]}
         steps.append(_after(steps[-1], "mount", guest))
+        pair = {"volume": str(volume.unit), "server": str(plan.server)}
+        steps.append(_after(steps[-1], "coverage", pair))
     steps.append(_after(steps[-1], "handover", {"units": [str(volume.unit)]}))
     return steps
 

@@ -25,6 +25,7 @@ from govcloud.provisioning.kinds.base import (
     Ready,
     Setting,
     Sight,
+    Skipped,
     Waiting,
 )
 from govcloud.provisioning.kinds.compute import UNIT
@@ -63,6 +64,26 @@ class BackupAllowanceKind(Setting):
         if resource is not None:
             protection.end_plan(allowance=resource.backup, actor=ENGINE, at=context.at)
         settlement.absent(context=context)
+
+
+class CoverageKind(Setting):
+    """A volume that a server gets later, backed up with the server's others from the plan's next run on."""
+
+    name = "coverage"
+    title = _("Adding the storage to the backups")
+
+    def create(self, context: Context) -> Made | Skipped:
+        if not protection.plans_of(context.resource(context.state["server"]).server).exists():
+            return Skipped("the server is in no backup plan")
+        return Made("coverage", {})
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        protection.cover(
+            volume=context.resource(context.state["volume"]).volume,
+            server=context.resource(context.state["server"]).server,
+            actor=ENGINE,
+            at=context.at,
+        )
 
 
 class BackupKind(Kind):
