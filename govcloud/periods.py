@@ -49,3 +49,15 @@ class Month:
 
     def __str__(self) -> str:
         return f"{self.year:04d}-{self.month:02d}"
+
+
+def months_after(at: datetime, months: int, zone: tzinfo) -> datetime:
+    """The same time of day so many calendar months later by the wall clock; the last day of a shorter month."""
+    local = at.astimezone(zone)
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    for day in range(local.day, 27, -1):
+        try:
+            return local.replace(year=year, month=month + 1, day=day)
+        except ValueError:
+            continue
+    return local.replace(year=year, month=month + 1)

@@ -233,6 +233,7 @@ SPECTACULAR_SETTINGS = {
         "VolumeKind": ["volume"],
         "CreateAction": ["create"],
         "ChangeAction": ["change"],
+        "RenewAction": ["renew"],
         "ReleaseAction": ["release"],
         "ServerKind": ["server"],
         "ResourceKind": "govcloud.inventory.models.ResourceKind",

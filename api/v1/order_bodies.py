@@ -18,6 +18,7 @@ from govcloud.orders.drafts import (
     ItemDraft,
     NetworkDraft,
     ReleaseDraft,
+    RenewDraft,
     ResizeDraft,
     RetypeDraft,
     ServerDraft,
@@ -133,6 +134,17 @@ class ResizeItemBody(ItemBody):
     flavor = serializers.CharField(max_length=40, help_text="code of its new flavor, larger or smaller")
 
 
+class RenewItemBody(ItemBody):
+    builds = RenewDraft
+    action = serializers.ChoiceField(["renew"])
+    kind = serializers.ChoiceField(ResourceKind.choices)
+    target = serializers.UUIDField(help_text="the resource's uuid; a server's volumes go by its lease")
+    lease_months = integer(help_text="added to what is left of the lease, or counted from the hand-over")
+
+    def arranged(self, value: dict[str, Any]) -> dict[str, Any]:
+        return value
+
+
 class ReleaseItemBody(ItemBody):
     builds = ReleaseDraft
     action = serializers.ChoiceField(["release"])
@@ -150,6 +162,7 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
     ("create", "volume"): VolumeItemBody,
     ("change", "volume"): ChangeVolumeItemBody,
     ("change", "server"): ResizeItemBody,
+    **{("renew", kind): RenewItemBody for kind in ResourceKind.values},
     **{("release", kind): ReleaseItemBody for kind in ResourceKind.values},
 }
 
@@ -164,6 +177,7 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
             VolumeItemBody,
             ChangeVolumeItemBody,
             ResizeItemBody,
+            RenewItemBody,
             ReleaseItemBody,
         ],
         resource_type_field_name=None,

@@ -71,7 +71,14 @@ class Resource(models.Model):
 
     class Meta:
         ordering: ClassVar = ["id"]
-        indexes: ClassVar = [models.Index(fields=["system", "kind", "status"], name="resource_of_system")]
+        indexes: ClassVar = [
+            models.Index(fields=["system", "kind", "status"], name="resource_of_system"),
+            models.Index(
+                fields=["lease_end"],
+                name="resource_lease_end",
+                condition=Q(lease_end__isnull=False, released_at__isnull=True),
+            ),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["cloud", "external_id"],
@@ -113,6 +120,10 @@ class Server(models.Model):
     vcpus = models.PositiveSmallIntegerField()
     memory_gb = models.PositiveSmallIntegerField()
     power = models.CharField(max_length=7, choices=Power, default=Power.RUNNING)  # as it was last asked for
+    suspended_at = models.DateTimeField(null=True)  # since when it is stopped because its lease ended
+    power_before = models.CharField(
+        max_length=7, choices=Power, blank=True
+    )  # as it was then, and will be again when the lease is extended
     configured_at = models.DateTimeField(
         null=True
     )  # when the baseline was last confirmed (rerun without a change)

@@ -115,7 +115,7 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
     groups: dict[Operation, dict[UUID, Collection[UUID]]] = {}
     for uuid in sorted(wanted):
         unit = named[uuid]
-        if unit.operation is None or unit.item.action != Action.CREATE:
+        if unit.operation is None or unit.item.action not in {Action.CREATE, Action.RENEW}:
             raise CannotBeUndone
         groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
     for operation, with_parts in groups.items():

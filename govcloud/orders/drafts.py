@@ -82,6 +82,15 @@ class RetypeDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewDraft:
+    """A resource that is needed for so many months longer; a server's volumes go by its lease."""
+
+    target: UUID
+    kind: str  # inventory.models.ResourceKind
+    lease_months: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseDraft:
     """A resource that is no longer needed; a server goes with its volumes."""
 
@@ -97,5 +106,6 @@ ItemDraft = (
     | ExtendDraft
     | RetypeDraft
     | ResizeDraft
+    | RenewDraft
     | ReleaseDraft
 )

@@ -14,13 +14,12 @@ from govcloud.catalog.models import Cloud, Kind, Retyping
 from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Address, Power, Resource, Volume, VolumeRole
-from govcloud.orders import placing, planner, plans, releasing, resizing
+from govcloud.inventory.models import Power, Resource, Volume, VolumeRole
+from govcloud.orders import dismantling, placing, planner, plans, renewing, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
-from govcloud.protection import holds
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning import services as provisioning
@@ -37,12 +36,14 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     """Start what an approved order asks for; in the transaction that approves it.
 
     Everything that is created on a cloud is one operation, so that servers find their network; each change is one of
-    its own; everything that is released on a cloud is one. What no cloud can take now waits (``place_waiting``).
+    its own; everything that is renewed on a cloud is one, and everything that is released there. What no cloud can take now waits (``place_waiting``).
     """
     units = list(_units(order))
     by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
     begun = _place(order, placing.parts(by_action[Action.CREATE]), {}, actor=actor, at=at)
     begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    for cloud, renewed in _by_cloud(by_action[Action.RENEW]):
+        begun.append(_renew(order, cloud, renewed, actor=actor, at=at))
     for cloud, released in _by_cloud(by_action[Action.RELEASE]):
         begun.append(_release(order, cloud, released, actor=actor, at=at))
     return begun
@@ -319,78 +320,47 @@ def _resource(unit: Unit) -> Resource:
     return unit.resource
 
 
+# -- whose lease is extended
+
+
+def _renew(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
+    """What is in use just goes on. A server that is not may be about to be suspended: it is brought back then."""
+    plans = [
+        renewing.RenewalPlan(
+            unit=unit.uuid,
+            resource=_resource(unit).unit,
+            name=_resource(unit).name,
+            months=unit.item.lease_months,
+            resumes=unit.item.kind == Kind.SERVER and _resource(unit).status != ResourceStatus.ACTIVE,
+        )
+        for unit in units
+    ]
+    return _start(order, OperationKind.RENEW, cloud, renewing.renew(plans), units, actor=actor, at=at)
+
+
 # -- what is released
 
 
 def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
-    volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
-    holds.require_none(volumes=list(volumes))
-    protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
-    for unit in units:
-        inventory.mark(
-            resource=_resource(unit), to=ResourceStatus.RELEASING, actor=actor, thread=order.uuid, at=at
-        )
-    steps: list[StepSpec] = []
     held: dict[int, list[Unit]] = {}
     for unit in units:
         if unit.server_id is not None:
             held.setdefault(unit.server_id, []).append(unit)
-    networks = [unit for unit in units if _resource(unit).kind == Kind.NETWORK]
-    for unit in units:
-        if unit.server_id is None and unit not in networks:
-            steps += _release_steps(unit, held.get(unit.pk, []))
-    ports = [step.key for step in steps if step.kind == "port"]
-    for unit in networks:
-        group = _resource(unit).network.security_group_id
-        steps += releasing.release_network(network=_standing(unit), security_group_id=group, after=ports)
-    after = [step.key for step in steps]
-    steps += planner.limits(order=_part(order, cloud, "release"), system=order.system.uuid, after=after)
+    going = [_going(unit, held.get(unit.pk, [])) for unit in units if unit.server_id is None]
+    steps = dismantling.begin(
+        going=going,
+        part=_part(order, cloud, "release"),
+        system=order.system.uuid,
+        actor=actor,
+        thread=order.uuid,
+        at=at,
+    )
     return _start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
 
 
-def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
-    resource, standing = _resource(unit), _standing(unit)
-    match resource.kind:
-        case Kind.SERVER:
-            port = Address.objects.get(unit=resource.unit).port_id
-            further = Address.objects.filter(server=resource.server, released_at=None)
-            return releasing.release_server(
-                server=standing,
-                port_id=port,
-                volumes=[_standing(v) for v in volumes],
-                further_ports=dict(further.values_list("unit", "port_id")),
-            )
-        case Kind.VOLUME:
-            server = resource.volume.server
-            return releasing.release_volume(
-                volume=standing, server=server.resource.unit if server is not None else None
-            )
-        case _:
-            return releasing.release_allowance(standing)
-
-
-def _standing(unit: Unit) -> releasing.Standing:
-    resource = _resource(unit)
-    return releasing.Standing(
-        built=resource.unit,
-        release=unit.uuid,
-        name=resource.name,
-        external_id=resource.external_id,
-        snapshots=_snapshots(unit) if resource.kind == Kind.VOLUME else (),
-    )
-
-
-def _snapshots(unit: Unit) -> tuple[releasing.Standing, ...]:
-    kept = _resource(unit).volume.snapshots.filter(deleted_at=None).order_by("pk")
-    return tuple(
-        releasing.Standing(
-            built=snapshot.unit,
-            release=uuid5(unit.uuid, str(snapshot.unit)),
-            name=snapshot.name,
-            external_id=snapshot.external_id,
-        )
-        for snapshot in kept
-    )
+def _going(unit: Unit, volumes: Iterable[Unit] = ()) -> dismantling.Going:
+    with_it = tuple(_going(volume) for volume in volumes)
+    return dismantling.Going(resource=_resource(unit), release=unit.uuid, volumes=with_it)
 
 
 # -- what has ended

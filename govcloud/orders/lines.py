@@ -153,7 +153,7 @@ class StorageLine:
 
 
 class _OfTarget:
-    """What a line has of the resource that it changes or releases."""
+    """What a line has of the resource that it changes, renews or releases."""
 
     __slots__ = ()
     target: Resource
@@ -243,6 +243,26 @@ class ResizeLine(_OfTarget):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewLine(_OfTarget):
+    """Nothing is taken of the quota and nothing new is billed: what is let goes on being let."""
+
+    action: ClassVar = Action.RENEW
+    target: Resource
+    lease_months: int
+    quantity: int = 1
+
+    @property
+    def kind(self) -> Kind:
+        return Kind(self.target.kind)
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.target.name[:48], {}, resource=self.target)
+
+    def quantities(self) -> Quantities:
+        return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLine(_OfTarget):
     """``volumes`` are those of a server, which go with it."""
 
@@ -302,7 +322,15 @@ class ReleaseLine(_OfTarget):
 
 
 Line = (
-    NetworkLine | ServerLine | BackupLine | StorageLine | ExtendLine | RetypeLine | ResizeLine | ReleaseLine
+    NetworkLine
+    | ServerLine
+    | BackupLine
+    | StorageLine
+    | ExtendLine
+    | RetypeLine
+    | ResizeLine
+    | RenewLine
+    | ReleaseLine
 )
 
 

@@ -23,6 +23,7 @@ from tenants.models import NetworkZone, System, User
 class Action(models.TextChoices):
     CREATE = "create", _("new")
     CHANGE = "change", _("change")
+    RENEW = "renew", _("renewal")
     RELEASE = "release", _("release")
 
 
@@ -64,7 +65,7 @@ class NumberSeries(models.Model):
 
 
 class OrderItem(models.Model):
-    """One line: create so many of something, or change or release one resource (``target``).
+    """One line: create so many of something, or change, renew or release one resource (``target``).
 
     The particulars of what is created are in the one-to-one row of its kind.
     """

@@ -3,9 +3,8 @@
 from dataclasses import replace
 from datetime import datetime
 
-from django.utils import timezone
-
 from govcloud.catalog.models import Cloud, Zone
+from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock
 from govcloud.orders import planner
@@ -25,7 +24,7 @@ def storage_plan(unit: Unit, availability_zone: str, *, at: datetime) -> planner
         volume=plan,
         zone=unit.item.zone,
         server=server.unit if server is not None else None,
-        lease_end=lease_end(at, unit.item.lease_months),
+        lease_end=leases.end_of(at, months=unit.item.lease_months),
         availability_zone=availability_zone,
     )
 
@@ -68,7 +67,7 @@ def server_plan(
         network=network,
         system_volume=system_volume,
         data_volumes=tuple(data_volumes),
-        lease_end=lease_end(at, item.lease_months),
+        lease_end=leases.end_of(at, months=item.lease_months),
         availability_zone=availability_zone,
     )
 
@@ -99,17 +98,5 @@ def allowance_plan(unit: Unit, *, at: datetime) -> planner.AllowancePlan:
         capacity_gb=spec.capacity_gb,
         frequency=spec.frequency,
         off_site=spec.off_site,
-        lease_end=lease_end(at, unit.item.lease_months),
+        lease_end=leases.end_of(at, months=unit.item.lease_months),
     )
-
-
-def lease_end(at: datetime, months: int) -> datetime:
-    """The same time of day so many calendar months later by the wall clock; the last day of a shorter month."""
-    local = timezone.localtime(at)
-    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
-    for day in range(local.day, 27, -1):
-        try:
-            return local.replace(year=year, month=month + 1, day=day)
-        except ValueError:
-            continue
-    return local.replace(year=year, month=month + 1)

@@ -19,6 +19,7 @@ from govcloud.orders.drafts import (
     ItemDraft,
     NetworkDraft,
     ReleaseDraft,
+    RenewDraft,
     ResizeDraft,
     RetypeDraft,
     ServerDraft,
@@ -31,6 +32,7 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    RenewLine,
     ResizeLine,
     RetypeLine,
     ServerLine,
@@ -94,6 +96,8 @@ class Resolver:
                 line = self._extension(position, draft)
             case ResizeDraft():
                 line = self._resize(position, draft)
+            case RenewDraft():
+                line = self._renewal(position, draft)
             case ReleaseDraft():
                 line = self._release(position, draft)
         return line if len(self.errors) == known else None
@@ -195,6 +199,10 @@ class Resolver:
             return None
         return ResizeLine(target=target, server=target.server, flavor=flavor)
 
+    def _renewal(self, position: int, draft: RenewDraft) -> RenewLine | None:
+        target = self._target(draft.target, draft.kind, position)
+        return RenewLine(target=target, lease_months=draft.lease_months) if target else None
+
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
         return ReleaseLine(target=target, volumes=volumes_of(target)) if target else None
@@ -258,7 +266,7 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    targeting = ExtendDraft | RetypeDraft | ResizeDraft | ReleaseDraft
+    targeting = ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | ReleaseDraft
     named = {draft.target for draft in drafts if isinstance(draft, targeting)}
     storage = [draft for draft in drafts if isinstance(draft, StorageDraft)]
     named |= {draft.server for draft in storage if draft.server is not None}
@@ -310,6 +318,7 @@ def targets(system: System) -> QuerySet[Resource]:
             "server__flavor",
             "server__image",
             "volume__storage_class__meter",
+            "volume__server__resource",
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
         )

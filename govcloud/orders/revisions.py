@@ -14,6 +14,7 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    RenewLine,
     ResizeLine,
     RetypeLine,
     ServerLine,
@@ -122,6 +123,10 @@ def described(line: Line) -> dict[str, Any]:  # noqa: PLR0911  one for each kind
         case RetypeLine():
             moved = {"from_class": line.before.code, "storage_class": line.storage_class.code}
             return {**common, "target": str(line.target.uuid), **moved, "size_gb": line.volume.size_gb}
+        case RenewLine():
+            runs_until = line.target.lease_end.isoformat() if line.target.lease_end else ""
+            extended = {"lease_months": line.lease_months, "from_lease_end": runs_until}
+            return {**common, "target": str(line.target.uuid), **extended}
         case ReleaseLine():
             with_it = [str(volume.resource.uuid) for volume in line.volumes]
             return {**common, "target": str(line.target.uuid), "volumes": with_it}

@@ -12,6 +12,7 @@ from govcloud.orders.lines import (
     Line,
     NetworkLine,
     ReleaseLine,
+    RenewLine,
     ResizeLine,
     RetypeLine,
     ServerLine,
@@ -36,9 +37,9 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             zone=line.zone,
             site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
             target=line.target
-            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | ReleaseLine)
+            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | RenewLine | ReleaseLine)
             else None,
-            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine) else 12,
+            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine | RenewLine) else 12,
         )
         for position, line in enumerate(lines)
     )
@@ -114,6 +115,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "target__server__flavor",
             "target__server__image",
             "target__volume__storage_class__meter",
+            "target__volume__server__resource",
             "target__backup__tier__meter_local",
             "target__backup__tier__meter_off_site",
         )
@@ -151,6 +153,8 @@ def _line(item: OrderItem) -> Line:
             return _storage(item)
         case Action.CHANGE, Kind.VOLUME | Kind.SERVER:
             return _change(item)
+        case Action.RENEW, _:
+            return RenewLine(target=_target(item), lease_months=item.lease_months)
         case Action.RELEASE, _:
             return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
     raise ValueError(f"no order can {item.action} a {item.kind}")

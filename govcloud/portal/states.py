@@ -41,6 +41,7 @@ LOOKS = {
     "parked": Look("player-pause", "warn"),
     "active": DONE,
     "changing": MOVING,
+    "suspended": Look("player-pause", "warn"),
     "releasing": MOVING,
     "released": Look("trash", "quiet"),
     "refused": Look("circle-x", "bad"),

@@ -7,7 +7,7 @@ from uuid import UUID
 from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor, StorageClass
 from govcloud.inventory import services as inventory
 from govcloud.inventory import snapshots
-from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.lifecycle import STANDING, Status
 from govcloud.inventory.models import Resource, Snapshot, Volume
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
@@ -35,7 +35,7 @@ def absent(*, context: Context) -> None:
         return
     metering.close_usage(resource=resource, at=at)
     quotas.give_back(source=target, department=resource.system.department, amounts=quota_of(resource), at=at)
-    if resource.status == Status.ACTIVE:
+    if resource.status in STANDING:
         inventory.mark(resource=resource, to=Status.RELEASING, actor=ENGINE, thread=thread, at=at)
     inventory.mark(resource=resource, to=Status.RELEASED, actor=ENGINE, thread=thread, at=at)
 

@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass
 from govcloud.gateways.openstack import census
 from govcloud.gateways.openstack.census import Census
-from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.models import Address, Network, Resource, ResourceKind
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT
@@ -92,7 +92,7 @@ class Servers(Subject):
         )
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        active = _resources(cloud, ResourceKind.SERVER).filter(status=Status.ACTIVE, built_at__lt=before)
+        active = _resources(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
         return active.values_list("external_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
@@ -142,7 +142,7 @@ class Volumes(Subject):
         )
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        active = _resources(cloud, ResourceKind.VOLUME).filter(status=Status.ACTIVE, built_at__lt=before)
+        active = _resources(cloud, ResourceKind.VOLUME).filter(status__in=STANDING, built_at__lt=before)
         return active.values_list("external_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
@@ -198,7 +198,7 @@ class Ports(Subject):
         return Address.objects.filter(block__cloud=cloud, released_at=None).exclude(port_id="")
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        servers = _resources(cloud, ResourceKind.SERVER).filter(status=Status.ACTIVE, built_at__lt=before)
+        servers = _resources(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
         return (
             self._addresses(cloud).filter(unit__in=servers.values("unit")).values_list("port_id", flat=True)
         )
@@ -261,7 +261,7 @@ class _Things(Subject):
         )
 
     def _recorded(self, cloud: Cloud, before: datetime, column: str) -> QuerySet[Any, str]:
-        active = _resources(cloud, ResourceKind.NETWORK).filter(status=Status.ACTIVE, built_at__lt=before)
+        active = _resources(cloud, ResourceKind.NETWORK).filter(status__in=STANDING, built_at__lt=before)
         return active.values_list(column, flat=True)
 
     def _standing(self, cloud: Cloud, ids: Collection[str], column: str) -> dict[str, Standing | None]:
@@ -314,7 +314,7 @@ class SecurityGroups(_Things):
 
 
 def _standing(kind: SubjectKind, row: Mapping[str, Any], fields: Mapping[Field, str]) -> Standing | None:
-    if row["status"] != Status.ACTIVE:
+    if row["status"] not in STANDING:
         return None
     return Standing(
         kind=kind,

@@ -11,7 +11,7 @@ from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Power, ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine, RetypeLine
+from govcloud.orders.lines import ExtendLine, ReleaseLine, RenewLine, ResizeLine, RetypeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
@@ -35,9 +35,14 @@ class ResourceNotInUse(Conflict):
     message = _("“%(name)s” is %(status)s; only what is in use can be changed or released.")
 
 
+class ResourceSuspended(Conflict):
+    code = "resource-suspended"
+    message = _("“%(name)s” is suspended, because its lease has ended: it can be renewed or released.")
+
+
 class InAnotherOrder(Conflict):
     code = "resource-in-another-order"
-    message = _("Another open order already changes or releases “%(name)s”.")
+    message = _("Another open order already changes, renews or releases “%(name)s”.")
 
 
 class TargetTwice(Invalid):
@@ -83,7 +88,7 @@ class SnapshotsInTheWay(Conflict):
     message = _("“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.")
 
 
-Targeted = ExtendLine | RetypeLine | ResizeLine | ReleaseLine
+Targeted = ExtendLine | RetypeLine | ResizeLine | RenewLine | ReleaseLine
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
@@ -91,14 +96,16 @@ def check(order: Numbered) -> Iterator[DomainError]:
         *order.of(ExtendLine),
         *order.of(RetypeLine),
         *order.of(ResizeLine),
+        *order.of(RenewLine),
         *order.of(ReleaseLine),
     ]
     times = Counter(line.target.pk for _pointer, line in targeted)
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
         here, name = (f"{pointer}/target",), line.target.name
-        if line.target.status != ResourceStatus.ACTIVE:
-            yield ResourceNotInUse(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
+        refusal = _not_in_use(line)
+        if refusal is not None:
+            yield refusal(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
         elif {line.target.pk, *_volumes(line)} & order.now.unfinished:
             yield ResourceNotInUse(name=name, status=Status.FULFILLING.label, pointers=here)
         if {line.target.pk, *_volumes(line)} & (order.now.busy | order.now.receiving):
@@ -113,6 +120,16 @@ def check(order: Numbered) -> Iterator[DomainError]:
         yield from _moves(order, move, pointer)
     for pointer, release in order.of(ReleaseLine):
         yield from _may_go(order, release, pointer)
+
+
+def _not_in_use(line: Targeted) -> type[Conflict] | None:
+    """A lease is extended whatever is being done with the thing meanwhile; ``of_leases`` says when it is over."""
+    status = line.target.status
+    if isinstance(line, RenewLine) or status == ResourceStatus.ACTIVE:
+        return None
+    if status != ResourceStatus.SUSPENDED:
+        return ResourceNotInUse
+    return None if isinstance(line, ReleaseLine) else ResourceSuspended
 
 
 def _volumes(line: Targeted) -> set[int]:

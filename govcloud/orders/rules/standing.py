@@ -42,10 +42,11 @@ class Standing:
     """As things stand when the order is judged.
 
     ``taken`` are names that the system's resources and open orders have; ``busy`` the resources that another open
-    order changes or releases, ``unfinished`` those that one has built and not handed over; ``guests`` the servers on each network that is to be released (all by primary key).
-    ``today`` is the date by the local time zone.
+    order changes, renews or releases, ``unfinished`` those that one has built and not handed over; ``guests`` the servers on each network that is to be released (all by primary key).
+    ``at`` is the moment itself, ``today`` its date by the local time zone.
     """
 
+    at: datetime
     today: date
     offerings: Mapping[str, Offering]  # by kind
     available: Mapping[Where, Availability | None]  # None where no cloud takes it
@@ -112,6 +113,7 @@ def standing(
         where(line) for line in lines if isinstance(line, RetypeLine)
     }
     return Standing(
+        at=at,
         today=timezone.localdate(at, timezone.get_default_timezone()),
         offerings=offerings,
         available={each: placement.availability(system=system, where=each) for each in places},

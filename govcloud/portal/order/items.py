@@ -85,6 +85,11 @@ def _facts(item: OrderItem) -> Iterator[str]:
     if item.action == Action.CHANGE:
         yield from _change_facts(item)
         return
+    if item.action == Action.RENEW:
+        yield ngettext("%(months)s more month", "%(months)s more months", item.lease_months) % {
+            "months": item.lease_months
+        }
+        return
     yield str(NetworkZone(item.zone).label)
     if item.kind == Kind.SERVER:
         yield from _server_facts(item)

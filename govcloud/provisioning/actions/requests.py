@@ -7,6 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from django.db import transaction
+from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -109,6 +110,9 @@ def _in_hand(resource: Resource, action: Action[Any]) -> str | None:
 
 def _in_no_state_for_any(resource: Resource) -> str | None:
     """Why it can take nothing at all now; None when it depends on the action."""
+    if resource.status == Status.SUSPENDED:
+        told = {"day": formats.date_format(timezone.localtime(resource.lease_end), "DATE_FORMAT")}
+        return gettext("its lease ended on %(day)s. Order its renewal, or its release") % told
     if resource.status != Status.ACTIVE:
         return gettext("it is %(status)s") % {"status": Status(resource.status).label}
     return gettext("it is still being built") if being_built(resource) else None

@@ -19,6 +19,7 @@ from govcloud.provisioning.kinds.guests import (
     UnmountKind,
 )
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
+from govcloud.provisioning.kinds.leases import LeaseKind, ResumptionKind, SuspensionKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
@@ -69,4 +70,7 @@ def register_all() -> None:
         InterfaceKind(),
         ResizeKind(),
         ResizeConfirmationKind(),
+        LeaseKind(),
+        SuspensionKind(),
+        ResumptionKind(),
     )

@@ -1,7 +1,7 @@
 """The rules that block an order, each by itself, on rows that no database has seen."""
 
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -74,6 +74,7 @@ EVERYTHING = Availability(
 )
 NETWORKS_THERE = {Where(zone=NetworkZone.PRIVATE, network=pk): EVERYTHING for pk in (8, 9)}
 NOW = Standing(
+    at=datetime(2026, 11, 18, 1, tzinfo=UTC),
     today=date(2026, 11, 18),
     offerings={kind: Offering(code=kind, name=kind, max_quantity=50) for kind in Kind.values},
     available={Where(zone=zone): EVERYTHING for zone in NetworkZone.values} | NETWORKS_THERE,

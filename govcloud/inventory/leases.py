@@ -1,0 +1,83 @@
+"""How long a resource is let to its system, and what a server is while its lease has ended.
+
+A volume that a server has goes by its server's lease, whatever its own date says.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from govcloud import lifecycle
+from govcloud.audit import services as audit
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Power, Resource, Server
+from govcloud.periods import months_after
+
+LONGEST_MONTHS = 12
+LEASE_ENDED = "lease-ended"
+"""Why a server is suspended, as its audit event says it."""
+
+
+def end_of(at: datetime, *, months: int) -> datetime:
+    """Of a lease that begins now."""
+    return months_after(at, months, timezone.get_default_timezone())
+
+
+def latest_end(*, at: datetime) -> datetime:
+    """No lease ends later than this, however often it is extended."""
+    return end_of(at, months=LONGEST_MONTHS)
+
+
+def extended(lease_end: datetime, *, months: int, at: datetime) -> datetime:
+    """Months are added to what is left of a lease; one that has ended is counted from now."""
+    return end_of(max(lease_end, at), months=months)
+
+
+def with_server(server: Resource) -> QuerySet[Resource]:
+    """The volumes that go by a server's lease."""
+    return Resource.objects.filter(volume__server=server.pk, released_at=None)
+
+
+def extend(*, resource: Resource, to: datetime, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Set the end of a lease, and that of the volumes that go by it."""
+    row = Resource.objects.select_for_update(no_key=True).get(pk=resource.pk)
+    before, row.lease_end = row.lease_end, to
+    row.save(update_fields=["lease_end"])
+    with_server(row).update(lease_end=to)
+    audit.record(
+        actor=actor, verb="resource.renewed", subject=row, at=at, thread=thread,
+        before={"lease_end": before}, after={"lease_end": to},
+    )  # fmt: skip
+
+
+def suspend(*, server: Server, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """It has been stopped, because its lease has ended. Raises WrongState for one that nobody has in hand."""
+    lifecycle.transition(
+        server.resource, Status.SUSPENDED, actor=actor, at=at, thread=thread, reason=LEASE_ENDED
+    )
+    server.suspended_at = at
+    server.save(update_fields=["suspended_at"])
+
+
+def resume(*, server: Server, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Its lease has been extended, and it is as it was before. Raises WrongState for one that is not suspended."""
+    lifecycle.transition(server.resource, Status.ACTIVE, actor=actor, at=at, thread=thread)
+    forget_suspension(server)
+
+
+def prepare_suspension(server: Server) -> None:
+    """Remember what it is to be again; before it is stopped."""
+    server.power_before = server.power
+    server.save(update_fields=["power_before"])
+
+
+def forget_suspension(server: Server) -> None:
+    server.suspended_at, server.power_before = None, ""
+    server.save(update_fields=["suspended_at", "power_before"])
+
+
+def power_after(server: Server) -> Power:
+    """What a suspended server is to be again when its lease is extended."""
+    return Power(server.power_before or Power.RUNNING)

@@ -1,0 +1,39 @@
+"""From the leases that an order extends to the steps that do it. Pure, like ``planner``."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from uuid import UUID
+
+from govcloud.orders.planner import key_of
+from govcloud.provisioning.services import StepSpec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalPlan:
+    """``unit`` is the renewal, ``resource`` the unit of what is let; ``resumes`` for a server that its end has stopped."""
+
+    unit: UUID
+    resource: UUID
+    name: str
+    months: int
+    resumes: bool
+
+
+def renew(plans: Iterable[RenewalPlan]) -> list[StepSpec]:
+    """Each lease by itself, so that none waits for another; a suspended server is brought back once its lease runs again."""
+    return [step for plan in plans for step in _steps(plan)]
+
+
+def _steps(plan: RenewalPlan) -> list[StepSpec]:
+    state = {"resource": str(plan.resource)}
+    extended = StepSpec(
+        key=key_of(plan.unit, "lease"), kind="lease", label=plan.name, unit=plan.unit,
+        desired_state={**state, "months": plan.months},
+    )  # fmt: skip
+    if not plan.resumes:
+        return [extended]
+    back = StepSpec(
+        key=key_of(plan.unit, "resumption"), kind="resumption", label=plan.name, unit=plan.unit,
+        desired_state=state, needs=(extended.key,),
+    )  # fmt: skip
+    return [extended, back]

@@ -1,0 +1,127 @@
+"""The end of a lease and its extension, as steps: a server stopped and no longer metered, and the way back."""
+
+from datetime import datetime
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.inventory import leases
+from govcloud.inventory.lifecycle import STANDING, Status
+from govcloud.inventory.models import Power, Resource
+from govcloud.metering import services as metering
+from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.kinds.acts import STATUS, PowerKind
+from govcloud.provisioning.kinds.base import (
+    Gone,
+    Made,
+    Moving,
+    Ready,
+    Setting,
+    Sight,
+    Skipped,
+    StepFailed,
+    Waiting,
+)
+from govcloud.provisioning.settlement import meters_of
+
+
+class LeaseKind(Setting):
+    """No call to the cloud: what the step does is what it records, counted from the moment at which it does.
+
+    Taken back, the lease ends when it did before.
+    """
+
+    name = "lease"
+    title = _("Extending the lease")
+
+    def create(self, context: Context) -> Made:
+        resource = context.resource(context.target)
+        if resource.status not in STANDING | {Status.CHANGING} or resource.lease_end is None:
+            raise StepFailed(f"{resource.name} is {resource.status}: there is no lease to extend")
+        return Made("lease", {"before": resource.lease_end.isoformat()})
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        resource, months = context.resource(context.target), context.state["months"]
+        lease_end = resource.lease_end or context.at
+        self._set(context, resource, leases.extended(lease_end, months=months, at=context.at))
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        context.seen["before"] = context.step.outputs.get("before")
+        return super().look(context, external_id)
+
+    def forget(self, context: Context) -> None:
+        before = context.seen.get("before")
+        if before is not None:
+            self._set(context, context.resource(context.target), datetime.fromisoformat(before))
+
+    def _set(self, context: Context, resource: Resource, to: datetime) -> None:
+        leases.extend(
+            resource=resource, to=to, actor=ENGINE, thread=context.operation.thread, at=context.at
+        )
+
+
+class SuspensionKind(Setting):
+    """No call to the cloud: the server, which the step before has stopped, is suspended and not metered any more."""
+
+    name = "suspension"
+    title = _("Suspending the server")
+
+    def create(self, context: Context) -> Made:  # noqa: ARG002
+        return Made("suspension", {})
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        resource = context.resource(context.target)
+        metering.close_usage(resource=resource, at=context.at)
+        leases.suspend(server=resource.server, actor=ENGINE, thread=resource.thread, at=context.at)
+
+    def forget(self, context: Context) -> None:
+        """Called off before it was reached; the operation gives the server back."""
+        leases.forget_suspension(context.resource(context.target).server)
+
+
+class ResumptionKind(PowerKind):
+    """A suspended server brought back to what it was, and metered again. One whose suspension was called off stays as it is."""
+
+    name = "resumption"
+    title = _("Bringing the server back")
+
+    def find(self, context: Context) -> str | None:
+        """When it is called off, a start that nobody saw answered has to be taken back."""
+        return self._resource(context).external_id if context.step.desired == "absent" else None
+
+    def create(self, context: Context) -> Made | Moving | Waiting | Skipped:
+        resource = self._resource(context)
+        match resource.status:
+            case Status.CHANGING:
+                return Waiting("what is being done with the server has to end first")
+            case Status.SUSPENDED:
+                return super().create(context)
+            case Status.ACTIVE:
+                return Skipped("it was not suspended")
+        raise StepFailed(f"{resource.name} is {resource.status}: it cannot be brought back")
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        if context.step.desired != "absent":
+            return super().look(context, external_id)
+        server = context.project.compute.get_server(external_id)
+        if server.task_state is not None:
+            return Moving()
+        context.seen["status"] = server.status
+        return Ready() if server.status == STATUS[Power.RUNNING] else Gone()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """Its lease has not been extended after all."""
+        compute = context.project.compute
+        if compute.get_server(external_id).status == STATUS[Power.RUNNING]:
+            compute.stop_server(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:
+        super().record(context, outputs)
+        resource = self._resource(context)
+        leases.resume(
+            server=resource.server, actor=ENGINE, thread=context.operation.thread, at=context.at
+        )
+        metering.change_usage(resource=resource, quantities=meters_of(resource), at=context.at)
+
+    def _wanted(self, context: Context) -> Power:
+        return leases.power_after(self._resource(context).server)
