@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "govcloud.protection",
     "govcloud.reconciliation",
     "govcloud.orders",
+    "govcloud.leases",
     "api",
     "govcloud.portal",
     "govcloud.demo",
@@ -285,6 +286,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
+    "sweep-leases": {"task": "leases.sweep", "schedule": float(env("LEASE_SWEEP_SECONDS", "60"))},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "seal-audit": {
         "task": "audit.seal",
@@ -308,6 +310,15 @@ CLOUD_CALLS_KEPT = timedelta(days=int(env("CLOUD_CALLS_DAYS", "90")))
 RECONCILE_FULL_EVERY = timedelta(
     hours=float(env("RECONCILE_FULL_HOURS", "6"))
 )  # between them passes read only what has changed, where the cloud can tell
+LEASE_NOTICE_DAYS = [int(days) for days in listed("LEASE_NOTICE_DAYS", "30,7,1")]  # before the end
+LEASE_GRACE = timedelta(days=float(env("LEASE_GRACE_DAYS", "30")))  # from the end to taking back
+LEASE_RECLAIM_NOTICE_DAYS = [int(days) for days in listed("LEASE_RECLAIM_NOTICE_DAYS", "7,1")]
+LEASE_POSTPONEMENT = timedelta(
+    days=float(env("LEASE_POSTPONE_DAYS", "90"))
+)  # from the day on which it is asked for
+LEASE_RETRY = timedelta(
+    seconds=float(env("LEASE_RETRY_SECONDS", "600"))
+)  # until what stood in the way is looked at again
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 PLAYBOOKS_AT_ONCE = int(

@@ -40,7 +40,9 @@ def with_server(server: Resource) -> QuerySet[Resource]:
     return Resource.objects.filter(volume__server=server.pk, released_at=None)
 
 
-def extend(*, resource: Resource, to: datetime, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+def extend(
+    *, resource: Resource, to: datetime, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
     """Set the end of a lease, and that of the volumes that go by it."""
     row = Resource.objects.select_for_update(no_key=True).get(pk=resource.pk)
     before, row.lease_end = row.lease_end, to

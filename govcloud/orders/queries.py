@@ -2,15 +2,17 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext
 
-from govcloud.orders.lifecycle import OPEN
+from govcloud.orders.lifecycle import OPEN, Status
 from tenants.queries import within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from govcloud.inventory.models import Resource
-    from govcloud.orders.models import Order, Placement
+    from govcloud.orders.models import Order, Placement, Unit
     from tenants.models import User
 
 
@@ -24,11 +26,19 @@ class PlacementQuerySet(models.QuerySet["Placement"]):
         return self.filter(cloud=None, called_off_at=None)
 
 
-def claim_on(resource: "Resource") -> str | None:
-    """Whether an open order is about to change or release a resource, or to give it a volume: its number, in words."""
+def orders_about(
+    resources: "Iterable[Resource]", *, statuses: "Iterable[Status]" = OPEN
+) -> "QuerySet[Unit, str]":
+    """The numbers of orders that are about to change, renew or release resources, give them a volume or put servers on them."""
     from govcloud.orders.models import Action, Unit  # noqa: PLC0415  the models read this module
 
-    about = Q(resource=resource) & ~Q(item__action=Action.CREATE)
-    units = Unit.objects.filter(about | Q(volume__server=resource), item__order__status__in=OPEN)
-    number = units.values_list("item__order__number", flat=True).first()
+    about = Q(resource__in=resources) & ~Q(item__action=Action.CREATE)
+    comes_to = Q(volume__server__in=resources) | Q(item__server__network__in=resources)
+    units = Unit.objects.filter(about | comes_to, item__order__status__in=statuses)
+    return units.order_by("item__order").values_list("item__order__number", flat=True)
+
+
+def claim_on(resource: "Resource") -> str | None:
+    """Whether an open order is about to make something else of a resource than it is: its number, in words."""
+    number = orders_about([resource]).exclude(item__action="renew").first()
     return gettext("the order %(number)s is about it") % {"number": number} if number else None

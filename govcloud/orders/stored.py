@@ -132,7 +132,7 @@ def lines_of(items: Sequence[OrderItem]) -> list[Line]:
     return [_line(item) for item in items]
 
 
-def _line(item: OrderItem) -> Line:
+def _line(item: OrderItem) -> Line:  # noqa: PLR0911  one for each kind of line
     match item.action, item.kind:
         case Action.CREATE, Kind.NETWORK:
             return NetworkLine(name=item.name, zone=item.zone, site=item.site, quantity=item.quantity)

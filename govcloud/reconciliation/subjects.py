@@ -11,7 +11,7 @@ from django.db.models import OuterRef, QuerySet, Subquery
 from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass
 from govcloud.gateways.openstack import census
 from govcloud.gateways.openstack.census import Census
-from govcloud.inventory.lifecycle import STANDING
+from govcloud.inventory.lifecycle import STANDING, Status
 from govcloud.inventory.models import Address, Network, Resource, ResourceKind
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT

@@ -10,7 +10,18 @@ from govcloud.gateways.openstack.models import Server
 from govcloud.inventory.models import Power, Resource
 from govcloud.inventory.models import Server as Record
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
+from govcloud.provisioning.kinds.base import (
+    Broken,
+    Gone,
+    Kind,
+    Landing,
+    Made,
+    Moving,
+    Ready,
+    Sight,
+    Skipped,
+    Waiting,
+)
 
 IDLE = timedelta(
     minutes=15
@@ -107,7 +118,7 @@ class PowerKind(Kind):
     def find(self, context: Context) -> str | None:  # noqa: ARG002
         return None
 
-    def create(self, context: Context) -> Made | Moving:
+    def create(self, context: Context) -> Made | Moving | Waiting | Skipped:
         wanted, resource = self._wanted(context), self._resource(context)
         compute = context.project.compute
         server = compute.get_server(resource.external_id)

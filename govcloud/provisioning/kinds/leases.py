@@ -55,9 +55,7 @@ class LeaseKind(Setting):
             self._set(context, context.resource(context.target), datetime.fromisoformat(before))
 
     def _set(self, context: Context, resource: Resource, to: datetime) -> None:
-        leases.extend(
-            resource=resource, to=to, actor=ENGINE, thread=context.operation.thread, at=context.at
-        )
+        leases.extend(resource=resource, to=to, actor=ENGINE, thread=context.operation.thread, at=context.at)
 
 
 class SuspensionKind(Setting):
@@ -118,9 +116,7 @@ class ResumptionKind(PowerKind):
     def record(self, context: Context, outputs: dict[str, Any]) -> None:
         super().record(context, outputs)
         resource = self._resource(context)
-        leases.resume(
-            server=resource.server, actor=ENGINE, thread=context.operation.thread, at=context.at
-        )
+        leases.resume(server=resource.server, actor=ENGINE, thread=context.operation.thread, at=context.at)
         metering.change_usage(resource=resource, quantities=meters_of(resource), at=context.at)
 
     def _wanted(self, context: Context) -> Power:

@@ -1,0 +1,71 @@
+"""What what is due has to wait for. Asked with the system locked, so that no order can be submitted meanwhile."""
+
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from govcloud.inventory import leases
+from govcloud.inventory.lifecycle import STANDING, Status
+from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind, Volume
+from govcloud.leases.models import Obstacle
+from govcloud.orders.lifecycle import OPEN
+from govcloud.orders.lifecycle import Status as OrderStatus
+from govcloud.orders.queries import orders_about
+from govcloud.orders.rules.of_protection import OFF_SITE_FROM
+from govcloud.protection import holds
+from govcloud.provisioning.queries import being_built
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    obstacle: Obstacle
+    detail: str = ""
+
+
+def to_suspension(server: Resource) -> Found | None:
+    """Also an order that is being carried out: it may be the one that extends the lease."""
+    if server.status != Status.ACTIVE or being_built(server):
+        return Found(Obstacle.IN_HAND)
+    return _ordered([server], {OrderStatus.FULFILLING})
+
+
+def to_reclaim(resource: Resource) -> Found | None:
+    everything = [resource, *leases.with_server(resource)]
+    if any(one.status not in STANDING for one in everything) or being_built(resource):
+        return Found(Obstacle.IN_HAND)
+    return _ordered(everything, OPEN) or _held(everything) or _depended_on(resource)
+
+
+def _ordered(resources: list[Resource], statuses: frozenset[OrderStatus] | set[OrderStatus]) -> Found | None:
+    number = orders_about(resources, statuses=statuses).first()
+    return Found(Obstacle.ORDER, number) if number is not None else None
+
+
+def _held(resources: list[Resource]) -> Found | None:
+    try:
+        holds.require_none(volumes=list(Volume.objects.filter(resource__in=resources)))
+    except holds.UnderLegalHold as refusal:
+        return Found(Obstacle.LEGAL_HOLD, refusal.params["points"])
+    return None
+
+
+def _depended_on(resource: Resource) -> Found | None:
+    match resource.kind:
+        case ResourceKind.NETWORK:
+            given = Address.objects.filter(block__unit=resource.unit, released_at=None)
+            return Found(Obstacle.SERVERS) if given.exists() else None
+        case ResourceKind.BACKUP:
+            return Found(Obstacle.NEEDED) if _needed(resource) else None
+    return None
+
+
+def _needed(backup: Resource) -> bool:
+    """The system's last off-site backup goes after its last server (see ``rules.of_protection``)."""
+    system = backup.system
+    if system.mlps_level < OFF_SITE_FROM or not backup.backup.off_site:
+        return False
+    others = BackupAllowance.objects.filter(
+        ~Q(resource=backup), resource__system=system, resource__status=Status.ACTIVE, off_site=True
+    )
+    servers = Resource.objects.filter(system=system, kind=ResourceKind.SERVER, released_at=None)
+    return servers.exists() and not others.exists()

@@ -1,0 +1,37 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from django.db import models
+from django.db.models import F, QuerySet
+
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource
+from tenants.queries import within
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+M_co = TypeVar("M_co", bound=models.Model, covariant=True)
+
+
+class OfResourceQuerySet(models.QuerySet[M_co]):
+    """Of what is told of a resource."""
+
+    def visible_to(self, actor: "User", *, at: datetime) -> Self:
+        return self.filter(within(actor, at=at, path="resource__system__department__path"))
+
+
+class ExpiryQuerySet(OfResourceQuerySet["Expiry"]):
+    def in_force(self) -> Self:
+        """Those whose lease has not been extended since, of what is not going yet."""
+        rows = self.filter(lease_end=F("resource__lease_end"), resource__released_at=None)
+        return rows.exclude(resource__status=Status.RELEASING)
+
+    def due(self, *, at: datetime) -> Self:
+        return self.filter(next_look_at__lte=at)
+
+
+def let() -> QuerySet[Resource]:
+    """What has a lease of its own that can run out: not what is going, and not the volumes that a server has."""
+    rows = Resource.objects.filter(lease_end__isnull=False, released_at=None, volume__server=None)
+    return rows.exclude(status=Status.RELEASING)

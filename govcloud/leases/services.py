@@ -1,0 +1,254 @@
+"""What follows when a lease has ended: suspension, a grace, and taking back; and putting that off."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from uuid import uuid5
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.audit.refusals import kept
+from govcloud.errors import Conflict, Invalid
+from govcloud.inventory import leases
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.leases import notices, obstacles
+from govcloud.leases.models import Expiry, NoticeKind
+from govcloud.leases.notices import BATCH, LEASES
+from govcloud.leases.obstacles import Found
+from govcloud.leases.queries import let
+from govcloud.orders import dismantling
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.services import StepSpec
+from tenants.models import Role, System, User
+from tenants.policies import require
+
+LONGEST_REASON = 500
+
+
+class Outcome(StrEnum):
+    """What came of a look at a lease that has ended."""
+
+    OVER = "over"  # extended since, or released
+    SUSPENDED = "suspended"
+    RECLAIMED = "reclaimed"
+    WAITS = "waits"
+    RESTS = "rests"  # until its grace is over
+
+
+class NothingToPostpone(Conflict):
+    code = "nothing-to-postpone"
+    message = _("The lease of “%(name)s” has been extended, or it is being taken back already.")
+
+
+class PostponementOutOfRange(Invalid):
+    code = "postponement-out-of-range"
+    message = _("It can be put off to a time after %(earliest)s, and to %(latest)s at most.")
+
+
+class PostponementReasonMissing(Invalid):
+    code = "postponement-reason-missing"
+    message = _("Taking back is put off for a reason of at most %(most)s characters.")
+
+
+def run_out(*, at: datetime) -> QuerySet[Resource]:
+    """What is let, but for no longer, and has not been noticed."""
+    noticed = Expiry.objects.filter(resource=OuterRef("pk"), lease_end=OuterRef("lease_end"))
+    return let().filter(~Exists(noticed), lease_end__lte=at).order_by("lease_end", "pk")
+
+
+def find(*, at: datetime) -> int:
+    """Notice leases that have ended, a batch at a time; returns how many. One goes through them, whoever else comes."""
+    found = 0
+    while count := _find(at=at):
+        found += count
+        if count < BATCH:
+            break
+    _find_again(at=at)
+    return found
+
+
+@transaction.atomic
+def _find(*, at: datetime) -> int:
+    if not notices.alone():
+        return 0
+    resources = list(run_out(at=at)[:BATCH])
+    servers = ResourceKind.SERVER
+    Expiry.objects.bulk_create(
+        Expiry(
+            resource=resource,
+            lease_end=notices.end_of(resource),
+            found_at=at,
+            reclaim_at=at + settings.LEASE_GRACE,
+            next_look_at=at if resource.kind == servers else at + settings.LEASE_GRACE,
+        )
+        for resource in resources
+    )
+    notices.write([one for one in resources if one.kind != servers], kind=NoticeKind.ENDED, at=at)
+    return len(resources)
+
+
+def _find_again(*, at: datetime) -> None:
+    """Leases whose extension was taken back."""
+    Expiry.objects.in_force().filter(next_look_at=None, reclaim=None).update(next_look_at=at)
+
+
+def due(*, at: datetime) -> list[int]:
+    """Primary keys of the ended leases for which something has to be done."""
+    return list(Expiry.objects.due(at=at).order_by("next_look_at", "pk").values_list("pk", flat=True))
+
+
+@transaction.atomic
+def advance(expiry_pk: int, *, at: datetime) -> Outcome | None:
+    """Do what is due for a lease that has ended; None if somebody else has.
+
+    Its system is locked first, as by whoever submits or approves an order: an extension comes before it or after it.
+    """
+    expiry = _taken(expiry_pk, at=at)
+    if expiry is None:
+        return None
+    resource = expiry.resource
+    if expiry.lease_end != resource.lease_end or resource.status in {Status.RELEASING, Status.RELEASED}:
+        _keep(expiry, next_look_at=None)
+        return Outcome.OVER
+    if resource.kind == ResourceKind.SERVER and expiry.suspension is None:
+        return _suspend(expiry, at=at)
+    if at >= expiry.reclaim_at:
+        return _reclaim(expiry, at=at)
+    _keep(expiry, next_look_at=expiry.reclaim_at)
+    return Outcome.RESTS
+
+
+def _taken(expiry_pk: int, *, at: datetime) -> Expiry | None:
+    System.objects.select_for_update(of=("self",), no_key=True).get(resources__expiries=expiry_pk)
+    rows = Expiry.objects.select_for_update(of=("self", "resource"))
+    return (
+        rows.due(at=at)
+        .select_related(
+            "suspension", "resource__system__department", "resource__cloud", "resource__server",
+            "resource__network", "resource__volume", "resource__backup",
+        )
+        .filter(pk=expiry_pk)
+        .first()
+    )  # fmt: skip
+
+
+def _keep(expiry: Expiry, *, next_look_at: datetime | None, found: Found | None = None) -> None:
+    expiry.next_look_at = next_look_at
+    expiry.obstacle, expiry.obstacle_detail = (found.obstacle, found.detail[:500]) if found else ("", "")
+    expiry.save()
+
+
+def _suspend(expiry: Expiry, *, at: datetime) -> Outcome:
+    server = expiry.resource
+    found = obstacles.to_suspension(server)
+    if found is not None:
+        _keep(expiry, next_look_at=at + settings.LEASE_RETRY, found=found)
+        return Outcome.WAITS
+    leases.prepare_suspension(server.server)
+    inventory.mark(resource=server, to=Status.CHANGING, actor=LEASES, thread=server.thread, at=at)
+    state = {"resource": str(server.unit)}
+    stopped = StepSpec(
+        key=f"{expiry.uuid}:power", kind="power", label=server.name, unit=server.unit,
+        desired_state={**state, "power": "stopped"},
+    )  # fmt: skip
+    suspended = StepSpec(
+        key=f"{expiry.uuid}:suspension", kind="suspension", label=server.name, unit=server.unit,
+        desired_state=state, needs=(stopped.key,),
+    )  # fmt: skip
+    expiry.suspension = _start(expiry, OperationKind.SUSPEND, [stopped, suspended], with_it=[server], at=at)
+    expiry.reclaim_at = max(expiry.reclaim_at, at + settings.LEASE_GRACE)  # however late it was stopped
+    _keep(expiry, next_look_at=expiry.reclaim_at)
+    notices.write([server], kind=NoticeKind.SUSPENDED, at=at)
+    return Outcome.SUSPENDED
+
+
+def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
+    resource = expiry.resource
+    found = obstacles.to_reclaim(resource)
+    if found is not None:
+        _keep(expiry, next_look_at=at + settings.LEASE_RETRY, found=found)
+        return Outcome.WAITS
+    steps = dismantling.begin(
+        going=[_going(expiry, resource)],
+        part=uuid5(expiry.uuid, "reclaim"),
+        system=resource.system.uuid,
+        actor=LEASES,
+        thread=resource.thread,
+        at=at,
+    )
+    expiry.reclaim = _start(expiry, OperationKind.RECLAIM, steps, at=at)
+    _keep(expiry, next_look_at=None)
+    notices.write([resource], kind=NoticeKind.RECLAIMED, at=at)
+    return Outcome.RECLAIMED
+
+
+def _going(expiry: Expiry, resource: Resource) -> dismantling.Going:
+    volumes = leases.with_server(resource).select_related("cloud", "volume").order_by("pk")
+    return dismantling.Going(
+        resource=resource,
+        release=uuid5(expiry.uuid, str(resource.unit)),
+        volumes=tuple(_going(expiry, volume) for volume in volumes),
+    )
+
+
+def _start(
+    expiry: Expiry,
+    kind: OperationKind,
+    steps: list[StepSpec],
+    *,
+    at: datetime,
+    with_it: Sequence[Resource] = (),
+) -> Operation:
+    resource = expiry.resource
+    return provisioning.start(
+        kind=kind,
+        reason=resource.name,
+        thread=None,
+        system=resource.system,
+        cloud=resource.cloud,
+        steps=steps,
+        actor=LEASES,
+        at=at,
+        with_it=with_it,
+    )
+
+
+def postpone(*, expiry: Expiry, until: datetime, reason: str, actor: User, at: datetime) -> Expiry:
+    """Have something taken back later than its grace says. A server stays suspended, or is suspended, all the same.
+
+    Raises RoleMissing for anybody but a cloud administrator, PostponementReasonMissing, PostponementOutOfRange, and
+    NothingToPostpone for what is being taken back already or is let again.
+    """
+    require(actor, Role.CLOUD_ADMIN, at=at)
+    if not 1 <= len(reason.strip()) <= LONGEST_REASON:
+        raise PostponementReasonMissing(most=LONGEST_REASON, pointers=("/reason",))
+    with kept(), transaction.atomic():
+        rows = Expiry.objects.select_for_update(of=("self",)).select_related("resource")
+        expiry = rows.get(pk=expiry.pk)
+        resource, before = expiry.resource, expiry.reclaim_at
+        if expiry.reclaim is not None or not Expiry.objects.in_force().filter(pk=expiry.pk).exists():
+            raise NothingToPostpone(name=resource.name)
+        earliest, latest = max(at, before), at + settings.LEASE_POSTPONEMENT
+        if not earliest < until <= latest:
+            raise PostponementOutOfRange(earliest=_told(earliest), latest=_told(latest), pointers=("/until",))
+        expiry.reclaim_at = until
+        expiry.postponed_by, expiry.postponed_because = actor, reason.strip()
+        to_be_stopped = resource.kind == ResourceKind.SERVER and expiry.suspension is None
+        _keep(expiry, next_look_at=expiry.next_look_at if to_be_stopped else until)
+        audit.record(
+            actor=actor, verb="lease.reclaim_postponed", subject=resource, at=at, thread=resource.thread,
+            reason=reason.strip(), before={"reclaim_at": before}, after={"reclaim_at": until},
+        )  # fmt: skip
+    return expiry
+
+
+def _told(at: datetime) -> str:
+    return timezone.localtime(at).isoformat(" ", "minutes")

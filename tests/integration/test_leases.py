@@ -1,0 +1,295 @@
+"""The end of a lease, its extension and taking back, on the sandbox cloud over HTTP."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from govcloud.audit.models import Event
+from govcloud.inventory.models import Power, Resource, WipeRecord
+from govcloud.leases.models import Expiry, Notice
+from govcloud.metering.models import UsageSegment
+from govcloud.orders import cancellation
+from govcloud.orders.drafts import ItemDraft, RenewDraft
+from govcloud.orders.models import Order
+from govcloud.orders.results import results
+from govcloud.protection import holds
+from govcloud.protection.models import RecoveryPoint
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.actions.requests import ActionNotAllowed
+from govcloud.provisioning.models import Operation
+from govcloud.quotas.models import QuotaAccount
+from tenants.models import Role
+from tests.factories.leases import ending, swept
+from tests.factories.orders import Scene, approve_all, approved, scene, submitted
+from tests.factories.tenants import member
+from tests.integration.building import built, now, project, work
+from tests.integration.sandboxed import Sandbox
+
+pytestmark = pytest.mark.django_db
+
+COMPUTE = {"vcpu", "memory_gb"}
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene(limits={"servers": 10, "storage_gb": 5_000})
+
+
+@pytest.fixture
+def server(on: Scene, building: Sandbox) -> Resource:
+    """A server with two volumes that is backed up, beside another one."""
+    building.ask("PUT", "/timing", {"attach_seconds": 0.02})
+    built(on)
+    work()
+    return fresh("app-1")
+
+
+@pytest.fixture
+def suspended(server: Resource) -> Resource:
+    ending(server, at=now() - MINUTE)
+    swept(at=now())
+    work()
+    return fresh("app-1")
+
+
+def fresh(name: str) -> Resource:
+    return Resource.objects.with_particulars().get(name=name)
+
+
+def renewal(resource: Resource, months: int = 6) -> tuple[ItemDraft, ...]:
+    return (RenewDraft(target=resource.uuid, kind=resource.kind, lease_months=months),)
+
+
+def in_the_cloud(on: Scene, resource: Resource) -> str:
+    return project(on).compute.get_server(resource.external_id).status
+
+
+def metered(resource: Resource) -> set[str]:
+    return {segment.meter.code for segment in UsageSegment.objects.filter(resource=resource).going_on()}
+
+
+def grace_over() -> datetime:
+    return now() + settings.LEASE_GRACE + MINUTE
+
+
+# -- suspension
+
+
+def test_a_server_whose_lease_has_ended_is_stopped_and_its_compute_is_not_metered_any_more(
+    on: Scene, suspended: Resource
+) -> None:
+    assert (suspended.status, suspended.server.power) == ("suspended", "stopped")
+    assert suspended.server.suspended_at is not None
+    assert in_the_cloud(on, suspended) == "SHUTOFF"
+    assert metered(suspended) == set()
+    assert metered(fresh("app-1-data-1")) == {"block_sas_gb"}
+    assert fresh("app-1-data-1").status == "active"
+    assert fresh("app-2").status == "active"
+
+
+def test_a_suspension_is_an_operation_told_once(suspended: Resource) -> None:
+    swept(at=now())
+    work()
+    operation = Operation.objects.get(kind="suspend")
+    assert (operation.status, list(operation.steps.values_list("kind", flat=True))) == (
+        "done",
+        ["power", "suspension"],
+    )
+    assert Notice.objects.filter(resource=suspended, kind="suspended").count() == 1
+    told = Event.objects.get(verb="resource.suspended", subject_id=suspended.uuid)
+    assert told.reason == "lease-ended"
+
+
+def test_a_suspended_server_cannot_be_started_and_says_what_it_can_take(
+    on: Scene, suspended: Resource
+) -> None:
+    with pytest.raises(ActionNotAllowed) as refused:
+        requests.request(
+            resource=suspended, action=actions()["start"], parameters=Nothing(), actor=on.applicant, at=now()
+        )
+    assert "Order its renewal, or its release" in refused.value.params["reason"]
+
+
+def test_a_suspension_that_is_called_off_leaves_the_server_in_use(on: Scene, server: Resource) -> None:
+    ending(server, at=now() - MINUTE)
+    swept(at=now())
+    provisioning.abandon(
+        operation=Operation.objects.get(kind="suspend"), reason="wrong", actor=on.applicant, at=now()
+    )
+    work()
+    server = fresh("app-1")
+    assert (server.status, server.server.power, server.server.power_before) == ("active", "running", "")
+    assert in_the_cloud(on, server) == "ACTIVE"
+    assert metered(server) == COMPUTE
+    swept(at=now())
+    assert Operation.objects.filter(kind="suspend").count() == 1
+
+
+def test_a_server_in_an_order_that_is_being_carried_out_is_not_stopped(on: Scene, server: Resource) -> None:
+    approved(on, at=now(), items=renewal(server, 1))  # its lease ends before the engine comes to it
+    ending(server, at=now() - MINUTE)
+    assert swept(at=now()) == ["waits"]
+    assert Expiry.objects.get().obstacle == "order"
+    work()
+    assert swept(at=now() + settings.LEASE_RETRY + MINUTE) == ["over"]
+    assert fresh("app-1").status == "active"
+
+
+# -- renewal
+
+
+def test_a_renewal_adds_months_to_what_is_left_for_the_server_and_its_volumes(
+    on: Scene, server: Resource
+) -> None:
+    left = now() + timedelta(days=20)
+    ending(server, at=left)
+    before = QuotaAccount.objects.get(department=on.department, dimension="servers").used
+    order = built(on, items=renewal(server))
+    assert order.status == "fulfilled"
+    server = fresh("app-1")
+    assert server.lease_end is not None
+    assert timedelta(days=180) < server.lease_end - left < timedelta(days=185)
+    assert fresh("app-1-data-1").lease_end == fresh("app-1-system").lease_end == server.lease_end
+    assert QuotaAccount.objects.get(department=on.department, dimension="servers").used == before
+    assert [result.outcome for result in results(order).values()] == ["done"]
+    told = Event.objects.get(verb="resource.renewed")
+    assert told.thread == order.uuid
+    assert set(told.before) == set(told.after) == {"lease_end"}
+
+
+def test_a_renewal_of_a_suspended_server_brings_it_back_and_meters_it_again(
+    on: Scene, suspended: Resource
+) -> None:
+    order = built(on, items=renewal(suspended))
+    assert order.status == "fulfilled"
+    back = fresh("app-1")
+    assert (back.status, back.server.power, back.server.suspended_at) == ("active", "running", None)
+    assert back.lease_end is not None
+    assert timedelta(days=175) < back.lease_end - now() < timedelta(days=185)
+    assert in_the_cloud(on, back) == "ACTIVE"
+    assert metered(back) == COMPUTE
+    assert UsageSegment.objects.filter(resource=back).count() == 2 * len(COMPUTE)
+    assert swept(at=grace_over()) == ["over"]
+
+
+def test_a_server_that_was_stopped_before_its_lease_ended_comes_back_stopped(
+    on: Scene, server: Resource
+) -> None:
+    requests.request(
+        resource=server, action=actions()["stop"], parameters=Nothing(), actor=on.applicant, at=now()
+    )
+    work()
+    ending(server, at=now() - MINUTE)
+    swept(at=now())
+    work()
+    built(on, items=renewal(server))
+    back = fresh("app-1")
+    assert (back.status, back.server.power) == ("active", Power.STOPPED)
+    assert in_the_cloud(on, back) == "SHUTOFF"
+    assert metered(back) == COMPUTE
+
+
+def test_a_renewal_approved_while_the_server_is_being_stopped_brings_it_back(
+    on: Scene, server: Resource
+) -> None:
+    order = submitted(on, at=now(), items=renewal(server, 1))
+    ending(server, at=now() - MINUTE)
+    swept(at=now())
+    assert fresh("app-1").status == "changing"
+    approve_all(on, order, at=now())
+    work()
+    back = fresh("app-1")
+    assert (back.status, back.server.power) == ("active", "running")
+    assert back.lease_end is not None
+    assert back.lease_end > now()
+    assert in_the_cloud(on, back) == "ACTIVE"
+    assert metered(back) == COMPUTE
+
+
+def test_a_renewal_called_off_before_the_server_is_back_leaves_it_suspended(
+    on: Scene, suspended: Resource, building: Sandbox
+) -> None:
+    building.ask(
+        "POST", "/faults", {"service": "compute", "method": "POST", "path": "*/action", "status": 503, "times": 1_000}
+    )
+    order = approved(on, at=now(), items=renewal(suspended))
+    work(seconds=1)
+    assert fresh("app-1").lease_end != suspended.lease_end
+    building.ask("DELETE", "/faults")
+    cancellation.cancel(order=order, reason="no", units=None, actor=on.applicant, at=now())
+    work()
+    server = fresh("app-1")
+    assert (server.status, server.lease_end) == ("suspended", suspended.lease_end)
+    assert in_the_cloud(on, server) == "SHUTOFF"
+    assert metered(server) == set()
+    assert Order.objects.get(pk=order.pk).status == "cancelled"
+    assert swept(at=grace_over()) == ["reclaimed"]
+
+
+# -- taking back
+
+
+def test_after_the_grace_a_server_goes_with_its_volumes_its_quota_and_evidence(
+    on: Scene, suspended: Resource
+) -> None:
+    assert swept(at=now() + settings.LEASE_GRACE - MINUTE) == []
+    assert swept(at=grace_over()) == ["reclaimed"]
+    work()
+    assert fresh("app-1").status == "released"
+    assert {fresh("app-1-system").status, fresh("app-1-data-1").status} == {"released"}
+    wiped = WipeRecord.objects.values_list("volume__resource__name", flat=True)
+    assert sorted(wiped) == ["app-1-data-1", "app-1-system"]
+    used = dict(QuotaAccount.objects.filter(department=on.department).values_list("dimension", "used"))
+    assert (used["servers"], used["storage_gb"]) == (1, 600)
+    assert Operation.objects.get(kind="reclaim").status == "done"
+    kinds = Notice.objects.filter(resource=suspended).order_by("pk").values_list("kind", flat=True)
+    assert list(kinds) == ["suspended", "reclaimed"]
+    assert swept(at=grace_over()) == []
+
+
+def test_a_legal_hold_keeps_what_it_is_on_and_the_lease_says_why(suspended: Resource) -> None:
+    keeper = member(Role.AUTHORITY_APPROVER)
+    point = RecoveryPoint.objects.filter(volume__server=suspended.server)[0]
+    holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    assert swept(at=grace_over()) == ["waits"]
+    expiry = Expiry.objects.get()
+    assert expiry.obstacle == "legal_hold"
+    assert str(point.uuid) in expiry.obstacle_detail
+    assert fresh("app-1").status == "suspended"
+    holds.lift(point=point, reason="结案", actor=keeper, at=now())
+    assert swept(at=grace_over() + settings.LEASE_RETRY) == ["reclaimed"]
+    work()
+    assert fresh("app-1").status == "released"
+
+
+def test_what_an_open_order_is_about_is_not_taken_back_meanwhile(on: Scene, suspended: Resource) -> None:
+    order = submitted(on, at=now(), items=renewal(suspended))
+    assert swept(at=grace_over()) == ["waits"]
+    expiry = Expiry.objects.get()
+    assert (expiry.obstacle, expiry.obstacle_detail) == ("order", order.number)
+    approve_all(on, order, at=now())
+    work()
+    assert fresh("app-1").status == "active"
+
+
+def test_a_backup_that_the_system_must_have_is_not_taken_back(on: Scene, server: Resource) -> None:
+    allowance = Resource.objects.get(kind="backup")
+    ending(allowance, at=now() - MINUTE)
+    swept(at=now())
+    assert swept(at=grace_over()) == ["waits"]
+    assert Expiry.objects.get().obstacle == "needed"
+    assert fresh(allowance.name).status == "active"
+
+
+def test_a_suspended_server_can_be_released_by_an_order(on: Scene, suspended: Resource) -> None:
+    from govcloud.orders.drafts import ReleaseDraft  # noqa: PLC0415
+
+    release: Any = (ReleaseDraft(target=suspended.uuid, kind="server"),)
+    assert built(on, items=release).status == "fulfilled"
+    assert fresh("app-1").status == "released"
+    assert swept(at=grace_over()) == ["over"]
