@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.inventory.models import Resource
-from govcloud.leases.queries import ExpiryQuerySet, OfResourceQuerySet
+from govcloud.leases.queries import ExpiryQuerySet, NoticeQuerySet
 from govcloud.provisioning.models import Operation
 from tenants.models import User
 
@@ -36,7 +36,7 @@ class Notice(models.Model):
     due_at = models.DateTimeField()  # when what it tells of happens, or has happened
     created_at = models.DateTimeField()
 
-    objects = OfResourceQuerySet["Notice"].as_manager()
+    objects = NoticeQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-id"]

@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import F, QuerySet
@@ -9,25 +9,27 @@ from govcloud.inventory.models import Resource
 from tenants.queries import within
 
 if TYPE_CHECKING:
+    from govcloud.leases.models import Expiry, Notice
     from tenants.models import User
 
-M_co = TypeVar("M_co", bound=models.Model, covariant=True)
+DEPARTMENT = "resource__system__department__path"
 
 
-class OfResourceQuerySet(models.QuerySet[M_co]):
-    """Of what is told of a resource."""
-
-    def visible_to(self, actor: "User", *, at: datetime) -> Self:
-        return self.filter(within(actor, at=at, path="resource__system__department__path"))
+class NoticeQuerySet(models.QuerySet["Notice"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "NoticeQuerySet":
+        return self.filter(within(actor, at=at, path=DEPARTMENT))
 
 
-class ExpiryQuerySet(OfResourceQuerySet["Expiry"]):
-    def in_force(self) -> Self:
+class ExpiryQuerySet(models.QuerySet["Expiry"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "ExpiryQuerySet":
+        return self.filter(within(actor, at=at, path=DEPARTMENT))
+
+    def in_force(self) -> "ExpiryQuerySet":
         """Those whose lease has not been extended since, of what is not going yet."""
         rows = self.filter(lease_end=F("resource__lease_end"), resource__released_at=None)
         return rows.exclude(resource__status=Status.RELEASING)
 
-    def due(self, *, at: datetime) -> Self:
+    def due(self, *, at: datetime) -> "ExpiryQuerySet":
         return self.filter(next_look_at__lte=at)
 
 

@@ -27,3 +27,9 @@ def swept(*, at: datetime) -> list[services.Outcome | None]:
     services.find(at=at)
     notices.announce(at=at)
     return [services.advance(expiry, at=at) for expiry in services.due(at=at)]
+
+
+def its_grace_is_over(resource: Resource, *, at: datetime) -> Expiry:
+    """What follows its end is due now."""
+    Expiry.objects.filter(resource=resource).update(reclaim_at=at, next_look_at=at)
+    return Expiry.objects.get(resource=resource)
