@@ -15,6 +15,7 @@ from api.v1 import (
     demo_clock,
     engine,
     findings,
+    leases,
     maintenances,
     me,
     month_closes,
@@ -54,6 +55,8 @@ router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
 router.register("sweeps", sweeps.Sweeps, "sweeps")
 router.register("findings", findings.Findings, "findings")
+router.register("expiries", leases.Expiries, "expiries")
+router.register("lease-notices", leases.LeaseNotices, "lease-notices")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
 router.register("snapshots", snapshots.Snapshots, "snapshots")
 router.register("wipe-records", snapshots.WipeRecords, "wipe-records")

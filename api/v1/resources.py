@@ -41,6 +41,9 @@ class ServerAnswer(serializers.Serializer[Server]):
     vcpus = serializers.IntegerField()
     memory_gb = serializers.IntegerField()
     power = serializers.ChoiceField(Power.choices)
+    suspended_at = serializers.DateTimeField(
+        allow_null=True, help_text="since when it is stopped because its lease ended"
+    )
     configured_at = serializers.DateTimeField(
         allow_null=True,
         help_text="when its security baseline was last confirmed by a run that changed nothing",

@@ -3,6 +3,7 @@ from django.views.generic import RedirectView
 
 from govcloud.portal import session
 from govcloud.portal.engine import views as engine
+from govcloud.portal.leases import views as leases
 from govcloud.portal.order import views as order
 from govcloud.portal.worktop import views as worktop
 
@@ -14,6 +15,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("language/", session.choose_language, name="set-language"),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
+    path("leases/", leases.leases, name="leases"),
+    path("leases/export.<str:form>", leases.export, name="leases-export"),
     path("engine/", engine.engine, name="engine"),
     path("orders/<slug:number>/", order.order, name="order"),
 ]

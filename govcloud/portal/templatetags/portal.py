@@ -143,7 +143,7 @@ def time_zone() -> str:
 
 
 @register.simple_tag
-def page_query(filters: Filters, number: int) -> str:
+def page_query(filters: Filters | LeaseFilters, number: int) -> str:
     """The query string of another page of the same list."""
     return filters.query(page=number)
 

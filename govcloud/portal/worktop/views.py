@@ -9,7 +9,6 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils import timezone
 from django.utils.functional import Promise
 from django.views.decorators.http import require_GET
 
@@ -17,6 +16,7 @@ from govcloud import clock
 from govcloud.audit import services as audit
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
+from govcloud.portal import files
 from govcloud.portal.worktop import export as exports
 from govcloud.portal.worktop.filters import VIEWS, Filters, listed, todo, viewed
 from tenants.models import System, User
@@ -66,7 +66,7 @@ def orders(request: HttpRequest) -> HttpResponse:
 @login_required
 def export(request: HttpRequest, form: str) -> HttpResponse:
     """The current list as a file, all pages of it; every export leaves an audit event."""
-    if form not in exports.FORMS:
+    if form not in files.FORMS:
         raise Http404
     actor, at = cast("User", request.user), clock.now()
     filters = Filters.read(request.GET.dict())
@@ -80,10 +80,7 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
             label="orders",
             after={"format": form, "rows": len(rows), "query": filters.query().removeprefix("?")},
         )
-    response = HttpResponse(exports.FORMS[form].write(rows), content_type=exports.FORMS[form].content_type)
-    stamp = f"{timezone.localtime(at):%Y%m%d-%H%M}"
-    response["Content-Disposition"] = f'attachment; filename="orders-{stamp}.{form}"'
-    return response
+    return files.download(exports.sheet(rows), form, at=at)
 
 
 def _page(request: HttpRequest, filters: Filters, actor: User, *, at: datetime, total: int) -> Page[Order]:

@@ -1,0 +1,93 @@
+"""Lists as files, in the language of the page they were asked for on."""
+
+import csv
+import io
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+import xlsxwriter
+from django.http import HttpResponse
+from django.utils import timezone
+from django.utils.functional import Promise
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """``name`` is the file's, ``title`` what people call the list."""
+
+    name: str
+    title: str | Promise
+    headings: Sequence[str | Promise]
+    rows: Iterable[Sequence[object]]
+
+
+def local(at: datetime | None) -> datetime | None:
+    """The wall clock of the installation, without the offset that spreadsheets do not know."""
+    return timezone.localtime(at).replace(tzinfo=None, microsecond=0) if at else None
+
+
+def plain(value: object) -> object:
+    """The value as a CSV cell that no spreadsheet takes for a formula."""
+    if isinstance(value, str) and value.startswith(FORMULA_STARTS):
+        return f"'{value}"
+    return "" if value is None else value
+
+
+def write_csv(sheet: Sheet) -> bytes:
+    """UTF-8 with the mark by which spreadsheets know it."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file)
+    writer.writerow([str(heading) for heading in sheet.headings])
+    writer.writerows([plain(value) for value in row] for row in sheet.rows)
+    return file.getvalue().encode("utf-8-sig")
+
+
+def write_xlsx(sheet: Sheet) -> bytes:
+    """Strings are written as strings: nothing in a title becomes a formula or a link."""
+    file = io.BytesIO()
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
+    with xlsxwriter.Workbook(file, options) as book:
+        page = book.add_worksheet(str(sheet.title))
+        bold = book.add_format({"bold": True, "bottom": 1})
+        formats = {
+            datetime: book.add_format({"num_format": "yyyy-mm-dd hh:mm"}),
+            date: book.add_format({"num_format": "yyyy-mm-dd"}),
+            int: book.add_format({"num_format": "0"}),
+        }
+        money = book.add_format({"num_format": "#,##0.00"})
+        page.set_column(0, len(sheet.headings) - 1, 20)
+        page.freeze_panes(1, 0)
+        page.write_row(0, 0, [str(heading) for heading in sheet.headings], bold)
+        for number, row in enumerate(sheet.rows, start=1):
+            for column, value in enumerate(row):
+                page.write(number, column, value, formats.get(type(value), money))
+    return file.getvalue()
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A kind of file a list can be had as."""
+
+    content_type: str
+    write: Callable[[Sheet], bytes]
+
+
+FORMS: dict[str, Form] = {
+    "csv": Form("text/csv; charset=utf-8", write_csv),
+    "xlsx": Form("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_xlsx),
+}
+
+
+def download(sheet: Sheet, form: str, *, at: datetime) -> HttpResponse:
+    response = HttpResponse(FORMS[form].write(sheet), content_type=FORMS[form].content_type)
+    stamp = f"{timezone.localtime(at):%Y%m%d-%H%M}"
+    response["Content-Disposition"] = f'attachment; filename="{sheet.name}-{stamp}.{form}"'
+    return response

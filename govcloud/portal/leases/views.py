@@ -1,0 +1,69 @@
+from typing import cast
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from govcloud import clock
+from govcloud.audit import services as audit
+from govcloud.portal import files
+from govcloud.portal.leases.rows import VIEWS, Filters, concerned, in_view, listed, sheet, shown
+from govcloud.portal.worktop.views import Choice
+from tenants.models import User
+from tenants.policies import scope_of
+
+PAGE_SIZE = 20
+
+
+@require_GET
+@login_required
+def leases(request: HttpRequest) -> HttpResponse:
+    """What runs out, what is suspended, and when it is taken back; it works without scripts."""
+    actor, at = cast("User", request.user), clock.now()
+    filters = Filters.read(request.GET.dict())
+    counts = concerned(filters, actor, at=at).aggregate(
+        **{view or "all": Count("pk", filter=in_view(view, at=at)) for view in VIEWS}
+    )
+    total = counts[filters.view or "all"]
+    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
+    paginator.count = total
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "filters": filters,
+        "page": page,
+        "numbers": paginator.get_elided_page_range(page.number),
+        "total": total,
+        "rows": list(shown(page.object_list, at=at)),
+        "views": [
+            Choice(view, label, filters.query(view=view), counts[view or "all"], filters.view == view)
+            for view, label in VIEWS.items()
+        ],
+        "shows_departments": scope_of(actor, at=at).everywhere,
+        "at": at,
+    }
+    return render(request, "portal/leases.html", context)
+
+
+@require_GET
+@login_required
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """The current list as a file, all pages of it; every export leaves an audit event."""
+    if form not in files.FORMS:
+        raise Http404
+    actor, at = cast("User", request.user), clock.now()
+    filters = Filters.read(request.GET.dict())
+    with transaction.atomic():
+        rows = list(listed(filters, actor, at=at))
+        audit.record(
+            actor=actor,
+            verb="list.exported",
+            subject=None,
+            at=at,
+            label="leases",
+            after={"format": form, "rows": len(rows), "query": filters.query().removeprefix("?")},
+        )
+    return files.download(sheet(rows, at=at), form, at=at)
