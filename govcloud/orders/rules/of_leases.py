@@ -33,7 +33,7 @@ class FollowsItsServer(Invalid):
 class LeaseTooLong(Invalid):
     code = "lease-too-long"
     message = _(
-        "The lease of “%(name)s” runs until %(end)s. %(months)s more months would end on %(wanted)s; the latest possible end is "
+        "The lease of “%(name)s” runs until %(end)s. Extended so far it would end on %(wanted)s; the latest possible end is "
         "%(latest)s, a year from now."
     )
 
@@ -64,7 +64,6 @@ def _until(line: RenewLine, pointer: str, *, at: datetime) -> Iterator[DomainErr
         if wanted > latest:
             yield LeaseTooLong(
                 name=line.target.name,
-                months=months,
                 end=_day(end),
                 wanted=_day(wanted),
                 latest=_day(latest),

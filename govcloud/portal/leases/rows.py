@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.inventory.models import Resource
 from govcloud.leases.models import Expiry, Obstacle
 from govcloud.leases.queries import let
 from govcloud.portal.files import Sheet, local
@@ -112,7 +112,7 @@ def shown(rows: Iterable[Any], *, at: datetime) -> Iterator[Shown]:
         days = (timezone.localdate(row.lease_end) - today).days
         yield Shown(
             row=row,
-            icon=ICONS[ResourceKind(row.kind)],
+            icon=ICONS[row.kind],
             days=days,
             left=_left(days, ended=row.lease_end <= at),
             reclaim_at=row.reclaim_at,

@@ -1,4 +1,4 @@
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
@@ -13,8 +13,10 @@ from govcloud.audit import services as audit
 from govcloud.portal import files
 from govcloud.portal.leases.rows import VIEWS, Filters, concerned, in_view, listed, sheet, shown
 from govcloud.portal.worktop.views import Choice
-from tenants.models import User
 from tenants.policies import scope_of
+
+if TYPE_CHECKING:
+    from tenants.models import User
 
 PAGE_SIZE = 20
 

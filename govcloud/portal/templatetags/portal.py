@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 from django import template
 from django.conf import settings
@@ -142,8 +142,14 @@ def time_zone() -> str:
     return f"{settings.TIME_ZONE} (UTC{offset[:3]}:{offset[3:]})"
 
 
+class Paged(Protocol):
+    """The filters of a list that comes in pages."""
+
+    def query(self, **changes: str | int) -> str: ...
+
+
 @register.simple_tag
-def page_query(filters: Filters | LeaseFilters, number: int) -> str:
+def page_query(filters: Paged, number: int) -> str:
     """The query string of another page of the same list."""
     return filters.query(page=number)
 
