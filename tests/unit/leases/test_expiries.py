@@ -1,0 +1,221 @@
+"""What follows the end of a lease, without a cloud: what is begun, what waits, and what an administrator can put off."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+from pytest_django import Settings
+
+from govcloud.audit.models import Event
+from govcloud.inventory.lifecycle import Status
+from govcloud.leases import services
+from govcloud.leases.models import Expiry, Notice
+from govcloud.orders.drafts import RenewDraft, ServerDraft
+from govcloud.provisioning.models import Operation
+from tenants.models import Role
+from tenants.policies import RoleMissing
+from tests.factories.inventory import (
+    AddressBlockFactory,
+    AddressFactory,
+    BackupAllowanceFactory,
+    NetworkFactory,
+    VolumeFactory,
+    whole_server,
+)
+from tests.factories.leases import ending, found, swept
+from tests.factories.orders import SERVERS, scene, submitted
+from tests.factories.tenants import member
+
+pytestmark = pytest.mark.django_db
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
+
+
+def test_the_grace_begins_when_the_end_is_noticed_however_late(at: datetime, settings: Settings) -> None:
+    settings.LEASE_GRACE = 10 * DAY
+    ending(VolumeFactory().resource, at=at - 100 * DAY)
+    services.find(at=at)
+    assert Expiry.objects.get().reclaim_at == at + 10 * DAY
+
+
+def test_the_grace_of_a_server_that_could_not_be_stopped_begins_when_it_is(at: datetime) -> None:
+    server = whole_server(changing=True).resource
+    found(server, at=at)
+    assert swept(at=at) == ["waits"]
+    server.status = Status.ACTIVE
+    server.save(update_fields=["status"])
+    late = at + 40 * DAY
+    assert swept(at=late) == ["suspended"]
+    assert Expiry.objects.get().reclaim_at == late + 30 * DAY
+
+
+def test_what_has_no_power_has_nothing_to_stop(at: datetime) -> None:
+    volume = VolumeFactory().resource
+    found(volume, at=at)
+    assert swept(at=at) == []
+    volume.refresh_from_db()
+    assert volume.status == "active"
+    assert Notice.objects.get().kind == "ended"
+
+
+def test_a_sweep_that_comes_again_finds_nothing_to_do(at: datetime) -> None:
+    found(whole_server().resource, at=at)
+    assert swept(at=at) == ["suspended"]
+    assert swept(at=at) == []
+    assert Operation.objects.count() == 1
+
+
+def test_a_lease_that_was_extended_meanwhile_ends_nothing(at: datetime) -> None:
+    server = whole_server().resource
+    found(server, at=at)
+    ending(server, at=at + 90 * DAY)
+    assert swept(at=at) == ["over"]
+    server.refresh_from_db()
+    assert server.status == "active"
+
+
+def test_an_extension_that_is_taken_back_lets_the_old_end_count_again(at: datetime) -> None:
+    server = whole_server().resource
+    expiry = found(server, at=at)
+    ending(server, at=at + 90 * DAY)
+    swept(at=at)
+    ending(server, at=expiry.lease_end)
+    assert swept(at=at + MINUTE) == ["suspended"]
+
+
+def test_a_network_is_not_taken_back_while_servers_are_on_it(at: datetime) -> None:
+    network = NetworkFactory().resource
+    address = AddressFactory(block=AddressBlockFactory(unit=network.unit))
+    expiry = found(network, at=at)
+    assert swept(at=expiry.reclaim_at) == ["waits"]
+    assert Expiry.objects.get().obstacle == "servers"
+    address.released_at = at
+    address.save()
+    assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+
+
+def test_a_network_waits_for_servers_that_are_ordered_on_it(at: datetime) -> None:
+    on = scene(mlps_level=2, filing_number="450000-00001-26001")
+    network = NetworkFactory(resource__system=on.system, resource__cloud=on.catalogue.cloud).resource
+    ordered = ServerDraft(**{**_fields(SERVERS), "network": str(network.uuid)})
+    order = submitted(on, at=at, items=(ordered,))
+    expiry = found(network, at=at)
+    assert swept(at=expiry.reclaim_at) == ["waits"]
+    expiry.refresh_from_db()
+    assert (expiry.obstacle, expiry.obstacle_detail) == ("order", order.number)
+
+
+def _fields(draft: ServerDraft) -> dict[str, object]:
+    return {name: getattr(draft, name) for name in draft.__slots__}
+
+
+def test_a_backup_goes_once_its_system_has_no_server(at: datetime) -> None:
+    on = scene()
+    server = whole_server(system=on.system).resource
+    expiry = found(BackupAllowanceFactory(resource__system=on.system).resource, at=at)
+    assert swept(at=expiry.reclaim_at) == ["waits"]
+    assert Expiry.objects.get().obstacle == "needed"
+    server.status, server.released_at = Status.RELEASED, at
+    server.save()
+    assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+
+
+def test_renewing_many_takes_one_order_and_one_operation(at: datetime) -> None:
+    on = scene()
+    servers = [ending(whole_server(system=on.system).resource, at=at + DAY) for _ in range(5)]
+    items = tuple(RenewDraft(target=s.uuid, kind="server", lease_months=6) for s in servers)
+    order = submitted(on, at=at, items=items)
+    assert order.items.count() == 5
+    assert order.revisions.get().monthly_total == 0
+
+
+# -- putting off
+
+
+def test_an_administrator_puts_taking_back_off_for_a_reason(at: datetime) -> None:
+    admin, volume = member(Role.CLOUD_ADMIN), VolumeFactory().resource
+    expiry = found(volume, at=at)
+    until = expiry.reclaim_at + 20 * DAY
+    services.postpone(expiry=expiry, until=until, reason=" 审计中 ", actor=admin, at=at)
+    assert swept(at=expiry.reclaim_at + DAY) == []
+    assert swept(at=until) == ["reclaimed"]
+    event = Event.objects.get(verb="lease.reclaim_postponed")
+    assert (event.reason, event.subject_id) == ("审计中", volume.uuid)
+    assert event.before["reclaim_at"] < event.after["reclaim_at"]
+
+
+def test_putting_off_does_not_keep_a_server_running(at: datetime) -> None:
+    expiry = found(whole_server().resource, at=at)
+    services.postpone(expiry=expiry, until=at + 60 * DAY, reason="x", actor=member(Role.CLOUD_ADMIN), at=at)
+    assert swept(at=at) == ["suspended"]
+    assert Expiry.objects.get().reclaim_at == at + 60 * DAY
+
+
+@pytest.mark.parametrize("days", [-1, 29, 91])
+def test_it_is_put_off_into_the_future_and_not_for_ever(at: datetime, days: int) -> None:
+    expiry = found(VolumeFactory().resource, at=at)
+    with pytest.raises(services.PostponementOutOfRange):
+        services.postpone(
+            expiry=expiry, until=at + days * DAY, reason="x", actor=member(Role.CLOUD_ADMIN), at=at
+        )
+
+
+def test_only_cloud_administrators_put_it_off_and_they_say_why(at: datetime) -> None:
+    expiry = found(VolumeFactory().resource, at=at)
+    with pytest.raises(RoleMissing):
+        services.postpone(expiry=expiry, until=at + 40 * DAY, reason="x", actor=member(Role.FINANCE), at=at)
+    with pytest.raises(services.PostponementReasonMissing):
+        services.postpone(
+            expiry=expiry, until=at + 40 * DAY, reason=" ", actor=member(Role.CLOUD_ADMIN), at=at
+        )
+
+
+def test_what_is_being_taken_back_or_let_again_cannot_be_put_off(at: datetime) -> None:
+    admin = member(Role.CLOUD_ADMIN)
+    going, kept = VolumeFactory().resource, VolumeFactory().resource
+    first, second = found(going, at=at), found(kept, at=at)
+    ending(kept, at=at + 90 * DAY)
+    swept(at=first.reclaim_at)
+    for expiry in (first, second):
+        with pytest.raises(services.NothingToPostpone):
+            services.postpone(
+                expiry=expiry, until=at + 60 * DAY, reason="x", actor=admin, at=first.reclaim_at
+            )
+
+
+# -- the command
+
+
+def test_the_command_shows_what_is_due_and_does_nothing(
+    at: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+    monkeypatch.setenv("COLUMNS", "200")
+    ending(whole_server(name="old-1").resource, at=at - MINUTE)
+    ending(VolumeFactory(resource__name="spare").resource, at=at + 5 * DAY)
+    gone = found(VolumeFactory(resource__name="due-1").resource, at=at - 31 * DAY)
+    call_command("leases")
+    shown = capsys.readouterr().out
+    for words in (
+        "suspend",
+        "old-1",
+        "warn (ending), 7 days",
+        "spare",
+        "take back",
+        "due-1",
+        "Nothing has been done",
+    ):
+        assert words in shown
+    assert list(Expiry.objects.all()) == [gone]
+    assert not Operation.objects.exists()
+
+
+def test_the_command_does_it_when_told(
+    at: datetime, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+    monkeypatch.setenv("COLUMNS", "200")
+    ending(whole_server().resource, at=at - MINUTE)
+    found(VolumeFactory().resource, at=at - 31 * DAY)
+    call_command("leases", "--apply")
+    assert "suspended" in capsys.readouterr().out
+    assert set(Operation.objects.values_list("kind", flat=True)) == {"suspend", "reclaim"}
