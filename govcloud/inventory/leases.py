@@ -6,7 +6,7 @@ A volume that a server has goes by its server's lease, whatever its own date say
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from govcloud import lifecycle
@@ -70,9 +70,8 @@ def resume(*, server: Server, actor: audit.Actor, thread: UUID | None, at: datet
 
 
 def prepare_suspension(server: Server) -> None:
-    """Remember what it is to be again; before it is stopped."""
-    server.power_before = server.power
-    server.save(update_fields=["power_before"])
+    """Remember what it is to be again, as it is recorded this very moment; before it is stopped."""
+    Server.objects.filter(pk=server.pk).update(power_before=F("power"))
 
 
 def forget_suspension(server: Server) -> None:

@@ -14,6 +14,8 @@ from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
 from govcloud.clouds.models import Maintenance
 from govcloud.inventory.models import Resource, Volume
+from govcloud.leases import notices
+from govcloud.leases.models import Expiry, Notice, NoticeKind
 from govcloud.metering.models import UsageSegment
 from govcloud.orders.models import Order
 from govcloud.protection.models import BackupPlan, BackupRun, Frequency, RecoveryPoint
@@ -25,6 +27,7 @@ from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
 from tests.factories.inventory import BackupAllowanceFactory, SnapshotFactory, WipeRecordFactory, whole_server
+from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
@@ -67,6 +70,10 @@ def house(many: int) -> House:
     findings = [FindingFactory(system=system) for system in systems]
     for finding in findings:
         DifferenceFactory(finding=finding)
+    for server in servers:
+        found(server.resource, at=AT)
+    ended = Expiry.objects.get(resource=servers[0].resource)
+    notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
     issued = statements(on.department, *units)
     return House(
         on=on,
@@ -82,6 +89,8 @@ def house(many: int) -> House:
             "resources": servers[0].resource.uuid,
             "sweeps": Sweep.objects.first().uuid,
             "findings": findings[0].uuid,
+            "expiries": ended.uuid,
+            "lease-notices": Notice.objects.get(resource=servers[0].resource).uuid,
             "recovery-points": points[0].uuid,
             "snapshots": snapshots[0].uuid,
             "wipe-records": wiped[0].uuid,

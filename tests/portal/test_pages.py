@@ -13,6 +13,8 @@ from django.test import Client, override_settings
 from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
+from tests.factories.inventory import whole_server
+from tests.factories.leases import found
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -54,6 +56,8 @@ class Elements(HTMLParser):
         "returned",
         "building",
         "fulfilled",
+        "leases",
+        "no leases",
         "engine",
         "troubled engine",
         "404",
@@ -78,7 +82,15 @@ def shown(
     if request.param == "troubled engine":
         scenes.troubled_engine(people, at=clock.now())
     scenes.submitted(people, at=at)
-    paths = {"list": "/orders/", "empty list": "/orders/?q=none", "404": "/orders/none/"}
+    if request.param == "leases":
+        found(whole_server(system=people.system).resource, at=clock.now())
+    paths = {
+        "leases": "/leases/",
+        "no leases": "/leases/?q=none",
+        "list": "/orders/",
+        "empty list": "/orders/?q=none",
+        "404": "/orders/none/",
+    }
     return browser.get(paths.get(request.param, "/engine/"))
 
 

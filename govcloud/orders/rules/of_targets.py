@@ -9,7 +9,7 @@ from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Power, ResourceKind, VolumeRole
+from govcloud.inventory.models import Power, Resource, ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.lines import ExtendLine, ReleaseLine, RenewLine, ResizeLine, RetypeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
@@ -104,7 +104,10 @@ def check(order: Numbered) -> Iterator[DomainError]:
     for pointer, line in targeted:
         here, name = (f"{pointer}/target",), line.target.name
         refusal = _not_in_use(line)
-        if refusal is not None:
+        suspended = _suspended_server(line)
+        if suspended is not None:
+            yield ResourceSuspended(name=suspended.name, pointers=here)
+        elif refusal is not None:
             yield refusal(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
         elif {line.target.pk, *_volumes(line)} & order.now.unfinished:
             yield ResourceNotInUse(name=name, status=Status.FULFILLING.label, pointers=here)
@@ -130,6 +133,13 @@ def _not_in_use(line: Targeted) -> type[Conflict] | None:
     if status != ResourceStatus.SUSPENDED:
         return ResourceNotInUse
     return None if isinstance(line, ReleaseLine) else ResourceSuspended
+
+
+def _suspended_server(line: Targeted) -> Resource | None:
+    """The server of a volume that is to be changed: its guest cannot be reached."""
+    server = line.volume.server if isinstance(line, ExtendLine | RetypeLine) else None
+    suspended = server is not None and server.resource.status == ResourceStatus.SUSPENDED
+    return server.resource if server is not None and suspended else None
 
 
 def _volumes(line: Targeted) -> set[int]:

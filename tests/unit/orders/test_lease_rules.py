@@ -10,11 +10,11 @@ from django.utils.translation import override
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Server, Volume, VolumeRole
-from govcloud.orders.lines import ReleaseLine, RenewLine, ResizeLine
+from govcloud.orders.lines import ExtendLine, ReleaseLine, RenewLine, ResizeLine
 from govcloud.orders.planner import key_of
 from govcloud.orders.renewing import RenewalPlan, renew
 from govcloud.orders.rules import check
-from tests.unit.orders.test_rules import FLAVOR, IMAGE, NOW, system
+from tests.unit.orders.test_rules import FLAVOR, IMAGE, NOW, SAS, system
 from tests.unit.orders.test_rules import LARGER as ANOTHER
 
 AT = NOW.at
@@ -104,6 +104,14 @@ def test_what_is_suspended_is_renewed_or_released_and_nothing_else() -> None:
     line = ResizeLine(target=target, server=target.server, flavor=ANOTHER)
     assert ("resource-suspended", ("/items/0/target",)) in found(line)
     assert found(ReleaseLine(target=target)) == []
+
+
+def test_the_volume_of_a_suspended_server_is_not_changed() -> None:
+    suspended, volume = server(status=Status.SUSPENDED), let("volume", pk=8)
+    volume.volume = Volume(resource=volume, size_gb=100, storage_class=SAS, server=suspended.server)
+    line = ExtendLine(target=volume, volume=volume.volume, size_gb=200)
+    (refusal,) = check(system=system(), lines=[(0, line)], now=NOW)
+    assert (refusal.code, refusal.params["name"]) == ("resource-suspended", "server-7")
 
 
 def test_a_renewal_takes_nothing_of_the_quota_and_costs_nothing_more() -> None:
