@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
+from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Power, Resource, ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
@@ -103,14 +104,7 @@ def check(order: Numbered) -> Iterator[DomainError]:
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
         here, name = (f"{pointer}/target",), line.target.name
-        refusal = _not_in_use(line)
-        suspended = _suspended_server(line)
-        if suspended is not None:
-            yield ResourceSuspended(name=suspended.name, pointers=here)
-        elif refusal is not None:
-            yield refusal(name=name, status=ResourceStatus(line.target.status).label, pointers=here)
-        elif {line.target.pk, *_volumes(line)} & order.now.unfinished:
-            yield ResourceNotInUse(name=name, status=Status.FULFILLING.label, pointers=here)
+        yield from _in_use(order, line, pointer)
         if {line.target.pk, *_volumes(line)} & (order.now.busy | order.now.receiving):
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:
@@ -125,21 +119,26 @@ def check(order: Numbered) -> Iterator[DomainError]:
         yield from _may_go(order, release, pointer)
 
 
-def _not_in_use(line: Targeted) -> type[Conflict] | None:
+def _in_use(order: Numbered, line: Targeted, pointer: str) -> Iterator[DomainError]:
     """A lease is extended whatever is being done with the thing meanwhile; ``of_leases`` says when it is over."""
-    status = line.target.status
-    if isinstance(line, RenewLine) or status == ResourceStatus.ACTIVE:
+    target, here, renewed = line.target, (f"{pointer}/target",), isinstance(line, RenewLine)
+    suspended = _suspended(line)
+    if suspended is not None:
+        yield ResourceSuspended(name=suspended.name, pointers=here)
+    elif target.status not in STANDING and not renewed:
+        label = ResourceStatus(target.status).label
+        yield ResourceNotInUse(name=target.name, status=label, pointers=here)
+    elif {target.pk, *_volumes(line)} & order.now.unfinished:
+        yield ResourceNotInUse(name=target.name, status=Status.FULFILLING.label, pointers=here)
+
+
+def _suspended(line: Targeted) -> Resource | None:
+    """What is to be changed though its lease has ended: itself, or the server that has it and whose guest is not there."""
+    if isinstance(line, RenewLine | ReleaseLine):
         return None
-    if status != ResourceStatus.SUSPENDED:
-        return ResourceNotInUse
-    return None if isinstance(line, ReleaseLine) else ResourceSuspended
-
-
-def _suspended_server(line: Targeted) -> Resource | None:
-    """The server of a volume that is to be changed: its guest cannot be reached."""
     server = line.volume.server if isinstance(line, ExtendLine | RetypeLine) else None
-    suspended = server is not None and server.resource.status == ResourceStatus.SUSPENDED
-    return server.resource if server is not None and suspended else None
+    concerned = [line.target] if server is None else [line.target, server.resource]
+    return next((one for one in concerned if one.status == ResourceStatus.SUSPENDED), None)
 
 
 def _volumes(line: Targeted) -> set[int]:

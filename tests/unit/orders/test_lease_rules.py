@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from django.utils.translation import override
 
+from govcloud.catalog.models import Cloud
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Server, Volume, VolumeRole
@@ -109,6 +110,7 @@ def test_what_is_suspended_is_renewed_or_released_and_nothing_else() -> None:
 def test_the_volume_of_a_suspended_server_is_not_changed() -> None:
     suspended, volume = server(status=Status.SUSPENDED), let("volume", pk=8)
     volume.volume = Volume(resource=volume, size_gb=100, storage_class=SAS, server=suspended.server)
+    volume.cloud = Cloud(online_extend=True)
     line = ExtendLine(target=volume, volume=volume.volume, size_gb=200)
     (refusal,) = check(system=system(), lines=[(0, line)], now=NOW)
     assert (refusal.code, refusal.params["name"]) == ("resource-suspended", "server-7")
