@@ -60,6 +60,14 @@ def test_it_is_narrowed(shelf: scenes.Cast, signed_in: Signed, query: str, liste
     assert names(text(signed_in(shelf.applicant).get(f"{URL}?{query}"))) == listed
 
 
+def test_the_last_day_is_told_as_such(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    ending(whole_server(system=people.system).resource, at=at + timedelta(hours=3))
+    found(VolumeFactory(resource__system=people.system).resource, at=at)
+    page = text(signed_in(people.applicant).get(URL))
+    assert "ends today" in page
+    assert "ended today" in page
+
+
 def test_another_department_sees_none_of_it(shelf: scenes.Cast, signed_in: Signed) -> None:
     page = text(signed_in(shelf.foreigner).get(URL))
     assert names(page) == []

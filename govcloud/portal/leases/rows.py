@@ -61,6 +61,7 @@ class Shown:
     row: Any
     icon: str
     days: int
+    ended: bool
     left: str
     reclaim_at: datetime | None
     waits_for: str
@@ -114,6 +115,7 @@ def shown(rows: Iterable[Any], *, at: datetime) -> Iterator[Shown]:
             row=row,
             icon=ICONS[row.kind],
             days=days,
+            ended=row.lease_end <= at,
             left=_left(days, ended=row.lease_end <= at),
             reclaim_at=row.reclaim_at,
             waits_for=_waits_for(row),
@@ -121,6 +123,8 @@ def shown(rows: Iterable[Any], *, at: datetime) -> Iterator[Shown]:
 
 
 def _left(days: int, *, ended: bool) -> str:
+    if not days:
+        return _now("ended today") if ended else _now("ends today")
     if ended:
         ago = -days
         return ngettext("ended %(days)s day ago", "ended %(days)s days ago", ago) % {"days": ago}
