@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.functional import Promise
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from govcloud.inventory.models import Resource
 from govcloud.leases.models import Expiry, Obstacle
@@ -124,7 +123,7 @@ def shown(rows: Iterable[Any], *, at: datetime) -> Iterator[Shown]:
 
 def _left(days: int, *, ended: bool) -> str:
     if not days:
-        return _now("ended today") if ended else _now("ends today")
+        return gettext("ended today") if ended else gettext("ends today")
     if ended:
         ago = -days
         return ngettext("ended %(days)s day ago", "ended %(days)s days ago", ago) % {"days": ago}
@@ -137,7 +136,7 @@ def _waits_for(row: Any) -> str:
     label = Obstacle(row.obstacle).label
     if not row.obstacle_detail:
         return str(label)
-    return _now("%(obstacle)s: %(detail)s") % {"obstacle": label, "detail": row.obstacle_detail}
+    return gettext("%(obstacle)s: %(detail)s") % {"obstacle": label, "detail": row.obstacle_detail}
 
 
 def sheet(rows: Iterable[Any], *, at: datetime) -> Sheet:
