@@ -44,6 +44,11 @@ LOOKS = {
     "suspended": Look("player-pause", "warn"),
     "releasing": MOVING,
     "released": Look("trash", "quiet"),
+    "open": Look("alert-triangle", "warn"),
+    "suspected": Look("eye", "quiet"),
+    "applying": MOVING,
+    "resolved": DONE,
+    "dismissed": Look("x", "quiet"),
     "refused": Look("circle-x", "bad"),
 }
 

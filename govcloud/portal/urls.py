@@ -3,7 +3,9 @@ from django.views.generic import RedirectView
 
 from govcloud.portal import session
 from govcloud.portal.engine import views as engine
+from govcloud.portal.findings import views as findings
 from govcloud.portal.leases import views as leases
+from govcloud.portal.operation import views as operation
 from govcloud.portal.order import views as order
 from govcloud.portal.worktop import views as worktop
 
@@ -18,5 +20,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
     path("engine/", engine.engine, name="engine"),
+    path("findings/", findings.findings, name="findings"),
+    path("findings/export.<str:form>", findings.export, name="findings-export"),
+    path("findings/<uuid:uuid>/", findings.finding, name="finding"),
+    path("findings/<uuid:uuid>/application/", findings.application, name="finding-application"),
+    path("findings/<uuid:uuid>/dismissal/", findings.dismissal, name="finding-dismissal"),
+    path("operations/<uuid:uuid>/", operation.operation, name="operation"),
+    path("operations/<uuid:uuid>/retry/", operation.retry, name="operation-retry"),
+    path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),
     path("orders/<slug:number>/", order.order, name="order"),
 ]

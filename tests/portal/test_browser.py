@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from govcloud import clock
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
+from tests.factories.reconciliation import FindingFactory
 from tests.factories.tenants import PASSWORD
 from tests.portal import scenes
 from tests.portal.browser import PHONE, chromium, page
@@ -128,8 +129,8 @@ def test_engine_page_follows_the_engine_without_being_reloaded(page: Page) -> No
     people = scenes.cast()
     order = scenes.troubled_engine(people, at=clock.now())
     sign_in(page, "admin")
-    page.keyboard.press("Tab")  # to the content, home, the orders, the engine
-    for _key in range(3):
+    page.keyboard.press("Tab")  # to the content, home, the orders, the leases, the engine
+    for _key in range(4):
         page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Engine")).to_be_focused()
     page.keyboard.press("Enter")
@@ -245,3 +246,31 @@ def test_every_text_has_the_contrast_that_aa_asks_for(page: Page) -> None:
         page.goto(path)
         page.evaluate("document.querySelectorAll('details').forEach(d => d.open = true)")
         assert contrast_of_texts(page) == [], path
+
+
+def test_a_finding_is_dismissed_by_keyboard_alone(page: Page) -> None:
+    people = scenes.cast()
+    found = FindingFactory(renamed=True, status="open")
+    sign_in(page, people.admin.username)
+    page.goto(f"/findings/{found.uuid}/")
+    reason = page.get_by_label("Dismiss it: it is known and shall stay so, because")
+    reason.focus()
+    page.keyboard.type("known since May")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Dismiss")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status").get_by_text("dismissed")).to_be_visible()
+    expect(page.get_by_text("known since May").first).to_be_visible()
+
+
+def test_what_cannot_be_taken_back_is_asked_once_more(page: Page) -> None:
+    people = scenes.cast()
+    found = FindingFactory(renamed=True, kind="missing", remedy="mark_lost", status="open")
+    sign_in(page, people.admin.username)
+    page.goto(f"/findings/{found.uuid}/")
+    lost = page.get_by_role("button", name="Record it as lost and give its quota back")
+    expect(lost).not_to_be_visible()
+    page.locator("summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("This cannot be taken back.")).to_be_visible()
+    expect(lost).to_be_visible()

@@ -68,13 +68,16 @@ def test_a_troubled_engine_tells_what_needs_attention(
         assert words in page
 
 
-def test_a_parked_operation_leads_to_its_order_with_the_clouds_words(
+def test_a_parked_operation_is_shown_with_the_clouds_words_and_leads_to_its_order(
     people: scenes.Cast, signed_in: Signed, at: datetime
 ) -> None:
     order = scenes.troubled_engine(people, at=at)
     answer = signed_in(people.admin).get(URL)
-    assert f'<a href="/orders/{order.number}/">{order.number}</a>' in answer.content.decode()
+    operation = Operation.objects.get(thread=order.uuid, status="parked")
+    assert f'<a href="/operations/{operation.uuid}/">{order.number}</a>' in answer.content.decode()
     assert "No valid host was found" in text(answer)
+    its_page = signed_in(people.admin).get(f"/operations/{operation.uuid}/").content.decode()
+    assert f'<a href="/orders/{order.number}/">{order.number}</a>' in its_page
 
 
 def test_administrators_of_the_system_see_how_many_wait_and_not_whose(

@@ -1,5 +1,6 @@
 """How the portal writes names, money, quantities, times and states."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -18,7 +19,8 @@ from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
-from tenants.models import User
+from govcloud.reconciliation.policies import READERS
+from tenants.models import Role, User
 from tenants.policies import scope_of
 
 register = template.Library()
@@ -114,8 +116,18 @@ def kind_title(kind: str) -> str:
 @register.simple_tag(takes_context=True)
 def operates(context: template.Context) -> bool:
     """Whether the reader may look at the engine. Asked for the page's own instant, so that their roles are read once."""
+    return _holds_one_of(context, OPERATORS)
+
+
+@register.simple_tag(takes_context=True)
+def reads_findings(context: template.Context) -> bool:
+    """Whether the reader may see what is not as recorded."""
+    return _holds_one_of(context, READERS)
+
+
+def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:
     user, at = context.get("user"), context.get("at")
-    return isinstance(user, User) and at is not None and bool(scope_of(user, at=at).roles & set(OPERATORS))
+    return isinstance(user, User) and at is not None and bool(scope_of(user, at=at).roles & set(roles))
 
 
 @register.simple_tag

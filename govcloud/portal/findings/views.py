@@ -1,0 +1,174 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from govcloud import clock
+from govcloud.audit import services as audit
+from govcloud.audit.models import Event
+from govcloud.portal import deeds, files
+from govcloud.portal.deeds import Refused
+from govcloud.portal.findings.rows import VIEWS, Filters, in_view, listed, matching, sheet
+from govcloud.portal.worktop.views import Choice
+from govcloud.reconciliation import services
+from govcloud.reconciliation.lifecycle import FindingStatus
+from govcloud.reconciliation.models import Finding
+from govcloud.reconciliation.policies import ACTORS, READERS
+from govcloud.reconciliation.vocabulary import Remedy
+from tenants.policies import RoleMissing, require, scope_of
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+PAGE_SIZE = 20
+LONGEST_REASON = 500
+HISTORY = 100
+LOSES_SOMETHING = frozenset({Remedy.CLEAR_AWAY, Remedy.MARK_LOST})
+"""What is asked about once more before it is done."""
+
+TELLINGS: dict[str, str | Promise] = {
+    "finding.suspected": _("Seen for the first time"),
+    "finding.open": _("To be decided"),
+    "finding.applying": _("Being put right"),
+    "finding.resolved": _("Resolved"),
+    "finding.dismissed": _("Dismissed"),
+}
+
+
+@require_GET
+@login_required
+def findings(request: HttpRequest) -> HttpResponse:
+    """What is not as recorded; it works without scripts."""
+    _actor, at = _reader(request)
+    filters = Filters.read(request.GET.dict())
+    counts = matching(filters).aggregate(
+        **{view or "open": Count("pk", filter=in_view(view)) for view in VIEWS}
+    )
+    total = counts[filters.view or "open"]
+    paginator = Paginator(listed(filters), PAGE_SIZE)
+    paginator.count = total
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "filters": filters,
+        "page": page,
+        "numbers": paginator.get_elided_page_range(page.number),
+        "total": total,
+        "views": [
+            Choice(view, label, filters.query(view=view), counts[view or "open"], filters.view == view)
+            for view, label in VIEWS.items()
+        ],
+        "at": at,
+    }
+    return render(request, "portal/finding/list.html", context)
+
+
+@require_GET
+@login_required
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """The current list as a file, all pages of it; every export leaves an audit event."""
+    if form not in files.FORMS:
+        raise Http404
+    actor, at = _reader(request)
+    filters = Filters.read(request.GET.dict())
+    with transaction.atomic():
+        rows = list(listed(filters))
+        audit.record(
+            actor=actor,
+            verb="list.exported",
+            subject=None,
+            at=at,
+            label="findings",
+            after={"format": form, "rows": len(rows), "query": filters.query().removeprefix("?")},
+        )
+    return files.download(sheet(rows), form, at=at)
+
+
+@require_GET
+@login_required
+def finding(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """One of them: what differs, what can be done about it, and what was done."""
+    actor, at = _reader(request)
+    return _page(request, _found(uuid), actor, at=at)
+
+
+@require_POST
+@login_required
+def application(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Do what it proposes, or what else is possible, by one click."""
+    actor, at = _reader(request, acts=True)
+    found, remedy = _found(uuid), request.POST.get("remedy", "")
+    if remedy not in Remedy.values:
+        raise Http404
+    refused = deeds.attempt(lambda: services.apply(finding=found, remedy=remedy, actor=actor, at=at))
+    return _page(request, _found(uuid), actor, at=at, refused=refused) if refused else _shown_again(found)
+
+
+@require_POST
+@login_required
+def dismissal(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """It is known and shall stay so."""
+    actor, at = _reader(request, acts=True)
+    found, reason = _found(uuid), request.POST.get("reason", "").replace("\0", "").strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        refused: Refused | None = Refused(
+            str(_("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}),
+            422,
+            {"reason": reason},
+        )
+    else:
+        refused = deeds.attempt(
+            lambda: services.dismiss(finding=found, reason=reason, actor=actor, at=at),
+            typed={"reason": reason},
+        )
+    return _page(request, _found(uuid), actor, at=at, refused=refused) if refused else _shown_again(found)
+
+
+def _reader(request: HttpRequest, *, acts: bool = False) -> "tuple[User, datetime]":
+    """Who asks, and when. Raises PermissionDenied."""
+    actor, at = cast("User", request.user), clock.now()
+    try:
+        require(actor, *(ACTORS if acts else READERS), at=at)
+    except RoleMissing as missing:
+        raise PermissionDenied from missing
+    return actor, at
+
+
+def _found(uuid: UUID) -> Finding:
+    rows = Finding.objects.select_related("cloud", "system", "resource", "decided_by", "operation")
+    return get_object_or_404(rows.prefetch_related("differences"), uuid=uuid)
+
+
+def _shown_again(found: Finding) -> HttpResponse:
+    return redirect("portal:finding", uuid=found.uuid)
+
+
+def _page(
+    request: HttpRequest, found: Finding, actor: "User", *, at: datetime, refused: Refused | None = None
+) -> HttpResponse:
+    acts = bool(scope_of(actor, at=at).roles & set(ACTORS))
+    decidable = acts and found.status == FindingStatus.OPEN
+    context: dict[str, Any] = {
+        "finding": found,
+        "remedies": [(each, each in LOSES_SOMETHING) for each in services.possible(found)]
+        if decidable
+        else [],
+        "decidable": decidable,
+        "refused": refused,
+        "most": LONGEST_REASON,
+        "history": [
+            (event, TELLINGS.get(event.verb, event.verb))
+            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
+        ],
+        "at": at,
+    }
+    return render(request, "portal/finding/page.html", context, status=refused.status if refused else 200)

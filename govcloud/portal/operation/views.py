@@ -1,0 +1,116 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from govcloud import clock
+from govcloud.audit import refusals
+from govcloud.orders import cancellation
+from govcloud.orders.models import Order
+from govcloud.portal import deeds
+from govcloud.portal.deeds import Refused
+from govcloud.provisioning import services
+from govcloud.provisioning.lifecycle import FINISHED, StepState
+from govcloud.provisioning.models import Operation
+from tenants.models import Role
+from tenants.policies import RoleMissing, require, scope_of
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+LONGEST_REASON = 500
+
+
+@require_GET
+@login_required
+def operation(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """What is being done to a cloud, step by step, and what an administrator can do about it."""
+    actor, at = cast("User", request.user), clock.now()
+    return _page(request, _visible(uuid, actor, at=at), actor, at=at)
+
+
+@require_POST
+@login_required
+def retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Try the steps that wait for an administrator again."""
+    actor, at = _administrator(request)
+    found = _visible(uuid, actor, at=at)
+    refused = deeds.attempt(lambda: services.retry(operation=found, actor=actor, at=at))
+    return _answer(request, uuid, actor, refused, at=at)
+
+
+@require_POST
+@login_required
+def abandonment(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Take down what it has made and nobody has been given yet."""
+    actor, at = _administrator(request)
+    found, reason = _visible(uuid, actor, at=at), request.POST.get("reason", "").replace("\0", "").strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        text = _("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}
+        refused: Refused | None = Refused(text, 422, {"reason": reason})
+    else:
+        refused = deeds.attempt(
+            lambda: cancellation.abandon(operation=found, reason=reason, actor=actor, at=at),
+            typed={"reason": reason},
+        )
+    return _answer(request, uuid, actor, refused, at=at)
+
+
+def _administrator(request: HttpRequest) -> "tuple[User, datetime]":
+    """Raises PermissionDenied."""
+    actor, at = cast("User", request.user), clock.now()
+    try:
+        require(actor, Role.CLOUD_ADMIN, at=at)
+    except RoleMissing as missing:
+        raise PermissionDenied from missing
+    return actor, at
+
+
+def _visible(uuid: UUID, actor: "User", *, at: datetime) -> Operation:
+    """Foreign operations answer as if there were none, audited."""
+    rows = Operation.objects.select_related("cloud", "system__department", "resource")
+    found = rows.visible_to(actor, at=at).filter(uuid=uuid).first()
+    if found is not None:
+        return found
+    foreign = rows.filter(uuid=uuid).first()
+    if foreign is not None:
+        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
+    raise Http404
+
+
+def _answer(
+    request: HttpRequest, uuid: UUID, actor: "User", refused: Refused | None, *, at: datetime
+) -> HttpResponse:
+    if refused is None:
+        return redirect("portal:operation", uuid=uuid)
+    return _page(request, _visible(uuid, actor, at=at), actor, at=at, refused=refused)
+
+
+def _page(
+    request: HttpRequest, found: Operation, actor: "User", *, at: datetime, refused: Refused | None = None
+) -> HttpResponse:
+    administers = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
+    steps = list(found.steps.order_by("position"))
+    parked = sum(step.state == StepState.PARKED for step in steps)
+    context: dict[str, Any] = {
+        "operation": found,
+        "order": Order.objects.visible_to(actor, at=at).filter(uuid=found.thread).first()
+        if found.thread
+        else None,
+        "steps": steps,
+        "finished": sum(step.state in FINISHED for step in steps),
+        "parked": parked,
+        "technical": administers,
+        "may_retry": administers and parked,
+        "may_abandon": administers and found.finished_at is None,
+        "refused": refused,
+        "most": LONGEST_REASON,
+        "at": at,
+    }
+    return render(request, "portal/operation/page.html", context, status=refused.status if refused else 200)
