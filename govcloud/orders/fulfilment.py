@@ -10,10 +10,11 @@ from django.db.models import QuerySet
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind, Retyping
+from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, Power, Resource, Volume, VolumeRole
-from govcloud.orders import placing, planner, plans, releasing, resizing
+from govcloud.orders import addressing, placing, planner, plans, releasing, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -50,7 +51,7 @@ def _units(order: Order) -> QuerySet[Unit]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "volume__class_before",
+            "item__backup__tier", "item__resize__flavor", "item__floating", "volume__storage_class", "volume__class_before",
             "volume__server__cloud", "volume__server__availability_zone", "resource__cloud",
             "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
@@ -193,6 +194,8 @@ def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     inventory.mark(
         resource=_resource(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
     )
+    if hasattr(unit.item, "floating"):
+        return _give_address(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.SERVER:
         return _resize(order, unit, actor=actor, at=at)
     if unit.volume is not None and unit.volume.class_before is not None:
@@ -270,6 +273,16 @@ def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     )
 
 
+def _give_address(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    """Reserved first: raises NotConnected when its network has been disconnected since the order was written."""
+    server = _resource(unit)
+    reach.reserve_address(server=server, unit=unit.uuid, at=at)
+    steps = addressing.give_address(unit=unit.uuid, system=order.system.uuid, name=server.name)
+    return _start(
+        order, OperationKind.ADDRESS, server.cloud, steps, [unit], actor=actor, at=at, with_it=[server]
+    )
+
+
 def _resource(unit: Unit) -> Resource:
     if unit.resource is None:
         raise ValueError(f"unit {unit.uuid} names no resource to change or release")
@@ -298,8 +311,8 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
             steps += _release_steps(unit, held.get(unit.pk, []))
     ports = [step.key for step in steps if step.kind == "port"]
     for unit in networks:
-        group = _resource(unit).network.security_group_id
-        steps += releasing.release_network(network=_standing(unit), security_group_id=group, after=ports)
+        particulars = _resource(unit).network
+        steps += releasing.release_network(network=_standing(unit), particulars=particulars, after=ports)
     after = [step.key for step in steps]
     steps += planner.limits(order=_part(order, cloud, "release"), system=order.system.uuid, after=after)
     return _start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
@@ -316,6 +329,7 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
                 port_id=port,
                 volumes=[_standing(v) for v in volumes],
                 further_ports=dict(further.values_list("unit", "port_id")),
+                addresses=list(resource.server.floating_addresses.filter(released_at=None)),
             )
         case Kind.VOLUME:
             server = resource.volume.server

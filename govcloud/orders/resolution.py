@@ -9,11 +9,13 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import DRTier, Flavor, Image, Site, StorageClass
+from govcloud.catalog.models import FLOATING_ADDRESS, DRTier, Flavor, Image, Meter, Site, StorageClass
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
+from govcloud.inventory import reach
 from govcloud.inventory.models import Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders.drafts import (
+    AddressDraft,
     BackupDraft,
     ExtendDraft,
     ItemDraft,
@@ -26,6 +28,7 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.orders.lines import (
+    AddressLine,
     BackupLine,
     ExtendLine,
     Line,
@@ -94,6 +97,8 @@ class Resolver:
                 line = self._extension(position, draft)
             case ResizeDraft():
                 line = self._resize(position, draft)
+            case AddressDraft():
+                line = self._address(position, draft)
             case ReleaseDraft():
                 line = self._release(position, draft)
         return line if len(self.errors) == known else None
@@ -195,9 +200,13 @@ class Resolver:
             return None
         return ResizeLine(target=target, server=target.server, flavor=flavor)
 
+    def _address(self, position: int, draft: AddressDraft) -> AddressLine | None:
+        target = self._target(draft.target, ResourceKind.SERVER, position)
+        return address_line(target) if target else None
+
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
-        return ReleaseLine(target=target, volumes=volumes_of(target)) if target else None
+        return release_line(target) if target else None
 
     def _target(
         self, identifier: UUID, kind: str, position: int, field_name: str = "target"
@@ -258,7 +267,7 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    targeting = ExtendDraft | RetypeDraft | ResizeDraft | ReleaseDraft
+    targeting = ExtendDraft | RetypeDraft | ResizeDraft | AddressDraft | ReleaseDraft
     named = {draft.target for draft in drafts if isinstance(draft, targeting)}
     storage = [draft for draft in drafts if isinstance(draft, StorageDraft)]
     named |= {draft.server for draft in storage if draft.server is not None}
@@ -296,6 +305,31 @@ def data_volumes_of(server: Resource | None) -> int:
     return server.server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None).count()
 
 
+def address_line(server: Resource) -> AddressLine:
+    return AddressLine(
+        target=server,
+        network=reach.network_of(server),
+        given=reach.has_address(server),
+        billed=_addresses_are_billed(),
+    )
+
+
+def release_line(target: Resource) -> ReleaseLine:
+    """Needs ``targets()``, or ``items_of`` of a stored order."""
+    held = target.server.floating_addresses.all() if target.kind == ResourceKind.SERVER else ()
+    addresses = sum(each.released_at is None for each in held)
+    return ReleaseLine(
+        target=target,
+        volumes=volumes_of(target),
+        addresses=addresses,
+        billed_addresses=addresses if addresses and _addresses_are_billed() else 0,
+    )
+
+
+def _addresses_are_billed() -> bool:
+    return Meter.objects.filter(code=FLOATING_ADDRESS).exists()
+
+
 def snapshots_of(target: Resource) -> int:
     return target.volume.snapshots.filter(deleted_at=None).count()
 
@@ -313,7 +347,7 @@ def targets(system: System) -> QuerySet[Resource]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
         )
-        .prefetch_related(Prefetch("server__volumes", queryset=volumes))
+        .prefetch_related(Prefetch("server__volumes", queryset=volumes), "server__floating_addresses")
     )
 
 

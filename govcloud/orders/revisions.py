@@ -9,6 +9,7 @@ from typing import Any
 
 from govcloud.catalog.models import Site
 from govcloud.orders.lines import (
+    AddressLine,
     BackupLine,
     ExtendLine,
     Line,
@@ -119,6 +120,9 @@ def described(line: Line) -> dict[str, Any]:  # noqa: PLR0911  one for each kind
             return {**common, "target": str(line.target.uuid), **grown}
         case ResizeLine():
             return {**common, "target": str(line.target.uuid), **_resized(line)}
+        case AddressLine():
+            through = str(line.network.resource.uuid)
+            return {**common, "target": str(line.target.uuid), "floating_address": True, "network": through}
         case RetypeLine():
             moved = {"from_class": line.before.code, "storage_class": line.storage_class.code}
             return {**common, "target": str(line.target.uuid), **moved, "size_gb": line.volume.size_gb}

@@ -26,6 +26,7 @@ class OperationKind(models.TextChoices):
     EXTEND = "extend", _("extend a volume")
     RESIZE = "resize", _("change a server's flavor")
     RETYPE = "retype", _("move a volume to another storage class")
+    ADDRESS = "address", _("give a server a floating address")
     RELEASE = "release", _("release a resource")
     BACKUP = "backup", _("take a backup")
     ACTION = "action", _("act on a resource")

@@ -119,7 +119,7 @@ class SecurityGroup:
 
 @dataclass(frozen=True, slots=True)
 class SecurityRule:
-    """``protocol`` and the ports are ``None`` for any; ``remote`` is a CIDR, or ``None`` for anywhere."""
+    """``protocol`` and ports are ``None`` for any; ``remote`` is a CIDR, or ``None`` for anywhere (or a group)."""
 
     id: str
     group_id: str
@@ -129,6 +129,7 @@ class SecurityRule:
     port_min: int | None
     port_max: int | None
     remote: str | None
+    remote_group_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Router:
     name: str
     status: str
     external_network_id: str | None
+    outside_addresses: tuple[str, ...]
     tags: frozenset[str]
 
 
@@ -148,6 +150,7 @@ class FloatingIp:
     port_id: str | None
     fixed_address: str | None
     network_id: str
+    description: str
     tags: frozenset[str]
 
 

@@ -19,8 +19,14 @@ from govcloud.provisioning.kinds.guests import (
     UnmountKind,
 )
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
-from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SecurityRuleKind, SubnetKind
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
+from govcloud.provisioning.kinds.routing import (
+    FloatingAddressKind,
+    FloatingMoveKind,
+    RouterInterfaceKind,
+    RouterKind,
+)
 from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
 from govcloud.provisioning.kinds.storage import DetachmentKind, RestoreKind, RetypeKind, SnapshotKind
 from govcloud.provisioning.kinds.tenancy import (
@@ -44,6 +50,11 @@ def register_all() -> None:
         NetworkKind(),
         SubnetKind(),
         SecurityGroupKind(),
+        SecurityRuleKind(),
+        RouterKind(),
+        RouterInterfaceKind(),
+        FloatingAddressKind(),
+        FloatingMoveKind(),
         VolumeKind(),
         PortKind(),
         ServerKind(),

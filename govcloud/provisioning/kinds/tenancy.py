@@ -165,7 +165,9 @@ class NetworkQuotaKind(_QuotaKind):
             + granted.further_interfaces
             + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
             "security_group": networks + 1,  # Neutron makes one of its own in every project
-            "security_group_rule": (networks + 1) * 10,
+            "security_group_rule": (networks + 1) * 10 + granted.rules,
+            "router": networks,  # each may be connected to the outside
+            "floatingip": granted.addresses,
         }
 
     def set(self, context: Context, limits: Mapping[str, int]) -> None:
