@@ -103,6 +103,13 @@ def limits(on: Scene) -> dict[str, int | None]:
     return {name: found[name].limit for name in ("router", "floatingip")}
 
 
+def by_hand(on: Scene) -> openstack.models.Router:
+    """A router that an operator made in the project, for which there is no room of ours."""
+    identifier = Project.objects.get(system=on.system).external_id
+    openstack.connect(cloud="sandbox").quotas.set_network(identifier, {"router": 2})
+    return project(on).routing.create_router(name="by-hand")
+
+
 def port_id(server: Resource) -> str:
     return next(iter(openstack_ports(server)))
 
@@ -397,7 +404,7 @@ def test_a_released_server_gives_its_address_back_first(on: Scene, server: Resou
 
 def test_a_released_network_takes_its_router_along_and_no_other(on: Scene, server: Resource) -> None:
     given(on, server)
-    other = project(on).routing.create_router(name="by-hand")
+    other = by_hand(on)
     network = Resource.objects.get(kind="network")
     with pytest.raises(Invalids) as refused:
         drafted(on, at=now(), items=(ReleaseDraft(target=network.uuid, kind="network"),))

@@ -171,4 +171,13 @@ class NetworkQuotaKind(_QuotaKind):
         }
 
     def set(self, context: Context, limits: Mapping[str, int]) -> None:
-        context.cloud.quotas.set_network(context.project_id, limits)
+        """Neutron takes no limit below what is there, and an operator may have made a router or an address by hand."""
+        quotas, project = context.cloud.quotas, context.project_id
+        try:
+            quotas.set_network(project, limits)
+        except errors.Refused:
+            there = quotas.network(project)
+            least = {name: max(limit, there[name].used) for name, limit in limits.items() if name in there}
+            if least == limits:
+                raise
+            quotas.set_network(project, least)
