@@ -9,7 +9,12 @@ from rest_framework.test import APIClient
 from govcloud.inventory.models import Network, Resource, SecurityRule
 from govcloud.provisioning.models import Operation
 from tenants.models import Role, User
-from tests.factories.inventory import FloatingAddressFactory, NetworkFactory, SecurityRuleFactory, whole_server
+from tests.factories.inventory import (
+    FloatingAddressFactory,
+    NetworkFactory,
+    SecurityRuleFactory,
+    whole_server,
+)
 from tests.factories.tenants import DepartmentFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +99,9 @@ def test_rules_are_shown_to_those_who_may_see_their_network(
     assert (shown["protocol"], shown["port_min"], shown["remote"]) == ("tcp", 443, "10.20.0.0/16")
     stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
     assert stranger.get(f"/api/v1/security-rules/{rule.uuid}").status_code == 404
-    assert stranger.post(actions(network), {"action": "remove-rule", "rule": str(rule.uuid)}).status_code == 404
+    assert (
+        stranger.post(actions(network), {"action": "remove-rule", "rule": str(rule.uuid)}).status_code == 404
+    )
     assert SecurityRule.objects.filter(removed_at=None).count() == 1
 
 
@@ -102,7 +109,9 @@ def test_a_server_shows_its_floating_address(applicant: APIClient, network: Reso
     server = whole_server(system=network.system)
     given = FloatingAddressFactory(server=server)
     FloatingAddressFactory(server=server, released_at=network.built_at)
-    assert applicant.get(f"/api/v1/resources/{server.resource.uuid}").json()["floating_address"] == given.address
+    assert (
+        applicant.get(f"/api/v1/resources/{server.resource.uuid}").json()["floating_address"] == given.address
+    )
     (shown,) = applicant.get("/api/v1/floating-addresses?in_force=true").json()["results"]
     assert (shown["address"], shown["server"]) == (given.address, str(server.resource.uuid))
 

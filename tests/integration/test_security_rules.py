@@ -42,9 +42,7 @@ def net(name: str) -> Resource:
 def in_cloud(on: Scene, network: Resource) -> list[openstack.models.SecurityRule]:
     """Rules that let in what was not let in from the beginning."""
     rules = project(on).security_groups.find_rules(group_id=network.network.security_group_id)
-    return [
-        rule for rule in rules if rule.direction == "ingress" and rule.remote != network.network.cidr
-    ]
+    return [rule for rule in rules if rule.direction == "ingress" and rule.remote != network.network.cidr]
 
 
 def room(on: Scene) -> int | None:
@@ -85,9 +83,7 @@ def test_a_network_is_opened_by_a_rule_and_closed_again(on: Scene, network: Reso
         (NewRule(protocol="tcp", port_min=22, remote="10.0.0.0/8"), ("tcp", 22, 22, "IPv4")),
     ],
 )  # fmt: skip
-def test_rules_are_what_they_say(
-    on: Scene, network: Resource, rule: NewRule, seen: tuple[Any, ...]
-) -> None:
+def test_rules_are_what_they_say(on: Scene, network: Resource, rule: NewRule, seen: tuple[Any, ...]) -> None:
     assert done(network, "add-rule", rule, on).status == "done", states()
     (found,) = in_cloud(on, network)
     assert (found.protocol, found.port_min, found.port_max, found.ethertype) == seen

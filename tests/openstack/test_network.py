@@ -204,7 +204,9 @@ def test_a_router_is_put_on_a_subnet_once_and_taken_off_once(
         cloud.routing.remove_router_subnet(router_id=connected.id, subnet_id=laboratory.subnet.id)
 
 
-def test_of_several_routers_with_one_gateway_address_one_gets_it(laboratory: Laboratory, cloud: Cloud) -> None:
+def test_of_several_routers_with_one_gateway_address_one_gets_it(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
     routers = [cloud.routing.create_router(name=laboratory.unique("router")) for _ in range(3)]
 
     def ask(router: models.Router) -> errors.CloudError | None:
@@ -286,7 +288,11 @@ def test_a_rule_is_known_by_what_it_lets_through(laboratory: Laboratory, cloud: 
             groups.create_rule(group_id=group.id, protocol="tcp", port_min=443, port_max=443, remote=same)
         assert (refusal.value.code, anybody.id in refusal.value.message) == ("SecurityGroupRuleExists", True)
     six = groups.create_rule(
-        group_id=group.id, protocol="ipv6-icmp", remote="2001:db8::/32", ethertype="IPv6", description="a mark"
+        group_id=group.id,
+        protocol="ipv6-icmp",
+        remote="2001:db8::/32",
+        ethertype="IPv6",
+        description="a mark",
     )
     assert (six.protocol, six.remote, six.port_min) == ("ipv6-icmp", "2001:db8::/32", None)
     groups.delete_rule(six.id)
