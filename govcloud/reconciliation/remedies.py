@@ -86,7 +86,7 @@ def _mark_lost(click: Click) -> Operation:
     own = Q(unit=resource.unit) | Q(server=resource.pk)
     ports = Address.objects.filter(own, released_at=None).exclude(port_id="")
     steps = [
-        given_back(each, key=f"{click.mark}:floating_address:{each.unit}", unit=uuid4())
+        given_back(each, key=f"{click.mark}:floating_address", unit=uuid4())
         for each in FloatingAddress.objects.filter(server=resource.pk, released_at=None)
     ]
     steps += [
