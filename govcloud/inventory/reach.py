@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict
-from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, FloatingAddress, Network, Resource, SecurityRule, Server
 from tenants.models import User
 
@@ -30,10 +29,21 @@ class HasAddress(Conflict):
     message = _("“%(server)s” has a floating address already, or is about to get one.")
 
 
-def network_of(server: Resource) -> Network:
-    """The network of the address by which a server is managed, which is where a floating address leads to."""
-    block = Address.objects.filter(unit=server.unit).values("block__unit")
-    return Network.objects.select_related("resource").get(resource__unit__in=block)
+class OnNoNetwork(Conflict):
+    code = "server-on-no-network"
+    message = _("“%(server)s” is on no network that is managed here.")
+
+
+def network_of(server: Resource, *, pointer: str = "/target") -> Network:
+    """The network of the address by which a server is managed, which is where a floating address leads to.
+
+    Raises OnNoNetwork for a server that was built elsewhere.
+    """
+    block = Address.objects.filter(unit=server.unit, released_at=None).values("block__unit")
+    network = Network.objects.select_related("resource").filter(resource__unit__in=block).first()
+    if network is None:
+        raise OnNoNetwork(server=server.name, pointers=(pointer,))
+    return network
 
 
 def has_address(server: Resource) -> bool:
@@ -41,24 +51,23 @@ def has_address(server: Resource) -> bool:
     return FloatingAddress.objects.filter(server=server.pk, released_at=None).exists()
 
 
-def refused(server: Resource, network: Network, *, pointer: str) -> Conflict | None:
-    """Why a server cannot be given a floating address as things stand; None if it can."""
-    pointers = (pointer,)
+def require_reachable(server: Resource, network: Network, *, pointer: str) -> None:
+    """Raises HasAddress and NotConnected: why the server cannot be given a floating address through its network."""
     if has_address(server):
-        return HasAddress(server=server.name, pointers=pointers)
-    if not network.router_id or network.resource.status != Status.ACTIVE:
-        return NotConnected(network=network.resource.name, server=server.name, pointers=pointers)
-    return None
+        raise HasAddress(server=server.name, pointers=(pointer,))
+    if not network.router_id:
+        raise NotConnected(network=network.resource.name, server=server.name, pointers=(pointer,))
 
 
 def reserve_address(*, server: Resource, unit: UUID, at: datetime) -> FloatingAddress:
-    """For a server that shall have one. Raises HasAddress and NotConnected; nobody disconnects its network meanwhile."""
+    """For a server that shall have one, whose network nobody disconnects meanwhile.
+
+    Raises OnNoNetwork, HasAddress and NotConnected.
+    """
     network = network_of(server)
     Resource.objects.select_for_update(no_key=True).get(pk=network.pk)
     network.refresh_from_db()
-    reason = refused(server, network, pointer="/target")
-    if reason is not None:
-        raise reason
+    require_reachable(server, network, pointer="/target")
     return FloatingAddress.objects.create(unit=unit, server=server.server, network=network, reserved_at=at)
 
 
@@ -111,13 +120,15 @@ def connected(
     _tell("network.connected", network, actor, at, after=after)
 
 
-def disconnected(*, network: Network, actor: audit.Actor, at: datetime) -> None:
-    before = {"router": network.router_id, "outside_address": network.outside_address}
-    if not network.router_id:
-        return
+def being_disconnected(network: Network) -> None:
+    """From the request on, no floating address is led through it; the cloud has yet to confirm."""
     network.router_id, network.external_network_id, network.outside_address = "", "", None
     network.save(update_fields=["router_id", "external_network_id", "outside_address"])
-    _tell("network.disconnected", network, actor, at, before=before)
+
+
+def disconnected(*, network: Network, router_id: str, actor: audit.Actor, at: datetime) -> None:
+    being_disconnected(network)
+    _tell("network.disconnected", network, actor, at, before={"router": router_id})
 
 
 def record_rule(

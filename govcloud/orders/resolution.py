@@ -202,7 +202,13 @@ class Resolver:
 
     def _address(self, position: int, draft: AddressDraft) -> AddressLine | None:
         target = self._target(draft.target, ResourceKind.SERVER, position)
-        return address_line(target) if target else None
+        if target is None:
+            return None
+        try:
+            return address_line(target, pointer=f"/items/{position}/target")
+        except reach.OnNoNetwork as error:
+            self.errors.append(error)
+            return None
 
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
@@ -305,10 +311,11 @@ def data_volumes_of(server: Resource | None) -> int:
     return server.server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None).count()
 
 
-def address_line(server: Resource) -> AddressLine:
+def address_line(server: Resource, *, pointer: str = "/target") -> AddressLine:
+    """Raises OnNoNetwork."""
     return AddressLine(
         target=server,
-        network=reach.network_of(server),
+        network=reach.network_of(server, pointer=pointer),
         given=reach.has_address(server),
         billed=_addresses_are_billed(),
     )

@@ -297,9 +297,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ServerAction:
-    """How a request to a server went on after it was accepted. Some failures show nowhere else: a resize that found no
-    room leaves the server ``ACTIVE`` without a fault.
-    """
+    """How an accepted request to a server went on. Some failures show nowhere else: a resize that found no room."""
 
     name: str
     request_id: str

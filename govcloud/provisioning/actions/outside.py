@@ -5,6 +5,7 @@ back is nobody's to approve.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -20,7 +21,7 @@ from govcloud.provisioning.actions.rules import room
 from govcloud.provisioning.actions.storage import ToServer
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
-from tenants.models import NetworkZone, Role
+from tenants.models import NetworkZone, Role, User
 
 P = TypeVar("P")
 
@@ -84,6 +85,12 @@ class DisconnectNetwork(_NetworkAction):
     def plan(self, resource: Resource, parameters: Nothing, *, key: str) -> list[StepSpec]:  # noqa: ARG002
         return taken_off(resource.network, key=key, unit=uuid4())
 
+    def begin(
+        self, resource: Resource, parameters: Nothing, steps: Sequence[StepSpec], *, actor: User, at: datetime
+    ) -> None:
+        del parameters, steps, actor, at
+        reach.being_disconnected(resource.network)
+
 
 def taken_off(network: Network, *, key: str, unit: UUID, needs: Sequence[str] = ()) -> list[StepSpec]:
     """The steps that take down a network's router, which is nobody else's."""
@@ -136,7 +143,7 @@ class MoveAddress(_AddressAction[ToServer]):
         return () if found is None else (found.pk,)
 
     def check(self, resource: Resource, parameters: ToServer) -> None:
-        """Raises MovingNeedsReview, CannotMoveThere, HasAddress."""
+        """Raises MovingNeedsReview, CannotMoveThere, and what ``reach`` says against it."""
         given, here = _of(resource), ("/server",)
         zone = NetworkZone(resource.zone)
         if zone == NetworkZone.INTERNET:
@@ -144,10 +151,8 @@ class MoveAddress(_AddressAction[ToServer]):
         found = _other(resource, parameters)
         if found is None:
             raise CannotMoveThere(server=parameters.server, zone=zone.label, pointers=here)
-        network = reach.network_of(found)
-        refused = reach.refused(found, network, pointer=here[0])
-        if refused is not None:
-            raise refused
+        network = reach.network_of(found, pointer=here[0])
+        reach.require_reachable(found, network, pointer=here[0])
         if network.external_network_id != given.network.external_network_id:
             raise CannotMoveThere(server=parameters.server, zone=zone.label, pointers=here)
 

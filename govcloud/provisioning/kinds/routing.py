@@ -103,7 +103,10 @@ class RouterInterfaceKind(Kind):
         )
 
     def forget(self, context: Context) -> None:
-        reach.disconnected(network=_network(context), actor=ENGINE, at=context.at)
+        """A connection that was called off had not been recorded."""
+        if "router" in context.state:
+            network, router = _network(context), context.state["router"]
+            reach.disconnected(network=network, router_id=router, actor=ENGINE, at=context.at)
 
 
 def _network(context: Context) -> Network:
