@@ -64,11 +64,28 @@ def reserve_address(*, server: Resource, unit: UUID, at: datetime) -> FloatingAd
 
     Raises OnNoNetwork, HasAddress and NotConnected.
     """
-    network = network_of(server)
-    Resource.objects.select_for_update(no_key=True).get(pk=network.pk)
-    network.refresh_from_db()
+    network = _held(network_of(server))
     require_reachable(server, network, pointer="/target")
     return FloatingAddress.objects.create(unit=unit, server=server.server, network=network, reserved_at=at)
+
+
+def being_moved(*, given: FloatingAddress, to: Resource) -> None:
+    """From the request on it counts as leading through the other server's network, which stays connected for it.
+
+    Raises NotConnected.
+    """
+    network = _held(network_of(to, pointer="/server"))
+    if not network.router_id:
+        raise NotConnected(network=network.resource.name, server=to.name, pointers=("/server",))
+    given.network = network
+    given.save(update_fields=["network"])
+
+
+def _held(network: Network) -> Network:
+    """Locked, and as it is now."""
+    Resource.objects.select_for_update(no_key=True).get(pk=network.pk)
+    network.refresh_from_db()
+    return network
 
 
 def address_given(
@@ -82,11 +99,14 @@ def address_given(
 
 
 def address_moved(*, given: FloatingAddress, to: Server, actor: audit.Actor, at: datetime) -> None:
-    before = given.server
+    """Where it leads now; also back to where it led, when a move was called off."""
+    before, network = given.server, network_of(to.resource)
+    if (before.pk, given.network_id) == (to.pk, network.pk):
+        return
+    given.server, given.network = to, network
+    given.save(update_fields=["server", "network"])
     if before.pk == to.pk:
         return
-    given.server, given.network = to, network_of(to.resource)
-    given.save(update_fields=["server", "network"])
     _tell(
         "floating_address.moved", to, actor, at,
         before={"server": before.resource.name}, after={"server": to.resource.name, "address": given.address},

@@ -112,7 +112,8 @@ def test_a_server_shows_its_floating_address(applicant: APIClient, network: Reso
     assert (
         applicant.get(f"/api/v1/resources/{server.resource.uuid}").json()["floating_address"] == given.address
     )
-    (shown,) = applicant.get("/api/v1/floating-addresses?in_force=true").json()["results"]
+    listed = applicant.get(f"/api/v1/floating-addresses?in_force=true&search={given.address}")
+    (shown,) = listed.json()["results"]
     assert (shown["address"], shown["server"]) == (given.address, str(server.resource.uuid))
 
 

@@ -1,5 +1,6 @@
 """Servers reached from outside their network: routers and floating addresses, on the sandbox cloud over HTTP."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -344,6 +345,22 @@ def test_a_move_that_is_called_off_brings_it_back(
     assert abandoned(operation, on).status == "undone", states()
     (found,) = in_cloud(on)
     assert (found.port_id, floating(first)) == (port_id(first), address)
+
+
+def test_a_network_that_an_address_is_moving_to_stays_connected(on: Scene, building: Sandbox) -> None:
+    first, _second = two(on)
+    network = NetworkDraft(name="other-net", zone="public")
+    server = replace(items()[1], name="other", network="other-net")
+    built(on, items=(network, server))
+    other = Resource.objects.get(name="other-net")
+    done(other, "connect", Nothing(), on)
+    given(on, first)
+    ask(first, "move-address", ToServer(server=Resource.objects.get(name="other-1").uuid), on)
+    with pytest.raises(ActionNotAllowed):
+        ask(other, "disconnect", Nothing(), on)
+    work()
+    assert FloatingAddress.objects.get().network.resource == other
+    assert done(Resource.objects.get(name="app-net"), "disconnect", Nothing(), on).status == "done", states()
 
 
 def test_it_moves_only_where_it_can_lead(on: Scene, building: Sandbox) -> None:

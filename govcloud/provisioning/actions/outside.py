@@ -156,6 +156,19 @@ class MoveAddress(_AddressAction[ToServer]):
         if network.external_network_id != given.network.external_network_id:
             raise CannotMoveThere(server=parameters.server, zone=zone.label, pointers=here)
 
+    def begin(
+        self,
+        resource: Resource,
+        parameters: ToServer,
+        steps: Sequence[StepSpec],
+        *,
+        actor: User,
+        at: datetime,
+    ) -> None:
+        """Raises NotConnected."""
+        del steps, actor, at
+        reach.being_moved(given=_of(resource), to=Resource.objects.get(uuid=parameters.server))
+
     def plan(self, resource: Resource, parameters: ToServer, *, key: str) -> list[StepSpec]:
         to = Resource.objects.get(uuid=parameters.server)
         state = {"floating": str(_of(resource).unit), "from": str(resource.unit), "to": str(to.unit)}
