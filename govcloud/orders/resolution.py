@@ -13,7 +13,7 @@ from govcloud.catalog.models import FLOATING_ADDRESS, DRTier, Flavor, Image, Met
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory import reach
-from govcloud.inventory.models import Resource, ResourceKind, Volume, VolumeRole
+from govcloud.inventory.models import Network, Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders.drafts import (
     AddressDraft,
     BackupDraft,
@@ -205,10 +205,11 @@ class Resolver:
         if target is None:
             return None
         try:
-            return address_line(target, pointer=f"/items/{position}/target")
+            network = reach.network_of(target, pointer=f"/items/{position}/target")
         except reach.OnNoNetwork as error:
             self.errors.append(error)
             return None
+        return address_line(target, network)
 
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
@@ -311,13 +312,10 @@ def data_volumes_of(server: Resource | None) -> int:
     return server.server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None).count()
 
 
-def address_line(server: Resource, *, pointer: str = "/target") -> AddressLine:
-    """Raises OnNoNetwork."""
+def address_line(server: Resource, network: Network) -> AddressLine:
+    """``network`` is the one at the time of ordering: an old order is shown when its server is long gone."""
     return AddressLine(
-        target=server,
-        network=reach.network_of(server, pointer=pointer),
-        given=reach.has_address(server),
-        billed=_addresses_are_billed(),
+        target=server, network=network, given=reach.has_address(server), billed=_addresses_are_billed()
     )
 
 

@@ -125,7 +125,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
             "resize__flavor",
-            "floating",
+            "floating__network__network",
             "target__cloud",
             "target__server__flavor",
             "target__server__image",
@@ -176,7 +176,7 @@ def _line(item: OrderItem) -> Line:
 def _change(item: OrderItem) -> Line:
     target = _target(item)
     if hasattr(item, "floating"):
-        return address_line(target)
+        return address_line(target, item.floating.network.network)
     if item.kind == Kind.SERVER:
         return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
     spec = item.volumes.all()[0]

@@ -413,6 +413,8 @@ def test_a_released_server_gives_its_address_back_first(on: Scene, server: Resou
     release.refresh_from_db()
     assert release.status == "fulfilled", states()
     assert (in_cloud(on), account(on), floating(server)) == ([], (0, 0), None)
+    assert services.quote(order=Order.objects.earliest("pk"), at=now()).monthly_total > 0
+    assert services.quote(order=Order.objects.get(items__floating__isnull=False), at=now()).lines == ()
     steps = Step.objects.filter(operation__thread=release.uuid, kind__in=["floating_address", "server"])
     assert [step.kind for step in steps.order_by("finished_at")] == ["floating_address", "server"]
 
