@@ -22,6 +22,7 @@ from api.v1 import (
     operations,
     orders,
     quotas,
+    reach,
     recovery_points,
     resources,
     snapshots,
@@ -59,6 +60,8 @@ router.register("expiries", leases.Expiries, "expiries")
 router.register("lease-notices", leases.LeaseNotices, "lease-notices")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
 router.register("snapshots", snapshots.Snapshots, "snapshots")
+router.register("security-rules", reach.SecurityRules, "security-rules")
+router.register("floating-addresses", reach.FloatingAddresses, "floating-addresses")
 router.register("wipe-records", snapshots.WipeRecords, "wipe-records")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")

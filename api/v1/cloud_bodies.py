@@ -21,6 +21,12 @@ class NetworkZoneBody(Body):
     dns_servers = serializers.CharField(
         max_length=200, allow_blank=True, default="", help_text="comma-separated"
     )
+    external_network = serializers.CharField(
+        max_length=120,
+        allow_blank=True,
+        default="",
+        help_text="what the cloud calls the one that routers lead to; the only one it has if left out",
+    )
 
     def to_internal_value(self, data: Any) -> NetworkZoneDraft:
         return NetworkZoneDraft(**super().to_internal_value(data))

@@ -32,6 +32,9 @@ class ZoneAnswer(serializers.Serializer[Zone]):
     zone = serializers.ChoiceField(NetworkZone.choices)
     address_pool = serializers.CharField(help_text="CIDR")
     network_prefix = serializers.IntegerField()
+    external_network = serializers.CharField(
+        help_text="what the cloud calls the one that routers lead to; empty: the only one it has"
+    )
 
 
 class AvailabilityZoneAnswer(serializers.Serializer[AvailabilityZone]):

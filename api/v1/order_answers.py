@@ -55,6 +55,10 @@ class ResizeSpecAnswer(serializers.Serializer[Any]):
     flavor = Named()
 
 
+class AddressSpecAnswer(serializers.Serializer[Any]):
+    network = serializers.UUIDField(source="network.uuid", help_text="that it leads through")
+
+
 class BackupSpecAnswer(serializers.Serializer[Any]):
     dr_level = serializers.IntegerField(source="tier.level")
     capacity_gb = serializers.IntegerField()
@@ -82,6 +86,9 @@ class ItemAnswer(serializers.Serializer[OrderItem]):
     target = TargetRef(allow_null=True)
     server = ServerSpecAnswer(default=None, allow_null=True)
     resize = ResizeSpecAnswer(default=None, allow_null=True, help_text="what a server is changed to")
+    floating_address = AddressSpecAnswer(
+        source="floating", default=None, allow_null=True, help_text="of a server that is to get one"
+    )
     volumes = VolumeSpecAnswer(many=True)
     backup = BackupSpecAnswer(default=None, allow_null=True)
 
@@ -248,6 +255,7 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
         "server__network_item",
         "backup__tier",
         "resize__flavor",
+        "floating__network",
     ).order_by("position")
     volumes = VolumeSpec.objects.select_related("storage_class", "class_before", "server").order_by(
         "position"

@@ -13,6 +13,7 @@ from govcloud.approvals.models import Verb
 from govcloud.catalog.models import Site
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders.drafts import (
+    AddressDraft,
     BackupDraft,
     ExtendDraft,
     ItemDraft,
@@ -126,12 +127,28 @@ class ChangeVolumeItemBody(ItemBody):
         raise serializers.ValidationError({"size_gb": [ErrorDetail(str(text), code="one-change")]})
 
 
-class ResizeItemBody(ItemBody):
-    builds = ResizeDraft
+class ChangeServerItemBody(ItemBody):
+    # One of the two: a new flavor, or a floating address.
+    default_error_messages = {"one-change": _("A change has either a new flavor or a floating address.")}
     action = serializers.ChoiceField(["change"])
     kind = serializers.ChoiceField(["server"])
     target = serializers.UUIDField(help_text="the server's uuid")
-    flavor = serializers.CharField(max_length=40, help_text="code of its new flavor, larger or smaller")
+    flavor = serializers.CharField(
+        max_length=40, required=False, help_text="code of its new flavor, larger or smaller"
+    )
+    floating_address = serializers.BooleanField(
+        required=False, help_text="true: it shall be reached from outside its network"
+    )
+
+    def to_internal_value(self, data: Any) -> Any:
+        value = Body.to_internal_value(self, data)
+        match "flavor" in value, value.get("floating_address", False):
+            case True, False:
+                return ResizeDraft(target=value["target"], flavor=value["flavor"])
+            case False, True:
+                return AddressDraft(target=value["target"])
+        text = self.error_messages["one-change"]
+        raise serializers.ValidationError({"flavor": [ErrorDetail(str(text), code="one-change")]})
 
 
 class RenewItemBody(ItemBody):
@@ -161,8 +178,8 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
     ("create", "backup"): BackupItemBody,
     ("create", "volume"): VolumeItemBody,
     ("change", "volume"): ChangeVolumeItemBody,
-    ("change", "server"): ResizeItemBody,
     **{("renew", kind): RenewItemBody for kind in ResourceKind.values},
+    ("change", "server"): ChangeServerItemBody,
     **{("release", kind): ReleaseItemBody for kind in ResourceKind.values},
 }
 
@@ -176,7 +193,7 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
             BackupItemBody,
             VolumeItemBody,
             ChangeVolumeItemBody,
-            ResizeItemBody,
+            ChangeServerItemBody,
             RenewItemBody,
             ReleaseItemBody,
         ],

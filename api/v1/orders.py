@@ -27,6 +27,7 @@ from govcloud.inventory.models import Resource
 from govcloud.orders import services
 from govcloud.orders.cancellation import cancel
 from govcloud.orders.drafts import (
+    AddressDraft,
     ExtendDraft,
     ItemDraft,
     ReleaseDraft,
@@ -181,7 +182,9 @@ class Orders(Listed[Order], Retrieved[Order]):
 def _resources_in(items: list[ItemDraft]) -> Any:
     """The resources that the items name by uuid, each with its pointer."""
     for position, item in enumerate(items):
-        if isinstance(item, ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | ReleaseDraft):
+        if isinstance(
+            item, ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | AddressDraft | ReleaseDraft
+        ):
             yield item.target, f"/items/{position}/target"
         elif isinstance(item, StorageDraft) and item.server is not None:
             yield item.server, f"/items/{position}/server"

@@ -8,13 +8,15 @@ from drf_spectacular.utils import PolymorphicProxySerializer
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from api.bodies import Body
+from api.bodies import Body, integer
+from govcloud.inventory.models import Protocol
 from govcloud.orders.renaming import NewName
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.interfaces import OnNetwork
 from govcloud.provisioning.actions.login_keys import LoginKeys
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
+from govcloud.provisioning.actions.rules import NewRule, OfRule
 from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
 
 
@@ -29,8 +31,13 @@ class ActionBody(Body):
         return self.builds(**value)
 
 
+PLAIN = (
+    "start", "stop", "reboot", "hard-reboot", "detach", "connect", "disconnect", "give-back-address",
+)  # fmt: skip
+
+
 class PlainActionBody(ActionBody):
-    action = serializers.ChoiceField(["start", "stop", "reboot", "hard-reboot", "detach"])
+    action = serializers.ChoiceField(PLAIN)
 
 
 class RenameActionBody(ActionBody):
@@ -64,9 +71,9 @@ class LoginKeysActionBody(ActionBody):
         return LoginKeys(tuple(super().to_internal_value(data).keys))
 
 
-class AttachBody(ActionBody):
+class ToServerBody(ActionBody):
     builds = ToServer
-    action = serializers.ChoiceField(["attach"])
+    action = serializers.ChoiceField(["attach", "move-address"])
     server = serializers.UUIDField(help_text="uuid of a server of the system")
 
 
@@ -82,9 +89,34 @@ class OfSnapshotBody(ActionBody):
     snapshot = serializers.UUIDField(help_text="uuid of a snapshot of the volume")
 
 
+class NewRuleBody(ActionBody):
+    builds = NewRule
+    action = serializers.ChoiceField(["add-rule"])
+    protocol = serializers.ChoiceField(Protocol.choices)
+    port_min = integer(
+        required=False, allow_null=True, help_text="the first, or the only one; all if left out"
+    )
+    port_max = integer(required=False, allow_null=True, help_text="the last; the first if left out")
+    remote = serializers.CharField(
+        max_length=43, required=False, help_text="who is let in, as a range of addresses (CIDR)"
+    )
+    network = serializers.UUIDField(
+        required=False, allow_null=True, help_text="or all of this network of the system"
+    )
+    description = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class OfRuleBody(ActionBody):
+    builds = OfRule
+    action = serializers.ChoiceField(["remove-rule"])
+    rule = serializers.UUIDField(help_text="uuid of a rule of the network")
+
+
 BODIES: Mapping[str, type[ActionBody]] = {
-    **dict.fromkeys(("start", "stop", "reboot", "hard-reboot", "detach"), PlainActionBody),
-    "attach": AttachBody,
+    **dict.fromkeys(PLAIN, PlainActionBody),
+    **dict.fromkeys(("attach", "move-address"), ToServerBody),
+    "add-rule": NewRuleBody,
+    "remove-rule": OfRuleBody,
     "snapshot": SnapshotBody,
     **dict.fromkeys(("restore", "delete-snapshot"), OfSnapshotBody),
     "rename": RenameActionBody,
@@ -103,7 +135,9 @@ ANY_ACTION = PolymorphicProxySerializer(
         RebuildActionBody,
         InterfaceActionBody,
         LoginKeysActionBody,
-        AttachBody,
+        ToServerBody,
+        NewRuleBody,
+        OfRuleBody,
         SnapshotBody,
         OfSnapshotBody,
     ],

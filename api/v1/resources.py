@@ -21,6 +21,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
     BackupAllowance,
+    FloatingAddress,
     LoginKey,
     Network,
     Power,
@@ -62,6 +63,12 @@ class VolumeAnswer(serializers.Serializer[Volume]):
 class NetworkAnswer(serializers.Serializer[Network]):
     cidr = serializers.CharField()
     gateway = serializers.CharField()
+    router_id = serializers.CharField(
+        help_text="id in the cloud of the router that leads out of it; empty: it is not connected to the outside"
+    )
+    outside_address = serializers.IPAddressField(
+        allow_null=True, help_text="under which its servers are seen from outside"
+    )
 
 
 class AllowanceAnswer(serializers.Serializer[BackupAllowance]):
@@ -85,6 +92,9 @@ class ResourceAnswer(Answer):
     address = serializers.IPAddressField(allow_null=True, help_text="of a server")
     further_addresses = serializers.ListField(
         child=serializers.IPAddressField(), help_text="of a server's other interfaces"
+    )
+    floating_address = serializers.IPAddressField(
+        allow_null=True, help_text="by which a server is reached from outside its network"
     )
     login_keys = serializers.ListField(
         child=serializers.CharField(), help_text="fingerprints of the SSH keys that a server lets in"
@@ -112,13 +122,15 @@ class ResourceFilters(filters.FilterSet):  # type: ignore[misc]
 
 
 def with_ways_in(rows: QuerySet[Resource]) -> QuerySet[Resource]:
-    """Adds a server's ``address``, those of its other interfaces, and whose keys it lets in, in the same query."""
+    """Adds a server's addresses, inside and outside, and whose keys it lets in, in the same query."""
     given = Address.objects.filter(unit=OuterRef("unit"), released_at__isnull=True).values("address")[:1]
     further = Address.objects.filter(server=OuterRef("pk"), released_at__isnull=True).order_by("pk")
+    outside = FloatingAddress.objects.filter(server=OuterRef("pk"), released_at__isnull=True)
     keys = LoginKey.objects.filter(server=OuterRef("pk")).order_by("pk")
     return rows.annotate(
         address=Subquery(given),
         further_addresses=ArraySubquery(further.values("address")),
+        floating_address=Subquery(outside.values("address")[:1]),
         login_keys=ArraySubquery(keys.values("fingerprint")),
     )
 

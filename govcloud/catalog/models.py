@@ -76,6 +76,9 @@ VCPU = "vcpu"
 MEMORY_GB = "memory_gb"
 """The meters of every server, whatever its flavor."""
 
+FLOATING_ADDRESS = "floating_address"
+"""The meter of a server's floating address; a catalogue without it gives them away."""
+
 
 class Offering(Offerable):
     """A line of the catalogue."""
@@ -229,6 +232,9 @@ class Zone(models.Model):
     address_pool = models.CharField(max_length=43)  # CIDR
     network_prefix = models.PositiveSmallIntegerField(default=26)  # size of one system's network
     dns_servers = models.CharField(max_length=200, blank=True)  # comma-separated
+    external_network = models.CharField(
+        max_length=120, blank=True
+    )  # what the cloud calls the one that routers of this zone lead to; empty: the only one it has
 
     class Meta:
         constraints: ClassVar = [

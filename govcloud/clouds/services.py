@@ -94,6 +94,7 @@ class NetworkZoneDraft:
     address_pool: str  # CIDR
     network_prefix: int = 26
     dns_servers: str = ""
+    external_network: str = ""  # empty: the only one the cloud has
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ METERS = (
     ("block_ssd_gb", "块存储（SSD）", "Block storage, SSD", "GB", "0.7"),
     ("object_gb", "对象存储", "Object storage", "GB", "0.09"),
     ("bandwidth_mbps", "互联网出口带宽", "Internet egress bandwidth", "Mbps", "20"),
+    ("floating_address", "浮动地址", "Floating address", "address", "10"),
     ("backup_local_gb", "本地备份", "Local backup", "GB", "0.20"),
     ("backup_off_site_gb", "异地备份", "Off-site backup", "GB", "0.30"),
 )

@@ -36,3 +36,17 @@ class OfVolumeQuerySet(models.QuerySet[M_co]):
 
     def visible_to(self, actor: "User", *, at: datetime) -> Self:
         return self.filter(within(actor, at=at, path="volume__resource__system__department__path"))
+
+
+class OfServerQuerySet(models.QuerySet[M_co]):
+    """Of what belongs to a server."""
+
+    def visible_to(self, actor: "User", *, at: datetime) -> Self:
+        return self.filter(within(actor, at=at, path="server__resource__system__department__path"))
+
+
+class OfNetworkQuerySet(models.QuerySet[M_co]):
+    """Of what belongs to a network."""
+
+    def visible_to(self, actor: "User", *, at: datetime) -> Self:
+        return self.filter(within(actor, at=at, path="network__resource__system__department__path"))

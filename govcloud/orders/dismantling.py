@@ -52,8 +52,8 @@ def begin(
             steps += _steps(one)
     ports = [step.key for step in steps if step.kind == "port"]
     for one in networks:
-        group = one.resource.network.security_group_id
-        steps += releasing.release_network(network=_standing(one), security_group_id=group, after=ports)
+        particulars = one.resource.network
+        steps += releasing.release_network(network=_standing(one), particulars=particulars, after=ports)
     return steps + planner.limits(order=part, system=system, after=[step.key for step in steps])
 
 
@@ -67,6 +67,7 @@ def _steps(one: Going) -> list[StepSpec]:
                 port_id=Address.objects.get(unit=resource.unit).port_id,
                 volumes=[_standing(volume) for volume in one.volumes],
                 further_ports=dict(further.values_list("unit", "port_id")),
+                addresses=list(resource.server.floating_addresses.filter(released_at=None)),
             )
         case Kind.VOLUME:
             server = resource.volume.server

@@ -74,6 +74,13 @@ class ResizeDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AddressDraft:
+    """A server that shall be reached from outside its network, by a floating address."""
+
+    target: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RetypeDraft:
     """A volume that shall move to another storage class."""
 
@@ -106,6 +113,7 @@ ItemDraft = (
     | ExtendDraft
     | RetypeDraft
     | ResizeDraft
+    | AddressDraft
     | RenewDraft
     | ReleaseDraft
 )

@@ -12,10 +12,11 @@ from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind, Retyping
 from govcloud.errors import Conflict
+from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Power, Resource, Volume, VolumeRole
-from govcloud.orders import dismantling, placing, planner, plans, renewing, resizing
+from govcloud.orders import addressing, dismantling, placing, planner, plans, renewing, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -55,7 +56,7 @@ def _units(order: Order) -> QuerySet[Unit]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "volume__class_before",
+            "item__backup__tier", "item__resize__flavor", "item__floating", "volume__storage_class", "volume__class_before",
             "volume__server__cloud", "volume__server__availability_zone", "resource__cloud",
             "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
@@ -235,6 +236,8 @@ def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     inventory.mark(
         resource=_resource(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
     )
+    if hasattr(unit.item, "floating"):
+        return _give_address(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.SERVER:
         return _resize(order, unit, actor=actor, at=at)
     if unit.volume is not None and unit.volume.class_before is not None:
@@ -312,6 +315,16 @@ def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit],
         actor=actor, at=at, with_it=[resource],
     )  # fmt: skip
+
+
+def _give_address(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    """Reserved first: raises NotConnected when its network has been disconnected since the order was written."""
+    server = _resource(unit)
+    reach.reserve_address(server=server, unit=unit.uuid, at=at)
+    steps = addressing.give_address(unit=unit.uuid, system=order.system.uuid, name=server.name)
+    return _start(
+        order, OperationKind.ADDRESS, server.cloud, steps, [unit], actor=actor, at=at, with_it=[server]
+    )
 
 
 def _resource(unit: Unit) -> Resource:

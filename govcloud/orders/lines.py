@@ -8,8 +8,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from govcloud.catalog.models import MEMORY_GB, VCPU, DRTier, Flavor, Image, Kind, Site, StorageClass
-from govcloud.inventory.models import Resource, Server, Volume
+from govcloud.catalog.models import (
+    FLOATING_ADDRESS,
+    MEMORY_GB,
+    VCPU,
+    DRTier,
+    Flavor,
+    Image,
+    Kind,
+    Site,
+    StorageClass,
+)
+from govcloud.inventory.models import Network, Resource, Server, Volume
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Action
 from govcloud.quotas.models import Dimension
@@ -262,13 +272,36 @@ class RenewLine(_OfTarget):
         return {}
 
 
+class AddressLine(_OfTarget):
+    """A floating address for a server, through the router of its ``network``; billed if the catalogue has a meter for it.
+
+    ``given`` says whether it has one already, or is about to get it.
+    """
+
+    action: ClassVar = Action.CHANGE
+    kind: ClassVar = Kind.SERVER
+    target: Resource
+    network: Network
+    given: bool
+    billed: bool
+    quantity: int = 1
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.target.name[:48], {Dimension.ADDRESSES: 1}, resource=self.target)
+
+    def quantities(self) -> Quantities:
+        return {FLOATING_ADDRESS: Decimal(1)} if self.billed else {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLine(_OfTarget):
-    """``volumes`` are those of a server, which go with it."""
+    """``volumes`` are those of a server, which go with it, as do its floating ``addresses``."""
 
     action: ClassVar = Action.RELEASE
     target: Resource
     volumes: tuple[Volume, ...] = ()
+    addresses: int = 0
+    billed_addresses: int = 0
     quantity: int = 1
 
     @property
@@ -286,7 +319,10 @@ class ReleaseLine(_OfTarget):
 
     def frees(self) -> Amounts:
         """What is given back to the quota once it is gone."""
-        freed = {Dimension.STORAGE_GB: sum(volume.size_gb for volume in self.volumes)}
+        freed = {
+            Dimension.STORAGE_GB: sum(volume.size_gb for volume in self.volumes),
+            Dimension.ADDRESSES: self.addresses,
+        }
         match self.target.kind:
             case Kind.SERVER:
                 freed[Dimension.SERVERS] = 1
@@ -311,6 +347,8 @@ class ReleaseLine(_OfTarget):
         if self.target.kind == Kind.SERVER:
             yield VCPU, self.target.server.vcpus
             yield MEMORY_GB, self.target.server.memory_gb
+            if self.billed_addresses:
+                yield FLOATING_ADDRESS, self.billed_addresses
         elif self.target.kind == Kind.VOLUME:
             yield self.target.volume.storage_class.meter.code, self.target.volume.size_gb
         elif self.target.kind == Kind.BACKUP:
@@ -329,6 +367,7 @@ Line = (
     | ExtendLine
     | RetypeLine
     | ResizeLine
+    | AddressLine
     | RenewLine
     | ReleaseLine
 )

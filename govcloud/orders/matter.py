@@ -6,7 +6,7 @@ from decimal import Decimal
 from govcloud.approvals.models import CaseKind
 from govcloud.approvals.routing import Matter
 from govcloud.catalog.models import Line as FlavorLine
-from govcloud.orders.lines import Line, ServerLine
+from govcloud.orders.lines import AddressLine, Line, ServerLine
 from govcloud.orders.models import Action
 from tenants.models import NetworkZone, System
 
@@ -46,8 +46,9 @@ def _small_and_standard(created: Sequence[Line]) -> bool:
 
 
 def _most_exposed(lines: Sequence[Line]) -> str | None:
-    """The zone that asks for the most review: what is created in the Internet zone decides for the whole order."""
-    zones = {line.zone for line in lines if line.action == Action.CREATE}
+    """The zone that asks for the most review: what is created, or opened, in the Internet zone decides for the whole order."""
+    exposed = (line for line in lines if line.action == Action.CREATE or isinstance(line, AddressLine))
+    zones = {line.zone for line in exposed}
     return next(
         (z for z in (NetworkZone.INTERNET, NetworkZone.PRIVATE, NetworkZone.PUBLIC) if z in zones), None
     )

@@ -127,6 +127,15 @@ class ResizeSpec(models.Model):
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="+")
 
 
+class AddressSpec(models.Model):
+    """A floating address that a server shall have (change), and the network that it leads through."""
+
+    item = models.OneToOneField(
+        OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="floating"
+    )
+    network = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="+")
+
+
 class VolumeSpec(models.Model):
     """A volume of a server that is ordered (position 0 is the system volume), a volume by itself, or what one becomes (change).
 

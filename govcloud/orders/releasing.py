@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from govcloud.inventory.models import FloatingAddress, Network
 from govcloud.orders.planner import key_of
+from govcloud.provisioning.actions.outside import given_back, taken_off
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
 
@@ -26,13 +28,20 @@ def release_server(
     port_id: str,
     volumes: Iterable[Standing],
     further_ports: Mapping[UUID, str] | None = None,
+    addresses: Sequence[FloatingAddress] = (),
 ) -> list[StepSpec]:
-    """A server with all its volumes: out of service first, then the server, then what it held.
+    """A server with all its volumes: out of service and out of reach first, then the server, then what it held.
 
     ``further_ports`` are the ids of the ports of its other interfaces, by the units of their addresses.
     """
     volumes = list(volumes)
     retired, gone = _retirement(server, *volumes), key_of(server.release, "server")
+    unreached = [
+        given_back(
+            each, key=key_of(each.unit, "floating-released"), unit=server.release, needs=(retired.key,)
+        )
+        for each in addresses
+    ]
     ports = {server.built: port_id, **(further_ports or {})}
     keys = [key_of(server.release, "port"), *(key_of(unit, "port-released") for unit in further_ports or {})]
     port_steps = [
@@ -44,7 +53,8 @@ def release_server(
     ]  # fmt: skip
     return [
         retired,
-        _absent("server", server, retired.key),
+        *unreached,
+        _absent("server", server, retired.key, *(step.key for step in unreached)),
         *port_steps,
         *(step for volume in volumes for step in _volume_gone(volume, gone)),
     ]
@@ -84,18 +94,26 @@ def _volume_gone(volume: Standing, *needs: str) -> list[StepSpec]:
     return [*kept, _absent("volume", volume, *needs, *(step.key for step in kept))]
 
 
-def release_network(*, network: Standing, security_group_id: str, after: Sequence[str]) -> list[StepSpec]:
-    """A network and its security group; ``after`` are the keys of the steps that take down what is on it."""
+def release_network(*, network: Standing, particulars: Network, after: Sequence[str]) -> list[StepSpec]:
+    """A network with its router, if it has one, and its security group.
+
+    ``after`` are the keys of the steps that take down what is on it.
+    """
     state = {"resource": str(network.built)}
+    cut_off: list[StepSpec] = []
+    if particulars.router_id:
+        key = key_of(network.release, "disconnected")
+        cut_off = taken_off(particulars, key=key, unit=network.release, needs=after)
     gone = StepSpec(
         key=key_of(network.release, "network"), kind="network", label=network.name, unit=network.release,
-        desired=Desired.ABSENT, external_id=network.external_id, desired_state=state, needs=tuple(after),
+        desired=Desired.ABSENT, external_id=network.external_id, desired_state=state,
+        needs=(*after, *(step.key for step in cut_off)),
     )  # fmt: skip
     group = StepSpec(
         key=key_of(network.release, "security_group"), kind="security_group", label=network.name, unit=network.release,
-        desired=Desired.ABSENT, external_id=security_group_id, desired_state=state, needs=(gone.key,),
+        desired=Desired.ABSENT, external_id=particulars.security_group_id, desired_state=state, needs=(gone.key,),
     )  # fmt: skip
-    return [gone, group]
+    return [*cut_off, gone, group]
 
 
 def release_allowance(allowance: Standing) -> list[StepSpec]:

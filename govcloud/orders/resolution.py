@@ -9,11 +9,13 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import DRTier, Flavor, Image, Site, StorageClass
+from govcloud.catalog.models import FLOATING_ADDRESS, DRTier, Flavor, Image, Meter, Site, StorageClass
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
-from govcloud.inventory.models import Resource, ResourceKind, Volume, VolumeRole
+from govcloud.inventory import reach
+from govcloud.inventory.models import Network, Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders.drafts import (
+    AddressDraft,
     BackupDraft,
     ExtendDraft,
     ItemDraft,
@@ -27,6 +29,7 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.orders.lines import (
+    AddressLine,
     BackupLine,
     ExtendLine,
     Line,
@@ -77,7 +80,7 @@ class Resolver:
     found: Found
     errors: list[DomainError] = field(default_factory=list)
 
-    def line(self, position: int, draft: ItemDraft) -> Line | None:
+    def line(self, position: int, draft: ItemDraft) -> Line | None:  # noqa: C901  one for each kind of draft
         """The draft's line, or None after telling why there is none."""
         known = len(self.errors)
         line: Line | None
@@ -98,6 +101,8 @@ class Resolver:
                 line = self._resize(position, draft)
             case RenewDraft():
                 line = self._renewal(position, draft)
+            case AddressDraft():
+                line = self._address(position, draft)
             case ReleaseDraft():
                 line = self._release(position, draft)
         return line if len(self.errors) == known else None
@@ -203,9 +208,20 @@ class Resolver:
         target = self._target(draft.target, draft.kind, position)
         return RenewLine(target=target, lease_months=draft.lease_months) if target else None
 
+    def _address(self, position: int, draft: AddressDraft) -> AddressLine | None:
+        target = self._target(draft.target, ResourceKind.SERVER, position)
+        if target is None:
+            return None
+        try:
+            network = reach.network_of(target, pointer=f"/items/{position}/target")
+        except reach.OnNoNetwork as error:
+            self.errors.append(error)
+            return None
+        return address_line(target, network)
+
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
-        return ReleaseLine(target=target, volumes=volumes_of(target)) if target else None
+        return release_line(target) if target else None
 
     def _target(
         self, identifier: UUID, kind: str, position: int, field_name: str = "target"
@@ -266,7 +282,7 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    targeting = ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | ReleaseDraft
+    targeting = ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | AddressDraft | ReleaseDraft
     named = {draft.target for draft in drafts if isinstance(draft, targeting)}
     storage = [draft for draft in drafts if isinstance(draft, StorageDraft)]
     named |= {draft.server for draft in storage if draft.server is not None}
@@ -304,6 +320,29 @@ def data_volumes_of(server: Resource | None) -> int:
     return server.server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None).count()
 
 
+def address_line(server: Resource, network: Network) -> AddressLine:
+    """``network`` is the one at the time of ordering: an old order is shown when its server is long gone."""
+    return AddressLine(
+        target=server, network=network, given=reach.has_address(server), billed=_addresses_are_billed()
+    )
+
+
+def release_line(target: Resource) -> ReleaseLine:
+    """Needs ``targets()``, or ``items_of`` of a stored order."""
+    held = target.server.floating_addresses.all() if target.kind == ResourceKind.SERVER else ()
+    addresses = sum(each.released_at is None for each in held)
+    return ReleaseLine(
+        target=target,
+        volumes=volumes_of(target),
+        addresses=addresses,
+        billed_addresses=addresses if addresses and _addresses_are_billed() else 0,
+    )
+
+
+def _addresses_are_billed() -> bool:
+    return Meter.objects.filter(code=FLOATING_ADDRESS).exists()
+
+
 def snapshots_of(target: Resource) -> int:
     return target.volume.snapshots.filter(deleted_at=None).count()
 
@@ -322,7 +361,7 @@ def targets(system: System) -> QuerySet[Resource]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
         )
-        .prefetch_related(Prefetch("server__volumes", queryset=volumes))
+        .prefetch_related(Prefetch("server__volumes", queryset=volumes), "server__floating_addresses")
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from govcloud.catalog.models import Site
 from govcloud.orders.lines import (
+    AddressLine,
     BackupLine,
     ExtendLine,
     Line,
@@ -90,7 +91,7 @@ def content_of(*, order: Order, number: int, lines: Sequence[Line], quote: Quote
     }
 
 
-def described(line: Line) -> dict[str, Any]:  # noqa: PLR0911  one for each kind of line
+def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911  one for each kind of line
     """An item in plain data, by the codes and ids under which it was ordered."""
     common: dict[str, Any] = {
         "action": str(line.action),
@@ -120,6 +121,9 @@ def described(line: Line) -> dict[str, Any]:  # noqa: PLR0911  one for each kind
             return {**common, "target": str(line.target.uuid), **grown}
         case ResizeLine():
             return {**common, "target": str(line.target.uuid), **_resized(line)}
+        case AddressLine():
+            through = str(line.network.resource.uuid)
+            return {**common, "target": str(line.target.uuid), "floating_address": True, "network": through}
         case RetypeLine():
             moved = {"from_class": line.before.code, "storage_class": line.storage_class.code}
             return {**common, "target": str(line.target.uuid), **moved, "size_gb": line.volume.size_gb}

@@ -7,6 +7,7 @@ from django.db.models import Prefetch
 from govcloud.catalog.models import Kind, Offering, Site
 from govcloud.inventory.models import Resource, Volume
 from govcloud.orders.lines import (
+    AddressLine,
     BackupLine,
     ExtendLine,
     Line,
@@ -19,12 +20,21 @@ from govcloud.orders.lines import (
     StorageLine,
     VolumeLine,
 )
-from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ResizeSpec, ServerSpec, VolumeSpec
-from govcloud.orders.resolution import data_volumes_of, snapshots_of, volumes_of
+from govcloud.orders.models import (
+    Action,
+    AddressSpec,
+    BackupSpec,
+    Order,
+    OrderItem,
+    ResizeSpec,
+    ServerSpec,
+    VolumeSpec,
+)
+from govcloud.orders.resolution import address_line, data_volumes_of, release_line, snapshots_of
 
 
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
-    """The order's items and their specs, in eight statements however many there are; ``offerings`` by kind."""
+    """The order's items and their specs, in nine statements however many there are; ``offerings`` by kind."""
     items = OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -37,7 +47,7 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             zone=line.zone,
             site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
             target=line.target
-            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | RenewLine | ReleaseLine)
+            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine)
             else None,
             lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine | RenewLine) else 12,
         )
@@ -70,6 +80,11 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
     ResizeSpec.objects.bulk_create(
         ResizeSpec(item=item, flavor=line.flavor) for item, line in pairs if isinstance(line, ResizeLine)
     )
+    AddressSpec.objects.bulk_create(
+        AddressSpec(item=item, network=line.network.resource)
+        for item, line in pairs
+        if isinstance(line, AddressLine)
+    )
     return items
 
 
@@ -98,7 +113,7 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
 
 
 def items_of(order: Order) -> list[OrderItem]:
-    """The items with everything they name: two queries, and one more if servers are to be released."""
+    """The items with everything they name: two queries, and two more if servers are changed or released."""
     specs = VolumeSpec.objects.select_related("storage_class__meter", "class_before__meter", "server")
     attached = Volume.objects.select_related("resource", "storage_class__meter").order_by("resource_id")
     return list(
@@ -111,6 +126,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
             "resize__flavor",
+            "floating__network__network",
             "target__cloud",
             "target__server__flavor",
             "target__server__image",
@@ -122,6 +138,7 @@ def items_of(order: Order) -> list[OrderItem]:
         .prefetch_related(
             Prefetch("volumes", queryset=specs),
             Prefetch("target__server__volumes", queryset=attached),
+            "target__server__floating_addresses",
         )
         .order_by("position")
     )
@@ -156,12 +173,14 @@ def _line(item: OrderItem) -> Line:  # noqa: PLR0911  one for each kind of line
         case Action.RENEW, _:
             return RenewLine(target=_target(item), lease_months=item.lease_months)
         case Action.RELEASE, _:
-            return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
+            return release_line(_target(item))
     raise ValueError(f"no order can {item.action} a {item.kind}")
 
 
 def _change(item: OrderItem) -> Line:
     target = _target(item)
+    if hasattr(item, "floating"):
+        return address_line(target, item.floating.network.network)
     if item.kind == Kind.SERVER:
         return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
     spec = item.volumes.all()[0]

@@ -6,7 +6,16 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, BackupAllowance, Resource, Server, Snapshot, Volume
+from govcloud.inventory.models import (
+    Address,
+    BackupAllowance,
+    FloatingAddress,
+    Resource,
+    SecurityRule,
+    Server,
+    Snapshot,
+    Volume,
+)
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
 from tenants.models import System
@@ -26,6 +35,8 @@ class Demand:
     snapshots: int = 0
     networks: int = 0
     further_interfaces: int = 0
+    rules: int = 0  # that departments have opened
+    addresses: int = 0  # floating ones, from the moment they are reserved
     backups: int = 0
     backup_gib: int = 0
 
@@ -48,6 +59,9 @@ def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str,
     total.networks += standing.filter(kind="network").count()
     further = Address.objects.filter(server__resource__in=standing, released_at=None)
     total.further_interfaces += further.count()
+    total.rules += SecurityRule.objects.filter(network__resource__in=standing, removed_at=None).count()
+    floating = FloatingAddress.objects.filter(server__resource__in=standing, released_at=None)
+    total.addresses += floating.count()
     for vcpus, memory in Server.objects.filter(resource__in=standing).values_list("vcpus", "memory_gb"):
         total.servers += 1
         total.vcpus += vcpus
@@ -72,6 +86,8 @@ def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, i
         # a network is recorded with its security group, and it is the last to go
         if kind == ("security_group" if wanted == Desired.PRESENT else "network"):
             total.networks += 1
+        elif kind == "security_rule":
+            total.rules += 1
         elif kind == "server":
             flavor = Flavor.objects.get(code=desired["flavor"])
             total.servers += 1
@@ -101,7 +117,7 @@ def _half_built() -> Q:
     begun = Q(intent_at__isnull=False) | ~Q(external_id="")
     recorded = Exists(Resource.objects.filter(unit=OuterRef("unit")))
     # what a release or a deletion names is another's: a resource, a snapshot
-    own = ~Q(desired_state__has_any_keys=["resource", "snapshot"]) | Q(kind="extension")
+    own = ~Q(desired_state__has_any_keys=["resource", "snapshot", "rule"]) | Q(kind="extension")
     return Q(begun, own, ~recorded, desired=Desired.ABSENT)
 
 

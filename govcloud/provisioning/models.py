@@ -28,6 +28,7 @@ class OperationKind(models.TextChoices):
     RETYPE = "retype", _("move a volume to another storage class")
     RENEW = "renew", _("extend leases")
     SUSPEND = "suspend", _("stop a server whose lease has ended")
+    ADDRESS = "address", _("give a server a floating address")
     RELEASE = "release", _("release a resource")
     RECLAIM = "reclaim", _("take back a resource whose lease has ended")
     BACKUP = "backup", _("take a backup")

@@ -4,11 +4,11 @@ from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor, StorageClass
+from govcloud.catalog.models import FLOATING_ADDRESS, MEMORY_GB, VCPU, Flavor, Meter, StorageClass
+from govcloud.inventory import reach, snapshots
 from govcloud.inventory import services as inventory
-from govcloud.inventory import snapshots
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import Resource, Snapshot, Volume
+from govcloud.inventory.models import FloatingAddress, Resource, Server, Snapshot, Volume
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.quotas import services as quotas
@@ -58,7 +58,9 @@ def meters_of(resource: Resource) -> dict[str, Decimal]:
     """What a resource is billed by: meter codes and quantities."""
     match resource.kind:
         case "server":
-            return {VCPU: Decimal(resource.server.vcpus), MEMORY_GB: Decimal(resource.server.memory_gb)}
+            server = resource.server
+            size = {VCPU: Decimal(server.vcpus), MEMORY_GB: Decimal(server.memory_gb)}
+            return size | _addresses_of(server)
         case "volume":
             return {resource.volume.storage_class.meter.code: Decimal(resource.volume.size_gb)}
         case "backup":
@@ -67,6 +69,14 @@ def meters_of(resource: Resource) -> dict[str, Decimal]:
             return {meter.code: Decimal(resource.backup.capacity_gb)}
         case _:
             return {}
+
+
+def _addresses_of(server: Server) -> dict[str, Decimal]:
+    """A floating address is billed with the server that has it, where the catalogue has a meter for it."""
+    given = server.floating_addresses.filter(given_at__isnull=False, released_at=None).count()
+    if not given or not Meter.objects.filter(code=FLOATING_ADDRESS).exists():
+        return {}
+    return {FLOATING_ADDRESS: Decimal(given)}
 
 
 def extended(*, context: Context, resource: Resource, size_gb: int) -> None:
@@ -113,6 +123,41 @@ def retyped(*, context: Context, resource: Resource, storage_class: StorageClass
         volume=resource.volume, storage_class=storage_class, actor=ENGINE, thread=thread, at=at
     )
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+
+
+def address_given(*, context: Context, given: FloatingAddress, address: str, external_id: str) -> None:
+    """A server has its floating address: hold becomes use, the bill follows."""
+    reach.address_given(given=given, address=address, external_id=external_id, actor=ENGINE, at=context.at)
+    quotas.commit(source=given.unit, at=context.at)
+    _billed_anew(given.server, at=context.at)
+
+
+def address_moved(*, context: Context, given: FloatingAddress, to: Server) -> None:
+    before = given.server
+    reach.address_moved(given=given, to=to, actor=ENGINE, at=context.at)
+    for server in (before, to):
+        _billed_anew(server, at=context.at)
+
+
+def address_absent(*, context: Context, given: FloatingAddress) -> None:
+    """The cloud has confirmed that a floating address does not exist (any more): give back what it held or used."""
+    at = context.at
+    if given.released_at is not None:
+        return
+    reach.address_released(given=given, actor=ENGINE, at=at)
+    if given.given_at is None:
+        quotas.unhold(source=given.unit, at=at)
+        return
+    department = given.server.resource.system.department
+    quotas.give_back(source=given.unit, department=department, amounts={"addresses": 1}, at=at)
+    _billed_anew(given.server, at=at)
+
+
+def _billed_anew(server: Server, *, at: datetime) -> None:
+    """By what it has now, unless its bill has ended with the beginning of its release."""
+    server.resource.refresh_from_db(fields=["status"])
+    if server.resource.status not in {Status.RELEASING, Status.RELEASED}:
+        metering.change_usage(resource=server.resource, quantities=meters_of(server.resource), at=at)
 
 
 def snapshot_absent(*, unit: UUID, context: Context) -> None:

@@ -18,6 +18,7 @@ class Dimension(models.TextChoices):
     STORAGE_GB = "storage_gb", _("block storage, GB")
     BACKUP_GB = "backup_gb", _("backup, GB")
     NETWORKS = "networks", _("networks")
+    ADDRESSES = "addresses", _("floating addresses")
 
 
 class QuotaAccount(models.Model):

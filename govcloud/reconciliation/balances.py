@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Count, Sum
+from django.db.models import Count, Sum, Value
 
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack.models import QuotaUse
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Project, Resource, Snapshot
+from govcloud.inventory.models import FloatingAddress, Project, Resource, Snapshot
 from govcloud.provisioning import demand
 from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind, NetworkQuotaKind, VolumeQuotaKind
 from govcloud.provisioning.lifecycle import FINISHED
@@ -115,6 +115,7 @@ def _standing() -> Counter[tuple[int, str]]:
             storage_gb=Sum("volume__size_gb"),
             backup_gb=Sum("backup__capacity_gb"),
             networks=Count("network"),
+            addresses=Value(0),
         )
         .order_by()
     )
@@ -123,6 +124,7 @@ def _standing() -> Counter[tuple[int, str]]:
         for department in Department(path=row["system__department__path"]).ancestor_ids:
             for dimension in Dimension.values:
                 totals[department, dimension] += row[dimension] or 0
+    _add_floating(totals)
     kept = Snapshot.objects.filter(deleted_at=None).values("volume__resource__system__department__path")
     for path, size_gb in (
         kept.annotate(size=Sum("size_gb"))
@@ -132,3 +134,12 @@ def _standing() -> Counter[tuple[int, str]]:
         for department in Department(path=path).ancestor_ids:
             totals[department, Dimension.STORAGE_GB] += size_gb
     return totals
+
+
+def _add_floating(totals: Counter[tuple[int, str]]) -> None:
+    """They are no resources of their own: each counts where its server is."""
+    given = FloatingAddress.objects.filter(given_at__isnull=False, released_at=None)
+    path = "server__resource__system__department__path"
+    for of, count in given.values_list(path).annotate(Count("pk")).order_by():
+        for department in Department(path=of).ancestor_ids:
+            totals[department, Dimension.ADDRESSES] += count

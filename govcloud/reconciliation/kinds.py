@@ -9,7 +9,7 @@ from govcloud.audit import services as audit
 from govcloud.gateways.openstack import Cloud, errors
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, Snapshot, Volume
+from govcloud.inventory.models import Address, Resource, Snapshot, Volume
 from govcloud.protection import services as protection
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
@@ -110,6 +110,7 @@ class LossKind(MendingKind):
         after = {"external_id": resource.external_id, "volumes": [each.resource.name for each in held]}
         audit.record(actor=ENGINE, verb="resource.lost", subject=resource, at=at, thread=thread, after=after)
         Volume.objects.filter(server__resource=resource).update(server=None)
+        Address.objects.filter(server=resource.pk, released_at=None).update(released_at=at)
         lost = Volume.objects.filter(resource=resource)
         protection.uncover(volumes=list(lost), actor=ENGINE, thread=thread, at=at)
         for snapshot in Snapshot.objects.filter(volume__resource=resource, deleted_at=None):

@@ -5,11 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import uuid4
 
+from django.db.models import Q
+
 from govcloud.audit import services as audit
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, Resource
+from govcloud.inventory.models import Address, FloatingAddress, Resource
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions.outside import given_back
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
@@ -75,12 +78,20 @@ def _set_back(click: Click) -> Operation:
 
 
 def _mark_lost(click: Click) -> Operation:
-    """The port of a lost server goes first: its address is given to others as soon as the server counts as lost."""
+    """The ports of a lost server go first: their addresses are given to others as soon as it counts as lost.
+
+    So does its floating address, which leads nowhere any more.
+    """
     resource, finding = _locked(click.finding), click.finding
-    ports = Address.objects.filter(unit=resource.unit, released_at=None).exclude(port_id="")
+    own = Q(unit=resource.unit) | Q(server=resource.pk)
+    ports = Address.objects.filter(own, released_at=None).exclude(port_id="")
     steps = [
+        given_back(each, key=f"{click.mark}:floating_address", unit=uuid4())
+        for each in FloatingAddress.objects.filter(server=resource.pk, released_at=None)
+    ]
+    steps += [
         StepSpec(
-            key=f"{click.mark}:removal", kind="removal", label=resource.name, unit=resource.unit,
+            key=f"{click.mark}:removal:{port.unit}", kind="removal", label=resource.name, unit=port.unit,
             desired_state={"subject": SubjectKind.PORT, "id": port.port_id},
         )
         for port in ports

@@ -26,7 +26,14 @@ from tenants.models import Department, System, User
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
-from tests.factories.inventory import BackupAllowanceFactory, SnapshotFactory, WipeRecordFactory, whole_server
+from tests.factories.inventory import (
+    BackupAllowanceFactory,
+    FloatingAddressFactory,
+    SecurityRuleFactory,
+    SnapshotFactory,
+    WipeRecordFactory,
+    whole_server,
+)
 from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
@@ -62,6 +69,8 @@ def house(many: int) -> House:
         TariffFactory(in_force=DateTimeTZRange(_year(1900 + number), _year(1901 + number)))
     volumes = [server.volumes.first() for server in servers]
     points = [recovery_point(volume) for volume in volumes]
+    floating = [FloatingAddressFactory(server=server) for server in servers]
+    rules = [SecurityRuleFactory(network=each.network) for each in floating]
     snapshots = [SnapshotFactory(volume=volume) for volume in volumes]
     wiped = [WipeRecordFactory(volume=volume) for volume in volumes]
     for server in servers:
@@ -93,6 +102,8 @@ def house(many: int) -> House:
             "lease-notices": Notice.objects.get(resource=servers[0].resource).uuid,
             "recovery-points": points[0].uuid,
             "snapshots": snapshots[0].uuid,
+            "floating-addresses": floating[0].uuid,
+            "security-rules": rules[0].uuid,
             "wipe-records": wiped[0].uuid,
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,

@@ -26,6 +26,7 @@ TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
+    "security-rules", "floating-addresses",
 )  # fmt: skip
 
 

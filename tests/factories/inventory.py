@@ -12,10 +12,13 @@ from govcloud.inventory.models import (
     Address,
     AddressBlock,
     BackupAllowance,
+    FloatingAddress,
     Network,
     Project,
+    Protocol,
     Resource,
     ResourceKind,
+    SecurityRule,
     Server,
     Snapshot,
     Volume,
@@ -84,6 +87,21 @@ class NetworkFactory(DjangoModelFactory[Network]):
     gateway = factory.LazyAttribute(lambda n: n.cidr.split("/")[0].rpartition(".")[0] + ".1")
     subnet_id = factory.LazyFunction(lambda: str(uuid4()))
     security_group_id = factory.LazyFunction(lambda: str(uuid4()))
+
+
+class SecurityRuleFactory(DjangoModelFactory[SecurityRule]):
+    class Meta:
+        model = SecurityRule
+
+    unit = factory.LazyFunction(uuid4)
+    network = factory.SubFactory(NetworkFactory)
+    protocol = Protocol.TCP
+    port_min = 443
+    port_max = factory.SelfAttribute("port_min")
+    remote = "10.0.0.0/8"
+    external_id = factory.LazyFunction(lambda: str(uuid4()))
+    added_by = factory.SubFactory(UserFactory)
+    added_at = BEGINNING
 
 
 class ServerFactory(DjangoModelFactory[Server]):
@@ -169,6 +187,26 @@ class BackupAllowanceFactory(DjangoModelFactory[BackupAllowance]):
     tier = factory.SubFactory(DRTierFactory)
     capacity_gb = 1200
     off_site = True
+
+
+class FloatingAddressFactory(DjangoModelFactory[FloatingAddress]):
+    """One that its server has."""
+
+    class Meta:
+        model = FloatingAddress
+
+    unit = factory.LazyFunction(uuid4)
+    server = factory.SubFactory(ServerFactory)
+    network = factory.SubFactory(
+        NetworkFactory,
+        resource__system=factory.SelfAttribute("...server.resource.system"),
+        router_id=factory.LazyFunction(lambda: str(uuid4())),
+        external_network_id=factory.LazyFunction(lambda: str(uuid4())),
+    )
+    address = factory.Sequence(lambda n: f"203.0.113.{n % 254 + 1}")
+    external_id = factory.LazyFunction(lambda: str(uuid4()))
+    reserved_at = BEGINNING
+    given_at = BEGINNING
 
 
 class AddressBlockFactory(DjangoModelFactory[AddressBlock]):

@@ -1,6 +1,8 @@
 """Networks, addresses that we choose, groups, routers, floating addresses, tags."""
 
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 
@@ -162,3 +164,138 @@ def test_a_floating_address_leads_to_a_port_through_a_router(laboratory: Laborat
     cloud.routing.remove_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
     cloud.routing.delete_router(router.id)
     assert cloud.routing.find_routers(name=router.name) == []
+
+
+@pytest.fixture
+def connected(laboratory: Laboratory, cloud: Cloud) -> Iterator[models.Router]:
+    """A router that leads from the laboratory's subnet to the outside."""
+    outside = external_network(cloud)
+    router = cloud.routing.create_router(name=laboratory.unique("router"), external_network_id=outside.id)
+    cloud.routing.add_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+    yield router
+    for floating in cloud.routing.find_floating_ips():
+        cloud.routing.delete_floating_ip(floating.id)
+    with suppress(errors.NotFound):
+        cloud.routing.remove_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+    cloud.routing.delete_router(router.id)
+
+
+def test_a_router_is_seen_with_its_outside_address_and_by_its_port(
+    laboratory: Laboratory, cloud: Cloud, connected: models.Router
+) -> None:
+    router = cloud.routing.get_router(connected.id)
+    assert router.outside_addresses == connected.outside_addresses != ()
+    ports = cloud.network.find_ports(server_id=router.id, network_id=laboratory.network.id)
+    assert [port.addresses for port in ports] == [(laboratory.subnet.gateway,)]
+
+
+def test_a_router_is_put_on_a_subnet_once_and_taken_off_once(
+    laboratory: Laboratory, cloud: Cloud, connected: models.Router
+) -> None:
+    with pytest.raises(errors.Refused) as twice:
+        cloud.routing.add_router_subnet(router_id=connected.id, subnet_id=laboratory.subnet.id)
+    assert twice.value.status == 400
+    second = cloud.routing.create_router(name=laboratory.unique("router"))
+    with pytest.raises(errors.Conflict):  # the gateway address is the first one's
+        cloud.routing.add_router_subnet(router_id=second.id, subnet_id=laboratory.subnet.id)
+    cloud.routing.delete_router(second.id)
+    cloud.routing.remove_router_subnet(router_id=connected.id, subnet_id=laboratory.subnet.id)
+    with pytest.raises(errors.NotFound):
+        cloud.routing.remove_router_subnet(router_id=connected.id, subnet_id=laboratory.subnet.id)
+
+
+def test_of_several_routers_with_one_gateway_address_one_gets_it(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    routers = [cloud.routing.create_router(name=laboratory.unique("router")) for _ in range(3)]
+
+    def ask(router: models.Router) -> errors.CloudError | None:
+        try:
+            cloud.routing.add_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+        except errors.CloudError as error:
+            return error
+        return None
+
+    with ThreadPoolExecutor(3) as threads:
+        answers = list(threads.map(ask, routers))
+    assert answers.count(None) == 1, answers
+    for router, answer in zip(routers, answers, strict=True):
+        if answer is None:
+            cloud.routing.remove_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+        cloud.routing.delete_router(router.id)
+
+
+def test_of_several_floating_addresses_for_one_port_exactly_one_is_made(
+    laboratory: Laboratory, cloud: Cloud, connected: models.Router
+) -> None:
+    port, outside = laboratory.port(), str(connected.external_network_id)
+    mark = laboratory.unique("mark")
+
+    def ask(_: int) -> models.FloatingIp | errors.CloudError:
+        try:
+            return cloud.routing.create_floating_ip(
+                external_network_id=outside, port_id=port.id, description=mark
+            )
+        except errors.CloudError as error:
+            return error
+
+    for _round in range(3):
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(ask, range(4)))
+        made = [answer for answer in answers if isinstance(answer, models.FloatingIp)]
+        assert len(made) == 1, answers
+        assert {type(each) for each in answers if each not in made} == {errors.Conflict}, answers
+        found = cloud.routing.find_floating_ips(description=mark)
+        assert [each.id for each in found] == [made[0].id]
+        cloud.routing.delete_floating_ip(made[0].id)
+        with pytest.raises(errors.NotFound):
+            cloud.routing.get_floating_ip(made[0].id)
+
+
+def test_a_floating_address_moves_to_another_port_and_outlives_it(
+    laboratory: Laboratory, cloud: Cloud, connected: models.Router
+) -> None:
+    outside = str(connected.external_network_id)
+    first, second = laboratory.port(), laboratory.port()
+    floating = cloud.routing.create_floating_ip(external_network_id=outside, port_id=first.id)
+    for _again in range(2):
+        moved = cloud.routing.bind_floating_ip(floating.id, port_id=second.id)
+        assert (moved.address, moved.port_id) == (floating.address, second.id)
+    other = cloud.routing.create_floating_ip(external_network_id=outside, port_id=first.id)
+    with pytest.raises(errors.Conflict):
+        cloud.routing.bind_floating_ip(other.id, port_id=second.id)
+    cloud.network.delete_port(second.id)
+    assert cloud.routing.get_floating_ip(floating.id).port_id is None
+
+
+def test_a_floating_address_over_quota_is_told_apart_from_a_conflict(
+    laboratory: Laboratory, cloud: Cloud, operator: Cloud, connected: models.Router
+) -> None:
+    operator.quotas.set_network(laboratory.project.id, {"floatingip": 0})
+    with pytest.raises(errors.OverQuota):
+        cloud.routing.create_floating_ip(
+            external_network_id=str(connected.external_network_id), port_id=laboratory.port().id
+        )
+    operator.quotas.set_network(laboratory.project.id, {"floatingip": 50})
+
+
+def test_a_rule_is_known_by_what_it_lets_through(laboratory: Laboratory, cloud: Cloud) -> None:
+    groups = cloud.security_groups
+    group = groups.create_group(name=laboratory.unique("group"))
+    anybody = groups.create_rule(group_id=group.id, protocol="tcp", port_min=443, port_max=443)
+    for same in ("0.0.0.0/0", None):
+        with pytest.raises(errors.Conflict) as refusal:
+            groups.create_rule(group_id=group.id, protocol="tcp", port_min=443, port_max=443, remote=same)
+        assert (refusal.value.code, anybody.id in refusal.value.message) == ("SecurityGroupRuleExists", True)
+    six = groups.create_rule(
+        group_id=group.id,
+        protocol="ipv6-icmp",
+        remote="2001:db8::/32",
+        ethertype="IPv6",
+        description="a mark",
+    )
+    assert (six.protocol, six.remote, six.port_min) == ("ipv6-icmp", "2001:db8::/32", None)
+    groups.delete_rule(six.id)
+    with pytest.raises(errors.NotFound):
+        groups.delete_rule(six.id)
+    groups.delete_group(group.id)

@@ -5,13 +5,15 @@ from django.utils import translation
 from django.utils.html import strip_tags
 
 from govcloud.audit.models import Event, Outcome
+from govcloud.inventory.models import Network, Server
 from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.models import Placement, Weighed
+from govcloud.orders.models import AddressSpec, Placement, ServerSpec, Weighed
 from govcloud.portal.templatetags.portal import moment
 from tests.factories.approvals import default_flow
 from tests.factories.chargeback import tariff
 from tests.factories.clouds import MaintenanceFactory
+from tests.factories.inventory import FloatingAddressFactory, SecurityRuleFactory
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -115,6 +117,40 @@ def test_fulfilled_order_shows_addresses_and_does_not_poll(
     assert "10.20.0.11" in page
     assert "18 Nov 2027" in page
     assert "hx-trigger" not in response.content.decode()
+
+
+def test_fulfilled_order_tells_how_its_servers_are_reached_from_outside(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.finish(scenes.building(people, at=at), people, at=at)
+    network = Network.objects.get()
+    network.router_id, network.external_network_id = "r-1", "e-1"
+    network.outside_address = "203.0.113.2"
+    network.save()
+    FloatingAddressFactory(server=Server.objects.earliest("pk"), network=network, address="203.0.113.7")
+    SecurityRuleFactory(network=network)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "from outside at 203.0.113.7" in page
+    assert "connected to the outside as 203.0.113.2" in page
+    assert "opened by 1 rule" in page
+
+
+def test_an_order_for_a_floating_address_names_server_and_network(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    scenes.finish(scenes.building(people, at=at), people, at=at)
+    server, network = Server.objects.earliest("pk"), Network.objects.get()
+    order = scenes.draft(people, number=2, at=at)
+    order.items.exclude(kind="server").delete()
+    item = order.items.get()
+    ServerSpec.objects.filter(item=item).delete()
+    item.volumes.all().delete()
+    item.action, item.target, item.quantity = "change", server.resource, 1
+    item.save()
+    AddressSpec.objects.create(item=item, network=network.resource)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "a floating address, through the network app-net" in page
+    assert server.resource.name in page
 
 
 def test_page_asks_itself_for_the_part_that_changes(

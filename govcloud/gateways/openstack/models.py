@@ -119,7 +119,7 @@ class SecurityGroup:
 
 @dataclass(frozen=True, slots=True)
 class SecurityRule:
-    """``protocol`` and the ports are ``None`` for any; ``remote`` is a CIDR, or ``None`` for anywhere."""
+    """``protocol`` and ports are ``None`` for any; ``remote`` is a CIDR, or ``None`` for anywhere (or a group)."""
 
     id: str
     group_id: str
@@ -129,6 +129,7 @@ class SecurityRule:
     port_min: int | None
     port_max: int | None
     remote: str | None
+    remote_group_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +138,7 @@ class Router:
     name: str
     status: str
     external_network_id: str | None
+    outside_addresses: tuple[str, ...]
     tags: frozenset[str]
 
 
@@ -148,6 +150,7 @@ class FloatingIp:
     port_id: str | None
     fixed_address: str | None
     network_id: str
+    description: str
     tags: frozenset[str]
 
 
@@ -294,9 +297,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class ServerAction:
-    """How a request to a server went on after it was accepted. Some failures show nowhere else: a resize that found no
-    room leaves the server ``ACTIVE`` without a fault.
-    """
+    """How an accepted request to a server went on. Some failures show nowhere else: a resize that found no room."""
 
     name: str
     request_id: str

@@ -24,6 +24,10 @@ class Routing:
             _router(body) for body in self._transport.pages(_SERVICE, "/routers", key="routers", params=query)
         ]
 
+    def get_router(self, router_id: str) -> models.Router:
+        """A router by its id. Raises ``NotFound``."""
+        return _router(self._transport.get(_SERVICE, f"/routers/{router_id}")["router"])
+
     def create_router(self, *, name: str, external_network_id: str | None = None) -> models.Router:
         """A router, with a leg in an external network if one is given. Raises ``OverQuota``."""
         body: dict[str, Any] = {"name": name}
@@ -34,12 +38,18 @@ class Routing:
         )
 
     def add_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
-        """Give the router the gateway address of a subnet. Raises ``Conflict`` when it is taken."""
+        """Give the router the gateway address of a subnet.
+
+        Raises ``Conflict`` when somebody else has it, ``Refused`` when the router is on the subnet already.
+        """
         body = {"subnet_id": subnet_id}
         self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}/add_router_interface", json=body)
 
     def remove_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
-        """Take the router off a subnet. Raises ``Conflict`` while a floating address leads through it."""
+        """Take the router off a subnet.
+
+        Raises ``Conflict`` while a floating address leads through it, ``NotFound`` when it is not on it.
+        """
         body = {"subnet_id": subnet_id}
         self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}/remove_router_interface", json=body)
 
@@ -49,14 +59,25 @@ class Routing:
 
     # -- floating addresses
 
+    def get_floating_ip(self, floating_ip_id: str) -> models.FloatingIp:
+        """A floating address by its id. Raises ``NotFound``."""
+        body = self._transport.get(_SERVICE, f"/floatingips/{floating_ip_id}")
+        return _floating_ip(body["floatingip"])
+
     def find_floating_ips(
-        self, *, address: str | None = None, port_id: str | None = None, tag: str | None = None
+        self,
+        *,
+        address: str | None = None,
+        port_id: str | None = None,
+        tag: str | None = None,
+        description: str | None = None,
     ) -> list[models.FloatingIp]:
         """The floating addresses of our project that match all that is given."""
         query = {
             "floating_ip_address": address,
             "port_id": port_id,
             "tags": tag,
+            "description": description,
             "project_id": self._transport.project_id,
         }
         found = self._transport.pages(_SERVICE, "/floatingips", key="floatingips", params=given(query))
@@ -65,7 +86,7 @@ class Routing:
     def create_floating_ip(
         self, *, external_network_id: str, port_id: str | None = None, description: str = ""
     ) -> models.FloatingIp:
-        """An address of an external network, bound to a port if one is given.
+        """An address of an external network, bound to a port if one is given: of several requests for one port one wins.
 
         Raises ``OverQuota``, ``NotFound`` when no router leads from the port's subnet to that network, ``Conflict``
         when the port has one already or the network has none left.
@@ -75,7 +96,7 @@ class Routing:
         return _floating_ip(answer.body["floatingip"])
 
     def bind_floating_ip(self, floating_ip_id: str, *, port_id: str | None) -> models.FloatingIp:
-        """Bind a floating address to a port, or to none."""
+        """Bind a floating address to a port, or to none. Raises ``Conflict`` when the port has another."""
         change = {"floatingip": {"port_id": port_id}}
         answer = self._transport.send(_SERVICE, "PUT", f"/floatingips/{floating_ip_id}", json=change)
         return _floating_ip(answer.body["floatingip"])
@@ -86,11 +107,13 @@ class Routing:
 
 
 def _router(body: dict[str, Any]) -> models.Router:
+    outside = body.get("external_gateway_info") or {}
     return models.Router(
         id=body["id"],
         name=body["name"],
         status=body["status"],
-        external_network_id=(body.get("external_gateway_info") or {}).get("network_id"),
+        external_network_id=outside.get("network_id"),
+        outside_addresses=tuple(each["ip_address"] for each in outside.get("external_fixed_ips", ())),
         tags=frozenset(body.get("tags", ())),
     )
 
@@ -103,5 +126,6 @@ def _floating_ip(body: dict[str, Any]) -> models.FloatingIp:
         port_id=body.get("port_id"),
         fixed_address=body.get("fixed_ip_address"),
         network_id=body["floating_network_id"],
+        description=body.get("description") or "",
         tags=frozenset(body.get("tags", ())),
     )

@@ -55,8 +55,12 @@ class SecurityGroups:
         remote: str | None = None,
         direction: str = "ingress",
         ethertype: str = "IPv4",
+        description: str = "",
     ) -> models.SecurityRule:
-        """Allow what the arguments say; what is left out means any. Raises ``Conflict`` when the rule exists."""
+        """Allow what the arguments say; what is left out means any. Raises ``Conflict`` when the rule exists.
+
+        That it exists is looked up by Neutron and not locked: two requests at once can both be taken.
+        """
         body = {
             "security_group_id": group_id,
             "direction": direction,
@@ -65,6 +69,7 @@ class SecurityGroups:
             "port_range_min": port_min,
             "port_range_max": port_max,
             "remote_ip_prefix": remote,
+            "description": description,
         }
         answer = self._transport.send(
             _SERVICE, "POST", "/security-group-rules", json={"security_group_rule": given(body)}
@@ -97,4 +102,5 @@ def _rule(body: dict[str, Any]) -> models.SecurityRule:
         port_min=body.get("port_range_min"),
         port_max=body.get("port_range_max"),
         remote=body.get("remote_ip_prefix"),
+        remote_group_id=body.get("remote_group_id"),
     )

@@ -8,11 +8,12 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
+from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Power, Resource, ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.lines import ExtendLine, ReleaseLine, RenewLine, ResizeLine, RetypeLine
+from govcloud.orders.lines import AddressLine, ExtendLine, ReleaseLine, RenewLine, ResizeLine, RetypeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
@@ -63,6 +64,11 @@ class NetworkHasServers(Conflict):
     )
 
 
+class NetworkHasAddresses(Conflict):
+    code = "network-has-floating-addresses"
+    message = _("Floating addresses lead to servers on “%(name)s”: give back %(addresses)s first.")
+
+
 class SameStorageClass(Invalid):
     code = "same-storage-class"
     message = _("“%(name)s” is in the storage class “%(storage_class)s” already.")
@@ -89,7 +95,7 @@ class SnapshotsInTheWay(Conflict):
     message = _("“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.")
 
 
-Targeted = ExtendLine | RetypeLine | ResizeLine | RenewLine | ReleaseLine
+Targeted = ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
@@ -98,6 +104,7 @@ def check(order: Numbered) -> Iterator[DomainError]:
         *order.of(RetypeLine),
         *order.of(ResizeLine),
         *order.of(RenewLine),
+        *order.of(AddressLine),
         *order.of(ReleaseLine),
     ]
     times = Counter(line.target.pk for _pointer, line in targeted)
@@ -109,14 +116,20 @@ def check(order: Numbered) -> Iterator[DomainError]:
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:
             yield TargetTwice(name=name, pointers=here)
+    yield from _of_changes(order)
+    for pointer, release in order.of(ReleaseLine):
+        yield from _may_go(order, release, pointer)
+
+
+def _of_changes(order: Numbered) -> Iterator[DomainError]:
     for pointer, extension in order.of(ExtendLine):
         yield from _grows(extension, pointer)
     for pointer, resize in order.of(ResizeLine):
         yield from _fits(order, resize, pointer)
+    for pointer, address in order.of(AddressLine):
+        yield from _reachable(address, pointer)
     for pointer, move in order.of(RetypeLine):
         yield from _moves(order, move, pointer)
-    for pointer, release in order.of(ReleaseLine):
-        yield from _may_go(order, release, pointer)
 
 
 def _in_use(order: Numbered, line: Targeted, pointer: str) -> Iterator[DomainError]:
@@ -178,6 +191,14 @@ def _fits(order: Numbered, line: ResizeLine, pointer: str) -> Iterator[DomainErr
         yield from remembers_enough(flavor, line.server.image, *here)
 
 
+def _reachable(line: AddressLine, pointer: str) -> Iterator[DomainError]:
+    name, here = line.target.name, (f"{pointer}/target",)
+    if line.given:
+        yield reach.HasAddress(server=name, pointers=here)
+    if not line.network.router_id:
+        yield reach.NotConnected(network=line.network.resource.name, server=name, pointers=here)
+
+
 def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainError]:
     target, wanted, here = line.target, line.storage_class, (f"{pointer}/storage_class",)
     if wanted == line.volume.storage_class:
@@ -211,3 +232,10 @@ def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[Domain
         servers = len(staying) + order.now.awaited.get(target.pk, 0)
         if servers:
             yield NetworkHasServers(name=target.name, servers=servers, pointers=here)
+        leading = [
+            f"{each} ({each.server.resource.name})"
+            for each in order.now.leading.get(target.pk, ())
+            if each.server_id not in order.released
+        ]
+        if leading:
+            yield NetworkHasAddresses(name=target.name, addresses=", ".join(leading), pointers=here)

@@ -10,8 +10,9 @@ from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
 from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
+from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind
+from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.lines import (
@@ -62,6 +63,9 @@ class Standing:
     awaited: Mapping[int, int] = field(
         default_factory=dict
     )  # servers that open orders are to put on each network
+    leading: Mapping[int, tuple[FloatingAddress, ...]] = field(
+        default_factory=dict
+    )  # floating addresses that lead to servers on each network that is to be released
     flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
     held: tuple[
         RecoveryPoint, ...
@@ -125,6 +129,7 @@ def standing(
         servers=_servers(system, lines),
         guests=_guests(lines),
         awaited=_awaited(lines, order),
+        leading=_leading(lines),
         flavors=_flavors(lines),
         held=_held(lines),
     )
@@ -268,6 +273,15 @@ def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:
                 released_at=None,
             ).values_list("pk", flat=True)
         )
+        for network in networks
+    }
+
+
+def _leading(lines: Sequence[Line]) -> dict[int, tuple[FloatingAddress, ...]]:
+    released = [line.target for line in lines if isinstance(line, ReleaseLine)]
+    networks = [each for each in released if each.kind == ResourceKind.NETWORK]
+    return {
+        network.pk: tuple(reach.addresses_leading_to(network).select_related("server__resource"))
         for network in networks
     }
 

@@ -69,6 +69,7 @@ def _items(order: Order) -> QuerySet[OrderItem]:
             "server__network",
             "backup__tier",
             "resize__flavor",
+            "floating__network",
             "target__volume__server__resource",
             "target__volume__storage_class",
             "target__server__flavor",
@@ -132,7 +133,9 @@ def _backup_facts(item: OrderItem) -> Iterator[str]:
 
 
 def _change_facts(item: OrderItem) -> Iterator[str]:
-    if item.kind == Kind.SERVER:
+    if hasattr(item, "floating"):
+        yield _("a floating address, through the network %(name)s") % {"name": item.floating.network.name}
+    elif item.kind == Kind.SERVER:
         yield _("to %(vcpus)s vCPU, %(memory)s GB memory") % {
             "vcpus": item.resize.flavor.vcpus,
             "memory": item.resize.flavor.memory_gb,

@@ -7,7 +7,7 @@ from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from govcloud.inventory.models import Address, Resource, ResourceKind
+from govcloud.inventory.models import Address, FloatingAddress, Resource, ResourceKind, SecurityRule
 from govcloud.orders.models import Order, Unit
 from govcloud.portal.order.items import ICONS
 from govcloud.portal.templatetags.portal import named, quantity
@@ -46,6 +46,9 @@ def _server_id(row: Any) -> int | None:
 def _resources(order: Order) -> QuerySet[Resource]:
     touched = Unit.objects.filter(item__order=order, resource__isnull=False).values("resource")
     address = Address.objects.filter(unit=OuterRef("unit"), released_at__isnull=True)
+    floating = FloatingAddress.objects.filter(server=OuterRef("pk"), released_at__isnull=True)
+    rules = SecurityRule.objects.filter(network=OuterRef("pk"), removed_at__isnull=True)
+    openings = rules.order_by().values("network").annotate(n=Count("pk"))
     points = (
         RecoveryPoint.objects.filter(run__plan__allowance=OuterRef("pk"), expired_at__isnull=True)
         .order_by()
@@ -56,6 +59,8 @@ def _resources(order: Order) -> QuerySet[Resource]:
         .with_particulars()
         .annotate(
             address=Subquery(address.values("address")[:1]),
+            floating=Subquery(floating.values("address")[:1]),
+            openings=Subquery(openings.values("n")),
             points=Subquery(points.annotate(n=Count("pk")).values("n")),
             last_point=Subquery(points.annotate(last=Max("taken_at")).values("last")),
         )
@@ -78,7 +83,8 @@ def _server(row: Any) -> list[str]:
         "vcpus": row.server.vcpus,
         "memory": row.server.memory_gb,
     }
-    return [size, named(row.server.image)]
+    outside = [_("from outside at %(address)s") % {"address": row.floating}] if row.floating else []
+    return [size, named(row.server.image), *outside]
 
 
 def _volume(row: Any) -> list[str]:
@@ -92,7 +98,14 @@ def _volume(row: Any) -> list[str]:
 
 
 def _network(row: Any) -> list[str]:
-    return [row.network.cidr, _("gateway %(address)s") % {"address": row.network.gateway}]
+    network, openings = row.network, row.openings or 0
+    facts = [network.cidr, _("gateway %(address)s") % {"address": network.gateway}]
+    if network.router_id:
+        facts.append(_("connected to the outside as %(address)s") % {"address": network.outside_address})
+    if openings:
+        opened = ngettext("opened by %(rules)s rule", "opened by %(rules)s rules", openings)
+        facts.append(opened % {"rules": openings})
+    return facts
 
 
 def _backup(row: Any) -> list[str]:

@@ -6,12 +6,20 @@ Each action is an entry of the table (``base``), carried out as an operation by 
 from govcloud.provisioning.actions.base import register
 from govcloud.provisioning.actions.interfaces import AddInterface, RemoveInterface
 from govcloud.provisioning.actions.login_keys import SetLoginKeys
+from govcloud.provisioning.actions.outside import (
+    ConnectNetwork,
+    DisconnectNetwork,
+    GiveBackAddress,
+    MoveAddress,
+)
 from govcloud.provisioning.actions.power import HardReboot, SoftReboot, Start, Stop
 from govcloud.provisioning.actions.rebuilding import Rebuild
+from govcloud.provisioning.actions.rules import AddRule, RemoveRule
 from govcloud.provisioning.actions.storage import Attach, DeleteSnapshot, Detach, Restore, TakeSnapshot
 
 
 def register_all() -> None:
     register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys())
-    register(AddInterface(), RemoveInterface())
+    register(AddInterface(), RemoveInterface(), MoveAddress(), GiveBackAddress())
+    register(ConnectNetwork(), DisconnectNetwork(), AddRule(), RemoveRule())
     register(Attach(), Detach(), TakeSnapshot(), Restore(), DeleteSnapshot())

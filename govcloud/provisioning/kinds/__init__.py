@@ -20,8 +20,14 @@ from govcloud.provisioning.kinds.guests import (
 )
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.leases import LeaseKind, ResumptionKind, SuspensionKind
-from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SecurityRuleKind, SubnetKind
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
+from govcloud.provisioning.kinds.routing import (
+    FloatingAddressKind,
+    FloatingMoveKind,
+    RouterInterfaceKind,
+    RouterKind,
+)
 from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
 from govcloud.provisioning.kinds.storage import DetachmentKind, RestoreKind, RetypeKind, SnapshotKind
 from govcloud.provisioning.kinds.tenancy import (
@@ -45,6 +51,11 @@ def register_all() -> None:
         NetworkKind(),
         SubnetKind(),
         SecurityGroupKind(),
+        SecurityRuleKind(),
+        RouterKind(),
+        RouterInterfaceKind(),
+        FloatingAddressKind(),
+        FloatingMoveKind(),
         VolumeKind(),
         PortKind(),
         ServerKind(),

@@ -6,15 +6,17 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack import errors, models
+from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
-from govcloud.inventory.models import AddressBlock
+from govcloud.inventory.models import AddressBlock, Network, Protocol, SecurityRule
 from govcloud.provisioning import settlement
-from govcloud.provisioning.context import Context, mark_of
+from govcloud.provisioning.context import ENGINE, Context, mark_of
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
-from tenants.models import System
+from tenants.models import System, User
 
 SSH = 22
+Through = tuple[str, int | None, int | None, str]  # protocol, first and last port, from where
 
 
 class NetworkKind(Kind):
@@ -128,6 +130,89 @@ class SecurityGroupKind(Kind):
             security_group_id=context.step.external_id,
         )
         settlement.built(unit=context.step.unit, at=context.at)
+
+
+class SecurityRuleKind(Kind):
+    """A rule of the network's group. One that is there already is taken for ours: it lets the same through.
+
+    Neutron looks for a duplicate before it writes, without a lock: two requests at once can both be taken. Hence open.
+    """
+
+    name = "security_rule"
+    title = _("Opening the network")
+    landing = Landing.OPEN
+
+    def find(self, context: Context) -> str | None:
+        rules = context.project.security_groups.find_rules(group_id=self._group_id(context))
+        return next((rule.id for rule in rules if _lets_through(rule) == self._wanted(context)), None)
+
+    def create(self, context: Context) -> Made:
+        found = self.find(context)
+        if found is None:
+            state = context.state
+            protocol = None if state["protocol"] == Protocol.ANY else state["protocol"]
+            version = ip_network(state["remote"]).version
+            found = context.project.security_groups.create_rule(
+                group_id=self._group_id(context),
+                protocol="ipv6-icmp" if protocol == Protocol.ICMP and version == 6 else protocol,
+                port_min=state["port_min"],
+                port_max=state["port_max"],
+                remote=state["remote"],
+                ethertype=f"IPv{version}",
+                description=context.mark,
+            ).id
+        return Made(found)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        rules = context.project.security_groups.find_rules(group_id=self._group_id(context))
+        return Ready() if external_id in {rule.id for rule in rules} else Gone()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        context.project.security_groups.delete_rule(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        state = context.state
+        reach.record_rule(
+            network=self._network(context),
+            unit=context.step.unit,
+            protocol=state["protocol"],
+            port_min=state["port_min"],
+            port_max=state["port_max"],
+            remote=state["remote"],
+            description=state["description"],
+            external_id=context.step.external_id,
+            added_by=User.objects.get(uuid=state["added_by"]),
+            actor=ENGINE,
+            at=context.at,
+        )
+
+    def forget(self, context: Context) -> None:
+        unit = context.state.get("rule", context.step.unit)
+        rules = SecurityRule.objects.select_related("network__resource").filter(unit=unit, removed_at=None)
+        for rule in rules:
+            reach.rule_removed(rule=rule, actor=ENGINE, at=context.at)
+
+    def _wanted(self, context: Context) -> Through:
+        state = context.state
+        return state["protocol"], state["port_min"], state["port_max"], state["remote"]
+
+    def _group_id(self, context: Context) -> str:
+        return self._network(context).security_group_id
+
+    def _network(self, context: Context) -> Network:
+        return Network.objects.select_related("resource").get(resource__unit=context.state["network"])
+
+
+def _lets_through(rule: models.SecurityRule) -> Through | None:
+    """What a rule lets in, in our words; None for what goes out or comes from a group."""
+    if rule.direction != "ingress" or rule.remote_group_id:
+        return None
+    anywhere = "0.0.0.0/0" if rule.ethertype == "IPv4" else "::/0"
+    protocol = _PROTOCOLS.get(rule.protocol or "any", rule.protocol or "any")
+    return protocol, rule.port_min, rule.port_max, str(ip_network(rule.remote or anywhere, strict=False))
+
+
+_PROTOCOLS = {"ipv6-icmp": Protocol.ICMP, "icmpv6": Protocol.ICMP}
 
 
 def tags_of(context: Context) -> list[str]:

@@ -165,8 +165,19 @@ class NetworkQuotaKind(_QuotaKind):
             + granted.further_interfaces
             + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
             "security_group": networks + 1,  # Neutron makes one of its own in every project
-            "security_group_rule": (networks + 1) * 10,
+            "security_group_rule": (networks + 1) * 10 + granted.rules,
+            "router": networks,  # each may be connected to the outside
+            "floatingip": granted.addresses,
         }
 
     def set(self, context: Context, limits: Mapping[str, int]) -> None:
-        context.cloud.quotas.set_network(context.project_id, limits)
+        """Neutron takes no limit below what is there, and an operator may have made a router or an address by hand."""
+        quotas, project = context.cloud.quotas, context.project_id
+        try:
+            quotas.set_network(project, limits)
+        except errors.Refused:
+            there = quotas.network(project)
+            least = {name: max(limit, there[name].used) for name, limit in limits.items() if name in there}
+            if least == limits:
+                raise
+            quotas.set_network(project, least)

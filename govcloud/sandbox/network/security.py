@@ -139,7 +139,7 @@ def create_rule(call: Call) -> Body:
     asked["ethertype"] = asked.get("ethertype") or "IPv4"
     _check_rule(asked)
     for rule in call.cloud.store.find("security_group_rule", security_group_id=group["id"]):
-        if all(rule[key] == asked.get(key) for key in _RULE_IDENTITY):
+        if _through(rule) == _through(asked):
             raise conflict(
                 f"Security group rule already exists. Rule id is {rule['id']}.",
                 kind="SecurityGroupRuleExists",
@@ -151,6 +151,13 @@ def create_rule(call: Call) -> Body:
 _RULE_IDENTITY = (
     "direction", "ethertype", "protocol", "port_range_min", "port_range_max", "remote_ip_prefix", "remote_group_id",
 )  # fmt: skip
+_ANYWHERE = {"0.0.0.0/0", "::/0"}
+
+
+def _through(rule: Row) -> list[object]:
+    """What a rule lets through: a range of everybody is the same as none."""
+    values = [rule.get(key) for key in _RULE_IDENTITY]
+    return [None if value in _ANYWHERE else value for value in values]
 
 
 def _check_rule(asked: Body) -> None:

@@ -8,8 +8,8 @@ import pytest
 from govcloud.approvals.models import CaseKind
 from govcloud.catalog.models import Flavor, Image, Meter, StorageClass
 from govcloud.catalog.models import Line as FlavorLine
-from govcloud.inventory.models import Resource, Volume
-from govcloud.orders.lines import ExtendLine, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.inventory.models import Network, Resource, Volume
+from govcloud.orders.lines import AddressLine, ExtendLine, NetworkLine, ReleaseLine, ServerLine, VolumeLine
 from govcloud.orders.matter import kind_of, matter_of
 from tenants.models import NetworkZone, System
 
@@ -71,3 +71,14 @@ def test_an_order_that_creates_nothing_is_routed_by_its_systems_zone() -> None:
     system = System(mlps_level=2, zone=NetworkZone.INTERNET)
     matter = matter_of(system=system, lines=(EXTENSION,), monthly_total=Decimal(0), within_quota=True)
     assert matter.zone == NetworkZone.INTERNET
+
+
+def test_a_server_reached_from_the_internet_is_reviewed_for_it_and_is_instant_within_quota() -> None:
+    reached = AddressLine(
+        target=Resource(kind="server", name="web-1", zone=NetworkZone.INTERNET),
+        network=Network(router_id="r-1"),
+        given=False,
+        billed=False,
+    )
+    matter = matter_of(system=SMALL, lines=(reached,), monthly_total=Decimal(0), within_quota=True)
+    assert (matter.zone, matter.kind) == (NetworkZone.INTERNET, CaseKind.INSTANT)

@@ -4,6 +4,7 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from govcloud.inventory.models import FloatingAddress, Network, Resource
 from govcloud.orders import planner, releasing
 from govcloud.orders.planner import (
     AllowancePlan,
@@ -157,8 +158,31 @@ def test_an_attached_data_volume_is_unmounted_and_detached_before_it_goes() -> N
     ]  # fmt: skip
 
 
-def test_a_network_goes_after_the_ports_on_it() -> None:
-    network, group = releasing.release_network(
-        network=standing("net"), security_group_id="g-1", after=["port-key"]
+def test_a_floating_address_goes_before_its_server() -> None:
+    address = FloatingAddress(unit=uuid4(), address="203.0.113.5", external_id="f-1")
+    retired, unreached, gone, _port = releasing.release_server(
+        server=standing("app-2"), port_id="p-1", volumes=[], addresses=[address]
     )
-    assert (network.needs, group.needs, group.external_id) == (("port-key",), (network.key,), "g-1")
+    assert (unreached.kind, unreached.desired, unreached.external_id) == ("floating_address", "absent", "f-1")
+    assert (unreached.needs, gone.needs) == ((retired.key,), (retired.key, unreached.key))
+
+
+def network(*, router_id: str = "") -> Network:
+    resource = Resource(name="net", unit=uuid4())
+    return Network(resource=resource, subnet_id="s-1", security_group_id="g-1", router_id=router_id)
+
+
+def test_a_network_goes_after_the_ports_on_it() -> None:
+    gone, group = releasing.release_network(
+        network=standing("net"), particulars=network(), after=["port-key"]
+    )
+    assert (gone.needs, group.needs, group.external_id) == (("port-key",), (gone.key,), "g-1")
+
+
+def test_a_networks_router_goes_after_the_ports_and_before_the_network() -> None:
+    leg, router, gone, _group = releasing.release_network(
+        network=standing("net"), particulars=network(router_id="r-1"), after=["port-key"]
+    )
+    assert (leg.kind, leg.external_id, leg.needs) == ("router_interface", "s-1", ("port-key",))
+    assert (router.kind, router.external_id, router.needs) == ("router", "r-1", (leg.key,))
+    assert gone.needs == ("port-key", leg.key, router.key)

@@ -17,8 +17,17 @@ from govcloud.catalog.models import (
     StorageClass,
 )
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import BackupAllowance, Resource, Server, Volume, VolumeRole
+from govcloud.inventory.models import (
+    BackupAllowance,
+    FloatingAddress,
+    Network,
+    Resource,
+    Server,
+    Volume,
+    VolumeRole,
+)
 from govcloud.orders.lines import (
+    AddressLine,
     BackupLine,
     ExtendLine,
     Line,
@@ -555,6 +564,32 @@ def test_a_volume_is_not_changed_in_the_order_that_releases_its_server() -> None
 def test_a_system_volume_goes_with_its_server_only() -> None:
     root = volume(role=VolumeRole.SYSTEM)
     assert codes(ReleaseLine(target=root)) == ["system-volume-goes-with-server"]
+
+
+@pytest.mark.parametrize(
+    ("router_id", "given", "wrong"),
+    [
+        ("r-1", False, []),
+        ("r-1", True, ["server-has-floating-address"]),
+        ("", False, ["network-not-connected"]),
+        ("", True, ["server-has-floating-address", "network-not-connected"]),
+    ],
+)
+def test_a_server_is_reached_from_outside_once_and_through_a_router(
+    router_id: str,
+    given: bool,  # noqa: FBT001
+    wrong: list[str],
+) -> None:
+    net = Network(resource=Resource(name="app-net"), router_id=router_id)
+    assert codes(AddressLine(target=resource(), network=net, given=given, billed=False)) == wrong
+
+
+def test_a_network_goes_after_the_floating_addresses_that_lead_to_its_servers() -> None:
+    network, server = resource(5, network=None), resource(7, server=Server())
+    address = FloatingAddress(address="203.0.113.5", server=Server(resource=server))
+    now = replace(NOW, leading={5: (address,)})
+    assert codes(ReleaseLine(target=network), now=now) == ["network-has-floating-addresses"]
+    assert codes(ReleaseLine(target=network), ReleaseLine(target=server), now=now) == []
 
 
 def test_a_network_goes_when_its_servers_have_gone_or_go_with_it() -> None:

@@ -10,7 +10,7 @@ from govcloud.inventory.models import Power, Resource
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions, actions_of
 from tenants.models import Role
-from tests.factories.inventory import AddressFactory, whole_server
+from tests.factories.inventory import AddressFactory, FloatingAddressFactory, whole_server
 from tests.factories.tenants import member
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "day-2.md"
@@ -26,9 +26,10 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def server() -> Resource:
-    """On two networks, so that it has everything that some action needs."""
+    """On two networks and reached from outside, so that it has everything that some action needs."""
     row = whole_server()
     AddressFactory(server=row)
+    FloatingAddressFactory(server=row)
     return row.resource
 
 

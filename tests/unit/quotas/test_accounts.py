@@ -1,11 +1,15 @@
 """What an account has left, and what a hold is counted as."""
 
+from importlib import import_module
 from uuid import uuid4
 
 import pytest
+from django.apps import apps
 
 from govcloud.quotas.ledger import Hold, positive, total
 from govcloud.quotas.models import Dimension, QuotaAccount
+from tests.factories.quotas import opened
+from tests.factories.tenants import DepartmentFactory
 
 
 @pytest.mark.parametrize(
@@ -41,3 +45,18 @@ def test_an_amount_below_zero_is_refused() -> None:
 def test_an_unknown_dimension_is_refused() -> None:
     with pytest.raises(ValueError, match="gpus"):
         positive({"gpus": 1})
+
+
+@pytest.mark.django_db
+def test_a_department_that_had_accounts_before_gets_one_of_addresses_with_nothing_on_it() -> None:
+    opened(DepartmentFactory())
+    QuotaAccount.objects.filter(dimension=Dimension.ADDRESSES).delete()
+    DepartmentFactory()  # without accounts
+    migration = import_module("govcloud.quotas.migrations.0004_accounts_for_addresses")
+    for _again in range(2):
+        migration.open_accounts(apps, None)
+    assert list(
+        QuotaAccount.objects.filter(dimension=Dimension.ADDRESSES).values_list("limit", "held", "used")
+    ) == [(0, 0, 0)]
+    migration.close_unused(apps, None)
+    assert not QuotaAccount.objects.filter(dimension=Dimension.ADDRESSES).exists()

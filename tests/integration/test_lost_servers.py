@@ -1,0 +1,85 @@
+"""A server that somebody deleted in the cloud: everything that led to it goes with it, on the sandbox cloud over HTTP."""
+
+import pytest
+
+from govcloud.errors import DomainError
+from govcloud.inventory.models import Address, FloatingAddress, Resource
+from govcloud.orders.drafts import AddressDraft
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions.base import Nothing
+from govcloud.provisioning.actions.interfaces import OnNetwork
+from govcloud.quotas.models import QuotaAccount
+from govcloud.reconciliation import balances, services
+from govcloud.reconciliation.models import Finding
+from tenants.models import Role, User
+from tests.factories.orders import Scene, approved, scene
+from tests.factories.tenants import member
+from tests.integration.building import built, now, project, states, work
+from tests.integration.sandboxed import Sandbox
+from tests.integration.test_reconciliation import LATER, applied, deleted, swept
+from tests.integration.test_server_actions import ITEMS, done
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene(level_3=False)
+
+
+@pytest.fixture
+def admin() -> User:
+    return member(Role.CLOUD_ADMIN)
+
+
+@pytest.fixture
+def lost(on: Scene, building: Sandbox) -> Resource:
+    """Deleted by hand: a server with two interfaces and a floating address."""
+    built(on, items=ITEMS)
+    building.ask("PUT", "/timing", {"action_seconds": 0.05})
+    server = Resource.objects.get(kind="server")
+    done(server, "add-interface", OnNetwork(Resource.objects.get(name="db-net").uuid), on)
+    done(Resource.objects.get(name="app-net"), "connect", Nothing(), on)
+    approved(on, at=now(), items=(AddressDraft(target=server.uuid),))
+    work()
+    assert FloatingAddress.objects.get().address is not None, states()
+    deleted(on, server)
+    return server
+
+
+def test_ports_addresses_and_quota_of_a_lost_server_go_with_it(
+    on: Scene, admin: User, lost: Resource
+) -> None:
+    swept(on)
+    swept(on, after=LATER)
+    finding = applied(Finding.objects.get(remedy="mark_lost"), admin)
+    lost.refresh_from_db()
+    assert (finding.status, lost.status) == ("resolved", "released"), states()
+    cloud = project(on)
+    assert cloud.routing.find_floating_ips() == []
+    assert [port for port in cloud.network.find_ports() if not port.device_owner.startswith("network:")] == []
+    assert not Address.objects.filter(released_at=None).exists()
+    assert QuotaAccount.objects.get(department=on.department, dimension="addresses").used == 0
+    assert balances.ledger() == []
+    swept(on, after=LATER)
+    assert list(Finding.objects.exclude(status="resolved").values_list("kind", "subject")) == []
+
+
+def test_what_takes_an_address_down_is_retried_and_not_abandoned(
+    on: Scene, admin: User, lost: Resource, building: Sandbox
+) -> None:
+    swept(on)
+    swept(on, after=LATER)
+    refused = {"service": "network", "method": "DELETE", "path": "/floatingips/", "action": "status"}
+    building.ask("POST", "/faults", {**refused, "status": 403, "message": "no", "times": 1})
+    finding = applied(Finding.objects.get(remedy="mark_lost"), admin)
+    assert finding.operation is not None
+    assert finding.operation.status == "parked"
+    with pytest.raises(DomainError) as refusal:
+        provisioning.abandon(operation=finding.operation, reason="", actor=admin, at=now())
+    assert refusal.value.code == "cannot-be-undone"
+    provisioning.retry(operation=finding.operation, actor=admin, at=now())
+    work()
+    services.settle(at=now())
+    lost.refresh_from_db()
+    assert lost.status == "released", states()
