@@ -272,6 +272,7 @@ class RenewLine(_OfTarget):
         return {}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressLine(_OfTarget):
     """A floating address for a server, through the router of its ``network``; billed if the catalogue has a meter for it.
 
