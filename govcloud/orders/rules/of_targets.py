@@ -9,7 +9,7 @@ from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Power, ResourceKind, VolumeRole
+from govcloud.inventory.models import Guest, Power, ResourceKind, VolumeRole
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.lines import ExtendLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
@@ -67,6 +67,14 @@ class CannotMove(Conflict):
     message = _("“%(name)s” cannot move to another storage class where it is: %(reason)s.")
 
 
+class GuestHoldsIt(Conflict):
+    code = "guest-not-managed"
+    message = _(
+        "“%(name)s” would have to be disconnected meanwhile, and the guest of “%(server)s” does not have our key: "
+        "stop the server and disconnect it first."
+    )
+
+
 class SnapshotsInTheWay(Conflict):
     """Cinder takes such a request and leaves the volume ``retyping`` for ever."""
 
@@ -122,6 +130,17 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
             maximum=volume.storage_class.max_gb,
             pointers=here,
         )
+    if not line.target.cloud.online_extend:
+        yield from _held_by_guest(line, pointer)
+
+
+def _held_by_guest(line: ExtendLine | RetypeLine, pointer: str) -> Iterator[DomainError]:
+    """A guest that we cannot enter does not let go of a volume by our asking."""
+    server = line.volume.server
+    if server is not None and server.guest == Guest.UNMANAGED:
+        yield GuestHoldsIt(
+            name=line.target.name, server=server.resource.name, pointers=(f"{pointer}/target",)
+        )
 
 
 def _fits(order: Numbered, line: ResizeLine, pointer: str) -> Iterator[DomainError]:
@@ -152,6 +171,8 @@ def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainEr
             reason = _("its server cannot be without it meanwhile")
             yield CannotMove(name=target.name, reason=reason, pointers=here)
     server = line.volume.server
+    if target.cloud.retyping == Retyping.DETACHED:
+        yield from _held_by_guest(line, pointer)
     if target.cloud.retyping == Retyping.DETACHED and server is not None and server.power == Power.STOPPED:
         yield ServerStopped(server=server.resource.name, pointers=(f"{pointer}/target",))
     if line.snapshots:

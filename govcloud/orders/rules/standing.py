@@ -213,8 +213,12 @@ def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozen
     return names_taken(system=system, wanted=wanted, order=order) if wanted else frozenset()
 
 
+NAMING = ("rename", "server_takeover", "volume_takeover", "network_takeover")
+"""Kinds of steps that give something the name in their desired state."""
+
+
 def names_taken(*, system: System, wanted: Collection[str], order: Order | None = None) -> frozenset[str]:
-    """Which of the names the system has, has ordered (but for ``order``), or is giving to a server that is being renamed."""
+    """Which of the names the system has, has ordered (but for ``order``), or is giving to what is renamed or taken over."""
     built = Resource.objects.filter(system=system, released_at=None, name__in=wanted).values_list("name")
     planned = Unit.objects.filter(
         item__order__system=system, item__order__status__in=OPEN, item__action=Action.CREATE, name__in=wanted
@@ -222,7 +226,7 @@ def names_taken(*, system: System, wanted: Collection[str], order: Order | None 
     if order is not None:
         planned = planned.exclude(item__order=order)
     renaming = Step.objects.filter(
-        operation__system=system, kind="rename", desired_state__name__in=list(wanted)
+        operation__system=system, kind__in=NAMING, desired_state__name__in=list(wanted)
     ).exclude(state__in=FINISHED)
     names = renaming.annotate(new_name=KeyTextTransform("name", "desired_state")).values_list("new_name")
     return frozenset(name for (name,) in built.union(planned.values_list("name"), names))
