@@ -15,7 +15,7 @@ from govcloud.metering import services as metering
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
-from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas import services as quotas
 from govcloud.takeover.lifecycle import CandidateStatus
 from govcloud.takeover.models import Candidate
@@ -76,8 +76,6 @@ def settle(*, at: datetime) -> int:
             ).first()  # fmt: skip
             if candidate is not None and candidate.operation is not None:
                 _not_taken(candidate, candidate.operation, at=at)
-    ended_ones = Operation.objects.filter(kind=OperationKind.TAKEOVER, finished_at__isnull=False)
-    ended_ones.filter(taken_up_at=None).exclude(candidates__status=CandidateStatus.TAKING).update(taken_up_at=at)
     return len(keys)
 
 
