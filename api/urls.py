@@ -8,6 +8,7 @@ from api import problem_pages
 from api.v1 import (
     audit,
     audit_verification,
+    candidates,
     cases,
     catalog,
     clouds,
@@ -26,6 +27,7 @@ from api.v1 import (
     snapshots,
     statements,
     sweeps,
+    takeovers,
     tariffs,
     tenants,
     tokens,
@@ -54,6 +56,9 @@ router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
 router.register("sweeps", sweeps.Sweeps, "sweeps")
 router.register("findings", findings.Findings, "findings")
+router.register("takeovers", takeovers.Takeovers, "takeovers")
+router.register("takeover-candidates", candidates.Candidates, "takeover-candidates")
+router.register("equivalents", candidates.Equivalents, "equivalents")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
 router.register("snapshots", snapshots.Snapshots, "snapshots")
 router.register("wipe-records", snapshots.WipeRecords, "wipe-records")

@@ -21,6 +21,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
     BackupAllowance,
+    Guest,
     LoginKey,
     Network,
     Power,
@@ -41,6 +42,9 @@ class ServerAnswer(serializers.Serializer[Server]):
     vcpus = serializers.IntegerField()
     memory_gb = serializers.IntegerField()
     power = serializers.ChoiceField(Power.choices)
+    guest = serializers.ChoiceField(
+        Guest.choices, help_text="whether playbooks can enter it; what was taken over does not have our key"
+    )
     configured_at = serializers.DateTimeField(
         allow_null=True,
         help_text="when its security baseline was last confirmed by a run that changed nothing",

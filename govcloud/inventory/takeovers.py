@@ -30,7 +30,9 @@ from tenants.models import System
 
 class ProjectOfAnother(Conflict):
     code = "project-of-another-system"
-    message = _("This project belongs to the system %(system)s: what is in it can be taken over for that one only.")
+    message = _(
+        "This project belongs to the system %(system)s: what is in it can be taken over for that one only."
+    )
 
 
 class HasAnotherProject(Conflict):

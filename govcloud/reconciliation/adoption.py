@@ -111,9 +111,7 @@ def _storage_class(resource: Resource, difference: Difference) -> None:
     row = known.first()
     if row is None:
         raise _cannot(difference)
-    Volume.objects.filter(resource=resource).update(
-        storage_class=row.storage_class_id, cloud_class=""
-    )
+    Volume.objects.filter(resource=resource).update(storage_class=row.storage_class_id, cloud_class="")
 
 
 def _attached_to(resource: Resource, difference: Difference) -> None:

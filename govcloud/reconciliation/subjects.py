@@ -317,7 +317,9 @@ class SecurityGroups(_Things):
         kept = Address.objects.filter(
             released_at=None, security_groups__overlap=[seen.external_id for seen in unknown]
         )
-        in_use = {group for groups in kept.values_list("security_groups", flat=True) for group in groups}
+        in_use = {
+            group for groups in kept.values_list("security_groups", flat=True) for group in groups or ()
+        }
         return [seen for seen in unknown if seen.external_id not in in_use]
 
 

@@ -160,7 +160,9 @@ class Equivalent(models.Model):
         ordering: ClassVar = ["cloud", "cloud_name", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["cloud", "cloud_name"], condition=Q(flavor__isnull=False), name="equivalent_flavor_once"
+                fields=["cloud", "cloud_name"],
+                condition=Q(flavor__isnull=False),
+                name="equivalent_flavor_once",
             ),
             models.UniqueConstraint(
                 fields=["cloud", "cloud_name"], condition=Q(image__isnull=False), name="equivalent_image_once"

@@ -41,9 +41,15 @@ def taking(plan: Plan) -> list[StepSpec]:
     system = plan.takeover.system
     if system is None:
         raise ValueError("nothing is taken over for no system")
-    entry = StepSpec(key=f"{plan.key}:{ENTRY}", kind=ENTRY, label=plan.takeover.project_name[:120], unit=system.uuid)
+    entry = StepSpec(
+        key=f"{plan.key}:{ENTRY}", kind=ENTRY, label=plan.takeover.project_name[:120], unit=system.uuid
+    )
     room = StepSpec(
-        key=f"{plan.key}:room", kind="network_quota", label="network_quota", unit=system.uuid, needs=(entry.key,)
+        key=f"{plan.key}:room",
+        kind="network_quota",
+        label="network_quota",
+        unit=system.uuid,
+        needs=(entry.key,),
     )
     steps = [entry, room]
     for candidate in _ordered(plan.candidates):
@@ -56,9 +62,7 @@ def taking(plan: Plan) -> list[StepSpec]:
 
 def limits(key: UUID, system: UUID, *, needs: tuple[str, ...]) -> list[StepSpec]:
     """The cloud's own, which count what is in the project and not ours as well."""
-    return [
-        StepSpec(key=f"{key}:{kind}", kind=kind, label=kind, unit=system, needs=needs) for kind in LIMITS
-    ]
+    return [StepSpec(key=f"{key}:{kind}", kind=kind, label=kind, unit=system, needs=needs) for kind in LIMITS]
 
 
 def _ordered(candidates: Sequence[Candidate]) -> list[Candidate]:
@@ -105,7 +109,10 @@ def _state(plan: Plan, candidate: Candidate) -> dict[str, Any]:
     takeover = plan.takeover
     state = {
         "id": candidate.external_id,
-        "ids": [candidate.external_id, *(port.external_id for port in plan.ports.get(candidate.external_id, ()))],
+        "ids": [
+            candidate.external_id,
+            *(port.external_id for port in plan.ports.get(candidate.external_id, ())),
+        ],
         "was": candidate.found_name,
         "name": candidate.name,
         "mark": str(candidate.mark or ""),
@@ -169,7 +176,12 @@ _PARTICULARS = {
 
 
 def leaving(
-    *, key: UUID, system: UUID, entry: Mapping[str, Any], candidates: Sequence[Candidate], groups: Mapping[int, str]
+    *,
+    key: UUID,
+    system: UUID,
+    entry: Mapping[str, Any],
+    candidates: Sequence[Candidate],
+    groups: Mapping[int, str],
 ) -> list[StepSpec]:
     """The opposite: volumes, servers, networks; then the limits, and our access if nothing is left.
 
@@ -195,7 +207,9 @@ def leaving(
     return [*steps, *last, left]
 
 
-def _absent(key: UUID, candidate: Candidate, kind: str, external_id: str, *, needs: tuple[str, ...]) -> StepSpec:
+def _absent(
+    key: UUID, candidate: Candidate, kind: str, external_id: str, *, needs: tuple[str, ...]
+) -> StepSpec:
     state = {
         "id": candidate.external_id,
         "ids": [candidate.external_id],

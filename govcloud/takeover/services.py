@@ -53,12 +53,16 @@ class ZoneNotOffered(Invalid):
 
 class NotInTheFuture(Invalid):
     code = "not-in-the-future"
-    message = _("This must not lie in the past: nothing is metered, or leased, for the time before it is taken over.")
+    message = _(
+        "This must not lie in the past: nothing is metered, or leased, for the time before it is taken over."
+    )
 
 
 class TakenOverAlready(Conflict):
     code = "taken-over-already"
-    message = _("Something of this project has been taken over for %(system)s: all of it can be that system's only.")
+    message = _(
+        "Something of this project has been taken over for %(system)s: all of it can be that system's only."
+    )
 
 
 class LevelTooHigh(Conflict):
@@ -96,8 +100,11 @@ def request(*, cloud: Cloud, project: str, actor: audit.Actor, at: datetime) -> 
     """
     if cloud.status == CloudStatus.RETIRED:
         raise CloudRetired(name=cloud.code)
-    found = _project(cloud, project)
-    takeover = Takeover.objects.filter(cloud=cloud, project_id=found.id).first()
+    known = Takeover.objects.filter(cloud=cloud)
+    takeover = known.filter(project_id=project).first() or known.filter(project_name=project).first()
+    if takeover is None:
+        found = _project(cloud, project)
+        takeover = known.filter(project_id=found.id).first()
     if takeover is not None:
         return survey_again(takeover=takeover, actor=actor, at=at)
     try:
@@ -202,7 +209,9 @@ def _check(takeover: Takeover, to: Assignment, *, at: datetime) -> None:
     others = takeover.system
     if others not in {None, system} and takeover.candidates.filter(status__in=OURS).exists():
         raise TakenOverAlready(system=others.code if others else "", pointers=("/system",))
-    owner = Project.objects.filter(cloud=cloud, external_id=takeover.project_id).select_related("system").first()
+    owner = (
+        Project.objects.filter(cloud=cloud, external_id=takeover.project_id).select_related("system").first()
+    )
     if owner is not None and owner.system != system:
         raise ProjectOfAnother(system=owner.system.code, pointers=("/system",))
     has = Project.objects.filter(cloud=cloud, system=system).first()

@@ -120,9 +120,8 @@ def begin_metering(*, at: datetime) -> int:
             candidate = mine.filter(pk=key, metered_at=None).first()
             if candidate is None:
                 continue
-            resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(
-                pk=candidate.resource_id
-            )  # fmt: skip
+            rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
+            resource = rows.get(candidates=candidate)
             if resource.status != Status.RELEASED:
                 metering.change_usage(
                     resource=resource,

@@ -59,7 +59,12 @@ def take(takeover: Takeover, *, at: datetime) -> Takeover | None:
             return None
         if taken.status == TakeoverStatus.SURVEYING:
             lifecycle.transition(
-                taken, TakeoverStatus.DUE, actor=SURVEYOR, at=at, thread=taken.uuid, reason="its worker is gone"
+                taken,
+                TakeoverStatus.DUE,
+                actor=SURVEYOR,
+                at=at,
+                thread=taken.uuid,
+                reason="its worker is gone",
             )
         lifecycle.transition(
             taken, TakeoverStatus.SURVEYING, actor=SURVEYOR, at=at, thread=taken.uuid, lease_until=at + LEASE
@@ -116,7 +121,9 @@ class _Reading:
         cloud = access.connect(cloud=self.takeover.cloud, timeout=settings.CLOUD_API_TIMEOUT)
         project = self.takeover.project_id
         return Found(
-            servers=[each for each in self._all("servers", cloud.survey.servers(project)) if not each.deleted],
+            servers=[
+                each for each in self._all("servers", cloud.survey.servers(project)) if not each.deleted
+            ],
             volumes=list(self._all("volumes", cloud.survey.volumes(project))),
             snapshots=Counter(self._all("snapshots", cloud.survey.snapshots(project))),
             networks=list(self._all("networks", cloud.survey.networks(project))),
@@ -190,7 +197,9 @@ def _keep(takeover: Takeover, found: Found, *, at: datetime) -> None:
 def _is_over(candidate: Candidate) -> bool:
     """What is recorded and vanished is for the reconciler to find."""
     released = candidate.resource is not None and candidate.resource.status == Status.RELEASED
-    return candidate.status == CandidateStatus.OPEN or (candidate.status == CandidateStatus.TAKEN and released)
+    return candidate.status == CandidateStatus.OPEN or (
+        candidate.status == CandidateStatus.TAKEN and released
+    )
 
 
 def _moved(candidate: Candidate, to: CandidateStatus, *, at: datetime) -> None:

@@ -306,15 +306,15 @@ class _Batch:
                     CloudStorageClass.objects.filter(cloud=cloud).values_list("cloud_name", flat=True)
                 ),
             },
-            parts=dict(
-                AvailabilityZone.objects.filter(cloud=cloud).values_list("compute_zone", "code")
-            ),
+            parts=dict(AvailabilityZone.objects.filter(cloud=cloud).values_list("compute_zone", "code")),
         )
         operation = provisioning.start(
             kind=OperationKind.TAKEOVER, reason=takeover.project_name[:200], thread=takeover.uuid,
             system=self.system, cloud=cloud, steps=planning.taking(plan), actor=self.actor, at=self.at,
         )  # fmt: skip
-        Candidate.objects.filter(pk__in=[each.pk for each in self.begun]).update(operation=operation, remark="")
+        Candidate.objects.filter(pk__in=[each.pk for each in self.begun]).update(
+            operation=operation, remark=""
+        )
         return operation
 
 

@@ -59,7 +59,9 @@ class Outside:
         self.cloud.compute.attach_volume(server, volume_id=volume)
         eventually(lambda: self.cloud.volumes.get_volume(volume).status, lambda seen: seen == "in-use")
 
-    def send(self, service: str, method: str, path: str, body: Any, *, microversion: str | None = None) -> Any:
+    def send(
+        self, service: str, method: str, path: str, body: Any, *, microversion: str | None = None
+    ) -> Any:
         transport = self.cloud._transport
         return transport.send(service, method, path, json=body, microversion=microversion).body
 

@@ -101,7 +101,9 @@ class Network:
         query = given({"name": name, "network_id": network_id, "device_id": server_id, "tags": tag})
         if fixed_ip is not None:
             query["fixed_ips"] = f"ip_address={fixed_ip}"
-        return [port_of(body) for body in self._transport.pages(_SERVICE, "/ports", key="ports", params=query)]
+        return [
+            port_of(body) for body in self._transport.pages(_SERVICE, "/ports", key="ports", params=query)
+        ]
 
     def create_port(
         self,

@@ -11,7 +11,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context, mark_of
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight, Skipped
 from tenants.models import System
 
 SSH = 22
@@ -91,7 +91,7 @@ class SecurityGroupKind(Kind):
         found = context.project.security_groups.find_groups(name=context.mark)
         return found[0].id if found else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Skipped:
         return Made(
             context.project.security_groups.create_group(name=context.mark, description=context.step.label).id
         )
