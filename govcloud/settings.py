@@ -280,7 +280,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
-    "sweep-takeovers": {"task": "takeover.sweep", "schedule": 30.0},
+    "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "seal-audit": {
         "task": "audit.seal",

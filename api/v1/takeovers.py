@@ -15,11 +15,11 @@ from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.references import find
 from api.v1.candidates import CandidateAnswer
-from api.v1.tariffs import MeterAnswer
 from api.v1.order_answers import EffectAnswer
+from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import SystemRef
 from govcloud.catalog.models import Cloud
-from govcloud.takeover import services, taking
+from govcloud.takeover import leaving, services, taking
 from govcloud.takeover.lifecycle import OURS, CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Takeover
 from govcloud.takeover.policies import ACTORS, READERS
@@ -207,5 +207,5 @@ class Takeovers(Listed[Takeover], Retrieved[Takeover]):
         """Take our mark off again and forget these. Nothing is deleted in the cloud; usage until now stays billed."""
         takeover = self.get_object()
         body = self.parsed(GivingUpBody)
-        operation: Any = taking.give_up(takeover=takeover, actor=self.actor, at=self.at, **body)
+        operation: Any = leaving.give_up(takeover=takeover, actor=self.actor, at=self.at, **body)
         return Response(LeavingAnswer(operation).data, status=202)

@@ -4,7 +4,7 @@ Until its mark is on it nothing is recorded of a thing, and with the mark its re
 Taken back (abandoned, or given up later) the mark comes off; the thing itself stays as it is.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,6 @@ from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.survey import SurveyedServer, SurveyedVolume
 from govcloud.inventory import takeovers as record
 from govcloud.inventory.models import Power, Resource, Server, VolumeRole
-from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.compute import UNIT
@@ -97,8 +96,8 @@ class TakeoverKind(Kind):
         """The unit that it carries, if any."""
         raise NotImplementedError
 
-    def changed(self, context: Context, thing: Any) -> str | None:
-        """Why it is not what the survey has shown; None when it is."""
+    def changed(self, context: Context, thing: Any) -> Iterator[str]:
+        """In which respects it is not what the survey has shown."""
         raise NotImplementedError
 
     def mark(self, context: Context, thing: Any) -> None:
@@ -123,7 +122,7 @@ class TakeoverKind(Kind):
         carried = self.mark_of(thing)
         if carried is not None and str(carried) not in {str(context.step.unit), context.state["mark"]}:
             return Skipped(OTHER_MARK)
-        reason = self.changed(context, thing)
+        reason = next(self.changed(context, thing), None)
         if reason is not None:
             return Skipped(reason)
         self.mark(context, thing)
@@ -170,14 +169,13 @@ class NetworkTakeoverKind(TakeoverKind):
     def mark_of(self, thing: models.Network) -> Any:
         return marked(thing.tags)
 
-    def changed(self, context: Context, thing: models.Network) -> str | None:
+    def changed(self, context: Context, thing: models.Network) -> Iterator[str]:
         if thing.project_id != context.project_id or thing.shared or thing.external:
-            return "other projects are on it"
+            yield "other projects are on it"
         subnets = context.project.network.find_subnets(network_id=thing.id)
         shape = [(subnet.id, subnet.cidr) for subnet in subnets]
         if shape != [(context.state["subnet_id"], context.state["cidr"])]:
-            return "its subnets have changed"
-        return None
+            yield "its subnets have changed"
 
     def mark(self, context: Context, thing: models.Network) -> None:
         network = context.project.network
@@ -236,27 +234,28 @@ class ServerTakeoverKind(TakeoverKind):
     def mark_of(self, thing: SurveyedServer) -> Any:
         return marked(thing.tags)
 
-    def changed(self, context: Context, thing: SurveyedServer) -> str | None:
+    def changed(self, context: Context, thing: SurveyedServer) -> Iterator[str]:
         state = context.state
         if thing.project_id != context.project_id:
-            return "it is in another project by now"
+            yield "it is in another project by now"
         if thing.status not in RUNNING_OR_STOPPED:
-            return f"it is {thing.status}"
+            yield f"it is {thing.status}"
         size = [thing.flavor_name, thing.vcpus, thing.memory_mib]
         if size != state["size"]:
-            return f"it is {thing.flavor_name} ({thing.vcpus} vCPU, {thing.memory_mib} MiB) by now"
+            yield f"it is {thing.flavor_name} ({thing.vcpus} vCPU, {thing.memory_mib} MiB) by now"
         if sorted(thing.volume_ids) != state["volumes_there"]:
-            return "its volumes have changed"
+            yield "its volumes have changed"
         ports = context.project.network.find_ports(server_id=thing.id)
         there = sorted([port.id, *port.addresses] for port in ports)
         if there != sorted([port["id"], port["address"]] for port in state["ports"]):
-            return "its interfaces have changed"
-        return self._without_networks(context)
+            yield "its interfaces have changed"
+        yield from self._without_networks(context)
 
-    def _without_networks(self, context: Context) -> str | None:
+    def _without_networks(self, context: Context) -> Iterator[str]:
         networks = {port["network"] for port in context.state["ports"]}
         there = Resource.objects.filter(unit__in=networks, released_at=None, system=context.operation.system)
-        return None if there.count() == len(networks) else "its network was not taken over"
+        if there.count() != len(networks):
+            yield "its network was not taken over"
 
     def mark(self, context: Context, thing: SurveyedServer) -> None:
         for port in context.project.network.find_ports(server_id=thing.id):
@@ -310,21 +309,20 @@ class VolumeTakeoverKind(TakeoverKind):
     def mark_of(self, thing: SurveyedVolume) -> Any:
         return marked([f"gc-{thing.metadata.get(UNIT, '')}"])
 
-    def changed(self, context: Context, thing: SurveyedVolume) -> str | None:
+    def changed(self, context: Context, thing: SurveyedVolume) -> Iterator[str]:
         state = context.state
         if thing.project_id != context.project_id:
-            return "it is in another project by now"
+            yield "it is in another project by now"
         if thing.status not in AT_REST:
-            return f"it is {thing.status}"
+            yield f"it is {thing.status}"
         if [thing.volume_type, thing.size_gib] != state["size"]:
-            return f"it is {thing.volume_type}, {thing.size_gib} GiB by now"
+            yield f"it is {thing.volume_type}, {thing.size_gib} GiB by now"
         if sorted(thing.devices) != state["held_by"]:
-            return "it is connected otherwise by now"
+            yield "it is connected otherwise by now"
         if context.project.snapshots.find_snapshots(volume_id=thing.id):
-            return "it has snapshots by now"
+            yield "it has snapshots by now"
         if "server" in state and not Server.objects.filter(resource__unit=state["server"]).exists():
-            return "its server was not taken over"
-        return None
+            yield "its server was not taken over"
 
     def mark(self, context: Context, thing: SurveyedVolume) -> None:
         if thing.name != context.step.label:

@@ -7,7 +7,6 @@ from uuid import uuid4
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Cloud, Flavor, Image, StorageClass
 from govcloud.inventory.models import Resource, ResourceKind
@@ -177,7 +176,6 @@ class Equivalent(models.Model):
                 | Q(flavor=None, image__isnull=False, storage_class=None)
                 | Q(flavor=None, image=None, storage_class__isnull=False),
                 name="equivalent_of_one_thing",
-                violation_error_message=_("An equivalent stands for one thing of the catalogue."),
             ),
         ]
 

@@ -153,7 +153,7 @@ def _volume(plan: Plan, volume: Candidate) -> dict[str, Any]:
     if volume.storage_class is None:
         raise ValueError(f"{volume} has obstacles")
     known = volume.volume_type in plan.names["storage_classes"]
-    server = {"server": str(plan.units[each]) for each in volume.held_by}
+    server = {"server": str(plan.units[volume.held_by[0]])} if volume.held_by else {}
     return server | {
         "size": [volume.volume_type, volume.size_gib],
         "role": volume.boots,

@@ -16,7 +16,6 @@ from govcloud.catalog.models import Cloud, Flavor, Image, StorageClass, Zone
 from govcloud.clouds import access
 from govcloud.clouds.services import CloudRetired
 from govcloud.errors import Conflict, Invalid
-from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors, models
 from govcloud.inventory.models import Project
 from govcloud.inventory.takeovers import HasAnotherProject, ProjectOfAnother
@@ -143,7 +142,7 @@ def locked(takeover: Takeover) -> Takeover:
 def _project(cloud: Cloud, given: str) -> models.Project:
     """By id, else by name in the domain of systems' projects."""
     try:
-        reached: openstack.Cloud = access.connect(cloud=cloud, timeout=settings.CLOUD_API_TIMEOUT)
+        reached = access.connect(cloud=cloud, timeout=settings.CLOUD_API_TIMEOUT)
         try:
             return reached.identity.get_project(given)
         except errors.NotFound:

@@ -35,7 +35,7 @@ def taken(*, resource: Resource, at: datetime) -> None:
         whole = Resource.objects.with_particulars().get(pk=resource.pk)
         metering.open_usage(resource=whole, quantities=settlement.meters_of(whole), at=at)
     lifecycle.transition(
-        candidate, CandidateStatus.TAKEN, actor=ENGINE, at=at, thread=resource.thread,
+        candidate, CandidateStatus.TAKEN, actor=ENGINE, at=at, thread=candidate.takeover.uuid,
         resource=resource, metered_at=at if metered else None, remark="",
     )  # fmt: skip
 

@@ -5,11 +5,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -20,14 +18,11 @@ from govcloud.chargeback import services as chargeback
 from govcloud.chargeback.services import PricedMeter
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.errors import Conflict, DomainError
-from govcloud.inventory import services as inventory
 from govcloud.inventory import takeovers as record
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, AddressBlock, Resource, ResourceKind, Snapshot
-from govcloud.protection.models import RecoveryPoint
+from govcloud.inventory.models import AddressBlock, Resource, ResourceKind
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.actions.base import claimed
-from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.quotas import services as quotas
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import Hold, QuotaEffect, QuotaExceeded
@@ -62,16 +57,6 @@ class Obstructed(Conflict):
 class NothingToTake(Conflict):
     code = "nothing-to-take-over"
     message = _("There is nothing here that could be taken over.")
-
-
-class NotTaken(Conflict):
-    code = "not-taken-over"
-    message = _("“%(name)s” is %(status)s: only what has been taken over can be given up.")
-
-
-class UsedSince(Conflict):
-    code = "used-since-takeover"
-    message = _("“%(name)s” cannot be given up any more: %(reason)s. Release it instead, or leave it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,7 +294,7 @@ class _Batch:
             parts=dict(AvailabilityZone.objects.filter(cloud=cloud).values_list("compute_zone", "code")),
         )
         operation = provisioning.start(
-            kind=OperationKind.TAKEOVER, reason=takeover.project_name[:200], thread=takeover.uuid,
+            kind=OperationKind.TAKEOVER, reason=takeover.project_name[:200], thread=None,
             system=self.system, cloud=cloud, steps=planning.taking(plan), actor=self.actor, at=self.at,
         )  # fmt: skip
         Candidate.objects.filter(pk__in=[each.pk for each in self.begun]).update(
@@ -353,102 +338,3 @@ def _make_room(department: Department, holds: Sequence[Hold], *, actor: audit.Ac
         quotas.set_limit(
             account=account, limit=effect.after, expected_version=account.version, actor=actor, at=at
         )
-
-
-# -- giving up
-
-
-def give_up(
-    *, takeover: Takeover, candidates: Collection[UUID], reason: str, actor: audit.Actor, at: datetime
-) -> Operation:
-    """Take our mark off again and forget the things, with a server its volumes, as long as nothing else was done with them.
-
-    Nothing is deleted in the cloud. Usage until now stays billed. Raises NotTaken, UsedSince, NothingToTake.
-    """
-    with transaction.atomic():
-        takeover = locked(takeover)
-        rows = takeover.candidates.select_for_update(of=("self",)).select_related("resource", "operation")
-        chosen = list(rows.filter(uuid__in=candidates).order_by("pk"))
-        servers = [each.external_id for each in chosen if each.kind == ResourceKind.SERVER]
-        with_them = rows.filter(held_by__overlap=servers, status=CandidateStatus.TAKEN).exclude(
-            pk__in=[each.pk for each in chosen]
-        )
-        going = [*chosen, *with_them.order_by("pk")]
-        system = takeover.system
-        if not going or system is None:
-            raise NothingToTake
-        resources = [_may_leave(each, going) for each in going]
-        for candidate, resource in zip(going, resources, strict=True):
-            inventory.mark(resource=resource, to=Status.RELEASING, actor=actor, thread=takeover.uuid, at=at)
-            lifecycle.transition(
-                candidate, CandidateStatus.LEAVING, actor=actor, at=at, thread=takeover.uuid, reason=reason
-            )
-        groups = {
-            each.pk: resource.network.security_group_id
-            for each, resource in zip(going, resources, strict=True)
-            if each.kind == ResourceKind.NETWORK
-        }
-        return provisioning.start(
-            kind=OperationKind.TAKEOVER, reason=takeover.project_name[:200], thread=takeover.uuid, system=system,
-            cloud=takeover.cloud, actor=actor, at=at,
-            steps=planning.leaving(
-                key=uuid4(), system=system.uuid, entry=_entry(takeover), candidates=going, groups=groups
-            ),
-        )  # fmt: skip
-
-
-def _entry(takeover: Takeover) -> dict[str, Any]:
-    """Whether we had access to the project before the first of it was taken over, and the role by which we have it since."""
-    entries = Step.objects.filter(
-        operation__thread=takeover.uuid, kind=planning.ENTRY, state="done", operation__cloud=takeover.cloud
-    )
-    first, last = entries.order_by("pk").first(), entries.order_by("-pk").first()
-    if first is None or last is None:
-        raise NothingToTake
-    return {"had": first.outputs.get("had", True), "role": last.external_id}
-
-
-def _may_leave(candidate: Candidate, going: Collection[Candidate]) -> Resource:
-    """Raises NotTaken, UsedSince."""
-    if candidate.status != CandidateStatus.TAKEN or candidate.resource_id is None:
-        raise NotTaken(name=str(candidate), status=CandidateStatus(candidate.status).label)
-    rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
-    resource = rows.get(pk=candidate.resource_id)
-    reason = _used_by(candidate, resource, going)
-    if reason:
-        raise UsedSince(name=resource.name, reason=reason)
-    return resource
-
-
-def _used_by(candidate: Candidate, resource: Resource, going: Collection[Candidate]) -> str | None:
-    if resource.status != Status.ACTIVE:
-        return gettext("it is %(status)s") % {"status": Status(resource.status).label}
-    if claim := claimed(resource):
-        return claim
-    if candidate.kind == ResourceKind.VOLUME:
-        if Snapshot.objects.filter(volume__resource=resource, deleted_at=None).exists():
-            return gettext("it has snapshots")
-        if RecoveryPoint.objects.filter(volume__resource=resource, expired_at=None).exists():
-            return gettext("it has recovery points")
-        holder = resource.volume.server
-        if holder is not None and holder.resource_id not in {each.resource_id for each in going}:
-            return gettext("it goes with its server")
-    if candidate.kind == ResourceKind.NETWORK:
-        on_it = Address.objects.filter(block__unit=resource.unit, released_at=None).exclude(port_id="")
-        leaving = {each.unit for each in going}
-        leaving_servers = {each.resource_id for each in going}
-        if on_it.exclude(unit__in=leaving).exclude(server__in=leaving_servers).exists():
-            return gettext("it has servers")
-    done = _other_steps(resource).exclude(operation=candidate.operation_id)
-    return gettext("something was done with it since") if done.exists() else None
-
-
-def _other_steps(resource: Resource) -> Any:
-    """Of operations that name it; a takeover of something else is none that changes it."""
-    unit = str(resource.unit)
-    named = Q(unit=resource.unit) | Q(operation__resource=resource) | Q(operation__with_it=resource)
-    for key in ("resource", "server", "volume", "network", "system_volume"):
-        named |= Q(**{f"desired_state__{key}": unit})
-    for key in ("volumes", "units"):
-        named |= Q(**{f"desired_state__{key}__contains": [unit]})
-    return Step.objects.filter(named).exclude(operation__kind=OperationKind.TAKEOVER)

@@ -24,7 +24,7 @@ from govcloud.reconciliation import services as reconciliation
 from govcloud.reconciliation import sweeps
 from govcloud.reconciliation.findings import RECONCILER
 from govcloud.reconciliation.models import Extent, Finding
-from govcloud.takeover import services, settling, survey, taking
+from govcloud.takeover import leaving, services, settling, survey, taking
 from govcloud.takeover.models import Candidate, Takeover
 from tenants.models import Role, User
 from tests.factories.orders import BACKUP, SERVERS, Scene, approved, scene
@@ -330,7 +330,7 @@ def test_given_up_nothing_is_deleted_and_it_can_be_taken_over_again(
     everything = takeover.candidates.filter(kind__in=["server", "network"]) | takeover.candidates.filter(
         found_name="spare"
     )
-    taking.give_up(
+    leaving.give_up(
         takeover=takeover,
         candidates=[each.uuid for each in everything],
         reason="wrong",
@@ -359,10 +359,10 @@ def test_what_something_was_done_with_is_not_given_up(on: Scene, theirs: Outside
     takeover = taken_over(on, theirs, admin)
     act(on, Resource.objects.get(name="web"), "stop", Nothing())
     web, network = takeover.candidates.get(name="web"), takeover.candidates.get(name="oa-net")
-    with pytest.raises(taking.UsedSince, match="something was done"):
-        taking.give_up(takeover=takeover, candidates=[web.uuid], reason="", actor=admin, at=now())
-    with pytest.raises(taking.UsedSince, match="it has servers"):
-        taking.give_up(takeover=takeover, candidates=[network.uuid], reason="", actor=admin, at=now())
+    with pytest.raises(leaving.UsedSince, match="something was done"):
+        leaving.give_up(takeover=takeover, candidates=[web.uuid], reason="", actor=admin, at=now())
+    with pytest.raises(leaving.UsedSince, match="it has servers"):
+        leaving.give_up(takeover=takeover, candidates=[network.uuid], reason="", actor=admin, at=now())
 
 
 def act(on: Scene, resource: Resource, name: str, parameters: object) -> None:

@@ -136,4 +136,5 @@ def tags_of(context: Context) -> list[str]:
 
 
 def tags_for(*, unit: UUID, system: System, thread: UUID | None) -> list[str]:
-    return ["govcloud", mark_of(unit), f"system-{system.code}", f"thread-{thread}"]
+    order = [] if thread is None else [f"thread-{thread}"]
+    return ["govcloud", mark_of(unit), f"system-{system.code}", *order]
