@@ -135,8 +135,9 @@ def survey_again(*, takeover: Takeover, actor: audit.Actor, at: datetime) -> Tak
 
 
 def locked(takeover: Takeover) -> Takeover:
-    rows = Takeover.objects.select_for_update(of=("self",)).select_related("cloud", "system__department")
-    return rows.get(pk=takeover.pk)
+    """The row, locked and fresh. Its system is read after the lock: a join would show the one that was there before."""
+    Takeover.objects.select_for_update().get(pk=takeover.pk)
+    return Takeover.objects.select_related("cloud", "system__department").get(pk=takeover.pk)
 
 
 def _project(cloud: Cloud, given: str) -> models.Project:

@@ -448,6 +448,7 @@ def test_more_is_ordered_and_backed_up_in_the_same_project(on: Scene, theirs: Ou
     network = str(Resource.objects.get(name="oa-net").uuid)
     more = replace(SERVERS, name="more", quantity=1, network=network, data_volumes=())
     assert built(on, items=(more, BACKUP)).status == "fulfilled", states()
+    work()  # its first backups
     servers = {server.name for server in theirs.cloud.compute.find_servers()}
     assert servers == {"oa-db-01", "web", Resource.objects.get(name__startswith="more", kind="server").name}
     assert len({a.address for a in Address.objects.filter(released_at=None)}) == Address.objects.count()

@@ -11,11 +11,11 @@ from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from govcloud.takeover import services, survey, taking
 from govcloud.takeover.models import Takeover
-from tenants.models import Role
+from tenants.models import Role, System
 from tests.at_once import at_once
 from tests.factories.orders import Scene, scene
 from tests.factories.takeovers import CandidateFactory, TakeoverFactory
-from tests.factories.tenants import member
+from tests.factories.tenants import SystemFactory, member
 from tests.integration.building import now
 from tests.integration.outside import project_of
 from tests.integration.sandboxed import Sandbox
@@ -46,15 +46,15 @@ def test_two_administrators_at_once_take_over_one_thing_once() -> None:
 
 
 def test_one_project_is_not_taken_over_for_two_systems_at_once() -> None:
-    one, other = scene(level_3=False), scene(level_3=False)
-    admin, takeover = member(Role.CLOUD_ADMIN), ready(one)
+    on = scene(level_3=False)
+    admin, takeover, other = member(Role.CLOUD_ADMIN), ready(on), SystemFactory(department=on.department)
 
-    def take(on: Scene) -> None:
-        to = services.Assignment(system=on.system, zone="private")
+    def take(system: System) -> None:
+        to = services.Assignment(system=system, zone="private")
         services.assign(takeover=takeover, to=to, actor=admin, at=now())
         taking.take(takeover=takeover, actor=admin, at=now())
 
-    outcomes = at_once([lambda: take(one), lambda: take(other)])
+    outcomes = at_once([lambda: take(on.system), lambda: take(other)])
     assert Operation.objects.filter(kind="takeover").count() == 1
     assert {each.code for each in outcomes if each is not None} <= {  # type: ignore[attr-defined]
         "nothing-to-take-over", "taken-over-already", "project-of-another-system", "system-has-another-project",
