@@ -30,9 +30,7 @@ def network(**columns: Any) -> Candidate:
 
 def server(**columns: Any) -> Candidate:
     size = {"flavor_name": "g.4c16g", "vcpus": 4, "memory_mib": 16_384, "image_name": "debian-12"}
-    return Candidate(
-        **{"kind": "server", "external_id": "srv", "cloud_status": "ACTIVE", **size, **columns}
-    )
+    return Candidate(**{"kind": "server", "external_id": "srv", "cloud_status": "ACTIVE", **size, **columns})
 
 
 def volume(**columns: Any) -> Candidate:
@@ -143,5 +141,3 @@ def test_an_availability_zone_has_to_be_registered_where_the_cloud_has_some() ->
 )
 def test_names_are_as_orders_give_them(found: str, taken: tuple[str, ...], name: str) -> None:
     assert name_for(found, "server", taken) == name
-
-
