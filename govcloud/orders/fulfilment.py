@@ -175,6 +175,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         networks=list(networks.values()),
         servers=servers,
         allowances=allowances,
+        covered=plans.covered(order, cloud) if allowances and not servers else (),
         storage=[
             plans.storage_plan(unit, delivery.availability_zones.get(unit.pk, ""), at=at) for unit in storage
         ],

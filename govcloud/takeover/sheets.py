@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
+from zipfile import BadZipFile
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
 
 from govcloud.audit import services as audit
 from govcloud.errors import DomainError, Invalid
@@ -50,7 +52,7 @@ def read(path: Path) -> list[Row]:
     """Raises NotASheet."""
     try:
         cells = list(_workbook(path) if path.suffix.lower() == ".xlsx" else _text(path))
-    except (OSError, ValueError, KeyError, csv.Error) as error:
+    except (OSError, ValueError, KeyError, csv.Error, BadZipFile, InvalidFileException) as error:
         raise NotASheet from error
     header = [str(each).strip() for each in cells[0]] if cells else []
     if IDENTIFIER not in header or TAKE not in header:

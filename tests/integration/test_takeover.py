@@ -460,6 +460,21 @@ def test_more_is_ordered_and_backed_up_in_the_same_project(on: Scene, theirs: Ou
     assert findings(on) == []
 
 
+def test_a_backup_ordered_by_itself_covers_what_was_taken_over(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    furnished(theirs, "10.77.19.0/24")
+    taken_over(on, theirs, admin)
+    with pytest.raises(Invalids) as refused:
+        approved(on, at=now(), items=(replace(BACKUP, capacity_gb=599),))
+    assert [error.code for error in refused.value.errors] == ["backup-capacity-too-small"]
+    assert built(on, items=(replace(BACKUP, capacity_gb=600),)).status == "fulfilled", states()
+    work()  # its first backups
+    backed_up = RecoveryPoint.objects.values_list("volume__resource__name", flat=True)
+    assert sorted(backed_up) == ["oa", "oa-data"], states()
+    assert findings(on) == []
+
+
 def test_names_of_the_cloud_are_taken_for_something_of_the_catalogue(
     on: Scene, theirs: Outside, admin: User
 ) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
@@ -26,6 +26,7 @@ from govcloud.orders.lines import (
 )
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.protection import holds
+from govcloud.protection import services as protection
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import placement
 from govcloud.provisioning.lifecycle import FINISHED
@@ -61,6 +62,7 @@ class Standing:
     awaited: Mapping[int, int] = field(
         default_factory=dict
     )  # servers that open orders are to put on each network
+    uncovered_gb: int = 0  # of the system's servers, that a backup ordered by itself would cover
     flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
     held: tuple[
         RecoveryPoint, ...
@@ -123,6 +125,7 @@ def standing(
         servers=_servers(system, lines),
         guests=_guests(lines),
         awaited=_awaited(lines, order),
+        uncovered_gb=_uncovered_gb(system, lines),
         flavors=_flavors(lines),
         held=_held(lines),
     )
@@ -230,6 +233,13 @@ def names_taken(*, system: System, wanted: Collection[str], order: Order | None 
     ).exclude(state__in=FINISHED)
     names = renaming.annotate(new_name=KeyTextTransform("name", "desired_state")).values_list("new_name")
     return frozenset(name for (name,) in built.union(planned.values_list("name"), names))
+
+
+def _uncovered_gb(system: System, lines: Sequence[Line]) -> int:
+    kinds = {line.kind for line in lines if line.action == Action.CREATE}
+    if Kind.BACKUP not in kinds or Kind.SERVER in kinds:
+        return 0
+    return protection.uncovered(system=system).aggregate(total=Sum("size_gb"))["total"] or 0
 
 
 def _receiving(lines: Sequence[Line], order: Order | None) -> frozenset[int]:

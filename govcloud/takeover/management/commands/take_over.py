@@ -41,7 +41,7 @@ class Command(BaseCommand):
             "--raise-limits", action="store_true", help="lift the limits to what is taken over"
         )
         parser.add_argument(
-            "--dry-run", action="store_true", help="show what would be taken over, and write nothing"
+            "--dry-run", action="store_true", help="show what would be taken over, and take nothing"
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
