@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -85,9 +86,8 @@ def claim_address(*, block: AddressBlock, address: str, unit: UUID) -> Address:
     return given
 
 
-def give_up_claims(*, unit: UUID, at: datetime) -> None:
-    """Of what was not taken over after all."""
-    Address.objects.filter(unit=unit, released_at=None, port_id="").update(released_at=at)
+def give_up_range(*, unit: UUID, at: datetime) -> None:
+    """Of a network that was not taken over after all, or is given up."""
     AddressBlock.objects.filter(unit=unit, released_at=None).update(released_at=at)
 
 
@@ -160,6 +160,11 @@ def _record(kind: ResourceKind, common: Mapping[str, Any]) -> tuple[Resource, bo
     return resource, fresh
 
 
-def let_go(*, resource: Resource, at: datetime) -> None:
-    """Its further interfaces' addresses are free in our tables; its own are given back with its release."""
+def keep_addresses(*, resource: Resource, at: datetime) -> None:
+    """A server is not ours any more and stays where it is: nobody is given its addresses as long as the network is ours."""
     Address.objects.filter(server__resource=resource, released_at=None).update(released_at=at)
+    had = Address.objects.filter(
+        Q(unit=resource.unit) | Q(server__resource=resource), block__released_at=None
+    )
+    for address in had.select_related("block"):
+        claim_address(block=address.block, address=address.address, unit=uuid4())

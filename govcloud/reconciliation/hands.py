@@ -51,7 +51,8 @@ def taking_over(ids: Collection[str], *, since: datetime) -> set[str]:
     if not ids:
         return set()
     at_work = Q(operation__finished_at__isnull=True) | Q(operation__finished_at__gte=since)
-    steps = Step.objects.filter(at_work, operation__kind=OperationKind.TAKEOVER)
+    named = Q(external_id__in=ids) | Q(desired_state__ids__has_any_keys=list(ids))
+    steps = Step.objects.filter(at_work, named, operation__kind=OperationKind.TAKEOVER)
     found: set[str] = set()
     for external_id, desired in steps.values_list("external_id", "desired_state"):
         found.update((external_id, *desired.get("ids", ())))

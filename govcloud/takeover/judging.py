@@ -89,10 +89,11 @@ def _named(table: Any, cloud: Cloud, column: str) -> Mapping[str, Any]:
 
 
 def _left_over(marks: Collection[UUID]) -> set[UUID]:
-    """Marks of ours under which nothing is in use: what bears one was given up, or let go of half way."""
+    """Marks of ours under which nothing is in use or being built: what bears one was given up, or let go of half way."""
     if not marks:
         return set()
     ours = set(Resource.objects.filter(unit__in=marks).values_list("unit", flat=True))
     ours.update(Step.objects.filter(unit__in=marks).values_list("unit", flat=True))
     in_use = Resource.objects.filter(unit__in=marks).exclude(status=Status.RELEASED)
-    return ours - set(in_use.values_list("unit", flat=True))
+    at_work = Step.objects.filter(unit__in=marks, operation__finished_at=None)
+    return ours - set(in_use.values_list("unit", flat=True)) - set(at_work.values_list("unit", flat=True))

@@ -44,10 +44,10 @@ def let_go(*, context: Context) -> None:
     """The mark has come off: what was recorded ends, and the candidate is somebody else's again, under a new unit."""
     unit, at = context.step.unit, context.at
     resource = Resource.objects.filter(unit=unit).first()
-    if resource is not None:
-        record.let_go(resource=resource, at=at)
     settlement.absent(context=context)
-    record.give_up_claims(unit=unit, at=at)
+    if resource is not None:
+        record.keep_addresses(resource=resource, at=at)
+    record.give_up_range(unit=unit, at=at)
     candidate = Candidate.objects.select_for_update().filter(unit=unit).first()
     if candidate is not None:
         _open_again(candidate, at=at, remark="")
@@ -64,7 +64,8 @@ def _open_again(candidate: Candidate, *, at: datetime, remark: str) -> None:
 def settle(*, at: datetime) -> int:
     """Take up what ended operations did not do; returns how many candidates are open again.
 
-    A step that was skipped tells why. Its quota and its addresses are free again, and so is the project if nothing came of it.
+    A step that was skipped tells why. Its quota and its range are free again, and so is the project if nothing came of it. Its
+    addresses are given to nobody: it has them in the cloud still.
     """
     ended = Candidate.objects.filter(status=CandidateStatus.TAKING, operation__finished_at__isnull=False)
     keys = list(ended.order_by("pk").values_list("pk", flat=True))
@@ -82,7 +83,7 @@ def settle(*, at: datetime) -> int:
 def _not_taken(candidate: Candidate, operation: Operation, *, at: datetime) -> None:
     unit = candidate.unit
     quotas.unhold(source=unit, at=at)
-    record.give_up_claims(unit=unit, at=at)
+    record.give_up_range(unit=unit, at=at)
     _open_again(candidate, at=at, remark=_why(unit, operation))
     leave_project(operation)
 

@@ -1,4 +1,4 @@
-"""Taking over what was surveyed, and giving it up again: rules, quota, and the operation that does it."""
+"""Taking over what was surveyed: what comes together, its quota and its places, and the operation that does it."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -20,9 +20,10 @@ from govcloud.clouds.models import AvailabilityZone
 from govcloud.errors import Conflict, DomainError
 from govcloud.inventory import takeovers as record
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import AddressBlock, Resource, ResourceKind
+from govcloud.inventory.models import Address, AddressBlock, Resource, ResourceKind
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.lifecycle import FINISHED
+from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.quotas import services as quotas
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import Hold, QuotaEffect, QuotaExceeded
@@ -54,6 +55,11 @@ class Obstructed(Conflict):
     message = _("“%(name)s” cannot be taken over: %(reasons)s.")
 
 
+class AddressPromised(Conflict):
+    code = "address-promised"
+    message = _("“%(name)s” has the address %(address)s, which a server that is being built is to get.")
+
+
 class NothingToTake(Conflict):
     code = "nothing-to-take-over"
     message = _("There is nothing here that could be taken over.")
@@ -76,7 +82,7 @@ class Taking:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What taking over all that can be would do. ``monthly`` by the tariff in force, for a whole month."""
+    """What taking over all that can be would do. ``prices`` are by the tariff in force, for a whole month."""
 
     coming: Sequence[Candidate]
     staying: Sequence[Candidate]
@@ -272,6 +278,7 @@ class _Batch:
                 raise Obstructed(name=str(server), reasons=Obstacle.FOREIGN_NETWORK.label)
             unit = server.unit if first else uuid4()
             block = AddressBlock.objects.get(unit=network, released_at=None)
+            _check_not_promised(server, block, port.addresses[0])
             record.claim_address(block=block, address=port.addresses[0], unit=unit)
             self.addresses[port.external_id] = unit
             first = False
@@ -323,6 +330,14 @@ def _check_free(candidate: Candidate) -> None:
     if candidate.obstacles:
         reasons = gettext("; ").join(str(Obstacle(each).label) for each in candidate.obstacles)
         raise Obstructed(name=str(candidate), reasons=reasons)
+
+
+def _check_not_promised(server: Candidate, block: AddressBlock, address: str) -> None:
+    """Raises AddressPromised. The addresses that the cloud's ports had when the network came are promised to nobody."""
+    given = Address.objects.filter(block=block, address=address, released_at=None)
+    promised = Step.objects.filter(unit__in=given.values("unit")).exclude(state__in=FINISHED)
+    if promised.exists():
+        raise AddressPromised(name=str(server), address=address)
 
 
 def _make_room(department: Department, holds: Sequence[Hold], *, actor: audit.Actor, at: datetime) -> None:

@@ -6,7 +6,10 @@ from django.utils.translation import gettext_lazy as _
 
 class Obstacle(models.TextChoices):
     ALREADY_OWNED = "already_owned", _("it belongs to a system already")
-    OWNED_ELSEWHERE = "owned_elsewhere", _("it carries the mark of another installation of this product")
+    OWNED_ELSEWHERE = (
+        "owned_elsewhere",
+        _("it carries a mark of this product: of another installation, or of what is being built"),
+    )
     NOT_AT_REST = "not_at_rest", _("it is neither running nor stopped, neither available nor in use")
     FLAVOR_UNKNOWN = "flavor_unknown", _("no flavor of the catalogue stands for its flavor")
     FLAVOR_DIFFERS = "flavor_differs", _("it has another size than the flavor of the catalogue")

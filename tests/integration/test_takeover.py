@@ -8,9 +8,10 @@ import pytest
 
 from govcloud.errors import Invalids
 from govcloud.gateways import openstack
-from govcloud.inventory.models import Address, Project, Resource, Server, Volume
+from govcloud.inventory import services as inventory
+from govcloud.inventory.models import Address, AddressBlock, Project, Resource, Server, Volume
 from govcloud.metering.models import UsageSegment
-from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, ResizeDraft
+from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, ResizeDraft, StorageDraft
 from govcloud.orders.renaming import NewName
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import engine
@@ -363,6 +364,41 @@ def test_what_something_was_done_with_is_not_given_up(on: Scene, theirs: Outside
         leaving.give_up(takeover=takeover, candidates=[web.uuid], reason="", actor=admin, at=now())
     with pytest.raises(leaving.UsedSince, match="it has servers"):
         leaving.give_up(takeover=takeover, candidates=[network.uuid], reason="", actor=admin, at=now())
+
+
+def test_the_address_of_what_was_given_up_is_given_to_nobody(on: Scene, theirs: Outside, admin: User) -> None:
+    ids = furnished(theirs, "10.77.20.0/24")
+    takeover = taken_over(on, theirs, admin)
+    web = takeover.candidates.get(name="web")
+    taking_up = Address.objects.get(unit=web.unit).address
+    leaving.give_up(takeover=takeover, candidates=[web.uuid], reason="not theirs", actor=admin, at=now())
+    work()
+    assert not Address.objects.filter(unit=web.unit, released_at=None).exists(), states()
+    block = AddressBlock.objects.get(unit=takeover.candidates.get(name="oa-net").unit)
+    given = {inventory.reserve_address(block=block, unit=uuid4()).address for _ in range(40)}
+    assert taking_up not in given
+    assert theirs.cloud.compute.get_server(ids["web"]).name == "web"
+    again = taking.take(takeover=takeover, candidates=[web.uuid], actor=admin, at=now())
+    assert again.refused == []
+    work()
+    assert takeover.candidates.get(name="web").status == "taken", states()
+
+
+def test_a_thing_that_an_order_is_building_cannot_be_taken_over(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    theirs.volume("spare", size=20)
+    takeover = taken_over(on, theirs, admin)
+    approved(on, at=now(), items=(StorageDraft(name="new", zone="private", storage_class="sas", size_gb=10),))
+    for volume in iter(lambda: theirs.cloud.volumes.find_volumes(name="new"), None):
+        if volume:
+            break
+        engine.run_due(clock=now, most=1)
+    surveyed(on, theirs, admin)
+    assert obstacles(takeover)["new"] == ["owned_elsewhere"]
+    work()
+    surveyed(on, theirs, admin)
+    assert obstacles(takeover)["new"] == ["already_owned"]
 
 
 def act(on: Scene, resource: Resource, name: str, parameters: object) -> None:
