@@ -11,7 +11,6 @@ from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import MEMORY_GB, VCPU, CloudFlavor, CloudStorageClass
 from govcloud.chargeback import services as chargeback
@@ -227,24 +226,53 @@ class _Batch:
         return [owner, *volumes, *(each for each in networks if not _is_ours(each))]
 
     def claim(self) -> None:
-        for resource in Resource.objects.filter(
+        """All at once where all of it can be had, else parcel by parcel."""
+        networks = Resource.objects.filter(
             system=self.system, cloud=self.takeover.cloud, kind=ResourceKind.NETWORK, status=Status.ACTIVE
-        ):
-            self.units[resource.external_id] = resource.unit
+        )
+        self.units = dict(networks.values_list("external_id", "unit"))
+        free = self._free()
+        if not self._attempt(free):
+            for parcel in free:
+                self._attempt([parcel])
+        self._begin()
+
+    def _free(self) -> list[list[Candidate]]:
+        ids = [each.external_id for parcel in self.parcels for each in parcel]
+        in_use = Resource.objects.filter(cloud=self.takeover.cloud, external_id__in=ids)
+        owned = in_use.exclude(status=Status.RELEASED).values_list("external_id", "system__code")
+        owners, free = dict(owned), []
         for parcel in self.parcels:
             try:
-                with transaction.atomic():
-                    self._claim(parcel)
+                for each in parcel:
+                    _check_free(each, owners.get(each.external_id))
             except DomainError as error:
                 self.refused += [Refused(each, error) for each in parcel]
             else:
-                self.begun += parcel
+                free.append(parcel)
+        return free
 
-    def _claim(self, parcel: Sequence[Candidate]) -> None:
-        for each in parcel:
-            _check_free(each)
+    def _attempt(self, parcels: Sequence[Sequence[Candidate]]) -> bool:
+        """Quota and places for all of these, or none. What is refused alone is noted."""
+        units = dict(self.units)
+        try:
+            with transaction.atomic():
+                self._hold([each for parcel in parcels for each in parcel])
+                for parcel in parcels:
+                    for each in parcel:
+                        self._claim_places(each)
+        except DomainError as error:
+            self.units = units
+            if len(parcels) == 1:
+                self.refused += [Refused(each, error) for each in parcels[0]]
+            return len(parcels) == 1
+        self.begun += [each for parcel in parcels for each in parcel]
+        return True
+
+    def _hold(self, candidates: Sequence[Candidate]) -> None:
+        """Raises QuotaExceeded."""
         department = self.system.department
-        holds = [Hold(each.unit, quota_of(each)) for each in parcel]
+        holds = [Hold(each.unit, quota_of(each)) for each in candidates]
         try:
             with transaction.atomic():
                 quotas.hold(department=department, holds=holds, at=self.at)
@@ -253,14 +281,19 @@ class _Batch:
                 raise
             _make_room(department, holds, actor=self.actor, at=self.at)
             quotas.hold(department=department, holds=holds, at=self.at)
-        for each in parcel:
-            self._claim_places(each)
-            lifecycle.transition(
-                each, CandidateStatus.TAKING, actor=self.actor, at=self.at, thread=self.takeover.uuid
-            )
-            self.units[each.external_id] = each.unit
+
+    def _begin(self) -> None:
+        """Their rows are locked, and were open when they were."""
+        keys = [each.pk for each in self.begun]
+        Candidate.objects.filter(pk__in=keys).update(status=CandidateStatus.TAKING, remark="")
+        for each in self.begun:
+            each.status = CandidateStatus.TAKING
+        before, after = {"status": CandidateStatus.OPEN}, {"status": CandidateStatus.TAKING}
+        entries = (audit.Entry(each, after, before, thread=self.takeover.uuid) for each in self.begun)
+        audit.record_many(actor=self.actor, verb="candidate.taking", entries=entries, at=self.at)
 
     def _claim_places(self, candidate: Candidate) -> None:
+        self.units[candidate.external_id] = candidate.unit
         if candidate.kind == ResourceKind.NETWORK:
             block = record.claim_range(cloud=self.takeover.cloud, cidr=candidate.cidr, unit=candidate.unit)
             for port in self.takeover.ports.filter(network_id=candidate.external_id):
@@ -304,9 +337,7 @@ class _Batch:
             kind=OperationKind.TAKEOVER, reason=takeover.project_name[:200], thread=None,
             system=self.system, cloud=cloud, steps=planning.taking(plan), actor=self.actor, at=self.at,
         )  # fmt: skip
-        Candidate.objects.filter(pk__in=[each.pk for each in self.begun]).update(
-            operation=operation, remark=""
-        )
+        Candidate.objects.filter(pk__in=[each.pk for each in self.begun]).update(operation=operation)
         return operation
 
 
@@ -315,18 +346,12 @@ def _is_ours(candidate: Candidate) -> bool:
     return taken or candidate.obstacles == [Obstacle.ALREADY_OWNED]
 
 
-def _check_free(candidate: Candidate) -> None:
-    """Raises NotOpen, AlreadyOwned, Obstructed."""
+def _check_free(candidate: Candidate, owner: str | None) -> None:
+    """``owner`` is the code of the system that has it. Raises NotOpen, AlreadyOwned, Obstructed."""
     if candidate.status != CandidateStatus.OPEN:
         raise NotOpen(name=str(candidate), status=CandidateStatus(candidate.status).label)
-    owner = (
-        Resource.objects.filter(cloud=candidate.cloud, external_id=candidate.external_id)
-        .exclude(status=Status.RELEASED)
-        .select_related("system")
-        .first()
-    )
     if owner is not None:
-        raise AlreadyOwned(name=str(candidate), system=owner.system.code)
+        raise AlreadyOwned(name=str(candidate), system=owner)
     if candidate.obstacles:
         reasons = gettext("; ").join(str(Obstacle(each).label) for each in candidate.obstacles)
         raise Obstructed(name=str(candidate), reasons=reasons)
