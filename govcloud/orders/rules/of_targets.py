@@ -130,7 +130,7 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
             maximum=volume.storage_class.max_gb,
             pointers=here,
         )
-    if not line.target.cloud.online_extend:
+    if line.volume.server is not None and not line.target.cloud.online_extend:
         yield from _held_by_guest(line, pointer)
 
 
