@@ -8,6 +8,7 @@ from api import problem_pages
 from api.v1 import (
     audit,
     audit_verification,
+    candidates,
     cases,
     catalog,
     clouds,
@@ -28,6 +29,7 @@ from api.v1 import (
     snapshots,
     statements,
     sweeps,
+    takeovers,
     tariffs,
     tenants,
     tokens,
@@ -58,6 +60,9 @@ router.register("sweeps", sweeps.Sweeps, "sweeps")
 router.register("findings", findings.Findings, "findings")
 router.register("expiries", leases.Expiries, "expiries")
 router.register("lease-notices", leases.LeaseNotices, "lease-notices")
+router.register("takeovers", takeovers.Takeovers, "takeovers")
+router.register("takeover-candidates", candidates.Candidates, "takeover-candidates")
+router.register("equivalents", candidates.Equivalents, "equivalents")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
 router.register("snapshots", snapshots.Snapshots, "snapshots")
 router.register("security-rules", reach.SecurityRules, "security-rules")

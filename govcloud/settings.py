@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "govcloud.reconciliation",
     "govcloud.orders",
     "govcloud.leases",
+    "govcloud.takeover",
     "api",
     "govcloud.portal",
     "govcloud.demo",
@@ -287,6 +288,7 @@ CELERY_BEAT_SCHEDULE = {
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
     "sweep-leases": {"task": "leases.sweep", "schedule": float(env("LEASE_SWEEP_SECONDS", "60"))},
+    "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "seal-audit": {
         "task": "audit.seal",

@@ -22,6 +22,7 @@ from govcloud.inventory.models import (
     Address,
     BackupAllowance,
     FloatingAddress,
+    Guest,
     LoginKey,
     Network,
     Power,
@@ -44,6 +45,9 @@ class ServerAnswer(serializers.Serializer[Server]):
     power = serializers.ChoiceField(Power.choices)
     suspended_at = serializers.DateTimeField(
         allow_null=True, help_text="since when it is stopped because its lease ended"
+    )
+    guest = serializers.ChoiceField(
+        Guest.choices, help_text="whether playbooks can enter it; what was taken over does not have our key"
     )
     configured_at = serializers.DateTimeField(
         allow_null=True,

@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import uuid4
 
 from django.contrib.postgres.constraints import ExclusionConstraint
-from django.contrib.postgres.fields import RangeOperators
+from django.contrib.postgres.fields import ArrayField, RangeOperators
 from django.db import models
 from django.db.models import F, Func, Q
 from django.utils.translation import gettext_lazy as _
@@ -87,7 +87,7 @@ class Resource(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["cloud", "external_id"],
-                condition=~Q(external_id=""),
+                condition=~Q(external_id="") & ~Q(status=Status.RELEASED),
                 name="resource_once_per_cloud_id",
             ),
             models.CheckConstraint(
@@ -173,14 +173,25 @@ class Power(models.TextChoices):
     STOPPED = "stopped", _("stopped")
 
 
+class Guest(models.TextChoices):
+    """Whether playbooks can enter a server. What was taken over does not have our key, and nobody puts it there."""
+
+    MANAGED = "managed", _("kept by the centre")
+    UNMANAGED = "unmanaged", _("kept by its department alone")
+
+
 class Server(models.Model):
     resource = models.OneToOneField(
         Resource, on_delete=models.PROTECT, primary_key=True, related_name="server"
     )
     flavor = models.ForeignKey(Flavor, on_delete=models.PROTECT, related_name="servers")
     image = models.ForeignKey(Image, on_delete=models.PROTECT, related_name="servers")
+    cloud_flavor = models.CharField(
+        max_length=120, blank=True
+    )  # what its cloud calls its flavor, where that is not the catalogue's name there
     vcpus = models.PositiveSmallIntegerField()
     memory_gb = models.PositiveSmallIntegerField()
+    guest = models.CharField(max_length=9, choices=Guest, default=Guest.MANAGED)
     power = models.CharField(max_length=7, choices=Power, default=Power.RUNNING)  # as it was last asked for
     suspended_at = models.DateTimeField(null=True)  # since when it is stopped because its lease ended
     power_before = models.CharField(
@@ -220,6 +231,9 @@ class Volume(models.Model):
     server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="volumes")
     role = models.CharField(max_length=6, choices=VolumeRole)
     storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="volumes")
+    cloud_class = models.CharField(
+        max_length=120, blank=True
+    )  # what its cloud calls its class, where that is not the catalogue's name there
     size_gb = models.PositiveIntegerField()
     label = models.CharField(max_length=16, blank=True)  # of the filesystem, on data volumes
     mount_point = models.CharField(max_length=120, blank=True)
@@ -369,6 +383,9 @@ class Address(models.Model):
     server = models.ForeignKey(Server, null=True, on_delete=models.PROTECT, related_name="further_addresses")
     address = models.GenericIPAddressField()
     port_id = models.CharField(max_length=64, blank=True)
+    security_groups = ArrayField(
+        models.CharField(max_length=64), null=True
+    )  # of a port that was taken over, which keeps what it had; null: the network's own
     released_at = models.DateTimeField(null=True)
 
     class Meta:

@@ -215,7 +215,8 @@ def resize_server(
 ) -> None:
     before = {"flavor": server.flavor.code, "vcpus": server.vcpus, "memory_gb": server.memory_gb}
     server.flavor, server.vcpus, server.memory_gb = flavor, flavor.vcpus, flavor.memory_gb
-    server.save(update_fields=["flavor", "vcpus", "memory_gb"])
+    server.cloud_flavor = ""
+    server.save(update_fields=["flavor", "cloud_flavor", "vcpus", "memory_gb"])
     audit.record(
         actor=actor, verb="server.resized", subject=server.resource, at=at, thread=thread, before=before,
         after={"flavor": flavor.code, "vcpus": flavor.vcpus, "memory_gb": flavor.memory_gb},
@@ -265,8 +266,8 @@ def reclass_volume(
     *, volume: Volume, storage_class: StorageClass, actor: audit.Actor, thread: UUID | None, at: datetime
 ) -> None:
     before = volume.storage_class
-    volume.storage_class = storage_class
-    volume.save(update_fields=["storage_class"])
+    volume.storage_class, volume.cloud_class = storage_class, ""
+    volume.save(update_fields=["storage_class", "cloud_class"])
     audit.record(
         actor=actor, verb="volume.reclassed", subject=volume.resource, at=at, thread=thread,
         before={"storage_class": before.code}, after={"storage_class": storage_class.code},

@@ -211,16 +211,19 @@ def _delivery_steps(
         if unit.server_id is not None:
             volumes.setdefault(unit.server_id, []).append(unit)
     alone = [unit for unit in units if unit.server_id is None]
+    servers = [
+        plans.server_plan(unit, volumes[unit.pk], networks, zones.get(unit.pk, ""), at=at)
+        for unit in alone
+        if unit.item.kind == Kind.SERVER
+    ]
+    allowances = [plans.allowance_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.BACKUP]
     return planner.deliver(
         order=_part(order, cloud, what),
         system=order.system.uuid,
         networks=list(networks.values()),
-        servers=[
-            plans.server_plan(unit, volumes[unit.pk], networks, zones.get(unit.pk, ""), at=at)
-            for unit in alone
-            if unit.item.kind == Kind.SERVER
-        ],
-        allowances=[plans.allowance_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.BACKUP],
+        servers=servers,
+        allowances=allowances,
+        covered=plans.covered(order, cloud) if allowances and not servers else (),
         storage=[
             plans.storage_plan(unit, zones.get(unit.pk, ""), at=at)
             for unit in alone

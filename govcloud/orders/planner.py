@@ -78,8 +78,12 @@ def deliver(
     servers: Sequence[ServerPlan],
     allowances: Sequence[AllowancePlan],
     storage: Sequence[StoragePlan] = (),
+    covered: Sequence[UUID] = (),
 ) -> list[StepSpec]:
-    """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups."""
+    """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups.
+
+    ``covered`` are the units of volumes that stand already and that its backup covers.
+    """
     steps = space(order=order, system=system)
     ready = tuple(step.key for step in steps)
     for network in networks:
@@ -92,6 +96,7 @@ def deliver(
     volumes = [
         str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)
     ]
+    volumes += [str(unit) for unit in covered]
     steps += [_allowance(allowance, handed_over or ready, volumes) for allowance in allowances]
     return steps
 

@@ -2,13 +2,15 @@
 
 from dataclasses import replace
 from datetime import datetime
+from uuid import UUID
 
 from govcloud.catalog.models import Cloud, Zone
 from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock
 from govcloud.orders import planner
-from govcloud.orders.models import Unit
+from govcloud.orders.models import Order, Unit
+from govcloud.protection import services as protection
 
 
 def storage_plan(unit: Unit, availability_zone: str, *, at: datetime) -> planner.StoragePlan:
@@ -27,6 +29,12 @@ def storage_plan(unit: Unit, availability_zone: str, *, at: datetime) -> planner
         lease_end=leases.end_of(at, months=unit.item.lease_months),
         availability_zone=availability_zone,
     )
+
+
+def covered(order: Order, cloud: Cloud) -> list[UUID]:
+    """What a backup that is ordered by itself covers: whatever of the system's servers there has none yet."""
+    volumes = protection.uncovered(system=order.system).filter(resource__cloud=cloud)
+    return list(volumes.order_by("pk").values_list("resource__unit", flat=True))
 
 
 def network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:

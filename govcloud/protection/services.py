@@ -23,6 +23,7 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
+from tenants.models import System
 
 INTERVAL = {Frequency.DAILY: timedelta(days=1), Frequency.WEEKLY: timedelta(weeks=1)}
 SCHEDULER = audit.SystemActor("backup-scheduler")
@@ -80,6 +81,14 @@ def end_plan(*, allowance: BackupAllowance, actor: audit.Actor, at: datetime) ->
     BackupPlan.objects.filter(pk=plan.pk).update(next_run_at=None)
     PlannedVolume.objects.filter(plan=plan, until=None).update(until=at)
     audit.record(actor=actor, verb="backup_plan.ended", subject=plan, at=at, thread=allowance.resource.thread)
+
+
+def uncovered(*, system: System) -> QuerySet[Volume]:
+    """The volumes of the system's servers that no plan in force backs up."""
+    standing = Volume.objects.filter(
+        server__isnull=False, resource__system=system, resource__released_at__isnull=True
+    )
+    return standing.exclude(plans__in=PlannedVolume.objects.filter(until=None))
 
 
 def uncover(*, volumes: Sequence[Volume], actor: audit.Actor, thread: UUID | None, at: datetime) -> None:

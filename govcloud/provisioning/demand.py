@@ -1,5 +1,6 @@
 """What a system has been granted on a cloud: what stands there, and what is on its way."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.db.models import Exists, F, OuterRef, Q
@@ -39,9 +40,29 @@ class Demand:
     addresses: int = 0  # floating ones, from the moment they are reserved
     backups: int = 0
     backup_gib: int = 0
+    other_subnets: int = 0  # of what stands in the project and is not ours
+    other_ports: int = 0
+    other_security_groups: int = 0
+    other_security_group_rules: int = 0
+
+
+_OTHERS: list[Callable[[Demand, System, Cloud], None]] = []
+
+
+def register_others(add: Callable[[Demand, System, Cloud], None]) -> None:
+    """Enter what adds to a demand what stands in the system's project and is not ours: limits below it are refused."""
+    _OTHERS.append(add)
 
 
 def of(*, system: System, cloud: Cloud) -> Demand:
+    """What the cloud's own limits have to leave room for: what has been granted, and what is in the project besides."""
+    total = granted(system=system, cloud=cloud)
+    for add in _OTHERS:
+        add(total, system, cloud)
+    return total
+
+
+def granted(*, system: System, cloud: Cloud) -> Demand:
     """The demand of everything recorded and everything still being built. A volume being extended counts at its new size."""
     total = Demand()
     scales = dict(

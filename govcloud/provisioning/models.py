@@ -34,6 +34,7 @@ class OperationKind(models.TextChoices):
     BACKUP = "backup", _("take a backup")
     ACTION = "action", _("act on a resource")
     MEND = "mend", _("put right what is not as recorded")
+    TAKEOVER = "takeover", _("take over what was built outside")
 
 
 class Operation(models.Model):

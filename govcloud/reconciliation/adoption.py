@@ -96,7 +96,7 @@ def _flavor(resource: Resource, difference: Difference) -> None:
     if row is None:
         raise _cannot(difference)
     Server.objects.filter(resource=resource).update(
-        flavor=row.flavor, vcpus=row.flavor.vcpus, memory_gb=row.flavor.memory_gb
+        flavor=row.flavor, cloud_flavor="", vcpus=row.flavor.vcpus, memory_gb=row.flavor.memory_gb
     )
 
 
@@ -111,7 +111,7 @@ def _storage_class(resource: Resource, difference: Difference) -> None:
     row = known.first()
     if row is None:
         raise _cannot(difference)
-    Volume.objects.filter(resource=resource).update(storage_class=row.storage_class_id)
+    Volume.objects.filter(resource=resource).update(storage_class=row.storage_class_id, cloud_class="")
 
 
 def _attached_to(resource: Resource, difference: Difference) -> None:

@@ -10,7 +10,7 @@ from django.db.models import Q
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.provisioning.lifecycle import FINISHED
-from govcloud.provisioning.models import Step
+from govcloud.provisioning.models import OperationKind, Step
 from govcloud.reconciliation.comparison import Observation
 
 MARGIN = timedelta(seconds=10)
@@ -44,6 +44,19 @@ def known_units(
         in_use = Resource.objects.filter(unit__in=marks).exclude(status=Status.RELEASED)
         known.update(in_use.values_list("unit", flat=True))
     return known
+
+
+def taking_over(ids: Collection[str], *, since: datetime) -> set[str]:
+    """Of these ids of the cloud those of things that an operation is about to mark as ours, or has let go of since."""
+    if not ids:
+        return set()
+    at_work = Q(operation__finished_at__isnull=True) | Q(operation__finished_at__gte=since)
+    named = Q(external_id__in=ids) | Q(desired_state__ids__has_any_keys=list(ids))
+    steps = Step.objects.filter(at_work, named, operation__kind=OperationKind.TAKEOVER)
+    found: set[str] = set()
+    for external_id, desired in steps.values_list("external_id", "desired_state"):
+        found.update((external_id, *desired.get("ids", ())))
+    return found.intersection(ids)
 
 
 def _named(values: Iterable[Any]) -> Iterator[UUID]:

@@ -60,9 +60,10 @@ def _port_address(cloud: Cloud, resource: Resource, external_id: str) -> None:
 
 
 def _port_groups(cloud: Cloud, resource: Resource, external_id: str) -> None:
-    block = Address.objects.get(unit=resource.unit, released_at=None).block
-    group = Network.objects.get(resource__unit=block.unit).security_group_id
-    cloud.network.set_port_groups(external_id, security_group_ids=[group])
+    given = Address.objects.select_related("block").get(unit=resource.unit, released_at=None)
+    group = Network.objects.get(resource__unit=given.block.unit).security_group_id
+    wanted = [group] if given.security_groups is None else given.security_groups
+    cloud.network.set_port_groups(external_id, security_group_ids=wanted)
 
 
 def _network_name(cloud: Cloud, resource: Resource, external_id: str) -> None:

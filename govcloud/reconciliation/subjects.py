@@ -99,10 +99,11 @@ class Servers(Subject):
         flavors = dict(CloudFlavor.objects.filter(cloud=cloud).values_list("flavor_id", "cloud_name"))
         rows = _resources(cloud, ResourceKind.SERVER).filter(external_id__in=ids)
         found: dict[str, Standing | None] = {}
-        for row in rows.values("pk", "unit", "system_id", "external_id", "name", "status", "server__flavor_id", "server__power"):  # fmt: skip
+        for row in rows.values("pk", "unit", "system_id", "external_id", "name", "status", "server__flavor_id", "server__cloud_flavor", "server__power"):  # fmt: skip
             fields = {Field.NAME: row["name"], Field.POWER: row["server__power"], Field.STATE: USABLE}
-            if row["server__flavor_id"] in flavors:
-                fields[Field.FLAVOR] = flavors[row["server__flavor_id"]]
+            flavor = row["server__cloud_flavor"] or flavors.get(row["server__flavor_id"])
+            if flavor:
+                fields[Field.FLAVOR] = flavor
             fields[Field.MARK] = mark_of(row["unit"])
             found[row["external_id"]] = _standing(self.kind, row, fields)
         return found
@@ -150,13 +151,13 @@ class Volumes(Subject):
         rows = _resources(cloud, ResourceKind.VOLUME).filter(external_id__in=ids)
         found: dict[str, Standing | None] = {}
         for row in rows.values(
-            "pk", "unit", "system_id", "external_id", "name", "status", "volume__storage_class_id", "volume__size_gb",
-            "volume__server__resource__external_id",
+            "pk", "unit", "system_id", "external_id", "name", "status", "volume__storage_class_id", "volume__cloud_class",
+            "volume__size_gb", "volume__server__resource__external_id",
         ):  # fmt: skip
             fields = {Field.NAME: row["name"], Field.STATE: USABLE, Field.MARK: str(row["unit"])}
             if (scale := classes.get(row["volume__storage_class_id"])) is not None:
                 fields[Field.SIZE] = str(scale.built_gb(row["volume__size_gb"]))
-                fields[Field.STORAGE_CLASS] = scale.cloud_name
+                fields[Field.STORAGE_CLASS] = row["volume__cloud_class"] or scale.cloud_name
             fields[Field.ATTACHED_TO] = row["volume__server__resource__external_id"] or ""
             found[row["external_id"]] = _standing(self.kind, row, fields)
         return found
@@ -209,7 +210,7 @@ class Ports(Subject):
             self._addresses(cloud)
             .filter(port_id__in=ids)
             .annotate(security_group=Subquery(group))
-            .values("unit", "port_id", "address", "security_group")
+            .values("unit", "port_id", "address", "security_groups", "security_group")
         )
         servers = {
             server["unit"]: server
@@ -228,7 +229,9 @@ class Ports(Subject):
                 Field.ATTACHED_TO: server["external_id"],
                 Field.ADDRESS: row["address"],
             }
-            if row["security_group"]:
+            if row["security_groups"] is not None:
+                fields[Field.SECURITY_GROUP] = ",".join(sorted(row["security_groups"]))
+            elif row["security_group"]:
                 fields[Field.SECURITY_GROUP] = row["security_group"]
             found[row["port_id"]] = _standing(self.kind, {**server, "external_id": row["port_id"]}, fields)
         return found
@@ -309,8 +312,15 @@ class SecurityGroups(_Things):
         return self._standing(cloud, ids, "network__security_group_id")
 
     def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
-        """Without the one that Neutron makes in every project."""
-        return [seen for seen in unmarked if seen.name != "default"]
+        """Without the one that Neutron makes in every project, and those that ports of ours were taken over with."""
+        unknown = [seen for seen in unmarked if seen.name != "default"]
+        kept = Address.objects.filter(
+            released_at=None, security_groups__overlap=[seen.external_id for seen in unknown]
+        )
+        in_use = {
+            group for groups in kept.values_list("security_groups", flat=True) for group in groups or ()
+        }
+        return [seen for seen in unknown if seen.external_id not in in_use]
 
 
 def _standing(kind: SubjectKind, row: Mapping[str, Any], fields: Mapping[Field, str]) -> Standing | None:

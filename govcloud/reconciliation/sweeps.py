@@ -210,7 +210,9 @@ class Pass:
             recorded_too=subject.kind in {SubjectKind.PORT, SubjectKind.SECURITY_GROUP},
         )
         orphans = [each for each in page if each.mark is not None and each.mark not in known]
-        strangers = subject.strangers([each for each in page if each.mark is None])
+        unmarked = [each for each in page if each.mark is None]
+        coming = hands.taking_over([each.external_id for each in unmarked], since=asked_at - hands.MARGIN)
+        strangers = subject.strangers([each for each in unmarked if each.external_id not in coming])
         return [
             comparison.unknown(each, system=self.projects[each.project_id]) for each in (*orphans, *strangers)
         ]

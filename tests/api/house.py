@@ -39,6 +39,7 @@ from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
+from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory
 
 RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
@@ -76,6 +77,9 @@ def house(many: int) -> House:
     for server in servers:
         UsageSegmentFactory(resource=server.resource)
         SweepFactory(cloud__code="sandbox")
+    takeovers = [TakeoverFactory(cloud__code="sandbox", system=system, zone="private") for system in systems]
+    candidates = [CandidateFactory(takeover=takeover) for takeover in takeovers]
+    equivalents = [EquivalentFactory(cloud__code="sandbox") for _system in systems]
     findings = [FindingFactory(system=system) for system in systems]
     for finding in findings:
         DifferenceFactory(finding=finding)
@@ -100,6 +104,9 @@ def house(many: int) -> House:
             "findings": findings[0].uuid,
             "expiries": ended.uuid,
             "lease-notices": Notice.objects.get(resource=servers[0].resource).uuid,
+            "takeovers": takeovers[0].uuid,
+            "takeover-candidates": candidates[0].uuid,
+            "equivalents": equivalents[0].uuid,
             "recovery-points": points[0].uuid,
             "snapshots": snapshots[0].uuid,
             "floating-addresses": floating[0].uuid,

@@ -20,6 +20,7 @@ from tenants.models import UNIT_ROLES, Role, User
 from tests.api.house import House, house, stranger_department
 from tests.api.story import content, order_body
 from tests.factories.clouds import CREDENTIALS
+from tests.factories.takeovers import TakeoverFactory
 from tests.factories.tenants import UserFactory, credit_code, member
 
 TABLE = Path(__file__).with_name("access.json")
@@ -114,6 +115,19 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
             "reason": "new switches",
         },
         "POST sweeps": {"cloud": "sandbox"},
+        "POST takeovers": {"cloud": "sandbox", "project": known_project()},
+        "PUT takeovers/{key}/assignment": {"system": str(filled.on.system.uuid), "zone": "private"},
+        "POST takeovers/{key}/giving-up": {
+            "candidates": [str(filled.keys["takeover-candidates"])],
+            "reason": "wrong",
+        },
+        "PATCH takeover-candidates/{key}": {"name": "oa"},
+        "POST equivalents": {
+            "cloud": "sandbox",
+            "kind": "flavor",
+            "cloud_name": "m1.large",
+            "code": "g.4c16g",
+        },
         "POST findings/{key}/dismissal": {"reason": "agreed"},
         "PATCH quota-accounts/{key}": {"limit": 5},
         "POST month-closes": {"month": "2026-02"},
@@ -122,6 +136,11 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "PATCH me": {"language": "en"},
         "PUT demo-clock": {"to": "2020-01-01T00:00:00Z"},
     }
+
+
+def known_project() -> str:
+    """One that was surveyed before: no cloud has to be asked for it."""
+    return TakeoverFactory._meta.model.objects.values_list("project_id", flat=True).first()
 
 
 def asked(client: APIClient, route: Route, filled: House) -> Any:

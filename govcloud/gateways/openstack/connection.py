@@ -30,6 +30,7 @@ from govcloud.gateways.openstack.quotas import Quotas
 from govcloud.gateways.openstack.routing import Routing
 from govcloud.gateways.openstack.security import SecurityGroups
 from govcloud.gateways.openstack.snapshots import Snapshots
+from govcloud.gateways.openstack.survey import Survey
 from govcloud.gateways.openstack.transport import Transport
 from govcloud.gateways.openstack.volumes import Volumes
 
@@ -133,6 +134,11 @@ class Cloud:
     def census(self) -> Census:
         """Everything of a kind, of all projects, in pages; for operators' credentials only."""
         return Census(self._transport)
+
+    @cached_property
+    def survey(self) -> Survey:
+        """What is in a project that need not be ours, in pages; for operators' credentials only."""
+        return Survey(self._transport)
 
     @cached_property
     def capacity(self) -> Capacity:

@@ -19,7 +19,7 @@ class Network:
 
     def get_network(self, network_id: str) -> models.Network:
         """A network by its id. Raises ``NotFound``."""
-        return _network(self._transport.get(_SERVICE, f"/networks/{network_id}")["network"])
+        return network_of(self._transport.get(_SERVICE, f"/networks/{network_id}")["network"])
 
     def find_networks(
         self, *, name: str | None = None, tag: str | None = None, external: bool | None = None
@@ -27,12 +27,12 @@ class Network:
         """The networks that we can see, shared and external ones included."""
         query: dict[str, Any] = {"name": name, "tags": tag, "router:external": external}
         found = self._transport.pages(_SERVICE, "/networks", key="networks", params=given(query))
-        return [_network(body) for body in found]
+        return [network_of(body) for body in found]
 
     def create_network(self, *, name: str, description: str = "") -> models.Network:
         """A network of the project. Raises ``OverQuota``. Names are not unique: look by tag or id."""
         body = {"network": {"name": name, "description": description}}
-        return _network(self._transport.send(_SERVICE, "POST", "/networks", json=body).body["network"])
+        return network_of(self._transport.send(_SERVICE, "POST", "/networks", json=body).body["network"])
 
     def rename_network(self, network_id: str, *, name: str) -> None:
         """Call it something else."""
@@ -86,7 +86,7 @@ class Network:
 
     def get_port(self, port_id: str) -> models.Port:
         """A port by its id. Raises ``NotFound``."""
-        return _port(self._transport.get(_SERVICE, f"/ports/{port_id}")["port"])
+        return port_of(self._transport.get(_SERVICE, f"/ports/{port_id}")["port"])
 
     def find_ports(
         self,
@@ -101,7 +101,9 @@ class Network:
         query = given({"name": name, "network_id": network_id, "device_id": server_id, "tags": tag})
         if fixed_ip is not None:
             query["fixed_ips"] = f"ip_address={fixed_ip}"
-        return [_port(body) for body in self._transport.pages(_SERVICE, "/ports", key="ports", params=query)]
+        return [
+            port_of(body) for body in self._transport.pages(_SERVICE, "/ports", key="ports", params=query)
+        ]
 
     def create_port(
         self,
@@ -126,7 +128,7 @@ class Network:
         }
         if security_group_ids is not None:
             body["security_groups"] = list(security_group_ids)
-        return _port(self._transport.send(_SERVICE, "POST", "/ports", json={"port": body}).body["port"])
+        return port_of(self._transport.send(_SERVICE, "POST", "/ports", json={"port": body}).body["port"])
 
     def set_port_groups(self, port_id: str, *, security_group_ids: Sequence[str]) -> None:
         """Put a port into these security groups and no others."""
@@ -155,7 +157,7 @@ def given(query: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in query.items() if value is not None}
 
 
-def _network(body: dict[str, Any]) -> models.Network:
+def network_of(body: dict[str, Any]) -> models.Network:
     return models.Network(
         id=body["id"],
         name=body["name"],
@@ -181,7 +183,7 @@ def _subnet(body: dict[str, Any]) -> models.Subnet:
     )
 
 
-def _port(body: dict[str, Any]) -> models.Port:
+def port_of(body: dict[str, Any]) -> models.Port:
     return models.Port(
         id=body["id"],
         name=body["name"],

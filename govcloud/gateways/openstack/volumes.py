@@ -65,6 +65,10 @@ class Volumes:
             _SERVICE, "POST", f"/volumes/{volume_id}/metadata", json={"metadata": dict(metadata)}
         )
 
+    def remove_metadata(self, volume_id: str, *, key: str) -> None:
+        """Take one entry out of a volume's metadata. Raises ``NotFound`` when it has no such entry."""
+        self._transport.send(_SERVICE, "DELETE", f"/volumes/{volume_id}/metadata/{key}")
+
     def rename_volume(self, volume_id: str, *, name: str) -> None:
         """Call it something else."""
         body = {"volume": {"name": name}}

@@ -54,7 +54,7 @@ class CapacityOutOfRange(Invalid):
 class CapacityTooSmall(Invalid):
     code = "backup-capacity-too-small"
     message = _(
-        "%(capacity)s GB cannot hold one full backup of this order's volumes, which have %(volumes)s GB."
+        "%(capacity)s GB cannot hold one full backup of the volumes that it covers, which have %(volumes)s GB."
     )
 
 
@@ -115,7 +115,8 @@ def _level(backup: BackupLine, pointer: str) -> Iterator[DomainError]:
 
 def _capacity(order: Numbered, backup: BackupLine, pointer: str) -> Iterator[DomainError]:
     here = (f"{pointer}/capacity_gb",)
-    volumes = sum(server.volumes_gb for _pointer, server in order.of(ServerLine))
+    servers = list(order.of(ServerLine))
+    volumes = sum(server.volumes_gb for _pointer, server in servers) if servers else order.now.uncovered_gb
     if not 1 <= backup.capacity_gb <= backup.tier.max_gb:
         yield CapacityOutOfRange(capacity=backup.capacity_gb, maximum=backup.tier.max_gb, pointers=here)
     elif backup.capacity_gb < volumes:

@@ -11,7 +11,7 @@ from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Power, Resource, ResourceKind, VolumeRole
+from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Server, VolumeRole
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.lines import AddressLine, ExtendLine, ReleaseLine, RenewLine, ResizeLine, RetypeLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
@@ -85,6 +85,14 @@ class CannotGrow(Conflict):
     code = "system-volume-cannot-grow"
     message = _(
         "“%(name)s” cannot grow: its cloud would have to take it from its server, which runs from it."
+    )
+
+
+class GuestHoldsIt(Conflict):
+    code = "guest-not-managed"
+    message = _(
+        "“%(name)s” would have to be disconnected meanwhile, and the guest of “%(server)s” does not have our key: "
+        "stop the server and disconnect it first."
     )
 
 
@@ -173,8 +181,17 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
     if volume.server is not None and not line.target.cloud.online_extend:
         if volume.role == VolumeRole.SYSTEM:
             yield CannotGrow(name=line.target.name, pointers=(f"{pointer}/target",))
-        elif volume.server.power == Power.STOPPED:
-            yield ServerStopped(server=volume.server.resource.name, pointers=(f"{pointer}/target",))
+        else:
+            yield from _lets_go(line, volume.server, pointer)
+
+
+def _lets_go(line: ExtendLine | RetypeLine, server: Server, pointer: str) -> Iterator[DomainError]:
+    """A guest lets go of a volume by our asking when it runs, and only when we can enter it."""
+    here = (f"{pointer}/target",)
+    if server.guest == Guest.UNMANAGED:
+        yield GuestHoldsIt(name=line.target.name, server=server.resource.name, pointers=here)
+    elif server.power == Power.STOPPED:
+        yield ServerStopped(server=server.resource.name, pointers=here)
 
 
 def _fits(order: Numbered, line: ResizeLine, pointer: str) -> Iterator[DomainError]:
@@ -213,8 +230,8 @@ def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainEr
             reason = _("its server cannot be without it meanwhile")
             yield CannotMove(name=target.name, reason=reason, pointers=here)
     server = line.volume.server
-    if target.cloud.retyping == Retyping.DETACHED and server is not None and server.power == Power.STOPPED:
-        yield ServerStopped(server=server.resource.name, pointers=(f"{pointer}/target",))
+    if target.cloud.retyping == Retyping.DETACHED and server is not None:
+        yield from _lets_go(line, server, pointer)
     if line.snapshots:
         yield SnapshotsInTheWay(name=target.name, snapshots=line.snapshots, pointers=(f"{pointer}/target",))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeVar
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
@@ -27,6 +27,7 @@ from govcloud.orders.lines import (
 )
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.protection import holds
+from govcloud.protection import services as protection
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import placement
 from govcloud.provisioning.lifecycle import FINISHED
@@ -66,6 +67,7 @@ class Standing:
     leading: Mapping[int, tuple[FloatingAddress, ...]] = field(
         default_factory=dict
     )  # floating addresses that lead to servers on each network that is to be released
+    uncovered_gb: int = 0  # of the system's servers, that a backup ordered by itself would cover
     flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
     held: tuple[
         RecoveryPoint, ...
@@ -130,6 +132,7 @@ def standing(
         guests=_guests(lines),
         awaited=_awaited(lines, order),
         leading=_leading(lines),
+        uncovered_gb=_uncovered_gb(system, lines),
         flavors=_flavors(lines),
         held=_held(lines),
     )
@@ -220,8 +223,12 @@ def _taken(system: System, lines: Sequence[Line], order: Order | None) -> frozen
     return names_taken(system=system, wanted=wanted, order=order) if wanted else frozenset()
 
 
+NAMING = ("rename", "server_takeover", "volume_takeover", "network_takeover")
+"""Kinds of steps that give something the name in their desired state."""
+
+
 def names_taken(*, system: System, wanted: Collection[str], order: Order | None = None) -> frozenset[str]:
-    """Which of the names the system has, has ordered (but for ``order``), or is giving to a server that is being renamed."""
+    """Which of the names the system has, has ordered (but for ``order``), or is giving to what is renamed or taken over."""
     built = Resource.objects.filter(system=system, released_at=None, name__in=wanted).values_list("name")
     planned = Unit.objects.filter(
         item__order__system=system, item__order__status__in=OPEN, item__action=Action.CREATE, name__in=wanted
@@ -229,10 +236,17 @@ def names_taken(*, system: System, wanted: Collection[str], order: Order | None 
     if order is not None:
         planned = planned.exclude(item__order=order)
     renaming = Step.objects.filter(
-        operation__system=system, kind="rename", desired_state__name__in=list(wanted)
+        operation__system=system, kind__in=NAMING, desired_state__name__in=list(wanted)
     ).exclude(state__in=FINISHED)
     names = renaming.annotate(new_name=KeyTextTransform("name", "desired_state")).values_list("new_name")
     return frozenset(name for (name,) in built.union(planned.values_list("name"), names))
+
+
+def _uncovered_gb(system: System, lines: Sequence[Line]) -> int:
+    kinds = {line.kind for line in lines if line.action == Action.CREATE}
+    if Kind.BACKUP not in kinds or Kind.SERVER in kinds:
+        return 0
+    return protection.uncovered(system=system).aggregate(total=Sum("size_gb"))["total"] or 0
 
 
 def _receiving(lines: Sequence[Line], order: Order | None) -> frozenset[int]:

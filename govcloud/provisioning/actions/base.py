@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, ClassVar, Generic, TypeVar
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.provisioning.services import StepSpec
@@ -18,6 +19,8 @@ class Nothing:
 
 
 P = TypeVar("P")
+
+NO_KEY = _("it was taken over with its guest, which does not have our key")
 
 
 class Action(Generic[P]):

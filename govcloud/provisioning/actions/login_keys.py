@@ -17,8 +17,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import DomainError, Invalid, Invalids
-from govcloud.inventory.models import Power, Resource, ResourceKind
-from govcloud.provisioning.actions.base import Action
+from govcloud.inventory.models import Guest, Power, Resource, ResourceKind
+from govcloud.provisioning.actions.base import NO_KEY, Action
 from govcloud.provisioning.services import StepSpec
 from tenants.models import Role
 
@@ -63,6 +63,8 @@ class SetLoginKeys(Action[LoginKeys]):
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 
     def refusal(self, resource: Resource) -> Promise | None:
+        if resource.server.guest == Guest.UNMANAGED:
+            return NO_KEY
         return _("it is stopped") if resource.server.power == Power.STOPPED else None
 
     def check(self, resource: Resource, parameters: LoginKeys) -> None:  # noqa: ARG002

@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.models import CloudImage, Image
 from govcloud.catalog.services import NotAvailableHere, NotInCatalogue, Retired, remembers_enough
 from govcloud.errors import Invalid, Invalids
-from govcloud.inventory.models import Power, Resource, ResourceKind, Volume, VolumeRole
-from govcloud.provisioning.actions.base import Action
+from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Volume, VolumeRole
+from govcloud.provisioning.actions.base import NO_KEY, Action
 from govcloud.provisioning.services import StepSpec
 from tenants.models import NetworkZone, Role
 from tenants.naming import name_of
@@ -40,6 +40,8 @@ class Rebuild(Action[NewSystem]):
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 
     def refusal(self, resource: Resource) -> Promise | None:
+        if resource.server.guest == Guest.UNMANAGED:
+            return NO_KEY
         known = _volumes(resource, VolumeRole.SYSTEM)
         return None if known else _("it does not boot from a volume that is known here")
 

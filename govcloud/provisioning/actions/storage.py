@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import Conflict, Invalid
-from govcloud.inventory.models import Power, Resource, ResourceKind, Snapshot, VolumeRole
+from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Snapshot, VolumeRole
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
@@ -118,7 +118,7 @@ class Attach(_VolumeAction[ToServer]):
         if others.count() >= DATA_VOLUMES:
             raise ServerFull(server=found.name, most=DATA_VOLUMES, pointers=here)
         label = resource.volume.label
-        if others.filter(label=label).exists():
+        if label and others.filter(label=label).exists():
             raise LabelTaken(server=found.name, label=label, pointers=here)
 
     def plan(self, resource: Resource, parameters: ToServer, *, key: str) -> list[StepSpec]:
@@ -145,6 +145,13 @@ class Detach(_VolumeAction[Nothing]):
             return _("it is the system volume of a server, which cannot be without it")
         if volume.server is None:
             return _("no server has it")
+        if volume.server.guest == Guest.UNMANAGED:
+            running = volume.server.power == Power.RUNNING
+            return (
+                _("its server's guest does not have our key, so that it may be writing: stop the server")
+                if running
+                else None
+            )
         if volume.server.power != Power.RUNNING:
             return _("its server is stopped, and has to let go of it first: start the server")
         return None

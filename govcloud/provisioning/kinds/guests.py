@@ -12,7 +12,7 @@ from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Image
 from govcloud.inventory import services as inventory
-from govcloud.inventory.models import Address, Resource, Server, Volume
+from govcloud.inventory.models import Address, Guest, Resource, Server, Volume
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import (
@@ -31,6 +31,7 @@ AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answer
 GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
 ACCOUNT = "sysadmin"  # of the department's administrators in its servers
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
+NOT_OURS = "its guest was taken over without our key: this is to be done in it by hand"
 
 
 class ConfigureKind(Setting):
@@ -48,6 +49,8 @@ class ConfigureKind(Setting):
     def play(self, context: Context, *, disks: str) -> Made | Skipped | Moving:
         """Raises StepFailed with the tasks that failed."""
         server = context.resource(context.state["server"])
+        if server.server.guest == Guest.UNMANAGED:
+            return Skipped(NOT_OURS)
         image = _image(context, server)
         if image.properties.get("govcloud_guest") == "none":
             return Skipped(NO_GUESTS)

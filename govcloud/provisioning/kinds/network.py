@@ -12,7 +12,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock, Network, Protocol, SecurityRule
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context, mark_of
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight, Skipped
 from tenants.models import System, User
 
 SSH = 22
@@ -93,7 +93,7 @@ class SecurityGroupKind(Kind):
         found = context.project.security_groups.find_groups(name=context.mark)
         return found[0].id if found else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Skipped:
         return Made(
             context.project.security_groups.create_group(name=context.mark, description=context.step.label).id
         )
@@ -221,4 +221,5 @@ def tags_of(context: Context) -> list[str]:
 
 
 def tags_for(*, unit: UUID, system: System, thread: UUID | None) -> list[str]:
-    return ["govcloud", mark_of(unit), f"system-{system.code}", f"thread-{thread}"]
+    order = [] if thread is None else [f"thread-{thread}"]
+    return ["govcloud", mark_of(unit), f"system-{system.code}", *order]

@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import services as inventory
+from govcloud.inventory.models import Project
 from govcloud.provisioning import demand
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.guest_key import guest_key
@@ -23,6 +24,9 @@ class ProjectKind(Kind):
     landing = Landing.LOCKED  # by its name, unique within the domain
 
     def find(self, context: Context) -> str | None:
+        recorded = Project.objects.filter(system=context.operation.system, cloud=context.cloud_row).first()
+        if recorded is not None:
+            return recorded.external_id  # it may have been taken over, under a name of its own
         project = context.cloud.identity.find_project(
             name=_project_name(context), domain_id=context.cloud_row.domain_id
         )
@@ -160,12 +164,13 @@ class NetworkQuotaKind(_QuotaKind):
         networks = granted.networks
         return {
             "network": networks,
-            "subnet": networks,
+            "subnet": networks + granted.other_subnets,
             "port": granted.servers
             + granted.further_interfaces
-            + networks * 4,  # each network has ports of its own: DHCP, metadata, a router
-            "security_group": networks + 1,  # Neutron makes one of its own in every project
-            "security_group_rule": (networks + 1) * 10 + granted.rules,
+            + networks * 4  # each network has ports of its own: DHCP, metadata, a router
+            + granted.other_ports,
+            "security_group": networks + 1 + granted.other_security_groups,  # one is Neutron's own
+            "security_group_rule": (networks + 1) * 10 + granted.rules + granted.other_security_group_rules,
             "router": networks,  # each may be connected to the outside
             "floatingip": granted.addresses,
         }

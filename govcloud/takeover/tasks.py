@@ -1,0 +1,38 @@
+"""Doorbells: what waits to be surveyed, settled or metered is in the rows."""
+
+import structlog
+from celery import shared_task
+
+from govcloud import clock
+from govcloud.takeover import settling, survey
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="takeover.ring", ignore_result=True)
+def ring() -> None:
+    """Carry out the surveys that wait. One that fails is in the log and in its row; it does not hold up the others."""
+    for waiting in survey.due(at=clock.now()):
+        taken = survey.take(waiting, at=clock.now())
+        if taken is None:
+            continue
+        try:
+            survey.carry_out(taken, clock=clock.now)
+        except Exception:
+            log.exception("survey failed", takeover=str(taken.uuid))
+
+
+@shared_task(name="takeover.sweep", ignore_result=True)
+def sweep() -> None:
+    """Find what nobody rang for: surveys, ended operations, billing starts that have come."""
+    at = clock.now()
+    settling.settle(at=at)
+    settling.begin_metering(at=at)
+    if survey.due(at=at).exists():
+        ring.apply_async(ignore_result=True)
+
+
+@shared_task(name="takeover.settle", ignore_result=True)
+def settle() -> None:
+    """Take up what ended operations did not do. Rung when one ends, and done by every sweep."""
+    settling.settle(at=clock.now())
