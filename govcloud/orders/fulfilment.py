@@ -13,7 +13,7 @@ from govcloud.catalog.models import Cloud, Kind, Retyping
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, Power, Resource, Volume, VolumeRole
-from govcloud.orders import placing, planner, plans, releasing, resizing
+from govcloud.orders import containers, placing, planner, plans, releasing, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -50,7 +50,7 @@ def _units(order: Order) -> QuerySet[Unit]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "volume__class_before",
+            "item__backup__tier", "item__resize__flavor", "item__container__storage_class", "resource__container__storage_class", "volume__storage_class", "volume__class_before",
             "volume__server__cloud", "volume__server__availability_zone", "resource__cloud",
             "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
@@ -168,6 +168,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         if unit.item.kind == Kind.SERVER and unit.server_id is None
     ]
     storage = [u for u in units if u.item.kind == Kind.VOLUME and u.server_id is None]
+    to_make = [plans.container_plan(unit, at=at) for unit in units if unit.item.kind == Kind.CONTAINER]
     allowances = [plans.allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
     steps = planner.deliver(
         order=_part(order, cloud, f"delivery {delivery.number}" if delivery.number else "delivery"),
@@ -178,6 +179,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         storage=[
             plans.storage_plan(unit, delivery.availability_zones.get(unit.pk, ""), at=at) for unit in storage
         ],
+        containers=to_make,
     )
     holders = {u.volume.server.pk: u.volume.server for u in storage if u.volume and u.volume.server}
     for server in holders.values():
@@ -195,6 +197,9 @@ def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     )
     if unit.item.kind == Kind.SERVER:
         return _resize(order, unit, actor=actor, at=at)
+    if unit.item.kind == Kind.CONTAINER:
+        steps, cloud = containers.requote(unit, _resource(unit)), _resource(unit).cloud
+        return _start(order, OperationKind.REQUOTA, cloud, steps, [unit], actor=actor, at=at)
     if unit.volume is not None and unit.volume.class_before is not None:
         return _retype(order, unit, actor=actor, at=at)
     return _extend(order, unit, actor=actor, at=at)
@@ -282,6 +287,7 @@ def _resource(unit: Unit) -> Resource:
 def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
     volumes = Volume.objects.filter(resource__in=[_resource(unit) for unit in units])
     holds.require_none(volumes=list(volumes))
+    holds.require_no_container(resources=[_resource(unit) for unit in units])
     protection.uncover(volumes=list(volumes), actor=actor, thread=order.uuid, at=at)
     for unit in units:
         inventory.mark(
@@ -322,6 +328,8 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
             return releasing.release_volume(
                 volume=standing, server=server.resource.unit if server is not None else None
             )
+        case Kind.CONTAINER:
+            return containers.release(unit, standing)
         case _:
             return releasing.release_allowance(standing)
 

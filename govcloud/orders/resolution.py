@@ -9,15 +9,17 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import DRTier, Flavor, Image, Site, StorageClass
+from govcloud.catalog.models import DRTier, Flavor, Image, Keeps, Site, StorageClass
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders.drafts import (
     BackupDraft,
+    ContainerDraft,
     ExtendDraft,
     ItemDraft,
     NetworkDraft,
+    QuotaDraft,
     ReleaseDraft,
     ResizeDraft,
     RetypeDraft,
@@ -27,9 +29,11 @@ from govcloud.orders.drafts import (
 )
 from govcloud.orders.lines import (
     BackupLine,
+    ContainerLine,
     ExtendLine,
     Line,
     NetworkLine,
+    QuotaLine,
     ReleaseLine,
     ResizeLine,
     RetypeLine,
@@ -62,7 +66,8 @@ class Found:
 
     flavors: Mapping[str, Flavor]
     images: Mapping[str, Image]
-    classes: Mapping[str, StorageClass]
+    classes: Mapping[str, StorageClass]  # of volumes
+    object_classes: Mapping[str, StorageClass]
     tiers: Mapping[int, DRTier]
     resources: Mapping[UUID, Resource]
     networks: Mapping[str, int]  # positions of those ordered in the same order, by name
@@ -88,6 +93,10 @@ class Resolver:
                 line = self._backup(position, draft)
             case StorageDraft():
                 line = self._storage(position, draft)
+            case ContainerDraft():
+                line = self._container(position, draft)
+            case QuotaDraft():
+                line = self._requota(position, draft)
             case RetypeDraft():
                 line = self._retype(position, draft)
             case ExtendDraft():
@@ -170,6 +179,29 @@ class Resolver:
             lease_months=draft.lease_months,
         )
 
+    def _container(self, position: int, draft: ContainerDraft) -> ContainerLine | None:
+        found = self._known(
+            self.found.object_classes,
+            draft.storage_class,
+            _("class of object storage"),
+            f"/items/{position}/storage_class",
+        )
+        if found is None:
+            return None
+        return ContainerLine(
+            name=draft.name,
+            zone=draft.zone,
+            storage_class=found,
+            quota_gb=draft.quota_gb,
+            lease_months=draft.lease_months,
+        )
+
+    def _requota(self, position: int, draft: QuotaDraft) -> QuotaLine | None:
+        target = self._target(draft.target, ResourceKind.CONTAINER, position)
+        if target is None:
+            return None
+        return QuotaLine(target=target, container=target.container, quota_gb=draft.quota_gb)
+
     def _retype(self, position: int, draft: RetypeDraft) -> RetypeLine | None:
         target = self._target(draft.target, ResourceKind.VOLUME, position)
         at = f"/items/{position}/storage_class"
@@ -197,7 +229,11 @@ class Resolver:
 
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
-        return ReleaseLine(target=target, volumes=volumes_of(target)) if target else None
+        if target is None:
+            return None
+        return ReleaseLine(
+            target=target, volumes=volumes_of(target), delete_contents=draft.delete_contents
+        )
 
     def _target(
         self, identifier: UUID, kind: str, position: int, field_name: str = "target"
@@ -258,15 +294,16 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    targeting = ExtendDraft | RetypeDraft | ResizeDraft | ReleaseDraft
+    targeting = QuotaDraft | ExtendDraft | RetypeDraft | ResizeDraft | ReleaseDraft
     named = {draft.target for draft in drafts if isinstance(draft, targeting)}
     storage = [draft for draft in drafts if isinstance(draft, StorageDraft)]
     named |= {draft.server for draft in storage if draft.server is not None}
     named |= {identifier for draft in servers if (identifier := as_uuid(draft.network)) is not None}
     flavors = {draft.flavor for draft in drafts if isinstance(draft, ServerDraft | ResizeDraft)}
     codes = {volume.storage_class for volume in volumes}
-    codes |= {draft.storage_class for draft in drafts if isinstance(draft, StorageDraft | RetypeDraft)}
-    classes = StorageClass.objects.select_related("meter").filter(code__in=codes)
+    naming = StorageDraft | RetypeDraft | ContainerDraft
+    codes |= {draft.storage_class for draft in drafts if isinstance(draft, naming)}
+    classes = list(StorageClass.objects.select_related("meter").filter(code__in=codes))
     levels = {draft.dr_level for draft in drafts if isinstance(draft, BackupDraft)}
     tiers = DRTier.objects.select_related("meter_local", "meter_off_site").filter(
         level__in=levels, retired_at=None
@@ -274,7 +311,8 @@ def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     return Found(
         flavors={flavor.code: flavor for flavor in Flavor.objects.filter(code__in=flavors)},
         images={image.code: image for image in Image.objects.filter(code__in={s.image for s in servers})},
-        classes={found.code: found for found in classes},
+        classes={found.code: found for found in classes if found.keeps == Keeps.BLOCK},
+        object_classes={found.code: found for found in classes if found.keeps == Keeps.OBJECT},
         tiers={tier.level: tier for tier in tiers},
         resources={found.uuid: found for found in targets(system).filter(uuid__in=named)},
         networks={d.name: n for n, d in enumerate(drafts) if isinstance(d, NetworkDraft)},
@@ -312,6 +350,7 @@ def targets(system: System) -> QuerySet[Resource]:
             "volume__storage_class__meter",
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
+            "container__storage_class__meter",
         )
         .prefetch_related(Prefetch("server__volumes", queryset=volumes))
     )

@@ -8,9 +8,11 @@ from govcloud.catalog.models import Kind, Offering, Site
 from govcloud.inventory.models import Resource, Volume
 from govcloud.orders.lines import (
     BackupLine,
+    ContainerLine,
     ExtendLine,
     Line,
     NetworkLine,
+    QuotaLine,
     ReleaseLine,
     ResizeLine,
     RetypeLine,
@@ -18,12 +20,21 @@ from govcloud.orders.lines import (
     StorageLine,
     VolumeLine,
 )
-from govcloud.orders.models import Action, BackupSpec, Order, OrderItem, ResizeSpec, ServerSpec, VolumeSpec
+from govcloud.orders.models import (
+    Action,
+    BackupSpec,
+    ContainerSpec,
+    Order,
+    OrderItem,
+    ResizeSpec,
+    ServerSpec,
+    VolumeSpec,
+)
 from govcloud.orders.resolution import data_volumes_of, snapshots_of, volumes_of
 
 
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
-    """The order's items and their specs, in eight statements however many there are; ``offerings`` by kind."""
+    """The order's items and their specs, in nine statements however many there are; ``offerings`` by kind."""
     items = OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -36,9 +47,9 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             zone=line.zone,
             site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
             target=line.target
-            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | ReleaseLine)
+            if isinstance(line, QuotaLine | ExtendLine | RetypeLine | ResizeLine | ReleaseLine)
             else None,
-            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine) else 12,
+            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine | ContainerLine) else 12,
         )
         for position, line in enumerate(lines)
     )
@@ -69,7 +80,24 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
     ResizeSpec.objects.bulk_create(
         ResizeSpec(item=item, flavor=line.flavor) for item, line in pairs if isinstance(line, ResizeLine)
     )
+    ContainerSpec.objects.bulk_create(spec for item, line in pairs for spec in _container_specs(item, line))
     return items
+
+
+def _container_specs(item: OrderItem, line: Line) -> list[ContainerSpec]:
+    match line:
+        case ContainerLine():
+            return [ContainerSpec(item=item, storage_class=line.storage_class, quota_gb=line.quota_gb)]
+        case QuotaLine():
+            held = line.container
+            return [ContainerSpec(item=item, storage_class=held.storage_class, quota_gb=line.quota_gb)]
+        case ReleaseLine(target=target) if target.kind == Kind.CONTAINER:
+            held = target.container
+            spec = ContainerSpec(item=item, storage_class=held.storage_class, quota_gb=held.quota_gb)
+            spec.delete_contents = line.delete_contents
+            return [spec]
+        case _:
+            return []
 
 
 def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
@@ -110,12 +138,14 @@ def items_of(order: Order) -> list[OrderItem]:
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
             "resize__flavor",
+            "container__storage_class__meter",
             "target__cloud",
             "target__server__flavor",
             "target__server__image",
             "target__volume__storage_class__meter",
             "target__backup__tier__meter_local",
             "target__backup__tier__meter_off_site",
+            "target__container__storage_class__meter",
         )
         .prefetch_related(
             Prefetch("volumes", queryset=specs),
@@ -149,10 +179,12 @@ def _line(item: OrderItem) -> Line:
             )
         case Action.CREATE, Kind.VOLUME:
             return _storage(item)
-        case Action.CHANGE, Kind.VOLUME | Kind.SERVER:
+        case Action.CREATE, Kind.CONTAINER:
+            return _container(item)
+        case Action.CHANGE, Kind.VOLUME | Kind.SERVER | Kind.CONTAINER:
             return _change(item)
         case Action.RELEASE, _:
-            return ReleaseLine(target=_target(item), volumes=volumes_of(_target(item)))
+            return _release(item)
     raise ValueError(f"no order can {item.action} a {item.kind}")
 
 
@@ -160,6 +192,8 @@ def _change(item: OrderItem) -> Line:
     target = _target(item)
     if item.kind == Kind.SERVER:
         return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
+    if item.kind == Kind.CONTAINER:
+        return QuotaLine(target=target, container=target.container, quota_gb=item.container.quota_gb)
     spec = item.volumes.all()[0]
     if spec.class_before is None:
         return ExtendLine(target=target, volume=target.volume, size_gb=spec.size_gb)
@@ -184,6 +218,24 @@ def _storage(item: OrderItem) -> StorageLine:
         lease_months=item.lease_months,
         quantity=item.quantity,
     )
+
+
+def _container(item: OrderItem) -> ContainerLine:
+    spec = item.container
+    return ContainerLine(
+        name=item.name,
+        zone=item.zone,
+        storage_class=spec.storage_class,
+        quota_gb=spec.quota_gb,
+        lease_months=item.lease_months,
+        quantity=item.quantity,
+    )
+
+
+def _release(item: OrderItem) -> ReleaseLine:
+    target = _target(item)
+    contents = item.kind == Kind.CONTAINER and item.container.delete_contents
+    return ReleaseLine(target=target, volumes=volumes_of(target), delete_contents=contents)
 
 
 def _server(item: OrderItem) -> ServerLine:

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor, StorageClass
 from govcloud.inventory import services as inventory
-from govcloud.inventory import snapshots
+from govcloud.inventory import containers, snapshots, wiping
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, Snapshot, Volume
+from govcloud.inventory.models import Resource, Snapshot
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.quotas import services as quotas
@@ -50,6 +50,8 @@ def quota_of(resource: Resource) -> dict[str, int]:
             return {"storage_gb": resource.volume.size_gb}
         case "network":
             return {"networks": 1}
+        case "container":
+            return {"object_gb": resource.container.quota_gb}
         case _:
             return {"backup_gb": resource.backup.capacity_gb}
 
@@ -61,6 +63,8 @@ def meters_of(resource: Resource) -> dict[str, Decimal]:
             return {VCPU: Decimal(resource.server.vcpus), MEMORY_GB: Decimal(resource.server.memory_gb)}
         case "volume":
             return {resource.volume.storage_class.meter.code: Decimal(resource.volume.size_gb)}
+        case "container":
+            return {resource.container.storage_class.meter.code: Decimal(resource.container.quota_gb)}
         case "backup":
             tier, off_site = resource.backup.tier, resource.backup.off_site
             meter = tier.meter_off_site if off_site else tier.meter_local
@@ -114,6 +118,29 @@ def not_resized(*, context: Context, resource: Resource) -> None:
     )
 
 
+def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
+    """A container has its new quota: what grew is used, what shrank is given back, and the bill follows from now on."""
+    at, thread = context.at, context.operation.thread
+    less = resource.container.quota_gb - quota_gb
+    containers.requote(
+        container=resource.container, quota_gb=quota_gb, actor=ENGINE, thread=thread, at=at
+    )
+    quotas.commit(source=context.step.unit, at=at)
+    if less > 0:
+        department, amounts = resource.system.department, {"object_gb": less}
+        quotas.give_back(source=context.step.unit, department=department, amounts=amounts, at=at)
+    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
+
+
+def not_requoted(*, context: Context, resource: Resource) -> None:
+    """The container has its old quota (again): nothing of the ledger, the bill and the record has changed."""
+    quotas.unhold(source=context.step.unit, at=context.at)
+    inventory.mark(
+        resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
+    )
+
+
 def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:
     """A volume is in its new class: the bill follows. Quota counts all classes alike."""
     at, thread = context.at, context.operation.thread
@@ -138,13 +165,13 @@ def snapshot_absent(*, unit: UUID, context: Context) -> None:
 
 
 def wiped(*, context: Context) -> None:
-    """A volume is gone: the evidence, with the cloud's own id of the request that did it."""
-    volume = Volume.objects.select_related("resource").filter(resource__unit=context.target).first()
-    if volume is None:
+    """A volume or a container is gone: the evidence, with the cloud's own id of the request that did it."""
+    resource = Resource.objects.filter(unit=context.target).first()
+    if resource is None:
         return  # it never stood
     asked = context.step.calls.filter(method="DELETE", status__lt=300).order_by("-pk").first()
-    snapshots.record_wipe(
-        volume=volume,
+    wiping.record(
+        resource=resource,
         request_id=asked.request_id if asked else "",
         requested_at=asked.at if asked else None,
         actor=ENGINE,

@@ -152,8 +152,11 @@ class WipeRecordFactory(DjangoModelFactory[WipeRecord]):
     class Meta:
         model = WipeRecord
 
-    volume = factory.SubFactory(VolumeFactory)
-    external_id = factory.SelfAttribute("volume.resource.external_id")
+    class Params:
+        volume = factory.SubFactory(VolumeFactory)
+
+    resource = factory.SelfAttribute("volume.resource")
+    external_id = factory.SelfAttribute("resource.external_id")
     size_gb = factory.SelfAttribute("volume.size_gb")
     means = Wiping.OVERWRITTEN
     request_id = factory.Sequence(lambda n: f"req-{n}")

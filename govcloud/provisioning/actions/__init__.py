@@ -6,6 +6,7 @@ Each action is an entry of the table (``base``), carried out as an operation by 
 from govcloud.provisioning.actions.base import register
 from govcloud.provisioning.actions.interfaces import AddInterface, RemoveInterface
 from govcloud.provisioning.actions.login_keys import SetLoginKeys
+from govcloud.provisioning.actions.objects import IssueCredential, RevokeCredential
 from govcloud.provisioning.actions.power import HardReboot, SoftReboot, Start, Stop
 from govcloud.provisioning.actions.rebuilding import Rebuild
 from govcloud.provisioning.actions.storage import Attach, DeleteSnapshot, Detach, Restore, TakeSnapshot
@@ -14,4 +15,5 @@ from govcloud.provisioning.actions.storage import Attach, DeleteSnapshot, Detach
 def register_all() -> None:
     register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys())
     register(AddInterface(), RemoveInterface())
+    register(IssueCredential(), RevokeCredential())
     register(Attach(), Detach(), TakeSnapshot(), Restore(), DeleteSnapshot())

@@ -9,6 +9,11 @@ from govcloud.provisioning.kinds.compute import (
     ServerKind,
     VolumeKind,
 )
+from govcloud.provisioning.kinds.credentials import (
+    CredentialAccessKind,
+    CredentialProjectKind,
+    CredentialUserKind,
+)
 from govcloud.provisioning.kinds.guests import (
     ConfigureKind,
     ConfirmKind,
@@ -20,6 +25,12 @@ from govcloud.provisioning.kinds.guests import (
 )
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SubnetKind
+from govcloud.provisioning.kinds.objects import (
+    ContainerKind,
+    ContainerQuotaKind,
+    ContentsKind,
+    EmptinessKind,
+)
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
 from govcloud.provisioning.kinds.storage import DetachmentKind, RestoreKind, RetypeKind, SnapshotKind
@@ -69,4 +80,11 @@ def register_all() -> None:
         InterfaceKind(),
         ResizeKind(),
         ResizeConfirmationKind(),
+        ContainerKind(),
+        ContainerQuotaKind(),
+        EmptinessKind(),
+        ContentsKind(),
+        CredentialProjectKind(),
+        CredentialUserKind(),
+        CredentialAccessKind(),
     )

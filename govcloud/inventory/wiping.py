@@ -1,0 +1,36 @@
+"""Evidence of what was wiped when volumes and containers were given back."""
+
+from datetime import datetime
+
+from govcloud.audit import services as audit
+from govcloud.catalog.models import CloudStorageClass
+from govcloud.inventory.models import Resource, ResourceKind, WipeRecord
+
+
+def record(
+    *, resource: Resource, request_id: str, requested_at: datetime | None, actor: audit.Actor, at: datetime
+) -> WipeRecord:
+    """By the means that its cloud declares for its storage class now. Idempotent by resource."""
+    storage_class, size_gb = _held(resource)
+    declared = CloudStorageClass.objects.get(cloud=resource.cloud_id, storage_class=storage_class)
+    record, fresh = WipeRecord.objects.get_or_create(
+        resource=resource,
+        defaults={
+            "external_id": resource.external_id, "size_gb": size_gb, "means": declared.wiping,
+            "request_id": request_id, "requested_at": requested_at, "confirmed_at": at,
+        },
+    )  # fmt: skip
+    if fresh:
+        verb = "container.wiped" if resource.kind == ResourceKind.CONTAINER else "volume.wiped"
+        audit.record(
+            actor=actor, verb=verb, subject=resource, at=at, thread=resource.thread,
+            after={"means": declared.wiping, "external_id": resource.external_id, "request_id": request_id},
+        )  # fmt: skip
+    return record
+
+
+def _held(resource: Resource) -> tuple[int, int]:
+    """Primary key of its storage class, and its size in GB."""
+    if resource.kind == ResourceKind.CONTAINER:
+        return resource.container.storage_class_id, resource.container.quota_gb
+    return resource.volume.storage_class_id, resource.volume.size_gb
