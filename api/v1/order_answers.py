@@ -55,6 +55,12 @@ class ResizeSpecAnswer(serializers.Serializer[Any]):
     flavor = Named()
 
 
+class ContainerSpecAnswer(serializers.Serializer[Any]):
+    storage_class = Named()
+    quota_gb = serializers.IntegerField(help_text="of a change the new one, of a release the present one")
+    delete_contents = serializers.BooleanField(help_text="of a release: whether what it holds goes with it")
+
+
 class BackupSpecAnswer(serializers.Serializer[Any]):
     dr_level = serializers.IntegerField(source="tier.level")
     capacity_gb = serializers.IntegerField()
@@ -84,6 +90,7 @@ class ItemAnswer(serializers.Serializer[OrderItem]):
     resize = ResizeSpecAnswer(default=None, allow_null=True, help_text="what a server is changed to")
     volumes = VolumeSpecAnswer(many=True)
     backup = BackupSpecAnswer(default=None, allow_null=True)
+    container = ContainerSpecAnswer(default=None, allow_null=True)
 
 
 class QuoteLineAnswer(serializers.Serializer[Any]):
@@ -248,6 +255,7 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
         "server__network_item",
         "backup__tier",
         "resize__flavor",
+        "container__storage_class",
     ).order_by("position")
     volumes = VolumeSpec.objects.select_related("storage_class", "class_before", "server").order_by(
         "position"

@@ -62,7 +62,9 @@ def issue(
         },
     )  # fmt: skip
     if fresh:
-        _tell(credential, "credential.issued", after={"access": access, "user": user_name}, actor=actor, at=at)
+        _tell(
+            credential, "credential.issued", after={"access": access, "user": user_name}, actor=actor, at=at
+        )
     return credential
 
 

@@ -4,7 +4,7 @@ from govcloud.inventory.models import Resource
 from govcloud.orders.models import Unit
 from govcloud.orders.planner import key_of
 from govcloud.orders.releasing import Standing, absent, retirement
-from govcloud.provisioning.actions.objects import user_gone
+from govcloud.provisioning.actions.objects import shut_out, user_gone
 from govcloud.provisioning.services import StepSpec
 
 
@@ -28,12 +28,23 @@ def release(unit: Unit, standing: Standing) -> list[StepSpec]:
     with_contents = unit.item.container.delete_contents
     steps = [] if with_contents else [_inside("container_emptiness", standing)]
     steps.append(retirement(standing, needs=tuple(step.key for step in steps)))
-    for credential in _resource(unit).container.credentials.in_force().order_by("pk"):
-        key = key_of(standing.release, f"credential_user-{credential.pk}")
-        steps.append(user_gone(credential, unit=standing.release, key=key, needs=(steps[-1].key,)))
+    steps += _nobody_let_in(unit, standing, steps[-1].key)
     if with_contents:
         steps.append(_inside("container_contents", standing, steps[-1].key))
     return [*steps, absent("container", standing, steps[-1].key)]
+
+
+def _nobody_let_in(unit: Unit, standing: Standing, after: str) -> list[StepSpec]:
+    container = _resource(unit)
+    credentials = list(container.container.credentials.in_force().order_by("pk"))
+    if not credentials:
+        return []
+    key, release = key_of(standing.release, "credential_access"), standing.release
+    steps = [shut_out(credentials, container=container, unit=release, key=key, needs=(after,))]
+    for credential in credentials:
+        key = key_of(release, f"credential_user-{credential.pk}")
+        steps.append(user_gone(credential, unit=release, key=key, needs=(steps[-1].key,)))
+    return steps
 
 
 def _inside(kind: str, standing: Standing, *needs: str) -> StepSpec:

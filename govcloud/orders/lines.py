@@ -276,7 +276,7 @@ class QuotaLine(_OfTarget):
         return self.quota_gb - self.container.quota_gb
 
     def parts(self) -> Iterator[Part]:
-        takes = {Dimension.OBJECT_GB: self.grows_by} if self.grows_by > 0 else {}
+        takes: Amounts = {Dimension.OBJECT_GB: self.grows_by} if self.grows_by > 0 else {}
         yield Part(self.target.name[:48], takes, resource=self.target)
 
     def frees(self) -> Amounts:

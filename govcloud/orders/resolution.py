@@ -80,7 +80,7 @@ class Resolver:
     found: Found
     errors: list[DomainError] = field(default_factory=list)
 
-    def line(self, position: int, draft: ItemDraft) -> Line | None:
+    def line(self, position: int, draft: ItemDraft) -> Line | None:  # noqa: C901  one for each kind of draft
         """The draft's line, or None after telling why there is none."""
         known = len(self.errors)
         line: Line | None
@@ -231,9 +231,7 @@ class Resolver:
         target = self._target(draft.target, draft.kind, position)
         if target is None:
             return None
-        return ReleaseLine(
-            target=target, volumes=volumes_of(target), delete_contents=draft.delete_contents
-        )
+        return ReleaseLine(target=target, volumes=volumes_of(target), delete_contents=draft.delete_contents)
 
     def _target(
         self, identifier: UUID, kind: str, position: int, field_name: str = "target"

@@ -91,7 +91,7 @@ def content_of(*, order: Order, number: int, lines: Sequence[Line], quote: Quote
     }
 
 
-def described(line: Line) -> dict[str, Any]:  # noqa: PLR0911  one for each kind of line
+def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911  one for each kind of line
     """An item in plain data, by the codes and ids under which it was ordered."""
     common: dict[str, Any] = {
         "action": str(line.action),

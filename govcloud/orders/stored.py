@@ -49,7 +49,9 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             target=line.target
             if isinstance(line, QuotaLine | ExtendLine | RetypeLine | ResizeLine | ReleaseLine)
             else None,
-            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine | ContainerLine) else 12,
+            lease_months=line.lease_months
+            if isinstance(line, ServerLine | StorageLine | ContainerLine)
+            else 12,
         )
         for position, line in enumerate(lines)
     )
@@ -160,7 +162,7 @@ def lines_of(items: Sequence[OrderItem]) -> list[Line]:
     return [_line(item) for item in items]
 
 
-def _line(item: OrderItem) -> Line:
+def _line(item: OrderItem) -> Line:  # noqa: PLR0911  one for each kind of line
     match item.action, item.kind:
         case Action.CREATE, Kind.NETWORK:
             return NetworkLine(name=item.name, zone=item.zone, site=item.site, quantity=item.quantity)

@@ -154,7 +154,9 @@ def held_containers(containers: Sequence[Container]) -> list[int]:
 def require_no_container(*, resources: Sequence[Resource]) -> None:
     """In the transaction that begins their release. Raises ContainerOnHold for one placed since it was ordered."""
     rows = Resource.objects.select_for_update(no_key=True, of=("self",)).select_related("container")
-    going = list(rows.filter(pk__in=[each.pk for each in resources], kind=ResourceKind.CONTAINER).order_by("pk"))
+    going = list(
+        rows.filter(pk__in=[each.pk for each in resources], kind=ResourceKind.CONTAINER).order_by("pk")
+    )
     held = held_containers([each.container for each in going])
     for each in going:
         if each.pk in held:
@@ -181,13 +183,9 @@ def _locked(point: RecoveryPoint) -> RecoveryPoint:
 
 
 def _tell(hold: LegalHold, verb: str, *, reason: str, actor: User, at: datetime) -> None:
-    if hold.point is None:
-        subject, resource = hold.container.resource, hold.container.resource
-        after = {"container": resource.name}
-    else:
-        subject, resource = hold.point, hold.point.volume.resource
-        after = {"volume": resource.name, "taken_at": hold.point.taken_at}
+    resource, point = hold.resource, hold.point
+    after = {resource.kind: resource.name, **({"taken_at": point.taken_at} if point is not None else {})}
     audit.record(
-        actor=actor, verb=verb, subject=subject, at=at, thread=resource.thread, label=resource.name, reason=reason,
-        after=after,
+        actor=actor, verb=verb, subject=point or resource, at=at, thread=resource.thread, label=resource.name,
+        reason=reason, after=after,
     )  # fmt: skip

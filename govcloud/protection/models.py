@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.inventory.models import BackupAllowance, Container, Volume
+from govcloud.inventory.models import BackupAllowance, Container, Resource, Volume
 from govcloud.protection.queries import RecoveryPointQuerySet
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import User
@@ -101,6 +101,15 @@ class LegalHold(models.Model):
     lifted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     lifted_at = models.DateTimeField(null=True)
     lifted_because = models.CharField(max_length=500, blank=True)
+
+    @property
+    def resource(self) -> Resource:
+        """What is not released while it is in force."""
+        if self.container is not None:
+            return self.container.resource
+        if self.point is None:
+            raise ValueError(f"legal hold {self.uuid} is on nothing")  # a CHECK constraint says it cannot be
+        return self.point.volume.resource
 
     class Meta:
         ordering: ClassVar = ["placed_at", "id"]

@@ -66,7 +66,14 @@ def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn
             containers.note_secret(credential=row, actor=actor, at=at)
             return _drawn(row)
     except CloudDoesNotAnswer as error:
-        refuse(actor=actor, verb="credential.secret_drawn", subject=credential, at=at, thread=resource.thread, reason=error.code)
+        refuse(
+            actor=actor,
+            verb="credential.secret_drawn",
+            subject=credential,
+            at=at,
+            thread=resource.thread,
+            reason=error.code,
+        )
         raise
 
 

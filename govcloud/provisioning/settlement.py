@@ -5,8 +5,8 @@ from decimal import Decimal
 from uuid import UUID
 
 from govcloud.catalog.models import MEMORY_GB, VCPU, Flavor, StorageClass
-from govcloud.inventory import services as inventory
 from govcloud.inventory import containers, snapshots, wiping
+from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Snapshot
 from govcloud.metering import services as metering
@@ -122,9 +122,7 @@ def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
     """A container has its new quota: what grew is used, what shrank is given back, and the bill follows from now on."""
     at, thread = context.at, context.operation.thread
     less = resource.container.quota_gb - quota_gb
-    containers.requote(
-        container=resource.container, quota_gb=quota_gb, actor=ENGINE, thread=thread, at=at
-    )
+    containers.requote(container=resource.container, quota_gb=quota_gb, actor=ENGINE, thread=thread, at=at)
     quotas.commit(source=context.step.unit, at=at)
     if less > 0:
         department, amounts = resource.system.department, {"object_gb": less}

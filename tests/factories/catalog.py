@@ -68,7 +68,11 @@ class OfferingFactory(DjangoModelFactory[Offering]):
     class Params:
         volume = factory.Trait(code="volume", kind=Kind.VOLUME, service=Service.STORAGE_DR, unit="volume")
         container = factory.Trait(
-            code="container", kind=Kind.CONTAINER, service=Service.STORAGE_DR, unit="container", max_quantity=1
+            code="container",
+            kind=Kind.CONTAINER,
+            service=Service.STORAGE_DR,
+            unit="container",
+            max_quantity=1,
         )
         network = factory.Trait(
             code="network", kind=Kind.NETWORK, service=Service.TRANSPORT, unit="network", max_quantity=1
@@ -246,7 +250,10 @@ def catalogue(*, cloud: str = "sandbox") -> Catalogue:
     CloudImageFactory(cloud=on, image=image)
     offerings = [
         OfferingFactory(),
-        *(OfferingFactory(**{kind: True}) for kind in ("volume", "network", "backup", "container", "work_order")),
+        *(
+            OfferingFactory(**{kind: True})
+            for kind in ("volume", "network", "backup", "container", "work_order")
+        ),
     ]
     return Catalogue(
         meters={code: MeterFactory(code=code) for code in UNITS},

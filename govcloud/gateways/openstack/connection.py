@@ -320,7 +320,10 @@ _QUESTIONS: Final[tuple[tuple[str, Callable[[Cloud], object]], ...]] = (
     ("block-storage", lambda cloud: cloud.volumes.limits()),
     ("image", lambda cloud: cloud.images.find_images(name="health-probe")),
 )
-_OBJECTS: Final[tuple[str, Callable[[Cloud], object]]] = ("object-store", lambda cloud: cloud.objects.containers_held())
+_OBJECTS: Final[tuple[str, Callable[[Cloud], object]]] = (
+    "object-store",
+    lambda cloud: cloud.objects.containers_held(),
+)
 """Asked where there is an object store."""
 
 

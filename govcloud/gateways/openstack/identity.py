@@ -88,7 +88,11 @@ class Identity:
         return User(made["id"], made["name"])
 
     def set_password(self, user_id: str, password: str) -> None:
-        """Give a user another password: the one before and the tokens got with it are good no more."""
+        """Give a user another password, which ends the one before.
+
+        Services go on taking tokens got with that one for as long as they keep what Keystone said of them (five minutes). One
+        got in the very second of the change is refused.
+        """
         self._transport.send(_SERVICE, "PATCH", f"/users/{user_id}", json={"user": {"password": password}})
 
     def delete_user(self, user_id: str) -> None:

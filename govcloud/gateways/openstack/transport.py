@@ -326,6 +326,8 @@ def _decode(service: str, method: str, response: requests.Response) -> object:
     except ValueError as error:
         if response.status_code >= 300:
             return response.text
+        if service == "object-store" and "html" in response.headers.get("content-type", ""):
+            return {}  # Swift says in a page what the status says
         failure = errors.OutcomeUnknown if errors.is_mutation(method) else errors.Unavailable
         raise failure(
             "the answer is cut or not JSON",

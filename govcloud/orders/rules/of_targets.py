@@ -100,6 +100,21 @@ Targeted = QuotaLine | ExtendLine | RetypeLine | ResizeLine | ReleaseLine
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
+    yield from _targets(order)
+    for pointer, requota in order.of(QuotaLine):
+        yield from _holds(requota, pointer)
+    for pointer, extension in order.of(ExtendLine):
+        yield from _grows(extension, pointer)
+    for pointer, resize in order.of(ResizeLine):
+        yield from _fits(order, resize, pointer)
+    for pointer, move in order.of(RetypeLine):
+        yield from _moves(order, move, pointer)
+    for pointer, release in order.of(ReleaseLine):
+        yield from _may_go(order, release, pointer)
+
+
+def _targets(order: Numbered) -> Iterator[DomainError]:
+    """What everything that is changed or given back has to be: in use, in nobody else's hands, and named once."""
     targeted: list[tuple[str, Targeted]] = [
         *order.of(QuotaLine),
         *order.of(ExtendLine),
@@ -119,16 +134,6 @@ def check(order: Numbered) -> Iterator[DomainError]:
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:
             yield TargetTwice(name=name, pointers=here)
-    for pointer, requota in order.of(QuotaLine):
-        yield from _holds(requota, pointer)
-    for pointer, extension in order.of(ExtendLine):
-        yield from _grows(extension, pointer)
-    for pointer, resize in order.of(ResizeLine):
-        yield from _fits(order, resize, pointer)
-    for pointer, move in order.of(RetypeLine):
-        yield from _moves(order, move, pointer)
-    for pointer, release in order.of(ReleaseLine):
-        yield from _may_go(order, release, pointer)
 
 
 def _volumes(line: Targeted) -> set[int]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -69,6 +70,7 @@ def _built(row: Any, *, indent: bool = False) -> Built:
         ResourceKind.VOLUME: _volume,
         ResourceKind.NETWORK: _network,
         ResourceKind.BACKUP: _backup,
+        ResourceKind.CONTAINER: _container,
     }[ResourceKind(row.kind)]
     return Built(row=row, icon=ICONS[row.kind], address=row.address or "", facts=facts(row), indent=indent)
 
@@ -93,6 +95,19 @@ def _volume(row: Any) -> list[str]:
 
 def _network(row: Any) -> list[str]:
     return [row.network.cidr, _("gateway %(address)s") % {"address": row.network.gateway}]
+
+
+def _container(row: Any) -> list[str]:
+    container = row.container
+    size = _("%(size)s GB, %(class)s") % {
+        "size": quantity(container.quota_gb),
+        "class": named(container.storage_class),
+    }
+    if container.counted_at is None:
+        return [size]
+    objects = container.objects_held
+    held = ngettext("%(objects)s object, %(size)s", "%(objects)s objects, %(size)s", objects)
+    return [size, held % {"objects": quantity(objects), "size": filesizeformat(container.bytes_used)}]
 
 
 def _backup(row: Any) -> list[str]:

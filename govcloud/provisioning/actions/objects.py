@@ -97,13 +97,20 @@ class RevokeCredential(Action[OfCredential]):
     def plan(self, resource: Resource, parameters: OfCredential, *, key: str) -> list[StepSpec]:
         """Shut out of the container first, then its user deleted."""
         credential, unit = _credential(resource, parameters), uuid4()
-        shut = StepSpec(
-            key=f"{key}:credential_access", kind="credential_access", label=credential.name, unit=unit,
-            desired=Desired.ABSENT, external_id=resource.external_id,
-            desired_state={"container": str(resource.unit), "credential": str(credential.unit)},
-        )  # fmt: skip
+        shut = shut_out([credential], container=resource, unit=unit, key=f"{key}:credential_access")
         gone = user_gone(credential, unit=unit, key=f"{key}:credential_user", needs=(shut.key,))
         return [shut, gone]
+
+
+def shut_out(
+    credentials: Sequence[ContainerCredential], *, container: Resource, unit: UUID, key: str, needs: tuple[str, ...] = ()
+) -> StepSpec:  # fmt: skip
+    """These are let into the container no more."""
+    without = [str(credential.unit) for credential in credentials]
+    return StepSpec(
+        key=key, kind="credential_access", label=container.name, unit=unit, desired=Desired.ABSENT, needs=needs,
+        external_id=container.external_id, desired_state={"container": str(container.unit), "without": without},
+    )  # fmt: skip
 
 
 def user_gone(

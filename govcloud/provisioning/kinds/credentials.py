@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
 from govcloud.inventory.models import Access, Container, ContainerCredential
+from govcloud.provisioning.container_secrets import new_secret
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
-from govcloud.provisioning.container_secrets import new_secret
 from tenants.models import User
 
 ROLE = "reader"  # it reads nothing: its project holds nothing
@@ -112,13 +112,15 @@ class CredentialUserKind(Kind):
         )
 
     def forget(self, context: Context) -> None:
-        containers.revoke(unit=_credential(context), actor=ENGINE, at=context.at)
+        """Of the credential that a revocation names, else of the step's own."""
+        unit = UUID(context.state.get("credential", str(context.step.unit)))
+        containers.revoke(unit=unit, actor=ENGINE, at=context.at)
 
 
 class CredentialAccessKind(Kind):
-    """A container's access list as our records have it, with this credential or, where it is to be absent, without.
+    """A container's access list as our records have it: with this credential, or without those that are to be absent.
 
-    The whole list is sent: what was added by hand goes. Nothing else changes it meanwhile, as the container is in hand.
+    It shuts out at once, which deleting a user does not: Swift goes on taking tokens for minutes. The whole list is sent: what was added by hand goes. Nothing else changes it meanwhile, as the container is in hand.
     """
 
     name = "credential_access"
@@ -157,7 +159,7 @@ class CredentialAccessKind(Kind):
         """Who may read and who may write; whoever may write may read."""
         rows = ContainerCredential.objects.in_force().filter(container=self._container(context))
         if context.step.desired == "absent":
-            rows = rows.exclude(unit=_credential(context))
+            rows = rows.exclude(unit__in=context.state.get("without", [str(context.step.unit)]))
         users = [(f"{row.project_id}:{row.user_id}", row.access) for row in rows]
         return (
             frozenset(user for user, _access in users),
@@ -169,8 +171,3 @@ class CredentialAccessKind(Kind):
 
     def _name(self, context: Context) -> str:
         return self._container(context).resource.external_id
-
-
-def _credential(context: Context) -> UUID:
-    """The credential that the step is about: what a revocation names, else the step's own."""
-    return UUID(context.state["credential"]) if "credential" in context.state else context.step.unit

@@ -94,7 +94,9 @@ class ContainerQuotaKind(Kind):
         """Raises StepFailed for a quota below what it holds by now."""
         seen, wanted = self._seen(context), self._bytes(context, "quota_gb")
         if seen.bytes_used > wanted:
-            raise StepFailed(f"it holds {seen.bytes_used} bytes, more than the {wanted} it shall be limited to")
+            raise StepFailed(
+                f"it holds {seen.bytes_used} bytes, more than the {wanted} it shall be limited to"
+            )
         context.project.objects.set_quota(seen.name, quota_bytes=wanted)
         return Made(seen.name)
 
@@ -135,14 +137,16 @@ class EmptinessKind(Kind):
     def find(self, context: Context) -> str | None:  # noqa: ARG002
         return None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Moving:
         name = context.resource(context.target).external_id
         try:
             held = context.project.objects.get_container(name).objects
         except errors.NotFound:
             return Made(name, {})  # gone altogether
         if held:
-            raise StepFailed(f"it still holds {held} objects, and its release was not ordered with its contents")
+            raise StepFailed(
+                f"it still holds {held} objects, and its release was not ordered with its contents"
+            )
         return Made(name, {})
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002

@@ -77,7 +77,8 @@ def put_container(call: Call) -> Answer:
         }
         row, status = call.cloud.new("container", columns, at=call.now), 201
     _take_headers(call, row)
-    return Answer(status)
+    page = b"<html><h1>Accepted</h1><p>The request is accepted for processing.</p></html>"
+    return Answer(status, page if status == 202 else None, content_type="text/html; charset=UTF-8")
 
 
 @routes("POST", "/<container>", status=204)
@@ -101,10 +102,11 @@ def _take_headers(call: Call, row: Row) -> None:
         meta.pop(key, None)
         if value:
             meta[key] = value
+    headers = call.request.headers
     lists = {
-        column: value.replace(" ", "")
+        column: headers[header].replace(" ", "")
         for column, header in (("read", "X-Container-Read"), ("write", "X-Container-Write"))
-        if (value := call.request.headers.get(header)) is not None
+        if header in headers
     }
     call.cloud.change("container", row, at=call.now, meta=meta, **lists)
 
@@ -119,7 +121,7 @@ def head_container(call: Call) -> Answer:
 def list_objects(call: Call) -> Answer:
     row = opened(call, call.args["container"])
     prefix = call.query("prefix") or ""
-    rows = [each for each in call.cloud.store.find("object", container_id=row["id"])]
+    rows = call.cloud.store.find("object", container_id=row["id"])
     shown = [
         {"name": each["name"], "bytes": each["size"], "hash": each["etag"], "content_type": each["type"]}
         for each in rows
