@@ -128,7 +128,9 @@ class CredentialAccessKind(Kind):
     landing = Landing.LOCKED
 
     def find(self, context: Context) -> str | None:
-        return self._name(context) if self._as_wanted(context) else None
+        """Called off, what is not as it shall be is what an earlier request has made of it."""
+        absent = context.step.desired == "absent"
+        return self._name(context) if self._as_wanted(context) != absent else None
 
     def create(self, context: Context) -> Made:
         self._set(context)
