@@ -150,7 +150,7 @@ class Resources(Listed[Resource], Retrieved[Resource]):
     @action(detail=True, methods=["post"])
     def count(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Have the cloud count what an object container holds now."""
-        container_usage.count(resource=self.get_object(), at=self.at)
+        container_usage.count(resource=self.get_object(), actor=self.actor, at=self.at)
         return Response(self.get_serializer(self.get_object()).data)
 
     @extend_schema(request=LegalHoldBody, responses={201: LegalHoldAnswer})

@@ -89,7 +89,9 @@ def _drawn(credential: ContainerCredential) -> Drawn:
 def _set(credential: ContainerCredential, secret: str) -> Drawn:
     """The address is asked for first: once the secret is set, nothing may come between it and its owner."""
     resource = credential.container.resource
-    project = Project.objects.get(system=resource.system_id, cloud=resource.cloud_id)
+    project = Project.objects.filter(system=resource.system_id, cloud=resource.cloud_id).first()
+    if project is None:
+        raise CredentialGone(name=credential.name)
     ours = access.connect(cloud=resource.cloud, project_id=project.external_id, timeout=PATIENCE)
     operators = access.connect(cloud=resource.cloud, timeout=PATIENCE)
     drawn = Drawn(

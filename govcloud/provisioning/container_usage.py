@@ -10,7 +10,10 @@ from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
 from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.provisioning.consoles import CloudDoesNotAnswer
+from tenants.models import Role, User
+from tenants.policies import require
 
+ROLES = (Role.APPLICANT, Role.CLOUD_ADMIN, Role.FINANCE)
 PATIENCE = 10.0  # seconds: somebody waits for the answer
 
 
@@ -19,8 +22,9 @@ class NothingToCount(Conflict):
     message = _("“%(name)s” is no object container that stands.")
 
 
-def count(*, resource: Resource, at: datetime) -> None:
-    """Raises NothingToCount and CloudDoesNotAnswer."""
+def count(*, resource: Resource, actor: User, at: datetime) -> None:
+    """Raises RoleMissing, NothingToCount and CloudDoesNotAnswer."""
+    require(actor, *ROLES, at=at, department=resource.system.department)
     project = Project.objects.filter(system=resource.system_id, cloud=resource.cloud_id).first()
     if resource.kind != ResourceKind.CONTAINER or resource.released_at is not None or project is None:
         raise NothingToCount(name=resource.name)

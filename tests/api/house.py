@@ -24,7 +24,13 @@ from tenants.models import Department, System, User
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
-from tests.factories.inventory import BackupAllowanceFactory, SnapshotFactory, WipeRecordFactory, whole_server
+from tests.factories.inventory import (
+    BackupAllowanceFactory,
+    CredentialFactory,
+    SnapshotFactory,
+    WipeRecordFactory,
+    whole_server,
+)
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
@@ -60,6 +66,7 @@ def house(many: int) -> House:
     volumes = [server.volumes.first() for server in servers]
     points = [recovery_point(volume) for volume in volumes]
     snapshots = [SnapshotFactory(volume=volume) for volume in volumes]
+    credentials = [CredentialFactory(container__resource__system=system) for system in systems]
     wiped = [WipeRecordFactory(volume=volume) for volume in volumes]
     for server in servers:
         UsageSegmentFactory(resource=server.resource)
@@ -84,6 +91,7 @@ def house(many: int) -> House:
             "findings": findings[0].uuid,
             "recovery-points": points[0].uuid,
             "snapshots": snapshots[0].uuid,
+            "container-credentials": credentials[0].uuid,
             "wipe-records": wiped[0].uuid,
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,

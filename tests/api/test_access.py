@@ -25,7 +25,7 @@ from tests.factories.tenants import UserFactory, credit_code, member
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
-    "usage-segments", "statements", "snapshots", "wipe-records",
+    "usage-segments", "statements", "snapshots", "wipe-records", "container-credentials",
 )  # fmt: skip
 
 
@@ -101,6 +101,8 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST resources/{key}/actions": {"action": "stop"},
         "POST recovery-points/{key}/legal-hold": {"reason": "case 12"},
         "POST recovery-points/{key}/legal-hold-lifting": {"reason": "case 12"},
+        "POST resources/{key}/legal-hold": {"reason": "case 12"},
+        "POST resources/{key}/legal-hold-lifting": {"reason": "case 12"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
         "POST clouds": {"code": "east", "name": "n", "site": "main"},
         "POST clouds/{key}/deactivation": {"reason": "full"},

@@ -280,7 +280,7 @@ def test_a_quota_below_what_the_cloud_counts_is_not_set(
 def test_what_it_holds_is_counted_when_somebody_asks(on: Scene, files: Resource) -> None:
     filled(on, files, "a", "b")
     at = now()
-    container_usage.count(resource=named("files"), at=at)
+    container_usage.count(resource=named("files"), actor=on.applicant, at=at)
     held = named("files").container
     assert (held.objects_held, held.bytes_used, held.counted_at) == (2, 14, at)
     assert meters(files) == {"object_gb": Decimal(100)}
@@ -304,7 +304,7 @@ def test_an_empty_container_is_released_with_its_users_and_leaves_evidence(
     assert (objects_quota(on), meters(files)) == ((0, 0), {})
     evidence = WipeRecord.objects.get(resource=files)
     assert (evidence.external_id, evidence.size_gb, evidence.means) == (files.external_id, 100, "undeclared")
-    assert evidence.request_id.startswith("req-")
+    assert evidence.request_id.startswith("tx")
     assert Event.objects.filter(verb="container.wiped").exists()
 
 
