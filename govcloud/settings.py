@@ -231,6 +231,7 @@ SPECTACULAR_SETTINGS = {
         "ChangeAction": ["change"],
         "ReleaseAction": ["release"],
         "ServerKind": ["server"],
+        "ContainerKind": ["container"],
         "ResourceKind": "govcloud.inventory.models.ResourceKind",
         "ResourceStatus": "govcloud.inventory.lifecycle.Status",
         "OperationKind": "govcloud.provisioning.models.OperationKind",

@@ -157,7 +157,7 @@ class ResizeItemBody(ItemBody):
 class ReleaseItemBody(ItemBody):
     builds = ReleaseDraft
     action = serializers.ChoiceField(["release"])
-    kind = serializers.ChoiceField([kind for kind in ResourceKind.choices if kind[0] != "container"])
+    kind = serializers.ChoiceField(ResourceKind.choices)
     target = serializers.UUIDField(help_text="the resource's uuid")
 
     def arranged(self, value: dict[str, Any]) -> dict[str, Any]:
