@@ -11,7 +11,9 @@ from django.apps import apps
 from django.db.models import JSONField, TextField
 from django.db.models.fields import CharField
 from keystoneauth1.exceptions import Unauthorized
+from knox.models import AuthToken
 from pytest_django import Settings
+from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event
 from govcloud.gateways.openstack import connect
@@ -231,3 +233,14 @@ def test_a_container_in_hand_takes_no_second_action(on: Scene, files: Resource) 
         ask(on, named("files"), "issue-credential", NewCredential(name="second", access="read"))
     work()
     assert Operation.objects.filter(action="issue-credential").get().status == "done"
+
+
+def test_the_answer_with_the_secret_is_kept_for_nobody_to_be_given_again(on: Scene, files: Resource) -> None:
+    given = credential(on, files)
+    _token, text = AuthToken.objects.create(user=on.applicant)
+    client = APIClient(headers={"Authorization": f"Bearer {text}"})
+    url, again = f"/api/v1/container-credentials/{given.uuid}/secret", {"Idempotency-Key": "the-same"}
+    first, second = client.post(url, headers=again), client.post(url, headers=again)
+    assert (first.status_code, second.status_code, first["Cache-Control"]) == (201, 201, "no-store")
+    assert first.json()["secret"] != second.json()["secret"]
+    assert first.json()["storage_url"].endswith(files.external_id)
