@@ -1,6 +1,6 @@
 """Object containers ordered, changed and given back, on the sandbox cloud over HTTP."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -37,6 +37,10 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.kinds import objects
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.services import QuotaExceeded
+from govcloud.reconciliation import services as reconciliation
+from govcloud.reconciliation import sweeps
+from govcloud.reconciliation.findings import RECONCILER
+from govcloud.reconciliation.models import Extent, Finding
 from tenants.models import Role
 from tests.factories.orders import Scene, approve_all, approved, drafted, scene, submitted
 from tests.factories.tenants import member
@@ -401,3 +405,41 @@ def test_a_hold_placed_while_its_release_is_decided_refuses_the_last_approval(
 def test_a_scaled_down_cloud_sets_a_smaller_limit(on: Scene) -> None:
     CloudStorageClass.objects.filter(storage_class__code="object").update(ordered_gb_per_built_gb=50)
     assert seen(on, container(on)).quota_bytes == 2 * GIB
+
+
+# -- compared with the record
+
+
+def compared(on: Scene) -> dict[str, list[str]]:
+    """What a full pass finds of containers: the fields of each kind of finding."""
+
+    def clock() -> datetime:
+        return now() + timedelta(minutes=1)  # what ended a moment ago is left alone
+
+    waiting = sweeps.request(cloud=on.catalogue.cloud, extent=Extent.FULL, actor=RECONCILER, at=clock())
+    reconciliation.sweep(waiting=waiting, clock=clock)
+    waiting.refresh_from_db()
+    assert waiting.status == "done", waiting.failure
+    found = Finding.objects.filter(subject="container").exclude(status="resolved")
+    return {
+        each.kind: list(each.differences.order_by("field").values_list("field", flat=True)) for each in found
+    }
+
+
+def test_a_pass_finds_what_was_changed_by_hand_and_counts_what_is_held(on: Scene, files: Resource) -> None:
+    filled(on, files, "a", "b")
+    assert compared(on) == {}
+    assert named("files").container.objects_held == 2
+    project(on).objects.set_quota(files.external_id, quota_bytes=7)
+    project(on).objects.set_access(files.external_id, read=["any:body"], write=[])
+    assert compared(on) == {"drifted": ["let_in", "quota_bytes"]}
+    project(on).objects.set_quota(files.external_id, quota_bytes=100 * GIB)
+    credential(on, named("files"), name="second")
+    assert compared(on) == {}
+
+
+def test_a_pass_finds_a_container_that_was_deleted_by_hand(on: Scene, files: Resource) -> None:
+    project(on).objects.delete_container(files.external_id)
+    assert compared(on) == {"missing": []}
+    finding = Finding.objects.get(subject="container")
+    assert (finding.status, finding.remedy) == ("suspected", "decide")
