@@ -50,7 +50,8 @@ def _units(order: Order) -> QuerySet[Unit]:
         Unit.objects.filter(item__order=order)
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
-            "item__backup__tier", "item__resize__flavor", "item__container__storage_class", "resource__container__storage_class", "volume__storage_class", "volume__class_before",
+            "item__backup__tier", "item__resize__flavor", "volume__storage_class", "volume__class_before",
+            "item__container__storage_class", "resource__container__storage_class",
             "volume__server__cloud", "volume__server__availability_zone", "resource__cloud",
             "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",

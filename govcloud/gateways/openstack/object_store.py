@@ -63,7 +63,7 @@ class ObjectStore:
     def delete_objects(self, name: str, objects: Sequence[str]) -> int:
         """Delete so many at once (Swift's bulk deletion, 10,000 at most); gives how many there were.
 
-        Raises ``Refused`` where the cloud cannot do it, or refused one of them.
+        Raises ``Refused`` where the cloud cannot do it, or refused one of them, and ``OutcomeUnknown`` where it failed.
         """
         lines = "\n".join(quote(f"{name}/{each}") for each in objects)
         answer = self._transport.send(
@@ -72,11 +72,11 @@ class ObjectStore:
         body = answer.body
         if "Number Deleted" not in body:
             raise errors.Refused("the cloud has no bulk deletion of objects", service=_SERVICE)
-        if body.get("Errors"):
-            _name, said = body["Errors"][0]
-            raise errors.Refused(
-                f"{len(body['Errors'])} of {len(objects)} objects were not deleted: {said}", service=_SERVICE
-            )
+        left = [said for _name, said in body.get("Errors", ())]
+        said = next(iter(left), str(body.get("Response Status", "")))
+        if left or not said.startswith(("200", "404")):  # 404: none of them was there
+            failure = errors.OutcomeUnknown if said.startswith("5") else errors.Refused
+            raise failure(f"{len(left)} of {len(objects)} objects were not deleted: {said}", service=_SERVICE)
         return int(body["Number Deleted"])
 
 

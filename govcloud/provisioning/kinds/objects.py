@@ -101,7 +101,10 @@ class ContainerQuotaKind(Kind):
         return Made(seen.name)
 
     def look(self, context: Context, external_id: str) -> Sight:
-        quota = context.project.objects.get_container(external_id).quota_bytes
+        try:
+            quota = context.project.objects.get_container(external_id).quota_bytes
+        except errors.NotFound:
+            return Gone()
         if context.step.desired == "absent":
             return Gone() if quota == self._bytes(context, "from_gb") else Ready()
         return Ready({"quota_bytes": quota}) if quota == self._bytes(context, "quota_gb") else Moving()

@@ -52,7 +52,8 @@ def bulk_delete(call: Call) -> Answer:
         row = opened(call, container, to_write=True)
         deleted += forget(call, row, name)
     report = {"Number Deleted": deleted, "Number Not Found": len(lines) - deleted, "Response Body": ""}
-    return Answer(200, {**report, "Response Status": "200 OK", "Errors": []})
+    status = "200 OK" if deleted or not lines else "404 Not Found"
+    return Answer(200, {**report, "Response Status": status, "Errors": []})
 
 
 @routes("PUT", "/<container>", status=201)
