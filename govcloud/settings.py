@@ -126,6 +126,10 @@ TEMPLATES = [
 ]
 
 
+GIVE_UP_ON_DATABASE = {"connect_timeout": "5", "tcp_user_timeout": "15000", "keepalives_idle": "30"}
+"""libpq's: a database host that vanished without a word would else be waited for as long as TCP does, a quarter of an hour."""
+
+
 def database(url: str | None) -> dict[str, object]:
     """Django's connection settings from ``postgresql://user:password@host:port/name?option=value``."""
     common: dict[str, object] = {
@@ -148,7 +152,7 @@ def database(url: str | None) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": parts.hostname or "",
         "PORT": str(parts.port or ""),
-        "OPTIONS": dict(parse_qsl(parts.query)),
+        "OPTIONS": {**GIVE_UP_ON_DATABASE, **dict(parse_qsl(parts.query))},
     }
 
 
@@ -257,6 +261,7 @@ CELERY_BROKER_URL = env("BROKER_URL") or "filesystem://"
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_TIMER_PRECISION = 0.1  # seconds by which a bell rung for a moment may be late
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 20.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -14,6 +14,7 @@ from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.tenants import SystemRef
+from govcloud.orders import cancellation
 from govcloud.provisioning import services
 from govcloud.provisioning.kinds.base import kind_of
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
@@ -176,7 +177,7 @@ class Operations(Listed[Operation], Retrieved[Operation]):
         """Take down what the operation has made, in the opposite order."""
         operation = self.get_object()
         reason = self.parsed(Abandonment)["reason"]
-        services.abandon(operation=operation, reason=reason, actor=self.actor, at=self.at)
+        cancellation.abandon(operation=operation, reason=reason, actor=self.actor, at=self.at)
         return self.answer()
 
     @extend_schema(responses=CloudCallAnswer(many=True), filters=False)

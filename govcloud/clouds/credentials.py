@@ -13,6 +13,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import sealing
 from govcloud.clouds.models import CloudCredential
@@ -141,9 +142,10 @@ def settings_of(credential: CloudCredential, *, cloud: Cloud) -> dict[str, Any]:
 
 
 def unreadable() -> list[str]:
-    """Codes of the clouds whose credentials are under a key that is not here."""
+    """Codes of the clouds in use whose credentials are under a key that is not here."""
     here = [sealing.fingerprint(secret) for secret in settings.CREDENTIAL_KEYS]
-    foreign = CloudCredential.objects.exclude(key__in=here).order_by("cloud__code")
+    in_use = CloudCredential.objects.filter(cloud__status=CloudStatus.ENABLED)
+    foreign = in_use.exclude(key__in=here).order_by("cloud__code")
     return list(foreign.values_list("cloud__code", flat=True))
 
 

@@ -28,6 +28,7 @@ from govcloud.gateways.openstack.errors import CloudError
 log = structlog.get_logger(__name__)
 
 PATIENCE = 5.0  # seconds per request
+COUNTING = 120.0  # seconds for all hypervisors together
 CAPACITY_EVERY = timedelta(minutes=5)  # it takes two requests per hypervisor
 
 
@@ -90,7 +91,7 @@ def _look_at_capacity(cloud: Cloud, clock: Callable[[], datetime]) -> None:
     """Figures that cannot be had leave the earlier ones, with their date."""
     try:
         connection = access.connect(cloud=cloud, timeout=PATIENCE)
-        compute, pools = connection.capacity.compute(), connection.capacity.pools()
+        compute, pools = connection.capacity.compute(within=COUNTING), connection.capacity.pools()
     except CloudError as error:
         log.warning("capacity unknown", cloud=cloud.code, reason=str(error))
         return

@@ -1,6 +1,7 @@
 """Calling off an order that is being built, whole or a part of it, so that one bad item does not hold the rest."""
 
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
@@ -15,9 +16,9 @@ from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.submission import locked
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.models import Operation
+from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.queries import unfinished_units, units_called_off
-from govcloud.provisioning.services import CannotBeUndone
+from govcloud.provisioning.services import CannotBeUndone, FinishedAlready
 from tenants.models import Role, User
 from tenants.policies import require
 
@@ -73,18 +74,37 @@ def _cancel_all(order: Order, *, reason: str, actor: User, at: datetime) -> None
     under_way = Operation.objects.filter(units__in=units, finished_at=None).distinct().order_by("pk")
     for operation in under_way:
         going = units_called_off(operation)
-        building = unfinished_units(operation) - going
-        own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
-        own = [unit for unit in own if unit.uuid not in going]
-        standing = [u for u in own if u.item.kind != Kind.NETWORK and u.uuid not in building]
-        if not own:
+        if all(unit.uuid in going for unit in units if unit.operation_id == operation.pk):
             continue
-        if not standing:
-            provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
-            continue
-        named = {unit.uuid: list(_parts(unit, units)) for unit in own if unit.uuid in building}
-        if named:
-            provisioning.abandon_units(operation=operation, units=named, reason=reason, actor=actor, at=at)
+        with suppress(FinishedAlready):  # its other parts, such as the project's limits, go on by themselves
+            _abandon(operation, units, reason=reason, actor=actor, at=at)
+
+
+def abandon(*, operation: Operation, reason: str, actor: User, at: datetime) -> Operation:
+    """Take down what an operation has made; of an order's, only what does not stand yet.
+
+    What has been handed over may be in use: it is given back by a release. Raises as ``provisioning.services.abandon``
+    does, and FinishedAlready where everything that is left has been handed over.
+    """
+    order = Order.objects.filter(items__units__operation=operation).first()
+    if order is None or operation.kind != OperationKind.DELIVER:
+        return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
+    with transaction.atomic():
+        return _abandon(operation, _units(locked(order)), reason=reason, actor=actor, at=at)
+
+
+def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: User, at: datetime) -> Operation:
+    going = units_called_off(operation)
+    building = unfinished_units(operation) - going
+    own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
+    left = [unit for unit in own if unit.uuid not in going]
+    standing = [u for u in left if u.item.kind != Kind.NETWORK and u.uuid not in building]
+    if not standing:
+        return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
+    named = {unit.uuid: list(_parts(unit, units)) for unit in left if unit.uuid in building}
+    if not named:
+        raise FinishedAlready
+    return provisioning.abandon_units(operation=operation, units=named, reason=reason, actor=actor, at=at)
 
 
 def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor: User, at: datetime) -> None:

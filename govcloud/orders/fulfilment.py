@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid5
 
+import structlog
 from django.db import transaction
 from django.db.models import QuerySet
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind, Retyping
+from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, Power, Resource, Volume, VolumeRole
@@ -25,6 +27,8 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.placement import Where
 from govcloud.provisioning.services import StepSpec
+
+log = structlog.get_logger(__name__)
 
 FULFILMENT = audit.SystemActor("fulfilment")
 
@@ -75,7 +79,11 @@ def _place(
         if row.cloud is not None:
             delivery = groups.setdefault(row.cloud.pk, Delivery(row.cloud, row.position))
             delivery.add(part.units, row.availability_zone)
-    return [_deliver(order, delivery, actor=actor, at=at) for delivery in groups.values()]
+    return [
+        operation
+        for delivery in groups.values()
+        for operation in _deliver(order, delivery, actor=actor, at=at)
+    ]
 
 
 def placements(order: Order, *, at: datetime) -> list[placing.Shown]:
@@ -93,7 +101,10 @@ def waiting() -> list[int]:
 
 @transaction.atomic
 def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
-    """Decide again for the parts of an order that wait, and start those that can be built by now."""
+    """Decide again for the parts of an order that wait, and start those that can be built by now.
+
+    A part that cannot be started, because the server that it gives storage to is being changed, holds up no other.
+    """
     order = (
         Order.objects.select_for_update(skip_locked=True, of=("self",))
         .select_related("system__department")
@@ -106,7 +117,14 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
         Where(zone=row.zone, site=row.site, network=row.network_id): row for row in order.placements.waiting()
     }
     parts = placing.parts(_units(order).filter(placement__in=rows.values()))
-    return _place(order, parts, rows, actor=FULFILMENT, at=at)
+    started = []
+    for part in sorted(parts, key=lambda part: not part.has_backup):
+        try:
+            with transaction.atomic():
+                started += _place(order, [part], rows, actor=FULFILMENT, at=at)
+        except Conflict as conflict:
+            log.info("not started", order=order.number, part=str(part.where), why=str(conflict))
+    return started
 
 
 def _by_cloud(units: list[Unit]) -> list[tuple[Cloud, list[Unit]]]:
@@ -152,8 +170,38 @@ def _part(order: Order, cloud: Cloud, what: str) -> UUID:
 # -- what is created
 
 
-def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: datetime) -> Operation:
-    cloud, units = delivery.cloud, delivery.units
+def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: datetime) -> list[Operation]:
+    """One operation for what is new; and one for each server that stands and gets storage, which it has in hand meanwhile."""
+    cloud = delivery.cloud
+    number = f" {delivery.number}" if delivery.number else ""
+    of_servers: dict[Resource, list[Unit]] = {}
+    others = []
+    for unit in delivery.units:
+        holder = unit.volume.server if unit.volume is not None and unit.server_id is None else None
+        if holder is None:
+            others.append(unit)
+        else:
+            of_servers.setdefault(holder, []).append(unit)
+    begun = []
+    if others:
+        steps = _delivery_steps(order, delivery, others, what=f"delivery{number}", at=at)
+        begun.append(_start(order, OperationKind.DELIVER, cloud, steps, others, actor=actor, at=at))
+    for holder, units in of_servers.items():
+        what = f"storage of {holder.unit}{number}"
+        steps = _delivery_steps(order, delivery, units, what=what, at=at)
+        inventory.mark(resource=holder, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+        begun.append(
+            _start(
+                order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=[holder]
+            )
+        )  # fmt: skip
+    return begun
+
+
+def _delivery_steps(
+    order: Order, delivery: Delivery, units: list[Unit], *, what: str, at: datetime
+) -> list[StepSpec]:
+    cloud, zones = delivery.cloud, delivery.availability_zones
     networks = {
         unit.item_id: plans.network_plan(unit, cloud) for unit in units if unit.item.kind == Kind.NETWORK
     }
@@ -161,32 +209,24 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
     for unit in units:
         if unit.server_id is not None:
             volumes.setdefault(unit.server_id, []).append(unit)
-    servers = [
-        plans.server_plan(
-            unit, volumes[unit.pk], networks, delivery.availability_zones.get(unit.pk, ""), at=at
-        )
-        for unit in units
-        if unit.item.kind == Kind.SERVER and unit.server_id is None
-    ]
-    storage = [u for u in units if u.item.kind == Kind.VOLUME and u.server_id is None]
-    to_make = [plans.container_plan(unit, at=at) for unit in units if unit.item.kind == Kind.CONTAINER]
-    allowances = [plans.allowance_plan(unit, at=at) for unit in units if unit.item.kind == Kind.BACKUP]
-    steps = planner.deliver(
-        order=_part(order, cloud, f"delivery {delivery.number}" if delivery.number else "delivery"),
+    alone = [unit for unit in units if unit.server_id is None]
+    return planner.deliver(
+        order=_part(order, cloud, what),
         system=order.system.uuid,
         networks=list(networks.values()),
-        servers=servers,
-        allowances=allowances,
-        storage=[
-            plans.storage_plan(unit, delivery.availability_zones.get(unit.pk, ""), at=at) for unit in storage
+        servers=[
+            plans.server_plan(unit, volumes[unit.pk], networks, zones.get(unit.pk, ""), at=at)
+            for unit in alone
+            if unit.item.kind == Kind.SERVER
         ],
-        containers=to_make,
+        allowances=[plans.allowance_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.BACKUP],
+        storage=[
+            plans.storage_plan(unit, zones.get(unit.pk, ""), at=at)
+            for unit in alone
+            if unit.item.kind == Kind.VOLUME
+        ],
+        containers=[plans.container_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.CONTAINER],
     )
-    holders = {u.volume.server.pk: u.volume.server for u in storage if u.volume and u.volume.server}
-    for server in holders.values():
-        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
-    with_it = list(holders.values())
-    return _start(order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=with_it)
 
 
 # -- what is changed
@@ -199,8 +239,11 @@ def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     if unit.item.kind == Kind.SERVER:
         return _resize(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.CONTAINER:
-        steps, cloud = containers.requote(unit, _resource(unit)), _resource(unit).cloud
-        return _start(order, OperationKind.REQUOTA, cloud, steps, [unit], actor=actor, at=at)
+        held = _resource(unit)
+        return _start(
+            order, OperationKind.REQUOTA, held.cloud, containers.requote(unit, held), [unit],
+            actor=actor, at=at, with_it=[held],
+        )  # fmt: skip
     if unit.volume is not None and unit.volume.class_before is not None:
         return _retype(order, unit, actor=actor, at=at)
     return _extend(order, unit, actor=actor, at=at)
@@ -249,8 +292,9 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         online=resource.cloud.online_extend,
     )
     return _start(
-        order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit], actor=actor, at=at
-    )
+        order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit],
+        actor=actor, at=at, with_it=[resource],
+    )  # fmt: skip
 
 
 def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
@@ -272,8 +316,9 @@ def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         running=resource.server.power == Power.RUNNING,
     )
     return _start(
-        order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit], actor=actor, at=at
-    )
+        order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit],
+        actor=actor, at=at, with_it=[resource],
+    )  # fmt: skip
 
 
 def _resource(unit: Unit) -> Resource:

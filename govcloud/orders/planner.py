@@ -191,7 +191,7 @@ def _server(plan: ServerPlan, ready: tuple[str, ...], *, built_here: set[UUID]) 
 
 
 def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
-    """Built; attached and mounted if a server is to have it; then handed over."""
+    """Built; attached, mounted and backed up with the server's others if one is to have it; then handed over."""
     volume = plan.volume
     zone, lease_end = plan.availability_zone, plan.lease_end.isoformat()
     steps = [_volume(volume, plan.zone, ready, lease_end, availability_zone=zone)]
@@ -199,6 +199,8 @@ def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
         steps.append(attachment(volume.unit, volume.name, plan.server, steps[-1].key))
         guest = {"server": str(plan.server), "volumes": [str(volume.unit)]}
         steps.append(_after(steps[-1], "mount", guest))
+        pair = {"volume": str(volume.unit), "server": str(plan.server)}
+        steps.append(_after(steps[-1], "coverage", pair))
     steps.append(_after(steps[-1], "handover", {"units": [str(volume.unit)]}))
     return steps
 
@@ -314,23 +316,20 @@ def extend(plan: ExtensionPlan) -> list[StepSpec]:
     if plan.server is None:
         return [*steps, step("extension", state, quota)]
     guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
-    grown = key_of(plan.unit, "extension")
     if plan.online:
-        steps.append(step("extension", state, quota))
-    else:
-        detached = key_of(plan.unit, "detachment")
-        steps += [
-            step("unmount", guest, quota),
-            StepSpec(
-                key=detached, kind="attachment", label=plan.name, unit=plan.unit, desired=Desired.ABSENT,
-                external_id=plan.volume_id, needs=(key_of(plan.unit, "unmount"),),
-                desired_state={"volume": str(plan.volume), "server": str(plan.server)},
-            ),
-            step("extension", state, detached),
-            attachment(plan.unit, plan.name, plan.server, grown, key=key_of(plan.unit, "attachment"), volume=plan.volume),
-        ]  # fmt: skip
-        grown = key_of(plan.unit, "attachment")
-    return [*steps, step("grow", guest, grown)]
+        return [*steps, step("extension", state, quota), step("grow", guest, key_of(plan.unit, "extension"))]
+    let_go, detached, grown, mounted = (
+        key_of(plan.unit, kind) for kind in ("let_go", "detachment", "extension", "mount")
+    )
+    return [
+        *steps,
+        step("let_go", guest, quota),
+        step("detachment", {"volume": str(plan.volume), "server": str(plan.server)}, let_go),
+        step("extension", state, detached),
+        attachment(plan.unit, plan.name, plan.server, grown, volume=plan.volume),
+        step("mount", guest, key_of(plan.unit, "attachment")),
+        step("grow", guest, mounted),
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

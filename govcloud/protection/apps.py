@@ -6,7 +6,11 @@ class ProtectionConfig(AppConfig):
     label = "protection"
 
     def ready(self) -> None:
-        from govcloud.protection.kinds import BackupAllowanceKind, BackupKind  # noqa: PLC0415  kinds read models
+        from govcloud.protection.kinds import (  # noqa: PLC0415  kinds read models
+            BackupAllowanceKind,
+            BackupKind,
+            CoverageKind,
+        )
         from govcloud.provisioning.kinds.base import register  # noqa: PLC0415
 
-        register(BackupAllowanceKind(), BackupKind())
+        register(BackupAllowanceKind(), CoverageKind(), BackupKind())

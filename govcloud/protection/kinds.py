@@ -15,7 +15,19 @@ from govcloud.metering import services as metering
 from govcloud.protection import services as protection
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Setting, Sight
+from govcloud.provisioning.kinds.base import (
+    Broken,
+    Gone,
+    Kind,
+    Landing,
+    Made,
+    Moving,
+    Ready,
+    Setting,
+    Sight,
+    Skipped,
+    Waiting,
+)
 from govcloud.provisioning.kinds.compute import UNIT
 
 
@@ -54,6 +66,26 @@ class BackupAllowanceKind(Setting):
         settlement.absent(context=context)
 
 
+class CoverageKind(Setting):
+    """A volume that a server gets later, backed up with the server's others from the plan's next run on."""
+
+    name = "coverage"
+    title = _("Adding the storage to the backups")
+
+    def create(self, context: Context) -> Made | Skipped:
+        if not protection.plans_of(context.resource(context.state["server"]).server).exists():
+            return Skipped("the server is in no backup plan")
+        return Made("coverage", {})
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        protection.cover(
+            volume=context.resource(context.state["volume"]).volume,
+            server=context.resource(context.state["server"]).server,
+            actor=ENGINE,
+            at=context.at,
+        )
+
+
 class BackupKind(Kind):
     """A Cinder backup of one volume, attached or not (then as if its power had failed)."""
 
@@ -67,13 +99,15 @@ class BackupKind(Kind):
         found = context.project.backups.find_backups(name=context.mark)
         return next((backup.id for backup in found if backup.status != "deleting"), None)
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
         """Raises ``Misconfigured`` for an off-site backup where the cloud has no other site to put it."""
         zone = context.cloud_row.backup_zone if context.state["off_site"] else None
         if zone == "":
             raise errors.Misconfigured(
                 "the cloud has no backup zone at another site", service="block-storage"
             )
+        if context.project.volumes.get_volume(context.state["volume_id"]).phase is Phase.MOVING:
+            return Waiting("what is being done to the volume has to end first")
         accepted = context.project.backups.create_backup(
             volume_id=context.state["volume_id"],
             name=context.mark,

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import BackupAllowance, Volume
+from govcloud.inventory.models import BackupAllowance, Server, Volume
 from govcloud.protection.models import (
     BackupPlan,
     BackupRun,
@@ -53,6 +53,23 @@ def open_plan(
             after={"frequency": frequency, "volumes": [str(unit) for unit in volume_units]},
         )  # fmt: skip
     return plan
+
+
+def plans_of(server: Server) -> QuerySet[BackupPlan]:
+    """Those that go on and cover something of a server."""
+    covering = PlannedVolume.objects.filter(volume__server=server, until=None).values("plan")
+    return BackupPlan.objects.filter(pk__in=covering, next_run_at__isnull=False)
+
+
+def cover(*, volume: Volume, server: Server, actor: audit.Actor, at: datetime) -> None:
+    """A volume that a server has got later is backed up with the others of it. Idempotent."""
+    covered = PlannedVolume.objects.filter(volume=volume, until=None).values("plan")
+    for plan in plans_of(server).exclude(pk__in=covered):
+        PlannedVolume.objects.create(plan=plan, volume=volume, since=at)
+        audit.record(
+            actor=actor, verb="backup_plan.covered", subject=plan, at=at, thread=volume.resource.thread,
+            after={"volume": volume.resource.name},
+        )  # fmt: skip
 
 
 def end_plan(*, allowance: BackupAllowance, actor: audit.Actor, at: datetime) -> None:

@@ -23,6 +23,7 @@ log = structlog.get_logger(__name__)
 
 KEPT = 60  # seconds: the answer takes two requests per hypervisor, and several people look at the same order
 PATIENCE = 5.0  # seconds per request: a page waits for it
+COUNTING = 10.0  # seconds for all hypervisors together
 FRESH = timedelta(minutes=12)  # two of the regular looks (clouds.health) and some
 
 
@@ -70,7 +71,7 @@ def of(cloud: Cloud, *, at: datetime) -> Capacity | None:
 
 def _read(cloud: Cloud, *, at: datetime) -> Capacity:
     connection = access.connect(cloud=cloud, timeout=PATIENCE)
-    compute = connection.capacity.compute()
+    compute = connection.capacity.compute(within=COUNTING)
     return Capacity(
         vcpus_total=compute.vcpus_total,
         vcpus_used=compute.vcpus_used,

@@ -80,8 +80,7 @@ def claim(*, at: datetime, worker: str = "") -> Claim | None:
 def _ready(at: datetime) -> QuerySet[Step]:
     """What a worker could take: due, in nobody's hands, of a kind that has places left, on no cloud that is paused."""
     due = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-    kinds, clouds = places.closed_kinds(at=at), maintenance.paused(at=at)
-    return due.exclude(kind__in=kinds).exclude(operation__cloud__in=clouds)
+    return due.filter(places.open_to_workers(at=at)).exclude(operation__cloud__in=maintenance.paused(at=at))
 
 
 def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
@@ -262,7 +261,7 @@ class Visit:
 
     def _broken(self, reason: str) -> None:
         if self.step.generation >= self.kind.generations:
-            self.park(reason)
+            self.park(reason, broken_at=self.clock())
             return
         log.warning("built anew", step=self.step.key, generation=self.step.generation, reason=reason)
         at = self.clock()
@@ -345,10 +344,10 @@ class Visit:
 
     # -- what is written
 
-    def park(self, reason: str) -> None:
+    def park(self, reason: str, *, broken_at: datetime | None = None) -> None:
         with transaction.atomic():
             completion.lock(self.step.operation)
-            self.write(state=StepState.PARKED, last_error=reason, next_run_at=None)
+            self.write(state=StepState.PARKED, last_error=reason, next_run_at=None, broken_at=broken_at)
             completion.parked(self.step, reason=reason, at=self.clock())
 
     def finish(self, state: StepState, outputs: dict[str, Any], **columns: Any) -> None:

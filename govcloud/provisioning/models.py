@@ -101,6 +101,7 @@ class Step(models.Model):
     external_id = models.CharField(max_length=64, blank=True)
     outputs = models.JSONField(default=dict)
     generation = models.PositiveSmallIntegerField(default=1)  # counts builds after one that ended in ERROR
+    broken_at = models.DateTimeField(null=True)  # when the cloud told that what was asked for came to nothing
     intent_at = models.DateTimeField(null=True)
     missed_at = models.DateTimeField(null=True)  # when a look first found nothing of what should have landed
     fence = models.PositiveIntegerField(default=0)

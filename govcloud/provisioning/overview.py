@@ -167,7 +167,7 @@ def read(*, at: datetime) -> Overview:
 def _queue(at: datetime) -> Queue:
     """What is due or in hand has a time to run at, and an index of its own. A step that has to wait for a place is not due."""
     open_steps = Step.objects.filter(next_run_at__isnull=False)
-    free = (Q(lease_until__isnull=True) | Q(lease_until__lte=at)) & ~Q(kind__in=places.closed_kinds(at=at))
+    free = (Q(lease_until__isnull=True) | Q(lease_until__lte=at)) & places.open_to_workers(at=at)
     counted = open_steps.aggregate(
         due=Count("pk", filter=free & Q(next_run_at__lte=at)),
         held=Count("pk", filter=Q(lease_until__gt=at)),

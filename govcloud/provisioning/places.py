@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, Q
 
 from govcloud.catalog.models import Cloud
 from govcloud.provisioning.kinds.base import kinds
@@ -44,15 +45,16 @@ def wake_next(step: Step, *, at: datetime) -> int:
         return Step.objects.filter(pk__in=list(following)).update(next_run_at=at)
 
 
-def closed_kinds(*, at: datetime) -> list[str]:
-    """Kinds of which no further step is to be claimed now: as many playbooks run as may at once.
+def open_to_workers(*, at: datetime) -> Q:
+    """Which steps are of a kind that has places left, for a query: as many playbooks run as may at once.
 
     A playbook keeps its worker for minutes; were all of them in guests, nobody would look at the clouds. The count is taken
     without a lock, so that two workers at once may start one too many.
     """
     in_guest = [name for name, kind in kinds().items() if kind.in_guest]
-    running = Step.objects.filter(kind__in=in_guest, lease_until__gt=at, finished_at=None).count()
-    return in_guest if running >= settings.PLAYBOOKS_AT_ONCE else []
+    running = Step.objects.filter(kind__in=in_guest, lease_until__gt=at, finished_at=None)
+    last_place = running.order_by("pk")[settings.PLAYBOOKS_AT_ONCE - 1 : settings.PLAYBOOKS_AT_ONCE]
+    return ~Q(kind__in=in_guest) | Q(~Exists(last_place))
 
 
 def _kinds() -> list[str]:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
@@ -104,12 +104,16 @@ def start(
 
 
 def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operation:
-    """Try the parked steps again, with their attempts counted from zero. Raises NothingWaits."""
+    """Try the parked steps again, with their attempts counted from zero. Raises NothingWaits.
+
+    What is only slow is looked at again: its request may still have its effect, and is not sent a second time.
+    """
     with transaction.atomic():
         operation = completion.lock(operation)
         parked = Step.objects.filter(operation=operation, state=StepState.PARKED)
         fresh = [name for name, kind in kinds().items() if kind.asked_again_on_retry]
-        parked.filter(kind__in=fresh, desired=Desired.PRESENT).update(
+        nothing_outstanding = Q(broken_at__isnull=False) | Q(external_id="", intent_at=None)
+        parked.filter(nothing_outstanding, kind__in=fresh, desired=Desired.PRESENT).update(
             external_id="", intent_at=None, outputs={}
         )
         if not _try_again(parked, at=at):

@@ -74,21 +74,17 @@ def meters_of(resource: Resource) -> dict[str, Decimal]:
 
 
 def extended(*, context: Context, resource: Resource, size_gb: int) -> None:
-    """A volume has its new size: hold becomes use, the bill follows, the resource is free for other changes."""
+    """A volume has its new size: hold becomes use, and the bill follows."""
     at, thread = context.at, context.operation.thread
     inventory.resize_volume(volume=resource.volume, size_gb=size_gb, actor=ENGINE, thread=thread, at=at)
     quotas.commit(source=context.step.unit, at=at)
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
 
 
 def not_extended(*, context: Context, resource: Resource) -> None:
     """An extension was called off. If the cloud had grown the volume already, our record says so and it is billed."""
     if resource.volume.size_gb < context.state["size_gb"]:
         quotas.unhold(source=context.step.unit, at=context.at)
-    inventory.mark(
-        resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
-    )
 
 
 def resized(*, context: Context, resource: Resource, flavor: Flavor) -> None:
@@ -107,15 +103,11 @@ def resized(*, context: Context, resource: Resource, flavor: Flavor) -> None:
         at=at,
     )
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
 
 
-def not_resized(*, context: Context, resource: Resource) -> None:
+def not_resized(*, context: Context) -> None:
     """The server has its old flavor (again): nothing of quota, bill and record has changed."""
     quotas.unhold(source=context.step.unit, at=context.at)
-    inventory.mark(
-        resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
-    )
 
 
 def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
@@ -128,15 +120,11 @@ def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
         department, amounts = resource.system.department, {"object_gb": less}
         quotas.give_back(source=context.step.unit, department=department, amounts=amounts, at=at)
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-    inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
 
 
-def not_requoted(*, context: Context, resource: Resource) -> None:
+def not_requoted(*, context: Context) -> None:
     """The container has its old quota (again): nothing of the ledger, the bill and the record has changed."""
     quotas.unhold(source=context.step.unit, at=context.at)
-    inventory.mark(
-        resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=context.operation.thread, at=context.at
-    )
 
 
 def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:

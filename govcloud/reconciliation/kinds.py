@@ -9,7 +9,7 @@ from govcloud.audit import services as audit
 from govcloud.gateways.openstack import Cloud, errors
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, Volume
+from govcloud.inventory.models import Resource, Snapshot, Volume
 from govcloud.protection import services as protection
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
@@ -112,5 +112,9 @@ class LossKind(MendingKind):
         Volume.objects.filter(server__resource=resource).update(server=None)
         lost = Volume.objects.filter(resource=resource)
         protection.uncover(volumes=list(lost), actor=ENGINE, thread=thread, at=at)
+        for snapshot in Snapshot.objects.filter(volume__resource=resource, deleted_at=None):
+            settlement.snapshot_absent(
+                unit=snapshot.unit, context=context
+            )  # there is none without its volume
         inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
         settlement.absent(context=context)

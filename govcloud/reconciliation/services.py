@@ -192,8 +192,14 @@ def dismiss(*, finding: Finding, reason: str, actor: User, at: datetime) -> Find
 def settle(*, at: datetime) -> int:
     """Take up the results of operations that were to put findings right; returns how many have ended.
 
-    What was not done (a step was skipped, the operation abandoned) is open again.
+    What was not done (a step was skipped, the operation abandoned) is open again. What was found on a cloud that has been
+    retired since has nothing to hold against any more.
     """
+    with transaction.atomic():
+        there = Finding.objects.select_for_update(of=("self",)).filter(cloud__status=CloudStatus.RETIRED)
+        left = list(there.filter(status__in=[FindingStatus.SUSPECTED, FindingStatus.OPEN]))
+        if left:
+            resolve(left, actor=RECONCILER, at=at, reason="the cloud is retired")
     ended = Finding.objects.filter(status=FindingStatus.APPLYING, operation__finished_at__isnull=False)
     keys = list(ended.values_list("pk", flat=True))
     for key in keys:

@@ -1,6 +1,6 @@
 """What departments order in the simulation: planned by the product's own planner, less what happens inside guests."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -22,7 +22,7 @@ from tenants.models import System
 
 FULFILMENT = SystemActor("fulfilment")
 SPACE = frozenset({"project", "access", "keypair", "compute_quota", "volume_quota", "network_quota"})
-GUESTS = frozenset({"configure", "confirm", "grow", "unmount"})
+GUESTS = frozenset({"configure", "confirm", "grow", "let_go", "mount"})
 ZONE = "private"
 BOOT_GB, DATA_GB = 20, 10
 
@@ -113,7 +113,8 @@ class Orders:
             storage_class=volume.volume.storage_class.code, from_gb=size, size_gb=grown,
             online=volume.volume.role == VolumeRole.SYSTEM or self._random.random() < 0.7,
         )  # fmt: skip
-        return self._start(OperationKind.EXTEND, volume.system, without(planner.extend(plan), SPACE | GUESTS))
+        steps = without(planner.extend(plan), SPACE | GUESTS)
+        return self._start(OperationKind.EXTEND, volume.system, steps, with_it=[volume])
 
     def release(self, server: Resource) -> Operation:
         volumes = [each.resource for each in server.server.volumes.select_related("resource").order_by("pk")]
@@ -127,11 +128,18 @@ class Orders:
         )
         return self._start(OperationKind.RELEASE, server.system, steps)
 
-    def _start(self, kind: OperationKind, system: System, steps: list[StepSpec]) -> Operation:
+    def _start(
+        self,
+        kind: OperationKind,
+        system: System,
+        steps: list[StepSpec],
+        *,
+        with_it: Sequence[Resource] = (),
+    ) -> Operation:
         self.placed += 1
         return services.start(
             kind=kind, reason=f"GC-2026-{self.placed:06d}", thread=None, system=system, cloud=_cloud(), steps=steps,
-            actor=FULFILMENT, at=self._clock(),
+            actor=FULFILMENT, at=self._clock(), with_it=with_it,
         )  # fmt: skip
 
 

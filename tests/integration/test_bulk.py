@@ -8,7 +8,7 @@ import pytest
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
-from govcloud.orders.cancellation import NotBeingBuilt, NotOfThisOrder, WithdrawInstead, cancel
+from govcloud.orders.cancellation import NotBeingBuilt, NotOfThisOrder, WithdrawInstead, abandon, cancel
 from govcloud.orders.drafts import NetworkDraft, ReleaseDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.results import results
@@ -16,7 +16,9 @@ from govcloud.provisioning import engine
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.services import CalledOffAlready, CannotBeUndone, FinishedAlready
 from govcloud.quotas.models import QuotaAccount
+from tenants.models import Role
 from tests.factories.orders import Scene, approved, drafted, scene, submitted
+from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 
@@ -118,6 +120,18 @@ def test_calling_off_the_rest_leaves_what_has_been_handed_over(on: Scene, bad_se
     work()
     order.refresh_from_db()
     assert (order.status, Resource.objects.filter(kind="server", status="active").count()) == ("fulfilled", 2)
+
+
+def test_abandoning_what_is_held_up_leaves_what_has_been_handed_over(on: Scene, bad_second: None) -> None:
+    order = built(on, items=(NETWORK, servers(3)))
+    operation = Operation.objects.get(thread=order.uuid)
+    abandon(operation=operation, reason="enough", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    order.refresh_from_db()
+    assert (order.status, held(on)) == ("fulfilled", 0), states()
+    assert Resource.objects.filter(kind="server", status="active").count() == 2
+    with pytest.raises(FinishedAlready):
+        abandon(operation=operation, reason="more", actor=member(Role.CLOUD_ADMIN), at=now())
 
 
 def test_calling_off_before_anything_stands_leaves_nothing(on: Scene, building: Sandbox) -> None:

@@ -13,6 +13,7 @@ from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
+from govcloud.orders.rules.of_targets import CannotGrow
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
 from govcloud.provisioning import engine
@@ -21,7 +22,7 @@ from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind
 from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
-from tests.factories.orders import SERVERS, Scene, approved
+from tests.factories.orders import SERVERS, Scene, approved, drafted
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 
@@ -128,6 +129,39 @@ def test_where_the_cloud_cannot_extend_an_attached_volume_it_is_detached_for_it(
     found = project(on).volumes.get_volume(volume.external_id)
     server = Resource.objects.get(name="app-1")
     assert (found.size_gib, found.status, set(found.attached_to)) == (800, "in-use", {server.external_id})
+
+
+def test_what_is_detached_to_grow_is_in_hand_until_it_is_attached_again(on: Scene) -> None:
+    built(on)
+    on.catalogue.cloud.online_extend = False
+    on.catalogue.cloud.save()
+    volume = Resource.objects.get(name="app-1-data-1")
+    order = approved(on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    while not Step.objects.filter(kind="extension", operation__thread=order.uuid, state="done").exists():
+        engine.run_due(clock=now, most=1)
+    volume.refresh_from_db()
+    assert volume.status == "changing"
+    provisioning.abandon(
+        operation=Operation.objects.get(thread=order.uuid), reason="不再需要", actor=on.applicant, at=now()
+    )
+    work()
+    volume.refresh_from_db()
+    server = Resource.objects.get(name="app-1")
+    found = project(on).volumes.get_volume(volume.external_id)
+    assert (found.size_gib, set(found.attached_to)) == (800, {server.external_id}), states()
+    assert (volume.status, volume.volume.size_gb, used(on)["storage_gb"]) == ("active", 800, (0, 1500))
+
+
+def test_a_system_volume_cannot_grow_where_it_would_have_to_be_detached(on: Scene) -> None:
+    built(on)
+    on.catalogue.cloud.online_extend = False
+    on.catalogue.cloud.save()
+    volume = Resource.objects.get(
+        kind="volume", volume__role="system", volume__server__resource__name="app-1"
+    )
+    with pytest.raises(Invalids) as refused:
+        drafted(on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb + 50),))
+    assert [type(error) for error in refused.value.errors] == [CannotGrow]
 
 
 def test_a_released_server_is_gone_from_the_cloud_with_its_volumes_and_its_quota_is_free(on: Scene) -> None:

@@ -9,6 +9,7 @@ from uuid import UUID, uuid4
 import pytest
 from django.core.management import CommandError, call_command
 
+from govcloud.catalog.models import Cloud
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource, Server
 from govcloud.metering.models import UsageSegment
@@ -414,6 +415,36 @@ def test_a_copy_that_carries_the_mark_of_a_resource_waits_for_a_person(
     assert [each[:4] for each in told()] == [("orphaned", "volume", "clear_away", "open")]
     assert applied(Finding.objects.get(), admin).status == "resolved", states()
     gone(lambda: project(on).volumes.get_volume(external_id))
+
+
+def test_what_was_found_on_a_cloud_that_is_retired_is_over(on: Scene, sandbox: Sandbox) -> None:
+    delivered(on)
+    volume_by_hand(on, sandbox)
+    swept(on)
+    assert [each[0] for each in told()] == ["foreign"]
+    Cloud.objects.update(status="retired")
+    services.settle(at=now())
+    assert Finding.objects.get().status == "resolved"
+
+
+def test_a_lost_volume_takes_its_snapshots_along(on: Scene, admin: User) -> None:
+    delivered(on)
+    lost = resource("app-1-data-1")
+    snapshot = SnapshotFactory(volume=lost.volume, size_gb=lost.volume.size_gb)
+    account = QuotaAccount.objects.get(department=on.department, dimension="storage_gb")
+    QuotaAccount.objects.filter(pk=account.pk).update(used=account.used + snapshot.size_gb)
+    cloud = project(on)
+    cloud.compute.detach_volume(resource("app-1").external_id, volume_id=lost.external_id)
+    eventually(lambda: cloud.volumes.get_volume(lost.external_id), lambda seen: seen.status == "available")
+    cloud.volumes.delete_volume(lost.external_id)
+    gone(lambda: cloud.volumes.get_volume(lost.external_id))
+    swept(on)
+    swept(on, after=LATER)
+    finding = Finding.objects.get(kind="missing", subject="volume")
+    assert applied(finding, admin).status == "resolved", states()
+    snapshot.refresh_from_db()
+    assert snapshot.deleted_at is not None
+    assert used(on)["storage_gb"] == account.used - lost.volume.size_gb
 
 
 def test_an_orphan_that_somebody_uses_by_now_is_not_deleted(on: Scene, sandbox: Sandbox, admin: User) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
+from govcloud.gateways import openstack
 from govcloud.inventory.models import Resource, Snapshot
 from govcloud.orders.drafts import NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.provisioning import engine, services
@@ -29,7 +30,7 @@ from govcloud.quotas.services import QuotaExceeded
 from tenants.models import Role
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
-from tests.integration.building import built, now, project, work
+from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -277,6 +278,33 @@ def test_a_volume_is_put_back_to_its_snapshot(on: Scene, free: Resource) -> None
     snapshot.refresh_from_db()
     assert snapshot.restored_at is not None
     assert in_cloud(on, free).status == "available"
+
+
+@pytest.mark.parametrize("then", ["again", "given up"])
+def test_a_restore_that_failed_leaves_a_volume_that_can_be_used(
+    on: Scene, free: Resource, building: Sandbox, then: str
+) -> None:
+    snapshot = taken(on, free)
+    building.ask("PUT", "/timing", {"volume_seconds": 60})
+    operation = ask(on, free, "restore", OfSnapshot(snapshot=snapshot.uuid))
+    engine.run_due(clock=now, most=1)
+    building.ask("PUT", "/timing", {"volume_seconds": 0.05})
+    openstack.connect(cloud="sandbox").volumes.reset_status(free.external_id, status="error")
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "parked"
+    administrator = member(Role.CLOUD_ADMIN)
+    if then == "again":
+        services.retry(operation=operation, actor=administrator, at=now())
+    else:
+        services.abandon(operation=operation, reason="wrong one", actor=administrator, at=now())
+    work()
+    operation.refresh_from_db()
+    assert (operation.status, in_cloud(on, free).status) == (
+        {"again": "done", "given up": "undone"}[then],
+        "available",
+    ), states()
+    assert fresh(free).status == "active"
 
 
 def test_a_worker_that_dies_after_the_restore_landed_leaves_one(

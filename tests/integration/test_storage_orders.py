@@ -1,5 +1,6 @@
 """Volumes ordered by themselves, and moved to another class, on the sandbox cloud over HTTP."""
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,10 +12,18 @@ from govcloud.inventory.models import Resource
 from govcloud.lifecycle import WrongState
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
-from govcloud.orders.drafts import NetworkDraft, RetypeDraft, ServerDraft, StorageDraft, VolumeDraft
+from govcloud.orders.drafts import (
+    BackupDraft,
+    NetworkDraft,
+    RetypeDraft,
+    ServerDraft,
+    StorageDraft,
+    VolumeDraft,
+)
 from govcloud.orders.models import Order
 from govcloud.orders.rules.of_items import ServerElsewhere, SizeOutOfRange
 from govcloud.orders.rules.of_targets import CannotMove, SameStorageClass, SnapshotsInTheWay
+from govcloud.protection.models import BackupPlan, PlannedVolume
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
@@ -98,6 +107,25 @@ def test_a_volume_is_attached_to_a_server_of_the_system(on: Scene, server: Resou
     assert archive.volume.mount_point == "/data/archive"
     assert list(project(on).volumes.get_volume(archive.external_id).attached_to) == [server.external_id]
     assert Resource.objects.get(pk=server.pk).status == "active"
+
+
+def test_what_a_server_gets_later_is_backed_up_with_its_others(on: Scene) -> None:
+    backup = BackupDraft(name="backup", dr_level=1, capacity_gb=500, frequency="daily", off_site=True)
+    order = built(on, items=(*SERVER, backup))
+    assert order.status == "fulfilled", states()
+    server = named("web-1")
+    built(
+        on,
+        items=(
+            StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300, server=server.uuid),
+        ),
+    )
+    plan = BackupPlan.objects.get()
+    covered = PlannedVolume.objects.filter(plan=plan, until=None)
+    assert covered.filter(volume__resource__name="archive").exists()
+    assert covered.count() == 3, "with its system volume and its data volume"
+    built(on, items=(replace(ARCHIVE, name="spare"),))
+    assert covered.count() == 3, "what no server has is in no server's plan"
 
 
 def test_a_volume_waits_for_a_server_that_is_in_hand(on: Scene, server: Resource) -> None:

@@ -3,11 +3,12 @@
 For the operators' credentials. The answers are a basis for judgement, not for allocation: the cloud decides that itself.
 """
 
+import time
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-from govcloud.gateways.openstack import models
+from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.transport import Transport
 
 _PLACEMENT_MICROVERSION = "1.20"
@@ -20,12 +21,21 @@ class Capacity:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def compute(self) -> models.ComputeCapacity:
-        """All hypervisors together: two small requests for each, so call it rarely."""
+    def compute(self, *, within: float) -> models.ComputeCapacity:
+        """All hypervisors together: two small requests for each, so call it rarely.
+
+        Raises ``Unavailable`` when that takes longer than so many seconds: half a count would be a wrong one.
+        """
+        deadline = time.monotonic() + within
         totals = {_VCPU: 0, _MEMORY: 0}
         used = {_VCPU: 0, _MEMORY: 0}
         providers = self._providers()
         for provider in providers:
+            if time.monotonic() > deadline:
+                raise errors.Unavailable(
+                    f"{len(providers)} hypervisors could not be counted within {within:.0f} s",
+                    service="placement",
+                )
             for resource, amount in self._offered(provider).items():
                 totals[resource] += amount
             for resource, amount in self._taken(provider).items():

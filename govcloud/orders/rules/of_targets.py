@@ -68,6 +68,15 @@ class CannotMove(Conflict):
     message = _("“%(name)s” cannot move to another storage class where it is: %(reason)s.")
 
 
+class CannotGrow(Conflict):
+    """Where the cloud grows no volume that is attached: a server cannot let go of the one that it runs from."""
+
+    code = "system-volume-cannot-grow"
+    message = _(
+        "“%(name)s” cannot grow: its cloud would have to take it from its server, which runs from it."
+    )
+
+
 class SnapshotsInTheWay(Conflict):
     """Cinder takes such a request and leaves the volume ``retyping`` for ever."""
 
@@ -152,6 +161,11 @@ def _grows(line: ExtendLine, pointer: str) -> Iterator[DomainError]:
             maximum=volume.storage_class.max_gb,
             pointers=here,
         )
+    if volume.server is not None and not line.target.cloud.online_extend:
+        if volume.role == VolumeRole.SYSTEM:
+            yield CannotGrow(name=line.target.name, pointers=(f"{pointer}/target",))
+        elif volume.server.power == Power.STOPPED:
+            yield ServerStopped(server=volume.server.resource.name, pointers=(f"{pointer}/target",))
 
 
 def _holds(line: QuotaLine, pointer: str) -> Iterator[DomainError]:

@@ -54,6 +54,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "usage.closed": _("Metering ended"),
     "backup_plan.opened": _("Backup plan began"),
     "backup_plan.ended": _("Backup plan ended"),
+    "backup_plan.covered": _("Backed up by plan from now on"),
     "backup_plan.uncovered": _("No longer backed up by plan"),
     "recovery_point.recorded": _("Backed up"),
     "recovery_point.expired": _("Old recovery point removed"),

@@ -124,7 +124,8 @@ class Attach(_VolumeAction[ToServer]):
     def plan(self, resource: Resource, parameters: ToServer, *, key: str) -> list[StepSpec]:
         server = Resource.objects.get(uuid=parameters.server)
         attached = _step(key, "attachment", resource, _pair(resource, server))
-        return [attached, _step(key, "mount", resource, _guest(resource, server), attached)]
+        mounted = _step(key, "mount", resource, _guest(resource, server), attached)
+        return [attached, mounted, _step(key, "coverage", resource, _pair(resource, server), mounted)]
 
 
 def _server(resource: Resource, parameters: ToServer) -> Resource | None:

@@ -1,5 +1,6 @@
 """What a server is asked to do that leaves no thing behind."""
 
+from datetime import timedelta
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -11,6 +12,9 @@ from govcloud.inventory.models import Server as Record
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 
+IDLE = timedelta(
+    minutes=15
+)  # a server without a task has by then done what it will do: its host may have been restarted
 STATUS = {Power.RUNNING: "ACTIVE", Power.STOPPED: "SHUTOFF"}
 
 
@@ -60,7 +64,11 @@ class ActKind(Kind):
         if action.failed:
             fault = server.fault.message if server.fault else f"{action.name} ended in an error"
             return Broken(f"the cloud could not: {fault}")
-        return self.settled(context, server) if action.finished else Moving()
+        sight = self.settled(context, server) if action.finished else Moving()
+        waited = context.at - (context.step.intent_at or context.at)
+        if isinstance(sight, Moving) and waited > IDLE:
+            return Broken(f"the cloud is not at work on it any more, and the server is {server.status}")
+        return sight
 
     def remove(self, context: Context, external_id: str) -> None:
         """There is nothing to take down."""

@@ -88,7 +88,7 @@ class Kind:
         1  # how often it may be built anew after coming out broken, the first included
     )
     asked_again_on_retry: ClassVar[bool] = (
-        False  # a retry sends the request anew: there is nothing to clear away before
+        False  # a retry of what broke sends the request anew: there is nothing to clear away before
     )
     takes_a_place: ClassVar[bool] = (
         False  # counts among those that a cloud builds at a time (Cloud.build_width)

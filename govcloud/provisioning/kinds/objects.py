@@ -118,7 +118,7 @@ class ContainerQuotaKind(Kind):
         )
 
     def forget(self, context: Context) -> None:
-        settlement.not_requoted(context=context, resource=self._resource(context))
+        settlement.not_requoted(context=context)
 
     def _resource(self, context: Context) -> Resource:
         return context.resource(context.target)

@@ -155,14 +155,17 @@ class RestoreKind(Kind):
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
             return Moving()
+        failed = volume.phase is Phase.FAILED
         if context.step.desired == "absent":
-            return Gone()  # what was written over cannot be brought back
-        if volume.phase is Phase.FAILED:
-            return Broken(f"the volume went to {volume.status}")
-        return Ready({"size_gib": volume.size_gib})
+            return Ready() if failed else Gone()  # what was written over cannot be brought back
+        return (
+            Broken(f"the volume went to {volume.status}") if failed else Ready({"size_gib": volume.size_gib})
+        )
 
     def remove(self, context: Context, external_id: str) -> None:
-        """There is nothing to take down."""
+        """Given up on after it failed: what is on the volume is for the department to judge, but it can be used, or put back again."""
+        if context.project.volumes.get_volume(external_id).phase is Phase.FAILED:
+            context.cloud.volumes.reset_status(external_id, status="available")
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         snapshots.restored(unit=UUID(context.state["snapshot"]), actor=ENGINE, at=context.at)

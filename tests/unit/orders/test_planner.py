@@ -12,6 +12,7 @@ from govcloud.orders.planner import (
     ServerPlan,
     VolumePlan,
 )
+from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
 
 LEASE_END = datetime(2027, 11, 18, tzinfo=UTC)
@@ -114,13 +115,17 @@ def extension(*, online: bool, attached: bool = True) -> list[StepSpec]:
     ("online", "kinds"),
     [
         (True, ["volume_quota", "extension", "grow"]),
-        (False, ["volume_quota", "unmount", "attachment", "extension", "attachment", "grow"]),
+        (
+            False,
+            ["volume_quota", "let_go", "detachment", "extension", "attachment", "mount", "grow"],
+        ),
     ],
 )
 def test_a_volume_grows_where_it_is_or_is_let_go_of_first(online: bool, kinds: list[str]) -> None:  # noqa: FBT001
     steps = extension(online=online)
     assert [step.kind for step in steps] == kinds
     assert all(set(step.needs) == {steps[position].key} for position, step in enumerate(steps[1:]))
+    assert {step.desired for step in steps} == {Desired.PRESENT}  # else it could not be abandoned
 
 
 def test_a_volume_that_is_attached_nowhere_grows_without_a_guest() -> None:

@@ -406,6 +406,21 @@ def test_a_retry_sends_the_request_anew_where_nothing_has_to_be_cleared_away(
     assert (step(started, "extension").state, things.created) == ("done", 2)
 
 
+def test_a_retry_does_not_send_again_what_is_only_slow(
+    things: Things, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ThingKind, "asked_again_on_retry", True)
+    started = operation(clock.now, "restore")
+    things.born.append("busy")
+    engine.run_due(clock=clock)
+    clock.later(hours=1)
+    engine.run_due(clock=clock)
+    assert step(started, "restore").state == "parked"
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock)
+    assert (step(started, "restore").state, things.created) == ("settling", 1)
+
+
 def test_a_retry_gives_new_patience(things: Things, clock: Clock) -> None:
     started = operation(clock.now, "server")
     things.born.append("busy")

@@ -16,7 +16,7 @@ from govcloud.reconciliation.models import Extent, Finding, Sweep
 
 
 class Command(BaseCommand):
-    help = "Compare clouds with the records, and show what is not as recorded (exit status 1 while anything is open)."
+    help = "Compare clouds with the records, and show what is not as recorded (exit status 1 while anything is open, 2 if no pass could be made)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--cloud", metavar="CODE", help="only this one; else all that are in use")
@@ -27,7 +27,7 @@ class Command(BaseCommand):
         if options["cloud"]:
             clouds = Cloud.objects.filter(code=options["cloud"])
             if not clouds:
-                raise CommandError(f"There is no cloud {options['cloud']!r}.")
+                raise CommandError(f"There is no cloud {options['cloud']!r}.", returncode=2)
         console = Console()
         done = [self._sweep(cloud, console, full=options["full"]) for cloud in clouds]
         console.print(_passes(done))
@@ -54,7 +54,7 @@ class Command(BaseCommand):
                 cloud=cloud, extent=Extent.FULL if full else None, actor=RECONCILER, at=clock.now()
             )
         except sweeps.SweepUnderWay as error:
-            raise CommandError(str(error)) from error
+            raise CommandError(str(error), returncode=2) from error
         columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
         with Progress(*columns, console=console, transient=True) as progress:
             bar = progress.add_task(cloud.code, total=None)

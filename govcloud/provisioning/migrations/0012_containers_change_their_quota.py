@@ -4,7 +4,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('provisioning', '0010_volumes_change_their_class'),
+        ('provisioning', '0011_what_came_to_nothing'),
     ]
 
     operations = [
