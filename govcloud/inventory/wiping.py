@@ -21,12 +21,19 @@ def record(
         },
     )  # fmt: skip
     if fresh:
-        verb = "container.wiped" if resource.kind == ResourceKind.CONTAINER else "volume.wiped"
-        audit.record(
-            actor=actor, verb=verb, subject=resource, at=at, thread=resource.thread,
-            after={"means": declared.wiping, "external_id": resource.external_id, "request_id": request_id},
-        )  # fmt: skip
+        if resource.kind == ResourceKind.CONTAINER:
+            _tell(record, "container.wiped", actor=actor, at=at)
+        else:
+            _tell(record, "volume.wiped", actor=actor, at=at)
     return record
+
+
+def _tell(record: WipeRecord, verb: str, *, actor: audit.Actor, at: datetime) -> None:
+    resource = record.resource
+    audit.record(
+        actor=actor, verb=verb, subject=resource, at=at, thread=resource.thread,
+        after={"means": record.means, "external_id": record.external_id, "request_id": record.request_id},
+    )  # fmt: skip
 
 
 def _held(resource: Resource) -> tuple[int, int]:

@@ -351,14 +351,14 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
     ports = [step.key for step in steps if step.kind == "port"]
     for unit in networks:
         group = _resource(unit).network.security_group_id
-        steps += releasing.release_network(network=_standing(unit), security_group_id=group, after=ports)
+        steps += releasing.release_network(network=plans.standing(unit), security_group_id=group, after=ports)
     after = [step.key for step in steps]
     steps += planner.limits(order=_part(order, cloud, "release"), system=order.system.uuid, after=after)
     return _start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
 
 
 def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
-    resource, standing = _resource(unit), _standing(unit)
+    resource, standing = _resource(unit), plans.standing(unit)
     match resource.kind:
         case Kind.SERVER:
             port = Address.objects.get(unit=resource.unit).port_id
@@ -366,7 +366,7 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
             return releasing.release_server(
                 server=standing,
                 port_id=port,
-                volumes=[_standing(v) for v in volumes],
+                volumes=[plans.standing(v) for v in volumes],
                 further_ports=dict(further.values_list("unit", "port_id")),
             )
         case Kind.VOLUME:
@@ -378,30 +378,6 @@ def _release_steps(unit: Unit, volumes: list[Unit]) -> list[StepSpec]:
             return containers.release(unit, standing)
         case _:
             return releasing.release_allowance(standing)
-
-
-def _standing(unit: Unit) -> releasing.Standing:
-    resource = _resource(unit)
-    return releasing.Standing(
-        built=resource.unit,
-        release=unit.uuid,
-        name=resource.name,
-        external_id=resource.external_id,
-        snapshots=_snapshots(unit) if resource.kind == Kind.VOLUME else (),
-    )
-
-
-def _snapshots(unit: Unit) -> tuple[releasing.Standing, ...]:
-    kept = _resource(unit).volume.snapshots.filter(deleted_at=None).order_by("pk")
-    return tuple(
-        releasing.Standing(
-            built=snapshot.unit,
-            release=uuid5(unit.uuid, str(snapshot.unit)),
-            name=snapshot.name,
-            external_id=snapshot.external_id,
-        )
-        for snapshot in kept
-    )
 
 
 # -- what has ended

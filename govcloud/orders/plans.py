@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from datetime import datetime
+from uuid import uuid5
 
 from django.utils import timezone
 
-from govcloud.catalog.models import Cloud, Zone
+from govcloud.catalog.models import Cloud, Kind, Zone
 from govcloud.inventory import services as inventory
-from govcloud.inventory.models import AddressBlock
-from govcloud.orders import planner
+from govcloud.inventory.models import AddressBlock, Volume
+from govcloud.orders import planner, releasing
 from govcloud.orders.models import Unit
 
 
@@ -127,3 +128,30 @@ def lease_end(at: datetime, months: int) -> datetime:
         except ValueError:
             continue
     return local.replace(year=year, month=month + 1)
+
+
+def standing(unit: Unit) -> releasing.Standing:
+    """What a unit releases, as it stands; a volume with its snapshots."""
+    resource = unit.resource
+    if resource is None:
+        raise ValueError(f"unit {unit.uuid} names no resource to release")
+    return releasing.Standing(
+        built=resource.unit,
+        release=unit.uuid,
+        name=resource.name,
+        external_id=resource.external_id,
+        snapshots=_snapshots(unit, resource.volume) if resource.kind == Kind.VOLUME else (),
+    )
+
+
+def _snapshots(unit: Unit, volume: Volume) -> tuple[releasing.Standing, ...]:
+    kept = volume.snapshots.filter(deleted_at=None).order_by("pk")
+    return tuple(
+        releasing.Standing(
+            built=snapshot.unit,
+            release=uuid5(unit.uuid, str(snapshot.unit)),
+            name=snapshot.name,
+            external_id=snapshot.external_id,
+        )
+        for snapshot in kept
+    )

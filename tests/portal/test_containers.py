@@ -56,4 +56,4 @@ def test_what_stands_is_shown_with_what_it_holds(on: Scene, signed_in: Signed, a
     assert Unit.objects.filter(item__order=order, resource=files.resource).exists()
     containers.count(container=files, bytes_used=3 * GIB, objects_held=1_234, at=at)
     shown = text(signed_in(on.applicant).get(f"/orders/{order.number}/"))
-    assert "1,234 objects, 3.0\xa0GB" in shown
+    assert "1,234 objects, 3.0 GB" in shown
