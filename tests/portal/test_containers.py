@@ -5,11 +5,12 @@ from datetime import datetime
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from govcloud.inventory import containers
 from govcloud.inventory.containers import GIB
 from govcloud.orders.drafts import ContainerDraft, ItemDraft, QuotaDraft, ReleaseDraft
-from govcloud.orders.models import Unit
+from govcloud.portal.order.resources import built
 from tenants.models import User
 from tests.factories.inventory import ContainerFactory
 from tests.factories.orders import Scene, drafted, scene, submitted
@@ -50,10 +51,10 @@ def test_a_release_says_what_becomes_of_the_contents(
     assert words in page(on, signed_in, release, at=at)
 
 
-def test_what_stands_is_shown_with_what_it_holds(on: Scene, signed_in: Signed, at: datetime) -> None:
+def test_what_stands_is_told_with_what_it_holds(on: Scene, at: datetime) -> None:
     files = ContainerFactory(resource__system=on.system, resource__name="files")
     order = submitted(on, at=at, items=(QuotaDraft(target=files.resource.uuid, quota_gb=250),))
-    assert Unit.objects.filter(item__order=order, resource=files.resource).exists()
     containers.count(container=files, bytes_used=3 * GIB, objects_held=1_234, at=at)
-    shown = text(signed_in(on.applicant).get(f"/orders/{order.number}/"))
-    assert "1,234 objects, 3.0 GB" in shown
+    with translation.override("en"):
+        (shown,) = built(order)
+    assert shown.facts == ["100 GB, object", "1,234 objects, 3.0\xa0GB"]
