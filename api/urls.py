@@ -13,6 +13,7 @@ from api.v1 import (
     catalog,
     clouds,
     consoles,
+    container_credentials,
     demo_clock,
     engine,
     findings,
@@ -67,6 +68,7 @@ router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-poi
 router.register("snapshots", snapshots.Snapshots, "snapshots")
 router.register("security-rules", reach.SecurityRules, "security-rules")
 router.register("floating-addresses", reach.FloatingAddresses, "floating-addresses")
+router.register("container-credentials", container_credentials.ContainerCredentials, "container-credentials")
 router.register("wipe-records", snapshots.WipeRecords, "wipe-records")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")
@@ -86,6 +88,11 @@ v1: list[URLPattern | URLResolver] = [
         "resources/<uuid:uuid>/console",
         consoles.Consoles.as_view({"post": "create"}),
         name="resource-console",
+    ),
+    path(
+        "container-credentials/<uuid:uuid>/secret",
+        container_credentials.Secrets.as_view({"post": "create"}),
+        name="container-credential-secret",
     ),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -238,6 +238,7 @@ SPECTACULAR_SETTINGS = {
         "RenewAction": ["renew"],
         "ReleaseAction": ["release"],
         "ServerKind": ["server"],
+        "ContainerKind": ["container"],
         "ResourceKind": "govcloud.inventory.models.ResourceKind",
         "ResourceStatus": "govcloud.inventory.lifecycle.Status",
         "OperationKind": "govcloud.provisioning.models.OperationKind",

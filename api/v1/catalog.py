@@ -14,6 +14,7 @@ from govcloud.catalog.models import (
     DRTier,
     Flavor,
     Image,
+    Keeps,
     Kind,
     Line,
     Offering,
@@ -89,8 +90,9 @@ class Flavors(ByCode[Flavor]):
 
 
 class StorageClassAnswer(OfferableAnswer):
+    keeps = serializers.ChoiceField(Keeps.choices, help_text="what can be ordered in it")
     meter = serializers.CharField(source="meter.code")
-    max_gb = serializers.IntegerField()
+    max_gb = serializers.IntegerField(help_text="of one volume or container")
 
 
 class StorageClasses(ByCode[StorageClass]):

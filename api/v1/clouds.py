@@ -20,7 +20,14 @@ from api.v1.maintenances import MaintenanceSummary
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud, Site, Zone
 from govcloud.clouds import credentials, names, services
-from govcloud.clouds.models import AvailabilityZone, HealthChange, HealthState, Maintenance, ServiceAnswer
+from govcloud.clouds.models import (
+    AvailabilityZone,
+    HealthChange,
+    HealthState,
+    Maintenance,
+    ObjectStorage,
+    ServiceAnswer,
+)
 from govcloud.provisioning import capacity
 from tenants.models import NetworkZone, Role
 from tenants.policies import scope_of
@@ -49,6 +56,9 @@ class HealthAnswer(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     looked_at = serializers.DateTimeField(allow_null=True)
     answered_at = serializers.DateTimeField(allow_null=True, help_text="when every service answered last")
+    object_storage = serializers.ChoiceField(
+        ObjectStorage.choices, help_text="whether it has an object store"
+    )
 
 
 class StoredCapacityAnswer(serializers.Serializer[Any]):

@@ -59,6 +59,12 @@ class AddressSpecAnswer(serializers.Serializer[Any]):
     network = serializers.UUIDField(source="network.uuid", help_text="that it leads through")
 
 
+class ContainerSpecAnswer(serializers.Serializer[Any]):
+    storage_class = Named()
+    quota_gb = serializers.IntegerField(help_text="of a change the new one, of a release the present one")
+    delete_contents = serializers.BooleanField(help_text="of a release: whether what it holds goes with it")
+
+
 class BackupSpecAnswer(serializers.Serializer[Any]):
     dr_level = serializers.IntegerField(source="tier.level")
     capacity_gb = serializers.IntegerField()
@@ -91,6 +97,7 @@ class ItemAnswer(serializers.Serializer[OrderItem]):
     )
     volumes = VolumeSpecAnswer(many=True)
     backup = BackupSpecAnswer(default=None, allow_null=True)
+    container = ContainerSpecAnswer(default=None, allow_null=True)
 
 
 class QuoteLineAnswer(serializers.Serializer[Any]):
@@ -256,6 +263,7 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
         "backup__tier",
         "resize__flavor",
         "floating__network",
+        "container__storage_class",
     ).order_by("position")
     volumes = VolumeSpec.objects.select_related("storage_class", "class_before", "server").order_by(
         "position"

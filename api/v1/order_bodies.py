@@ -15,9 +15,11 @@ from govcloud.inventory.models import ResourceKind
 from govcloud.orders.drafts import (
     AddressDraft,
     BackupDraft,
+    ContainerDraft,
     ExtendDraft,
     ItemDraft,
     NetworkDraft,
+    QuotaDraft,
     ReleaseDraft,
     RenewDraft,
     ResizeDraft,
@@ -107,6 +109,25 @@ class VolumeItemBody(ItemBody):
     lease_months = integer(default=12)
 
 
+class ContainerItemBody(ItemBody):
+    builds = ContainerDraft
+    action = serializers.ChoiceField(["create"])
+    kind = serializers.ChoiceField(["container"])
+    name = serializers.CharField(max_length=40)
+    zone = serializers.ChoiceField(NetworkZone.choices)
+    storage_class = serializers.CharField(max_length=40, help_text="code of a class that keeps objects")
+    quota_gb = integer(help_text="what it may hold, and what is billed")
+    lease_months = integer(default=12)
+
+
+class ContainerQuotaItemBody(ItemBody):
+    builds = QuotaDraft
+    action = serializers.ChoiceField(["change"])
+    kind = serializers.ChoiceField(["container"])
+    target = serializers.UUIDField(help_text="the container's uuid")
+    quota_gb = integer(help_text="larger or smaller, not less than it holds")
+
+
 class ChangeVolumeItemBody(ItemBody):
     # One of the two: a new size, or a new storage class.
     default_error_messages = {"one-change": _("A change has either a new size_gb or a new storage_class.")}
@@ -172,15 +193,25 @@ class ReleaseItemBody(ItemBody):
         return value
 
 
+class ReleaseContainerItemBody(ReleaseItemBody):
+    kind = serializers.ChoiceField(["container"])
+    delete_contents = serializers.BooleanField(
+        default=False, help_text="delete what it holds as well; else only an empty one is released"
+    )
+
+
 BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
     ("create", "network"): NetworkItemBody,
     ("create", "server"): ServerItemBody,
     ("create", "backup"): BackupItemBody,
     ("create", "volume"): VolumeItemBody,
+    ("create", "container"): ContainerItemBody,
+    ("change", "container"): ContainerQuotaItemBody,
     ("change", "volume"): ChangeVolumeItemBody,
     **{("renew", kind): RenewItemBody for kind in ResourceKind.values},
     ("change", "server"): ChangeServerItemBody,
     **{("release", kind): ReleaseItemBody for kind in ResourceKind.values},
+    ("release", "container"): ReleaseContainerItemBody,
 }
 
 
@@ -192,10 +223,13 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
             ServerItemBody,
             BackupItemBody,
             VolumeItemBody,
+            ContainerItemBody,
+            ContainerQuotaItemBody,
             ChangeVolumeItemBody,
             ChangeServerItemBody,
             RenewItemBody,
             ReleaseItemBody,
+            ReleaseContainerItemBody,
         ],
         resource_type_field_name=None,
     )

@@ -9,11 +9,12 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from api.bodies import Body, integer
-from govcloud.inventory.models import Protocol
+from govcloud.inventory.models import Access, Protocol
 from govcloud.orders.renaming import NewName
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.interfaces import OnNetwork
 from govcloud.provisioning.actions.login_keys import LoginKeys
+from govcloud.provisioning.actions.objects import NewCredential, OfCredential
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
 from govcloud.provisioning.actions.rules import NewRule, OfRule
@@ -112,6 +113,19 @@ class OfRuleBody(ActionBody):
     rule = serializers.UUIDField(help_text="uuid of a rule of the network")
 
 
+class IssueCredentialBody(ActionBody):
+    builds = NewCredential
+    action = serializers.ChoiceField(["issue-credential"])
+    name = serializers.CharField(max_length=40, help_text="what it is for")
+    access = serializers.ChoiceField(Access.choices)
+
+
+class RevokeCredentialBody(ActionBody):
+    builds = OfCredential
+    action = serializers.ChoiceField(["revoke-credential"])
+    credential = serializers.UUIDField(help_text="uuid of a credential of the container")
+
+
 BODIES: Mapping[str, type[ActionBody]] = {
     **dict.fromkeys(PLAIN, PlainActionBody),
     **dict.fromkeys(("attach", "move-address"), ToServerBody),
@@ -124,6 +138,8 @@ BODIES: Mapping[str, type[ActionBody]] = {
     "add-interface": InterfaceActionBody,
     "remove-interface": InterfaceActionBody,
     "set-login-keys": LoginKeysActionBody,
+    "issue-credential": IssueCredentialBody,
+    "revoke-credential": RevokeCredentialBody,
 }
 """The body of each action; a test holds it to the table of actions."""
 
@@ -140,6 +156,8 @@ ANY_ACTION = PolymorphicProxySerializer(
         OfRuleBody,
         SnapshotBody,
         OfSnapshotBody,
+        IssueCredentialBody,
+        RevokeCredentialBody,
     ],
     resource_type_field_name=None,
 )

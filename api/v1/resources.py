@@ -1,4 +1,4 @@
-"""Resources as built: servers, volumes, networks and backup allowances of the application systems."""
+"""Resources as built: servers, volumes, networks, backup allowances and object containers of the application systems."""
 
 from typing import Any
 
@@ -15,12 +15,14 @@ from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.catalog import Named
 from api.v1.operations import OperationAnswer, with_progress
+from api.v1.recovery_points import LegalHoldAnswer, LegalHoldBody
 from api.v1.resource_actions import ANY_ACTION, PossibilityAnswer, parsed
 from api.v1.tenants import SystemRef
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
     BackupAllowance,
+    Container,
     FloatingAddress,
     Guest,
     LoginKey,
@@ -32,6 +34,8 @@ from govcloud.inventory.models import (
     Volume,
     VolumeRole,
 )
+from govcloud.protection import holds
+from govcloud.provisioning import container_usage
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.models import Operation
 from tenants.models import NetworkZone
@@ -81,8 +85,18 @@ class AllowanceAnswer(serializers.Serializer[BackupAllowance]):
     off_site = serializers.BooleanField()
 
 
+class ContainerAnswer(serializers.Serializer[Container]):
+    storage_class = Named()
+    quota_gb = serializers.IntegerField()
+    bytes_used = serializers.IntegerField(
+        allow_null=True, help_text="as the cloud counted it last; null: nobody has looked yet"
+    )
+    objects = serializers.IntegerField(source="objects_held", allow_null=True)
+    counted_at = serializers.DateTimeField(allow_null=True)
+
+
 class ResourceAnswer(Answer):
-    """Of ``server``, ``volume``, ``network`` and ``backup`` the one of its kind is filled, the others are null."""
+    """Of ``server``, ``volume``, ``network``, ``backup`` and ``container`` the one of its kind is filled, the others are null."""
 
     uuid = serializers.UUIDField()
     kind = serializers.ChoiceField(ResourceKind.choices)
@@ -111,6 +125,7 @@ class ResourceAnswer(Answer):
     volume = VolumeAnswer(default=None, allow_null=True)
     network = NetworkAnswer(default=None, allow_null=True)
     backup = AllowanceAnswer(default=None, allow_null=True)
+    container = ContainerAnswer(default=None, allow_null=True)
 
 
 class ResourceFilters(filters.FilterSet):  # type: ignore[misc]
@@ -145,9 +160,37 @@ class Resources(Listed[Resource], Retrieved[Resource]):
     filterset_class = ResourceFilters
     search_fields = ("name", "external_id", "system__name", "system__name_en")
     ordering_fields = ("name", "built_at", "lease_end", "status", "kind")
+    roles = {"legal_hold": holds.KEEPERS, "legal_hold_lifting": holds.KEEPERS}
 
     def get_queryset(self) -> QuerySet[Resource]:
         return with_ways_in(Resource.objects.visible_to(self.actor, at=self.at).with_particulars())
+
+    @extend_schema(request=None, responses=ResourceAnswer)
+    @action(detail=True, methods=["post"])
+    def count(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Have the cloud count what an object container holds now."""
+        container_usage.count(resource=self.get_object(), actor=self.actor, at=self.at)
+        return Response(self.get_serializer(self.get_object()).data)
+
+    @extend_schema(request=LegalHoldBody, responses={201: LegalHoldAnswer})
+    @action(detail=True, methods=["post"], url_path="legal-hold")
+    def legal_hold(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Keep an object container from being released until the hold is lifted."""
+        reason = self.parsed(LegalHoldBody)["reason"]
+        hold = holds.place_on_container(
+            resource=self.get_object(), reason=reason, actor=self.actor, at=self.at
+        )
+        return Response(LegalHoldAnswer(hold).data, status=201)
+
+    @extend_schema(request=LegalHoldBody, responses=LegalHoldAnswer)
+    @action(detail=True, methods=["post"], url_path="legal-hold-lifting")
+    def legal_hold_lifting(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Lift an object container's legal hold."""
+        reason = self.parsed(LegalHoldBody)["reason"]
+        hold = holds.lift_from_container(
+            resource=self.get_object(), reason=reason, actor=self.actor, at=self.at
+        )
+        return Response(LegalHoldAnswer(hold).data)
 
     @extend_schema(responses=PossibilityAnswer(many=True), filters=False)
     @action(detail=True, methods=["get"], pagination_class=None, filter_backends=[])

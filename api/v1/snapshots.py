@@ -1,4 +1,4 @@
-"""Snapshots of volumes, and the evidence of what was wiped."""
+"""Snapshots of volumes, and the evidence of what was wiped of volumes and object containers."""
 
 import django_filters as filters
 from django.db.models import QuerySet
@@ -9,19 +9,16 @@ from api.fields import Answer
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.catalog.models import Wiping
-from govcloud.inventory.models import Snapshot, WipeRecord
+from govcloud.inventory.models import ResourceKind, Snapshot, WipeRecord
 
 
-class _OfVolume(Answer):
+class SnapshotAnswer(Answer):
     uuid = serializers.UUIDField()
     volume = serializers.UUIDField(source="volume.resource.uuid")
     volume_name = serializers.CharField(source="volume.resource.name")
     system = SystemRef(source="volume.resource.system")
     size_gb = serializers.IntegerField()
     external_id = serializers.CharField(help_text="its id in the cloud")
-
-
-class SnapshotAnswer(_OfVolume):
     name = serializers.CharField()
     taken_by = PersonRef()
     taken_at = serializers.DateTimeField()
@@ -49,7 +46,14 @@ class Snapshots(Listed[Snapshot], Retrieved[Snapshot]):
         return rows.select_related("volume__resource__system__department", "taken_by")
 
 
-class WipeRecordAnswer(_OfVolume):
+class WipeRecordAnswer(Answer):
+    uuid = serializers.UUIDField()
+    resource = serializers.UUIDField(source="resource.uuid", help_text="what was wiped")
+    kind = serializers.ChoiceField(ResourceKind.choices, source="resource.kind")
+    name = serializers.CharField(source="resource.name")
+    system = SystemRef(source="resource.system")
+    size_gb = serializers.IntegerField()
+    external_id = serializers.CharField(help_text="its id in the cloud")
     means = serializers.ChoiceField(
         Wiping.choices, help_text="as the cloud's operators declare it for the storage class"
     )
@@ -59,8 +63,9 @@ class WipeRecordAnswer(_OfVolume):
 
 
 class WipeRecordFilters(filters.FilterSet):  # type: ignore[misc]
-    volume = filters.UUIDFilter("volume__resource__uuid")
-    system = filters.UUIDFilter("volume__resource__system__uuid")
+    resource = filters.UUIDFilter("resource__uuid")
+    kind = filters.ChoiceFilter("resource__kind", choices=ResourceKind.choices)
+    system = filters.UUIDFilter("resource__system__uuid")
     means = filters.ChoiceFilter(choices=Wiping.choices)
     confirmed_after = filters.IsoDateTimeFilter("confirmed_at", lookup_expr="gte")
     confirmed_before = filters.IsoDateTimeFilter("confirmed_at", lookup_expr="lt")
@@ -70,9 +75,9 @@ class WipeRecords(Listed[WipeRecord], Retrieved[WipeRecord]):
     queryset = WipeRecord.objects.all()
     serializer_class = WipeRecordAnswer
     filterset_class = WipeRecordFilters
-    search_fields = ("volume__resource__name", "external_id")
+    search_fields = ("resource__name", "external_id")
     ordering_fields = ("confirmed_at", "size_gb")
 
     def get_queryset(self) -> QuerySet[WipeRecord]:
         rows = WipeRecord.objects.visible_to(self.actor, at=self.at)
-        return rows.select_related("volume__resource__system__department")
+        return rows.select_related("resource__system__department")

@@ -34,6 +34,7 @@ class Kind(models.TextChoices):
     VOLUME = "volume", _("storage volume")
     NETWORK = "network", _("network")
     BACKUP = "backup", _("disaster-recovery backup")
+    CONTAINER = "container", _("object container")
     WORK_ORDER = "work_order", _("work order")
 
 
@@ -115,11 +116,17 @@ class Flavor(Offerable):
         ordering: ClassVar = ["line", "vcpus", "memory_gb"]
 
 
+class Keeps(models.TextChoices):
+    BLOCK = "block", _("volumes")
+    OBJECT = "object", _("object containers")
+
+
 class StorageClass(Offerable):
     """A kind of block or object storage; billed by the meter per GB and month."""
 
+    keeps = models.CharField(max_length=6, choices=Keeps, default=Keeps.BLOCK)
     meter = models.ForeignKey(Meter, on_delete=models.PROTECT, related_name="storage_classes")
-    max_gb = models.PositiveIntegerField()  # per volume
+    max_gb = models.PositiveIntegerField()  # per volume or container
 
 
 class Image(Offerable):
@@ -256,7 +263,7 @@ class CloudFlavor(models.Model):
 
 
 class CloudStorageClass(models.Model):
-    """What a storage class is called on a cloud.
+    """What a storage class is called on a cloud: a volume type of Cinder's, or a storage policy of Swift's.
 
     ``ordered_gb_per_built_gb`` is 1 on a real cloud. A small test cloud builds one GiB for that many ordered, rounded
     up; what is ordered, held, recorded and billed stays as ordered.

@@ -20,7 +20,7 @@ from govcloud.clouds.models import CloudCredential
 from govcloud.clouds.services import ProfileAndCredentials, locked
 from govcloud.errors import DomainError, Invalid, Invalids
 
-SERVICES: Final = ("identity", "compute", "network", "block-storage", "image", "placement")
+SERVICES: Final = ("identity", "compute", "network", "block-storage", "image", "placement", "object-store")
 INTERFACES: Final = ("public", "internal", "admin")
 
 

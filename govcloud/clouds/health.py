@@ -18,6 +18,7 @@ from govcloud.clouds.models import (
     CloudHealth,
     HealthChange,
     HealthState,
+    ObjectStorage,
     ServiceAnswer,
     StoragePool,
 )
@@ -72,7 +73,11 @@ def note(*, cloud: Cloud, found: openstack.Health, at: datetime) -> CloudHealth:
     row.service, row.detail, row.looked_at = found.service, detail, at
     if found.ok:
         row.answered_at = at
-    row.save(update_fields=["state", "since", "service", "detail", "looked_at", "answered_at"])
+    if found.object_storage is not None:
+        row.object_storage = ObjectStorage.OFFERED if found.object_storage else ObjectStorage.ABSENT
+    row.save(
+        update_fields=["state", "since", "service", "detail", "looked_at", "answered_at", "object_storage"]
+    )
     for answer in found.answers:
         ServiceAnswer.objects.update_or_create(
             cloud=cloud,

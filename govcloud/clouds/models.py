@@ -66,6 +66,14 @@ class HealthState(models.TextChoices):
 USABLE = frozenset({HealthState.UNKNOWN, HealthState.OK})
 
 
+class ObjectStorage(models.TextChoices):
+    """Whether the cloud's own service catalogue has an object store."""
+
+    UNKNOWN = "unknown", _("not looked at yet")
+    OFFERED = "offered", _("offered")
+    ABSENT = "absent", _("not offered")
+
+
 class CloudHealth(models.Model):
     """What the last look at a cloud found. ``due_at`` is when the next is due; whoever moves it on does the looking."""
 
@@ -76,6 +84,7 @@ class CloudHealth(models.Model):
     detail = models.CharField(max_length=500, blank=True)  # the cloud's own words
     looked_at = models.DateTimeField(null=True)
     answered_at = models.DateTimeField(null=True)  # when everything answered last
+    object_storage = models.CharField(max_length=7, choices=ObjectStorage, default=ObjectStorage.UNKNOWN)
     due_at = models.DateTimeField()
     capacity_due_at = models.DateTimeField()
 

@@ -30,12 +30,12 @@ TABLES: Final[Mapping[str, tuple[Any, Any, str]]] = {
 }
 
 
-USES: Final[Mapping[str, str]] = {
-    "flavors": "server__flavor",
-    "storage_classes": "volume__storage_class",
-    "images": "server__image",
+USES: Final[Mapping[str, tuple[str, ...]]] = {
+    "flavors": ("server__flavor",),
+    "storage_classes": ("volume__storage_class", "container__storage_class"),
+    "images": ("server__image",),
 }
-"""By which column a resource that stands uses a thing."""
+"""By which columns a resource that stands uses a thing."""
 
 
 class NotOfTheCatalogue(Invalid):
@@ -105,9 +105,9 @@ def set_names(
 def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     standing = cloud.resources.filter(released_at=None)
     missing: list[str] = []
-    for kind, things in wanted.items():
-        used = standing.exclude(**{USES[kind]: None}).exclude(**{f"{USES[kind]}__in": things.values()})
-        missing += used.values_list(f"{USES[kind]}__code", flat=True).distinct().order_by()
+    for column, things in ((column, wanted[kind]) for kind in wanted for column in USES[kind]):
+        used = standing.exclude(**{column: None}).exclude(**{f"{column}__in": things.values()})
+        missing += used.values_list(f"{column}__code", flat=True).distinct().order_by()
     if missing:
         raise NamesInUse(codes=", ".join(sorted(missing)))
 

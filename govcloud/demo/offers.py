@@ -11,6 +11,7 @@ from govcloud.catalog.models import (
     DRTier,
     Flavor,
     Image,
+    Keeps,
     Kind,
     Line,
     Meter,
@@ -43,6 +44,7 @@ STORAGE_CLASSES = (
     ("sas", "SAS", "SAS", "block_sas_gb", 16_000),
     ("ssd", "SSD", "SSD", "block_ssd_gb", 8_000),
 )
+OBJECT_CLASSES = (("object", "对象存储", "Object storage", "object_gb", 100_000),)
 DAY = 24 * 60
 TIERS = (
     # level, name, English name, RTO and RPO in minutes: the upper bounds of the 2007 edition, provable by backups
@@ -57,6 +59,7 @@ OFFERINGS = (
     # code, name, English name, service, kind, unit, meter, most per item
     ("server", "云服务器", "Cloud server", Service.COMPUTING, Kind.SERVER, "server", None, 50),
     ("volume", "云硬盘", "Storage volume", Service.STORAGE_DR, Kind.VOLUME, "volume", None, 50),
+    ("container", "对象存储", "Object storage", Service.STORAGE_DR, Kind.CONTAINER, "container", None, 1),
     ("backup", "灾备空间", "Disaster-recovery backup", Service.STORAGE_DR, Kind.BACKUP, "GB", None, 1),
     ("network", "系统专用网络", "Network of a system", Service.TRANSPORT, Kind.NETWORK, "network", None, 1),
     ("address", "IP地址", "IP addresses", Service.ADDRESS_DNS, Kind.WORK_ORDER, "address", None, 256),
@@ -124,8 +127,9 @@ def _flavors() -> list[Flavor]:
 
 def _storage_classes(meters: dict[str, Meter]) -> list[StorageClass]:
     return [
-        StorageClass(code=code, name=name, name_en=name_en, meter=meters[meter], max_gb=largest)
-        for code, name, name_en, meter, largest in STORAGE_CLASSES
+        StorageClass(code=code, name=name, name_en=name_en, meter=meters[meter], max_gb=largest, keeps=keeps)
+        for keeps, classes in ((Keeps.BLOCK, STORAGE_CLASSES), (Keeps.OBJECT, OBJECT_CLASSES))
+        for code, name, name_en, meter, largest in classes
     ]
 
 

@@ -58,10 +58,10 @@ FUNCTIONS = (
     ("移动办公平台", "mobile office"),
 )
 LIMITS = {
-    # servers, vCPU, memory GB, storage GB, backup GB, networks, floating addresses; by level of the department, top first
-    0: (600, 4_800, 19_200, 600_000, 600_000, 300, 300),
-    1: (300, 2_400, 9_600, 300_000, 300_000, 150, 150),
-    2: (60, 480, 1_920, 60_000, 60_000, 30, 30),
+    # servers, vCPU, memory GB, storage GB, objects GB, backup GB, networks, floating addresses; by level of the department
+    0: (600, 4_800, 19_200, 600_000, 600_000, 600_000, 300, 300),
+    1: (300, 2_400, 9_600, 300_000, 300_000, 300_000, 150, 150),
+    2: (60, 480, 1_920, 60_000, 60_000, 60_000, 30, 30),
 }
 ORDERING = 8
 """Index of the department that the demo's applicant belongs to: a city's bureau, so that quota is held up a tree."""
@@ -166,6 +166,7 @@ def _load_accounts(plans: list[UnitPlan], departments: list[Department]) -> None
         Dimension.VCPUS,
         Dimension.MEMORY_GB,
         Dimension.STORAGE_GB,
+        Dimension.OBJECT_GB,
         Dimension.BACKUP_GB,
         Dimension.NETWORKS,
         Dimension.ADDRESSES,

@@ -14,10 +14,12 @@ from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass, 
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.lifecycle import TRANSITIONS, Status
 from govcloud.inventory.queries import (
+    CredentialQuerySet,
     OfNetworkQuerySet,
     OfServerQuerySet,
     OfVolumeQuerySet,
     ResourceQuerySet,
+    WipeRecordQuerySet,
 )
 from tenants.models import NetworkZone, System, User
 
@@ -27,6 +29,7 @@ class ResourceKind(models.TextChoices):
     VOLUME = "volume", _("storage volume")
     NETWORK = "network", _("network")
     BACKUP = "backup", _("backup allowance")
+    CONTAINER = "container", _("object container")
 
 
 class Project(models.Model):
@@ -44,7 +47,8 @@ class Project(models.Model):
 
 
 class Resource(models.Model):
-    """What every resource has; the particulars are in the one-to-one row of its kind (server, volume, network, backup).
+    """What every resource has; the particulars are in the one-to-one row of its kind (server, volume, network, backup,
+    container).
 
     ``unit`` is the id the cloud carries in the thing's tags or metadata. ``thread`` is the public id of the order it
     came from, under which its audit events are read. ``billing_start`` is its own date, apart from ``built_at``.
@@ -274,13 +278,14 @@ class Snapshot(models.Model):
 
 
 class WipeRecord(models.Model):
-    """Evidence that a volume's residual data were wiped on reclaim (MLPS, GB/T 22239: residual information protection).
+    """Evidence that residual data were wiped on reclaim (MLPS, GB/T 22239: residual information protection).
 
-    Written once, when the cloud confirms that the volume is gone, and never changed: a trigger refuses it.
+    Of a volume or an object container. Written once, when the cloud confirms that it is gone, and never changed: a trigger
+    refuses it.
     """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    volume = models.OneToOneField(Volume, on_delete=models.PROTECT, related_name="wipe_record")
+    resource = models.OneToOneField(Resource, on_delete=models.PROTECT, related_name="wipe_record")
     external_id = models.CharField(max_length=64)
     size_gb = models.PositiveIntegerField()
     means = models.CharField(max_length=13, choices=Wiping)
@@ -288,7 +293,7 @@ class WipeRecord(models.Model):
     requested_at = models.DateTimeField(null=True)
     confirmed_at = models.DateTimeField()
 
-    objects = OfVolumeQuerySet["WipeRecord"].as_manager()
+    objects = WipeRecordQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-confirmed_at", "-id"]
@@ -303,6 +308,62 @@ class BackupAllowance(models.Model):
     tier = models.ForeignKey(DRTier, on_delete=models.PROTECT, related_name="allowances")
     capacity_gb = models.PositiveIntegerField()
     off_site = models.BooleanField()
+
+
+class Container(models.Model):
+    """An object container. ``quota_gb`` is what was ordered, what is billed, and its limit in the cloud.
+
+    What it holds is as the cloud counted it last; null until somebody looked.
+    """
+
+    resource = models.OneToOneField(
+        Resource, on_delete=models.PROTECT, primary_key=True, related_name="container"
+    )
+    storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="containers")
+    quota_gb = models.PositiveIntegerField()
+    bytes_used = models.PositiveBigIntegerField(null=True)
+    objects_held = models.PositiveBigIntegerField(null=True)
+    counted_at = models.DateTimeField(null=True)
+
+
+class Access(models.TextChoices):
+    READ = "read", _("read only")
+    WRITE = "write", _("read and write")
+
+
+class ContainerCredential(models.Model):
+    """A user of the cloud's own that reaches one container and nothing else. Its secret is not kept here.
+
+    ``unit`` is what its name in the cloud carries; ``project_id`` is the project it signs in to, which holds nothing.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    unit = models.UUIDField(unique=True)
+    container = models.ForeignKey(Container, on_delete=models.PROTECT, related_name="credentials")
+    name = models.CharField(max_length=40)
+    access = models.CharField(max_length=5, choices=Access)
+    user_id = models.CharField(max_length=64)
+    user_name = models.CharField(max_length=64)
+    project_id = models.CharField(max_length=64)
+    issued_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    issued_at = models.DateTimeField()
+    secret_set_at = models.DateTimeField(null=True)  # null: nobody has drawn one yet
+    revoked_at = models.DateTimeField(null=True)
+
+    objects = CredentialQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-issued_at", "-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["container", "name"],
+                condition=Q(revoked_at__isnull=True),
+                name="credential_name_once_per_container",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class FloatingAddress(models.Model):

@@ -6,7 +6,7 @@ from django.db import models
 from tenants.queries import within
 
 if TYPE_CHECKING:
-    from govcloud.inventory.models import Resource
+    from govcloud.inventory.models import ContainerCredential, Resource, WipeRecord
     from tenants.models import User
 
 M_co = TypeVar("M_co", bound=models.Model, covariant=True)
@@ -28,6 +28,7 @@ class ResourceQuerySet(models.QuerySet["Resource"]):
             "volume__server__resource",
             "network",
             "backup__tier",
+            "container__storage_class",
         )
 
 
@@ -50,3 +51,16 @@ class OfNetworkQuerySet(models.QuerySet[M_co]):
 
     def visible_to(self, actor: "User", *, at: datetime) -> Self:
         return self.filter(within(actor, at=at, path="network__resource__system__department__path"))
+
+
+class WipeRecordQuerySet(models.QuerySet["WipeRecord"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> Self:
+        return self.filter(within(actor, at=at, path="resource__system__department__path"))
+
+
+class CredentialQuerySet(models.QuerySet["ContainerCredential"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> Self:
+        return self.filter(within(actor, at=at, path="container__resource__system__department__path"))
+
+    def in_force(self) -> Self:
+        return self.filter(revoked_at=None)

@@ -109,8 +109,8 @@ def record_project(*, system: System, cloud: Cloud, external_id: str) -> Project
 def record_network(
     *, common: dict[str, Any], cidr: str, gateway: str, subnet_id: str, security_group_id: str
 ) -> Resource:
-    """``common`` holds the columns of ``Resource`` (see ``_record``)."""
-    resource, fresh = _record(ResourceKind.NETWORK, common)
+    """``common`` holds the columns of ``Resource`` (see ``record_resource``)."""
+    resource, fresh = record_resource(ResourceKind.NETWORK, common)
     if fresh:
         Network.objects.create(
             resource=resource,
@@ -132,7 +132,7 @@ def record_volume(
     mount_point: str = "",
 ) -> Resource:
     """A volume with a file system is mounted by its label, unless it is told where."""
-    resource, fresh = _record(ResourceKind.VOLUME, common)
+    resource, fresh = record_resource(ResourceKind.VOLUME, common)
     if fresh:
         mount_point = mount_point or (f"/{label}" if label else "")
         Volume.objects.create(
@@ -147,7 +147,7 @@ def record_volume(
 
 
 def record_server(*, common: dict[str, Any], flavor: Flavor, image: Image, system_volume: UUID) -> Resource:
-    resource, fresh = _record(ResourceKind.SERVER, common)
+    resource, fresh = record_resource(ResourceKind.SERVER, common)
     if fresh:
         server = Server.objects.create(
             resource=resource, flavor=flavor, image=image, vcpus=flavor.vcpus, memory_gb=flavor.memory_gb
@@ -157,7 +157,7 @@ def record_server(*, common: dict[str, Any], flavor: Flavor, image: Image, syste
 
 
 def record_allowance(*, common: dict[str, Any], tier: DRTier, capacity_gb: int, off_site: bool) -> Resource:
-    resource, fresh = _record(ResourceKind.BACKUP, common)
+    resource, fresh = record_resource(ResourceKind.BACKUP, common)
     if fresh:
         BackupAllowance.objects.create(
             resource=resource, tier=tier, capacity_gb=capacity_gb, off_site=off_site
@@ -165,7 +165,7 @@ def record_allowance(*, common: dict[str, Any], tier: DRTier, capacity_gb: int, 
     return resource
 
 
-def _record(kind: ResourceKind, common: dict[str, Any]) -> tuple[Resource, bool]:
+def record_resource(kind: ResourceKind, common: dict[str, Any]) -> tuple[Resource, bool]:
     """Columns: unit, thread, name, system, cloud, zone, external_id, at, lease_end, actor."""
     columns = dict(common)
     actor, at = columns.pop("actor"), columns.pop("at")

@@ -1,11 +1,10 @@
-"""Snapshots of volumes, and the evidence of their wiping: written when the cloud has confirmed it, in the step's transaction."""
+"""Snapshots of volumes: written when the cloud has confirmed it, in the step's transaction."""
 
 from datetime import datetime
 from uuid import UUID
 
 from govcloud.audit import services as audit
-from govcloud.catalog.models import CloudStorageClass
-from govcloud.inventory.models import Snapshot, Volume, WipeRecord
+from govcloud.inventory.models import Snapshot, Volume
 from tenants.models import User
 
 
@@ -56,24 +55,3 @@ def deleted(*, snapshot: Snapshot, actor: audit.Actor, at: datetime) -> None:
         actor=actor, verb="snapshot.deleted", subject=snapshot, at=at, thread=resource.thread,
         after={"volume": resource.name, "external_id": snapshot.external_id},
     )  # fmt: skip
-
-
-def record_wipe(
-    *, volume: Volume, request_id: str, requested_at: datetime | None, actor: audit.Actor, at: datetime
-) -> WipeRecord:
-    """By the means that its cloud declares for its class now. Idempotent by volume."""
-    resource = volume.resource
-    declared = CloudStorageClass.objects.get(cloud=resource.cloud_id, storage_class=volume.storage_class_id)
-    record, fresh = WipeRecord.objects.get_or_create(
-        volume=volume,
-        defaults={
-            "external_id": resource.external_id, "size_gb": volume.size_gb, "means": declared.wiping,
-            "request_id": request_id, "requested_at": requested_at, "confirmed_at": at,
-        },
-    )  # fmt: skip
-    if fresh:
-        audit.record(
-            actor=actor, verb="volume.wiped", subject=resource, at=at, thread=resource.thread,
-            after={"means": declared.wiping, "external_id": resource.external_id, "request_id": request_id},
-        )  # fmt: skip
-    return record

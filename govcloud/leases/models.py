@@ -62,7 +62,7 @@ class Obstacle(models.TextChoices):
 
     IN_HAND = "in_hand", _("something is being done with it")
     ORDER = "order", _("an open order is about it")
-    LEGAL_HOLD = "legal_hold", _("recovery points of it are under a legal hold")
+    LEGAL_HOLD = "legal_hold", _("it, or recovery points of it, are under a legal hold")
     SERVERS = "servers", _("servers are on it, or are to come to it")
     NEEDED = "needed", _("the system must have this backup while it has servers")
 

@@ -44,8 +44,11 @@ def _ordered(resources: list[Resource], statuses: frozenset[OrderStatus] | set[O
 def _held(resources: list[Resource]) -> Found | None:
     try:
         holds.require_none(volumes=list(Volume.objects.filter(resource__in=resources)))
+        holds.require_no_container(resources=resources)
     except holds.UnderLegalHold as refusal:
         return Found(Obstacle.LEGAL_HOLD, refusal.params["points"])
+    except holds.ContainerOnHold:
+        return Found(Obstacle.LEGAL_HOLD)
     return None
 
 

@@ -196,6 +196,7 @@ def _going(expiry: Expiry, resource: Resource) -> dismantling.Going:
         resource=resource,
         release=uuid5(expiry.uuid, str(resource.unit)),
         volumes=tuple(_going(expiry, volume) for volume in volumes),
+        with_contents=True,  # as the notices say
     )
 
 

@@ -10,7 +10,7 @@ from govcloud.catalog.models import Kind
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, Resource, Volume
-from govcloud.orders import planner, releasing
+from govcloud.orders import containers, planner, releasing
 from govcloud.protection import holds
 from govcloud.protection import services as protection
 from govcloud.provisioning.services import StepSpec
@@ -18,11 +18,15 @@ from govcloud.provisioning.services import StepSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Going:
-    """A resource that goes; ``release`` is the unit under which it does. A server's volumes go with it."""
+    """A resource that goes; ``release`` is the unit under which it does. A server's volumes go with it.
+
+    A container is looked into first, unless what it holds goes ``with_contents``.
+    """
 
     resource: Resource
     release: UUID
     volumes: tuple["Going", ...] = ()
+    with_contents: bool = False
 
 
 def begin(
@@ -42,6 +46,7 @@ def begin(
     everything = [one for each in going for one in (each, *each.volumes)]
     volumes = list(Volume.objects.filter(resource__in=[one.resource for one in everything]))
     holds.require_none(volumes=volumes)
+    holds.require_no_container(resources=[one.resource for one in everything])
     protection.uncover(volumes=volumes, actor=actor, thread=thread, at=at)
     for one in everything:
         inventory.mark(resource=one.resource, to=Status.RELEASING, actor=actor, thread=thread, at=at)
@@ -74,6 +79,8 @@ def _steps(one: Going) -> list[StepSpec]:
             return releasing.release_volume(
                 volume=standing, server=server.resource.unit if server is not None else None
             )
+        case Kind.CONTAINER:
+            return containers.release(resource, standing, with_contents=one.with_contents)
         case _:
             return releasing.release_allowance(standing)
 

@@ -58,6 +58,25 @@ class StorageDraft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerDraft:
+    """An object container that may hold so much."""
+
+    name: str
+    zone: str
+    storage_class: str  # its code, of one for objects
+    quota_gb: int
+    lease_months: int = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaDraft:
+    """A container that shall hold more, or less, than now."""
+
+    target: UUID
+    quota_gb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ExtendDraft:
     """A volume that shall grow to a new size."""
 
@@ -99,10 +118,14 @@ class RenewDraft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseDraft:
-    """A resource that is no longer needed; a server goes with its volumes."""
+    """A resource that is no longer needed; a server goes with its volumes.
+
+    A container goes when it is empty, or with what it holds where that is declared.
+    """
 
     target: UUID
     kind: str  # inventory.models.ResourceKind, so that a mistaken id releases nothing else
+    delete_contents: bool = False
 
 
 ItemDraft = (
@@ -110,6 +133,8 @@ ItemDraft = (
     | ServerDraft
     | BackupDraft
     | StorageDraft
+    | ContainerDraft
+    | QuotaDraft
     | ExtendDraft
     | RetypeDraft
     | ResizeDraft

@@ -16,7 +16,7 @@ from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Power, Resource, Volume, VolumeRole
-from govcloud.orders import addressing, dismantling, placing, planner, plans, renewing, resizing
+from govcloud.orders import addressing, containers, dismantling, placing, planner, plans, renewing, resizing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -57,6 +57,7 @@ def _units(order: Order) -> QuerySet[Unit]:
         .select_related(
             "item__server__flavor", "item__server__image", "item__server__network", "item__server__network_item",
             "item__backup__tier", "item__resize__flavor", "item__floating", "volume__storage_class", "volume__class_before",
+            "item__container__storage_class", "resource__container__storage_class",
             "volume__server__cloud", "volume__server__availability_zone", "resource__cloud",
             "resource__server__flavor", "resource__network",
             "resource__volume__storage_class", "resource__volume__server__resource", "server",
@@ -229,6 +230,7 @@ def _delivery_steps(
             for unit in alone
             if unit.item.kind == Kind.VOLUME
         ],
+        containers=[plans.container_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.CONTAINER],
     )
 
 
@@ -243,6 +245,12 @@ def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
         return _give_address(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.SERVER:
         return _resize(order, unit, actor=actor, at=at)
+    if unit.item.kind == Kind.CONTAINER:
+        held = _resource(unit)
+        return _start(
+            order, OperationKind.REQUOTA, held.cloud, containers.requote(unit, held), [unit],
+            actor=actor, at=at, with_it=[held],
+        )  # fmt: skip
     if unit.volume is not None and unit.volume.class_before is not None:
         return _retype(order, unit, actor=actor, at=at)
     return _extend(order, unit, actor=actor, at=at)
@@ -376,7 +384,10 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
 
 def _going(unit: Unit, volumes: Iterable[Unit] = ()) -> dismantling.Going:
     with_it = tuple(_going(volume) for volume in volumes)
-    return dismantling.Going(resource=_resource(unit), release=unit.uuid, volumes=with_it)
+    contents = unit.item.kind == Kind.CONTAINER and unit.item.container.delete_contents
+    return dismantling.Going(
+        resource=_resource(unit), release=unit.uuid, volumes=with_it, with_contents=contents
+    )
 
 
 # -- what has ended

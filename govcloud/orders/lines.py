@@ -19,7 +19,7 @@ from govcloud.catalog.models import (
     Site,
     StorageClass,
 )
-from govcloud.inventory.models import Network, Resource, Server, Volume
+from govcloud.inventory.models import Container, Network, Resource, Server, Volume
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Action
 from govcloud.quotas.models import Dimension
@@ -162,6 +162,24 @@ class StorageLine:
         return {self.storage_class.meter.code: Decimal(self.size_gb)}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerLine:
+    action: ClassVar = Action.CREATE
+    kind: ClassVar = Kind.CONTAINER
+    name: str
+    zone: str
+    storage_class: StorageClass
+    quota_gb: int
+    lease_months: int = 12
+    quantity: int = 1
+
+    def parts(self) -> Iterator[Part]:
+        yield Part(self.name, {Dimension.OBJECT_GB: self.quota_gb})
+
+    def quantities(self) -> Quantities:
+        return {self.storage_class.meter.code: Decimal(self.quota_gb)}
+
+
 class _OfTarget:
     """What a line has of the resource that it changes, renews or releases."""
 
@@ -295,14 +313,42 @@ class AddressLine(_OfTarget):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class QuotaLine(_OfTarget):
+    """A container's quota, larger or smaller. What grows is taken of the department's quota, what shrinks given back."""
+
+    action: ClassVar = Action.CHANGE
+    kind: ClassVar = Kind.CONTAINER
+    target: Resource
+    container: Container
+    quota_gb: int
+    quantity: int = 1
+
+    @property
+    def grows_by(self) -> int:
+        return self.quota_gb - self.container.quota_gb
+
+    def parts(self) -> Iterator[Part]:
+        takes: Amounts = {Dimension.OBJECT_GB: self.grows_by} if self.grows_by > 0 else {}
+        yield Part(self.target.name[:48], takes, resource=self.target)
+
+    def frees(self) -> Amounts:
+        return {Dimension.OBJECT_GB: -self.grows_by} if self.grows_by < 0 else {}
+
+    def quantities(self) -> Quantities:
+        """The difference to what is billed now."""
+        return {self.container.storage_class.meter.code: Decimal(self.grows_by)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReleaseLine(_OfTarget):
-    """``volumes`` are those of a server, which go with it, as do its floating ``addresses``."""
+    """``volumes`` are those of a server, which go with it, as do its floating ``addresses``; ``delete_contents`` is a container's."""
 
     action: ClassVar = Action.RELEASE
     target: Resource
     volumes: tuple[Volume, ...] = ()
     addresses: int = 0
     billed_addresses: int = 0
+    delete_contents: bool = False
     quantity: int = 1
 
     @property
@@ -333,6 +379,8 @@ class ReleaseLine(_OfTarget):
                 freed[Dimension.STORAGE_GB] += self.target.volume.size_gb
             case Kind.NETWORK:
                 freed[Dimension.NETWORKS] = 1
+            case Kind.CONTAINER:
+                freed[Dimension.OBJECT_GB] = self.target.container.quota_gb
             case Kind.BACKUP:
                 freed[Dimension.BACKUP_GB] = self.target.backup.capacity_gb
         return {dimension: amount for dimension, amount in freed.items() if amount}
@@ -352,6 +400,8 @@ class ReleaseLine(_OfTarget):
                 yield FLOATING_ADDRESS, self.billed_addresses
         elif self.target.kind == Kind.VOLUME:
             yield self.target.volume.storage_class.meter.code, self.target.volume.size_gb
+        elif self.target.kind == Kind.CONTAINER:
+            yield self.target.container.storage_class.meter.code, self.target.container.quota_gb
         elif self.target.kind == Kind.BACKUP:
             allowance = self.target.backup
             meter = allowance.tier.meter_off_site if allowance.off_site else allowance.tier.meter_local
@@ -365,6 +415,8 @@ Line = (
     | ServerLine
     | BackupLine
     | StorageLine
+    | ContainerLine
+    | QuotaLine
     | ExtendLine
     | RetypeLine
     | ResizeLine
@@ -394,7 +446,7 @@ def quota_of(lines: Sequence[Line]) -> dict[str, int]:
 
 def freed_by(lines: Sequence[Line]) -> dict[str, int]:
     """What the lines give back when they are done, per dimension, as amounts below zero."""
-    freed = _sum(line.frees() for line in lines if isinstance(line, ResizeLine | ReleaseLine))
+    freed = _sum(line.frees() for line in lines if isinstance(line, QuotaLine | ResizeLine | ReleaseLine))
     return {dimension: -amount for dimension, amount in freed.items()}
 
 

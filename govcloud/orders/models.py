@@ -157,6 +157,22 @@ class VolumeSpec(models.Model):
         ]
 
 
+class ContainerSpec(models.Model):
+    """A container that is ordered, what its quota becomes (change), or whether it goes with what it holds (release)."""
+
+    item = models.OneToOneField(
+        OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="container"
+    )
+    storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="+")
+    quota_gb = models.PositiveIntegerField()
+    delete_contents = models.BooleanField(default=False)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(quota_gb__gte=1), name="container_spec_quota_is_positive"),
+        ]
+
+
 class BackupSpec(models.Model):
     """A DR backup quota, and the plan that runs on it for every server of the order."""
 

@@ -40,6 +40,8 @@ class Part:
             if unit.item.kind == Kind.SERVER and unit.volume is None:
                 need.flavors[unit.item.server.flavor] += 1
                 need.images.add(unit.item.server.image)
+            elif unit.item.kind == Kind.CONTAINER:
+                need.object_classes.add(unit.item.container.storage_class)
             elif unit.volume is not None:
                 need.storage[unit.volume.storage_class] += unit.volume.size_gb
         return need

@@ -59,6 +59,17 @@ class StoragePlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerPlan:
+    unit: UUID
+    name: str
+    cloud_name: str
+    zone: str
+    storage_class: str
+    quota_gb: int
+    lease_end: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AllowancePlan:
     unit: UUID
     name: str
@@ -79,6 +90,7 @@ def deliver(
     allowances: Sequence[AllowancePlan],
     storage: Sequence[StoragePlan] = (),
     covered: Sequence[UUID] = (),
+    containers: Sequence[ContainerPlan] = (),
 ) -> list[StepSpec]:
     """Everything an order creates: the system's space first, then its networks, its servers side by side, its backups.
 
@@ -92,6 +104,8 @@ def deliver(
         steps += _server(server, ready, built_here={network.unit for network in networks})
     for volume in storage:
         steps += _storage(volume, ready)
+    for container in containers:
+        steps += _container(container, ready)
     handed_over = tuple(key_of(server.unit, "handover") for server in servers)
     volumes = [
         str(volume.unit) for server in servers for volume in (server.system_volume, *server.data_volumes)
@@ -194,6 +208,18 @@ def _storage(plan: StoragePlan, ready: tuple[str, ...]) -> list[StepSpec]:
         steps.append(_after(steps[-1], "coverage", pair))
     steps.append(_after(steps[-1], "handover", {"units": [str(volume.unit)]}))
     return steps
+
+
+def _container(plan: ContainerPlan, ready: tuple[str, ...]) -> list[StepSpec]:
+    state = {
+        "cloud_name": plan.cloud_name, "zone": plan.zone, "storage_class": plan.storage_class,
+        "quota_gb": plan.quota_gb, "lease_end": plan.lease_end.isoformat(),
+    }  # fmt: skip
+    made = StepSpec(
+        key=key_of(plan.unit, "container"), kind="container", label=plan.name, unit=plan.unit, desired_state=state,
+        needs=ready,
+    )  # fmt: skip
+    return [made, _after(made, "handover", {"units": [str(plan.unit)]})]
 
 
 def _after(before: StepSpec, kind: str, state: dict[str, Any]) -> StepSpec:

@@ -96,6 +96,20 @@ def volume_plan(unit: Unit) -> planner.VolumePlan:
     )
 
 
+def container_plan(unit: Unit, *, at: datetime) -> planner.ContainerPlan:
+    """Its name in the cloud is the department's with some of the unit's id: it can be told, and is nobody else's."""
+    spec = unit.item.container
+    return planner.ContainerPlan(
+        unit=unit.uuid,
+        name=unit.name,
+        cloud_name=f"{unit.name}-{unit.uuid.hex[:12]}",
+        zone=unit.item.zone,
+        storage_class=spec.storage_class.code,
+        quota_gb=spec.quota_gb,
+        lease_end=leases.end_of(at, months=unit.item.lease_months),
+    )
+
+
 def allowance_plan(unit: Unit, *, at: datetime) -> planner.AllowancePlan:
     spec = unit.item.backup
     return planner.AllowancePlan(

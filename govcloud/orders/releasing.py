@@ -35,7 +35,7 @@ def release_server(
     ``further_ports`` are the ids of the ports of its other interfaces, by the units of their addresses.
     """
     volumes = list(volumes)
-    retired, gone = _retirement(server, *volumes), key_of(server.release, "server")
+    retired, gone = retirement(server, *volumes), key_of(server.release, "server")
     unreached = [
         given_back(
             each, key=key_of(each.unit, "floating-released"), unit=server.release, needs=(retired.key,)
@@ -54,7 +54,7 @@ def release_server(
     return [
         retired,
         *unreached,
-        _absent("server", server, retired.key, *(step.key for step in unreached)),
+        absent("server", server, retired.key, *(step.key for step in unreached)),
         *port_steps,
         *(step for volume in volumes for step in _volume_gone(volume, gone)),
     ]
@@ -62,7 +62,7 @@ def release_server(
 
 def release_volume(*, volume: Standing, server: UUID | None) -> list[StepSpec]:
     """A data volume: let go of by the guest and detached first, if ``server`` has it."""
-    retired = _retirement(volume)
+    retired = retirement(volume)
     if server is None:
         return [retired, *_volume_gone(volume, retired.key)]
     guest = {"server": str(server), "volumes": [str(volume.built)], "may_be_skipped": True}
@@ -91,7 +91,7 @@ def _volume_gone(volume: Standing, *needs: str) -> list[StepSpec]:
         )
         for snapshot in volume.snapshots
     ]  # fmt: skip
-    return [*kept, _absent("volume", volume, *needs, *(step.key for step in kept))]
+    return [*kept, absent("volume", volume, *needs, *(step.key for step in kept))]
 
 
 def release_network(*, network: Standing, particulars: Network, after: Sequence[str]) -> list[StepSpec]:
@@ -119,21 +119,21 @@ def release_network(*, network: Standing, particulars: Network, after: Sequence[
 def release_allowance(allowance: Standing) -> list[StepSpec]:
     """A backup allowance: its plan ends, its recovery points stay until they expire."""
     return [
-        _retirement(allowance),
-        _absent("backup_allowance", allowance, key_of(allowance.release, "retirement")),
+        retirement(allowance),
+        absent("backup_allowance", allowance, key_of(allowance.release, "retirement")),
     ]
 
 
-def _retirement(*standing: Standing) -> StepSpec:
+def retirement(*standing: Standing, needs: tuple[str, ...] = ()) -> StepSpec:
     """Nothing of these is used any more. Carried by the first one's release."""
     first = standing[0]
     return StepSpec(
         key=key_of(first.release, "retirement"), kind="retirement", label=first.name, unit=first.release,
-        desired_state={"units": [str(one.built) for one in standing]},
+        desired_state={"units": [str(one.built) for one in standing]}, needs=needs,
     )  # fmt: skip
 
 
-def _absent(kind: str, standing: Standing, *needs: str) -> StepSpec:
+def absent(kind: str, standing: Standing, *needs: str) -> StepSpec:
     return StepSpec(
         key=key_of(standing.release, kind), kind=kind, label=standing.name, unit=standing.release, desired=Desired.ABSENT,
         external_id=standing.external_id, desired_state={"resource": str(standing.built)}, needs=needs,

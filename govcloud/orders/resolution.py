@@ -9,7 +9,7 @@ from django.db.models import Prefetch, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import FLOATING_ADDRESS, DRTier, Flavor, Image, Meter, Site, StorageClass
+from govcloud.catalog.models import FLOATING_ADDRESS, DRTier, Flavor, Image, Keeps, Meter, Site, StorageClass
 from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory import reach
@@ -17,9 +17,11 @@ from govcloud.inventory.models import Network, Resource, ResourceKind, Volume, V
 from govcloud.orders.drafts import (
     AddressDraft,
     BackupDraft,
+    ContainerDraft,
     ExtendDraft,
     ItemDraft,
     NetworkDraft,
+    QuotaDraft,
     ReleaseDraft,
     RenewDraft,
     ResizeDraft,
@@ -31,9 +33,11 @@ from govcloud.orders.drafts import (
 from govcloud.orders.lines import (
     AddressLine,
     BackupLine,
+    ContainerLine,
     ExtendLine,
     Line,
     NetworkLine,
+    QuotaLine,
     ReleaseLine,
     RenewLine,
     ResizeLine,
@@ -67,7 +71,8 @@ class Found:
 
     flavors: Mapping[str, Flavor]
     images: Mapping[str, Image]
-    classes: Mapping[str, StorageClass]
+    classes: Mapping[str, StorageClass]  # of volumes
+    object_classes: Mapping[str, StorageClass]
     tiers: Mapping[int, DRTier]
     resources: Mapping[UUID, Resource]
     networks: Mapping[str, int]  # positions of those ordered in the same order, by name
@@ -93,6 +98,10 @@ class Resolver:
                 line = self._backup(position, draft)
             case StorageDraft():
                 line = self._storage(position, draft)
+            case ContainerDraft():
+                line = self._container(position, draft)
+            case QuotaDraft():
+                line = self._requota(position, draft)
             case RetypeDraft():
                 line = self._retype(position, draft)
             case ExtendDraft():
@@ -179,6 +188,29 @@ class Resolver:
             lease_months=draft.lease_months,
         )
 
+    def _container(self, position: int, draft: ContainerDraft) -> ContainerLine | None:
+        found = self._known(
+            self.found.object_classes,
+            draft.storage_class,
+            _("class of object storage"),
+            f"/items/{position}/storage_class",
+        )
+        if found is None:
+            return None
+        return ContainerLine(
+            name=draft.name,
+            zone=draft.zone,
+            storage_class=found,
+            quota_gb=draft.quota_gb,
+            lease_months=draft.lease_months,
+        )
+
+    def _requota(self, position: int, draft: QuotaDraft) -> QuotaLine | None:
+        target = self._target(draft.target, ResourceKind.CONTAINER, position)
+        if target is None:
+            return None
+        return QuotaLine(target=target, container=target.container, quota_gb=draft.quota_gb)
+
     def _retype(self, position: int, draft: RetypeDraft) -> RetypeLine | None:
         target = self._target(draft.target, ResourceKind.VOLUME, position)
         at = f"/items/{position}/storage_class"
@@ -221,7 +253,7 @@ class Resolver:
 
     def _release(self, position: int, draft: ReleaseDraft) -> ReleaseLine | None:
         target = self._target(draft.target, draft.kind, position)
-        return release_line(target) if target else None
+        return release_line(target, delete_contents=draft.delete_contents) if target else None
 
     def _target(
         self, identifier: UUID, kind: str, position: int, field_name: str = "target"
@@ -282,15 +314,18 @@ def _unresolved(draft: ItemDraft, found: Found) -> Unresolved:
 def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     servers = [draft for draft in drafts if isinstance(draft, ServerDraft)]
     volumes = [volume for draft in servers for volume in (draft.system_volume, *draft.data_volumes)]
-    targeting = ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | AddressDraft | ReleaseDraft
+    targeting = (
+        QuotaDraft | ExtendDraft | RetypeDraft | ResizeDraft | RenewDraft | AddressDraft | ReleaseDraft
+    )
     named = {draft.target for draft in drafts if isinstance(draft, targeting)}
     storage = [draft for draft in drafts if isinstance(draft, StorageDraft)]
     named |= {draft.server for draft in storage if draft.server is not None}
     named |= {identifier for draft in servers if (identifier := as_uuid(draft.network)) is not None}
     flavors = {draft.flavor for draft in drafts if isinstance(draft, ServerDraft | ResizeDraft)}
     codes = {volume.storage_class for volume in volumes}
-    codes |= {draft.storage_class for draft in drafts if isinstance(draft, StorageDraft | RetypeDraft)}
-    classes = StorageClass.objects.select_related("meter").filter(code__in=codes)
+    naming = StorageDraft | RetypeDraft | ContainerDraft
+    codes |= {draft.storage_class for draft in drafts if isinstance(draft, naming)}
+    classes = list(StorageClass.objects.select_related("meter").filter(code__in=codes))
     levels = {draft.dr_level for draft in drafts if isinstance(draft, BackupDraft)}
     tiers = DRTier.objects.select_related("meter_local", "meter_off_site").filter(
         level__in=levels, retired_at=None
@@ -298,7 +333,8 @@ def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     return Found(
         flavors={flavor.code: flavor for flavor in Flavor.objects.filter(code__in=flavors)},
         images={image.code: image for image in Image.objects.filter(code__in={s.image for s in servers})},
-        classes={found.code: found for found in classes},
+        classes={found.code: found for found in classes if found.keeps == Keeps.BLOCK},
+        object_classes={found.code: found for found in classes if found.keeps == Keeps.OBJECT},
         tiers={tier.level: tier for tier in tiers},
         resources={found.uuid: found for found in targets(system).filter(uuid__in=named)},
         networks={d.name: n for n, d in enumerate(drafts) if isinstance(d, NetworkDraft)},
@@ -327,7 +363,7 @@ def address_line(server: Resource, network: Network) -> AddressLine:
     )
 
 
-def release_line(target: Resource) -> ReleaseLine:
+def release_line(target: Resource, *, delete_contents: bool = False) -> ReleaseLine:
     """Needs ``targets()``, or ``items_of`` of a stored order."""
     held = target.server.floating_addresses.all() if target.kind == ResourceKind.SERVER else ()
     addresses = sum(each.released_at is None for each in held)
@@ -336,6 +372,7 @@ def release_line(target: Resource) -> ReleaseLine:
         volumes=volumes_of(target),
         addresses=addresses,
         billed_addresses=addresses if addresses and _addresses_are_billed() else 0,
+        delete_contents=delete_contents,
     )
 
 
@@ -360,6 +397,7 @@ def targets(system: System) -> QuerySet[Resource]:
             "volume__server__resource",
             "backup__tier__meter_local",
             "backup__tier__meter_off_site",
+            "container__storage_class__meter",
         )
         .prefetch_related(Prefetch("server__volumes", queryset=volumes), "server__floating_addresses")
     )

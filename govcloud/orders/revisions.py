@@ -7,13 +7,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from govcloud.catalog.models import Site
+from govcloud.catalog.models import Kind, Site
 from govcloud.orders.lines import (
     AddressLine,
     BackupLine,
+    ContainerLine,
     ExtendLine,
     Line,
     NetworkLine,
+    QuotaLine,
     ReleaseLine,
     RenewLine,
     ResizeLine,
@@ -116,6 +118,12 @@ def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911  one for eac
             }
         case StorageLine():
             return {**common, **_storage(line)}
+        case ContainerLine():
+            ordered = {"storage_class": line.storage_class.code, "quota_gb": line.quota_gb}
+            return {**common, **ordered, "lease_months": line.lease_months}
+        case QuotaLine():
+            changed = {"from_gb": line.container.quota_gb, "quota_gb": line.quota_gb}
+            return {**common, "target": str(line.target.uuid), **changed}
         case ExtendLine():
             grown = {"from_gb": line.volume.size_gb, "size_gb": line.size_gb}
             return {**common, "target": str(line.target.uuid), **grown}
@@ -133,7 +141,8 @@ def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911  one for eac
             return {**common, "target": str(line.target.uuid), **extended}
         case ReleaseLine():
             with_it = [str(volume.resource.uuid) for volume in line.volumes]
-            return {**common, "target": str(line.target.uuid), "volumes": with_it}
+            contents = {"delete_contents": line.delete_contents} if line.kind == Kind.CONTAINER else {}
+            return {**common, "target": str(line.target.uuid), "volumes": with_it, **contents}
 
 
 def _resized(line: ResizeLine) -> dict[str, Any]:

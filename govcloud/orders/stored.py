@@ -9,9 +9,11 @@ from govcloud.inventory.models import Resource, Volume
 from govcloud.orders.lines import (
     AddressLine,
     BackupLine,
+    ContainerLine,
     ExtendLine,
     Line,
     NetworkLine,
+    QuotaLine,
     ReleaseLine,
     RenewLine,
     ResizeLine,
@@ -24,6 +26,7 @@ from govcloud.orders.models import (
     Action,
     AddressSpec,
     BackupSpec,
+    ContainerSpec,
     Order,
     OrderItem,
     ResizeSpec,
@@ -47,9 +50,14 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
             zone=line.zone,
             site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
             target=line.target
-            if isinstance(line, ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine)
+            if isinstance(
+                line,
+                QuotaLine | ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine,
+            )
             else None,
-            lease_months=line.lease_months if isinstance(line, ServerLine | StorageLine | RenewLine) else 12,
+            lease_months=line.lease_months
+            if isinstance(line, ServerLine | StorageLine | ContainerLine | RenewLine)
+            else 12,
         )
         for position, line in enumerate(lines)
     )
@@ -85,7 +93,24 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
         for item, line in pairs
         if isinstance(line, AddressLine)
     )
+    ContainerSpec.objects.bulk_create(spec for item, line in pairs for spec in _container_specs(item, line))
     return items
+
+
+def _container_specs(item: OrderItem, line: Line) -> list[ContainerSpec]:
+    match line:
+        case ContainerLine():
+            return [ContainerSpec(item=item, storage_class=line.storage_class, quota_gb=line.quota_gb)]
+        case QuotaLine():
+            held = line.container
+            return [ContainerSpec(item=item, storage_class=held.storage_class, quota_gb=line.quota_gb)]
+        case ReleaseLine(target=target) if target.kind == Kind.CONTAINER:
+            held = target.container
+            spec = ContainerSpec(item=item, storage_class=held.storage_class, quota_gb=held.quota_gb)
+            spec.delete_contents = line.delete_contents
+            return [spec]
+        case _:
+            return []
 
 
 def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
@@ -127,6 +152,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "backup__tier__meter_off_site",
             "resize__flavor",
             "floating__network__network",
+            "container__storage_class__meter",
             "target__cloud",
             "target__server__flavor",
             "target__server__image",
@@ -134,6 +160,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "target__volume__server__resource",
             "target__backup__tier__meter_local",
             "target__backup__tier__meter_off_site",
+            "target__container__storage_class__meter",
         )
         .prefetch_related(
             Prefetch("volumes", queryset=specs),
@@ -168,12 +195,14 @@ def _line(item: OrderItem) -> Line:  # noqa: PLR0911  one for each kind of line
             )
         case Action.CREATE, Kind.VOLUME:
             return _storage(item)
-        case Action.CHANGE, Kind.VOLUME | Kind.SERVER:
+        case Action.CREATE, Kind.CONTAINER:
+            return _container(item)
+        case Action.CHANGE, Kind.VOLUME | Kind.SERVER | Kind.CONTAINER:
             return _change(item)
         case Action.RENEW, _:
             return RenewLine(target=_target(item), lease_months=item.lease_months)
         case Action.RELEASE, _:
-            return release_line(_target(item))
+            return _release(item)
     raise ValueError(f"no order can {item.action} a {item.kind}")
 
 
@@ -183,6 +212,8 @@ def _change(item: OrderItem) -> Line:
         return address_line(target, item.floating.network.network)
     if item.kind == Kind.SERVER:
         return ResizeLine(target=target, server=target.server, flavor=item.resize.flavor)
+    if item.kind == Kind.CONTAINER:
+        return QuotaLine(target=target, container=target.container, quota_gb=item.container.quota_gb)
     spec = item.volumes.all()[0]
     if spec.class_before is None:
         return ExtendLine(target=target, volume=target.volume, size_gb=spec.size_gb)
@@ -207,6 +238,23 @@ def _storage(item: OrderItem) -> StorageLine:
         lease_months=item.lease_months,
         quantity=item.quantity,
     )
+
+
+def _container(item: OrderItem) -> ContainerLine:
+    spec = item.container
+    return ContainerLine(
+        name=item.name,
+        zone=item.zone,
+        storage_class=spec.storage_class,
+        quota_gb=spec.quota_gb,
+        lease_months=item.lease_months,
+        quantity=item.quantity,
+    )
+
+
+def _release(item: OrderItem) -> ReleaseLine:
+    contents = item.kind == Kind.CONTAINER and item.container.delete_contents
+    return release_line(_target(item), delete_contents=contents)
 
 
 def _server(item: OrderItem) -> ServerLine:

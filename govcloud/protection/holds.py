@@ -1,4 +1,7 @@
-"""Legal holds: what is evidence in a matter is neither deleted nor does what it is of go."""
+"""Legal holds: what is evidence in a matter is neither deleted nor does what it is of go.
+
+They are on recovery points of volumes, and on object containers.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,7 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept
 from govcloud.errors import Conflict, Invalid
-from govcloud.inventory.models import Volume
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Container, Resource, ResourceKind, Volume
 from govcloud.protection.models import LegalHold, RecoveryPoint
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
@@ -27,12 +31,12 @@ class ReasonMissing(Invalid):
 
 class HeldAlready(Conflict):
     code = "legal-hold-in-force"
-    message = _("The recovery point is under a legal hold already, placed on %(since)s.")
+    message = _("It is under a legal hold already, placed on %(since)s.")
 
 
 class NotHeld(Conflict):
     code = "no-legal-hold"
-    message = _("The recovery point is under no legal hold.")
+    message = _("It is under no legal hold.")
 
 
 class PointGone(Conflict):
@@ -47,6 +51,16 @@ class UnderLegalHold(Conflict):
     )
 
 
+class ContainerOnHold(Conflict):
+    code = "container-on-hold"
+    message = _("“%(name)s” cannot be released: it is under a legal hold.")
+
+
+class CannotBeHeld(Conflict):
+    code = "cannot-be-held"
+    message = _("“%(name)s” is no object container that is in use: it cannot be put under a legal hold.")
+
+
 def place(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> LegalHold:
     """Raises RoleMissing, ReasonMissing, PointGone and HeldAlready."""
     require(actor, *KEEPERS, at=at)
@@ -56,12 +70,7 @@ def place(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Le
         deleting = Step.objects.filter(kind="backup", external_id=point.external_id, desired=Desired.ABSENT)
         if point.expired_at is not None or deleting.exclude(state__in=FINISHED).exists():
             raise PointGone
-        standing = _in_force(point)
-        if standing is not None:
-            raise HeldAlready(since=standing.placed_at.isoformat())
-        hold = LegalHold.objects.create(point=point, reason=reason, placed_by=actor, placed_at=at)
-        _tell(hold, "legal_hold.placed", reason=reason, actor=actor, at=at)
-    return hold
+        return _place(LegalHold(point=point), reason=reason, actor=actor, at=at)
 
 
 def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> LegalHold:
@@ -69,12 +78,48 @@ def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Leg
     require(actor, *KEEPERS, at=at)
     reason = _reasoned(reason)
     with kept(), transaction.atomic():
-        hold = _in_force(_locked(point))
-        if hold is None:
-            raise NotHeld
-        hold.lifted_at, hold.lifted_by, hold.lifted_because = at, actor, reason
-        hold.save(update_fields=["lifted_at", "lifted_by", "lifted_because"])
-        _tell(hold, "legal_hold.lifted", reason=reason, actor=actor, at=at)
+        return _lift(_locked(point).holds.filter(lifted_at=None).first(), reason=reason, actor=actor, at=at)
+
+
+def place_on_container(*, resource: Resource, reason: str, actor: User, at: datetime) -> LegalHold:
+    """Raises RoleMissing, ReasonMissing, CannotBeHeld and HeldAlready."""
+    require(actor, *KEEPERS, at=at)
+    reason = _reasoned(reason)
+    with kept(), transaction.atomic():
+        resource = _locked_container(resource)
+        if resource.status not in {Status.ACTIVE, Status.CHANGING}:
+            raise CannotBeHeld(name=resource.name)
+        return _place(LegalHold(container=resource.container), reason=reason, actor=actor, at=at)
+
+
+def lift_from_container(*, resource: Resource, reason: str, actor: User, at: datetime) -> LegalHold:
+    """Raises RoleMissing, ReasonMissing, CannotBeHeld and NotHeld."""
+    require(actor, *KEEPERS, at=at)
+    reason = _reasoned(reason)
+    with kept(), transaction.atomic():
+        held = _locked_container(resource).container.holds.filter(lifted_at=None).first()
+        return _lift(held, reason=reason, actor=actor, at=at)
+
+
+def _place(hold: LegalHold, *, reason: str, actor: User, at: datetime) -> LegalHold:
+    """What it is on is locked."""
+    standing = LegalHold.objects.filter(
+        point=hold.point_id, container=hold.container_id, lifted_at=None
+    ).first()
+    if standing is not None:
+        raise HeldAlready(since=standing.placed_at.isoformat())
+    hold.reason, hold.placed_by, hold.placed_at = reason, actor, at
+    hold.save()
+    _tell(hold, "legal_hold.placed", reason=reason, actor=actor, at=at)
+    return hold
+
+
+def _lift(hold: LegalHold | None, *, reason: str, actor: User, at: datetime) -> LegalHold:
+    if hold is None:
+        raise NotHeld
+    hold.lifted_at, hold.lifted_by, hold.lifted_because = at, actor, reason
+    hold.save(update_fields=["lifted_at", "lifted_by", "lifted_because"])
+    _tell(hold, "legal_hold.lifted", reason=reason, actor=actor, at=at)
     return hold
 
 
@@ -100,6 +145,32 @@ def require_none(*, volumes: Sequence[Volume]) -> None:
         raise refused(name=points[0].volume.resource.name, points=points)
 
 
+def held_containers(containers: Sequence[Container]) -> list[int]:
+    """Primary keys of those that are under a hold."""
+    held = LegalHold.objects.filter(container__in=containers, lifted_at=None)
+    return list(held.values_list("container", flat=True))
+
+
+def require_no_container(*, resources: Sequence[Resource]) -> None:
+    """In the transaction that begins their release. Raises ContainerOnHold for one placed since it was ordered."""
+    rows = Resource.objects.select_for_update(no_key=True, of=("self",)).select_related("container")
+    going = list(
+        rows.filter(pk__in=[each.pk for each in resources], kind=ResourceKind.CONTAINER).order_by("pk")
+    )
+    held = held_containers([each.container for each in going])
+    for each in going:
+        if each.pk in held:
+            raise ContainerOnHold(name=each.name)
+
+
+def _locked_container(resource: Resource) -> Resource:
+    """Raises CannotBeHeld."""
+    if resource.kind != ResourceKind.CONTAINER:
+        raise CannotBeHeld(name=resource.name)
+    rows = Resource.objects.select_for_update(no_key=True, of=("self",))
+    return rows.select_related("container").get(pk=resource.pk)
+
+
 def _reasoned(reason: str) -> str:
     if not 1 <= len(reason.strip()) <= 500:
         raise ReasonMissing(most=500, pointers=("/reason",))
@@ -111,13 +182,10 @@ def _locked(point: RecoveryPoint) -> RecoveryPoint:
     return rows.select_related("volume__resource").get(pk=point.pk)
 
 
-def _in_force(point: RecoveryPoint) -> LegalHold | None:
-    return point.holds.filter(lifted_at=None).first()
-
-
 def _tell(hold: LegalHold, verb: str, *, reason: str, actor: User, at: datetime) -> None:
-    resource = hold.point.volume.resource
+    resource, point = hold.resource, hold.point
+    after = {resource.kind: resource.name, **({"taken_at": point.taken_at} if point is not None else {})}
     audit.record(
-        actor=actor, verb=verb, subject=hold.point, at=at, thread=resource.thread, label=resource.name, reason=reason,
-        after={"volume": resource.name, "taken_at": hold.point.taken_at},
+        actor=actor, verb=verb, subject=point or resource, at=at, thread=resource.thread, label=resource.name,
+        reason=reason, after=after,
     )  # fmt: skip

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.inventory.models import BackupAllowance, Volume
+from govcloud.inventory.models import BackupAllowance, Container, Resource, Volume
 from govcloud.protection.queries import RecoveryPointQuerySet
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import User
@@ -87,10 +87,14 @@ class RecoveryPoint(models.Model):
 
 
 class LegalHold(models.Model):
-    """While it is in force the point is not deleted, and what the point is of is not released."""
+    """While it is in force the recovery point is not deleted, and what it is of is not released; or the container is not.
+
+    A hold on a container does not keep those who have credentials for it from changing what is in it: revoke them first.
+    """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    point = models.ForeignKey(RecoveryPoint, on_delete=models.PROTECT, related_name="holds")
+    point = models.ForeignKey(RecoveryPoint, null=True, on_delete=models.PROTECT, related_name="holds")
+    container = models.ForeignKey(Container, null=True, on_delete=models.PROTECT, related_name="holds")
     reason = models.CharField(max_length=500)
     placed_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
     placed_at = models.DateTimeField()
@@ -98,11 +102,28 @@ class LegalHold(models.Model):
     lifted_at = models.DateTimeField(null=True)
     lifted_because = models.CharField(max_length=500, blank=True)
 
+    @property
+    def resource(self) -> Resource:
+        """What is not released while it is in force."""
+        if self.container is not None:
+            return self.container.resource
+        if self.point is None:
+            raise ValueError(f"legal hold {self.uuid} is on nothing")  # a CHECK constraint says it cannot be
+        return self.point.volume.resource
+
     class Meta:
         ordering: ClassVar = ["placed_at", "id"]
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["point"], condition=Q(lifted_at__isnull=True), name="legal_hold_one_in_force"
+            ),
+            models.UniqueConstraint(
+                fields=["container"],
+                condition=Q(lifted_at__isnull=True),
+                name="legal_hold_one_in_force_per_container",
+            ),
+            models.CheckConstraint(
+                condition=Q(point__isnull=True) ^ Q(container__isnull=True), name="legal_hold_is_on_one_thing"
             ),
             models.CheckConstraint(
                 condition=Q(lifted_at__isnull=True, lifted_by__isnull=True, lifted_because="")

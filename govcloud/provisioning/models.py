@@ -25,6 +25,7 @@ class OperationKind(models.TextChoices):
     DELIVER = "deliver", _("build what was ordered")
     EXTEND = "extend", _("extend a volume")
     RESIZE = "resize", _("change a server's flavor")
+    REQUOTA = "requota", _("change a container's quota")
     RETYPE = "retype", _("move a volume to another storage class")
     RENEW = "renew", _("extend leases")
     SUSPEND = "suspend", _("stop a server whose lease has ended")

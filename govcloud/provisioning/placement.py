@@ -24,11 +24,12 @@ from govcloud.catalog.models import (
     CloudStorageClass,
     Flavor,
     Image,
+    Keeps,
     Offerable,
     Site,
     StorageClass,
 )
-from govcloud.clouds.models import USABLE, AvailabilityZone, HealthState, Maintenance
+from govcloud.clouds.models import USABLE, AvailabilityZone, HealthState, Maintenance, ObjectStorage
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import capacity
@@ -104,26 +105,36 @@ def _in_question(system: System, where: Where) -> QuerySet[Cloud]:
 
 
 def _with_names(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
-    """Adds ``has_flavors``, ``has_images`` and ``has_classes``, lists of primary keys."""
+    """Adds ``has_flavors``, ``has_images`` and ``has_classes``, lists of primary keys.
+
+    Where the last look found no object store, no class of object storage can be had, whatever name it was given there.
+    """
     here = {"cloud": OuterRef("pk")}
+    classes = CloudStorageClass.objects.filter(**here).exclude(
+        storage_class__keeps=Keeps.OBJECT, cloud__health__object_storage=ObjectStorage.ABSENT
+    )
     return clouds.annotate(
         has_flavors=ArraySubquery(CloudFlavor.objects.filter(**here).values("flavor_id")),
         has_images=ArraySubquery(CloudImage.objects.filter(**here).values("image_id")),
-        has_classes=ArraySubquery(CloudStorageClass.objects.filter(**here).values("storage_class_id")),
+        has_classes=ArraySubquery(classes.values("storage_class_id")),
     )
 
 
 @dataclass(slots=True)
 class Need:
-    """What shall be built in one place: how many servers of each flavor, how many GB of each storage class."""
+    """What shall be built in one place: how many servers of each flavor, how many GB of each storage class of volumes.
+
+    Of object storage only the classes: what an object store has left is told by nobody.
+    """
 
     flavors: Counter[Flavor] = field(default_factory=Counter)
     images: set[Image] = field(default_factory=set)
     storage: Counter[StorageClass] = field(default_factory=Counter)
+    object_classes: set[StorageClass] = field(default_factory=set)
 
     @property
     def things(self) -> list[Offerable]:
-        return [*self.flavors, *self.images, *self.storage]
+        return [*self.flavors, *self.images, *self.storage, *self.object_classes]
 
 
 def decide(

@@ -5,10 +5,10 @@ from decimal import Decimal
 from uuid import UUID
 
 from govcloud.catalog.models import FLOATING_ADDRESS, MEMORY_GB, VCPU, Flavor, Meter, StorageClass
-from govcloud.inventory import reach, snapshots
+from govcloud.inventory import containers, reach, snapshots, wiping
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import FloatingAddress, Resource, Server, Snapshot, Volume
+from govcloud.inventory.models import FloatingAddress, Resource, Server, Snapshot
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.quotas import services as quotas
@@ -50,6 +50,8 @@ def quota_of(resource: Resource) -> dict[str, int]:
             return {"storage_gb": resource.volume.size_gb}
         case "network":
             return {"networks": 1}
+        case "container":
+            return {"object_gb": resource.container.quota_gb}
         case _:
             return {"backup_gb": resource.backup.capacity_gb}
 
@@ -63,6 +65,8 @@ def meters_of(resource: Resource) -> dict[str, Decimal]:
             return size | _addresses_of(server)
         case "volume":
             return {resource.volume.storage_class.meter.code: Decimal(resource.volume.size_gb)}
+        case "container":
+            return {resource.container.storage_class.meter.code: Decimal(resource.container.quota_gb)}
         case "backup":
             tier, off_site = resource.backup.tier, resource.backup.off_site
             meter = tier.meter_off_site if off_site else tier.meter_local
@@ -113,6 +117,23 @@ def resized(*, context: Context, resource: Resource, flavor: Flavor) -> None:
 
 def not_resized(*, context: Context) -> None:
     """The server has its old flavor (again): nothing of quota, bill and record has changed."""
+    quotas.unhold(source=context.step.unit, at=context.at)
+
+
+def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
+    """A container has its new quota: what grew is used, what shrank is given back, and the bill follows from now on."""
+    at, thread = context.at, context.operation.thread
+    less = resource.container.quota_gb - quota_gb
+    containers.requote(container=resource.container, quota_gb=quota_gb, actor=ENGINE, thread=thread, at=at)
+    quotas.commit(source=context.step.unit, at=at)
+    if less > 0:
+        department, amounts = resource.system.department, {"object_gb": less}
+        quotas.give_back(source=context.step.unit, department=department, amounts=amounts, at=at)
+    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+
+
+def not_requoted(*, context: Context) -> None:
+    """The container has its old quota (again): nothing of the ledger, the bill and the record has changed."""
     quotas.unhold(source=context.step.unit, at=context.at)
 
 
@@ -175,13 +196,13 @@ def snapshot_absent(*, unit: UUID, context: Context) -> None:
 
 
 def wiped(*, context: Context) -> None:
-    """A volume is gone: the evidence, with the cloud's own id of the request that did it."""
-    volume = Volume.objects.select_related("resource").filter(resource__unit=context.target).first()
-    if volume is None:
+    """A volume or a container is gone: the evidence, with the cloud's own id of the request that did it."""
+    resource = Resource.objects.filter(unit=context.target).first()
+    if resource is None:
         return  # it never stood
     asked = context.step.calls.filter(method="DELETE", status__lt=300).order_by("-pk").first()
-    snapshots.record_wipe(
-        volume=volume,
+    wiping.record(
+        resource=resource,
         request_id=asked.request_id if asked else "",
         requested_at=asked.at if asked else None,
         actor=ENGINE,

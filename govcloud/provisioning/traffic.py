@@ -45,9 +45,13 @@ def note(*, step: Step, exchanges: Sequence[openstack.Exchange], at: datetime) -
             status=e.status, request_id=e.request_id, milliseconds=e.milliseconds,
         )
         for e in exchanges
-        if e.method != "GET" or e.status != 200  # a look that found what it should is told by the state
+        if not _found_what_it_should(e)  # that is told by the state
     )  # fmt: skip
     count(cloud=step.operation.cloud, exchanges=exchanges, at=at)
+
+
+def _found_what_it_should(exchange: openstack.Exchange) -> bool:
+    return exchange.method in {"GET", "HEAD"} and exchange.status in {200, 204}
 
 
 def count(*, cloud: Cloud, exchanges: Sequence[openstack.Exchange], at: datetime) -> None:

@@ -16,6 +16,7 @@ class Dimension(models.TextChoices):
     VCPUS = "vcpus", _("vCPU")
     MEMORY_GB = "memory_gb", _("memory, GB")
     STORAGE_GB = "storage_gb", _("block storage, GB")
+    OBJECT_GB = "object_gb", _("object storage, GB")
     BACKUP_GB = "backup_gb", _("backup, GB")
     NETWORKS = "networks", _("networks")
     ADDRESSES = "addresses", _("floating addresses")

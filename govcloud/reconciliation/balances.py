@@ -113,6 +113,7 @@ def _standing() -> Counter[tuple[int, str]]:
             vcpus=Sum("server__vcpus"),
             memory_gb=Sum("server__memory_gb"),
             storage_gb=Sum("volume__size_gb"),
+            object_gb=Sum("container__quota_gb"),
             backup_gb=Sum("backup__capacity_gb"),
             networks=Count("network"),
             addresses=Value(0),

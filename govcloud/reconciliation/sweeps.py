@@ -23,7 +23,7 @@ from govcloud.errors import Conflict
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project
-from govcloud.reconciliation import balances, comparison, hands
+from govcloud.reconciliation import balances, comparison, hands, stores
 from govcloud.reconciliation.comparison import Observation, Seen, Standing
 from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK, Noted, note
 from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
@@ -146,6 +146,7 @@ class Pass:
         for subject in SUBJECTS:
             self._compare(subject)
         if self.sweep.extent == Extent.FULL:
+            self._stores()
             self._balance()
 
     # -- one kind of thing
@@ -293,6 +294,26 @@ class Pass:
         )
         over = {each for each in rows.values_list("external_id", flat=True) if each not in seen | absent}
         self._note(subject, over, [])
+
+    # -- object containers
+
+    def _stores(self) -> None:
+        """One request for each: they are in no list that operators can read."""
+        for project in (
+            Project.objects.filter(cloud=self.cloud).select_related("system", "cloud").order_by("pk")
+        ):
+            asked_at = self.clock()
+            try:
+                for resource, found in stores.looked_at(project=project, at=asked_at):
+                    self._keep()
+                    self.sweep.objects_seen += 1
+                    if not hands.busy(observations=found, since=asked_at - hands.MARGIN) & {resource.unit}:
+                        self._add(
+                            self._noted(self.cloud, SubjectKind.CONTAINER, [resource.external_id], found)
+                        )
+                    self.progress(str(SubjectKind.CONTAINER.label), 1)
+            except (errors.Refused, errors.Unauthorized, errors.Misconfigured) as error:
+                log.warning("containers not known", project=project.external_id, reason=str(error))
 
     # -- sums
 

@@ -18,6 +18,7 @@ class SubjectKind(models.TextChoices):
     PORT = "port", _("port")
     NETWORK = "network", _("network")
     SECURITY_GROUP = "security_group", _("security group")
+    CONTAINER = "container", _("object container")
     PROJECT = "project", _("the system's project")
     ACCOUNT = "account", _("quota account")
 
@@ -35,6 +36,8 @@ class Field(models.TextChoices):
     ATTACHED_TO = "attached_to", _("attached to")
     ADDRESS = "address", _("address")
     SECURITY_GROUP = "security_group", _("security group")
+    QUOTA_BYTES = "quota_bytes", _("quota in the cloud, bytes")
+    LET_IN = "let_in", _("who is let in")
     USED = "used", _("in use")
     INSTANCES = "compute.instances", _("limit of servers")
     CORES = "compute.cores", _("limit of vCPU")

@@ -53,8 +53,8 @@ class App:
             ConnectionCut: when a fault rule wants no answer at all.
 
         """
-        request_id = f"req-{uuid.uuid4()}"
         service = request.path.strip("/").partition("/")[0] or "sandbox"
+        request_id = f"{'tx' if service == 'object-store' else 'req-'}{uuid.uuid4()}"
         status, route_path = 0, request.path
         try:
             try:

@@ -63,6 +63,9 @@ def over_limit(message: str) -> ApiError:
 
 def render(service: str, error: ApiError, request_id: str) -> tuple[bytes, str]:
     """The body and content type with which `service` reports `error`."""
+    if service == "object-store" and error.status != 401:
+        title = HTTPStatus(error.status).phrase
+        return f"<html><h1>{title}</h1><p>{html.escape(error.message)}</p></html>".encode(), "text/html"
     if service == "image":
         return _html(error), "text/html; charset=UTF-8"
     return json.dumps(_document(service, error, request_id)).encode(), "application/json"

@@ -28,6 +28,7 @@ from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
 from tests.factories.inventory import (
     BackupAllowanceFactory,
+    CredentialFactory,
     FloatingAddressFactory,
     SecurityRuleFactory,
     SnapshotFactory,
@@ -73,6 +74,7 @@ def house(many: int) -> House:
     floating = [FloatingAddressFactory(server=server) for server in servers]
     rules = [SecurityRuleFactory(network=each.network) for each in floating]
     snapshots = [SnapshotFactory(volume=volume) for volume in volumes]
+    credentials = [CredentialFactory(container__resource__system=system) for system in systems]
     wiped = [WipeRecordFactory(volume=volume) for volume in volumes]
     for server in servers:
         UsageSegmentFactory(resource=server.resource)
@@ -111,6 +113,7 @@ def house(many: int) -> House:
             "snapshots": snapshots[0].uuid,
             "floating-addresses": floating[0].uuid,
             "security-rules": rules[0].uuid,
+            "container-credentials": credentials[0].uuid,
             "wipe-records": wiped[0].uuid,
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,

@@ -27,7 +27,7 @@ TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
-    "security-rules", "floating-addresses",
+    "security-rules", "floating-addresses", "container-credentials",
 )  # fmt: skip
 
 
@@ -104,6 +104,8 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST recovery-points/{key}/legal-hold": {"reason": "case 12"},
         "POST recovery-points/{key}/legal-hold-lifting": {"reason": "case 12"},
         "POST expiries/{key}/postponement": {"until": "2027-02-01T00:00:00Z", "reason": "audit"},
+        "POST resources/{key}/legal-hold": {"reason": "case 12"},
+        "POST resources/{key}/legal-hold-lifting": {"reason": "case 12"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
         "POST clouds": {"code": "east", "name": "n", "site": "main"},
         "POST clouds/{key}/deactivation": {"reason": "full"},

@@ -14,6 +14,7 @@ from govcloud.catalog.models import (
     DRTier,
     Flavor,
     Image,
+    Keeps,
     Kind,
     Line,
     Meter,
@@ -66,6 +67,13 @@ class OfferingFactory(DjangoModelFactory[Offering]):
 
     class Params:
         volume = factory.Trait(code="volume", kind=Kind.VOLUME, service=Service.STORAGE_DR, unit="volume")
+        container = factory.Trait(
+            code="container",
+            kind=Kind.CONTAINER,
+            service=Service.STORAGE_DR,
+            unit="container",
+            max_quantity=1,
+        )
         network = factory.Trait(
             code="network", kind=Kind.NETWORK, service=Service.TRANSPORT, unit="network", max_quantity=1
         )
@@ -110,6 +118,11 @@ class StorageClassFactory(DjangoModelFactory[StorageClass]):
     class Meta:
         model = StorageClass
         django_get_or_create = ("code",)
+
+    class Params:
+        objects = factory.Trait(
+            code="object", keeps=Keeps.OBJECT, meter=factory.SubFactory(MeterFactory, code="object_gb")
+        )
 
     code = "ssd"
     name = factory.LazyAttribute(lambda storage: f"存储 {storage.code}")
@@ -228,6 +241,7 @@ def catalogue(*, cloud: str = "sandbox") -> Catalogue:
         FlavorFactory(line=line, vcpus=vcpus, memory_gb=memory) for line in Line for vcpus, memory in FLAVORS
     ]
     storage_classes = [StorageClassFactory(code=code) for code in ("capacity", "sas", "ssd")]
+    storage_classes.append(StorageClassFactory(objects=True))
     image = ImageFactory()
     for flavor in flavors:
         CloudFlavorFactory(cloud=on, flavor=flavor)
@@ -236,7 +250,10 @@ def catalogue(*, cloud: str = "sandbox") -> Catalogue:
     CloudImageFactory(cloud=on, image=image)
     offerings = [
         OfferingFactory(),
-        *(OfferingFactory(**{kind: True}) for kind in ("volume", "network", "backup", "work_order")),
+        *(
+            OfferingFactory(**{kind: True})
+            for kind in ("volume", "network", "backup", "container", "work_order")
+        ),
     ]
     return Catalogue(
         meters={code: MeterFactory(code=code) for code in UNITS},

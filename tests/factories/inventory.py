@@ -9,9 +9,12 @@ from factory.django import DjangoModelFactory
 from govcloud.catalog.models import Wiping
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
+    Access,
     Address,
     AddressBlock,
     BackupAllowance,
+    Container,
+    ContainerCredential,
     FloatingAddress,
     Network,
     Project,
@@ -170,13 +173,40 @@ class WipeRecordFactory(DjangoModelFactory[WipeRecord]):
     class Meta:
         model = WipeRecord
 
-    volume = factory.SubFactory(VolumeFactory)
-    external_id = factory.SelfAttribute("volume.resource.external_id")
+    class Params:
+        volume = factory.SubFactory(VolumeFactory)
+
+    resource = factory.SelfAttribute("volume.resource")
+    external_id = factory.SelfAttribute("resource.external_id")
     size_gb = factory.SelfAttribute("volume.size_gb")
     means = Wiping.OVERWRITTEN
     request_id = factory.Sequence(lambda n: f"req-{n}")
     requested_at = BEGINNING
     confirmed_at = BEGINNING + timedelta(minutes=1)
+
+
+class ContainerFactory(DjangoModelFactory[Container]):
+    class Meta:
+        model = Container
+
+    resource = factory.SubFactory(ResourceFactory, kind=ResourceKind.CONTAINER)
+    storage_class = factory.SubFactory(StorageClassFactory, objects=True)
+    quota_gb = 100
+
+
+class CredentialFactory(DjangoModelFactory[ContainerCredential]):
+    class Meta:
+        model = ContainerCredential
+
+    unit = factory.LazyFunction(uuid4)
+    container = factory.SubFactory(ContainerFactory)
+    name = factory.Sequence(lambda n: f"app-{n}")
+    access = Access.READ
+    user_id = factory.LazyFunction(lambda: uuid4().hex)
+    user_name = factory.LazyAttribute(lambda given: f"gc-{given.unit}")
+    project_id = factory.LazyFunction(lambda: uuid4().hex)
+    issued_by = factory.SubFactory(UserFactory)
+    issued_at = BEGINNING
 
 
 class BackupAllowanceFactory(DjangoModelFactory[BackupAllowance]):

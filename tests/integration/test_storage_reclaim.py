@@ -133,7 +133,7 @@ def test_a_released_volume_goes_with_its_snapshots_and_leaves_evidence(on: Scene
     assert volume.status == "released"
     assert Snapshot.objects.get().deleted_at is not None
     assert project(on).snapshots.find_snapshots() == []
-    evidence = WipeRecord.objects.get(volume=volume.volume)
+    evidence = WipeRecord.objects.get(resource=volume)
     assert (evidence.external_id, evidence.size_gb, evidence.means) == (volume.external_id, 500, "undeclared")
     assert evidence.request_id.startswith("req-")
     assert evidence.requested_at is not None
@@ -146,7 +146,7 @@ def test_a_released_server_leaves_evidence_of_each_of_its_volumes(on: Scene, vol
     server = Resource.objects.get(name="app-1")
     approve_all(on, submitted(on, at=now(), items=release(server)), at=now())
     work()
-    wiped = WipeRecord.objects.values_list("volume__resource__name", flat=True)
+    wiped = WipeRecord.objects.values_list("resource__name", flat=True)
     assert sorted(wiped) == ["app-1-data-1", "app-1-system"]
     assert volume
 

@@ -26,6 +26,7 @@ from govcloud.gateways.openstack.compute import Compute
 from govcloud.gateways.openstack.identity import Identity
 from govcloud.gateways.openstack.images import Images
 from govcloud.gateways.openstack.network import Network
+from govcloud.gateways.openstack.object_store import ObjectStore
 from govcloud.gateways.openstack.quotas import Quotas
 from govcloud.gateways.openstack.routing import Routing
 from govcloud.gateways.openstack.security import SecurityGroups
@@ -76,13 +77,27 @@ class Cloud:
         return self._transport.project_id
 
     @property
+    def auth_url(self) -> str:
+        """Where one signs in to it."""
+        return self._transport.endpoint("identity")
+
+    def offers(self, service: str) -> bool:
+        """Whether its catalogue, or clouds.yaml, has the service. Raises what signing in does."""
+        self._transport.authenticate()
+        try:
+            self._transport.endpoint(service)
+        except errors.Misconfigured:
+            return False
+        return True
+
+    @property
     def user_id(self) -> str:
         """Our own user."""
         return self._transport.user_id
 
     @cached_property
     def identity(self) -> Identity:
-        """Projects and roles (Keystone)."""
+        """Projects, roles and users (Keystone)."""
         return Identity(self._transport)
 
     @cached_property
@@ -119,6 +134,11 @@ class Cloud:
     def backups(self) -> Backups:
         """Backups of volumes (Cinder)."""
         return Backups(self._transport)
+
+    @cached_property
+    def objects(self) -> ObjectStore:
+        """Object containers (Swift)."""
+        return ObjectStore(self._transport)
 
     @cached_property
     def compute(self) -> Compute:
@@ -291,6 +311,7 @@ class Health:
     service: str = ""
     detail: str = ""
     answers: tuple[ServiceHealth, ...] = ()
+    object_storage: bool | None = None  # whether the catalogue has it; None when nobody could look
 
     @property
     def ok(self) -> bool:
@@ -305,16 +326,22 @@ _QUESTIONS: Final[tuple[tuple[str, Callable[[Cloud], object]], ...]] = (
     ("block-storage", lambda cloud: cloud.volumes.limits()),
     ("image", lambda cloud: cloud.images.find_images(name="health-probe")),
 )
+_OBJECTS: Final[tuple[str, Callable[[Cloud], object]]] = (
+    "object-store",
+    lambda cloud: cloud.objects.containers_held(),
+)
+"""Asked where there is an object store."""
 
 
 def health(*, cloud: str, timeout: float = 5, given: Given | None = None) -> Health:
     """Sign in to a cloud and ask each service one small question. Never raises a ``CloudError``.
 
-    Without a token nothing else is asked.
+    Without a token nothing else is asked. An object store is asked where the cloud has one.
     """
     answers: list[ServiceHealth] = []
     first: errors.CloudError | None = None
-    for service, question in _QUESTIONS:
+    objects = _has_objects(cloud, timeout, given)
+    for service, question in (*_QUESTIONS, _OBJECTS) if objects else _QUESTIONS:
         started = time.monotonic()
         state = Reachability.OK
         try:
@@ -325,8 +352,15 @@ def health(*, cloud: str, timeout: float = 5, given: Given | None = None) -> Hea
         if first is not None and first.service == "identity":
             break
     if first is None:
-        return Health(Reachability.OK, answers=tuple(answers))
-    return Health(_state(first), first.service, first.message, tuple(answers))
+        return Health(Reachability.OK, answers=tuple(answers), object_storage=objects)
+    return Health(_state(first), first.service, first.message, tuple(answers), objects)
+
+
+def _has_objects(cloud: str, timeout: float, given: Given | None) -> bool | None:
+    try:
+        return connect(cloud=cloud, timeout=timeout, given=given).offers("object-store")
+    except errors.CloudError:
+        return None  # the first question tells why
 
 
 def _state(error: errors.CloudError) -> Reachability:

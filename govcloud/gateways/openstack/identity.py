@@ -1,8 +1,8 @@
-"""Projects and roles (Keystone v3)."""
+"""Projects, roles and users (Keystone v3)."""
 
 from typing import Any
 
-from govcloud.gateways.openstack.models import Project
+from govcloud.gateways.openstack.models import Project, User
 from govcloud.gateways.openstack.transport import Transport
 
 _SERVICE = "identity"
@@ -60,6 +60,44 @@ class Identity:
         query = {"user.id": user_id, "role.id": role_id, "scope.project.id": project_id}
         found = self._transport.pages(_SERVICE, "/role_assignments", key="role_assignments", params=query)
         return any(True for _ in found)
+
+    def find_user(self, *, name: str, domain_id: str = "default") -> User | None:
+        """The user of this name (unique within its domain), or ``None``."""
+        query = {"name": name, "domain_id": domain_id}
+        found = self._transport.pages(_SERVICE, "/users", key="users", params=query)
+        return next((User(body["id"], body["name"]) for body in found), None)
+
+    def get_user(self, user_id: str) -> User:
+        """A user by its id. Raises ``NotFound``."""
+        body = self._transport.get(_SERVICE, f"/users/{user_id}")["user"]
+        return User(body["id"], body["name"])
+
+    def create_user(
+        self, *, name: str, password: str, description: str = "", domain_id: str = "default"
+    ) -> User:
+        """A new user, who is no person: nobody makes it change its password first. Raises ``Conflict`` when the name is taken."""
+        body = {
+            "name": name,
+            "password": password,
+            "description": description,
+            "domain_id": domain_id,
+            "enabled": True,
+            "options": {"ignore_change_password_upon_first_use": True},
+        }
+        made = self._transport.send(_SERVICE, "POST", "/users", json={"user": body}).body["user"]
+        return User(made["id"], made["name"])
+
+    def set_password(self, user_id: str, password: str) -> None:
+        """Give a user another password, which ends the one before.
+
+        Services go on taking tokens got with that one for as long as they keep what Keystone said of them (five minutes). One
+        got in the very second of the change is refused.
+        """
+        self._transport.send(_SERVICE, "PATCH", f"/users/{user_id}", json={"user": {"password": password}})
+
+    def delete_user(self, user_id: str) -> None:
+        """Delete a user with all its roles and tokens."""
+        self._transport.send(_SERVICE, "DELETE", f"/users/{user_id}")
 
 
 def _project(body: dict[str, Any]) -> Project:

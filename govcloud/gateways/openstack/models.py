@@ -49,6 +49,29 @@ class Project:
     domain_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class User:
+    id: str
+    name: str
+
+
+# ---------------------------------------------------------------- object storage
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """``metadata`` without what has a field here; ``read`` and ``write`` are who is let in (``<project>:<user>``)."""
+
+    name: str
+    quota_bytes: int | None
+    bytes_used: int
+    objects: int
+    policy: str
+    metadata: Mapping[str, str]
+    read: frozenset[str]
+    write: frozenset[str]
+
+
 # ---------------------------------------------------------------- quotas
 
 

@@ -42,6 +42,7 @@ _VERSION_PREFIX: Final = {
     "block-storage": "/v3",
     "image": "/v2",
     "placement": "",
+    "object-store": "/v1",
 }
 _KEYSTONEAUTH_SUFFIX: Final = re.compile(r"\s*\(HTTP \d+\)(\s*\(Request-ID: [^)]*\))?\s*$")
 _VERSIONED: Final = re.compile(r"/v\d+(\.\d+)?(/|$)")
@@ -49,11 +50,15 @@ _VERSIONED: Final = re.compile(r"/v\d+(\.\d+)?(/|$)")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A successful answer: its status, its decoded body (empty when there is none) and the request's id."""
+    """A successful answer: its status, its decoded body (empty when there is none), the request's id, its headers in small letters.
+
+    A body that is a list comes as ``rows``.
+    """
 
     status: int
     body: Json
     request_id: str
+    headers: Mapping[str, str]
 
 
 class Transport:
@@ -83,9 +88,16 @@ class Transport:
         microversion: str | None = None,
     ) -> Json:
         """Read one document. Tried twice when the first attempt found nobody or a passing fault."""
+        return self._read_twice(service, "GET", path, params=params, microversion=microversion).body
+
+    def head(self, service: str, path: str) -> Mapping[str, str]:
+        """Read what the headers tell. Tried twice, as ``get`` is."""
+        return self._read_twice(service, "HEAD", path).headers
+
+    def _read_twice(self, service: str, method: str, path: str, **request: Any) -> Answer:
         for attempt in range(1, _READ_ATTEMPTS + 1):
             try:
-                return self._exchange(service, "GET", path, params=params, microversion=microversion).body
+                return self._exchange(service, method, path, **request)
             except (errors.Unreachable, errors.Unavailable):
                 if attempt == _READ_ATTEMPTS:
                     raise
@@ -131,10 +143,13 @@ class Transport:
         path: str,
         *,
         json: Json | None = None,
+        data: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
         microversion: str | None = None,
     ) -> Answer:
         """Change something: one request, sent once."""
-        return self._exchange(service, method, path, json=json, microversion=microversion)
+        request = {"json": json, "data": data, "headers": headers or {}, "microversion": microversion}
+        return self._exchange(service, method, path, **request)
 
     def upload(self, service: str, path: str, *, data: BinaryIO) -> Answer:
         """Send a stream of bytes: one request, sent once."""
@@ -240,7 +255,8 @@ class Transport:
                 body=body,
                 headers=response.headers,
             )
-        return Answer(response.status_code, body if isinstance(body, dict) else {}, _request_id(response))
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        return Answer(response.status_code, _document(body), _request_id(response), headers)
 
 
 class _identity_failures:  # noqa: N801  a context manager reads as a phrase
@@ -310,6 +326,8 @@ def _decode(service: str, method: str, response: requests.Response) -> object:
     except ValueError as error:
         if response.status_code >= 300:
             return response.text
+        if service == "object-store" and "html" in response.headers.get("content-type", ""):
+            return {}  # Swift says in a page what the status says
         failure = errors.OutcomeUnknown if errors.is_mutation(method) else errors.Unavailable
         raise failure(
             "the answer is cut or not JSON",
@@ -317,6 +335,12 @@ def _decode(service: str, method: str, response: requests.Response) -> object:
             status=response.status_code,
             request_id=_request_id(response),
         ) from error
+
+
+def _document(body: object) -> Json:
+    if isinstance(body, list):
+        return {"rows": body}
+    return body if isinstance(body, dict) else {}
 
 
 def _request_id(response: requests.Response) -> str:

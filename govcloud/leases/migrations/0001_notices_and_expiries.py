@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                 ('found_at', models.DateTimeField()),
                 ('reclaim_at', models.DateTimeField()),
                 ('next_look_at', models.DateTimeField(null=True)),
-                ('obstacle', models.CharField(blank=True, choices=[('in_hand', 'something is being done with it'), ('order', 'an open order is about it'), ('legal_hold', 'recovery points of it are under a legal hold'), ('servers', 'servers are on it, or are to come to it'), ('needed', 'the system must have this backup while it has servers')], max_length=10)),
+                ('obstacle', models.CharField(blank=True, choices=[('in_hand', 'something is being done with it'), ('order', 'an open order is about it'), ('legal_hold', 'it, or recovery points of it, are under a legal hold'), ('servers', 'servers are on it, or are to come to it'), ('needed', 'the system must have this backup while it has servers')], max_length=10)),
                 ('obstacle_detail', models.CharField(blank=True, max_length=500)),
                 ('postponed_because', models.CharField(blank=True, max_length=500)),
                 ('postponed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

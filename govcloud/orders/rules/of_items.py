@@ -12,8 +12,8 @@ from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enoug
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Power
-from govcloud.orders.drafts import BackupDraft, ServerDraft, StorageDraft
-from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine
+from govcloud.orders.drafts import BackupDraft, ContainerDraft, ServerDraft, StorageDraft
+from govcloud.orders.lines import ContainerLine, Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered, allowed, where
 from govcloud.provisioning.actions.storage import ServerStopped
@@ -67,6 +67,11 @@ class SizeOutOfRange(Invalid):
     )
 
 
+class QuotaOutOfRange(Invalid):
+    code = "container-quota-out-of-range"
+    message = _("%(size)s GB is not possible: a container of “%(storage_class)s” has 1 to %(maximum)s GB.")
+
+
 class TooManyVolumes(Invalid):
     code = "too-many-volumes"
     message = _("A server can have at most %(maximum)s data volumes.")
@@ -114,6 +119,11 @@ def check(order: Numbered) -> Iterator[DomainError]:
         yield from _server(order, server, pointer)
     for pointer, storage in order.of(StorageLine):
         yield from _storage(order, storage, pointer)
+    for pointer, container in order.of(ContainerLine):
+        things = [(container.storage_class, f"{pointer}/storage_class")]
+        yield from to_be_had(order, where(container), things)
+        yield from holding(container.quota_gb, container.storage_class, pointer)
+        yield from bounded(0, container.lease_months, pointer)
     yield from _named_twice(order)
 
 
@@ -172,7 +182,7 @@ def _named_twice(order: Numbered) -> Iterator[DomainError]:
     names += [
         (n, [draft.name])
         for n, draft in unresolved
-        if isinstance(draft, ServerDraft | BackupDraft | StorageDraft)
+        if isinstance(draft, ServerDraft | BackupDraft | StorageDraft | ContainerDraft)
     ]
     times = Counter(name for _position, given in names for name in given)
     for position, given in sorted(names):
@@ -276,6 +286,16 @@ def sized(size_gb: int, storage_class: StorageClass, minimum: int, pointer: str)
             minimum=minimum,
             maximum=storage_class.max_gb,
             pointers=(f"{pointer}/size_gb",),
+        )
+
+
+def holding(quota_gb: int, storage_class: StorageClass, pointer: str) -> Iterator[DomainError]:
+    if not 1 <= quota_gb <= storage_class.max_gb:
+        yield QuotaOutOfRange(
+            size=quota_gb,
+            storage_class=name_of(storage_class),
+            maximum=storage_class.max_gb,
+            pointers=(f"{pointer}/quota_gb",),
         )
 
 

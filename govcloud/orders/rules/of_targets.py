@@ -9,12 +9,21 @@ from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory import reach
+from govcloud.inventory.containers import GIB
 from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Server, VolumeRole
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.lines import AddressLine, ExtendLine, ReleaseLine, RenewLine, ResizeLine, RetypeLine
-from govcloud.orders.rules.of_items import SizeOutOfRange, sized, to_be_had
+from govcloud.orders.lines import (
+    AddressLine,
+    ExtendLine,
+    QuotaLine,
+    ReleaseLine,
+    RenewLine,
+    ResizeLine,
+    RetypeLine,
+)
+from govcloud.orders.rules.of_items import SizeOutOfRange, holding, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
 from govcloud.provisioning.actions.storage import ServerStopped
@@ -103,11 +112,48 @@ class SnapshotsInTheWay(Conflict):
     message = _("“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.")
 
 
-Targeted = ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine
+class SameQuota(Invalid):
+    code = "same-container-quota"
+    message = _("“%(name)s” has %(size)s GB already.")
+
+
+class HoldsMore(Conflict):
+    """By what was counted last; the cloud is asked again before it is done."""
+
+    code = "container-holds-more"
+    message = _("“%(name)s” holds %(held)s GB: it cannot be limited to %(wanted)s GB.")
+
+
+class NotEmpty(Conflict):
+    """By what was counted last; the cloud is asked again before it is done."""
+
+    code = "container-not-empty"
+    message = _(
+        "“%(name)s” holds %(objects)s objects: empty it first, or declare that they shall be deleted with it."
+    )
+
+
+Targeted = QuotaLine | ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine
 
 
 def check(order: Numbered) -> Iterator[DomainError]:
+    yield from _targets(order)
+    for pointer, requota in order.of(QuotaLine):
+        yield from _holds(requota, pointer)
+    for pointer, extension in order.of(ExtendLine):
+        yield from _grows(extension, pointer)
+    for pointer, resize in order.of(ResizeLine):
+        yield from _fits(order, resize, pointer)
+    for pointer, move in order.of(RetypeLine):
+        yield from _moves(order, move, pointer)
+    for pointer, release in order.of(ReleaseLine):
+        yield from _may_go(order, release, pointer)
+
+
+def _targets(order: Numbered) -> Iterator[DomainError]:
+    """What everything that is changed or given back has to be: in use, in nobody else's hands, and named once."""
     targeted: list[tuple[str, Targeted]] = [
+        *order.of(QuotaLine),
         *order.of(ExtendLine),
         *order.of(RetypeLine),
         *order.of(ResizeLine),
@@ -194,6 +240,18 @@ def _lets_go(line: ExtendLine | RetypeLine, server: Server, pointer: str) -> Ite
         yield ServerStopped(server=server.resource.name, pointers=here)
 
 
+def _holds(line: QuotaLine, pointer: str) -> Iterator[DomainError]:
+    here, held = (f"{pointer}/quota_gb",), line.container
+    if line.quota_gb == held.quota_gb:
+        yield SameQuota(name=line.target.name, size=held.quota_gb, pointers=here)
+        return
+    out_of_range = list(holding(line.quota_gb, held.storage_class, pointer))
+    yield from out_of_range
+    if not out_of_range and (held.bytes_used or 0) > line.quota_gb * GIB:
+        held_gb = -(-(held.bytes_used or 0) // GIB)
+        yield HoldsMore(name=line.target.name, held=held_gb, wanted=line.quota_gb, pointers=here)
+
+
 def _fits(order: Numbered, line: ResizeLine, pointer: str) -> Iterator[DomainError]:
     """Another flavor, offered still, known to the cloud where the server stands, and large enough for its image."""
     here, flavor = (f"{pointer}/flavor",), line.flavor
@@ -242,6 +300,10 @@ def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[Domain
     held = [point for point in order.now.held if point.volume_id in going]
     if held:
         yield holds.refused(name=target.name, points=held, pointer=f"{pointer}/target")
+    if target.pk in order.now.held_containers:
+        yield holds.ContainerOnHold(name=target.name, pointers=here)
+    if target.kind == ResourceKind.CONTAINER and target.container.objects_held and not line.delete_contents:
+        yield NotEmpty(name=target.name, objects=target.container.objects_held, pointers=here)
     if target.kind == ResourceKind.VOLUME and target.volume.role == VolumeRole.SYSTEM:
         yield GoesWithItsServer(name=target.name, pointers=here)
     if target.kind == ResourceKind.NETWORK:

@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Kind
 from govcloud.errors import DomainError, Invalid
-from govcloud.orders.drafts import BackupDraft, ServerDraft, StorageDraft
+from govcloud.orders.drafts import BackupDraft, ContainerDraft, ServerDraft, StorageDraft
 from govcloud.orders.lines import Unresolved
 from govcloud.orders.rules import of_items
 from govcloud.orders.rules.standing import Numbered
@@ -26,8 +26,9 @@ def check(order: Numbered) -> Iterator[DomainError]:
         match item.draft:
             case ServerDraft() as draft:
                 yield from _server(order, item, draft, pointer)
-            case StorageDraft() as draft:
-                yield from of_items.offered(order, Kind.VOLUME, 1, pointer)
+            case StorageDraft() | ContainerDraft() as draft:
+                kind = Kind.VOLUME if isinstance(draft, StorageDraft) else Kind.CONTAINER
+                yield from of_items.offered(order, kind, 1, pointer)
                 yield from of_items.well_named(draft.name, pointer)
                 yield from of_items.own_zone(order, draft.zone, pointer)
             case BackupDraft() as draft:

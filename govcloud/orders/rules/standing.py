@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
@@ -72,6 +72,7 @@ class Standing:
     held: tuple[
         RecoveryPoint, ...
     ] = ()  # recovery points under a legal hold, of volumes that are to be released
+    held_containers: frozenset[int] = frozenset()  # under a legal hold, of those that are to be released
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +136,7 @@ def standing(
         uncovered_gb=_uncovered_gb(system, lines),
         flavors=_flavors(lines),
         held=_held(lines),
+        held_containers=_held_containers(lines),
     )
 
 
@@ -207,6 +209,15 @@ def _unfinished(system: System, lines: Sequence[Line]) -> frozenset[int]:
 def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
     going = [volume for line in lines if isinstance(line, ReleaseLine) for volume in line.all_volumes()]
     return tuple(holds.held_points(going)) if going else ()
+
+
+def _held_containers(lines: Sequence[Line]) -> frozenset[int]:
+    going = [line.target.container for line in lines if _releases(line, ResourceKind.CONTAINER)]
+    return frozenset(holds.held_containers(going)) if going else frozenset()
+
+
+def _releases(line: Line, kind: ResourceKind) -> TypeGuard[ReleaseLine]:
+    return isinstance(line, ReleaseLine) and line.target.kind == kind
 
 
 def _attached(line: Line) -> bool:

@@ -20,6 +20,7 @@ ICONS = {
     Kind.VOLUME: "database",
     Kind.NETWORK: "network",
     Kind.BACKUP: "archive",
+    Kind.CONTAINER: "bucket",
     Kind.WORK_ORDER: "file-text",
 }
 
@@ -70,6 +71,7 @@ def _items(order: Order) -> QuerySet[OrderItem]:
             "backup__tier",
             "resize__flavor",
             "floating__network",
+            "container__storage_class",
             "target__volume__server__resource",
             "target__volume__storage_class",
             "target__server__flavor",
@@ -98,6 +100,8 @@ def _facts(item: OrderItem) -> Iterator[str]:
         for volume in _volumes(item):
             size, storage = quantity(volume["size_gb"]), _named_json(volume)
             yield _("%(size)s GB, %(class)s") % {"size": size, "class": storage}
+    elif item.kind == Kind.CONTAINER:
+        yield _("%(size)s GB, %(class)s") % _container(item)
     elif item.kind == Kind.BACKUP:
         yield from _backup_facts(item)
 
@@ -140,6 +144,8 @@ def _change_facts(item: OrderItem) -> Iterator[str]:
             "vcpus": item.resize.flavor.vcpus,
             "memory": item.resize.flavor.memory_gb,
         }
+    if item.kind == Kind.CONTAINER:
+        yield _("to %(size)s GB, %(class)s") % _container(item)
     for volume in _volumes(item):
         yield _("to %(size)s GB, %(class)s") % {
             "size": quantity(volume["size_gb"]),
@@ -158,7 +164,19 @@ def _release_facts(item: OrderItem) -> Iterator[str]:
             "memory": target.server.memory_gb,
         }
         yield _("its volumes go with it, and their data is wiped")
+    if item.kind == Kind.CONTAINER:
+        yield _("%(size)s GB, %(class)s") % _container(item)
+        yield (
+            _("everything in it is deleted with it, for good")
+            if item.container.delete_contents
+            else _("only if it is empty")
+        )
     yield from _server_of_target(item)
+
+
+def _container(item: OrderItem) -> dict[str, str]:
+    spec = item.container
+    return {"size": quantity(spec.quota_gb), "class": named(spec.storage_class)}
 
 
 def _server_of_target(item: OrderItem) -> Iterator[str]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -74,6 +75,7 @@ def _built(row: Any, *, indent: bool = False) -> Built:
         ResourceKind.VOLUME: _volume,
         ResourceKind.NETWORK: _network,
         ResourceKind.BACKUP: _backup,
+        ResourceKind.CONTAINER: _container,
     }[ResourceKind(row.kind)]
     return Built(row=row, icon=ICONS[row.kind], address=row.address or "", facts=facts(row), indent=indent)
 
@@ -106,6 +108,19 @@ def _network(row: Any) -> list[str]:
         opened = ngettext("opened by %(rules)s rule", "opened by %(rules)s rules", openings)
         facts.append(opened % {"rules": openings})
     return facts
+
+
+def _container(row: Any) -> list[str]:
+    container = row.container
+    size = _("%(size)s GB, %(class)s") % {
+        "size": quantity(container.quota_gb),
+        "class": named(container.storage_class),
+    }
+    if container.counted_at is None:
+        return [size]
+    objects = container.objects_held
+    held = ngettext("%(objects)s object, %(size)s", "%(objects)s objects, %(size)s", objects)
+    return [size, held % {"objects": quantity(objects), "size": filesizeformat(container.bytes_used)}]
 
 
 def _backup(row: Any) -> list[str]:

@@ -6,6 +6,7 @@ Each action is an entry of the table (``base``), carried out as an operation by 
 from govcloud.provisioning.actions.base import register
 from govcloud.provisioning.actions.interfaces import AddInterface, RemoveInterface
 from govcloud.provisioning.actions.login_keys import SetLoginKeys
+from govcloud.provisioning.actions.objects import IssueCredential, RevokeCredential
 from govcloud.provisioning.actions.outside import (
     ConnectNetwork,
     DisconnectNetwork,
@@ -22,4 +23,5 @@ def register_all() -> None:
     register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys())
     register(AddInterface(), RemoveInterface(), MoveAddress(), GiveBackAddress())
     register(ConnectNetwork(), DisconnectNetwork(), AddRule(), RemoveRule())
+    register(IssueCredential(), RevokeCredential())
     register(Attach(), Detach(), TakeSnapshot(), Restore(), DeleteSnapshot())

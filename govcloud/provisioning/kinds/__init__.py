@@ -9,6 +9,11 @@ from govcloud.provisioning.kinds.compute import (
     ServerKind,
     VolumeKind,
 )
+from govcloud.provisioning.kinds.credentials import (
+    CredentialAccessKind,
+    CredentialProjectKind,
+    CredentialUserKind,
+)
 from govcloud.provisioning.kinds.guests import (
     ConfigureKind,
     ConfirmKind,
@@ -21,6 +26,12 @@ from govcloud.provisioning.kinds.guests import (
 from govcloud.provisioning.kinds.handover import HandoverKind, RetirementKind
 from govcloud.provisioning.kinds.leases import LeaseKind, ResumptionKind, SuspensionKind
 from govcloud.provisioning.kinds.network import NetworkKind, SecurityGroupKind, SecurityRuleKind, SubnetKind
+from govcloud.provisioning.kinds.objects import (
+    ContainerKind,
+    ContainerQuotaKind,
+    ContentsKind,
+    EmptinessKind,
+)
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.kinds.routing import (
     FloatingAddressKind,
@@ -84,4 +95,11 @@ def register_all() -> None:
         LeaseKind(),
         SuspensionKind(),
         ResumptionKind(),
+        ContainerKind(),
+        ContainerQuotaKind(),
+        EmptinessKind(),
+        ContentsKind(),
+        CredentialProjectKind(),
+        CredentialUserKind(),
+        CredentialAccessKind(),
     )

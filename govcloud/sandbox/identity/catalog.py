@@ -14,6 +14,7 @@ _SERVICES = (
     ("cinderv3", "volumev3", "/volume/v3/{project_id}"),
     ("glance", "image", "/image"),
     ("placement", "placement", "/placement"),
+    ("swift", "object-store", "/object-store/v1/AUTH_{project_id}"),
 )
 
 

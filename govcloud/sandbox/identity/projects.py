@@ -127,7 +127,8 @@ def create_user(call: Call) -> Body:
         "secret": hashed(asked.get("password") or secrets.token_hex()),
         "domain_id": DOMAIN["id"],
         "enabled": asked.get("enabled", True),
-        "options": {},
+        "description": asked.get("description", ""),
+        "options": asked.get("options", {}),
         "password_expires_at": None,
     }
     return {"user": _user_view(call.cloud.new("user", row, at=call.now))}
@@ -141,12 +142,31 @@ def show_user(call: Call) -> Body:
     return {"user": _user_view(row)}
 
 
+@routes("PATCH", "/users/<id>")
+def update_user(call: Call) -> Body:
+    """Another password ends the tokens that were got with the one before."""
+    _admin(call)
+    row, asked = _found(call, "user", call.args["id"]), call.part("user")
+    known = {k: v for k, v in asked.items() if k in {"name", "enabled", "description", "options"}}
+    if "password" in asked:
+        known["secret"] = hashed(asked["password"])
+        _end_tokens(call, row["id"])
+    return {"user": _user_view(call.cloud.change("user", row, at=call.now, **known))}
+
+
+def _end_tokens(call: Call, user_id: str) -> None:
+    for token in call.cloud.store.find("token"):
+        if token["user_id"] == user_id:
+            call.cloud.store.delete("token", token["id"])
+
+
 @routes("DELETE", "/users/<id>", status=204)
 def delete_user(call: Call) -> None:
     _admin(call)
     row = _found(call, "user", call.args["id"])
     for assignment in call.cloud.store.find("assignment", user_id=row["id"]):
         call.cloud.store.delete("assignment", assignment["id"])
+    _end_tokens(call, row["id"])
     call.cloud.store.delete("user", row["id"])
 
 

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('uuid', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('server', 'server'), ('volume', 'storage volume'), ('network', 'network'), ('backup', 'backup allowance')], max_length=10)),
+                ('kind', models.CharField(choices=[('server', 'server'), ('volume', 'storage volume'), ('network', 'network'), ('backup', 'backup allowance'), ('container', 'object container')], max_length=10)),
                 ('external_id', models.CharField(max_length=64)),
                 ('unit', models.UUIDField(default=uuid.uuid4, unique=True)),
                 ('found_name', models.CharField(blank=True, max_length=255)),

@@ -1,0 +1,175 @@
+"""Users of the cloud's own that reach one container each.
+
+A user signs in to a project that holds nothing, with a role that makes no operator of an object store; a container's access
+list names the two together. So there is nothing that it could reach but that container (decision 10). It is made with a
+password that nobody knows; the department draws its secret by itself (``provisioning.container_secrets``).
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.gateways.openstack import errors
+from govcloud.inventory import containers
+from govcloud.inventory.models import Access, Container, ContainerCredential
+from govcloud.provisioning.container_secrets import new_secret
+from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from tenants.models import User
+
+ROLE = "reader"  # it reads nothing: its project holds nothing
+
+
+class CredentialProjectKind(Kind):
+    """Where the users of a system's containers sign in. It stays, as the system's own project does."""
+
+    name = "credential_project"
+    title = _("Setting up access to the object storage")
+    landing = Landing.LOCKED  # by its name, unique within the domain
+
+    def find(self, context: Context) -> str | None:
+        found = context.cloud.identity.find_project(
+            name=_project_name(context), domain_id=context.cloud_row.domain_id
+        )
+        return found.id if found else None
+
+    def create(self, context: Context) -> Made:
+        found = self.find(context)
+        if found is not None:
+            return Made(found)
+        system = context.operation.system
+        project = context.cloud.identity.create_project(
+            name=_project_name(context),
+            description=f"access to the object containers of {system.code}; holds nothing",
+            domain_id=context.cloud_row.domain_id,
+        )
+        return Made(project.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        if context.step.desired == "absent":
+            return Gone()
+        context.cloud.identity.get_project(external_id)
+        return Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """It stays."""
+
+
+def _project_name(context: Context) -> str:
+    system = context.operation.system
+    return f"gc-access-{system.code}-{str(system.uuid)[:8]}"
+
+
+class CredentialUserKind(Kind):
+    name = "credential_user"
+    title = _("Setting up access to the object storage")
+    landing = Landing.LOCKED  # by its name, unique within the domain
+
+    def find(self, context: Context) -> str | None:
+        found = context.cloud.identity.find_user(name=context.mark, domain_id=context.cloud_row.domain_id)
+        return found.id if found else None
+
+    def create(self, context: Context) -> Made:
+        user = context.cloud.identity.create_user(
+            name=context.mark,
+            password=new_secret(),
+            description=f"{context.operation.system.code} {context.step.label}",
+            domain_id=context.cloud_row.domain_id,
+        )
+        return Made(user.id)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        identity = context.cloud.identity
+        try:
+            user = identity.get_user(external_id)
+        except errors.NotFound:
+            return Gone()
+        if context.step.desired == "absent":
+            return Ready()
+        role = identity.find_role(name=ROLE)
+        if role is None:
+            raise errors.Misconfigured(f"the cloud has no role {ROLE!r}", service="identity")
+        project = context.sibling("credential_project").external_id
+        identity.grant_role(project_id=project, role_id=role, user_id=external_id)
+        return Ready({"user_name": user.name, "project_id": project})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        context.cloud.identity.delete_user(external_id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:
+        state = context.state
+        containers.issue(
+            container=context.resource(state["container"]).container,
+            unit=context.step.unit,
+            name=context.step.label,
+            access=Access(state["access"]),
+            user=(context.step.external_id, outputs["user_name"]),
+            project_id=outputs["project_id"],
+            issued_by=User.objects.get(uuid=state["issued_by"]),
+            actor=ENGINE,
+            at=context.at,
+        )
+
+    def forget(self, context: Context) -> None:
+        """Of the credential that a revocation names, else of the step's own."""
+        unit = UUID(context.state.get("credential", str(context.step.unit)))
+        containers.revoke(unit=unit, actor=ENGINE, at=context.at)
+
+
+class CredentialAccessKind(Kind):
+    """A container's access list as our records have it: with this credential, or without those that are to be absent.
+
+    It shuts out at once, which deleting a user does not: Swift goes on taking tokens for minutes. The whole list is sent: what was added by hand goes. Nothing else changes it meanwhile, as the container is in hand.
+    """
+
+    name = "credential_access"
+    title = _("Letting in those who have access")
+    landing = Landing.LOCKED
+
+    def find(self, context: Context) -> str | None:
+        """Called off, what is not as it shall be is what an earlier request has made of it."""
+        absent = context.step.desired == "absent"
+        return self._name(context) if self._as_wanted(context) != absent else None
+
+    def create(self, context: Context) -> Made:
+        self._set(context)
+        return Made(self._name(context))
+
+    def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
+        absent = context.step.desired == "absent"
+        try:
+            as_wanted = self._as_wanted(context)
+        except errors.NotFound:
+            return Gone()
+        if not as_wanted and not absent:
+            self._set(context)
+        return Gone() if as_wanted and absent else Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
+        self._set(context)
+
+    def _set(self, context: Context) -> None:
+        read, write = self._lists(context)
+        context.project.objects.set_access(self._name(context), read=sorted(read), write=sorted(write))
+
+    def _as_wanted(self, context: Context) -> bool:
+        seen = context.project.objects.get_container(self._name(context))
+        return (seen.read, seen.write) == self._lists(context)
+
+    def _lists(self, context: Context) -> tuple[frozenset[str], frozenset[str]]:
+        """Who may read and who may write; whoever may write may read."""
+        rows = ContainerCredential.objects.in_force().filter(container=self._container(context))
+        if context.step.desired == "absent":
+            rows = rows.exclude(unit__in=context.state.get("without", [str(context.step.unit)]))
+        users = [(f"{row.project_id}:{row.user_id}", row.access) for row in rows]
+        return (
+            frozenset(user for user, _access in users),
+            frozenset(user for user, access in users if access == Access.WRITE),
+        )
+
+    def _container(self, context: Context) -> Container:
+        return context.resource(context.state["container"]).container
+
+    def _name(self, context: Context) -> str:
+        return self._container(context).resource.external_id
