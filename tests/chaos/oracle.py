@@ -16,6 +16,7 @@ from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, Network, Project, Resource, Volume
 from govcloud.provisioning.kinds.compute import UNIT
+from govcloud.provisioning.kinds.tenancy import MEMBER
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.settlement import quota_of
@@ -79,7 +80,7 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
 
 def things_in(project: Project) -> Iterator[Thing]:
     """All that carries our mark in a project, except what is being deleted already."""
-    cloud = openstack.connect(cloud=project.cloud.profile, project_id=project.external_id)
+    cloud = _entered(project)
     for server in cloud.compute.find_servers():
         mark = next((tag for tag in server.tags if _unit(tag)), "")
         if mark and server.phase is not Phase.GONE and server.task_state != "deleting":
@@ -97,6 +98,15 @@ def things_in(project: Project) -> Iterator[Thing]:
         for each in found:
             if _unit(each.name):
                 yield Thing(kind, _unit(each.name), each.id)
+
+
+def _entered(project: Project) -> openstack.Cloud:
+    """The project stays when an order is called off before we were let in, and so do we stay outside: let ourselves in."""
+    operators = openstack.connect(cloud=project.cloud.profile)
+    role = operators.identity.find_role(name=MEMBER)
+    if role is not None:
+        operators.identity.grant_role(project_id=project.external_id, role_id=role, user_id=operators.user_id)
+    return openstack.connect(cloud=project.cloud.profile, project_id=project.external_id)
 
 
 def _unit(mark: str) -> str:
