@@ -1,8 +1,7 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from uuid import UUID, uuid5
 
 import structlog
 from django.db import transaction
@@ -10,20 +9,19 @@ from django.db.models import QuerySet
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
-from govcloud.catalog.models import Cloud, Kind, Retyping
+from govcloud.catalog.models import Cloud, Kind
 from govcloud.errors import Conflict
-from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Power, Resource, Volume, VolumeRole
-from govcloud.orders import addressing, containers, dismantling, placing, planner, plans, renewing, resizing
+from govcloud.inventory.models import Resource
+from govcloud.orders import changing, dismantling, placing, planner, plans, renewing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
+from govcloud.orders.starting import part_of, resource_of, start
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
-from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.placement import Where
 from govcloud.provisioning.services import StepSpec
@@ -42,7 +40,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     units = list(_units(order))
     by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
     begun = _place(order, placing.parts(by_action[Action.CREATE]), {}, actor=actor, at=at)
-    begun += [_change(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
+    begun += [changing.begin(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
     for cloud, renewed in _by_cloud(by_action[Action.RENEW]):
         begun.append(_renew(order, cloud, renewed, actor=actor, at=at))
     for cloud, released in _by_cloud(by_action[Action.RELEASE]):
@@ -133,40 +131,9 @@ def _by_cloud(units: list[Unit]) -> list[tuple[Cloud, list[Unit]]]:
     """The units of each cloud, where they stand."""
     groups: dict[int, tuple[Cloud, list[Unit]]] = {}
     for unit in units:
-        cloud = _resource(unit).cloud
+        cloud = resource_of(unit).cloud
         groups.setdefault(cloud.pk, (cloud, []))[1].append(unit)
     return list(groups.values())
-
-
-def _start(
-    order: Order,
-    kind: OperationKind,
-    cloud: Cloud,
-    steps: list[StepSpec],
-    units: Iterable[Unit],
-    *,
-    actor: audit.Actor,
-    at: datetime,
-    with_it: Sequence[Resource] = (),
-) -> Operation:
-    operation = provisioning.start(
-        kind=kind,
-        reason=order.number,
-        thread=order.uuid,
-        system=order.system,
-        cloud=cloud,
-        steps=steps,
-        actor=actor,
-        at=at,
-        with_it=with_it,
-    )
-    Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(operation=operation)
-    return operation
-
-
-def _part(order: Order, cloud: Cloud, what: str) -> UUID:
-    """Names the part of an order that is carried out on one cloud, in the keys of its steps."""
-    return uuid5(order.uuid, f"{what} on {cloud.code}")
 
 
 # -- what is created
@@ -187,13 +154,13 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
     begun = []
     if others:
         steps = _delivery_steps(order, delivery, others, what=f"delivery{number}", at=at)
-        begun.append(_start(order, OperationKind.DELIVER, cloud, steps, others, actor=actor, at=at))
+        begun.append(start(order, OperationKind.DELIVER, cloud, steps, others, actor=actor, at=at))
     for holder, units in of_servers.items():
         what = f"storage of {holder.unit}{number}"
         steps = _delivery_steps(order, delivery, units, what=what, at=at)
         inventory.mark(resource=holder, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
         begun.append(
-            _start(
+            start(
                 order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=[holder]
             )
         )  # fmt: skip
@@ -219,7 +186,7 @@ def _delivery_steps(
     ]
     allowances = [plans.allowance_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.BACKUP]
     return planner.deliver(
-        order=_part(order, cloud, what),
+        order=part_of(order, cloud, what),
         system=order.system.uuid,
         networks=list(networks.values()),
         servers=servers,
@@ -234,116 +201,6 @@ def _delivery_steps(
     )
 
 
-# -- what is changed
-
-
-def _change(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
-    inventory.mark(
-        resource=_resource(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
-    )
-    if hasattr(unit.item, "floating"):
-        return _give_address(order, unit, actor=actor, at=at)
-    if unit.item.kind == Kind.SERVER:
-        return _resize(order, unit, actor=actor, at=at)
-    if unit.item.kind == Kind.CONTAINER:
-        held = _resource(unit)
-        return _start(
-            order, OperationKind.REQUOTA, held.cloud, containers.requote(unit, held), [unit],
-            actor=actor, at=at, with_it=[held],
-        )  # fmt: skip
-    if unit.volume is not None and unit.volume.class_before is not None:
-        return _retype(order, unit, actor=actor, at=at)
-    return _extend(order, unit, actor=actor, at=at)
-
-
-def _retype(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
-    resource = _resource(unit)
-    volume = resource.volume
-    if unit.volume is None:
-        raise ValueError(f"unit {unit.uuid} changes a volume but has no new class")
-    server = volume.server.resource if volume.server is not None else None
-    held = [resource] if server is None else [server, resource]
-    if server is not None:
-        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
-    plan = planner.RetypePlan(
-        unit=unit.uuid,
-        name=resource.name,
-        volume=resource.unit,
-        volume_id=resource.external_id,
-        server=server.unit if server is not None else None,
-        storage_class=unit.volume.storage_class.code,
-        attached=resource.cloud.retyping == Retyping.ATTACHED,
-    )
-    return _start(
-        order, OperationKind.RETYPE, resource.cloud, planner.retype(plan), [unit],
-        actor=actor, at=at, with_it=held,
-    )  # fmt: skip
-
-
-def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
-    resource = _resource(unit)
-    volume = resource.volume
-    if unit.volume is None:
-        raise ValueError(f"unit {unit.uuid} changes a volume but has no new size")
-    plan = planner.ExtensionPlan(
-        unit=unit.uuid,
-        order=order.uuid,
-        system=order.system.uuid,
-        name=resource.name,
-        volume=resource.unit,
-        volume_id=resource.external_id,
-        server=volume.server.resource.unit if volume.server is not None else None,
-        storage_class=volume.storage_class.code,
-        from_gb=volume.size_gb,
-        size_gb=unit.volume.size_gb,
-        online=resource.cloud.online_extend,
-    )
-    return _start(
-        order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit],
-        actor=actor, at=at, with_it=[resource],
-    )  # fmt: skip
-
-
-def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
-    resource = _resource(unit)
-    flavor = unit.item.resize.flavor
-    volumes = Volume.objects.filter(server=resource.server, resource__released_at=None).order_by("pk")
-    units = {
-        role: tuple(volumes.filter(role=role).values_list("resource__unit", flat=True)) for role in VolumeRole
-    }
-    plan = resizing.ResizePlan(
-        unit=unit.uuid,
-        system=order.system.uuid,
-        name=resource.name,
-        server=resource.unit,
-        from_flavor=resource.server.flavor.code,
-        flavor=flavor.code,
-        system_volumes=units[VolumeRole.SYSTEM],
-        data_volumes=units[VolumeRole.DATA],
-        running=resource.server.power == Power.RUNNING,
-    )
-    return _start(
-        order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit],
-        actor=actor, at=at, with_it=[resource],
-    )  # fmt: skip
-
-
-def _give_address(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
-    """Reserved first: raises NotConnected when its network has been disconnected since the order was written."""
-    server = _resource(unit)
-    reach.reserve_address(server=server, unit=unit.uuid, at=at)
-    steps = addressing.give_address(unit=unit.uuid, system=order.system.uuid, name=server.name)
-    return _start(
-        order, OperationKind.ADDRESS, server.cloud, steps, [unit], actor=actor, at=at, with_it=[server]
-    )
-
-
-def _resource(unit: Unit) -> Resource:
-    if unit.resource is None:
-        raise ValueError(f"unit {unit.uuid} names no resource to change or release")
-    return unit.resource
-
-
 # -- whose lease is extended
 
 
@@ -352,14 +209,14 @@ def _renew(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor,
     plans = [
         renewing.RenewalPlan(
             unit=unit.uuid,
-            resource=_resource(unit).unit,
-            name=_resource(unit).name,
+            resource=resource_of(unit).unit,
+            name=resource_of(unit).name,
             months=unit.item.lease_months,
-            resumes=unit.item.kind == Kind.SERVER and _resource(unit).status != ResourceStatus.ACTIVE,
+            resumes=unit.item.kind == Kind.SERVER and resource_of(unit).status != ResourceStatus.ACTIVE,
         )
         for unit in units
     ]
-    return _start(order, OperationKind.RENEW, cloud, renewing.renew(plans), units, actor=actor, at=at)
+    return start(order, OperationKind.RENEW, cloud, renewing.renew(plans), units, actor=actor, at=at)
 
 
 # -- what is released
@@ -373,20 +230,20 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
     going = [_going(unit, held.get(unit.pk, [])) for unit in units if unit.server_id is None]
     steps = dismantling.begin(
         going=going,
-        part=_part(order, cloud, "release"),
+        part=part_of(order, cloud, "release"),
         system=order.system.uuid,
         actor=actor,
         thread=order.uuid,
         at=at,
     )
-    return _start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
+    return start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
 
 
 def _going(unit: Unit, volumes: Iterable[Unit] = ()) -> dismantling.Going:
     with_it = tuple(_going(volume) for volume in volumes)
     contents = unit.item.kind == Kind.CONTAINER and unit.item.container.delete_contents
     return dismantling.Going(
-        resource=_resource(unit), release=unit.uuid, volumes=with_it, with_contents=contents
+        resource=resource_of(unit), release=unit.uuid, volumes=with_it, with_contents=contents
     )
 
 

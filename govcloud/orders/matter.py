@@ -6,7 +6,8 @@ from decimal import Decimal
 from govcloud.approvals.models import CaseKind
 from govcloud.approvals.routing import Matter
 from govcloud.catalog.models import Line as FlavorLine
-from govcloud.orders.lines import AddressLine, Line, ServerLine
+from govcloud.orders.changes import AddressLine
+from govcloud.orders.lines import Line, ServerLine
 from govcloud.orders.models import Action
 from tenants.models import NetworkZone, System
 

@@ -14,6 +14,15 @@ from govcloud.catalog.services import NotInCatalogue
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory import reach
 from govcloud.inventory.models import Network, Resource, ResourceKind, Volume, VolumeRole
+from govcloud.orders.changes import (
+    AddressLine,
+    ExtendLine,
+    QuotaLine,
+    ReleaseLine,
+    RenewLine,
+    ResizeLine,
+    RetypeLine,
+)
 from govcloud.orders.drafts import (
     AddressDraft,
     BackupDraft,
@@ -31,17 +40,10 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.orders.lines import (
-    AddressLine,
     BackupLine,
     ContainerLine,
-    ExtendLine,
     Line,
     NetworkLine,
-    QuotaLine,
-    ReleaseLine,
-    RenewLine,
-    ResizeLine,
-    RetypeLine,
     ServerLine,
     StorageLine,
     Unresolved,

@@ -8,21 +8,16 @@ from decimal import Decimal
 from typing import Any
 
 from govcloud.catalog.models import Kind, Site
-from govcloud.orders.lines import (
+from govcloud.orders.changes import (
     AddressLine,
-    BackupLine,
-    ContainerLine,
     ExtendLine,
-    Line,
-    NetworkLine,
     QuotaLine,
     ReleaseLine,
     RenewLine,
     ResizeLine,
     RetypeLine,
-    ServerLine,
-    StorageLine,
 )
+from govcloud.orders.lines import BackupLine, ContainerLine, Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Order, QuoteLine, Revision
 from govcloud.orders.quotes import Quote
 from tenants.models import User

@@ -6,18 +6,20 @@ from django.db.models import Prefetch
 
 from govcloud.catalog.models import Kind, Offering, Site
 from govcloud.inventory.models import Resource, Volume
-from govcloud.orders.lines import (
+from govcloud.orders.changes import (
     AddressLine,
-    BackupLine,
-    ContainerLine,
     ExtendLine,
-    Line,
-    NetworkLine,
     QuotaLine,
     ReleaseLine,
     RenewLine,
     ResizeLine,
     RetypeLine,
+)
+from govcloud.orders.lines import (
+    BackupLine,
+    ContainerLine,
+    Line,
+    NetworkLine,
     ServerLine,
     StorageLine,
     VolumeLine,

@@ -14,9 +14,10 @@ from govcloud.errors import Conflict, Invalids
 from govcloud.lifecycle import transition
 from govcloud.orders import stored
 from govcloud.orders.lifecycle import EDITABLE, Status
-from govcloud.orders.lines import Line, Part, quota_of
+from govcloud.orders.lines import Line, quota_of
 from govcloud.orders.matter import matter_of
 from govcloud.orders.models import Order, OrderItem, Revision, Unit
+from govcloud.orders.parts import Part
 from govcloud.orders.quotes import quote_lines
 from govcloud.orders.revisions import freeze
 from govcloud.orders.rules import check, standing

@@ -10,7 +10,7 @@ from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import ResourceKind
-from govcloud.orders.lines import RenewLine
+from govcloud.orders.changes import RenewLine
 from govcloud.orders.rules.of_items import LEASE_MONTHS, LeaseOutOfRange
 from govcloud.orders.rules.standing import Numbered
 

@@ -6,8 +6,9 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import ResourceKind
+from govcloud.orders.changes import ReleaseLine
 from govcloud.orders.drafts import BackupDraft, ServerDraft
-from govcloud.orders.lines import BackupLine, ReleaseLine, ServerLine
+from govcloud.orders.lines import BackupLine, ServerLine
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection.models import Frequency
 

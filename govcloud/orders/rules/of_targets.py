@@ -13,8 +13,7 @@ from govcloud.inventory.containers import GIB
 from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Server, VolumeRole
-from govcloud.orders.lifecycle import Status
-from govcloud.orders.lines import (
+from govcloud.orders.changes import (
     AddressLine,
     ExtendLine,
     QuotaLine,
@@ -23,6 +22,7 @@ from govcloud.orders.lines import (
     ResizeLine,
     RetypeLine,
 )
+from govcloud.orders.lifecycle import Status
 from govcloud.orders.rules.of_items import SizeOutOfRange, holding, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
@@ -138,14 +138,7 @@ Targeted = QuotaLine | ExtendLine | RetypeLine | ResizeLine | RenewLine | Addres
 
 def check(order: Numbered) -> Iterator[DomainError]:
     yield from _targets(order)
-    for pointer, requota in order.of(QuotaLine):
-        yield from _holds(requota, pointer)
-    for pointer, extension in order.of(ExtendLine):
-        yield from _grows(extension, pointer)
-    for pointer, resize in order.of(ResizeLine):
-        yield from _fits(order, resize, pointer)
-    for pointer, move in order.of(RetypeLine):
-        yield from _moves(order, move, pointer)
+    yield from _of_changes(order)
     for pointer, release in order.of(ReleaseLine):
         yield from _may_go(order, release, pointer)
 
@@ -170,12 +163,11 @@ def _targets(order: Numbered) -> Iterator[DomainError]:
             yield InAnotherOrder(name=name, pointers=here)
         if times[line.target.pk] > 1 or line.target.pk in goes_with_server:
             yield TargetTwice(name=name, pointers=here)
-    yield from _of_changes(order)
-    for pointer, release in order.of(ReleaseLine):
-        yield from _may_go(order, release, pointer)
 
 
 def _of_changes(order: Numbered) -> Iterator[DomainError]:
+    for pointer, requota in order.of(QuotaLine):
+        yield from _holds(requota, pointer)
     for pointer, extension in order.of(ExtendLine):
         yield from _grows(extension, pointer)
     for pointer, resize in order.of(ResizeLine):

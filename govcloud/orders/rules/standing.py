@@ -13,18 +13,10 @@ from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
+from govcloud.orders.changes import ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
-from govcloud.orders.lines import (
-    Line,
-    NetworkLine,
-    ReleaseLine,
-    ResizeLine,
-    RetypeLine,
-    ServerLine,
-    StorageLine,
-    Unresolved,
-)
+from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.protection import holds
 from govcloud.protection import services as protection

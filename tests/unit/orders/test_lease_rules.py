@@ -11,7 +11,7 @@ from govcloud.catalog.models import Cloud
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Server, Volume, VolumeRole
-from govcloud.orders.lines import ExtendLine, ReleaseLine, RenewLine, ResizeLine
+from govcloud.orders.changes import ExtendLine, ReleaseLine, RenewLine, ResizeLine
 from govcloud.orders.planner import key_of
 from govcloud.orders.renewing import RenewalPlan, renew
 from govcloud.orders.rules import check

@@ -9,7 +9,8 @@ from govcloud.approvals.models import CaseKind
 from govcloud.catalog.models import Flavor, Image, Meter, StorageClass
 from govcloud.catalog.models import Line as FlavorLine
 from govcloud.inventory.models import Network, Resource, Volume
-from govcloud.orders.lines import AddressLine, ExtendLine, NetworkLine, ReleaseLine, ServerLine, VolumeLine
+from govcloud.orders.changes import AddressLine, ExtendLine, ReleaseLine
+from govcloud.orders.lines import NetworkLine, ServerLine, VolumeLine
 from govcloud.orders.matter import kind_of, matter_of
 from tenants.models import NetworkZone, System
 

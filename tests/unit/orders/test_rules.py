@@ -26,17 +26,8 @@ from govcloud.inventory.models import (
     Volume,
     VolumeRole,
 )
-from govcloud.orders.lines import (
-    AddressLine,
-    BackupLine,
-    ExtendLine,
-    Line,
-    NetworkLine,
-    ReleaseLine,
-    ResizeLine,
-    ServerLine,
-    VolumeLine,
-)
+from govcloud.orders.changes import AddressLine, ExtendLine, ReleaseLine, ResizeLine
+from govcloud.orders.lines import BackupLine, Line, NetworkLine, ServerLine, VolumeLine
 from govcloud.orders.rules import Standing, check
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.placement import Availability, Where

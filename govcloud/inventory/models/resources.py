@@ -1,4 +1,4 @@
-"""Resources as built, per application system. A row appears when the cloud has confirmed the thing, not before."""
+"""What every resource has, and what each kind has besides."""
 
 from collections.abc import Mapping
 from typing import ClassVar
@@ -14,9 +14,6 @@ from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass, 
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.lifecycle import TRANSITIONS, Status
 from govcloud.inventory.queries import (
-    CredentialQuerySet,
-    OfNetworkQuerySet,
-    OfServerQuerySet,
     OfVolumeQuerySet,
     ResourceQuerySet,
     WipeRecordQuerySet,
@@ -123,51 +120,6 @@ class Network(models.Model):
                 condition=Q(router_id="", external_network_id="")
                 | (~Q(router_id="") & ~Q(external_network_id="")),
                 name="network_router_leads_somewhere",
-            ),
-        ]
-
-
-class Protocol(models.TextChoices):
-    TCP = "tcp", _("TCP")
-    UDP = "udp", _("UDP")
-    ICMP = "icmp", _("ICMP")
-    ANY = "any", _("any protocol")
-
-
-class SecurityRule(models.Model):
-    """Who may reach the servers of a network from outside it, as its department has opened it.
-
-    Ports are both null where the protocol has none, or all of them are meant. ``remote`` is a range in canonical form.
-    """
-
-    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    unit = models.UUIDField(unique=True)
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="rules")
-    protocol = models.CharField(max_length=4, choices=Protocol)
-    port_min = models.PositiveIntegerField(null=True)
-    port_max = models.PositiveIntegerField(null=True)
-    remote = models.CharField(max_length=43)
-    description = models.CharField(max_length=200, blank=True)
-    external_id = models.CharField(max_length=64)
-    added_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    added_at = models.DateTimeField()
-    removed_at = models.DateTimeField(null=True)
-
-    objects = OfNetworkQuerySet["SecurityRule"].as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["-added_at", "-id"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["network", "protocol", "port_min", "port_max", "remote"],
-                condition=Q(removed_at__isnull=True),
-                nulls_distinct=False,
-                name="security_rule_once_per_network",
-            ),
-            models.CheckConstraint(
-                condition=Q(port_min__isnull=True, port_max__isnull=True)
-                | Q(port_min__gte=1, port_max__gte=F("port_min"), port_max__lte=65535),
-                name="security_rule_ports_are_a_range",
             ),
         ]
 
@@ -308,95 +260,6 @@ class BackupAllowance(models.Model):
     tier = models.ForeignKey(DRTier, on_delete=models.PROTECT, related_name="allowances")
     capacity_gb = models.PositiveIntegerField()
     off_site = models.BooleanField()
-
-
-class Container(models.Model):
-    """An object container. ``quota_gb`` is what was ordered, what is billed, and its limit in the cloud.
-
-    What it holds is as the cloud counted it last; null until somebody looked.
-    """
-
-    resource = models.OneToOneField(
-        Resource, on_delete=models.PROTECT, primary_key=True, related_name="container"
-    )
-    storage_class = models.ForeignKey(StorageClass, on_delete=models.PROTECT, related_name="containers")
-    quota_gb = models.PositiveIntegerField()
-    bytes_used = models.PositiveBigIntegerField(null=True)
-    objects_held = models.PositiveBigIntegerField(null=True)
-    counted_at = models.DateTimeField(null=True)
-
-
-class Access(models.TextChoices):
-    READ = "read", _("read only")
-    WRITE = "write", _("read and write")
-
-
-class ContainerCredential(models.Model):
-    """A user of the cloud's own that reaches one container and nothing else. Its secret is not kept here.
-
-    ``unit`` is what its name in the cloud carries; ``project_id`` is the project it signs in to, which holds nothing.
-    """
-
-    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    unit = models.UUIDField(unique=True)
-    container = models.ForeignKey(Container, on_delete=models.PROTECT, related_name="credentials")
-    name = models.CharField(max_length=40)
-    access = models.CharField(max_length=5, choices=Access)
-    user_id = models.CharField(max_length=64)
-    user_name = models.CharField(max_length=64)
-    project_id = models.CharField(max_length=64)
-    issued_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
-    issued_at = models.DateTimeField()
-    secret_set_at = models.DateTimeField(null=True)  # null: nobody has drawn one yet
-    revoked_at = models.DateTimeField(null=True)
-
-    objects = CredentialQuerySet.as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["-issued_at", "-id"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["container", "name"],
-                condition=Q(revoked_at__isnull=True),
-                name="credential_name_once_per_container",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.name
-
-
-class FloatingAddress(models.Model):
-    """An address of the cloud's external network that leads to a server's first address.
-
-    Reserved with its server before it exists; ``address`` and ``external_id`` are empty until the cloud has given it.
-    ``unit`` is the id it carries in the cloud and its quota is held under.
-    """
-
-    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    unit = models.UUIDField(unique=True)
-    server = models.ForeignKey(Server, on_delete=models.PROTECT, related_name="floating_addresses")
-    network = models.ForeignKey(Network, on_delete=models.PROTECT, related_name="floating_addresses")
-    address = models.GenericIPAddressField(null=True)
-    external_id = models.CharField(max_length=64, blank=True)
-    reserved_at = models.DateTimeField()
-    given_at = models.DateTimeField(null=True)
-    released_at = models.DateTimeField(null=True)
-
-    objects = OfServerQuerySet["FloatingAddress"].as_manager()
-
-    class Meta:
-        ordering: ClassVar = ["-reserved_at", "-id"]
-        constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["server"],
-                condition=Q(released_at__isnull=True),
-                name="floating_address_once_per_server",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return str(self.address or self.uuid)
 
 
 class AddressBlock(models.Model):

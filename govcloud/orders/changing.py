@@ -1,0 +1,116 @@
+"""From an order's changes of what stands to operations: each is one of its own, and has in hand what it changes."""
+
+from datetime import datetime
+
+from govcloud.audit import services as audit
+from govcloud.catalog.models import Kind, Retyping
+from govcloud.inventory import reach
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status as ResourceStatus
+from govcloud.inventory.models import Power, Volume, VolumeRole
+from govcloud.orders import addressing, containers, planner, resizing
+from govcloud.orders.models import Order, Unit
+from govcloud.orders.starting import resource_of, start
+from govcloud.provisioning.models import Operation, OperationKind
+
+
+def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    """Take in hand what a unit changes, and start the operation that changes it. Raises WrongState."""
+    inventory.mark(
+        resource=resource_of(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
+    )
+    if hasattr(unit.item, "floating"):
+        return _give_address(order, unit, actor=actor, at=at)
+    if unit.item.kind == Kind.SERVER:
+        return _resize(order, unit, actor=actor, at=at)
+    if unit.item.kind == Kind.CONTAINER:
+        held = resource_of(unit)
+        return start(
+            order, OperationKind.REQUOTA, held.cloud, containers.requote(unit, held), [unit],
+            actor=actor, at=at, with_it=[held],
+        )  # fmt: skip
+    if unit.volume is not None and unit.volume.class_before is not None:
+        return _retype(order, unit, actor=actor, at=at)
+    return _extend(order, unit, actor=actor, at=at)
+
+
+def _retype(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = resource_of(unit)
+    volume = resource.volume
+    if unit.volume is None:
+        raise ValueError(f"unit {unit.uuid} changes a volume but has no new class")
+    server = volume.server.resource if volume.server is not None else None
+    held = [resource] if server is None else [server, resource]
+    if server is not None:
+        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+    plan = planner.RetypePlan(
+        unit=unit.uuid,
+        name=resource.name,
+        volume=resource.unit,
+        volume_id=resource.external_id,
+        server=server.unit if server is not None else None,
+        storage_class=unit.volume.storage_class.code,
+        attached=resource.cloud.retyping == Retyping.ATTACHED,
+    )
+    return start(
+        order, OperationKind.RETYPE, resource.cloud, planner.retype(plan), [unit],
+        actor=actor, at=at, with_it=held,
+    )  # fmt: skip
+
+
+def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = resource_of(unit)
+    volume = resource.volume
+    if unit.volume is None:
+        raise ValueError(f"unit {unit.uuid} changes a volume but has no new size")
+    plan = planner.ExtensionPlan(
+        unit=unit.uuid,
+        order=order.uuid,
+        system=order.system.uuid,
+        name=resource.name,
+        volume=resource.unit,
+        volume_id=resource.external_id,
+        server=volume.server.resource.unit if volume.server is not None else None,
+        storage_class=volume.storage_class.code,
+        from_gb=volume.size_gb,
+        size_gb=unit.volume.size_gb,
+        online=resource.cloud.online_extend,
+    )
+    return start(
+        order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit],
+        actor=actor, at=at, with_it=[resource],
+    )  # fmt: skip
+
+
+def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    resource = resource_of(unit)
+    flavor = unit.item.resize.flavor
+    volumes = Volume.objects.filter(server=resource.server, resource__released_at=None).order_by("pk")
+    units = {
+        role: tuple(volumes.filter(role=role).values_list("resource__unit", flat=True)) for role in VolumeRole
+    }
+    plan = resizing.ResizePlan(
+        unit=unit.uuid,
+        system=order.system.uuid,
+        name=resource.name,
+        server=resource.unit,
+        from_flavor=resource.server.flavor.code,
+        flavor=flavor.code,
+        system_volumes=units[VolumeRole.SYSTEM],
+        data_volumes=units[VolumeRole.DATA],
+        running=resource.server.power == Power.RUNNING,
+    )
+    return start(
+        order, OperationKind.RESIZE, resource.cloud, resizing.resize(plan), [unit],
+        actor=actor, at=at, with_it=[resource],
+    )  # fmt: skip
+
+
+def _give_address(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    """Reserved first: raises NotConnected when its network has been disconnected since the order was written."""
+    server = resource_of(unit)
+    reach.reserve_address(server=server, unit=unit.uuid, at=at)
+    steps = addressing.give_address(unit=unit.uuid, system=order.system.uuid, name=server.name)
+    return start(
+        order, OperationKind.ADDRESS, server.cloud, steps, [unit], actor=actor, at=at, with_it=[server]
+    )
