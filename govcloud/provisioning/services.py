@@ -121,6 +121,10 @@ def retry(*, operation: Operation, actor: audit.Actor, at: datetime) -> Operatio
         to = OperationStatus.UNDOING if completion.is_undoing(operation) else OperationStatus.RUNNING
         if operation.status != to:
             lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason="retry")
+        else:
+            audit.record(
+                actor=actor, verb="operation.retried", subject=operation, at=at, thread=operation.thread
+            )
         completion.ring_at(timedelta())
     return operation
 
@@ -147,6 +151,10 @@ def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: dateti
             lifecycle.transition(
                 operation, OperationStatus.UNDOING, actor=actor, at=at, thread=operation.thread, reason=reason
             )
+        else:
+            audit.record(
+                actor=actor, verb="operation.abandoned", subject=operation, at=at, thread=operation.thread, reason=reason
+            )  # fmt: skip
         _call_off(steps, at=at)
         _try_again(parked, at=at)  # of what was called off before
         completion.wake(operation, at=at)

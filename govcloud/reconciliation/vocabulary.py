@@ -50,6 +50,8 @@ class Field(models.TextChoices):
     NETWORKS = "network.network", _("limit of networks")
     SUBNETS = "network.subnet", _("limit of subnets")
     PORTS = "network.port", _("limit of ports")
+    ROUTERS = "network.router", _("limit of routers")
+    FLOATING_ADDRESSES = "network.floatingip", _("limit of floating addresses")
     SECURITY_GROUPS = "network.security_group", _("limit of security groups")
     SECURITY_GROUP_RULES = "network.security_group_rule", _("limit of security group rules")
 

@@ -275,7 +275,7 @@ def test_a_look_keeps_state_latency_and_capacity(on: Scene, far_cloud: Cloud) ->
     assert (found.state, found.answered_at) == ("ok", found.looked_at)
     answers = far_cloud.service_answers.all()
     assert {answer.service for answer in answers} == {
-        "identity", "compute", "network", "block-storage", "image",
+        "identity", "compute", "network", "block-storage", "image", "object-store",
     }  # fmt: skip
     kept = capacity.of(far_cloud, at=now())
     assert kept is not None

@@ -252,7 +252,7 @@ def test_after_the_grace_a_server_goes_with_its_volumes_its_quota_and_evidence(
     work()
     assert fresh("app-1").status == "released"
     assert {fresh("app-1-system").status, fresh("app-1-data-1").status} == {"released"}
-    wiped = WipeRecord.objects.values_list("volume__resource__name", flat=True)
+    wiped = WipeRecord.objects.values_list("resource__name", flat=True)
     assert sorted(wiped) == ["app-1-data-1", "app-1-system"]
     used = dict(QuotaAccount.objects.filter(department=on.department).values_list("dimension", "used"))
     assert (used["servers"], used["storage_gb"]) == (1, 600)

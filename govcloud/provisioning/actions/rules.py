@@ -24,7 +24,8 @@ from tenants.models import Role, User
 
 RULES = 50  # of a network at a time
 LAST_PORT = 65_535
-MANAGEMENT_PORTS = {22: "SSH", 23: "Telnet", 3389: "RDP", 5900: "VNC"}
+SSH = 22
+MANAGEMENT_PORTS = {SSH: "SSH", 23: "Telnet", 3389: "RDP", 5900: "VNC"}
 """By which whole servers are taken over: never open to everybody."""
 
 WIDEST = {4: 8, 6: 16}
@@ -121,7 +122,7 @@ class AddRule(_RuleAction[NewRule]):
             port_max=parameters.last_port,
             remote=str(remote),
         )
-        if same.exists() or _inside(remote, resource.network.cidr):
+        if same.exists() or _inside(remote, resource.network.cidr) or _is_ours(resource, parameters, remote):
             raise OpenAlready(network=resource.name)
 
     def begin(
@@ -178,6 +179,14 @@ def _rules(resource: Resource) -> QuerySet[SecurityRule]:
     return SecurityRule.objects.filter(network=resource.pk, removed_at=None)
 
 
+def _is_ours(resource: Resource, rule: NewRule, remote: IPv4Network | IPv6Network) -> bool:
+    """Whether the network was built with it, for us: it would be taken for the department's, and away with its rule."""
+    ours = resource.cloud.management_cidr
+    if not ours or (rule.protocol, rule.port_min, rule.last_port) != (Protocol.TCP, SSH, SSH):
+        return False
+    return remote == ip_network(ours, strict=False)
+
+
 def _ports(rule: NewRule) -> None:
     """Raises BadPorts. TCP and UDP without ports mean all of them."""
     first, last = rule.port_min, rule.last_port
@@ -193,6 +202,8 @@ def _origin(resource: Resource, rule: NewRule) -> IPv4Network | IPv6Network:
     if (rule.network is None) is (rule.remote == ""):
         raise OneOrigin(pointers=("/remote",))
     if rule.network is None:
+        if "%" in rule.remote:  # the scope of a link means nothing elsewhere
+            raise BadRemoteRange(remote=rule.remote, pointers=("/remote",))
         try:
             return ip_network(rule.remote)
         except ValueError as error:

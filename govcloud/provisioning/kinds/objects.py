@@ -21,6 +21,7 @@ from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, 
 UNIT = "govcloud-unit"  # the metadata entry that says whose it is
 SLICE = 1_000  # objects deleted with one request
 AT_ONCE = timedelta(milliseconds=10)
+FRUITLESS = 50  # visits in a row at which nothing that is listed could be deleted
 
 
 class ContainerKind(Kind):
@@ -176,7 +177,10 @@ class ContentsKind(EmptinessKind):
         if not names:
             return Made(name, {"deleted": gone})
         deleted = store.delete_objects(name, names)
-        context.remember({"deleted": gone + deleted})
+        fruitless = 0 if deleted else context.step.outputs.get("fruitless", 0) + 1
+        context.remember({"deleted": gone + deleted, "fruitless": fruitless})
+        if fruitless > FRUITLESS:
+            raise StepFailed(f"{len(names)} objects are listed that cannot be deleted, such as {names[0]!r}")
         return Moving(AT_ONCE if deleted else None)  # a list may lag behind what was deleted
 
 
