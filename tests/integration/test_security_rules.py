@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from govcloud.audit.models import Event
+from govcloud.catalog.models import Cloud
 from govcloud.errors import DomainError
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource, SecurityRule
@@ -151,6 +152,7 @@ def test_a_rule_that_was_removed_by_hand_is_removed(on: Scene, network: Resource
         (NewRule(protocol="icmp", port_min=8, remote="10.0.0.0/8"), "bad-ports"),
         (NewRule(protocol="tcp", port_min=443, remote="10.0.0.1/8"), "bad-remote-range"),
         (NewRule(protocol="tcp", port_min=443, remote="everybody"), "bad-remote-range"),
+        (NewRule(protocol="tcp", port_min=443, remote="fe80::1%a/128"), "bad-remote-range"),
         (NewRule(protocol="tcp", port_min=443), "one-origin"),
         (NewRule(protocol="tcp", port_min=443, remote="10.0.0.0/8", network=uuid4()), "one-origin"),
         (NewRule(protocol="tcp", port_min=443, network=uuid4()), "no-such-origin"),
@@ -177,6 +179,14 @@ def test_what_is_open_already_is_refused(on: Scene, network: Resource) -> None:
         with pytest.raises(DomainError) as refused:
             ask(network, "add-rule", rule, on)
         assert refused.value.code == "open-already"
+
+
+def test_our_own_way_into_a_network_is_not_taken_for_a_departments_rule(on: Scene, network: Resource) -> None:
+    Cloud.objects.update(management_cidr="10.255.0.0/24")
+    with pytest.raises(DomainError) as refused:
+        ask(network, "add-rule", NewRule(protocol="tcp", port_min=22, remote="10.255.0.0/24"), on)
+    assert refused.value.code == "open-already"
+    done(network, "add-rule", NewRule(protocol="tcp", port_min=22, remote="10.254.0.0/24"), on)
 
 
 def test_another_systems_network_and_rules_are_nobody_elses(on: Scene, network: Resource) -> None:
