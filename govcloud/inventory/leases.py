@@ -63,6 +63,17 @@ def suspend(*, server: Server, actor: audit.Actor, thread: UUID | None, at: date
     server.save(update_fields=["suspended_at"])
 
 
+def mend(*, resource: Resource, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Take something in hand to put it right, be it suspended: the operation gives it back as it was. Raises WrongState."""
+    lifecycle.transition(resource, Status.CHANGING, actor=actor, at=at, thread=thread)
+
+
+def standing_as(resource: Resource) -> Status:
+    """What it is when nothing is being done with it."""
+    suspended = Server.objects.filter(resource=resource, suspended_at__isnull=False)
+    return Status.SUSPENDED if suspended.exists() else Status.ACTIVE
+
+
 def resume(*, server: Server, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
     """Its lease has been extended, and it is as it was before. Raises WrongState for one that is not suspended."""
     lifecycle.transition(server.resource, Status.ACTIVE, actor=actor, at=at, thread=thread)

@@ -20,7 +20,7 @@ STANDING = frozenset({Status.ACTIVE, Status.SUSPENDED})
 TRANSITIONS: Mapping[str, frozenset[str]] = {
     Status.ACTIVE: frozenset({Status.CHANGING, Status.RELEASING}),
     Status.CHANGING: frozenset({Status.ACTIVE, Status.SUSPENDED}),
-    Status.SUSPENDED: frozenset({Status.ACTIVE, Status.RELEASING}),
+    Status.SUSPENDED: frozenset({Status.ACTIVE, Status.CHANGING, Status.RELEASING}),
     Status.RELEASING: frozenset({Status.RELEASED, Status.ACTIVE}),
     Status.RELEASED: frozenset(),
 }

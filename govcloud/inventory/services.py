@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
@@ -277,8 +278,14 @@ def reclass_volume(
 def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
     """Move a resource along its life; ``released`` also gives its address back.
 
-    Raises WrongState, also for what is ``changing`` already: nothing is taken in hand twice.
+    Raises WrongState, also for what is ``changing`` already, since nothing is taken in hand twice, and for taking in hand
+    what is suspended: only ``leases.mend`` does.
     """
+    if resource.status == Status.SUSPENDED and to is Status.CHANGING:
+        possible = (one.label for one in (Status.ACTIVE, Status.RELEASING))
+        raise lifecycle.WrongState(
+            status=Status.SUSPENDED.label, allowed=gettext(", ").join(str(one) for one in possible)
+        )
     if resource.status == to and to is not Status.CHANGING:
         return
     if to is Status.RELEASED:

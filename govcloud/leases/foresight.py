@@ -34,7 +34,9 @@ def foresee(*, at: datetime) -> Iterator[Foreseen]:
         if resource.kind == ResourceKind.SERVER and expiry.suspension_id is None:
             yield _ended(resource, expiry.reclaim_at)
         elif expiry.reclaim_at <= at:
-            yield Foreseen("take back", resource, expiry.reclaim_at, _told(_to_reclaim(resource)))
+            found = _to_reclaim(resource)
+            what = "let it rest" if services.order_is_over(expiry, found) else "take back"
+            yield Foreseen(what, resource, expiry.reclaim_at, _told(found))
 
 
 def _ended(resource: Resource, reclaim_at: datetime) -> Foreseen:

@@ -23,10 +23,11 @@ class Found:
 
 
 def to_suspension(server: Resource) -> Found | None:
-    """Also an order that is being carried out: it may be the one that extends the lease."""
-    if server.status != Status.ACTIVE or being_built(server):
+    """Work on its volumes too, and an order that is being carried out: it may be the one that extends the lease."""
+    everything = [server, *leases.with_server(server)]
+    if any(one.status != Status.ACTIVE for one in everything) or being_built(server):
         return Found(Obstacle.IN_HAND)
-    return _ordered([server], {OrderStatus.FULFILLING})
+    return _ordered(everything, {OrderStatus.FULFILLING})
 
 
 def to_reclaim(resource: Resource) -> Found | None:

@@ -25,8 +25,10 @@ class ExpiryQuerySet(models.QuerySet["Expiry"]):
         return self.filter(within(actor, at=at, path=DEPARTMENT))
 
     def in_force(self) -> "ExpiryQuerySet":
-        """Those whose lease has not been extended since, of what is not going yet."""
-        rows = self.filter(lease_end=F("resource__lease_end"), resource__released_at=None)
+        """Those whose lease has not been extended since, of what is not going yet and goes by no server's lease."""
+        rows = self.filter(
+            lease_end=F("resource__lease_end"), resource__released_at=None, resource__volume__server=None
+        )
         return rows.exclude(resource__status=Status.RELEASING)
 
     def due(self, *, at: datetime) -> "ExpiryQuerySet":

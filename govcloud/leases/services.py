@@ -1,13 +1,14 @@
 """What follows when a lease has ended: suspension, a grace, and taking back; and putting that off."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import uuid5
 
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,9 +18,9 @@ from govcloud.errors import Conflict, Invalid
 from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.inventory.models import Resource, ResourceKind, Volume
 from govcloud.leases import notices, obstacles
-from govcloud.leases.models import Expiry, NoticeKind
+from govcloud.leases.models import Expiry, NoticeKind, Obstacle
 from govcloud.leases.notices import BATCH, LEASES
 from govcloud.leases.obstacles import Found
 from govcloud.leases.queries import let
@@ -36,7 +37,7 @@ LONGEST_REASON = 500
 class Outcome(StrEnum):
     """What came of a look at a lease that has ended."""
 
-    OVER = "over"  # extended since, or released
+    OVER = "over"  # extended since, released, or gone over to a server's lease
     SUSPENDED = "suspended"
     RECLAIMED = "reclaimed"
     WAITS = "waits"
@@ -71,6 +72,7 @@ def find(*, at: datetime) -> int:
         found += count
         if count < BATCH:
             break
+    _leave_to_servers()
     _find_again(at=at)
     return found
 
@@ -95,9 +97,16 @@ def _find(*, at: datetime) -> int:
     return len(resources)
 
 
+def _leave_to_servers() -> None:
+    """Volumes that a server has been given in their grace go by its lease."""
+    theirs = Volume.objects.filter(server__isnull=False).values("resource")
+    Expiry.objects.filter(resource__in=theirs, next_look_at__isnull=False).update(next_look_at=None)
+
+
 def _find_again(*, at: datetime) -> None:
-    """Leases whose extension was taken back."""
-    Expiry.objects.in_force().filter(next_look_at=None, reclaim=None).update(next_look_at=at)
+    """Leases whose extension was taken back, and volumes that no server has any more: they have a whole grace again."""
+    again = Expiry.objects.in_force().filter(next_look_at=None, reclaim=None)
+    again.update(next_look_at=at, reclaim_at=Greatest("reclaim_at", at + settings.LEASE_GRACE))
 
 
 def due(*, at: datetime) -> list[int]:
@@ -115,7 +124,8 @@ def advance(expiry_pk: int, *, at: datetime) -> Outcome | None:
     if expiry is None:
         return None
     resource = expiry.resource
-    if expiry.lease_end != resource.lease_end or resource.status in {Status.RELEASING, Status.RELEASED}:
+    extended = expiry.lease_end != resource.lease_end
+    if extended or resource.status in {Status.RELEASING, Status.RELEASED} or _goes_by_a_server(resource):
         _keep(expiry, next_look_at=None)
         return Outcome.OVER
     if resource.kind == ResourceKind.SERVER and expiry.suspension is None:
@@ -124,6 +134,11 @@ def advance(expiry_pk: int, *, at: datetime) -> Outcome | None:
         return _reclaim(expiry, at=at)
     _keep(expiry, next_look_at=expiry.reclaim_at)
     return Outcome.RESTS
+
+
+def _goes_by_a_server(resource: Resource) -> bool:
+    """Asked anew, since it may have been attached while its row was waited for."""
+    return Volume.objects.filter(resource=resource, server__isnull=False).exists()
 
 
 def _taken(expiry_pk: int, *, at: datetime) -> Expiry | None:
@@ -173,6 +188,10 @@ def _suspend(expiry: Expiry, *, at: datetime) -> Outcome:
 def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
     resource = expiry.resource
     found = obstacles.to_reclaim(resource)
+    if order_is_over(expiry, found):
+        expiry.reclaim_at = at + timedelta(days=max(settings.LEASE_RECLAIM_NOTICE_DAYS, default=0))
+        _keep(expiry, next_look_at=expiry.reclaim_at)  # whoever counted on the order has time to order again
+        return Outcome.RESTS
     if found is not None:
         _keep(expiry, next_look_at=at + settings.LEASE_RETRY, found=found)
         return Outcome.WAITS
@@ -188,6 +207,11 @@ def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
     _keep(expiry, next_look_at=None)
     notices.write([resource], kind=NoticeKind.RECLAIMED, at=at)
     return Outcome.RECLAIMED
+
+
+def order_is_over(expiry: Expiry, found: Found | None) -> bool:
+    """Whether an order kept it when it was looked at last, and none does any more."""
+    return expiry.obstacle == Obstacle.ORDER and (found is None or found.obstacle != Obstacle.ORDER)
 
 
 def _going(expiry: Expiry, resource: Resource) -> dismantling.Going:

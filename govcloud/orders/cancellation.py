@@ -87,7 +87,7 @@ def abandon(*, operation: Operation, reason: str, actor: User, at: datetime) -> 
     does, and FinishedAlready where everything that is left has been handed over.
     """
     order = Order.objects.filter(items__units__operation=operation).first()
-    if order is None or operation.kind != OperationKind.DELIVER:
+    if order is None or operation.kind not in {OperationKind.DELIVER, OperationKind.RENEW}:
         return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
     with transaction.atomic():
         return _abandon(operation, _units(locked(order)), reason=reason, actor=actor, at=at)
@@ -98,7 +98,8 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
     building = unfinished_units(operation) - going
     own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
     left = [unit for unit in own if unit.uuid not in going]
-    standing = [u for u in left if u.item.kind != Kind.NETWORK and u.uuid not in building]
+    stays = [u for u in left if u.item.kind != Kind.NETWORK or u.item.action == Action.RENEW]
+    standing = [u for u in stays if u.uuid not in building]
     if not standing:
         return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
     named = {unit.uuid: list(_parts(unit, units)) for unit in left if unit.uuid in building}
@@ -133,7 +134,9 @@ def _parts(unit: Unit, units: Iterable[Unit]) -> Iterable[UUID]:
         on_it = {
             u.pk
             for u in units
-            if u.item.kind == Kind.SERVER and u.item.server.network_item_id == unit.item_id
+            if u.item.kind == Kind.SERVER
+            and u.item.action == Action.CREATE
+            and u.item.server.network_item_id == unit.item_id
         }
         return (u.uuid for u in units if u.pk in on_it or u.server_id in on_it)
     return (u.uuid for u in units if u.server_id == unit.pk)

@@ -10,6 +10,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
 from govcloud import lifecycle
+from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind
@@ -51,10 +52,11 @@ def _free_place(step: Step, *, at: datetime) -> None:
 
 
 def _give_back(resource: Resource, *, at: datetime) -> None:
-    """A direct action has ended: the resource can take the next."""
+    """A direct action has ended: the resource can take the next, or is suspended as before."""
     resource.refresh_from_db(fields=["status"])
     if resource.status == Status.CHANGING:
-        inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=resource.thread, at=at)
+        to = leases.standing_as(resource)
+        inventory.mark(resource=resource, to=to, actor=ENGINE, thread=resource.thread, at=at)
 
 
 def parked(step: Step, *, reason: str, at: datetime) -> None:

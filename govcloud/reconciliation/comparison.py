@@ -23,6 +23,7 @@ class Standing:
     unit: UUID
     system: int
     fields: Mapping[Field, str]
+    suspended: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,10 +89,12 @@ _REMEDIES: Mapping[tuple[SubjectKind, Field], tuple[Remedy, ...]] = {
 }
 
 
-def remedies(subject: SubjectKind, difference: Difference) -> tuple[Remedy, ...]:
-    """What can be done about a difference; the first is what we propose."""
+def remedies(subject: SubjectKind, difference: Difference, *, suspended: bool = False) -> tuple[Remedy, ...]:
+    """What can be done about a difference; the first is what we propose. What is suspended stays stopped."""
     if difference.field is Field.POWER and difference.found not in RUNNING_OR_NOT:
         return (Remedy.DECIDE,)  # paused, suspended, rescued: somebody is at work there
+    if difference.field is Field.POWER and suspended:
+        return (Remedy.SET_BACK,)
     return _REMEDIES.get((subject, difference.field), (Remedy.DECIDE,))
 
 
@@ -107,7 +110,9 @@ def drift(standing: Standing, seen: Seen) -> list[Observation]:
     """One observation for each way in which the differences would be put right."""
     by_remedy: dict[Remedy, list[Difference]] = {}
     for difference in differences(standing, seen):
-        by_remedy.setdefault(remedies(seen.kind, difference)[0], []).append(difference)
+        by_remedy.setdefault(remedies(seen.kind, difference, suspended=standing.suspended)[0], []).append(
+            difference
+        )
     return [
         Observation(
             kind=FindingKind.DRIFTED,

@@ -8,8 +8,7 @@ from uuid import uuid4
 from django.db.models import Q
 
 from govcloud.audit import services as audit
-from govcloud.inventory import services as inventory
-from govcloud.inventory.lifecycle import Status
+from govcloud.inventory import leases
 from govcloud.inventory.models import Address, FloatingAddress, Resource
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.outside import given_back
@@ -158,9 +157,7 @@ def _limits(click: Click, after: tuple[str, ...] = ()) -> list[StepSpec]:
 
 def _act(click: Click, resource: Resource, steps: list[StepSpec]) -> Operation:
     """The resource is in hand until the operation ends. Raises WrongState when something else has it."""
-    inventory.mark(
-        resource=resource, to=Status.CHANGING, actor=click.actor, thread=resource.thread, at=click.at
-    )
+    leases.mend(resource=resource, actor=click.actor, thread=resource.thread, at=click.at)
     return _start(click, OperationKind.ACTION, steps, resource=resource, action=click.finding.remedy)
 
 

@@ -20,6 +20,7 @@ from govcloud.clouds.services import CloudRetired
 from govcloud.errors import Conflict, Invalid, Unavailable
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
+from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Project, Resource
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
@@ -137,7 +138,12 @@ def possible(finding: Finding) -> list[Remedy]:
         found = [Remedy(finding.remedy)]
     else:
         each = [
-            comparison.remedies(subject, comparison.Difference(Field(row.field), row.expected, row.found))
+            comparison.remedies(
+                subject,
+                comparison.Difference(Field(row.field), row.expected, row.found),
+                suspended=finding.resource is not None
+                and finding.resource.status == ResourceStatus.SUSPENDED,
+            )
             for row in finding.differences.all()
         ]
         found = [Remedy(finding.remedy)] if not each else list(

@@ -333,6 +333,7 @@ def _standing(kind: SubjectKind, row: Mapping[str, Any], fields: Mapping[Field, 
         unit=row["unit"],
         system=row["system_id"],
         fields=fields,
+        suspended=row["status"] == Status.SUSPENDED,
     )
 
 

@@ -1,6 +1,7 @@
 """Orders of many servers on the sandbox cloud: so many at a time, one bad one does not hold the rest."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -9,7 +10,7 @@ from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.orders.cancellation import NotBeingBuilt, NotOfThisOrder, WithdrawInstead, abandon, cancel
-from govcloud.orders.drafts import NetworkDraft, ReleaseDraft, ServerDraft, VolumeDraft
+from govcloud.orders.drafts import NetworkDraft, ReleaseDraft, RenewDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.results import results
 from govcloud.provisioning import engine
@@ -17,6 +18,7 @@ from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.services import CalledOffAlready, CannotBeUndone, FinishedAlready
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
+from tests.factories.leases import ending
 from tests.factories.orders import Scene, approved, drafted, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
@@ -152,6 +154,23 @@ def test_a_network_goes_with_the_servers_that_were_to_be_on_it(on: Scene, buildi
     work()
     order.refresh_from_db()
     assert (order.status, held(on), set(outcomes(order).values())) == ("cancelled", 0, {"removed"})
+
+
+def test_a_network_is_called_off_from_an_order_that_renews_a_server_too(on: Scene, building: Sandbox) -> None:
+    built(on, items=(NETWORK, servers(1)))
+    server = Resource.objects.get(kind="server")
+    end = now() + timedelta(days=20)
+    ending(server, at=end)
+    items = (
+        NetworkDraft(name="more-net", zone="public"),
+        RenewDraft(target=server.uuid, kind="server", lease_months=6),
+    )
+    order = approved(on, at=now(), items=items)
+    cancel(order=order, reason="no", units=[unit(order, "more-net")], actor=on.applicant, at=now())
+    work()
+    server.refresh_from_db()
+    assert server.lease_end is not None
+    assert (outcomes(order), server.lease_end > end) == ({"more-net": "removed", "web-1": "done"}, True)
 
 
 def test_calling_off_twice_changes_nothing_more(on: Scene, bad_second: None) -> None:

@@ -24,12 +24,15 @@ from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.requests import ActionNotAllowed
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
+from govcloud.reconciliation.models import Finding
 from tenants.models import Role
 from tests.factories.leases import ending, its_grace_is_over, swept
 from tests.factories.orders import Scene, approve_all, approved, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, work
 from tests.integration.sandboxed import Sandbox
+from tests.integration.test_reconciliation import LATER, applied, deleted, row
+from tests.integration.test_reconciliation import swept as compared
 
 pytestmark = pytest.mark.django_db
 
@@ -151,6 +154,35 @@ def test_a_server_in_an_order_that_is_being_carried_out_is_not_stopped(on: Scene
     assert fresh("app-1").status == "active"
 
 
+# -- what somebody did to a suspended server in the cloud
+
+
+def test_a_suspended_server_that_is_set_back_to_the_record_stays_suspended(
+    on: Scene, suspended: Resource, building: Sandbox
+) -> None:
+    row(building, "server", suspended.external_id, name="renamed")
+    project(on).compute.start_server(suspended.external_id)
+    assert eventually(on, suspended, "ACTIVE")
+    compared(on)
+    finding = Finding.objects.get(resource=suspended)
+    assert finding.remedy == "set_back"
+    assert applied(finding, member(Role.CLOUD_ADMIN)).status == "resolved"
+    server = fresh("app-1")
+    assert (server.status, server.server.power, metered(server)) == ("suspended", "stopped", set())
+    seen = project(on).compute.get_server(server.external_id)
+    assert (seen.name, seen.status) == ("app-1", "SHUTOFF")
+
+
+def test_a_suspended_server_that_is_gone_is_recorded_as_lost(on: Scene, suspended: Resource) -> None:
+    deleted(on, suspended)
+    compared(on)
+    compared(on, after=LATER)
+    finding = Finding.objects.get(resource=suspended, remedy="mark_lost")
+    assert applied(finding, member(Role.CLOUD_ADMIN)).status == "resolved"
+    assert fresh("app-1").status == "released"
+    assert QuotaAccount.objects.get(department=on.department, dimension="servers").used == 1
+
+
 # -- renewal
 
 
@@ -239,6 +271,24 @@ def test_a_renewal_called_off_before_the_server_is_back_leaves_it_suspended(
     assert metered(server) == set()
     assert Order.objects.get(pk=order.pk).status == "cancelled"
     assert after_its_grace(server) == ["reclaimed"]
+
+
+def test_abandoning_a_renewal_that_is_held_up_leaves_those_that_are_carried_out(
+    on: Scene, suspended: Resource, building: Sandbox
+) -> None:
+    ending(fresh("app-2"), at=now() + timedelta(days=20))
+    refused = {"service": "compute", "method": "POST", "path": "/action", "action": "status", "status": 400}
+    building.ask("POST", "/faults", {**refused, "when": "before", "message": "no", "times": 1})
+    order = built(on, items=(*renewal(suspended), *renewal(fresh("app-2"))))
+    operation = Operation.objects.get(kind="renew")
+    renewed = fresh("app-2").lease_end
+    assert operation.status == "parked"
+    cancellation.abandon(operation=operation, reason="no", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    server = fresh("app-1")
+    assert (server.status, server.lease_end) == ("suspended", suspended.lease_end)
+    assert fresh("app-2").lease_end == renewed
+    assert Order.objects.get(pk=order.pk).status == "fulfilled"
 
 
 # -- taking back

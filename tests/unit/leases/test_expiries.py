@@ -8,9 +8,11 @@ from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
-from govcloud.leases import services
+from govcloud.inventory.models import Resource, Volume
+from govcloud.leases import foresight, services
 from govcloud.leases.models import Expiry, Notice
 from govcloud.orders.drafts import RenewDraft, ServerDraft
+from govcloud.orders.services import withdraw
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tenants.policies import RoleMissing
@@ -80,6 +82,90 @@ def test_an_extension_that_is_taken_back_lets_the_old_end_count_again(at: dateti
     swept(at=at)
     ending(server, at=expiry.lease_end)
     assert swept(at=at + MINUTE) == ["suspended"]
+
+
+def test_an_extension_that_is_taken_back_after_the_grace_gives_a_whole_one_again(at: datetime) -> None:
+    volume = VolumeFactory().resource
+    expiry = found(volume, at=at)
+    ending(volume, at=at + 90 * DAY)
+    late = expiry.reclaim_at + DAY
+    assert swept(at=late) == ["over"]
+    ending(volume, at=expiry.lease_end)
+    assert swept(at=late + MINUTE) == ["rests"]
+    assert Expiry.objects.get().reclaim_at == late + MINUTE + 30 * DAY
+
+
+@pytest.fixture
+def volume(at: datetime) -> Volume:
+    """One that stands by itself, and whose lease has ended."""
+    made = VolumeFactory()
+    found(made.resource, at=at)
+    return made
+
+
+def attach(volume: Volume) -> None:
+    volume.server = whole_server(system=volume.resource.system, lease_end=None)
+    volume.save(update_fields=["server"])
+
+
+def detach(volume: Volume) -> None:
+    volume.server = None
+    volume.save(update_fields=["server"])
+
+
+def test_a_volume_that_a_server_was_given_in_its_grace_is_not_taken_back_from_it(
+    volume: Volume, at: datetime
+) -> None:
+    attach(volume)
+    assert swept(at=at + 31 * DAY) == []
+    assert not Expiry.objects.in_force().exists()
+
+
+def test_a_volume_that_was_attached_after_the_sweep_looked_is_left_to_its_server(
+    volume: Volume, at: datetime
+) -> None:
+    attach(volume)
+    assert services.advance(Expiry.objects.get().pk, at=at + 31 * DAY) == "over"
+    assert Expiry.objects.get().next_look_at is None
+
+
+@pytest.mark.parametrize("days", [29, 60])
+def test_a_volume_that_no_server_has_any_more_has_a_whole_grace_again(
+    volume: Volume, at: datetime, days: int
+) -> None:
+    attach(volume)
+    swept(at=at + DAY)
+    detach(volume)
+    late = at + days * DAY
+    assert swept(at=late) == ["rests"]
+    assert Expiry.objects.get().reclaim_at == late + 30 * DAY
+    assert swept(at=late + 30 * DAY) == ["reclaimed"]
+
+
+def test_once_the_order_that_kept_it_has_ended_it_is_kept_for_as_long_as_a_notice_tells(at: datetime) -> None:
+    on = scene()
+    volume = VolumeFactory(resource__system=on.system).resource
+    expiry = found(volume, at=at)
+    renewal = RenewDraft(target=volume.uuid, kind="volume", lease_months=6)
+    order = submitted(on, at=at, items=(renewal,))
+    assert swept(at=expiry.reclaim_at) == ["waits"]
+    withdrawn = expiry.reclaim_at + 10 * DAY
+    withdraw(order=order, reason="", actor=on.applicant, at=withdrawn)
+    assert [one.what for one in foresight.foresee(at=withdrawn)] == ["let it rest"]
+    assert swept(at=withdrawn) == ["rests"]
+    assert Expiry.objects.get().reclaim_at == withdrawn + 7 * DAY
+    assert swept(at=withdrawn + 7 * DAY) == ["reclaimed"]
+
+
+def test_a_server_is_not_stopped_while_a_volume_of_it_is_being_worked_on(at: datetime) -> None:
+    server = whole_server()
+    found(server.resource, at=at)
+    volume = Resource.objects.filter(volume__server=server)
+    volume.update(status=Status.CHANGING)
+    assert swept(at=at) == ["waits"]
+    assert Expiry.objects.get().obstacle == "in_hand"
+    volume.update(status=Status.ACTIVE)
+    assert swept(at=at + DAY) == ["suspended"]
 
 
 def test_a_network_is_not_taken_back_while_servers_are_on_it(at: datetime) -> None:

@@ -55,6 +55,16 @@ def test_a_smaller_flavor_gives_quota_back_and_lowers_the_bill(server: Resource,
     }  # fmt: skip
 
 
+def test_a_suspended_server_of_another_flavor_is_counted_and_not_metered(
+    server: Resource, at: datetime
+) -> None:
+    metering.close_usage(resource=server, at=at)
+    Resource.objects.update(status="suspended")
+    adopted(server, Field.FLAVOR, "g.2c8g", at=at)
+    assert used(server) == {"servers": 1, "vcpus": 2, "memory_gb": 8}
+    assert not UsageSegment.objects.filter(resource=server).going_on().exists()
+
+
 def test_a_larger_flavor_than_the_quota_allows_is_not_adopted(server: Resource, at: datetime) -> None:
     with pytest.raises(QuotaExceeded):
         adopted(server, Field.FLAVOR, "g.8c16g", at=at)

@@ -1,5 +1,6 @@
 """What differs, and what is proposed about it."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
@@ -76,6 +77,14 @@ def test_each_difference_has_its_proposal(
     subject: SubjectKind, field: Field, found: str, proposed: Remedy
 ) -> None:
     assert remedies(subject, Difference(field, "expected", found))[0] is proposed
+
+
+def test_a_suspended_server_that_somebody_started_is_only_to_be_stopped_again() -> None:
+    stopped = replace(standing(power="stopped"), suspended=True)
+    (found,) = drift(stopped, seen(power="running"))
+    (difference,) = found.differences
+    assert found.remedy is Remedy.SET_BACK
+    assert remedies(SubjectKind.SERVER, difference, suspended=True) == (Remedy.SET_BACK,)
 
 
 def test_what_nobody_recorded_is_ours_by_its_mark_or_else_foreign() -> None:
