@@ -5,11 +5,18 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import TypeVar
 
 import xlsxwriter
-from django.http import HttpResponse
+from django.db import transaction
+from django.http import Http404, HttpResponse
 from django.utils import timezone
 from django.utils.functional import Promise
+
+from govcloud.audit import services as audit
+from tenants.models import User
+
+T = TypeVar("T")
 
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -84,6 +91,20 @@ FORMS: dict[str, Form] = {
     "csv": Form("text/csv; charset=utf-8", write_csv),
     "xlsx": Form("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_xlsx),
 }
+
+
+def hand_out(
+    rows: Iterable[T], told: Callable[[list[T]], Sheet], *, form: str, query: str, actor: User, at: datetime
+) -> HttpResponse:
+    """A list as a file, all pages of it; every export leaves an audit event. Raises Http404 for a form there is not."""
+    if form not in FORMS:
+        raise Http404
+    with transaction.atomic():
+        listed = list(rows)
+        sheet = told(listed)
+        after = {"format": form, "rows": len(listed), "query": query.removeprefix("?")}
+        audit.record(actor=actor, verb="list.exported", subject=None, at=at, label=sheet.name, after=after)
+    return download(sheet, form, at=at)
 
 
 def download(sheet: Sheet, form: str, *, at: datetime) -> HttpResponse:
