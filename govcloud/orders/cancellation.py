@@ -15,7 +15,9 @@ from govcloud.orders import fulfilment, placing
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.submission import locked
+from govcloud.provisioning import completion
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.queries import unfinished_units, units_called_off
 from govcloud.provisioning.services import CannotBeUndone, FinishedAlready
@@ -81,11 +83,13 @@ def _cancel_all(order: Order, *, reason: str, actor: User, at: datetime) -> None
 
 
 def abandon(*, operation: Operation, reason: str, actor: User, at: datetime) -> Operation:
-    """Take down what an operation has made; of an order's, only what does not stand yet.
+    """Take down what an operation has made; of an order's, and of a takeover, only what does not stand yet.
 
-    What has been handed over may be in use: it is given back by a release. Raises as ``provisioning.services.abandon``
-    does, and FinishedAlready where everything that is left has been handed over.
+    What has been handed over, or taken over, may be in use: it is given back by a release, or given up. Raises as
+    ``provisioning.services.abandon`` does, and FinishedAlready where nothing but such things is left.
     """
+    if operation.kind == OperationKind.TAKEOVER:
+        return _abandon_takeover(operation, reason=reason, actor=actor, at=at)
     order = Order.objects.filter(items__units__operation=operation).first()
     if order is None or operation.kind not in {OperationKind.DELIVER, OperationKind.RENEW}:
         return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
@@ -106,6 +110,21 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
     if not named:
         raise FinishedAlready
     return provisioning.abandon_units(operation=operation, units=named, reason=reason, actor=actor, at=at)
+
+
+def _abandon_takeover(operation: Operation, *, reason: str, actor: User, at: datetime) -> Operation:
+    """The system's own steps, its access and its limits, go on as long as something of it stands."""
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        going, unfinished = units_called_off(operation), unfinished_units(operation)
+        done = operation.steps.filter(called_off_at=None, state=StepState.DONE)
+        whole = set(done.exclude(unit=operation.system.uuid).values_list("unit", flat=True)) - unfinished
+        if not whole:
+            return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
+        left: dict[UUID, Collection[UUID]] = dict.fromkeys(unfinished - going - {operation.system.uuid}, ())
+        if not left:
+            raise FinishedAlready
+        return provisioning.abandon_units(operation=operation, units=left, reason=reason, actor=actor, at=at)
 
 
 def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor: User, at: datetime) -> None:

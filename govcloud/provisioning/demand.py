@@ -44,6 +44,8 @@ class Demand:
     other_ports: int = 0
     other_security_groups: int = 0
     other_security_group_rules: int = 0
+    other_routers: int = 0
+    other_addresses: int = 0
 
 
 _OTHERS: list[Callable[[Demand, System, Cloud], None]] = []

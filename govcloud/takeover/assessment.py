@@ -57,8 +57,8 @@ def assess(candidates: Sequence[Candidate], ports: Sequence[Port], known: Knowle
         if any(volume.obstacles for volume in volumes.get(each.external_id, [])):
             each.obstacles.append(Obstacle.VOLUME_STAYS)
     for each in _of(candidates, ResourceKind.VOLUME):
-        holders = [by_id[server] for server in each.held_by if server in by_id]
-        if any(holder.obstacles for holder in holders) and not each.obstacles:
+        holders = [by_id.get(server) for server in each.held_by]
+        if any(holder is None or holder.obstacles for holder in holders) and not each.obstacles:
             each.obstacles.append(Obstacle.SERVER_STAYS)
 
 

@@ -80,7 +80,10 @@ class EntryKind(AccessKind):
 
 
 class TakeoverKind(Kind):
-    """A thing that bears our mark. The last of the requests that mark it is the one that it is known by."""
+    """A thing that bears our mark. The first of the requests that mark it is the one that it is known by; its name is the last.
+
+    So what is marked half way is seen to be: it is marked on, or unmarked, where its mark is taken off last.
+    """
 
     landing = Landing.LOCKED  # the same mark twice is one
     asked_again_on_retry = True
@@ -96,6 +99,10 @@ class TakeoverKind(Kind):
         """The unit that it carries, if any."""
         raise NotImplementedError
 
+    def is_whole(self, context: Context, thing: Any) -> bool:
+        """Whether nothing is left of marking it."""
+        raise NotImplementedError
+
     def changed(self, context: Context, thing: Any) -> Iterator[str]:
         """In which respects it is not what the survey has shown."""
         raise NotImplementedError
@@ -108,7 +115,9 @@ class TakeoverKind(Kind):
 
     def find(self, context: Context) -> str | None:
         with suppress(errors.NotFound):
-            if self.mark_of(self.fetch(context)) == context.step.unit:
+            thing = self.fetch(context)
+            ours = self.mark_of(thing) == context.step.unit
+            if ours and (context.step.desired == "absent" or self.is_whole(context, thing)):
                 return str(context.state["id"])
         return None
 
@@ -120,12 +129,17 @@ class TakeoverKind(Kind):
         if self.is_moving(thing):
             return Moving()
         carried = self.mark_of(thing)
-        if carried is not None and str(carried) not in {str(context.step.unit), context.state["mark"]}:
-            return Skipped(OTHER_MARK)
-        reason = next(self.changed(context, thing), None)
-        if reason is not None:
-            return Skipped(reason)
-        self.mark(context, thing)
+        if carried != context.step.unit:  # else it was found to be right before it was marked half way
+            if carried is not None and str(carried) != context.state["mark"]:
+                return Skipped(OTHER_MARK)
+            reason = next(self.changed(context, thing), None)
+            if reason is not None:
+                return Skipped(reason)
+        try:
+            self.mark(context, thing)
+        except errors.CloudError as error:
+            error.effect_unknown = True  # of its requests this one; those before it have had theirs
+            raise
         return Made(context.state["id"])
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
@@ -177,11 +191,14 @@ class NetworkTakeoverKind(TakeoverKind):
         if shape != [(context.state["subnet_id"], context.state["cidr"])]:
             yield "its subnets have changed"
 
+    def is_whole(self, context: Context, thing: models.Network) -> bool:
+        return thing.name == context.mark
+
     def mark(self, context: Context, thing: models.Network) -> None:
         network = context.project.network
+        network.set_tags(collection="networks", resource_id=thing.id, tags=_tagged(context, thing.tags))
         if thing.name != context.mark:
             network.rename_network(thing.id, name=context.mark)
-        network.set_tags(collection="networks", resource_id=thing.id, tags=_tagged(context, thing.tags))
 
     def unmark(self, context: Context, thing: models.Network) -> None:
         network = context.project.network
@@ -204,7 +221,7 @@ class GroupKind(SecurityGroupKind):
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         state = context.state
         resource = record.record_network(
-            common=_common(context, external_id=state["id"]),
+            common=_common(context, external_id=state["id"], lease_end=None),
             cidr=state["cidr"],
             gateway=state["gateway"],
             subnet_id=state["subnet_id"],
@@ -217,7 +234,7 @@ class GroupKind(SecurityGroupKind):
 
 
 class ServerTakeoverKind(TakeoverKind):
-    """A server with its ports, all of which are marked before it."""
+    """A server with its ports, all of which are marked after it."""
 
     name = "server_takeover"
     title = _("Taking over the server")
@@ -257,14 +274,19 @@ class ServerTakeoverKind(TakeoverKind):
         if there.count() != len(networks):
             yield "its network was not taken over"
 
+    def is_whole(self, context: Context, thing: SurveyedServer) -> bool:
+        ours = set(tags_of(context))
+        ports = context.project.network.find_ports(server_id=thing.id)
+        return thing.name == context.step.label and all(ours <= port.tags for port in ports)
+
     def mark(self, context: Context, thing: SurveyedServer) -> None:
+        context.project.compute.set_tags(thing.id, _tagged(context, thing.tags))
         for port in context.project.network.find_ports(server_id=thing.id):
             tags = _tagged(context, port.tags)
             if tags != port.tags:
                 context.project.network.set_tags(collection="ports", resource_id=port.id, tags=tags)
         if thing.name != context.step.label:
             context.project.compute.rename_server(thing.id, name=context.step.label)
-        context.project.compute.set_tags(thing.id, _tagged(context, thing.tags))
 
     def unmark(self, context: Context, thing: SurveyedServer) -> None:
         ours = set(tags_of(context))
@@ -324,11 +346,14 @@ class VolumeTakeoverKind(TakeoverKind):
         if "server" in state and not Server.objects.filter(resource__unit=state["server"]).exists():
             yield "its server was not taken over"
 
+    def is_whole(self, context: Context, thing: SurveyedVolume) -> bool:
+        return thing.name == context.step.label
+
     def mark(self, context: Context, thing: SurveyedVolume) -> None:
-        if thing.name != context.step.label:
-            context.project.volumes.rename_volume(thing.id, name=context.step.label)
         ours = {UNIT: str(context.step.unit), SYSTEM: context.operation.system.code}
         context.project.volumes.set_metadata(thing.id, ours)
+        if thing.name != context.step.label:
+            context.project.volumes.rename_volume(thing.id, name=context.step.label)
 
     def unmark(self, context: Context, thing: SurveyedVolume) -> None:
         if thing.name != context.state["was"]:

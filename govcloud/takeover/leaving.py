@@ -89,6 +89,7 @@ def _entry(takeover: Takeover) -> dict[str, Any]:
         kind=planning.ENTRY,
         state=StepState.DONE,
         operation__cloud=takeover.cloud,
+        desired_state__project=takeover.project_id,
     )
     first, last = entries.order_by("pk").first(), entries.order_by("-pk").first()
     if first is None or last is None:

@@ -42,7 +42,11 @@ def taking(plan: Plan) -> list[StepSpec]:
     if system is None:
         raise ValueError("nothing is taken over for no system")
     entry = StepSpec(
-        key=f"{plan.key}:{ENTRY}", kind=ENTRY, label=plan.takeover.project_name[:120], unit=system.uuid
+        key=f"{plan.key}:{ENTRY}",
+        kind=ENTRY,
+        label=plan.takeover.project_name[:120],
+        unit=system.uuid,
+        desired_state={"project": plan.takeover.project_id},
     )
     room = StepSpec(
         key=f"{plan.key}:room",

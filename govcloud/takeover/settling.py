@@ -23,6 +23,7 @@ from govcloud.takeover.models import Candidate
 log = structlog.get_logger(__name__)
 
 SETTLER = audit.SystemActor("takeover")
+_NOT_METERED = frozenset({Status.SUSPENDED, Status.RELEASING, Status.RELEASED})
 ABANDONED = "the takeover was abandoned"
 
 
@@ -103,9 +104,10 @@ def leave_project(operation: Operation) -> None:
 
 
 def _why(unit: UUID, operation: Operation) -> str:
-    if operation.status != OperationStatus.DONE:
+    steps = Step.objects.filter(operation=operation, unit=unit)
+    if operation.status != OperationStatus.DONE or steps.filter(called_off_at__isnull=False).exists():
         return ABANDONED
-    skipped = Step.objects.filter(operation=operation, unit=unit, state=StepState.SKIPPED).first()
+    skipped = steps.filter(state=StepState.SKIPPED).first()
     return "" if skipped is None else str(skipped.outputs.get("reason", ""))
 
 
@@ -123,7 +125,7 @@ def begin_metering(*, at: datetime) -> int:
                 continue
             rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
             resource = rows.get(candidates=candidate)
-            if resource.status != Status.RELEASED:
+            if resource.status not in _NOT_METERED:
                 metering.change_usage(
                     resource=resource,
                     quantities=settlement.meters_of(resource),

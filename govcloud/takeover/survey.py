@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -19,7 +20,7 @@ from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.survey import SurveyedServer, SurveyedSubnet, SurveyedVolume
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Project, ResourceKind, VolumeRole
+from govcloud.inventory.models import Network, Project, ResourceKind, VolumeRole
 from govcloud.provisioning import demand
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.reconciliation.subjects import marked
@@ -75,23 +76,27 @@ def take(takeover: Takeover, *, at: datetime) -> Takeover | None:
 def carry_out(
     takeover: Takeover, *, clock: Callable[[], datetime], progress: Progress = lambda _what, _count: None
 ) -> None:
-    """Read the project and keep what is in it. A cloud that does not answer ends it as failed; what was known stays."""
+    """Read the project and keep what is in it. A cloud that does not answer ends it as failed; what was known stays.
+
+    So does a fault of ours, which is raised besides.
+    """
     reading = _Reading(takeover, clock, progress)
     try:
         with openstack.recording(reading.count):
             found = reading.read()
-    except errors.CloudError as error:
-        log.warning("survey failed", takeover=str(takeover.uuid), reason=str(error))
-        with transaction.atomic():
-            reading.end(TakeoverStatus.FAILED, failure=str(error))
-    except SurveyLost:
-        log.warning("survey lost", takeover=str(takeover.uuid))
-    else:
         with transaction.atomic():
             reading.end(
                 TakeoverStatus.SURVEYED, failure="", surveyed_at=reading.began_at, api_calls=reading.calls
             )
             _keep(takeover, found, at=clock())
+    except SurveyLost:
+        log.warning("survey lost", takeover=str(takeover.uuid))
+    except errors.CloudError as error:
+        log.warning("survey failed", takeover=str(takeover.uuid), reason=str(error))
+        reading.fail(str(error))
+    except Exception as error:
+        reading.fail(type(error).__name__)
+        raise
 
 
 @dataclass(slots=True)
@@ -151,6 +156,12 @@ class _Reading:
             pk=self.takeover.pk, status=TakeoverStatus.SURVEYING, lease_until=self.lease
         )
 
+    def fail(self, failure: str) -> None:
+        """Nothing, where somebody else has begun it anew meanwhile."""
+        with suppress(SurveyLost), transaction.atomic():
+            self.takeover.refresh_from_db(fields=["status"])  # what was taken back may have moved it
+            self.end(TakeoverStatus.FAILED, failure=failure)
+
     def end(self, status: TakeoverStatus, **changes: Any) -> None:
         """Raises SurveyLost."""
         if self._mine().select_for_update().first() is None:
@@ -188,7 +199,7 @@ def _keep(takeover: Takeover, found: Found, *, at: datetime) -> None:
     takeover.besides.all().delete()
     Besides.objects.bulk_create(
         Besides(takeover=takeover, counted=name, amount=amount)
-        for name, amount in _besides(found, _granted(takeover))
+        for name, amount in _besides(found, _granted(takeover), routers=_routers(takeover))
         if amount > 0
     )
     judging.judge(takeover)
@@ -304,7 +315,14 @@ def _granted(takeover: Takeover) -> demand.Demand:
     return demand.Demand() if project is None else demand.granted(system=project.system, cloud=takeover.cloud)
 
 
-def _besides(found: Found, granted: demand.Demand) -> Iterator[tuple[Counted, int]]:
+def _routers(takeover: Takeover) -> int:
+    """How many of the project's are networks' of ours."""
+    of_project = {"resource__external_id__in": takeover.candidates.values("external_id")}
+    networks = Network.objects.filter(resource__cloud=takeover.cloud, **of_project).exclude(router_id="")
+    return networks.exclude(resource__status=Status.RELEASED).count()
+
+
+def _besides(found: Found, granted: demand.Demand, *, routers: int) -> Iterator[tuple[Counted, int]]:
     """What the cloud counts in the project less what the candidates, and what we have granted it, explain."""
     used = {name: use.used for uses in found.used.values() for name, use in uses.items()}
     servers = {server.id for server in found.servers}
@@ -321,6 +339,8 @@ def _besides(found: Found, granted: demand.Demand) -> Iterator[tuple[Counted, in
         Counted.PORTS: ("port", sum(port.device_id in servers for port in found.ports)),
         Counted.SECURITY_GROUPS: ("security_group", granted.networks + 1),
         Counted.SECURITY_GROUP_RULES: ("security_group_rule", granted.networks * 10),
+        Counted.ROUTERS: ("router", routers),
+        Counted.ADDRESSES: ("floatingip", granted.addresses),
     }
     for counted, (limit, amount) in explained.items():
         yield counted, used.get(limit, 0) - amount

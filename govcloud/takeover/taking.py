@@ -29,7 +29,7 @@ from govcloud.quotas.services import Hold, QuotaEffect, QuotaExceeded
 from govcloud.takeover import judging, planning
 from govcloud.takeover.lifecycle import CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Candidate, Port, Takeover
-from govcloud.takeover.services import NotOpen, locked
+from govcloud.takeover.services import NotInTheFuture, NotOpen, locked
 from govcloud.takeover.vocabulary import Obstacle
 from tenants.models import Department, System
 
@@ -91,8 +91,8 @@ class Foreseen:
 
 
 def foresee(*, takeover: Takeover, at: datetime) -> Foreseen:
-    """Writes nothing. Raises NotSurveyed, NotAssigned, and NoPrice where a meter has no price."""
-    system = _ready(takeover)
+    """Writes nothing. Raises NotSurveyed, NotAssigned, NotInTheFuture, and NoPrice where a meter has no price."""
+    system = _ready(takeover, at=at)
     still_open = list(takeover.candidates.filter(status=CandidateStatus.OPEN).select_related(*_SHOWN))
     coming = [each for each in still_open if not each.obstacles]
     amounts: Counter[str] = Counter()
@@ -144,12 +144,12 @@ def take(
     """Begin to take over these candidates with all that belongs to them (a server's volumes and networks), or all that can be.
 
     What cannot come is refused by itself, the rest goes on; when nothing is left its refusal is raised. ``raise_limits``
-    lifts the limits of the department tree to what is taken over. Raises NotSurveyed, NotAssigned, ProjectOfAnother,
-    HasAnotherProject, NothingToTake; NotOpen, AlreadyOwned, Obstructed, RangeTaken, QuotaExceeded for candidates.
+    lifts the limits of the department tree to what is taken over. Raises NotSurveyed, NotAssigned, NotInTheFuture (the
+    lease has ended before it began), ProjectOfAnother, HasAnotherProject, NothingToTake; NotOpen, AlreadyOwned, Obstructed, RangeTaken, QuotaExceeded for candidates.
     """
     with transaction.atomic():
         takeover = locked(takeover)
-        system = _ready(takeover)
+        system = _ready(takeover, at=at)
         System.objects.select_for_update(no_key=True).get(pk=system.pk)  # whoever claims a name waits for us
         list(takeover.candidates.select_for_update().order_by("pk").values_list("pk"))
         judging.judge(takeover)
@@ -162,11 +162,14 @@ def take(
         return Taking(batch.start(), batch.begun, batch.refused)
 
 
-def _ready(takeover: Takeover) -> System:
+def _ready(takeover: Takeover, *, at: datetime) -> System:
+    """Raises NotSurveyed, NotAssigned, NotInTheFuture."""
     if takeover.surveyed_at is None or takeover.status != TakeoverStatus.SURVEYED:
         raise NotSurveyed(status=TakeoverStatus(takeover.status).label)
     if takeover.system is None or not takeover.zone:
         raise NotAssigned
+    if takeover.lease_end is not None and takeover.lease_end <= at:
+        raise NotInTheFuture(pointers=("/lease_end",))
     return takeover.system
 
 

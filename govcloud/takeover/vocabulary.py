@@ -43,3 +43,5 @@ class Counted(models.TextChoices):
     PORTS = "other_ports"
     SECURITY_GROUPS = "other_security_groups"
     SECURITY_GROUP_RULES = "other_security_group_rules"
+    ROUTERS = "other_routers"
+    ADDRESSES = "other_addresses"

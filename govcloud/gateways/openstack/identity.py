@@ -1,7 +1,9 @@
 """Projects, roles and users (Keystone v3)."""
 
 from typing import Any
+from urllib.parse import quote
 
+from govcloud.gateways.openstack.errors import NotFound
 from govcloud.gateways.openstack.models import Project, User
 from govcloud.gateways.openstack.transport import Transport
 
@@ -15,8 +17,11 @@ class Identity:
         self._transport = transport
 
     def get_project(self, project_id: str) -> Project:
-        """A project by its id. Raises ``NotFound``."""
-        return _project(self._transport.get(_SERVICE, f"/projects/{project_id}")["project"])
+        """A project by its id, which may be anything that somebody has typed. Raises ``NotFound``."""
+        body = self._transport.get(_SERVICE, f"/projects/{quote(project_id, safe='')}").get("project")
+        if body is None:  # nothing at all was typed: it was the list
+            raise NotFound(f"no project has the id {project_id!r}", service=_SERVICE)
+        return _project(body)
 
     def find_project(self, *, name: str, domain_id: str = "default") -> Project | None:
         """The project of this name (unique within its domain), or ``None``."""

@@ -171,8 +171,8 @@ class NetworkQuotaKind(_QuotaKind):
             + granted.other_ports,
             "security_group": networks + 1 + granted.other_security_groups,  # one is Neutron's own
             "security_group_rule": (networks + 1) * 10 + granted.rules + granted.other_security_group_rules,
-            "router": networks,  # each may be connected to the outside
-            "floatingip": granted.addresses,
+            "router": networks + granted.other_routers,  # each may be connected to the outside
+            "floatingip": granted.addresses + granted.other_addresses,
         }
 
     def set(self, context: Context, limits: Mapping[str, int]) -> None:

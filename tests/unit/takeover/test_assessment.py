@@ -118,6 +118,10 @@ def test_what_cannot_come_holds_back_what_cannot_be_without_it() -> None:
     assert judged(network(), server(), volume(snapshots=1))[1:] == [["volume_stays"], ["has_snapshots"]]
 
 
+def test_a_volume_of_a_server_that_nobody_has_listed_stays() -> None:
+    assert judged(volume(held_by=["elsewhere"]), server())[0] == ["server_stays"]
+
+
 def test_a_mark_that_is_left_over_from_us_is_no_obstacle() -> None:
     mark = uuid4()
     assert judged(network(), server(mark=mark), known_marks={mark})[1] == []

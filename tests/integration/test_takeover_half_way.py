@@ -1,0 +1,244 @@
+"""Takeovers that do not go through: called off, cut short, asked for too late, or of more than one project."""
+
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+
+from govcloud.gateways import openstack
+from govcloud.inventory.models import Project, Resource
+from govcloud.orders import cancellation
+from govcloud.provisioning import engine
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.models import Operation
+from govcloud.provisioning.services import FinishedAlready
+from govcloud.quotas.models import QuotaAccount
+from govcloud.takeover import leaving, services, settling, survey, taking
+from govcloud.takeover.models import Takeover
+from tenants.models import Role, User
+from tests.factories.orders import Scene, scene
+from tests.factories.tenants import member
+from tests.integration.building import now, states, work
+from tests.integration.outside import Outside, project_of
+from tests.integration.sandboxed import Sandbox
+from tests.integration.test_takeover import (
+    Killed,
+    assigned,
+    findings,
+    furnished,
+    surveyed,
+    taken_over,
+    used,
+)
+
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.usefixtures("building"),
+    pytest.mark.filterwarnings("ignore:Support for InfluxDB"),  # of the other team's openstacksdk
+]
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene(level_3=False, zone="private")
+
+
+@pytest.fixture
+def admin() -> User:
+    return member(Role.CLOUD_ADMIN)
+
+
+@pytest.fixture
+def theirs(building: Sandbox) -> Outside:
+    return project_of(building, name=f"oa-{uuid4().hex[:8]}")
+
+
+def begun(on: Scene, theirs: Outside, admin: User) -> Operation:
+    takeover = assigned(on, surveyed(on, theirs, admin), admin)
+    operation = taking.take(takeover=takeover, actor=admin, at=now()).operation
+    assert operation is not None
+    return operation
+
+
+def abandon(operation: Operation, admin: User) -> None:
+    cancellation.abandon(operation=operation, reason="wrong system", actor=admin, at=now())
+    work()
+    settling.settle(at=now())
+
+
+def member_of(theirs: Outside) -> bool:
+    """Whether our user is."""
+    ours = openstack.connect(cloud="sandbox")
+    role = ours.identity.find_role(name="member") or ""
+    return ours.identity.has_role(project_id=theirs.project, role_id=role, user_id=ours.user_id)
+
+
+def test_what_was_taken_before_the_rest_was_called_off_stays(on: Scene, theirs: Outside, admin: User) -> None:
+    ids = furnished(theirs, "10.78.1.0/24")
+    before = {name: theirs.cloud.volumes.get_volume(ids[name]) for name in ("boot", "data")}
+    operation = begun(on, theirs, admin)
+    while not Resource.objects.filter(name="web").exists():
+        engine.run_due(clock=now, most=1)
+    web = Resource.objects.get(name="web")
+    requests.request(
+        resource=web, action=actions()["stop"], parameters=Nothing(), actor=on.applicant, at=now()
+    )
+    taken = set(Resource.objects.values_list("name", flat=True))
+    abandon(operation, admin)
+    operation.refresh_from_db()
+    assert operation.status == "done", states()
+    takeover = Takeover.objects.get()
+    assert {"oa-net", "web"} <= taken
+    assert taken.isdisjoint({"oa", "oa-data"})
+    assert dict(takeover.candidates.values_list("name", "status")) == {
+        name: "taken" if name in taken else "open"
+        for name in ("oa-net", "oa-db-01", "web", "oa", "oa-data", "spare")
+    }
+    assert set(Resource.objects.values_list("name", "status")) == {(name, "active") for name in taken}
+    assert {name: theirs.cloud.volumes.get_volume(ids[name]) for name in before} == before
+    assert used(on)["servers"] == len(taken & {"web", "oa-db-01"})
+    assert not QuotaAccount.objects.filter(held__gt=0).exists()
+    assert Project.objects.get(system=on.system).external_id == theirs.project
+    assert member_of(theirs)
+    with pytest.raises(FinishedAlready):
+        cancellation.abandon(operation=operation, reason="all of it", actor=admin, at=now())
+
+
+def test_called_off_before_anything_was_taken_all_of_it_goes(on: Scene, theirs: Outside, admin: User) -> None:
+    furnished(theirs, "10.78.2.0/24")
+    operation = begun(on, theirs, admin)
+    while not operation.steps.filter(kind="takeover_entry", state="done").exists():
+        engine.run_due(clock=now, most=1)
+    abandon(operation, admin)
+    operation.refresh_from_db()
+    assert operation.status == "undone", states()
+    assert not Project.objects.filter(system=on.system).exists()
+    assert not member_of(theirs)
+
+
+@pytest.mark.parametrize("kind", ["network", "db", "spare"])
+def test_what_was_marked_half_way_is_unmarked_when_it_is_called_off(
+    on: Scene, theirs: Outside, admin: User, kind: str
+) -> None:
+    ids = furnished(theirs, "10.78.3.0/24")
+    see = {
+        "network": theirs.cloud.network.get_network,
+        "db": lambda server: replace(theirs.cloud.compute.get_server(server), addresses={}),
+        "spare": theirs.cloud.volumes.get_volume,
+    }[kind]
+    before = see(ids[kind])
+    operation = begun(on, theirs, admin)
+
+    def dies(exchange: openstack.Exchange) -> None:
+        if exchange.method != "GET" and ids[kind] in exchange.path:
+            raise Killed
+
+    with suppress(Killed), openstack.recording(dies):
+        while engine.run_due(clock=now, most=1):
+            pass
+    assert see(ids[kind]) != before
+    abandon(operation, admin)
+    assert see(ids[kind]) == before, states()
+
+
+def test_what_was_marked_and_may_not_be_renamed_is_unmarked_when_it_is_called_off(
+    on: Scene, theirs: Outside, admin: User, building: Sandbox
+) -> None:
+    spare = theirs.volume("Spare", size=20)
+    before = theirs.cloud.volumes.get_volume(spare)
+    refusal = {
+        "service": "volume",
+        "method": "PUT",
+        "path": f"/volumes/{spare}$",
+        "action": "status",
+        "status": 400,
+    }
+    building.ask("POST", "/faults", {**refusal, "when": "before", "message": "no", "times": 2})
+    operation = begun(on, theirs, admin)
+    work()
+    building.ask("DELETE", "/faults")
+    assert operation.steps.get(kind="volume_takeover").state == "parked", states()
+    assert theirs.cloud.volumes.get_volume(spare).metadata != {}
+    abandon(operation, admin)
+    assert theirs.cloud.volumes.get_volume(spare) == before, states()
+
+
+def test_a_lease_that_has_ended_by_now_is_not_begun(on: Scene, theirs: Outside, admin: User) -> None:
+    theirs.volume("spare", size=20)
+    end = now() + timedelta(days=1)
+    takeover = assigned(on, surveyed(on, theirs, admin), admin, lease_end=end)
+    with pytest.raises(services.NotInTheFuture):
+        taking.foresee(takeover=takeover, at=end)
+    with pytest.raises(services.NotInTheFuture):
+        taking.take(takeover=takeover, actor=admin, at=end)
+    assert not Operation.objects.exists()
+
+
+def test_a_network_that_was_taken_over_has_no_lease(on: Scene, theirs: Outside, admin: User) -> None:
+    theirs.network("10.78.4.0/24")
+    theirs.volume("spare", size=20)
+    end = now() + timedelta(days=90)
+    takeover = assigned(on, surveyed(on, theirs, admin), admin, lease_end=end)
+    taking.take(takeover=takeover, actor=admin, at=now())
+    work()
+    leases = dict(Resource.objects.values_list("kind", "lease_end"))
+    assert leases == {"network": None, "volume": end}, states()
+
+
+def test_our_access_to_a_project_ends_whatever_we_had_to_the_one_before(
+    on: Scene, theirs: Outside, admin: User, building: Sandbox
+) -> None:
+    ours = openstack.connect(cloud="sandbox")
+    role = ours.identity.find_role(name="member") or ""
+    ours.identity.grant_role(project_id=theirs.project, role_id=role, user_id=ours.user_id)
+    other = project_of(building, name=f"{theirs.name}-2")
+    for project in (theirs, other):
+        project.volume("spare", size=20)
+        takeover = taken_over(on, project, admin)
+        everything = [each.uuid for each in takeover.candidates.all()]
+        leaving.give_up(takeover=takeover, candidates=everything, reason="wrong", actor=admin, at=now())
+        work()
+    assert member_of(theirs)
+    assert not member_of(other), states()
+
+
+def test_a_survey_that_our_own_fault_ends_says_so(on: Scene, theirs: Outside, admin: User) -> None:
+    theirs.volume("spare", size=20)
+    takeover = services.request(cloud=on.catalogue.cloud, project=theirs.name, actor=admin, at=now())
+    taken = survey.take(takeover, at=now())
+    assert taken is not None
+
+    def stops() -> datetime:
+        if Takeover.objects.filter(status="surveyed").exists():
+            raise ZeroDivisionError
+        return now()
+
+    with pytest.raises(ZeroDivisionError):
+        survey.carry_out(taken, clock=stops)
+    takeover.refresh_from_db()
+    assert (takeover.status, takeover.failure, takeover.lease_until) == ("failed", "ZeroDivisionError", None)
+    assert not takeover.candidates.exists()
+
+
+@pytest.mark.parametrize("typed", ["../users", "?name=x", "a/b", "", "#"])
+def test_what_is_no_projects_id_is_looked_for_and_not_found(on: Scene, admin: User, typed: str) -> None:
+    with pytest.raises(services.NoSuchProject):
+        services.request(cloud=on.catalogue.cloud, project=typed, actor=admin, at=now())
+
+
+def test_routers_and_floating_addresses_that_stay_are_left_room_for(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    theirs.network("10.78.5.0/24")
+    outside = next(each for each in theirs.cloud.network.find_networks() if each.external)
+    for name in ("one", "two", "three"):
+        theirs.cloud.routing.create_router(name=name)
+    theirs.cloud.routing.create_floating_ip(external_network_id=outside.id)
+    taken_over(on, theirs, admin)
+    limits = openstack.connect(cloud="sandbox").quotas.network(theirs.project)
+    assert (limits["router"].limit, limits["router"].used) == (4, 3), states()
+    assert (limits["floatingip"].limit, limits["floatingip"].used) == (1, 1)
+    assert findings(on) == []
