@@ -108,6 +108,7 @@ class World:
         )  # kept in memory: this cloud is never started again
         stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
         guest_key.make(settings.GUEST_KEY_FILE)
+        stack.enter_context(mock.patch.object(settings, "DEMO_CLOCK_FILE", None))  # a demo may have moved it
         self.people = People(self.cloud, self.agenda, self.random, self.note)
         wire = Wire(self.cloud, self.agenda, self.faults, self.shift.moment)
         wire.elapse = self.shift.stall
