@@ -101,12 +101,12 @@ class Zygote:
             _launch(self._state, guest, reporter, unprivileged=self._unprivileged)
         os.close(reporter)
         with os.fdopen(report) as reader:
-            words = reader.read().split("\n")
-        init = int(words[0]) if words[0].isdigit() else 0
-        if words[-1] != "listening":
+            lines = reader.read().splitlines()  # a line each, in whichever order the two processes came to it
+        init = next((int(line) for line in lines if line.isdigit()), 0)
+        if "listening" not in lines:
             if init:
                 os.kill(init, signal.SIGKILL)
-            return 0, " ".join(word for word in words if not word.isdigit()) or "the guest ended at once"
+            return 0, " ".join(line for line in lines if not line.isdigit()) or "the guest ended at once"
         self._launchers[launcher] = guest.server_id
         self._inits[guest.server_id] = init
         return init, ""
@@ -136,7 +136,7 @@ def _launch(state: Path, guest: Guest, reporter: int, *, unprivileged: bool) -> 
         listener.close()
         os.waitpid(init, 0)
     except OSError as error:
-        os.write(reporter, str(error).encode())
+        os.write(reporter, f"{error}\n".encode())
     finally:
         os._exit(0)
 
@@ -169,7 +169,7 @@ def _first_process(
         host_key = prepare(server_id=guest.server_id, hostname=guest.hostname, keys=guest.keys)
         server = os.fork()
         if server == 0:
-            os.write(reporter, b"listening")
+            os.write(reporter, b"listening\n")
             os.close(reporter)
             asyncio.run(serve(listener, host_key))
         os.close(reporter)
@@ -177,7 +177,7 @@ def _first_process(
         while os.wait()[0] != server:
             continue
     except OSError as error:
-        os.write(reporter, str(error).encode())
+        os.write(reporter, f"{error}\n".encode())
     finally:
         os._exit(0)
 
