@@ -42,15 +42,17 @@ class NoAddressLeft(Conflict):
     message = _("There is no free address left in %(where)s.")
 
 
+@transaction.atomic
 def reserve_block(*, cloud: Cloud, zone: str, unit: UUID) -> AddressBlock:
     """The first free range of the zone's pool, for the network that will carry ``unit``.
 
-    Raises NoAddressLeft. The database decides between two at once; the loser takes the next range.
+    Raises NoAddressLeft. One at a time in a zone: the constraint that keeps ranges apart would let many at once wait for
+    each other in a ring.
     """
     kept = AddressBlock.objects.filter(unit=unit).first()
     if kept is not None:
         return kept
-    pool = Zone.objects.get(cloud=cloud, zone=zone)
+    pool = Zone.objects.select_for_update(no_key=True).get(cloud=cloud, zone=zone)
     for _attempt in range(TRIES):
         cidr = _first_free(pool)
         if cidr is None:

@@ -126,7 +126,9 @@ def lab() -> Iterator[Laboratory]:
 
 
 def laboratory(sandbox: Sandbox, guests: str, runs: Path) -> Laboratory:
-    config = openstack.config.OpenStackConfig(config_files=[str(sandbox.state / "clouds.yaml")])
+    config = openstack.config.OpenStackConfig(
+        config_files=[str(sandbox.state / "clouds.yaml")], load_envvars=False
+    )
     cloud = openstack.connection.Connection(config=config.get_one("sandbox"))
     private = Ed25519PrivateKey.generate()
     public = private.public_key().public_bytes(
