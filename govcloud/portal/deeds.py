@@ -2,12 +2,19 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
 
 from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
+from govcloud import clock
 from govcloud.errors import Conflict, DomainError, Invalid, Unavailable
-from tenants.policies import RoleMissing
+from tenants.models import Role, User
+from tenants.policies import RoleMissing, require
 
+LONGEST_REASON = 500
 STATUS = ((Invalid, 422), (Conflict, 409), (Unavailable, 503))
 
 
@@ -30,3 +37,22 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
         status = next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
         return Refused(refusal.detail, status, typed or {})
     return None
+
+
+def admitted(request: HttpRequest, *roles: Role) -> tuple[User, datetime]:
+    """Who asks, and when. Raises PermissionDenied for who holds none of the roles."""
+    actor, at = cast("User", request.user), clock.now()
+    try:
+        require(actor, *roles, at=at)
+    except RoleMissing as missing:
+        raise PermissionDenied from missing
+    return actor, at
+
+
+def attempt_for_reason(request: HttpRequest, deed: Callable[[str], object]) -> Refused | None:
+    """Do it for the reason that was typed; or tell why not, as when there is none."""
+    reason = request.POST.get("reason", "").replace("\0", "").strip()
+    if not 1 <= len(reason) <= LONGEST_REASON:
+        text = _("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}
+        return Refused(text, 422, {"reason": reason})
+    return attempt(lambda: deed(reason), typed={"reason": reason})

@@ -1,20 +1,15 @@
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
-from govcloud import clock
+from govcloud.portal import deeds
 from govcloud.portal.engine import concerns, parked
 from govcloud.provisioning import overview
 from govcloud.provisioning.policies import OPERATORS
-from tenants.policies import RoleMissing, require
-
-if TYPE_CHECKING:
-    from tenants.models import User
 
 
 @require_GET
@@ -22,11 +17,7 @@ if TYPE_CHECKING:
 @vary_on_headers("HX-Request")
 def engine(request: HttpRequest) -> HttpResponse:
     """How the engine is doing; asked by the page itself (htmx) it answers with the part that changes, which is all of it."""
-    actor, at = cast("User", request.user), clock.now()
-    try:
-        require(actor, *OPERATORS, at=at)
-    except RoleMissing as missing:
-        raise PermissionDenied from missing
+    actor, at = deeds.admitted(request, *OPERATORS)
     seen = overview.read(at=at)
     context: dict[str, Any] = {
         "seen": seen,

@@ -1,15 +1,13 @@
 """Which findings a list shows: read from the query string, never trusted."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Self
-from urllib.parse import urlencode
 
 from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.portal.files import Sheet, local
+from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
@@ -43,24 +41,7 @@ HEADINGS: tuple[str | Promise, ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """What somebody asked to see; values that make no sense are dropped, not refused."""
-
-    view: str = ""
-    text: str = ""
-
-    @classmethod
-    def read(cls, query: Mapping[str, str]) -> Self:
-        view = query.get("view", "")
-        return cls(view=view if view in VIEWS else "", text=query.get("q", "").replace("\0", "").strip()[:80])
-
-    def query(self, **changes: str | int) -> str:
-        values: dict[str, str | int] = {"view": self.view, "q": self.text}
-        return "?" + urlencode({name: value for name, value in (values | changes).items() if value})
-
-
-def matching(filters: Filters) -> QuerySet[Finding]:
+def matching(filters: Narrowing) -> QuerySet[Finding]:
     """Narrowed by words, but not by the view."""
     rows = Finding.objects.all()
     for word in filters.text.split():
@@ -78,7 +59,7 @@ def in_view(view: str) -> Q:
     return Q(status__in=STATUSES[view])
 
 
-def listed(filters: Filters) -> QuerySet[Finding]:
+def listed(filters: Narrowing) -> QuerySet[Finding]:
     """The latest first."""
     rows = matching(filters).filter(in_view(filters.view))
     return rows.select_related("cloud", "system").prefetch_related("differences").order_by("-id")

@@ -1,9 +1,8 @@
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,24 +11,22 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from govcloud import clock
 from govcloud.audit.models import Event
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
-from govcloud.portal.findings.rows import VIEWS, Filters, in_view, listed, matching, sheet
-from govcloud.portal.worktop.views import Choice
+from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
+from govcloud.portal.listing import Choice, Narrowing
 from govcloud.reconciliation import services
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
 from govcloud.reconciliation.policies import ACTORS, READERS
 from govcloud.reconciliation.vocabulary import Remedy
-from tenants.policies import RoleMissing, require, scope_of
+from tenants.policies import scope_of
 
 if TYPE_CHECKING:
     from tenants.models import User
 
 PAGE_SIZE = 20
-LONGEST_REASON = 500
 HISTORY = 100
 LOSES_SOMETHING = frozenset({Remedy.CLEAR_AWAY, Remedy.MARK_LOST})
 """What is asked about once more before it is done."""
@@ -47,8 +44,8 @@ TELLINGS: dict[str, str | Promise] = {
 @login_required
 def findings(request: HttpRequest) -> HttpResponse:
     """What is not as recorded; it works without scripts."""
-    _actor, at = _reader(request)
-    filters = Filters.read(request.GET.dict())
+    _actor, at = deeds.admitted(request, *READERS)
+    filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     counts = matching(filters).aggregate(
         **{view or "open": Count("pk", filter=in_view(view)) for view in VIEWS}
     )
@@ -74,8 +71,8 @@ def findings(request: HttpRequest) -> HttpResponse:
 @login_required
 def export(request: HttpRequest, form: str) -> HttpResponse:
     """The current list as a file, all pages of it."""
-    actor, at = _reader(request)
-    filters = Filters.read(request.GET.dict())
+    actor, at = deeds.admitted(request, *READERS)
+    filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     return files.hand_out(listed(filters), sheet, form=form, query=filters.query(), actor=actor, at=at)
 
 
@@ -83,7 +80,7 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
 @login_required
 def finding(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One of them: what differs, what can be done about it, and what was done."""
-    actor, at = _reader(request)
+    actor, at = deeds.admitted(request, *READERS)
     return _page(request, _found(uuid), actor, at=at)
 
 
@@ -91,7 +88,7 @@ def finding(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def application(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Do what it proposes, or what else is possible, by one click."""
-    actor, at = _reader(request, acts=True)
+    actor, at = deeds.admitted(request, *ACTORS)
     found, remedy = _found(uuid), request.POST.get("remedy", "")
     if remedy not in Remedy.values:
         raise Http404
@@ -103,30 +100,12 @@ def application(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def dismissal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """It is known and shall stay so."""
-    actor, at = _reader(request, acts=True)
-    found, reason = _found(uuid), request.POST.get("reason", "").replace("\0", "").strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        refused: Refused | None = Refused(
-            str(_("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}),
-            422,
-            {"reason": reason},
-        )
-    else:
-        refused = deeds.attempt(
-            lambda: services.dismiss(finding=found, reason=reason, actor=actor, at=at),
-            typed={"reason": reason},
-        )
+    actor, at = deeds.admitted(request, *ACTORS)
+    found = _found(uuid)
+    refused = deeds.attempt_for_reason(
+        request, lambda reason: services.dismiss(finding=found, reason=reason, actor=actor, at=at)
+    )
     return _page(request, _found(uuid), actor, at=at, refused=refused) if refused else _shown_again(found)
-
-
-def _reader(request: HttpRequest, *, acts: bool = False) -> "tuple[User, datetime]":
-    """Who asks, and when. Raises PermissionDenied."""
-    actor, at = cast("User", request.user), clock.now()
-    try:
-        require(actor, *(ACTORS if acts else READERS), at=at)
-    except RoleMissing as missing:
-        raise PermissionDenied from missing
-    return actor, at
 
 
 def _found(uuid: UUID) -> Finding:
@@ -150,7 +129,7 @@ def _page(
         else [],
         "decidable": decidable,
         "refused": refused,
-        "most": LONGEST_REASON,
+        "most": deeds.LONGEST_REASON,
         "history": [
             (event, TELLINGS.get(event.verb, event.verb))
             for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]

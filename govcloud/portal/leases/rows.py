@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Self
-from urllib.parse import urlencode
+from typing import Any
 
 from django.conf import settings
 from django.db.models import OuterRef, Q, QuerySet, Subquery
@@ -17,6 +16,7 @@ from govcloud.inventory.models import Resource
 from govcloud.leases.models import Expiry, Obstacle
 from govcloud.leases.queries import let
 from govcloud.portal.files import Sheet, local
+from govcloud.portal.listing import Narrowing
 from govcloud.portal.order.items import ICONS
 from govcloud.portal.templatetags.portal import named
 from tenants.models import User
@@ -37,23 +37,6 @@ HEADINGS: tuple[str | Promise, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Filters:
-    """What somebody asked to see; values that make no sense are dropped, not refused."""
-
-    view: str = ""
-    text: str = ""
-
-    @classmethod
-    def read(cls, query: Mapping[str, str]) -> Self:
-        view = query.get("view", "")
-        return cls(view=view if view in VIEWS else "", text=query.get("q", "").replace("\0", "").strip()[:80])
-
-    def query(self, **changes: str | int) -> str:
-        values: dict[str, str | int] = {"view": self.view, "q": self.text}
-        return "?" + urlencode({name: value for name, value in (values | changes).items() if value})
-
-
-@dataclass(frozen=True, slots=True)
 class Shown:
     """A lease in words; ``days`` are counted by the calendar, below zero once it has ended."""
 
@@ -66,7 +49,7 @@ class Shown:
     waits_for: str
 
 
-def concerned(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Resource]:
+def concerned(filters: Narrowing, actor: User, *, at: datetime) -> QuerySet[Resource]:
     """Leases that end within the longest notice, or have ended, narrowed by words but not by the view."""
     soon = at + timedelta(days=max(settings.LEASE_NOTICE_DAYS, default=0))
     rows = let().filter(lease_end__lte=soon, pk__in=Resource.objects.visible_to(actor, at=at))
@@ -89,7 +72,7 @@ def in_view(view: str, *, at: datetime) -> Q:
     return Q()
 
 
-def listed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Resource]:
+def listed(filters: Narrowing, actor: User, *, at: datetime) -> QuerySet[Resource]:
     """The earliest end first."""
     expiry = Expiry.objects.filter(resource=OuterRef("pk"), lease_end=OuterRef("lease_end"))
     return (

@@ -9,8 +9,8 @@ from django.views.decorators.http import require_GET
 
 from govcloud import clock
 from govcloud.portal import files
-from govcloud.portal.leases.rows import VIEWS, Filters, concerned, in_view, listed, sheet, shown
-from govcloud.portal.worktop.views import Choice
+from govcloud.portal.leases.rows import VIEWS, concerned, in_view, listed, sheet, shown
+from govcloud.portal.listing import Choice, Narrowing
 from tenants.policies import scope_of
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ PAGE_SIZE = 20
 def leases(request: HttpRequest) -> HttpResponse:
     """What runs out, what is suspended, and when it is taken back; it works without scripts."""
     actor, at = cast("User", request.user), clock.now()
-    filters = Filters.read(request.GET.dict())
+    filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     counts = concerned(filters, actor, at=at).aggregate(
         **{view or "all": Count("pk", filter=in_view(view, at=at)) for view in VIEWS}
     )
@@ -53,7 +53,7 @@ def leases(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest, form: str) -> HttpResponse:
     """The current list as a file, all pages of it."""
     actor, at = cast("User", request.user), clock.now()
-    filters = Filters.read(request.GET.dict())
+    filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     return files.hand_out(
         listed(filters, actor, at=at),
         lambda rows: sheet(rows, at=at),

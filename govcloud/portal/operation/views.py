@@ -3,10 +3,8 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
@@ -19,12 +17,10 @@ from govcloud.provisioning import services
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
-from tenants.policies import RoleMissing, require, scope_of
+from tenants.policies import scope_of
 
 if TYPE_CHECKING:
     from tenants.models import User
-
-LONGEST_REASON = 500
 
 
 @require_GET
@@ -39,7 +35,7 @@ def operation(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Try the steps that wait for an administrator again."""
-    actor, at = _administrator(request)
+    actor, at = deeds.admitted(request, Role.CLOUD_ADMIN)
     found = _visible(uuid, actor, at=at)
     refused = deeds.attempt(lambda: services.retry(operation=found, actor=actor, at=at))
     return _answer(request, uuid, actor, refused, at=at)
@@ -49,27 +45,12 @@ def retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def abandonment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Take down what it has made and nobody has been given yet."""
-    actor, at = _administrator(request)
-    found, reason = _visible(uuid, actor, at=at), request.POST.get("reason", "").replace("\0", "").strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        text = _("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}
-        refused: Refused | None = Refused(text, 422, {"reason": reason})
-    else:
-        refused = deeds.attempt(
-            lambda: cancellation.abandon(operation=found, reason=reason, actor=actor, at=at),
-            typed={"reason": reason},
-        )
+    actor, at = deeds.admitted(request, Role.CLOUD_ADMIN)
+    found = _visible(uuid, actor, at=at)
+    refused = deeds.attempt_for_reason(
+        request, lambda reason: cancellation.abandon(operation=found, reason=reason, actor=actor, at=at)
+    )
     return _answer(request, uuid, actor, refused, at=at)
-
-
-def _administrator(request: HttpRequest) -> "tuple[User, datetime]":
-    """Raises PermissionDenied."""
-    actor, at = cast("User", request.user), clock.now()
-    try:
-        require(actor, Role.CLOUD_ADMIN, at=at)
-    except RoleMissing as missing:
-        raise PermissionDenied from missing
-    return actor, at
 
 
 def _visible(uuid: UUID, actor: "User", *, at: datetime) -> Operation:
@@ -110,7 +91,7 @@ def _page(
         "may_retry": administers and parked,
         "may_abandon": administers and found.finished_at is None,
         "refused": refused,
-        "most": LONGEST_REASON,
+        "most": deeds.LONGEST_REASON,
         "at": at,
     }
     return render(request, "portal/operation/page.html", context, status=refused.status if refused else 200)

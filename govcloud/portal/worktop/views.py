@@ -1,5 +1,4 @@
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
 
@@ -8,30 +7,19 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.functional import Promise
 from django.views.decorators.http import require_GET
 
 from govcloud import clock
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.portal import files
+from govcloud.portal.listing import Choice
 from govcloud.portal.worktop import export as exports
 from govcloud.portal.worktop.filters import VIEWS, Filters, listed, todo, viewed
 from tenants.models import System, User
 from tenants.policies import scope_of
 
 PAGE_SIZE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """A link above the list: what it narrows to, how many there are, whether it is chosen now."""
-
-    value: str
-    label: str | Promise
-    query: str
-    count: int
-    chosen: bool
 
 
 @require_GET
