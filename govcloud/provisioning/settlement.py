@@ -115,8 +115,8 @@ def resized(*, context: Context, resource: Resource, flavor: Flavor) -> None:
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
 
 
-def not_resized(*, context: Context) -> None:
-    """The server has its old flavor (again): nothing of quota, bill and record has changed."""
+def unchanged(*, context: Context) -> None:
+    """It has its old flavor or quota (again): nothing of the ledger, the bill and the record has changed."""
     quotas.unhold(source=context.step.unit, at=context.at)
 
 
@@ -130,11 +130,6 @@ def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
         department, amounts = resource.system.department, {"object_gb": less}
         quotas.give_back(source=context.step.unit, department=department, amounts=amounts, at=at)
     metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-
-
-def not_requoted(*, context: Context) -> None:
-    """The container has its old quota (again): nothing of the ledger, the bill and the record has changed."""
-    quotas.unhold(source=context.step.unit, at=context.at)
 
 
 def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:

@@ -16,49 +16,24 @@ from govcloud.inventory.models import Access, Container, ContainerCredential
 from govcloud.provisioning.container_secrets import new_secret
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from govcloud.provisioning.kinds.tenancy import OwnProjectKind
 from tenants.models import User
 
 ROLE = "reader"  # it reads nothing: its project holds nothing
 
 
-class CredentialProjectKind(Kind):
-    """Where the users of a system's containers sign in. It stays, as the system's own project does."""
+class CredentialProjectKind(OwnProjectKind):
+    """Where the users of a system's containers sign in."""
 
     name = "credential_project"
     title = _("Setting up access to the object storage")
-    landing = Landing.LOCKED  # by its name, unique within the domain
 
-    def find(self, context: Context) -> str | None:
-        found = context.cloud.identity.find_project(
-            name=_project_name(context), domain_id=context.cloud_row.domain_id
-        )
-        return found.id if found else None
-
-    def create(self, context: Context) -> Made:
-        found = self.find(context)
-        if found is not None:
-            return Made(found)
+    def called(self, context: Context) -> str:
         system = context.operation.system
-        project = context.cloud.identity.create_project(
-            name=_project_name(context),
-            description=f"access to the object containers of {system.code}; holds nothing",
-            domain_id=context.cloud_row.domain_id,
-        )
-        return Made(project.id)
+        return f"gc-access-{system.code}-{str(system.uuid)[:8]}"
 
-    def look(self, context: Context, external_id: str) -> Sight:
-        if context.step.desired == "absent":
-            return Gone()
-        context.cloud.identity.get_project(external_id)
-        return Ready()
-
-    def remove(self, context: Context, external_id: str) -> None:
-        """It stays."""
-
-
-def _project_name(context: Context) -> str:
-    system = context.operation.system
-    return f"gc-access-{system.code}-{str(system.uuid)[:8]}"
+    def description(self, context: Context) -> str:
+        return f"access to the object containers of {context.operation.system.code}; holds nothing"
 
 
 class CredentialUserKind(Kind):

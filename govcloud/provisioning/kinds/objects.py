@@ -119,7 +119,7 @@ class ContainerQuotaKind(Kind):
         )
 
     def forget(self, context: Context) -> None:
-        settlement.not_requoted(context=context)
+        settlement.unchanged(context=context)
 
     def _resource(self, context: Context) -> Resource:
         return context.resource(context.target)

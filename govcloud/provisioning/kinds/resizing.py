@@ -79,7 +79,7 @@ class ResizeKind(ActKind):
             flavor = Flavor.objects.get(code=context.state["flavor"])
             settlement.resized(context=context, resource=resource, flavor=flavor)
         elif resource.server.flavor.code != context.state["flavor"]:
-            settlement.not_resized(context=context)
+            settlement.unchanged(context=context)
 
     def _server(self, context: Context) -> models.Server:
         return context.project.compute.get_server(self._server_id(context))

@@ -16,19 +16,20 @@ from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, S
 MEMBER = "member"  # the least role with which resources can be made in a project
 
 
-class ProjectKind(Kind):
-    """One per system and cloud. It stays when an order is undone: it is the system's, not the order's."""
+class OwnProjectKind(Kind):
+    """A Keystone project of a system's own on a cloud. It stays when an order is undone: it is the system's, not the order's."""
 
-    name = "project"
-    title = _("Setting up the system's space")
     landing = Landing.LOCKED  # by its name, unique within the domain
 
+    def called(self, context: Context) -> str:
+        raise NotImplementedError
+
+    def description(self, context: Context) -> str:
+        raise NotImplementedError
+
     def find(self, context: Context) -> str | None:
-        recorded = Project.objects.filter(system=context.operation.system, cloud=context.cloud_row).first()
-        if recorded is not None:
-            return recorded.external_id  # it may have been taken over, under a name of its own
         project = context.cloud.identity.find_project(
-            name=_project_name(context), domain_id=context.cloud_row.domain_id
+            name=self.called(context), domain_id=context.cloud_row.domain_id
         )
         return project.id if project else None
 
@@ -36,10 +37,9 @@ class ProjectKind(Kind):
         found = self.find(context)  # a later order of the same system finds the project of the first
         if found is not None:
             return Made(found)
-        system = context.operation.system
         project = context.cloud.identity.create_project(
-            name=_project_name(context),
-            description=f"{system.code} {system.name}",
+            name=self.called(context),
+            description=self.description(context),
             domain_id=context.cloud_row.domain_id,
         )
         return Made(project.id)
@@ -53,15 +53,29 @@ class ProjectKind(Kind):
     def remove(self, context: Context, external_id: str) -> None:
         """It stays."""
 
+
+class ProjectKind(OwnProjectKind):
+    name = "project"
+    title = _("Setting up the system's space")
+
+    def called(self, context: Context) -> str:
+        system = context.operation.system
+        return f"gc-{system.code}-{str(system.uuid)[:8]}"
+
+    def description(self, context: Context) -> str:
+        system = context.operation.system
+        return f"{system.code} {system.name}"
+
+    def find(self, context: Context) -> str | None:
+        recorded = Project.objects.filter(system=context.operation.system, cloud=context.cloud_row).first()
+        if recorded is not None:
+            return recorded.external_id  # it may have been taken over, under a name of its own
+        return super().find(context)
+
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         inventory.record_project(
             system=context.operation.system, cloud=context.cloud_row, external_id=context.step.external_id
         )
-
-
-def _project_name(context: Context) -> str:
-    system = context.operation.system
-    return f"gc-{system.code}-{str(system.uuid)[:8]}"
 
 
 class AccessKind(Setting):
