@@ -181,7 +181,11 @@ class World:
             str(value) for _, state in steps for value in state.values()
         }
         known = {str(unit): key for unit, key in Resource.objects.values_list("unit", "external_id")}
-        return any(known.get(unit) in self.people.taken for unit in units)
+        things = {known[unit] for unit in units & known.keys()}
+        holders = {
+            row["server_id"] for row in self.cloud.store.find("attachment") if row["volume_id"] in things
+        }  # a server whose label was taken before we knew its id keeps our volume
+        return bool((things | holders) & self.people.taken)
 
     # -- what happens
 

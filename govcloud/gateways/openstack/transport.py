@@ -68,6 +68,7 @@ class Transport:
         self.cloud = cloud
         self._region = region
         self._endpoints: dict[str, str] = {}
+        self._adapters: dict[str, Adapter] = {}
 
     @property
     def project_id(self) -> str:
@@ -191,15 +192,18 @@ class Transport:
         return self._endpoints[service]
 
     def _adapter(self, service: str) -> Adapter:
-        region = self._region
-        with _identity_failures():
-            return Adapter(
-                session=region.get_session(),
-                service_type=region.get_service_type(service),
-                service_name=region.get_service_name(service),
-                interface=region.get_interface(service),
-                region_name=region.get_region_name(service),
-            )
+        """Made once for each service: the region looks its names up in a large table that it copies every time."""
+        if service not in self._adapters:
+            region = self._region
+            with _identity_failures():
+                self._adapters[service] = Adapter(
+                    session=region.get_session(),
+                    service_type=region.get_service_type(service),
+                    service_name=region.get_service_name(service),
+                    interface=region.get_interface(service),
+                    region_name=region.get_region_name(service),
+                )
+        return self._adapters[service]
 
     def _ask_identity(self, question: str) -> str:
         with _identity_failures():
