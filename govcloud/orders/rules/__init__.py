@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from govcloud.errors import DomainError
 from govcloud.orders.lines import Line, Unresolved
 from govcloud.orders.rules import of_items, of_leases, of_protection, of_systems, of_targets, of_unresolved
-from govcloud.orders.rules.standing import Numbered, Standing, offered, standing
+from govcloud.orders.rules.standing import Numbered, Standing, catalogued, offered, standing
 from tenants.models import System
 
-__all__ = ["Standing", "check", "offered", "standing"]
+__all__ = ["Standing", "catalogued", "check", "offered", "standing"]
 
 
 def check(
