@@ -1,5 +1,6 @@
 """What ``manage.py check --deploy`` asks of the trail: that it leaves the machine, and that we could not rewrite it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -36,7 +37,7 @@ def trail_leaves_the_machine(**_options: Any) -> list[checks.CheckMessage]:
 
 @checks.register(checks.Tags.database, deploy=True)
 def we_cannot_rewrite_the_trail(
-    databases: list[str] | None = None, **_options: Any
+    databases: Sequence[str] | None = None, **_options: Any
 ) -> list[checks.CheckMessage]:
     """Asked of the database, so only where ``--database default`` is given."""
     if not databases or settings.EMBEDDED:

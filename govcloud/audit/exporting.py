@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import sealing, services
 from govcloud.audit.models import Export, Seal
 from govcloud.audit.verification import SEAL, sealed
-from govcloud.errors import Conflict
+from govcloud.errors import Conflict, Unavailable
 from govcloud.gateways import deliveries
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,16 @@ Told = Callable[[int], None]
 class ExportNotConfigured(Conflict):
     code = "audit-export-not-configured"
     message = _("Nobody has said where the audit trail is to be exported to (AUDIT_EXPORT_TO).")
+
+
+class ExportNotDelivered(Unavailable):
+    code = "audit-export-not-delivered"
+    message = _("The export could not be delivered: %(reason)s. It is tried again with the same file.")
+
+
+class NothingToExport(Conflict):
+    code = "audit-nothing-to-export"
+    message = _("Everything that is sealed has been exported already, or an export is under way.")
 
 
 def destination() -> deliveries.Destination | None:
@@ -61,8 +71,8 @@ def due(*, at: datetime) -> bool:
 def export(*, actor: services.Actor, at: datetime, told: Told | None = None) -> Export | None:
     """Write all seals since the last export into one file and deliver it; None when there are none, or somebody else is at it.
 
-    ``told`` hears how many events have been written so far. Raises ExportNotConfigured, and ``deliveries.NotDelivered``: the
-    next call goes on with the same file then.
+    ``told`` hears how many events have been written so far. Raises ExportNotConfigured, and ExportNotDelivered: the next call goes
+    on with the same file then.
     """
     to = destination()
     if to is None:
@@ -75,7 +85,7 @@ def export(*, actor: services.Actor, at: datetime, told: Told | None = None) -> 
             return None
         with deliveries.spooled(row.file) as path:
             row.size, row.digest = _write(path, row, told or _nobody)
-            deliveries.deliver(path, to=to)
+            _deliver(path, to)
         return _delivered(row, deliveries.described(to), actor, at)
     finally:
         _let_others()
@@ -87,6 +97,13 @@ def unexported(*, at: datetime) -> float:
     waiting = Seal.objects.filter(number__gt=last.last_seal if last else 0).order_by("number")
     oldest = waiting.values_list("at", flat=True).first()
     return max((at - oldest).total_seconds(), 0.0) if oldest else 0.0
+
+
+def _deliver(path: Path, to: deliveries.Destination) -> None:
+    try:
+        deliveries.deliver(path, to=to)
+    except deliveries.NotDelivered as failure:
+        raise ExportNotDelivered(reason=str(failure)) from failure
 
 
 def _unfinished() -> Export | None:

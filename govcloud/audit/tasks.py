@@ -4,7 +4,6 @@ from celery import shared_task
 from govcloud import clock
 from govcloud.audit import exporting, sealing
 from govcloud.audit.services import SystemActor
-from govcloud.gateways import deliveries
 
 log = structlog.get_logger(__name__)
 
@@ -26,9 +25,9 @@ def export() -> int:
         return 0
     try:
         made = exporting.export(actor=SystemActor("audit"), at=at)
-    except deliveries.NotDelivered as failure:
+    except exporting.ExportNotDelivered as failure:
         log.warning(
-            "audit not exported", reason=str(failure)
+            "audit not exported", reason=failure.detail
         )  # tried again; a metric tells how long it waits
         return 0
     return made.events if made else 0

@@ -16,7 +16,7 @@ from pytest_django import Settings
 
 from govcloud.audit import exporting, sealing, services
 from govcloud.audit.exported import FileDamage, verify_files
-from govcloud.audit.exporting import ExportNotConfigured
+from govcloud.audit.exporting import ExportNotConfigured, ExportNotDelivered
 from govcloud.audit.models import Event, Export, Seal
 from govcloud.audit.services import SystemActor
 from govcloud.audit.tasks import export as daily
@@ -93,7 +93,7 @@ def test_what_could_not_be_delivered_is_delivered_later_under_the_same_name(
 ) -> None:
     written()
     shelf.write_text("in the way")
-    with pytest.raises(deliveries.NotDelivered):
+    with pytest.raises(ExportNotDelivered):
         export(at)
     begun = Export.objects.get()
     assert begun.delivered_at is None
@@ -316,7 +316,7 @@ def test_a_machine_that_is_not_known_gets_nothing(
     stranger = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
     port = settings.AUDIT_EXPORT_TO.split(":")[-1].split("/")[0]
     (tmp_path / "known_hosts").write_text(f"[127.0.0.1]:{port} {stranger}")
-    with pytest.raises(deliveries.NotDelivered, match="HostKeyNotVerifiable"):
+    with pytest.raises(ExportNotDelivered, match="HostKeyNotVerifiable"):
         export(at)
     assert list(sftp.iterdir()) == []
 

@@ -11,7 +11,6 @@ from govcloud.audit import exporting, sealing
 from govcloud.audit.models import Export, Seal
 from govcloud.audit.services import SystemActor
 from govcloud.errors import DomainError
-from govcloud.gateways import deliveries
 
 
 class Command(BaseCommand):
@@ -31,7 +30,7 @@ class Command(BaseCommand):
                 made = exporting.export(
                     actor=SystemActor("audit"), at=at, told=lambda done: progress.update(bar, completed=done)
                 )
-            except (deliveries.NotDelivered, ValueError) as failure:
+            except ValueError as failure:
                 raise CommandError(str(failure)) from failure
             except DomainError as refusal:
                 raise CommandError(refusal.detail) from refusal
