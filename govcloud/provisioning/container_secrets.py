@@ -58,7 +58,7 @@ def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn
     """
     resource = credential.container.resource
     require(actor, *ROLES, at=at, department=resource.system.department)
-    with transaction.atomic(durable=True):
+    with transaction.atomic():
         containers.note_drawing(credential=_in_force(credential, resource), actor=actor, at=at)
     try:
         with transaction.atomic():
