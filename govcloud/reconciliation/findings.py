@@ -22,6 +22,9 @@ SECOND_LOOK = timedelta(minutes=15)
 
 SEEN_TWICE = frozenset({FindingKind.MISSING, FindingKind.ORPHANED})
 ABOUT_VALUES = frozenset({FindingKind.DRIFTED, FindingKind.QUOTA_MISMATCH})
+TAKEN_AS_IT_IS = ABOUT_VALUES | {FindingKind.FOREIGN}
+"""What is applied only as it was shown: what is taken into the record, or out of the cloud, is that and nothing else."""
+
 SHOWN = 500  # characters of a value that a finding keeps
 
 
@@ -179,4 +182,4 @@ def same(finding: Finding, observation: Observation) -> bool:
     key = finding.kind, finding.external_id, finding.remedy
     if key != observation.key:
         return False
-    return finding.kind not in ABOUT_VALUES or _values(finding) == _observed(observation)
+    return finding.kind not in TAKEN_AS_IT_IS or _values(finding) == _observed(observation)

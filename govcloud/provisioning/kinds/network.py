@@ -144,7 +144,7 @@ class SecurityRuleKind(Kind):
 
     def find(self, context: Context) -> str | None:
         rules = context.project.security_groups.find_rules(group_id=self._group_id(context))
-        return next((rule.id for rule in rules if _lets_through(rule) == self._wanted(context)), None)
+        return next((rule.id for rule in rules if lets_through(rule) == self._wanted(context)), None)
 
     def create(self, context: Context) -> Made:
         found = self.find(context)
@@ -203,9 +203,9 @@ class SecurityRuleKind(Kind):
         return Network.objects.select_related("resource").get(resource__unit=context.state["network"])
 
 
-def _lets_through(rule: models.SecurityRule) -> Through | None:
+def lets_through(rule: models.SecurityRule) -> Through | None:
     """What a rule lets in, in our words; None for what goes out or comes from a group."""
-    if rule.direction != "ingress" or rule.remote_group_id:
+    if rule.direction != "ingress" or rule.remote_group_id or rule.remote_address_group_id:
         return None
     anywhere = "0.0.0.0/0" if rule.ethertype == "IPv4" else "::/0"
     protocol = _PROTOCOLS.get(rule.protocol or "any", rule.protocol or "any")

@@ -40,6 +40,7 @@ def create_router(call: Call) -> Body:
 
 
 def _set_gateway(call: Call, router: Row, wanted: Body | None) -> None:
+    _refuse_if_gateway_needed(call, router, (wanted or {}).get("network_id"))
     for port in _ports(call, router, _GATEWAY):
         call.cloud.store.delete("port", port["id"])
     if not wanted or not wanted.get("network_id"):
@@ -58,6 +59,19 @@ def _set_gateway(call: Call, router: Row, wanted: Body | None) -> None:
             "external_fixed_ips": port["fixed_ips"],
         }
     resources.change(call, "router", router, {})
+
+
+def _refuse_if_gateway_needed(call: Call, router: Row, network_id: str | None) -> None:
+    """Floating addresses come in by the external network that the router leads to."""
+    now = (router["external_gateway_info"] or {}).get("network_id")
+    if now is None or now == network_id:
+        return
+    if call.cloud.store.find("floatingip", router_id=router["id"]):
+        raise conflict(
+            f"Gateway cannot be updated for router {router['id']}, since a gateway to external network {now} is "
+            "required by one or more floating IPs.",
+            kind="RouterExternalGatewayInUseByFloatingIp",
+        )
 
 
 def _ports(call: Call, router: Row, kind: str) -> list[Row]:
