@@ -25,7 +25,7 @@ from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.network import SecurityRuleKind
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
-from govcloud.reconciliation.comparison import Seen
+from govcloud.reconciliation.comparison import REACH, Seen
 from govcloud.reconciliation.restoring import RESTORES
 from govcloud.reconciliation.subjects import subject_of
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
@@ -93,7 +93,10 @@ class RestorationKind(MendingKind):
 
 
 class RemovalKind(MendingKind):
-    """Something of ours that nothing knows is gone from the cloud. It is looked at once more, directly before."""
+    """Something that nothing knows is gone from the cloud. It is looked at once more, directly before.
+
+    A rule is deleted as operators: one that they made by hand belongs to a project of theirs.
+    """
 
     name = "removal"
     title = _("Deleting what is left over")
@@ -113,14 +116,18 @@ class RemovalKind(MendingKind):
         if self._is_recorded(context, seen.external_id):
             return Skipped("it is recorded by now")
         if seen.settled:
-            _DELETES[self.subject(context)](context.project, seen.external_id)
+            by = context.cloud if self.subject(context) == SubjectKind.SECURITY_RULE else context.project
+            _DELETES[self.subject(context)](by, seen.external_id)
         return Moving()
 
     def _is_recorded(self, context: Context, external_id: str) -> bool:
-        """As a resource, released ones included, or with one."""
+        """As a resource, released ones included; or with one, as rules, routers and floating addresses are."""
         if Resource.objects.filter(cloud=context.cloud_row, external_id=external_id).exists():
             return True
-        return external_id in subject_of(self.subject(context)).standing(context.cloud_row, [external_id])
+        subject = self.subject(context)
+        return subject in REACH and external_id in subject_of(subject).standing(
+            context.cloud_row, [external_id]
+        )
 
 
 class LossKind(MendingKind):

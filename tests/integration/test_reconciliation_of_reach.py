@@ -1,38 +1,35 @@
-"""Rules, routers and floating addresses that somebody changed behind our back; on the sandbox cloud over HTTP."""
+"""Rules and routers that somebody changed behind our back; on the sandbox cloud over HTTP."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
 from govcloud.audit.models import Event
 from govcloud.errors import DomainError
 from govcloud.gateways import openstack
-from govcloud.gateways.openstack import Cloud, errors
-from govcloud.inventory.models import FloatingAddress, Network, Project, Resource, SecurityRule
-from govcloud.metering.models import UsageSegment
+from govcloud.inventory.models import Network, Project, Resource, SecurityRule
+from govcloud.orders.drafts import NetworkDraft
 from govcloud.provisioning.actions.base import Nothing
-from govcloud.provisioning.actions.rules import OfRule
 from govcloud.provisioning.models import Operation
-from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation import services
-from govcloud.reconciliation.models import Finding
+from govcloud.reconciliation.models import Extent, Finding
 from tenants.models import Role, User
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
-from tests.integration.test_floating_addresses import given, items
-from tests.integration.test_reconciliation import LATER, applied, row, swept, told
-from tests.integration.test_security_rules import HTTPS, in_cloud
-from tests.integration.test_server_actions import ask, done
+from tests.integration.test_reconciliation import LATER, PAGES, applied, swept, told
+from tests.integration.test_security_rules import HTTPS, in_cloud, room
+from tests.integration.test_server_actions import done
 
 pytestmark = pytest.mark.django_db
-SSH_FROM_ANYWHERE = {"protocol": ("", "tcp"), "open_ports": ("", "22"), "origin": ("", "0.0.0.0/0")}
+INTRANET = {"protocol": "tcp", "port_min": 8443, "port_max": 8444, "remote": "10.30.0.0/16"}
 
 
 @pytest.fixture
 def on() -> Scene:
-    return scene(level_3=False, limits={"addresses": 2})
+    return scene(level_3=False)
 
 
 @pytest.fixture
@@ -42,10 +39,15 @@ def admin() -> User:
 
 @pytest.fixture
 def network(on: Scene, building: Sandbox) -> Resource:
-    """A network with two servers on it."""
-    assert built(on, items=items(quantity=2)).status == "fulfilled", states()
-    building.ask("PUT", "/timing", {"action_seconds": 0.05})
+    assert built(on, items=(NetworkDraft(name="app-net", zone="public"),)).status == "fulfilled", states()
     return Resource.objects.select_related("network").get(kind="network")
+
+
+@pytest.fixture
+def rule(on: Scene, network: Resource) -> SecurityRule:
+    """What the department has opened."""
+    assert done(network, "add-rule", HTTPS, on).status == "done", states()
+    return SecurityRule.objects.get()
 
 
 @pytest.fixture
@@ -54,18 +56,7 @@ def connected(on: Scene, network: Resource) -> Network:
     return Network.objects.get(resource=network)
 
 
-@pytest.fixture
-def address(on: Scene, connected: Network) -> FloatingAddress:
-    return given(on, Resource.objects.get(name="web-1"))
-
-
-def opened(on: Scene, network: Resource) -> SecurityRule:
-    assert done(network, "add-rule", HTTPS, on).status == "done", states()
-    return SecurityRule.objects.get()
-
-
-def by_hand(on: Scene, network: Resource, **rule: Any) -> str:
-    """Opened in the cloud by hand."""
+def opened_by_hand(on: Scene, network: Resource, **rule: Any) -> str:
     group = network.network.security_group_id
     return project(on).security_groups.create_rule(group_id=group, **rule).id
 
@@ -74,40 +65,46 @@ def found(**of: Any) -> Finding:
     return Finding.objects.exclude(status="resolved").get(**of)
 
 
-def port_of(server: str) -> str:
-    return Resource.objects.get(name=server).server.resource.unit and _ports()[server]
+def refusal(finding: Finding, admin: User, *, remedy: str = "") -> str:
+    """Why it is not applied; it stays as it is."""
+    with pytest.raises(DomainError) as refused:
+        services.apply(finding=finding, remedy=remedy, actor=admin, at=now())
+    return refused.value.code
 
 
-def _ports() -> dict[str, str]:
-    from govcloud.inventory.models import Address
-
-    units = {each.unit: each.name for each in Resource.objects.filter(kind="server")}
-    return {units[each.unit]: each.port_id for each in Address.objects.filter(unit__in=units)}
-
-
-def outside(on: Scene) -> str:
-    (found,) = project(on).network.find_networks(external=True)
-    return found.id
+def clean(on: Scene) -> bool:
+    """Nothing is found any more, however long ago it was."""
+    swept(on)
+    swept(on, after=LATER)
+    return told() == []
 
 
 def test_of_what_was_opened_and_connected_nothing_is_found(
-    on: Scene, network: Resource, address: FloatingAddress
+    on: Scene, rule: SecurityRule, connected: Network
 ) -> None:
-    opened(on, network)
+    assert rule.network_id == connected.pk
     sweep = swept(on)
     assert told() == []
-    assert sweep.api_calls == 5 + 4 + 3, "a page of each kind, the routers' legs, and the limits of the one project"
+    assert sweep.api_calls == PAGES + 3, "the lists, and the limits of the one project"
 
 
 # -- rules
 
 
-def test_a_rule_opened_by_hand_to_everybody_is_told_at_once_and_taken_out(
+def test_what_was_opened_to_everybody_by_hand_is_told_at_once_and_taken_out(
     on: Scene, network: Resource, admin: User
 ) -> None:
-    by_hand(on, network, protocol="tcp", port_min=22, port_max=22, remote="0.0.0.0/0")
-    swept(on)
-    assert told() == [("foreign", "security_rule", "clear_away", "open", SSH_FROM_ANYWHERE)]
+    opened_by_hand(on, network, protocol="tcp", port_min=22, port_max=22, remote="0.0.0.0/0")
+    swept(on, extent=Extent.INCREMENTAL)
+    assert told() == [
+        (
+            "foreign",
+            "security_rule",
+            "clear_away",
+            "open",
+            {"protocol": ("", "tcp"), "open_ports": ("", "22"), "origin": ("", "0.0.0.0/0")},
+        )
+    ]
     finding = found()
     assert (finding.name, finding.resource) == ("tcp 22 0.0.0.0/0", network)
     services.apply(finding=finding, actor=admin, at=now())
@@ -115,12 +112,316 @@ def test_a_rule_opened_by_hand_to_everybody_is_told_at_once_and_taken_out(
     assert network.status == "changing", "nobody takes up meanwhile what is about to go"
     work()
     services.settle(at=now())
+    finding.refresh_from_db()
     network.refresh_from_db()
-    assert (found_status(finding), network.status, in_cloud(on, network)) == ("resolved", "active", [])
+    assert (finding.status, network.status, in_cloud(on, network)) == ("resolved", "active", []), states()
+    assert clean(on)
+
+
+def test_a_rule_by_hand_may_stay_when_an_administrator_vouches_for_it(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    before = room(on)
+    assert before is not None
+    external_id = opened_by_hand(on, network, **INTRANET)
+    swept(on)
+    assert applied(found(), admin, remedy="adopt").status == "resolved"
+    rule = SecurityRule.objects.get()
+    assert (rule.external_id, rule.added_by, rule.port_min, rule.port_max, rule.remote) == (
+        external_id, admin, 8443, 8444, "10.30.0.0/16",
+    )  # fmt: skip
+    assert room(on) == before + 1
+    assert Event.objects.get(verb="security_rule.added").subject_id == network.uuid
+    assert clean(on)
+
+
+def test_what_a_department_may_not_open_may_not_stay_either(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    opened_by_hand(on, network, protocol="tcp", port_min=3389, port_max=3389)
+    swept(on)
+    assert refusal(found(), admin, remedy="adopt") == "management-port-open-to-everybody"
+    assert (found().status, SecurityRule.objects.count()) == ("open", 0)
+
+
+def test_a_rule_that_lets_in_another_group_is_told_and_only_to_be_taken_out(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    theirs = project(on).security_groups.create_group(name="by-hand")
+    body = {
+        "security_group_id": network.network.security_group_id, "direction": "ingress", "ethertype": "IPv4",
+        "remote_group_id": theirs.id,
+    }  # fmt: skip
+    project(on)._transport.send(
+        "network", "POST", "/security-group-rules", json={"security_group_rule": body}
+    )
+    swept(on)
+    finding = found(subject="security_rule")
+    assert finding.name == f"any * group {theirs.id}"
+    assert refusal(finding, admin, remedy="adopt") == "cannot-be-taken-in"
+    assert applied(finding, admin).status == "resolved", states()
+
+
+def test_a_rule_of_an_operators_own_project_in_a_group_of_ours_is_found_and_taken_out(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    operator = openstack.connect(cloud="sandbox")
+    made = operator.security_groups.create_rule(
+        group_id=network.network.security_group_id, protocol="6", port_min=22, port_max=22
+    )
+    assert made.project_id != Project.objects.get(system=on.system).external_id
+    swept(on)
+    assert [(each.name, each.kind) for each in Finding.objects.all()] == [("tcp 22 0.0.0.0/0", "foreign")]
+    assert applied(found(), admin).status == "resolved", states()
+    assert in_cloud(on, network) == []
+
+
+def test_rules_outwards_from_the_network_itself_and_in_groups_that_are_not_ours_are_not_told(
+    on: Scene, network: Resource
+) -> None:
+    opened_by_hand(on, network, protocol="tcp", port_min=22, port_max=22, remote="10.20.0.0/25")
+    opened_by_hand(on, network, protocol="udp", direction="egress", remote="10.0.0.0/8")
+    theirs = project(on).security_groups.create_group(name="by-hand")
+    project(on).security_groups.create_rule(group_id=theirs.id, protocol="tcp")
+    swept(on)
+    assert [each[:2] for each in told()] == [("foreign", "security_group")]
+
+
+def test_a_rule_that_is_missing_is_let_in_again(
+    on: Scene, network: Resource, rule: SecurityRule, admin: User
+) -> None:
+    project(on).security_groups.delete_rule(rule.external_id)
+    swept(on)
+    assert [each[:4] for each in told()] == [("missing", "security_rule", "set_back", "suspected")]
+    swept(on, after=LATER)
+    assert applied(found(), admin).status == "resolved", states()
+    (again,) = in_cloud(on, network)
+    rule.refresh_from_db()
+    assert (rule.external_id, rule.removed_at, again.remote, again.port_min) == (
+        again.id,
+        None,
+        "0.0.0.0/0",
+        443,
+    )
+    assert Event.objects.filter(verb="security_rule.made_again", subject_id=network.uuid).count() == 1
+    assert clean(on)
+
+
+def test_a_rule_that_is_missing_can_be_forgotten(
+    on: Scene, network: Resource, rule: SecurityRule, admin: User
+) -> None:
+    before = room(on)
+    project(on).security_groups.delete_rule(rule.external_id)
+    swept(on)
+    swept(on, after=LATER)
+    assert applied(found(), admin, remedy="mark_lost").status == "resolved", states()
+    rule.refresh_from_db()
+    network.refresh_from_db()
+    assert (rule.removed_at is None, in_cloud(on, network), network.status) == (False, [], "active")
+    assert before is not None
+    assert room(on) == before - 1
+    assert clean(on)
+
+
+def test_a_missing_rule_that_somebody_made_again_by_hand_is_taken_for_it(
+    on: Scene, network: Resource, rule: SecurityRule, admin: User
+) -> None:
+    project(on).security_groups.delete_rule(rule.external_id)
+    by_hand = opened_by_hand(on, network, protocol="tcp", port_min=443, port_max=443)
+    swept(on)
+    swept(on, after=LATER)
+    assert [each[:3] for each in told()] == [
+        ("foreign", "security_rule", "clear_away"), ("missing", "security_rule", "set_back"),
+    ]  # fmt: skip
+    assert applied(found(kind="missing"), admin).status == "resolved", states()
+    rule.refresh_from_db()
+    assert (rule.external_id, len(in_cloud(on, network))) == (by_hand, 1)
+    assert clean(on)
+
+
+def test_a_rule_with_our_mark_that_nothing_knows_is_cleared_away_once_it_was_seen_twice(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    opened_by_hand(on, network, **INTRANET, description=f"gc-{uuid4()}")
+    swept(on)
+    assert [each[:4] for each in told()] == [("orphaned", "security_rule", "clear_away", "suspected")]
+    swept(on, after=LATER)
+    assert applied(found(), admin).status == "resolved", states()
+    assert in_cloud(on, network) == []
+
+
+def test_a_rule_that_somebody_took_out_already_is_stale(on: Scene, network: Resource, admin: User) -> None:
+    external_id = opened_by_hand(on, network, **INTRANET)
+    swept(on)
+    finding = found()
+    project(on).security_groups.delete_rule(external_id)
+    assert refusal(finding, admin) == "finding-is-stale"
+    finding.refresh_from_db()
+    assert (finding.status, Operation.objects.filter(action="clear_away").count()) == ("resolved", 0)
+
+
+def test_while_its_network_is_in_hand_a_rule_is_not_judged(on: Scene, network: Resource, admin: User) -> None:
+    opened_by_hand(on, network, **INTRANET)
+    Resource.objects.filter(pk=network.pk).update(status="changing")
     swept(on)
     assert told() == []
+    Resource.objects.filter(pk=network.pk).update(status="active")
+    swept(on)
+    Resource.objects.filter(pk=network.pk).update(status="changing")
+    assert refusal(found(), admin) == "still-moving"
+    swept(on)
+    assert found().status == "open"
 
 
-def found_status(finding: Finding) -> str:
-    finding.refresh_from_db()
-    return finding.status
+# -- routers
+
+
+def deleted(on: Scene, connected: Network) -> None:
+    routing = project(on).routing
+    routing.remove_router_subnet(router_id=connected.router_id, subnet_id=connected.subnet_id)
+    routing.delete_router(connected.router_id)
+
+
+def led_out_by_hand(on: Scene, network: Resource) -> str:
+    """A router that an operator made in the project, on the network's gateway address."""
+    identifier = Project.objects.get(system=on.system).external_id
+    (outside,) = project(on).network.find_networks(external=True)
+    made = project(on).routing.create_router(name="by-hand", external_network_id=outside.id)
+    project(on).routing.add_router_subnet(router_id=made.id, subnet_id=network.network.subnet_id)
+    assert openstack.connect(cloud="sandbox").census.router(made.id).project_id == identifier
+    return made.id
+
+
+def test_a_router_that_was_deleted_by_hand_is_built_again(
+    on: Scene, network: Resource, connected: Network, admin: User
+) -> None:
+    before = connected.router_id
+    deleted(on, connected)
+    swept(on)
+    swept(on, after=LATER)
+    assert [each[:4] for each in told()] == [("missing", "router", "set_back", "open")]
+    assert applied(found(), admin).status == "resolved", states()
+    connected.refresh_from_db()
+    (router,) = project(on).routing.find_routers()
+    assert (connected.router_id, connected.outside_address) == (router.id, router.outside_addresses[0])
+    assert router.id != before
+    swept(on)
+    assert told() == []
+    assert done(network, "disconnect", Nothing(), on).status == "done", states()
+
+
+def test_a_router_that_was_deleted_by_hand_can_be_forgotten(
+    on: Scene, network: Resource, connected: Network, admin: User
+) -> None:
+    deleted(on, connected)
+    swept(on)
+    swept(on, after=LATER)
+    assert applied(found(), admin, remedy="mark_lost").status == "resolved", states()
+    connected.refresh_from_db()
+    assert (connected.router_id, connected.outside_address) == ("", None)
+    assert clean(on)
+    assert done(network, "connect", Nothing(), on).status == "done", states()
+
+
+def test_a_router_that_leads_nowhere_is_led_out_again_and_its_new_address_recorded(
+    on: Scene, connected: Network, admin: User
+) -> None:
+    cloud = project(on)
+    path = f"/routers/{connected.router_id}"
+    cloud._transport.send("network", "PUT", path, json={"router": {"external_gateway_info": None}})
+    cloud.routing.create_router(name="in between", external_network_id=connected.external_network_id)
+    swept(on)
+    assert told(kind="drifted") == [
+        ("drifted", "router", "set_back", "open", {"external_network": (connected.external_network_id, "")})
+    ]
+    assert applied(found(kind="drifted"), admin).status == "resolved", states()
+    swept(on)
+    (address,) = cloud.routing.get_router(connected.router_id).outside_addresses
+    assert told(kind="drifted") == [
+        ("drifted", "router", "adopt", "open", {"outside_address": (connected.outside_address, address)})
+    ]
+    assert applied(found(kind="drifted"), admin).status == "resolved"
+    connected.refresh_from_db()
+    assert connected.outside_address == address
+
+
+def test_a_router_that_was_put_on_another_network_and_switched_off_is_set_back(
+    on: Scene, connected: Network, admin: User
+) -> None:
+    cloud = project(on)
+    theirs = cloud.network.create_network(name="by-hand")
+    subnet = cloud.network.create_subnet(network_id=theirs.id, name="by-hand", cidr="192.168.7.0/24")
+    cloud.routing.add_router_subnet(router_id=connected.router_id, subnet_id=subnet.id)
+    cloud.routing.remove_router_subnet(router_id=connected.router_id, subnet_id=connected.subnet_id)
+    body = {"router": {"admin_state_up": False}}
+    cloud._transport.send("network", "PUT", f"/routers/{connected.router_id}", json=body)
+    swept(on)
+    assert told(subject="router") == [
+        (
+            "drifted",
+            "router",
+            "set_back",
+            "open",
+            {"state": ("usable", "disabled"), "on_subnets": (connected.subnet_id, subnet.id)},
+        )
+    ]
+    assert applied(found(subject="router"), admin).status == "resolved", states()
+    seen = openstack.connect(cloud="sandbox").census.router(connected.router_id)
+    assert (seen.subnet_ids, seen.enabled) == ((connected.subnet_id,), True)
+
+
+def test_a_way_out_that_was_built_by_hand_is_taken_down(on: Scene, network: Resource, admin: User) -> None:
+    led_out_by_hand(on, network)
+    swept(on)
+    assert [each[:4] for each in told()] == [("foreign", "router", "clear_away", "open")]
+    assert applied(found(), admin).status == "resolved", states()
+    assert project(on).routing.find_routers() == []
+    assert clean(on)
+
+
+def test_a_way_out_that_was_built_by_hand_may_stay(on: Scene, network: Resource, admin: User) -> None:
+    router_id = led_out_by_hand(on, network)
+    swept(on)
+    assert applied(found(), admin, remedy="adopt").status == "resolved"
+    recorded = Network.objects.get(resource=network)
+    (seen,) = project(on).routing.find_routers()
+    assert (recorded.router_id, recorded.external_network_id, recorded.outside_address) == (
+        router_id, seen.external_network_id, seen.outside_addresses[0],
+    )  # fmt: skip
+    assert clean(on)
+    assert done(network, "disconnect", Nothing(), on).status == "done", states()
+
+
+def test_a_router_that_serves_others_as_well_is_neither_taken_in_nor_taken_down(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    router_id, cloud = led_out_by_hand(on, network), project(on)
+    theirs = cloud.network.create_network(name="by-hand")
+    subnet = cloud.network.create_subnet(network_id=theirs.id, name="by-hand", cidr="192.168.7.0/24")
+    cloud.routing.add_router_subnet(router_id=router_id, subnet_id=subnet.id)
+    swept(on)
+    finding = found(subject="router")
+    assert refusal(finding, admin, remedy="adopt") == "cannot-be-taken-in"
+    assert (applied(finding, admin).status, finding.remark) == ("open", "something holds it")
+    assert len(openstack.connect(cloud="sandbox").census.router(router_id).subnet_ids) == 2
+
+
+def test_a_router_on_nothing_of_ours_is_for_a_person_until_it_is_put_on_a_network_of_ours(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    made = project(on).routing.create_router(name="by-hand")
+    swept(on)
+    assert [each[:4] for each in told()] == [("foreign", "router", "decide", "open")]
+    services.dismiss(finding=found(), reason="theirs", actor=admin, at=now())
+    project(on).routing.add_router_subnet(router_id=made.id, subnet_id=network.network.subnet_id)
+    swept(on)
+    assert [each[:4] for each in told()] == [("foreign", "router", "clear_away", "open")]
+
+
+def test_a_pass_does_not_judge_a_router_that_is_being_taken_down(
+    on: Scene, network: Resource, connected: Network, building: Sandbox
+) -> None:
+    refused = {"service": "network", "method": "DELETE", "path": "/routers/", "action": "status"}
+    building.ask("POST", "/faults", {**refused, "status": 403, "message": "no", "times": 1})
+    assert done(network, "disconnect", Nothing(), on).status == "parked"
+    assert clean(on)

@@ -168,7 +168,8 @@ class SecurityRuleKind(Kind):
         return Ready() if external_id in {rule.id for rule in rules} else Gone()
 
     def remove(self, context: Context, external_id: str) -> None:
-        context.project.security_groups.delete_rule(external_id)
+        """As operators: one that they made by hand, and that was taken for ours, belongs to a project of theirs."""
+        context.cloud.security_groups.delete_rule(external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         state = context.state
@@ -212,7 +213,11 @@ def lets_through(rule: models.SecurityRule) -> Through | None:
     return protocol, rule.port_min, rule.port_max, str(ip_network(rule.remote or anywhere, strict=False))
 
 
-_PROTOCOLS = {"ipv6-icmp": Protocol.ICMP, "icmpv6": Protocol.ICMP}
+_PROTOCOLS = {
+    "ipv6-icmp": Protocol.ICMP, "icmpv6": Protocol.ICMP, "1": Protocol.ICMP, "58": Protocol.ICMP, "6": Protocol.TCP,
+    "17": Protocol.UDP,
+}  # fmt: skip
+"""Neutron keeps names and numbers as they were given, and takes them for the same."""
 
 
 def tags_of(context: Context) -> list[str]:

@@ -5,6 +5,7 @@ address that leads to a server. That is told at once and is to be taken out.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from ipaddress import ip_network
 from typing import Any
@@ -20,6 +21,7 @@ from govcloud.inventory.models import (
     Address,
     FloatingAddress,
     Network,
+    Project,
     Protocol,
     Resource,
     ResourceKind,
@@ -40,11 +42,14 @@ class SecurityRules(Subject):
     kind = SubjectKind.SECURITY_RULE
 
     def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
-        """Without those that let out, where everything is open anyway."""
-        return (
-            [self._seen(row) for row in page if row.direction == "ingress"]
-            for page in everything.security_rules()
-        )
+        """In groups of ours, without those that let out, where everything is open anyway.
+
+        A rule that an operator made carries the operator's project, whoever has the group: it counts by its group.
+        """
+        for page in everything.security_rules():
+            seen = [self._seen(row) for row in page if row.direction == "ingress"]
+            projects = _projects(_by_group(seen))
+            yield [replace(each, project_id=projects[each.at[0]]) for each in seen if each.at[0] in projects]
 
     def one(self, everything: Census, external_id: str) -> Seen:
         return self._seen(everything.security_rule(external_id))
@@ -101,6 +106,15 @@ def _by_group(rules: Sequence[Seen]) -> dict[str, Network]:
         security_group_id__in={seen.at[0] for seen in rules}, resource__released_at=None
     )
     return {row.security_group_id: row for row in rows.select_related("resource__cloud")}
+
+
+def _projects(networks: Mapping[str, Network]) -> dict[str, str]:
+    """The ids of the projects that groups of ours are in."""
+    systems = {row.resource.system_id for row in networks.values()}
+    rows = Project.objects.filter(system__in=systems).values_list("system_id", "cloud_id", "external_id")
+    known = {(system, cloud): external_id for system, cloud, external_id in rows}
+    homes = {group: (row.resource.system_id, row.resource.cloud_id) for group, row in networks.items()}
+    return {group: known[home] for group, home in homes.items() if home in known}
 
 
 def _its_own(seen: Seen, network: Network) -> bool:
