@@ -96,6 +96,7 @@ _REMEDIES: Mapping[tuple[SubjectKind, Field], tuple[Remedy, ...]] = {
     (SubjectKind.NETWORK, Field.NAME): (Remedy.SET_BACK,),
     (SubjectKind.NETWORK, Field.MARK): (Remedy.SET_BACK,),
     (SubjectKind.SECURITY_GROUP, Field.NAME): (Remedy.SET_BACK,),
+    (SubjectKind.SECURITY_GROUP, Field.LET_IN): (Remedy.SET_BACK,),
     (SubjectKind.ROUTER, Field.EXTERNAL_NETWORK): (Remedy.SET_BACK,),
     (SubjectKind.ROUTER, Field.ON_SUBNETS): (Remedy.SET_BACK,),
     (SubjectKind.ROUTER, Field.OUTSIDE_ADDRESS): (Remedy.ADOPT,),  # the cloud chooses it

@@ -6,7 +6,7 @@ from govcloud.gateways.openstack import Cloud
 from govcloud.inventory.models import Address, FloatingAddress, Network, Resource
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT
-from govcloud.provisioning.kinds.network import tags_for
+from govcloud.provisioning.kinds.network import let_in_what_it_is_for, tags_for
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 
 Restore = Callable[[Cloud, Resource, str], None]
@@ -79,6 +79,13 @@ def _group_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
     cloud.security_groups.rename_group(external_id, name=mark_of(resource.unit))
 
 
+def _group_rules(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    management = resource.cloud.management_cidr
+    let_in_what_it_is_for(
+        cloud.security_groups, external_id, cidr=resource.network.cidr, management=management
+    )
+
+
 def _gateway(cloud: Cloud, resource: Resource, external_id: str) -> None:
     cloud.routing.set_gateway(external_id, external_network_id=resource.network.external_network_id)
 
@@ -126,6 +133,7 @@ RESTORES: Mapping[tuple[SubjectKind, Field], Restore] = {
     (SubjectKind.NETWORK, Field.NAME): _network_name,
     (SubjectKind.NETWORK, Field.MARK): _network_tags,
     (SubjectKind.SECURITY_GROUP, Field.NAME): _group_name,
+    (SubjectKind.SECURITY_GROUP, Field.LET_IN): _group_rules,
     (SubjectKind.ROUTER, Field.STATE): _enabled,
     (SubjectKind.ROUTER, Field.EXTERNAL_NETWORK): _gateway,
     (SubjectKind.ROUTER, Field.ON_SUBNETS): _legs,

@@ -23,7 +23,7 @@ from govcloud.provisioning.actions.storage import ToServer
 from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
 from govcloud.reconciliation.models import Finding
-from govcloud.reconciliation.subjects.reach import ALL
+from govcloud.reconciliation.subjects.rules import ALL
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 from tenants.models import NetworkZone, User
 

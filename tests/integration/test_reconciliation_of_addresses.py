@@ -4,6 +4,7 @@ import pytest
 
 from govcloud.audit.models import Event
 from govcloud.catalog.models import FLOATING_ADDRESS
+from govcloud.chargeback.models import Price, Tariff
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import models
 from govcloud.inventory.models import Address, FloatingAddress, Network, Project, Resource
@@ -18,7 +19,7 @@ from tests.integration.building import built, project, states
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_floating_addresses import given, in_cloud, items, limits
 from tests.integration.test_reconciliation import LATER, applied, swept, told
-from tests.integration.test_reconciliation_of_reach import clean, found, refusal
+from tests.integration.test_reconciliation_of_reach import clean, found, making_room, refusal
 from tests.integration.test_server_actions import done
 
 pytestmark = pytest.mark.django_db
@@ -26,8 +27,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def on() -> Scene:
-    MeterFactory(code=FLOATING_ADDRESS)
-    return scene(level_3=False, limits={"addresses": 2})
+    found = scene(level_3=False, limits={"addresses": 2})
+    Price.objects.create(tariff=Tariff.objects.get(), meter=MeterFactory(code=FLOATING_ADDRESS), per_month=10)
+    return found
 
 
 @pytest.fixture
@@ -104,9 +106,9 @@ def test_a_floating_address_that_was_deleted_by_hand_is_given_again(
 def test_an_address_that_somebody_else_has_by_now_is_not_given_again_and_can_be_forgotten(
     on: Scene, connected: Network, address: FloatingAddress, admin: User
 ) -> None:
-    routing = project(on).routing
-    routing.delete_floating_ip(address.external_id)
-    other = routing.create_floating_ip(external_network_id=connected.external_network_id)
+    project(on).routing.delete_floating_ip(address.external_id)
+    operator = openstack.connect(cloud="sandbox")
+    other = operator.routing.create_floating_ip(external_network_id=connected.external_network_id)
     assert other.address == address.address, "the sandbox gives the first that is free"
     swept(on)
     swept(on, after=LATER)
@@ -162,7 +164,7 @@ def test_the_record_follows_a_floating_address_to_another_server_with_its_bill(
 def test_one_that_leads_to_what_is_not_ours_cannot_be_followed(
     on: Scene, connected: Network, address: FloatingAddress, admin: User
 ) -> None:
-    theirs = project(on).network.create_port(
+    theirs = making_room(on).network.create_port(
         name="by-hand",
         network_id=connected.resource.external_id,
         subnet_id=connected.subnet_id,

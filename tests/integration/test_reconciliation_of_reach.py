@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from govcloud.audit.models import Event
+from govcloud.catalog.models import Cloud
 from govcloud.errors import DomainError
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Network, Project, Resource, SecurityRule
@@ -59,6 +60,14 @@ def connected(on: Scene, network: Resource) -> Network:
 def opened_by_hand(on: Scene, network: Resource, **rule: Any) -> str:
     group = network.network.security_group_id
     return project(on).security_groups.create_rule(group_id=group, **rule).id
+
+
+def making_room(on: Scene) -> openstack.Cloud:
+    """The system's project, in which an operator has made room for more than is ours."""
+    identifier = Project.objects.get(system=on.system).external_id
+    none = dict.fromkeys(("network", "subnet", "port", "router", "security_group", "security_group_rule"))
+    openstack.connect(cloud="sandbox").quotas.set_network(identifier, none)
+    return project(on)
 
 
 def found(**of: Any) -> Finding:
@@ -147,7 +156,7 @@ def test_what_a_department_may_not_open_may_not_stay_either(
 def test_a_rule_that_lets_in_another_group_is_told_and_only_to_be_taken_out(
     on: Scene, network: Resource, admin: User
 ) -> None:
-    theirs = project(on).security_groups.create_group(name="by-hand")
+    theirs = making_room(on).security_groups.create_group(name="by-hand")
     body = {
         "security_group_id": network.network.security_group_id, "direction": "ingress", "ethertype": "IPv4",
         "remote_group_id": theirs.id,
@@ -179,12 +188,12 @@ def test_a_rule_of_an_operators_own_project_in_a_group_of_ours_is_found_and_take
 def test_rules_outwards_from_the_network_itself_and_in_groups_that_are_not_ours_are_not_told(
     on: Scene, network: Resource
 ) -> None:
-    opened_by_hand(on, network, protocol="tcp", port_min=22, port_max=22, remote="10.20.0.0/25")
+    opened_by_hand(on, network, protocol="tcp", port_min=80, port_max=80, remote=network.network.cidr)
     opened_by_hand(on, network, protocol="udp", direction="egress", remote="10.0.0.0/8")
-    theirs = project(on).security_groups.create_group(name="by-hand")
+    theirs = making_room(on).security_groups.create_group(name="by-hand")
     project(on).security_groups.create_rule(group_id=theirs.id, protocol="tcp")
     swept(on)
-    assert [each[:2] for each in told()] == [("foreign", "security_group")]
+    assert [each[:2] for each in told(kind="foreign")] == [("foreign", "security_group")]
 
 
 def test_a_rule_that_is_missing_is_let_in_again(
@@ -273,6 +282,22 @@ def test_while_its_network_is_in_hand_a_rule_is_not_judged(on: Scene, network: R
     assert found().status == "open"
 
 
+def test_what_a_network_was_built_with_is_put_back(on: Scene, network: Resource, admin: User) -> None:
+    Cloud.objects.update(management_cidr="10.255.0.1/24")
+    groups, group_id = project(on).security_groups, network.network.security_group_id
+    cidr = network.network.cidr
+    for rule in groups.find_rules(group_id=group_id):
+        if rule.remote == cidr:
+            groups.delete_rule(rule.id)
+    swept(on)
+    expected = f"any * {cidr}, tcp 22 10.255.0.0/24"
+    assert told() == [("drifted", "security_group", "set_back", "open", {"let_in": (expected, "")})]
+    assert applied(found(), admin).status == "resolved", states()
+    remotes = {rule.remote for rule in groups.find_rules(group_id=group_id) if rule.direction == "ingress"}
+    assert remotes == {cidr, "10.255.0.0/24"}
+    assert clean(on)
+
+
 # -- routers
 
 
@@ -326,7 +351,7 @@ def test_a_router_that_was_deleted_by_hand_can_be_forgotten(
 def test_a_router_that_leads_nowhere_is_led_out_again_and_its_new_address_recorded(
     on: Scene, connected: Network, admin: User
 ) -> None:
-    cloud = project(on)
+    cloud = making_room(on)
     path = f"/routers/{connected.router_id}"
     cloud._transport.send("network", "PUT", path, json={"router": {"external_gateway_info": None}})
     cloud.routing.create_router(name="in between", external_network_id=connected.external_network_id)
@@ -348,7 +373,7 @@ def test_a_router_that_leads_nowhere_is_led_out_again_and_its_new_address_record
 def test_a_router_that_was_put_on_another_network_and_switched_off_is_set_back(
     on: Scene, connected: Network, admin: User
 ) -> None:
-    cloud = project(on)
+    cloud = making_room(on)
     theirs = cloud.network.create_network(name="by-hand")
     subnet = cloud.network.create_subnet(network_id=theirs.id, name="by-hand", cidr="192.168.7.0/24")
     cloud.routing.add_router_subnet(router_id=connected.router_id, subnet_id=subnet.id)
@@ -395,7 +420,7 @@ def test_a_way_out_that_was_built_by_hand_may_stay(on: Scene, network: Resource,
 def test_a_router_that_serves_others_as_well_is_neither_taken_in_nor_taken_down(
     on: Scene, network: Resource, admin: User
 ) -> None:
-    router_id, cloud = led_out_by_hand(on, network), project(on)
+    router_id, cloud = led_out_by_hand(on, network), making_room(on)
     theirs = cloud.network.create_network(name="by-hand")
     subnet = cloud.network.create_subnet(network_id=theirs.id, name="by-hand", cidr="192.168.7.0/24")
     cloud.routing.add_router_subnet(router_id=router_id, subnet_id=subnet.id)

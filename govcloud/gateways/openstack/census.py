@@ -73,12 +73,23 @@ class ListedPort:
 
 @dataclass(frozen=True, slots=True)
 class ListedThing:
-    """A network or a security group."""
+    """A network."""
 
     id: str
     project_id: str
     name: str
     tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGroup:
+    """A security group with its rules, which need not belong to the same project."""
+
+    id: str
+    project_id: str
+    name: str
+    tags: frozenset[str]
+    rules: tuple[models.SecurityRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,18 +148,15 @@ class Census:
         return ([_port(body) for body in page] for page in pages)
 
     def networks(self) -> Iterator[list[ListedThing]]:
-        return self._things("/networks", "networks")
+        fields = {"fields": ("id", "project_id", "name", "tags")}
+        pages = self._pages("network", "/networks", "networks", fields)
+        return ([_thing(body) for body in page] for page in pages)
 
-    def security_groups(self) -> Iterator[list[ListedThing]]:
-        return self._things("/security-groups", "security_groups")
-
-    def security_rules(self) -> Iterator[list[models.SecurityRule]]:
-        fields = (
-            "id", "project_id", "security_group_id", "direction", "ethertype", "protocol", "port_range_min",
-            "port_range_max", "remote_ip_prefix", "remote_group_id", "remote_address_group_id", "description",
-        )  # fmt: skip
-        pages = self._pages("network", "/security-group-rules", "security_group_rules", {"fields": fields})
-        return ([rule_of(body) for body in page] for page in pages)
+    def security_groups(self) -> Iterator[list[ListedGroup]]:
+        """With their rules, which takes fewer calls than to list these by themselves."""
+        fields = {"fields": ("id", "project_id", "name", "tags", "security_group_rules")}
+        pages = self._pages("network", "/security-groups", "security_groups", fields)
+        return ([_group(body) for body in page] for page in pages)
 
     def routers(self) -> Iterator[list[ListedRouter]]:
         """After one look at the ports by which all of them are on their subnets."""
@@ -179,9 +187,9 @@ class Census:
     def network(self, network_id: str) -> ListedThing:
         return _thing(self._transport.get("network", f"/networks/{network_id}")["network"])
 
-    def security_group(self, group_id: str) -> ListedThing:
+    def security_group(self, group_id: str) -> ListedGroup:
         body = self._transport.get("network", f"/security-groups/{group_id}")
-        return _thing(body["security_group"])
+        return _group(body["security_group"])
 
     def security_rule(self, rule_id: str) -> models.SecurityRule:
         body = self._transport.get("network", f"/security-group-rules/{rule_id}")
@@ -206,10 +214,6 @@ class Census:
                 subnets = {each["subnet_id"] for each in body["fixed_ips"]}
                 found.setdefault(body["device_id"], set()).update(subnets)
         return found
-
-    def _things(self, path: str, key: str) -> Iterator[list[ListedThing]]:
-        pages = self._pages("network", path, key, {"fields": ("id", "project_id", "name", "tags")})
-        return ([_thing(body) for body in page] for page in pages)
 
     def _pages(
         self, service: str, path: str, key: str, query: dict[str, Any], microversion: str | None = None
@@ -260,6 +264,16 @@ def _port(body: dict[str, Any]) -> ListedPort:
         addresses=tuple(address["ip_address"] for address in body["fixed_ips"]),
         security_group_ids=tuple(sorted(body.get("security_groups", ()))),
         tags=frozenset(body.get("tags", ())),
+    )
+
+
+def _group(body: dict[str, Any]) -> ListedGroup:
+    return ListedGroup(
+        id=body["id"],
+        project_id=body["project_id"],
+        name=body["name"],
+        tags=frozenset(body.get("tags", ())),
+        rules=tuple(rule_of(each) for each in body["security_group_rules"]),
     )
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors, models
+from govcloud.gateways.openstack.security import SecurityGroups
 from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock, Network, Protocol, SecurityRule
@@ -104,16 +105,9 @@ class SecurityGroupKind(Kind):
             return Gone()
         if context.step.desired == "absent":
             return Ready()
-        have = {
-            (rule.protocol, rule.port_min, rule.remote) for rule in groups.find_rules(group_id=external_id)
-        }
-        cidr = context.state["cidr"]
-        rules = [(None, None, cidr), ("tcp", SSH, context.cloud_row.management_cidr or cidr)]
-        for protocol, port, remote in rules:
-            if (protocol, port, remote) not in have:
-                groups.create_rule(
-                    group_id=external_id, protocol=protocol, port_min=port, port_max=port, remote=remote
-                )
+        let_in_what_it_is_for(
+            groups, external_id, cidr=context.state["cidr"], management=context.cloud_row.management_cidr
+        )
         return Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
@@ -130,6 +124,27 @@ class SecurityGroupKind(Kind):
             security_group_id=context.step.external_id,
         )
         settlement.built(unit=context.step.unit, at=context.at)
+
+
+def own_rules(*, cidr: str, management: str) -> tuple[Through, ...]:
+    """What a network's group lets in from the beginning: its servers each other, and us where we manage them from."""
+    managed_from = str(ip_network(management, strict=False)) if management else cidr
+    return (Protocol.ANY, None, None, cidr), (Protocol.TCP, SSH, SSH, managed_from)
+
+
+def let_in_what_it_is_for(groups: SecurityGroups, group_id: str, *, cidr: str, management: str) -> None:
+    """Give a network's group those of its own rules that it does not have."""
+    have = {lets_through(rule) for rule in groups.find_rules(group_id=group_id)}
+    for rule in own_rules(cidr=cidr, management=management):
+        if rule not in have:
+            protocol, port_min, port_max, remote = rule
+            groups.create_rule(
+                group_id=group_id,
+                protocol=None if protocol == Protocol.ANY else protocol,
+                port_min=port_min,
+                port_max=port_max,
+                remote=remote,
+            )
 
 
 class SecurityRuleKind(Kind):

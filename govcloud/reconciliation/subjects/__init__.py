@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 
 from govcloud.reconciliation.subjects.base import Subject, marked
-from govcloud.reconciliation.subjects.built import Networks, Ports, SecurityGroups, Servers, Volumes
-from govcloud.reconciliation.subjects.reach import FloatingAddresses, Routers, SecurityRules
+from govcloud.reconciliation.subjects.built import Networks, Ports, Servers, Volumes
+from govcloud.reconciliation.subjects.reach import FloatingAddresses, Routers
+from govcloud.reconciliation.subjects.rules import SecurityGroups, SecurityRules
 
 __all__ = ["SUBJECTS", "Subject", "marked", "subject_of"]
 

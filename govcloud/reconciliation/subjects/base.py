@@ -71,3 +71,30 @@ def standing_of(kind: SubjectKind, row: Mapping[str, Any], fields: Mapping[Field
         fields=fields,
         suspended=row["status"] == Status.SUSPENDED,
     )
+
+
+def standing_at(
+    kind: SubjectKind,
+    resource: Resource,
+    external_id: str,
+    unit: UUID,
+    fields: Mapping[Field, str],
+    *,
+    name: str,
+) -> Standing | None:
+    """Recorded with a resource; None while that is in hand."""
+    if resource.status not in STANDING:
+        return None
+    return Standing(
+        kind=kind,
+        external_id=external_id,
+        resource=resource.pk,
+        unit=unit,
+        system=resource.system_id,
+        fields=fields,
+        name=name,
+    )
+
+
+def home_of(resource: Resource) -> Home:
+    return Home(resource=resource.pk, unit=resource.unit, at_rest=resource.status in STANDING)

@@ -1,8 +1,8 @@
-"""What orders build: servers, volumes, their ports, networks and their security groups."""
+"""What orders build: servers, volumes, their ports, and networks."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
@@ -205,44 +205,8 @@ class Ports(Subject):
         return [seen for seen in unmarked if not seen.held_by or seen.held_by in ours]
 
 
-class _Things(Subject):
-    """What is known by name and perhaps tags: networks and security groups."""
-
-    tagged: ClassVar[bool]
-
-    def _seen(self, row: census.ListedThing) -> Seen:
-        mark = marked([*row.tags, row.name])
-        fields = {Field.NAME: row.name}
-        if self.tagged:
-            tag = marked(row.tags)
-            fields[Field.MARK] = mark_of(tag) if tag else ""
-        return Seen(
-            kind=self.kind,
-            external_id=row.id,
-            project_id=row.project_id,
-            name=row.name,
-            mark=mark,
-            fields=fields,
-        )
-
-    def _recorded(self, cloud: Cloud, before: datetime, column: str) -> QuerySet[Any, str]:
-        active = resources_of(cloud, ResourceKind.NETWORK).filter(status__in=STANDING, built_at__lt=before)
-        return active.values_list(column, flat=True)
-
-    def _standing(self, cloud: Cloud, ids: Collection[str], column: str) -> dict[str, Standing | None]:
-        rows = resources_of(cloud, ResourceKind.NETWORK).filter(**{f"{column}__in": ids})
-        found: dict[str, Standing | None] = {}
-        for row in rows.values("pk", "unit", "system_id", "status", column):
-            fields = {Field.NAME: mark_of(row["unit"])}
-            if self.tagged:
-                fields[Field.MARK] = mark_of(row["unit"])
-            found[row[column]] = standing_of(self.kind, {**row, "external_id": row[column]}, fields)
-        return found
-
-
-class Networks(_Things):
+class Networks(Subject):
     kind = SubjectKind.NETWORK
-    tagged = True
 
     def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
         return ([self._seen(row) for row in page] for page in everything.networks())
@@ -250,36 +214,25 @@ class Networks(_Things):
     def one(self, everything: Census, external_id: str) -> Seen:
         return self._seen(everything.network(external_id))
 
-    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        return self._recorded(cloud, before, "external_id")
-
-    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
-        return self._standing(cloud, ids, "external_id")
-
-
-class SecurityGroups(_Things):
-    kind = SubjectKind.SECURITY_GROUP
-    tagged = False
-
-    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
-        return ([self._seen(row) for row in page] for page in everything.security_groups())
-
-    def one(self, everything: Census, external_id: str) -> Seen:
-        return self._seen(everything.security_group(external_id))
-
-    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        return self._recorded(cloud, before, "network__security_group_id")
-
-    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
-        return self._standing(cloud, ids, "network__security_group_id")
-
-    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
-        """Without the one that Neutron makes in every project, and those that ports of ours were taken over with."""
-        unknown = [seen for seen in unmarked if seen.name != "default"]
-        kept = Address.objects.filter(
-            released_at=None, security_groups__overlap=[seen.external_id for seen in unknown]
+    def _seen(self, row: census.ListedThing) -> Seen:
+        tag = marked(row.tags)
+        return Seen(
+            kind=self.kind,
+            external_id=row.id,
+            project_id=row.project_id,
+            name=row.name,
+            mark=marked([*row.tags, row.name]),
+            fields={Field.NAME: row.name, Field.MARK: mark_of(tag) if tag else ""},
         )
-        in_use = {
-            group for groups in kept.values_list("security_groups", flat=True) for group in groups or ()
-        }
-        return [seen for seen in unknown if seen.external_id not in in_use]
+
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        active = resources_of(cloud, ResourceKind.NETWORK).filter(status__in=STANDING, built_at__lt=before)
+        return active.values_list("external_id", flat=True)
+
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        rows = resources_of(cloud, ResourceKind.NETWORK).filter(external_id__in=ids)
+        found: dict[str, Standing | None] = {}
+        for row in rows.values("pk", "unit", "system_id", "status", "external_id"):
+            fields = {Field.NAME: mark_of(row["unit"]), Field.MARK: mark_of(row["unit"])}
+            found[row["external_id"]] = standing_of(self.kind, row, fields)
+        return found

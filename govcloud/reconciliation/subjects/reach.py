@@ -1,162 +1,29 @@
-"""How networks and servers are reached from outside: security rules, routers, floating addresses.
+"""How networks and servers are reached from outside: routers and floating addresses.
 
-A rule that stands in a group of ours without being recorded lets somebody in; so does a router on a network, or a floating
-address that leads to a server. That is told at once and is to be taken out.
+A router on a network of ours that nobody recorded, or a floating address that leads to a server of ours, lets somebody in.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from ipaddress import ip_network
 from typing import Any
-from uuid import UUID
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from govcloud.catalog.models import Cloud
-from govcloud.gateways.openstack import models
 from govcloud.gateways.openstack.census import Census, ListedFloatingIp, ListedRouter
 from govcloud.inventory.lifecycle import STANDING
-from govcloud.inventory.models import (
-    Address,
-    FloatingAddress,
-    Network,
-    Project,
-    Protocol,
-    Resource,
-    ResourceKind,
-    SecurityRule,
-)
+from govcloud.inventory.models import Address, FloatingAddress, Resource, ResourceKind
 from govcloud.provisioning.context import mark_of
-from govcloud.provisioning.kinds.network import SSH, lets_through
 from govcloud.reconciliation.comparison import DISABLED, USABLE, Home, Seen, Standing
-from govcloud.reconciliation.subjects.base import Subject, marked, resources_of
+from govcloud.reconciliation.subjects.base import Subject, home_of, marked, resources_of, standing_at
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
-
-ALL = "*"
-
-
-class SecurityRules(Subject):
-    """Rules that let something into a network of ours. Neutron never changes one: it is there or it is not."""
-
-    kind = SubjectKind.SECURITY_RULE
-
-    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
-        """In groups of ours, without those that let out, where everything is open anyway.
-
-        A rule that an operator made carries the operator's project, whoever has the group: it counts by its group.
-        """
-        for page in everything.security_rules():
-            seen = [self._seen(row) for row in page if row.direction == "ingress"]
-            projects = _projects(_by_group(seen))
-            yield [replace(each, project_id=projects[each.at[0]]) for each in seen if each.at[0] in projects]
-
-    def one(self, everything: Census, external_id: str) -> Seen:
-        return self._seen(everything.security_rule(external_id))
-
-    def _seen(self, row: models.SecurityRule) -> Seen:
-        fields = _told(*(lets_through(row) or _from_a_group(row)))
-        return Seen(
-            kind=self.kind,
-            external_id=row.id,
-            project_id=row.project_id,
-            name=_named(fields),
-            mark=marked([row.description]),
-            at=(row.group_id,),
-            fields=fields,
-        )
-
-    def _rules(self, cloud: Cloud) -> QuerySet[SecurityRule]:
-        return SecurityRule.objects.filter(network__resource__cloud=cloud, removed_at=None)
-
-    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        rules = self._rules(cloud).filter(network__resource__status__in=STANDING, added_at__lt=before)
-        return rules.values_list("external_id", flat=True)
-
-    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
-        rows = self._rules(cloud).filter(external_id__in=ids).select_related("network__resource")
-        found: dict[str, Standing | None] = {}
-        for row in rows:
-            fields = _told(row.protocol, row.port_min, row.port_max, row.remote)
-            found[row.external_id] = _at(
-                self.kind, row.network.resource, row.external_id, row.unit, fields, name=_named(fields)
-            )
-        return found
-
-    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
-        """In groups of our networks, without what these were built with and what only lets in the network itself."""
-        networks = _by_group(unmarked)
-        return [
-            seen
-            for seen in unmarked
-            if (network := networks.get(seen.at[0])) is not None and not _its_own(seen, network)
-        ]
-
-    def homes(self, cloud: Cloud, unknown: Sequence[Seen]) -> dict[str, Home]:  # noqa: ARG002
-        networks = _by_group(unknown)
-        return {
-            seen.external_id: _home(networks[seen.at[0]].resource)
-            for seen in unknown
-            if seen.at[0] in networks
-        }
-
-
-def _by_group(rules: Sequence[Seen]) -> dict[str, Network]:
-    rows = Network.objects.filter(
-        security_group_id__in={seen.at[0] for seen in rules}, resource__released_at=None
-    )
-    return {row.security_group_id: row for row in rows.select_related("resource__cloud")}
-
-
-def _projects(networks: Mapping[str, Network]) -> dict[str, str]:
-    """The ids of the projects that groups of ours are in."""
-    systems = {row.resource.system_id for row in networks.values()}
-    rows = Project.objects.filter(system__in=systems).values_list("system_id", "cloud_id", "external_id")
-    known = {(system, cloud): external_id for system, cloud, external_id in rows}
-    homes = {group: (row.resource.system_id, row.resource.cloud_id) for group, row in networks.items()}
-    return {group: known[home] for group, home in homes.items() if home in known}
-
-
-def _its_own(seen: Seen, network: Network) -> bool:
-    protocol, ports, origin = (seen.fields[name] for name in (Field.PROTOCOL, Field.OPEN_PORTS, Field.ORIGIN))
-    if origin == _group(network.security_group_id):
-        return True
-    try:
-        remote, within = ip_network(origin), ip_network(network.cidr)
-    except ValueError:
-        return False
-    if remote.version == within.version and remote.subnet_of(within):  # type: ignore[arg-type]
-        return True
-    ours = network.resource.cloud.management_cidr
-    if not ours or (protocol, ports) != (Protocol.TCP, str(SSH)):
-        return False
-    return remote == ip_network(ours, strict=False)
-
-
-def _told(protocol: str, port_min: int | None, port_max: int | None, origin: str) -> dict[Field, str]:
-    """What a rule lets in, as findings say it. ``*`` is all ports."""
-    if port_min is None and port_max is None:
-        ports = ALL
-    else:
-        ports = str(port_min) if port_min == port_max else f"{port_min}-{port_max}"
-    return {Field.PROTOCOL: protocol, Field.OPEN_PORTS: ports, Field.ORIGIN: origin}
-
-
-def _named(fields: Mapping[Field, str]) -> str:
-    return " ".join(fields.values())
-
-
-def _from_a_group(row: models.SecurityRule) -> tuple[str, int | None, int | None, str]:
-    origin = row.remote_group_id or row.remote_address_group_id or ""
-    return row.protocol or Protocol.ANY, row.port_min, row.port_max, _group(origin)
-
-
-def _group(group_id: str) -> str:
-    return f"group {group_id}"
 
 
 class Routers(Subject):
-    """A network's router is recorded with the network: where it leads, and on which subnet it is."""
+    """A network's router is recorded with the network: where it leads, and on which subnet it is.
+
+    One that is on several subnets is held by them: taken down for one, it would be missed on the others.
+    """
 
     kind = SubjectKind.ROUTER
 
@@ -180,6 +47,7 @@ class Routers(Subject):
             project_id=row.project_id,
             name=row.name,
             mark=marked([*row.tags, row.name]),
+            held_by=",".join(row.subnet_ids) if len(row.subnet_ids) > 1 else "",
             at=row.subnet_ids,
             settled=row.status != "ALLOCATING",
             fields=fields,
@@ -203,7 +71,7 @@ class Routers(Subject):
             }
             if network.outside_address:
                 fields[Field.OUTSIDE_ADDRESS] = network.outside_address
-            found[network.router_id] = _at(
+            found[network.router_id] = standing_at(
                 self.kind, resource, network.router_id, resource.unit, fields, name=resource.name
             )
         return found
@@ -213,7 +81,7 @@ class Routers(Subject):
         rows = resources_of(cloud, ResourceKind.NETWORK).filter(network__subnet_id__in=subnets)
         networks = {row.network.subnet_id: row for row in rows.select_related("network")}
         return {
-            seen.external_id: _home(networks[subnet])
+            seen.external_id: home_of(networks[subnet])
             for seen in unknown
             for subnet in seen.at
             if subnet in networks
@@ -271,7 +139,7 @@ class FloatingAddresses(Subject):
             fields = {Field.STATE: USABLE, Field.MARK: mark_of(row.unit), Field.ADDRESS: str(row.address)}
             if row.port:
                 fields[Field.LEADS_TO] = row.port
-            found[row.external_id] = _at(
+            found[row.external_id] = standing_at(
                 self.kind, row.server.resource, row.external_id, row.unit, fields, name=str(row)
             )
         return found
@@ -289,35 +157,8 @@ class FloatingAddresses(Subject):
             for row in rows
         }
         return {
-            seen.external_id: _home(server)
+            seen.external_id: home_of(server)
             for seen in unknown
             for port in seen.at
             if (server := by_port.get(port)) is not None
         }
-
-
-def _at(
-    kind: SubjectKind,
-    resource: Resource,
-    external_id: str,
-    unit: UUID,
-    fields: Mapping[Field, str],
-    *,
-    name: str,
-) -> Standing | None:
-    """Recorded with a resource; None while that is in hand."""
-    if resource.status not in STANDING:
-        return None
-    return Standing(
-        kind=kind,
-        external_id=external_id,
-        resource=resource.pk,
-        unit=unit,
-        system=resource.system_id,
-        fields=fields,
-        name=name,
-    )
-
-
-def _home(resource: Resource) -> Home:
-    return Home(resource=resource.pk, unit=resource.unit, at_rest=resource.status in STANDING)
