@@ -1,5 +1,7 @@
 """Floating addresses that somebody changed behind our back; on the sandbox cloud over HTTP."""
 
+from ipaddress import ip_network
+
 import pytest
 
 from govcloud.audit.models import Event
@@ -168,7 +170,7 @@ def test_one_that_leads_to_what_is_not_ours_cannot_be_followed(
         name="by-hand",
         network_id=connected.resource.external_id,
         subnet_id=connected.subnet_id,
-        fixed_ip="10.20.0.99",
+        fixed_ip=str(ip_network(connected.cidr)[40]),
     )
     project(on).routing.bind_floating_ip(address.external_id, port_id=theirs.id)
     swept(on)

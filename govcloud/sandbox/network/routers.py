@@ -203,6 +203,8 @@ def create_floating(call: Call) -> Body:
             kind="BadRequest",
         )
     resources.check_quota(call.cloud, "floatingip", project_id)
+    if asked.get("floating_ip_address"):
+        call.require_admin("create_floatingip:floating_ip_address")
     wanted = [{"ip_address": asked["floating_ip_address"]}] if asked.get("floating_ip_address") else None
     binding = _association(call, asked, network) if asked.get("port_id") else {}
     anchor = {"network_id": network["id"], "device_owner": "network:floatingip", "security_groups": []}
