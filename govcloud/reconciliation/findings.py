@@ -122,6 +122,10 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
     Difference.objects.bulk_create(
         row for finding in changed for row in _differences(finding, pairs[finding])
     )
+    moved = [finding for finding, each in pairs.items() if finding.resource_id != each.resource]
+    for finding in moved:
+        finding.resource_id = pairs[finding].resource
+    Finding.objects.bulk_update(moved, ["resource"])
     to_open = [
         finding
         for finding in pairs
@@ -180,6 +184,6 @@ def _values(finding: Finding) -> list[tuple[str, str, str]]:
 def same(finding: Finding, observation: Observation) -> bool:
     """Whether an observation made now is what the finding says: of what is about values, value by value."""
     key = finding.kind, finding.external_id, finding.remedy
-    if key != observation.key:
+    if key != observation.key or finding.resource_id != observation.resource:
         return False
     return finding.kind not in TAKEN_AS_IT_IS or _values(finding) == _observed(observation)

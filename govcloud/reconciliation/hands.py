@@ -49,15 +49,16 @@ def known_units(
 def not_to_be_judged(
     unknown: Collection[Observation], homes: Mapping[str, Home], *, since: datetime
 ) -> set[str]:
-    """Of what no record knows the ids of what an operation names, or works on the home of; or has since the instant."""
+    """Of what no record knows the ids of what an operation names, or has named since, and of what was found at something
+    that is in hand.
+    """
     ids = [each.external_id for each in unknown]
     if not ids:
         return set()
     at_work = Q(operation__finished_at__isnull=True) | Q(operation__finished_at__gte=since)
     steps = Step.objects.filter(at_work, operation__system__in={each.system for each in unknown})
     named = set(steps.filter(external_id__in=ids).values_list("external_id", flat=True))
-    units = busy(observations=unknown, since=since) if homes else set()
-    return named | {key for key, home in homes.items() if not home.at_rest or home.unit in units}
+    return named | {key for key, home in homes.items() if not home.at_rest}
 
 
 def taking_over(ids: Collection[str], *, since: datetime) -> set[str]:

@@ -443,6 +443,24 @@ def test_a_router_on_nothing_of_ours_is_for_a_person_until_it_is_put_on_a_networ
     assert [each[:4] for each in told()] == [("foreign", "router", "clear_away", "open")]
 
 
+def test_a_cloud_without_routers_and_floating_addresses_is_compared_in_the_rest(
+    on: Scene, network: Resource, building: Sandbox
+) -> None:
+    opened_by_hand(on, network, **INTRANET)
+    for path in ("/routers$", "/floatingips$"):
+        fault = {"service": "network", "method": "GET", "path": path, "action": "status", "status": 404}
+        building.ask("POST", "/faults", {**fault, "message": "The resource could not be found."})
+    assert swept(on).status == "done"
+    assert [each[:2] for each in told()] == [("foreign", "security_rule")]
+
+
+def test_a_way_out_that_was_moved_meanwhile_is_stale(on: Scene, network: Resource, admin: User) -> None:
+    router_id = led_out_by_hand(on, network)
+    swept(on)
+    project(on).routing.remove_router_subnet(router_id=router_id, subnet_id=network.network.subnet_id)
+    assert refusal(found(), admin) == "finding-is-stale"
+
+
 def test_a_pass_does_not_judge_a_router_that_is_being_taken_down(
     on: Scene, network: Resource, connected: Network, building: Sandbox
 ) -> None:

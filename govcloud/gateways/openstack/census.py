@@ -6,11 +6,12 @@ does not list deleted volumes. What is not in a list need not be gone: Nova leav
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from govcloud.gateways.openstack import models
+from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.network import given
 from govcloud.gateways.openstack.security import rule_of
 from govcloud.gateways.openstack.transport import Transport
@@ -159,18 +160,23 @@ class Census:
         return ([_group(body) for body in page] for page in pages)
 
     def routers(self) -> Iterator[list[ListedRouter]]:
-        """After one look at the ports by which all of them are on their subnets."""
+        """After one look at the ports by which all of them are on their subnets. None where the cloud has no such thing."""
         fields = ("id", "project_id", "name", "status", "admin_state_up", "external_gateway_info", "tags")
         legs = self._legs({"device_owner": _LEGS})
         pages = self._pages("network", "/routers", "routers", {"fields": fields})
-        return ([_router(body, legs.get(body["id"], set())) for body in page] for page in pages)
+        with suppress(errors.NotFound):
+            for page in pages:
+                yield [_router(body, legs.get(body["id"], set())) for body in page]
 
     def floating_ips(self) -> Iterator[list[ListedFloatingIp]]:
+        """None where the cloud has no such thing."""
         fields = (
             "id", "project_id", "floating_ip_address", "floating_network_id", "port_id", "status", "description", "tags",
         )  # fmt: skip
         pages = self._pages("network", "/floatingips", "floatingips", {"fields": fields})
-        return ([_floating_ip(body) for body in page] for page in pages)
+        with suppress(errors.NotFound):
+            for page in pages:
+                yield [_floating_ip(body) for body in page]
 
     # -- one of them, as the list would show it; each raises NotFound
 
