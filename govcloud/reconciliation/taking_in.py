@@ -23,7 +23,7 @@ from govcloud.provisioning.actions.storage import ToServer
 from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
 from govcloud.reconciliation.models import Finding
-from govcloud.reconciliation.subjects.rules import ALL
+from govcloud.reconciliation.subjects.rules import ALL, is_a_group
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 from tenants.models import NetworkZone, User
 
@@ -63,11 +63,7 @@ Found = Mapping[Field, str]
 
 def _rule(finding: Finding, resource: Resource, found: Found, actor: User, at: datetime) -> None:
     """Raises what ``AddRule`` does: management ports are not opened to everybody this way either."""
-    if (
-        found[Field.PROTOCOL] not in Protocol.values
-        or not found[Field.ORIGIN][:1].isalnum()
-        or " " in found[Field.ORIGIN]
-    ):
+    if found[Field.PROTOCOL] not in Protocol.values or is_a_group(found[Field.ORIGIN]):
         raise _refused(finding, _("a rule of ours names a known protocol and a range of addresses"))
     ports = None if found[Field.OPEN_PORTS] == ALL else found[Field.OPEN_PORTS].partition("-")
     rule = NewRule(

@@ -153,6 +153,18 @@ def test_what_a_department_may_not_open_may_not_stay_either(
     assert (found().status, SecurityRule.objects.count()) == ("open", 0)
 
 
+def test_rules_of_every_form_are_told_as_they_are(on: Scene, network: Resource, admin: User) -> None:
+    opened_by_hand(on, network, protocol="icmp", port_min=8)
+    opened_by_hand(on, network, protocol="tcp", port_min=443, port_max=443, remote="::/0", ethertype="IPv6")
+    opened_by_hand(on, network, protocol="50", remote="10.30.0.0/16")
+    swept(on)
+    codes = {"icmp 8 0.0.0.0/0": "bad-ports", "50 * 10.30.0.0/16": "cannot-be-taken-in"}
+    assert {each.name for each in Finding.objects.all()} == {*codes, "tcp 443 ::/0"}
+    for name, code in codes.items():
+        assert refusal(found(name=name), admin, remedy="adopt") == code
+    assert applied(found(name="tcp 443 ::/0"), admin, remedy="adopt").status == "resolved"
+
+
 def test_a_rule_that_lets_in_another_group_is_told_and_only_to_be_taken_out(
     on: Scene, network: Resource, admin: User
 ) -> None:

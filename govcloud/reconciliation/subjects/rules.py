@@ -164,18 +164,18 @@ def _is_its_own(seen: Seen, network: Network) -> bool:
     origin = seen.fields[Field.ORIGIN]
     if seen.name in _own(network) or origin == _group(network.security_group_id):
         return True
-    if " " in origin:
+    if is_a_group(origin):
         return False
     remote, within = ip_network(origin), ip_network(network.cidr)
     return remote.version == within.version and remote.subnet_of(within)  # type: ignore[arg-type]
 
 
 def _told(protocol: str, port_min: int | None, port_max: int | None, origin: str) -> dict[Field, str]:
-    """What a rule lets in, as findings say it. ``*`` is all ports."""
-    if port_min is None and port_max is None:
+    """What a rule lets in, as findings say it. ``*`` is all ports; of ICMP they are its type and code."""
+    if port_min is None:
         ports = ALL
     else:
-        ports = str(port_min) if port_min == port_max else f"{port_min}-{port_max}"
+        ports = str(port_min) if port_max in {None, port_min} else f"{port_min}-{port_max}"
     return {Field.PROTOCOL: protocol, Field.OPEN_PORTS: ports, Field.ORIGIN: origin}
 
 
@@ -191,5 +191,13 @@ def _through(rule: models.SecurityRule) -> dict[Field, str]:
     )
 
 
+_GROUP = "group "
+
+
 def _group(group_id: str) -> str:
-    return f"group {group_id}"
+    return f"{_GROUP}{group_id}"
+
+
+def is_a_group(origin: str) -> bool:
+    """Of servers or of addresses, and no range."""
+    return origin.startswith(_GROUP)
