@@ -130,7 +130,10 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
         finding
         for finding in pairs
         if (finding.status == FindingStatus.SUSPECTED and at - finding.first_seen_at >= SECOND_LOOK)
-        or (finding.status == FindingStatus.DISMISSED and finding.kind in ABOUT_VALUES and finding in changed)
+        or (
+            finding.status == FindingStatus.DISMISSED
+            and (finding in moved or (finding.kind in ABOUT_VALUES and finding in changed))
+        )
     ]
     _move(to_open, FindingStatus.OPEN, verb="finding.open", actor=RECONCILER, at=at)
     return to_open

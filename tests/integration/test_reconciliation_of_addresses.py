@@ -13,11 +13,12 @@ from govcloud.inventory.models import Address, FloatingAddress, Network, Project
 from govcloud.metering.models import UsageSegment
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.quotas.models import QuotaAccount
+from govcloud.reconciliation import services
 from tenants.models import Role, User
 from tests.factories.catalog import MeterFactory
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
-from tests.integration.building import built, project, states
+from tests.integration.building import built, now, project, states
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_floating_addresses import given, in_cloud, items, limits
 from tests.integration.test_reconciliation import LATER, applied, swept, told
@@ -201,6 +202,22 @@ def test_a_way_in_that_was_given_by_hand_may_stay_with_quota_and_bill(
     assert (used(on), billed(2), limits(on)["floatingip"]) == (1, True, 1)
     assert f"gc-{taken.unit}" in in_cloud(on)[0].tags
     assert clean(on)
+
+
+def test_a_way_in_that_was_let_be_is_told_of_again_when_it_leads_to_another_server(
+    on: Scene, connected: Network, admin: User
+) -> None:
+    seen = by_hand(on, connected, 1)
+    swept(on)
+    services.dismiss(finding=found(kind="foreign"), reason="known", actor=admin, at=now())
+    swept(on)
+    assert found(kind="foreign").status == "dismissed"
+    project(on).routing.bind_floating_ip(seen.id, port_id=port(2))
+    swept(on)
+    finding = found(kind="foreign")
+    assert (finding.status, finding.resource) == ("open", server(2))
+    assert applied(finding, admin, remedy="adopt").status == "resolved"
+    assert FloatingAddress.objects.get().server == server(2).server
 
 
 def test_in_the_internet_zone_none_stays_without_its_review(
