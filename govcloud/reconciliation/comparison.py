@@ -31,7 +31,6 @@ class Home:
     """What we have recorded and something unknown was found at: a rule's network, a router's, a floating address's server."""
 
     resource: int  # primary key
-    unit: UUID
     at_rest: bool
 
 

@@ -97,4 +97,4 @@ def standing_at(
 
 
 def home_of(resource: Resource) -> Home:
-    return Home(resource=resource.pk, unit=resource.unit, at_rest=resource.status in STANDING)
+    return Home(resource=resource.pk, at_rest=resource.status in STANDING)

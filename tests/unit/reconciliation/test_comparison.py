@@ -23,7 +23,7 @@ UNIT = UUID("5f1cbb1e-6a5f-4c3b-8f50-0d5b7a4f9e01")
 SERVER = {
     Field.NAME: "app-1", Field.FLAVOR: "g.4c16g", Field.POWER: "running", Field.STATE: "usable", Field.MARK: f"gc-{UNIT}",
 }  # fmt: skip
-HOME = Home(resource=9, unit=UNIT, at_rest=True)
+HOME = Home(resource=9, at_rest=True)
 
 
 def standing(kind: SubjectKind = SubjectKind.SERVER, **fields: str) -> Standing:
