@@ -119,6 +119,16 @@ def address_released(*, given: FloatingAddress, actor: audit.Actor, at: datetime
     _tell("floating_address.released", given.server, actor, at, before={"address": given.address})
 
 
+def address_made_again(*, given: FloatingAddress, external_id: str, actor: audit.Actor, at: datetime) -> None:
+    """The same address under another id of the cloud's, after it had been missing there."""
+    before, given.external_id = given.external_id, external_id
+    given.save(update_fields=["external_id"])
+    _tell(
+        "floating_address.made_again", given.server, actor, at,
+        before={"external_id": before}, after={"external_id": external_id, "address": given.address},
+    )  # fmt: skip
+
+
 def addresses_leading_to(network: Resource) -> QuerySet[FloatingAddress]:
     """Those in force, reserved ones included."""
     return FloatingAddress.objects.filter(network=network.pk, released_at=None)
@@ -176,6 +186,15 @@ def record_rule(
     if fresh:
         _tell("security_rule.added", network, actor, at, after=_told(rule))
     return rule
+
+
+def rule_made_again(*, rule: SecurityRule, external_id: str, actor: audit.Actor, at: datetime) -> None:
+    """The same rule under another id of the cloud's, after it had been missing there."""
+    before, rule.external_id = rule.external_id, external_id
+    rule.save(update_fields=["external_id"])
+    _tell(
+        "security_rule.made_again", rule.network, actor, at, before={"external_id": before}, after=_told(rule)
+    )
 
 
 def rule_removed(*, rule: SecurityRule, actor: audit.Actor, at: datetime) -> None:

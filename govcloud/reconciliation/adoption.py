@@ -11,7 +11,7 @@ from govcloud.audit import services as audit
 from govcloud.catalog.models import CloudFlavor, CloudStorageClass
 from govcloud.errors import Conflict
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Power, Resource, Server, Volume
+from govcloud.inventory.models import Network, Power, Resource, Server, Volume
 from govcloud.metering import services as metering
 from govcloud.provisioning import settlement
 from govcloud.quotas import services as quotas
@@ -90,6 +90,10 @@ def _power(resource: Resource, difference: Difference) -> None:
     Server.objects.filter(resource=resource).update(power=difference.found)
 
 
+def _outside_address(resource: Resource, difference: Difference) -> None:
+    Network.objects.filter(resource=resource).update(outside_address=difference.found)
+
+
 def _flavor(resource: Resource, difference: Difference) -> None:
     known = CloudFlavor.objects.filter(cloud=resource.cloud, cloud_name=difference.found).select_related(
         "flavor"
@@ -140,4 +144,5 @@ _ADOPTS: Mapping[Field, Callable[[Resource, Difference], None]] = {
     Field.SIZE: _size,
     Field.STORAGE_CLASS: _storage_class,
     Field.ATTACHED_TO: _attached_to,
+    Field.OUTSIDE_ADDRESS: _outside_address,
 }

@@ -8,8 +8,14 @@ class ReconciliationConfig(AppConfig):
     def ready(self) -> None:
         from govcloud.provisioning.kinds.base import register  # noqa: PLC0415  kinds read models
         from govcloud.provisioning.tasks import when_operation_ends  # noqa: PLC0415
-        from govcloud.reconciliation.kinds import LossKind, RemovalKind, RestorationKind  # noqa: PLC0415
+        from govcloud.reconciliation.kinds import (  # noqa: PLC0415
+            AddressAgainKind,
+            LossKind,
+            RemovalKind,
+            RestorationKind,
+            RuleAgainKind,
+        )
         from govcloud.reconciliation.tasks import settle  # noqa: PLC0415
 
-        register(RestorationKind(), RemovalKind(), LossKind())
+        register(RestorationKind(), RemovalKind(), LossKind(), RuleAgainKind(), AddressAgainKind())
         when_operation_ends(lambda: settle.apply_async(ignore_result=True))

@@ -9,6 +9,7 @@ from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, Subje
 
 RUNNING_OR_NOT = frozenset({"running", "stopped"})
 USABLE = "usable"
+DISABLED = "disabled"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,13 +18,20 @@ class Standing:
 
     kind: SubjectKind
     external_id: str
-    resource: (
-        int  # primary key: of the thing itself, for a port of its server, for a security group of its network
-    )
+    resource: int  # primary key: of the thing itself, else of what it belongs to (a port to its server, a rule to its network)
     unit: UUID
     system: int
     fields: Mapping[Field, str]
+    name: str = ""  # of what has none among its fields
     suspended: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Home:
+    """What we have recorded and something unknown was found at: a rule's network, a router's, a floating address's server."""
+
+    resource: int  # primary key
+    at_rest: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +44,7 @@ class Seen:
     name: str
     mark: UUID | None
     held_by: str = ""  # the id of the server (or other device) that it is attached to
+    at: tuple[str, ...] = ()  # what it lets into or leads to: of a rule its group, of a router its subnets
     settled: bool = True
     deleted: bool = False
     changed_at: datetime | None = None  # by the cloud's clock, where it tells
@@ -86,7 +95,16 @@ _REMEDIES: Mapping[tuple[SubjectKind, Field], tuple[Remedy, ...]] = {
     (SubjectKind.NETWORK, Field.NAME): (Remedy.SET_BACK,),
     (SubjectKind.NETWORK, Field.MARK): (Remedy.SET_BACK,),
     (SubjectKind.SECURITY_GROUP, Field.NAME): (Remedy.SET_BACK,),
+    (SubjectKind.SECURITY_GROUP, Field.LET_IN): (Remedy.SET_BACK,),
+    (SubjectKind.ROUTER, Field.EXTERNAL_NETWORK): (Remedy.SET_BACK,),
+    (SubjectKind.ROUTER, Field.ON_SUBNETS): (Remedy.SET_BACK,),
+    (SubjectKind.ROUTER, Field.OUTSIDE_ADDRESS): (Remedy.ADOPT,),  # the cloud chooses it
+    (SubjectKind.FLOATING_ADDRESS, Field.MARK): (Remedy.SET_BACK,),
+    (SubjectKind.FLOATING_ADDRESS, Field.LEADS_TO): (Remedy.SET_BACK, Remedy.ADOPT),
 }
+
+REACH = frozenset({SubjectKind.SECURITY_RULE, SubjectKind.ROUTER, SubjectKind.FLOATING_ADDRESS})
+"""How networks and servers are reached from outside: not resources of their own, and can be made again as they were."""
 
 
 def remedies(subject: SubjectKind, difference: Difference, *, suspended: bool = False) -> tuple[Remedy, ...]:
@@ -95,7 +113,27 @@ def remedies(subject: SubjectKind, difference: Difference, *, suspended: bool = 
         return (Remedy.DECIDE,)  # paused, suspended, rescued: somebody is at work there
     if difference.field is Field.POWER and suspended:
         return (Remedy.SET_BACK,)
+    if (subject, difference.found) == (SubjectKind.ROUTER, DISABLED):
+        return (Remedy.SET_BACK,)
     return _REMEDIES.get((subject, difference.field), (Remedy.DECIDE,))
+
+
+def whole(kind: FindingKind, subject: SubjectKind, *, at_home: bool) -> tuple[Remedy, ...]:
+    """What can be done about something that is missing, or that nobody recorded; the first is what we propose.
+
+    What lets in or leads to something of ours (``at_home``) is to be taken out again unless somebody says that it may stay.
+    """
+    match kind:
+        case FindingKind.ORPHANED:
+            return (Remedy.CLEAR_AWAY,)
+        case FindingKind.FOREIGN if subject in REACH and at_home:
+            return (Remedy.CLEAR_AWAY, Remedy.ADOPT)
+        case FindingKind.MISSING if subject in REACH:
+            return (Remedy.SET_BACK, Remedy.MARK_LOST)
+        case FindingKind.MISSING if subject in {SubjectKind.SERVER, SubjectKind.VOLUME}:
+            return (Remedy.MARK_LOST,)
+        case _:
+            return (Remedy.DECIDE,)
 
 
 def differences(standing: Standing, seen: Seen) -> Iterator[Difference]:
@@ -134,16 +172,17 @@ def without(seen: Seen, field: Field) -> Seen:
     return replace(seen, fields={name: value for name, value in seen.fields.items() if name is not field})
 
 
-def unknown(seen: Seen, *, system: int) -> Observation:
+def unknown(seen: Seen, *, system: int, home: Home | None = None) -> Observation:
     """Something in one of our projects that no record knows: ours by its mark, or somebody else's."""
-    orphaned = seen.mark is not None
+    kind = FindingKind.FOREIGN if seen.mark is None else FindingKind.ORPHANED
     return Observation(
-        kind=FindingKind.ORPHANED if orphaned else FindingKind.FOREIGN,
+        kind=kind,
         subject=seen.kind,
         external_id=seen.external_id,
-        remedy=Remedy.CLEAR_AWAY if orphaned else Remedy.DECIDE,
+        remedy=whole(kind, seen.kind, at_home=home is not None)[0],
         name=seen.name,
         unit=seen.mark,
+        resource=home.resource if home is not None else None,
         system=system,
         differences=tuple(
             Difference(field, "", found)
@@ -155,13 +194,12 @@ def unknown(seen: Seen, *, system: int) -> Observation:
 
 def missing(standing: Standing) -> Observation:
     """Something that the cloud says it does not have."""
-    lost = standing.kind in {SubjectKind.SERVER, SubjectKind.VOLUME}
     return Observation(
         kind=FindingKind.MISSING,
         subject=standing.kind,
         external_id=standing.external_id,
-        remedy=Remedy.MARK_LOST if lost else Remedy.DECIDE,
-        name=standing.fields.get(Field.NAME, ""),
+        remedy=whole(FindingKind.MISSING, standing.kind, at_home=True)[0],
+        name=standing.name or standing.fields.get(Field.NAME, ""),
         unit=standing.unit,
         resource=standing.resource,
         system=standing.system,

@@ -22,6 +22,9 @@ SECOND_LOOK = timedelta(minutes=15)
 
 SEEN_TWICE = frozenset({FindingKind.MISSING, FindingKind.ORPHANED})
 ABOUT_VALUES = frozenset({FindingKind.DRIFTED, FindingKind.QUOTA_MISMATCH})
+TAKEN_AS_IT_IS = ABOUT_VALUES | {FindingKind.FOREIGN}
+"""What is applied only as it was shown: what is taken into the record, or out of the cloud, is that and nothing else."""
+
 SHOWN = 500  # characters of a value that a finding keeps
 
 
@@ -119,11 +122,18 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
     Difference.objects.bulk_create(
         row for finding in changed for row in _differences(finding, pairs[finding])
     )
+    moved = [finding for finding, each in pairs.items() if finding.resource_id != each.resource]
+    for finding in moved:
+        finding.resource_id = pairs[finding].resource
+    Finding.objects.bulk_update(moved, ["resource"])
     to_open = [
         finding
         for finding in pairs
         if (finding.status == FindingStatus.SUSPECTED and at - finding.first_seen_at >= SECOND_LOOK)
-        or (finding.status == FindingStatus.DISMISSED and finding.kind in ABOUT_VALUES and finding in changed)
+        or (
+            finding.status == FindingStatus.DISMISSED
+            and (finding in moved or (finding.kind in ABOUT_VALUES and finding in changed))
+        )
     ]
     _move(to_open, FindingStatus.OPEN, verb="finding.open", actor=RECONCILER, at=at)
     return to_open
@@ -177,6 +187,6 @@ def _values(finding: Finding) -> list[tuple[str, str, str]]:
 def same(finding: Finding, observation: Observation) -> bool:
     """Whether an observation made now is what the finding says: of what is about values, value by value."""
     key = finding.kind, finding.external_id, finding.remedy
-    if key != observation.key:
+    if key != observation.key or finding.resource_id != observation.resource:
         return False
-    return finding.kind not in ABOUT_VALUES or _values(finding) == _observed(observation)
+    return finding.kind not in TAKEN_AS_IT_IS or _values(finding) == _observed(observation)

@@ -1,6 +1,6 @@
 """What operations are at work on: not to be judged while it changes, nor by a look taken before it had changed."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,7 +11,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.provisioning.lifecycle import FINISHED
 from govcloud.provisioning.models import OperationKind, Step
-from govcloud.reconciliation.comparison import Observation
+from govcloud.reconciliation.comparison import Home, Observation
 
 MARGIN = timedelta(seconds=10)
 """How far the clocks of our own machines may be apart: what ended so shortly before a look may have ended after it."""
@@ -44,6 +44,21 @@ def known_units(
         in_use = Resource.objects.filter(unit__in=marks).exclude(status=Status.RELEASED)
         known.update(in_use.values_list("unit", flat=True))
     return known
+
+
+def not_to_be_judged(
+    unknown: Collection[Observation], homes: Mapping[str, Home], *, since: datetime
+) -> set[str]:
+    """Of what no record knows the ids of what an operation names, or has named since, and of what was found at something
+    that is in hand.
+    """
+    ids = [each.external_id for each in unknown]
+    if not ids:
+        return set()
+    at_work = Q(operation__finished_at__isnull=True) | Q(operation__finished_at__gte=since)
+    steps = Step.objects.filter(at_work, operation__system__in={each.system for each in unknown})
+    named = set(steps.filter(external_id__in=ids).values_list("external_id", flat=True))
+    return named | {key for key, home in homes.items() if not home.at_rest}
 
 
 def taking_over(ids: Collection[str], *, since: datetime) -> set[str]:

@@ -7,17 +7,38 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.gateways.openstack import Cloud, errors
+from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, Resource, Snapshot, Volume
+from govcloud.inventory.models import (
+    Address,
+    FloatingAddress,
+    Network,
+    Resource,
+    SecurityRule,
+    Snapshot,
+    Volume,
+)
 from govcloud.protection import services as protection
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
-from govcloud.reconciliation.comparison import Seen
+from govcloud.provisioning.kinds.network import SecurityRuleKind
+from govcloud.provisioning.kinds.routing import FloatingAddressKind
+from govcloud.reconciliation.comparison import REACH, Seen
 from govcloud.reconciliation.restoring import RESTORES
 from govcloud.reconciliation.subjects import subject_of
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
+
+
+def _take_down(cloud: Cloud, router_id: str) -> None:
+    """One request at a time: off its subnet, then away."""
+    on = cloud.census.router(router_id).subnet_ids
+    if on:
+        cloud.routing.remove_router_subnet(router_id=router_id, subnet_id=on[0])
+    else:
+        cloud.routing.delete_router(router_id)
+
 
 _DELETES: Mapping[SubjectKind, Callable[[Cloud, str], None]] = {
     SubjectKind.SERVER: lambda cloud, external_id: cloud.compute.delete_server(external_id),
@@ -25,6 +46,9 @@ _DELETES: Mapping[SubjectKind, Callable[[Cloud, str], None]] = {
     SubjectKind.PORT: lambda cloud, external_id: cloud.network.delete_port(external_id),
     SubjectKind.NETWORK: lambda cloud, external_id: cloud.network.delete_network(external_id),
     SubjectKind.SECURITY_GROUP: lambda cloud, external_id: cloud.security_groups.delete_group(external_id),
+    SubjectKind.SECURITY_RULE: lambda cloud, external_id: cloud.security_groups.delete_rule(external_id),
+    SubjectKind.ROUTER: _take_down,
+    SubjectKind.FLOATING_ADDRESS: lambda cloud, external_id: cloud.routing.delete_floating_ip(external_id),
 }
 
 
@@ -69,7 +93,10 @@ class RestorationKind(MendingKind):
 
 
 class RemovalKind(MendingKind):
-    """Something of ours that nothing knows is gone from the cloud. It is looked at once more, directly before."""
+    """Something that nothing knows is gone from the cloud. It is looked at once more, directly before.
+
+    A rule is deleted as operators: one that they made by hand belongs to a project of theirs.
+    """
 
     name = "removal"
     title = _("Deleting what is left over")
@@ -79,15 +106,28 @@ class RemovalKind(MendingKind):
             seen = self.seen(context)
         except errors.NotFound:
             return Made(context.state["id"], {})
-        if seen.mark != context.step.unit:
+        if "unmarked" in context.state:
+            if seen.mark is not None:
+                return Skipped("it carries a mark of ours by now")
+        elif seen.mark != context.step.unit:
             return Skipped("it does not carry our mark any more")
         if seen.held_by:
             return Skipped("something holds it")
-        if Resource.objects.filter(cloud=context.cloud_row, external_id=seen.external_id).exists():
-            return Skipped("it is recorded as a resource")
+        if self._is_recorded(context, seen.external_id):
+            return Skipped("it is recorded by now")
         if seen.settled:
-            _DELETES[self.subject(context)](context.project, seen.external_id)
+            by = context.cloud if self.subject(context) == SubjectKind.SECURITY_RULE else context.project
+            _DELETES[self.subject(context)](by, seen.external_id)
         return Moving()
+
+    def _is_recorded(self, context: Context, external_id: str) -> bool:
+        """As a resource, released ones included; or with one, as rules, routers and floating addresses are."""
+        if Resource.objects.filter(cloud=context.cloud_row, external_id=external_id).exists():
+            return True
+        subject = self.subject(context)
+        return subject in REACH and external_id in subject_of(subject).standing(
+            context.cloud_row, [external_id]
+        )
 
 
 class LossKind(MendingKind):
@@ -104,6 +144,13 @@ class LossKind(MendingKind):
         return Skipped("it is there again")
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        subject = self.subject(context)
+        if subject in _FORGOTTEN:
+            _FORGOTTEN[subject](context)
+        else:
+            self._release(context)
+
+    def _release(self, context: Context) -> None:
         resource, at = context.resource(context.target), context.at
         thread = resource.thread
         held = list(Volume.objects.filter(server__resource=resource).select_related("resource"))
@@ -119,3 +166,73 @@ class LossKind(MendingKind):
             )  # there is none without its volume
         inventory.mark(resource=resource, to=Status.ACTIVE, actor=ENGINE, thread=thread, at=at)
         settlement.absent(context=context)
+
+
+def _rule_lost(context: Context) -> None:
+    rules = SecurityRule.objects.filter(external_id=context.state["id"], removed_at=None)
+    for rule in rules.filter(network__resource__unit=context.target).select_related("network__resource"):
+        reach.rule_removed(rule=rule, actor=ENGINE, at=context.at)
+
+
+def _router_lost(context: Context) -> None:
+    network = Network.objects.select_related("resource").get(resource__unit=context.target)
+    if network.router_id == context.state["id"]:
+        reach.disconnected(network=network, router_id=network.router_id, actor=ENGINE, at=context.at)
+
+
+def _address_lost(context: Context) -> None:
+    given = FloatingAddress.objects.select_related("server__resource__system__department")
+    settlement.address_absent(context=context, given=given.get(unit=context.step.unit))
+
+
+_FORGOTTEN: Mapping[SubjectKind, Callable[[Context], None]] = {
+    SubjectKind.SECURITY_RULE: _rule_lost,
+    SubjectKind.ROUTER: _router_lost,
+    SubjectKind.FLOATING_ADDRESS: _address_lost,
+}
+
+
+class RuleAgainKind(SecurityRuleKind):
+    """A rule that is missing, let in again as it is recorded. One by hand that lets in the same is taken for it."""
+
+    name = "rule_again"
+    title = _("Setting the cloud back to the record")
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        rule = SecurityRule.objects.select_related("network__resource").get(unit=context.step.unit)
+        reach.rule_made_again(rule=rule, external_id=context.step.external_id, actor=ENGINE, at=context.at)
+
+    def forget(self, context: Context) -> None:
+        """It was missing before, and is again."""
+
+
+class AddressAgainKind(FloatingAddressKind):
+    """A floating address that is missing, given again: the very same one, which only operators may ask for."""
+
+    name = "address_again"
+    title = _("Setting the cloud back to the record")
+
+    def create(self, context: Context) -> Made | Skipped:
+        given = FloatingAddress.objects.select_related("network").get(unit=context.step.unit)
+        address = Address.objects.get(unit=context.state["server"], released_at=None)
+        try:
+            made = context.cloud.routing.create_floating_ip(
+                external_network_id=given.network.external_network_id,
+                port_id=address.port_id,
+                description=context.mark,
+                address=context.state["address"],
+                project_id=context.project_id,
+            )
+        except errors.Conflict as error:
+            found = self.find(context)
+            return Skipped(str(error)) if found is None else Made(found)
+        return Made(made.id)
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        given = FloatingAddress.objects.select_related("server__resource").get(unit=context.step.unit)
+        reach.address_made_again(
+            given=given, external_id=context.step.external_id, actor=ENGINE, at=context.at
+        )
+
+    def forget(self, context: Context) -> None:
+        """It was missing before, and is again."""

@@ -77,14 +77,15 @@ class Finding(models.Model):
     """Something that is not as recorded, and one way to put it right.
 
     ``external_id`` is the id in the cloud, of a project for its limits and of an account of ours for the ledger.
-    ``resource`` is the record it is about: of a port its server, of a security group its network.
+    ``resource`` is the record it is about: of a port or a floating address its server, of a security group, a rule or a router
+    its network.
     """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = FINDING_TRANSITIONS
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     kind = models.CharField(max_length=14, choices=FindingKind)
-    subject = models.CharField(max_length=14, choices=SubjectKind)
+    subject = models.CharField(max_length=20, choices=SubjectKind)
     remedy = models.CharField(max_length=14, choices=Remedy)
     status = models.CharField(max_length=9, choices=FindingStatus)
     cloud = models.ForeignKey(Cloud, null=True, on_delete=models.PROTECT, related_name="findings")

@@ -3,22 +3,26 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 from django.db.models import Q
 
 from govcloud.audit import services as audit
 from govcloud.inventory import leases
-from govcloud.inventory.models import Address, FloatingAddress, Resource
+from govcloud.inventory.models import Address, FloatingAddress, Resource, SecurityRule
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.actions.outside import given_back
+from govcloud.provisioning.actions.base import Nothing
+from govcloud.provisioning.actions.outside import ConnectNetwork, given_back
+from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
-from govcloud.reconciliation import adoption
+from govcloud.reconciliation import adoption, taking_in
 from govcloud.reconciliation.balances import LIMIT_KINDS
+from govcloud.reconciliation.comparison import REACH
 from govcloud.reconciliation.models import Finding
-from govcloud.reconciliation.vocabulary import Remedy, SubjectKind
+from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,11 @@ def can_be_applied(remedy: str) -> bool:
 
 def _adopt(click: Click) -> Operation | None:
     resource = _locked(click.finding)
+    if click.finding.kind == FindingKind.FOREIGN:
+        return _take_in(click, resource)
+    if click.finding.subject == SubjectKind.FLOATING_ADDRESS:
+        taking_in.follow(finding=click.finding, resource=resource, actor=click.actor, at=click.at)
+        return None
     differences = list(click.finding.differences.all())
     adoption.adopt(resource=resource, differences=differences, actor=click.actor, at=click.at)
     if not adoption.changes_demand(click.finding):
@@ -55,28 +64,90 @@ def _adopt(click: Click) -> Operation | None:
     return _mend(click, _limits(click))
 
 
+def _take_in(click: Click, resource: Resource) -> Operation:
+    """The limits follow what is recorded; a floating address gets our mark."""
+    taking_in.take_in(finding=click.finding, resource=resource, actor=click.actor, at=click.at)
+    if click.finding.subject != SubjectKind.FLOATING_ADDRESS:
+        return _mend(click, _limits(click))
+    given = FloatingAddress.objects.get(server=resource.pk, released_at=None)
+    mark = _restored(click, resource, field=Field.MARK, expected=mark_of(given.unit))
+    return _mend(click, [mark, *_limits(click)])
+
+
 def _set_back(click: Click) -> Operation:
     resource = _locked(click.finding)
+    if click.finding.kind == FindingKind.MISSING:
+        return _act(click, resource, _AGAIN[SubjectKind(click.finding.subject)](click, resource))
     steps = [
-        StepSpec(
-            key=f"{click.mark}:{difference.field}",
-            kind="restoration",
-            label=resource.name,
-            unit=resource.unit,
-            desired_state={
-                "resource": str(resource.unit),
-                "subject": click.finding.subject,
-                "id": click.finding.external_id,
-                "field": difference.field,
-                "expected": difference.expected,
-            },
-        )
+        _restored(click, resource, field=difference.field, expected=difference.expected)
         for difference in click.finding.differences.all()
     ]
     return _act(click, resource, steps)
 
 
+def _restored(click: Click, resource: Resource, *, field: str, expected: str) -> StepSpec:
+    state = {
+        "resource": str(resource.unit), "subject": click.finding.subject, "id": click.finding.external_id, "field": field,
+        "expected": expected,
+    }  # fmt: skip
+    return StepSpec(
+        key=f"{click.mark}:{field}", kind="restoration", label=resource.name, unit=resource.unit, desired_state=state
+    )  # fmt: skip
+
+
+def _rule_again(click: Click, resource: Resource) -> list[StepSpec]:
+    rule = SecurityRule.objects.get(
+        network=resource.pk, external_id=click.finding.external_id, removed_at=None
+    )
+    state = {
+        "network": str(resource.unit), "protocol": rule.protocol, "port_min": rule.port_min, "port_max": rule.port_max,
+        "remote": rule.remote,
+    }  # fmt: skip
+    return [
+        StepSpec(
+            key=f"{click.mark}:rule_again", kind="rule_again", label=resource.name, unit=rule.unit, desired_state=state
+        )
+    ]  # fmt: skip
+
+
+def _router_again(click: Click, resource: Resource) -> list[StepSpec]:
+    """As a network is connected for the first time; what is recorded of the old one is written over at the end."""
+    return ConnectNetwork().plan(resource, Nothing(), key=click.mark)
+
+
+def _address_again(click: Click, resource: Resource) -> list[StepSpec]:
+    given = FloatingAddress.objects.get(server=resource.pk, released_at=None)
+    state = {"server": str(resource.unit), "address": given.address}
+    return [
+        StepSpec(
+            key=f"{click.mark}:address_again", kind="address_again", label=str(given), unit=given.unit, desired_state=state
+        )
+    ]  # fmt: skip
+
+
+_AGAIN: Mapping[SubjectKind, Callable[[Click, Resource], list[StepSpec]]] = {
+    SubjectKind.SECURITY_RULE: _rule_again,
+    SubjectKind.ROUTER: _router_again,
+    SubjectKind.FLOATING_ADDRESS: _address_again,
+}
+
+
 def _mark_lost(click: Click) -> Operation:
+    """What is recorded with a resource goes by itself; the resource stays."""
+    if click.finding.subject not in REACH:
+        return _resource_lost(click)
+    resource, finding = _locked(click.finding), click.finding
+    if finding.subject == SubjectKind.ROUTER:
+        taking_in.require_nothing_leads_through(resource)
+    state = {"resource": str(resource.unit), "subject": finding.subject, "id": finding.external_id}
+    loss = StepSpec(
+        key=f"{click.mark}:loss", kind="loss", label=finding.name or resource.name, unit=finding.unit or resource.unit,
+        desired_state=state,
+    )  # fmt: skip
+    return _act(click, resource, [loss, *_limits(click, after=(loss.key,))])
+
+
+def _resource_lost(click: Click) -> Operation:
     """The ports of a lost server go first: their addresses are given to others as soon as it counts as lost.
 
     So does its floating address, which leads nowhere any more.
@@ -104,15 +175,16 @@ def _mark_lost(click: Click) -> Operation:
 
 
 def _clear_away(click: Click) -> Operation:
+    """What was found at something of ours keeps that in hand meanwhile: nobody then takes up what is about to go."""
     finding = click.finding
+    state: dict[str, Any] = {"subject": finding.subject, "id": finding.external_id}
     if finding.unit is None:
-        raise ValueError(f"finding {finding.uuid} is of something without our mark")
-    state = {"subject": finding.subject, "id": finding.external_id}
+        state["unmarked"] = True
     step = StepSpec(
-        key=f"{click.mark}:removal", kind="removal", label=finding.name or finding.external_id, unit=finding.unit,
-        desired_state=state,
+        key=f"{click.mark}:removal", kind="removal", label=finding.name or finding.external_id,
+        unit=finding.unit or uuid4(), desired_state=state,
     )  # fmt: skip
-    return _mend(click, [step])
+    return _mend(click, [step]) if finding.resource is None else _act(click, finding.resource, [step])
 
 
 def _set_limits(click: Click) -> Operation:

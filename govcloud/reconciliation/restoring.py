@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 
 from govcloud.gateways.openstack import Cloud
-from govcloud.inventory.models import Address, Network, Resource
+from govcloud.inventory.models import Address, FloatingAddress, Network, Resource
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT
-from govcloud.provisioning.kinds.network import tags_for
+from govcloud.provisioning.kinds.network import let_in_what_it_is_for, tags_for
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 
 Restore = Callable[[Cloud, Resource, str], None]
@@ -79,6 +79,43 @@ def _group_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
     cloud.security_groups.rename_group(external_id, name=mark_of(resource.unit))
 
 
+def _group_rules(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    management = resource.cloud.management_cidr
+    let_in_what_it_is_for(
+        cloud.security_groups, external_id, cidr=resource.network.cidr, management=management
+    )
+
+
+def _gateway(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    cloud.routing.set_gateway(external_id, external_network_id=resource.network.external_network_id)
+
+
+def _enabled(cloud: Cloud, resource: Resource, external_id: str) -> None:  # noqa: ARG001
+    cloud.routing.enable_router(external_id)
+
+
+def _legs(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    """One request at a time: off what it should not be on, then onto its own."""
+    wanted = resource.network.subnet_id
+    has = cloud.census.router(external_id).subnet_ids
+    if elsewhere := [each for each in has if each != wanted]:
+        cloud.routing.remove_router_subnet(router_id=external_id, subnet_id=elsewhere[0])
+    elif wanted not in has:
+        cloud.routing.add_router_subnet(router_id=external_id, subnet_id=wanted)
+
+
+def _floating_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    given = FloatingAddress.objects.get(server=resource.pk, released_at=None)
+    has = cloud.routing.get_floating_ip(external_id).tags
+    tags = tags_for(unit=given.unit, system=resource.system, thread=resource.thread)
+    cloud.network.set_tags(collection="floatingips", resource_id=external_id, tags=has | set(tags))
+
+
+def _leads_to(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    port_id = Address.objects.get(unit=resource.unit, released_at=None).port_id
+    cloud.routing.bind_floating_ip(external_id, port_id=port_id)
+
+
 def _tags(resource: Resource) -> list[str]:
     return tags_for(unit=resource.unit, system=resource.system, thread=resource.thread)
 
@@ -96,4 +133,10 @@ RESTORES: Mapping[tuple[SubjectKind, Field], Restore] = {
     (SubjectKind.NETWORK, Field.NAME): _network_name,
     (SubjectKind.NETWORK, Field.MARK): _network_tags,
     (SubjectKind.SECURITY_GROUP, Field.NAME): _group_name,
+    (SubjectKind.SECURITY_GROUP, Field.LET_IN): _group_rules,
+    (SubjectKind.ROUTER, Field.STATE): _enabled,
+    (SubjectKind.ROUTER, Field.EXTERNAL_NETWORK): _gateway,
+    (SubjectKind.ROUTER, Field.ON_SUBNETS): _legs,
+    (SubjectKind.FLOATING_ADDRESS, Field.MARK): _floating_tags,
+    (SubjectKind.FLOATING_ADDRESS, Field.LEADS_TO): _leads_to,
 }

@@ -134,8 +134,11 @@ def mend(*, cloud: Cloud, at: datetime) -> list[Finding]:
 def possible(finding: Finding) -> list[Remedy]:
     """What can be done about it by a click; what is proposed comes first."""
     subject = SubjectKind(finding.subject)
-    if finding.kind != FindingKind.DRIFTED:
+    kind = FindingKind(finding.kind)
+    if kind == FindingKind.QUOTA_MISMATCH:
         found = [Remedy(finding.remedy)]
+    elif kind != FindingKind.DRIFTED:
+        found = list(comparison.whole(kind, subject, at_home=finding.resource_id is not None))
     else:
         each = [
             comparison.remedies(
@@ -308,4 +311,9 @@ def _observe(finding: Finding, seen: Seen | None, *, at: datetime) -> list[Obser
     marks = [seen.mark] if seen.mark is not None else []
     if hands.known_units(marks, systems={finding.system_id}, since=at, recorded_too=False):
         return []
-    return [comparison.unknown(seen, system=finding.system_id)]
+    if not marks and not subject.strangers([seen]):
+        return []
+    home = subject.homes(finding.cloud, [seen]).get(seen.external_id)
+    if home is not None and not home.at_rest:
+        raise StillMoving
+    return [comparison.unknown(seen, system=finding.system_id, home=home)]

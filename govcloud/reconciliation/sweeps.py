@@ -23,7 +23,7 @@ from govcloud.errors import Conflict
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project
-from govcloud.reconciliation import balances, comparison, hands, stores
+from govcloud.reconciliation import balances, comparison, hands, stores, strangers
 from govcloud.reconciliation.comparison import Observation, Seen, Standing
 from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK, Noted, note
 from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
@@ -183,11 +183,15 @@ class Pass:
             standing = recorded.get(each.external_id)
             if standing is not None:
                 drifted += self._drift(standing, each)
-        unknown = self._unknown(
-            subject, [each for each in page if each.external_id not in recorded], asked_at
+        unknown, in_hand = strangers.found(
+            subject,
+            [each for each in page if each.external_id not in recorded],
+            cloud=self.cloud,
+            projects=self.projects,
+            since=asked_at - hands.MARGIN,
         )
         busy = hands.busy(observations=drifted, since=asked_at - hands.MARGIN)
-        skipped = {each.external_id for each in drifted if each.unit in busy}
+        skipped = in_hand | {each.external_id for each in drifted if each.unit in busy}
         skipped |= {external_id for external_id, standing in recorded.items() if standing is None}
         self._note(
             subject,
@@ -199,24 +203,6 @@ class Pass:
         if standing.fields.get(Field.ATTACHED_TO) in self.lost:  # the server's own finding tells of it
             seen = comparison.without(seen, Field.ATTACHED_TO)
         return comparison.drift(standing, seen)
-
-    def _unknown(self, subject: Subject, page: Sequence[Seen], asked_at: datetime) -> list[Observation]:
-        """What no record knows, without what an operation is at work on."""
-        if not page:
-            return []
-        known = hands.known_units(
-            [each.mark for each in page if each.mark],
-            systems=set(self.projects.values()),
-            since=asked_at - hands.MARGIN,
-            recorded_too=subject.kind in {SubjectKind.PORT, SubjectKind.SECURITY_GROUP},
-        )
-        orphans = [each for each in page if each.mark is not None and each.mark not in known]
-        unmarked = [each for each in page if each.mark is None]
-        coming = hands.taking_over([each.external_id for each in unmarked], since=asked_at - hands.MARGIN)
-        strangers = subject.strangers([each for each in unmarked if each.external_id not in coming])
-        return [
-            comparison.unknown(each, system=self.projects[each.project_id]) for each in (*orphans, *strangers)
-        ]
 
     # -- what is recorded and in no list
 

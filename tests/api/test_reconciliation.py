@@ -52,6 +52,17 @@ def test_a_finding_tells_what_was_expected_and_found_in_the_readers_language(adm
     assert chinese["differences"][0]["title"] == "名称"
 
 
+def test_what_was_opened_by_hand_can_be_taken_out_or_stay(admin: APIClient) -> None:
+    finding = FindingFactory(opened=True)
+    FindingFactory()
+    (answer,) = admin.get(f"{ROOT}/findings", {"subject": "security_rule"}).json()["results"]
+    assert (answer["remedy"], answer["possible"]) == ("clear_away", ["clear_away", "adopt"])
+    assert (answer["name"], answer["resource"]) == ("tcp 22 0.0.0.0/0", str(finding.resource.uuid))
+    assert answer["differences"] == [
+        {"field": "origin", "title": "from where", "expected": "", "found": "0.0.0.0/0"}
+    ]
+
+
 def test_findings_are_filtered_searched_and_exported(admin: APIClient) -> None:
     renamed, foreign = FindingFactory(renamed=True, name="app-1"), FindingFactory()
     listed = admin.get(f"{ROOT}/findings", {"kind": "drifted", "status": "open", "search": "app"}).json()

@@ -10,7 +10,7 @@ from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
 from govcloud.reconciliation.models import Difference, Extent, Finding, Sweep
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 from tests.factories.catalog import CloudFactory
-from tests.factories.inventory import ServerFactory
+from tests.factories.inventory import NetworkFactory, ServerFactory
 from tests.factories.tenants import BEGINNING, SystemFactory
 
 
@@ -31,7 +31,9 @@ class SweepFactory(DjangoModelFactory[Sweep]):
 
 
 class FindingFactory(DjangoModelFactory[Finding]):
-    """A volume that somebody made in one of our projects; ``renamed=True`` for a server of ours with another name."""
+    """A volume that somebody made in one of our projects; ``renamed=True`` for a server of ours with another name,
+    ``opened=True`` for a rule by hand that lets everybody into a network of ours.
+    """
 
     class Meta:
         model = Finding
@@ -48,6 +50,22 @@ class FindingFactory(DjangoModelFactory[Finding]):
             external_id=factory.SelfAttribute("resource.external_id"),
             values=factory.RelatedFactory(
                 "tests.factories.reconciliation.DifferenceFactory", factory_related_name="finding"
+            ),
+        )
+
+        opened = factory.Trait(
+            subject=SubjectKind.SECURITY_RULE,
+            remedy=Remedy.CLEAR_AWAY,
+            name="tcp 22 0.0.0.0/0",
+            resource=factory.LazyAttribute(
+                lambda finding: NetworkFactory(resource__system=finding.system).resource
+            ),
+            values=factory.RelatedFactory(
+                "tests.factories.reconciliation.DifferenceFactory",
+                factory_related_name="finding",
+                field=Field.ORIGIN,
+                expected="",
+                found="0.0.0.0/0",
             ),
         )
 

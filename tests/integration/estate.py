@@ -32,7 +32,16 @@ from tests.factories.tenants import SystemFactory
 
 Row = dict[str, Any]
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
-CLONED = ("network", "subnet", "security_group", "port", "server", "volume", "attachment")
+CLONED = (
+    "network",
+    "subnet",
+    "security_group",
+    "security_group_rule",
+    "port",
+    "server",
+    "volume",
+    "attachment",
+)
 
 
 @dataclass(slots=True)
@@ -57,6 +66,10 @@ def template(state: Path, project_id: str) -> dict[str, list[Row]]:
         if kind in CLONED and row.get("project_id") == project_id and row.get("name") != "default":
             found[kind].append(row)
     found["port"] = [row for row in found["port"] if not row["device_owner"].startswith("network:")]
+    (group,) = found["security_group"]
+    found["security_group_rule"] = [
+        row for row in found["security_group_rule"] if row["security_group_id"] == group["id"]
+    ]
     found["project"] = [row for kind, row in stored if kind == "project" and row["id"] == project_id]
     return found
 
@@ -147,6 +160,8 @@ class _Cloning:
         self._cloud("network", self.model["network"][0], id=resource.external_id, name=mark, tags=[mark])
         self._cloud("subnet", self.model["subnet"][0], id=subnet, network_id=resource.external_id)
         self._cloud("security_group", self.model["security_group"][0], id=group, name=mark)
+        for rule in self.model["security_group_rule"]:
+            self._cloud("security_group_rule", rule, id=str(uuid4()), security_group_id=group)
         last = AddressBlock.objects.order_by("-last").values_list("last", flat=True).first() or 0
         return AddressBlock.objects.create(
             cloud=self.on.catalogue.cloud,
@@ -222,7 +237,9 @@ def _count(on: Scene) -> None:
 
 def drifted(estate: Estate, *, every: int) -> Iterator[tuple[str, Row, tuple[str, str, str, str]]]:
     """One thing in so many servers changed, in turn in each of the ways; with the finding that it must lead to."""
-    ways = (_renamed, _unmarked, _resized, _stopped, _grown, _detached, _regrouped, _deleted, _foreign)
+    ways = (
+        _renamed, _unmarked, _resized, _stopped, _grown, _detached, _regrouped, _deleted, _foreign, _opened,
+    )  # fmt: skip
     for number, server in enumerate(estate.servers[::every]):
         yield ways[number % len(ways)](estate, server)
 
@@ -277,3 +294,18 @@ def _deleted(estate: Estate, server: Resource) -> Change:
 def _foreign(estate: Estate, server: Resource) -> Change:
     row = estate.row("server", server.external_id) | {"id": str(uuid4()), "name": "by-hand", "tags": []}
     return "server", row, ("foreign", "server", row["id"], "decide")
+
+
+def _opened(estate: Estate, server: Resource) -> Change:
+    (group,) = estate.row("port", estate.ports[server.unit])["security_groups"]
+    like = next(
+        row
+        for (kind, _id), row in estate.rows.items()
+        if kind == "security_group_rule"
+        and row["security_group_id"] == group
+        and row["direction"] == "ingress"
+    )
+    row = like | {
+        "id": str(uuid4()), "protocol": "tcp", "port_range_min": 22, "port_range_max": 22, "remote_ip_prefix": "0.0.0.0/0",
+    }  # fmt: skip
+    return "security_group_rule", row, ("foreign", "security_rule", row["id"], "clear_away")

@@ -31,6 +31,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("building")]
 
 SOON = timedelta(minutes=1)  # what ended a moment ago is left alone
 LATER = SOON + SECOND_LOOK
+PAGES = 8 + 1  # of each kind, and of the ports by which routers are on their subnets
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_of_what_was_built_nothing_is_found(on: Scene) -> None:
     assert told() == []
     assert (sweep.status, sweep.extent, sweep.findings_opened) == ("done", "full", 0)
     assert sweep.objects_seen >= 2 + 4 + 2 + 1 + 1
-    assert sweep.api_calls == 5 + 3, "a page of each kind, and the limits of the one project"
+    assert sweep.api_calls == PAGES + 3, "the lists, and the limits of the one project"
 
 
 def test_a_server_that_was_deleted_by_hand_is_missing_once_it_was_missed_twice(
@@ -526,7 +527,7 @@ def test_an_incremental_pass_finds_what_changed_and_leaves_the_rest(on: Scene, s
     assert len(asked) == 2
     assert "changes-since=" in asked[0]
     assert "updated_at=gte" in asked[1]
-    assert sweep.api_calls == 5 + 1, "a page of each kind, and a look at the deleted server"
+    assert sweep.api_calls == PAGES + 1, "the lists, and a look at the deleted server"
 
 
 def test_a_dismissed_difference_comes_back_when_it_differs_otherwise(

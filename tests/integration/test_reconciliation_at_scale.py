@@ -6,9 +6,9 @@ from tests.integration.passes import compared
 
 SERVERS, PER_SYSTEM = 2_000, 250
 PAGES, SYSTEMS = (
-    2 + 4 + 2 + 1 + 1,
+    2 + 4 + 2 + 1 + 1 + 1 + 2 + 1,
     8 + 1,
-)  # of servers, volumes, ports, networks, groups; and the one that was copied
+)  # of servers, volumes, ports, networks, groups, rules, routers with their legs, floating addresses; and the one that was copied
 
 
 @pytest.mark.django_db

@@ -7,7 +7,7 @@ from typing import Protocol, TypeVar
 
 import pytest
 
-from govcloud.gateways.openstack import Cloud, census
+from govcloud.gateways.openstack import Cloud, census, errors
 from tests.openstack.laboratory import FLAVOR, VOLUME_TYPE, Laboratory, eventually, gone
 
 SECOND = timedelta(seconds=1)
@@ -62,6 +62,51 @@ def test_an_operator_lists_what_stands_in_every_project(
     assert [one_by_one.security_group(each) for each in port.security_group_ids] == [
         groups[each] for each in port.security_group_ids
     ]
+
+
+def test_an_operator_lists_how_networks_are_reached_in_every_project(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    (outside, *_others) = cloud.network.find_networks(external=True)
+    port = laboratory.port()
+    router = cloud.routing.create_router(name=laboratory.unique("router"), external_network_id=outside.id)
+    cloud.routing.add_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+    floating = cloud.routing.create_floating_ip(
+        external_network_id=outside.id, port_id=port.id, description="ours"
+    )
+    seen = by_id(operator.census.routers())[router.id]
+    assert (seen.project_id, seen.name, seen.enabled) == (laboratory.project.id, router.name, True)
+    assert (seen.external_network_id, seen.outside_addresses) == (outside.id, router.outside_addresses)
+    assert seen.subnet_ids == (laboratory.subnet.id,)
+    found = by_id(operator.census.floating_ips())[floating.id]
+    assert (found.project_id, found.address, found.network_id) == (
+        laboratory.project.id, floating.address, outside.id,
+    )  # fmt: skip
+    assert (found.port_id, found.description) == (port.id, "ours")
+    assert (operator.census.router(router.id), operator.census.floating_ip(floating.id)) == (seen, found)
+    cloud.routing.delete_floating_ip(floating.id)
+    cloud.routing.remove_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+    assert by_id(operator.census.routers())[router.id].subnet_ids == ()
+    cloud.routing.delete_router(router.id)
+
+
+def test_a_group_is_listed_with_its_rules_whoever_they_belong_to(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    group = cloud.security_groups.create_group(name=laboratory.unique("group"))
+    own = cloud.security_groups.create_rule(group_id=group.id, protocol="icmp", description="ours")
+    theirs = operator.security_groups.create_rule(group_id=group.id, protocol="6", port_min=22, port_max=22)
+    assert (own.project_id, theirs.project_id) == (laboratory.project.id, operator.project_id)
+    seen = by_id(operator.census.security_groups())[group.id]
+    rules = {rule.id: rule for rule in seen.rules if rule.direction == "ingress"}
+    assert (rules, seen.project_id) == ({own.id: own, theirs.id: theirs}, laboratory.project.id)
+    assert operator.census.security_group(group.id) == seen
+    assert operator.census.security_rule(theirs.id) == theirs
+    assert theirs.id in {rule.id for rule in cloud.security_groups.find_rules(group_id=group.id)}
+    with pytest.raises(errors.Refused):
+        cloud.security_groups.delete_rule(theirs.id)
+    operator.security_groups.delete_rule(theirs.id)
+    cloud.security_groups.delete_group(group.id)
 
 
 def test_lists_go_on_from_page_to_page(

@@ -204,6 +204,50 @@ def test_a_router_is_put_on_a_subnet_once_and_taken_off_once(
         cloud.routing.remove_router_subnet(router_id=connected.id, subnet_id=laboratory.subnet.id)
 
 
+def test_a_router_is_switched_on_again_and_keeps_leading_out_while_addresses_come_in_by_it(
+    laboratory: Laboratory, cloud: Cloud, connected: models.Router
+) -> None:
+    assert connected.external_network_id is not None
+    path = f"/routers/{connected.id}"
+    cloud._transport.send("network", "PUT", path, json={"router": {"admin_state_up": False}})
+    assert not cloud.census.router(connected.id).enabled
+    cloud.routing.enable_router(connected.id)
+    assert cloud.census.router(connected.id).enabled
+    floating = cloud.routing.create_floating_ip(
+        external_network_id=connected.external_network_id, port_id=laboratory.port().id
+    )
+    none = {"router": {"external_gateway_info": None}}
+    with pytest.raises(errors.Conflict):
+        cloud._transport.send("network", "PUT", path, json=none)
+    cloud.routing.delete_floating_ip(floating.id)
+    cloud._transport.send("network", "PUT", path, json=none)
+    cloud.routing.set_gateway(connected.id, external_network_id=connected.external_network_id)
+    assert cloud.routing.get_router(connected.id).external_network_id == connected.external_network_id
+
+
+def test_only_operators_name_the_address_that_is_given(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud, connected: models.Router
+) -> None:
+    assert connected.external_network_id is not None
+    port = laboratory.port()
+    before = cloud.routing.create_floating_ip(
+        external_network_id=connected.external_network_id, port_id=port.id
+    )
+    cloud.routing.delete_floating_ip(before.id)
+    same = {
+        "external_network_id": connected.external_network_id, "port_id": port.id, "address": before.address,
+    }  # fmt: skip
+    with pytest.raises(errors.Refused):
+        cloud.routing.create_floating_ip(**same)
+    again = operator.routing.create_floating_ip(**same, project_id=laboratory.project.id)
+    assert (again.address, again.port_id) == (before.address, port.id)
+    assert [each.id for each in cloud.routing.find_floating_ips()] == [again.id]
+    with pytest.raises(errors.Conflict):
+        operator.routing.create_floating_ip(
+            external_network_id=connected.external_network_id, address=before.address
+        )
+
+
 def test_of_several_routers_with_one_gateway_address_one_gets_it(
     laboratory: Laboratory, cloud: Cloud
 ) -> None:

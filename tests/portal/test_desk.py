@@ -72,6 +72,21 @@ def test_a_finding_shows_what_differs_and_what_can_be_done(
     assert "What to do about it" not in looks_on
 
 
+def test_what_was_opened_by_hand_names_its_network_and_asks_before_it_is_taken_out(
+    people: scenes.Cast, signed_in: Signed
+) -> None:
+    opened = FindingFactory(opened=True)
+    page = text(signed_in(people.admin).get(f"/findings/{opened.uuid}/"))
+    for words in (
+        "Security rule",
+        "tcp 22 0.0.0.0/0",
+        "From where",
+        opened.resource.name,
+        "This cannot be taken back.",
+    ):
+        assert words.lower() in page.lower()
+
+
 def test_a_dismissal_needs_a_reason_and_keeps_what_was_typed(
     people: scenes.Cast, drifted: Finding, signed_in: Signed
 ) -> None:

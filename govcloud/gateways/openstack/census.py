@@ -6,12 +6,14 @@ does not list deleted volumes. What is not in a list need not be gone: Nova leav
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from govcloud.gateways.openstack import models
+from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.network import given
+from govcloud.gateways.openstack.security import rule_of
 from govcloud.gateways.openstack.transport import Transport
 
 PAGE: Final = 1_000
@@ -19,6 +21,13 @@ PAGE: Final = 1_000
 
 _FLAVOR_NAMED: Final = "2.47"  # a server tells its flavor's name, even when the flavor is gone
 _CHANGED_VOLUMES: Final = "3.60"  # volumes can be filtered by their time of change
+
+_LEGS: Final = (
+    "network:router_interface",
+    "network:router_interface_distributed",
+    "network:ha_router_replicated_interface",
+)
+"""Whose ports are a router's on its subnets: a plain, a distributed, a highly available one's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +74,51 @@ class ListedPort:
 
 @dataclass(frozen=True, slots=True)
 class ListedThing:
-    """A network or a security group."""
+    """A network."""
 
     id: str
     project_id: str
     name: str
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedGroup:
+    """A security group with its rules, which need not belong to the same project."""
+
+    id: str
+    project_id: str
+    name: str
+    tags: frozenset[str]
+    rules: tuple[models.SecurityRule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRouter:
+    """``external_network_id`` is empty for one that leads nowhere; ``subnet_ids`` are those it has a leg on."""
+
+    id: str
+    project_id: str
+    name: str
+    status: str
+    enabled: bool
+    external_network_id: str
+    outside_addresses: tuple[str, ...]
+    subnet_ids: tuple[str, ...]
+    tags: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class ListedFloatingIp:
+    """``port_id`` is empty for one that leads nowhere."""
+
+    id: str
+    project_id: str
+    address: str
+    network_id: str
+    port_id: str
+    status: str
+    description: str
     tags: frozenset[str]
 
 
@@ -100,10 +149,34 @@ class Census:
         return ([_port(body) for body in page] for page in pages)
 
     def networks(self) -> Iterator[list[ListedThing]]:
-        return self._things("/networks", "networks")
+        fields = {"fields": ("id", "project_id", "name", "tags")}
+        pages = self._pages("network", "/networks", "networks", fields)
+        return ([_thing(body) for body in page] for page in pages)
 
-    def security_groups(self) -> Iterator[list[ListedThing]]:
-        return self._things("/security-groups", "security_groups")
+    def security_groups(self) -> Iterator[list[ListedGroup]]:
+        """With their rules, which takes fewer calls than to list these by themselves."""
+        fields = {"fields": ("id", "project_id", "name", "tags", "security_group_rules")}
+        pages = self._pages("network", "/security-groups", "security_groups", fields)
+        return ([_group(body) for body in page] for page in pages)
+
+    def routers(self) -> Iterator[list[ListedRouter]]:
+        """After one look at the ports by which all of them are on their subnets. None where the cloud has no such thing."""
+        fields = ("id", "project_id", "name", "status", "admin_state_up", "external_gateway_info", "tags")
+        legs = self._legs({"device_owner": _LEGS})
+        pages = self._pages("network", "/routers", "routers", {"fields": fields})
+        with suppress(errors.NotFound):
+            for page in pages:
+                yield [_router(body, legs.get(body["id"], set())) for body in page]
+
+    def floating_ips(self) -> Iterator[list[ListedFloatingIp]]:
+        """None where the cloud has no such thing."""
+        fields = (
+            "id", "project_id", "floating_ip_address", "floating_network_id", "port_id", "status", "description", "tags",
+        )  # fmt: skip
+        pages = self._pages("network", "/floatingips", "floatingips", {"fields": fields})
+        with suppress(errors.NotFound):
+            for page in pages:
+                yield [_floating_ip(body) for body in page]
 
     # -- one of them, as the list would show it; each raises NotFound
 
@@ -120,13 +193,33 @@ class Census:
     def network(self, network_id: str) -> ListedThing:
         return _thing(self._transport.get("network", f"/networks/{network_id}")["network"])
 
-    def security_group(self, group_id: str) -> ListedThing:
+    def security_group(self, group_id: str) -> ListedGroup:
         body = self._transport.get("network", f"/security-groups/{group_id}")
-        return _thing(body["security_group"])
+        return _group(body["security_group"])
 
-    def _things(self, path: str, key: str) -> Iterator[list[ListedThing]]:
-        pages = self._pages("network", path, key, {"fields": ("id", "project_id", "name", "tags")})
-        return ([_thing(body) for body in page] for page in pages)
+    def security_rule(self, rule_id: str) -> models.SecurityRule:
+        body = self._transport.get("network", f"/security-group-rules/{rule_id}")
+        return rule_of(body["security_group_rule"])
+
+    def router(self, router_id: str) -> ListedRouter:
+        body = self._transport.get("network", f"/routers/{router_id}")["router"]
+        legs = self._legs({"device_owner": _LEGS, "device_id": router_id})
+        return _router(body, legs.get(router_id, set()))
+
+    def floating_ip(self, floating_ip_id: str) -> ListedFloatingIp:
+        body = self._transport.get("network", f"/floatingips/{floating_ip_id}")
+        return _floating_ip(body["floatingip"])
+
+    def _legs(self, query: dict[str, Any]) -> dict[str, set[str]]:
+        """The subnets that each router has a leg on."""
+        found: dict[str, set[str]] = {}
+        for page in self._pages(
+            "network", "/ports", "ports", {**query, "fields": ("id", "device_id", "fixed_ips")}
+        ):
+            for body in page:
+                subnets = {each["subnet_id"] for each in body["fixed_ips"]}
+                found.setdefault(body["device_id"], set()).update(subnets)
+        return found
 
     def _pages(
         self, service: str, path: str, key: str, query: dict[str, Any], microversion: str | None = None
@@ -180,5 +273,43 @@ def _port(body: dict[str, Any]) -> ListedPort:
     )
 
 
+def _group(body: dict[str, Any]) -> ListedGroup:
+    return ListedGroup(
+        id=body["id"],
+        project_id=body["project_id"],
+        name=body["name"],
+        tags=frozenset(body.get("tags", ())),
+        rules=tuple(rule_of(each) for each in body["security_group_rules"]),
+    )
+
+
 def _thing(body: dict[str, Any]) -> ListedThing:
     return ListedThing(body["id"], body["project_id"], body["name"], frozenset(body.get("tags", ())))
+
+
+def _router(body: dict[str, Any], subnet_ids: set[str]) -> ListedRouter:
+    outside = body.get("external_gateway_info") or {}
+    return ListedRouter(
+        id=body["id"],
+        project_id=body["project_id"],
+        name=body["name"],
+        status=body["status"],
+        enabled=body["admin_state_up"],
+        external_network_id=outside.get("network_id") or "",
+        outside_addresses=tuple(each["ip_address"] for each in outside.get("external_fixed_ips", ())),
+        subnet_ids=tuple(sorted(subnet_ids)),
+        tags=frozenset(body.get("tags", ())),
+    )
+
+
+def _floating_ip(body: dict[str, Any]) -> ListedFloatingIp:
+    return ListedFloatingIp(
+        id=body["id"],
+        project_id=body["project_id"],
+        address=body["floating_ip_address"],
+        network_id=body["floating_network_id"],
+        port_id=body.get("port_id") or "",
+        status=body["status"],
+        description=body.get("description") or "",
+        tags=frozenset(body.get("tags", ())),
+    )

@@ -145,6 +145,7 @@ class SecurityRule:
     """``protocol`` and ports are ``None`` for any; ``remote`` is a CIDR, or ``None`` for anywhere (or a group)."""
 
     id: str
+    project_id: str
     group_id: str
     direction: str
     ethertype: str
@@ -153,6 +154,8 @@ class SecurityRule:
     port_max: int | None
     remote: str | None
     remote_group_id: str | None
+    remote_address_group_id: str | None
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

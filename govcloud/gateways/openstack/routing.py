@@ -37,6 +37,20 @@ class Routing:
             self._transport.send(_SERVICE, "POST", "/routers", json={"router": body}).body["router"]
         )
 
+    def set_gateway(self, router_id: str, *, external_network_id: str) -> None:
+        """Lead the router to an external network, under an address that the cloud chooses.
+
+        Raises ``Conflict`` when it leads to another one by which floating addresses come in.
+        """
+        self._change_router(router_id, {"external_gateway_info": {"network_id": external_network_id}})
+
+    def enable_router(self, router_id: str) -> None:
+        """Let it forward traffic again."""
+        self._change_router(router_id, {"admin_state_up": True})
+
+    def _change_router(self, router_id: str, change: dict[str, Any]) -> None:
+        self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}", json={"router": change})
+
     def add_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
         """Give the router the gateway address of a subnet.
 
@@ -84,14 +98,26 @@ class Routing:
         return [_floating_ip(body) for body in found]
 
     def create_floating_ip(
-        self, *, external_network_id: str, port_id: str | None = None, description: str = ""
+        self,
+        *,
+        external_network_id: str,
+        port_id: str | None = None,
+        description: str = "",
+        address: str | None = None,
+        project_id: str | None = None,
     ) -> models.FloatingIp:
         """An address of an external network, bound to a port if one is given: of several requests for one port one wins.
 
-        Raises ``OverQuota``, ``NotFound`` when no router leads from the port's subnet to that network, ``Conflict``
-        when the port has one already or the network has none left.
+        Only operators may name the ``address``, or a project that is not their own. Raises ``OverQuota``, ``NotFound`` when no router leads from the port's subnet to that network, ``Conflict``
+        when the port has one already, somebody has the address or the network has none left.
         """
-        body = {"floating_network_id": external_network_id, "port_id": port_id, "description": description}
+        body = {
+            "floating_network_id": external_network_id,
+            "port_id": port_id,
+            "description": description,
+            "floating_ip_address": address,
+            "project_id": project_id,
+        }
         answer = self._transport.send(_SERVICE, "POST", "/floatingips", json={"floatingip": given(body)})
         return _floating_ip(answer.body["floatingip"])
 

@@ -43,7 +43,7 @@ class SecurityGroups:
         found = self._transport.pages(
             _SERVICE, "/security-group-rules", key="security_group_rules", params=query
         )
-        return [_rule(body) for body in found]
+        return [rule_of(body) for body in found]
 
     def create_rule(
         self,
@@ -74,7 +74,7 @@ class SecurityGroups:
         answer = self._transport.send(
             _SERVICE, "POST", "/security-group-rules", json={"security_group_rule": given(body)}
         )
-        return _rule(answer.body["security_group_rule"])
+        return rule_of(answer.body["security_group_rule"])
 
     def delete_rule(self, rule_id: str) -> None:
         """Take a rule away."""
@@ -92,9 +92,10 @@ def _group(body: dict[str, Any]) -> models.SecurityGroup:
     )
 
 
-def _rule(body: dict[str, Any]) -> models.SecurityRule:
+def rule_of(body: dict[str, Any]) -> models.SecurityRule:
     return models.SecurityRule(
         id=body["id"],
+        project_id=body["project_id"],
         group_id=body["security_group_id"],
         direction=body["direction"],
         ethertype=body["ethertype"],
@@ -103,4 +104,6 @@ def _rule(body: dict[str, Any]) -> models.SecurityRule:
         port_max=body.get("port_range_max"),
         remote=body.get("remote_ip_prefix"),
         remote_group_id=body.get("remote_group_id"),
+        remote_address_group_id=body.get("remote_address_group_id"),
+        description=body.get("description") or "",
     )

@@ -7,6 +7,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors, models
+from govcloud.gateways.openstack.security import SecurityGroups
 from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock, Network, Protocol, SecurityRule
@@ -104,16 +105,9 @@ class SecurityGroupKind(Kind):
             return Gone()
         if context.step.desired == "absent":
             return Ready()
-        have = {
-            (rule.protocol, rule.port_min, rule.remote) for rule in groups.find_rules(group_id=external_id)
-        }
-        cidr = context.state["cidr"]
-        rules = [(None, None, cidr), ("tcp", SSH, context.cloud_row.management_cidr or cidr)]
-        for protocol, port, remote in rules:
-            if (protocol, port, remote) not in have:
-                groups.create_rule(
-                    group_id=external_id, protocol=protocol, port_min=port, port_max=port, remote=remote
-                )
+        let_in_what_it_is_for(
+            groups, external_id, cidr=context.state["cidr"], management=context.cloud_row.management_cidr
+        )
         return Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
@@ -132,6 +126,27 @@ class SecurityGroupKind(Kind):
         settlement.built(unit=context.step.unit, at=context.at)
 
 
+def own_rules(*, cidr: str, management: str) -> tuple[Through, ...]:
+    """What a network's group lets in from the beginning: its servers each other, and us where we manage them from."""
+    managed_from = str(ip_network(management, strict=False)) if management else cidr
+    return (Protocol.ANY, None, None, cidr), (Protocol.TCP, SSH, SSH, managed_from)
+
+
+def let_in_what_it_is_for(groups: SecurityGroups, group_id: str, *, cidr: str, management: str) -> None:
+    """Give a network's group those of its own rules that it does not have."""
+    have = {lets_through(rule) for rule in groups.find_rules(group_id=group_id)}
+    for rule in own_rules(cidr=cidr, management=management):
+        if rule not in have:
+            protocol, port_min, port_max, remote = rule
+            groups.create_rule(
+                group_id=group_id,
+                protocol=None if protocol == Protocol.ANY else protocol,
+                port_min=port_min,
+                port_max=port_max,
+                remote=remote,
+            )
+
+
 class SecurityRuleKind(Kind):
     """A rule of the network's group. One that is there already is taken for ours: it lets the same through.
 
@@ -144,7 +159,7 @@ class SecurityRuleKind(Kind):
 
     def find(self, context: Context) -> str | None:
         rules = context.project.security_groups.find_rules(group_id=self._group_id(context))
-        return next((rule.id for rule in rules if _lets_through(rule) == self._wanted(context)), None)
+        return next((rule.id for rule in rules if lets_through(rule) == self._wanted(context)), None)
 
     def create(self, context: Context) -> Made:
         found = self.find(context)
@@ -168,7 +183,8 @@ class SecurityRuleKind(Kind):
         return Ready() if external_id in {rule.id for rule in rules} else Gone()
 
     def remove(self, context: Context, external_id: str) -> None:
-        context.project.security_groups.delete_rule(external_id)
+        """As operators: one that they made by hand, and that was taken for ours, belongs to a project of theirs."""
+        context.cloud.security_groups.delete_rule(external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         state = context.state
@@ -203,16 +219,20 @@ class SecurityRuleKind(Kind):
         return Network.objects.select_related("resource").get(resource__unit=context.state["network"])
 
 
-def _lets_through(rule: models.SecurityRule) -> Through | None:
+def lets_through(rule: models.SecurityRule) -> Through | None:
     """What a rule lets in, in our words; None for what goes out or comes from a group."""
-    if rule.direction != "ingress" or rule.remote_group_id:
+    if rule.direction != "ingress" or rule.remote_group_id or rule.remote_address_group_id:
         return None
     anywhere = "0.0.0.0/0" if rule.ethertype == "IPv4" else "::/0"
     protocol = _PROTOCOLS.get(rule.protocol or "any", rule.protocol or "any")
     return protocol, rule.port_min, rule.port_max, str(ip_network(rule.remote or anywhere, strict=False))
 
 
-_PROTOCOLS = {"ipv6-icmp": Protocol.ICMP, "icmpv6": Protocol.ICMP}
+_PROTOCOLS = {
+    "ipv6-icmp": Protocol.ICMP, "icmpv6": Protocol.ICMP, "1": Protocol.ICMP, "58": Protocol.ICMP, "6": Protocol.TCP,
+    "17": Protocol.UDP,
+}  # fmt: skip
+"""Neutron keeps names and numbers as they were given, and takes them for the same."""
 
 
 def tags_of(context: Context) -> list[str]:

@@ -11,7 +11,7 @@ from govcloud.inventory import reach
 from govcloud.inventory.models import Address, FloatingAddress, Network, Resource
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Ready, Sight
+from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.network import tags_of
 
 
@@ -136,7 +136,7 @@ class FloatingAddressKind(Kind):
         found = context.project.routing.find_floating_ips(description=context.mark)
         return next((each.id for each in found if each.description == context.mark), None)
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Skipped:
         reserved = _reserved(context)
         made = context.project.routing.create_floating_ip(
             external_network_id=reserved.network.external_network_id,

@@ -65,7 +65,10 @@ def owned(call: Call, kind: str, row_id: str) -> Row:
 
 
 def _visible(call: Call, row: Row) -> bool:
-    return call.sees(row) or bool(row.get("shared")) or bool(row.get("router:external"))
+    if call.sees(row) or row.get("shared") or row.get("router:external"):
+        return True
+    group = call.cloud.store.get("security_group", row.get("security_group_id") or "")
+    return group is not None and call.sees(group)  # a rule is seen by whoever has its group
 
 
 def owner(call: Call, asked: Body) -> str:

@@ -40,6 +40,7 @@ def create_router(call: Call) -> Body:
 
 
 def _set_gateway(call: Call, router: Row, wanted: Body | None) -> None:
+    _refuse_if_gateway_needed(call, router, (wanted or {}).get("network_id"))
     for port in _ports(call, router, _GATEWAY):
         call.cloud.store.delete("port", port["id"])
     if not wanted or not wanted.get("network_id"):
@@ -58,6 +59,19 @@ def _set_gateway(call: Call, router: Row, wanted: Body | None) -> None:
             "external_fixed_ips": port["fixed_ips"],
         }
     resources.change(call, "router", router, {})
+
+
+def _refuse_if_gateway_needed(call: Call, router: Row, network_id: str | None) -> None:
+    """Floating addresses come in by the external network that the router leads to."""
+    now = (router["external_gateway_info"] or {}).get("network_id")
+    if now is None or now == network_id:
+        return
+    if call.cloud.store.find("floatingip", router_id=router["id"]):
+        raise conflict(
+            f"Gateway cannot be updated for router {router['id']}, since a gateway to external network {now} is "
+            "required by one or more floating IPs.",
+            kind="RouterExternalGatewayInUseByFloatingIp",
+        )
 
 
 def _ports(call: Call, router: Row, kind: str) -> list[Row]:
@@ -189,6 +203,8 @@ def create_floating(call: Call) -> Body:
             kind="BadRequest",
         )
     resources.check_quota(call.cloud, "floatingip", project_id)
+    if asked.get("floating_ip_address"):
+        call.require_admin("create_floatingip:floating_ip_address")
     wanted = [{"ip_address": asked["floating_ip_address"]}] if asked.get("floating_ip_address") else None
     binding = _association(call, asked, network) if asked.get("port_id") else {}
     anchor = {"network_id": network["id"], "device_owner": "network:floatingip", "security_groups": []}

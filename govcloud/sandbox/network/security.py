@@ -48,7 +48,8 @@ def _new_group(call: Call, project_id: str, name: str, description: str) -> Row:
     return row
 
 
-def _new_rule(call: Call, group: Row, asked: Body) -> Row:
+def _new_rule(call: Call, group: Row, asked: Body, *, project_id: str = "") -> Row:
+    """A rule of the group's project, or of whoever asks for it: not necessarily the same."""
     columns = {
         "security_group_id": group["id"],
         "direction": asked["direction"],
@@ -63,7 +64,7 @@ def _new_rule(call: Call, group: Row, asked: Body) -> Row:
         "description": asked.get("description", ""),
         "belongs_to_default_sg": group["name"] == "default",
     }
-    return resources.create(call, "security_group_rule", group["project_id"], columns)
+    return resources.create(call, "security_group_rule", project_id or group["project_id"], columns)
 
 
 def _group_view(call: Call, row: Row) -> Body:
@@ -144,8 +145,9 @@ def create_rule(call: Call) -> Body:
                 f"Security group rule already exists. Rule id is {rule['id']}.",
                 kind="SecurityGroupRuleExists",
             )
-    resources.check_quota(call.cloud, "security_group_rule", group["project_id"])
-    return {"security_group_rule": resources.view(_new_rule(call, group, asked))}
+    project_id = resources.owner(call, asked)
+    resources.check_quota(call.cloud, "security_group_rule", project_id)
+    return {"security_group_rule": resources.view(_new_rule(call, group, asked, project_id=project_id))}
 
 
 _RULE_IDENTITY = (

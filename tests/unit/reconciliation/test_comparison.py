@@ -7,12 +7,14 @@ import pytest
 
 from govcloud.reconciliation.comparison import (
     Difference,
+    Home,
     Seen,
     Standing,
     drift,
     missing,
     remedies,
     unknown,
+    whole,
     without,
 )
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
@@ -21,6 +23,7 @@ UNIT = UUID("5f1cbb1e-6a5f-4c3b-8f50-0d5b7a4f9e01")
 SERVER = {
     Field.NAME: "app-1", Field.FLAVOR: "g.4c16g", Field.POWER: "running", Field.STATE: "usable", Field.MARK: f"gc-{UNIT}",
 }  # fmt: skip
+HOME = Home(resource=9, at_rest=True)
 
 
 def standing(kind: SubjectKind = SubjectKind.SERVER, **fields: str) -> Standing:
@@ -71,6 +74,12 @@ def test_what_only_one_side_tells_is_not_held_against_the_other() -> None:
         (SubjectKind.PORT, Field.ATTACHED_TO, "", Remedy.DECIDE),
         (SubjectKind.PORT, Field.SECURITY_GROUP, "", Remedy.SET_BACK),
         (SubjectKind.NETWORK, Field.NAME, "net", Remedy.SET_BACK),
+        (SubjectKind.SECURITY_GROUP, Field.LET_IN, "", Remedy.SET_BACK),
+        (SubjectKind.ROUTER, Field.EXTERNAL_NETWORK, "", Remedy.SET_BACK),
+        (SubjectKind.ROUTER, Field.OUTSIDE_ADDRESS, "198.18.0.9", Remedy.ADOPT),
+        (SubjectKind.ROUTER, Field.STATE, "disabled", Remedy.SET_BACK),
+        (SubjectKind.ROUTER, Field.STATE, "error", Remedy.DECIDE),
+        (SubjectKind.FLOATING_ADDRESS, Field.LEADS_TO, "", Remedy.SET_BACK),
     ],
 )
 def test_each_difference_has_its_proposal(
@@ -101,9 +110,31 @@ def test_what_nobody_recorded_is_ours_by_its_mark_or_else_foreign() -> None:
         (SubjectKind.VOLUME, Remedy.MARK_LOST),
         (SubjectKind.NETWORK, Remedy.DECIDE),
         (SubjectKind.PORT, Remedy.DECIDE),
+        (SubjectKind.SECURITY_RULE, Remedy.SET_BACK),
+        (SubjectKind.ROUTER, Remedy.SET_BACK),
+        (SubjectKind.FLOATING_ADDRESS, Remedy.SET_BACK),
     ],
 )
-def test_servers_and_volumes_can_be_given_up_what_others_stand_on_cannot(
+def test_servers_and_volumes_can_be_given_up_what_others_stand_on_cannot_ways_in_are_made_again(
     subject: SubjectKind, proposed: Remedy
 ) -> None:
     assert missing(standing(subject)).remedy is proposed
+
+
+@pytest.mark.parametrize(
+    ("subject", "home", "possible"),
+    [
+        (SubjectKind.SECURITY_RULE, HOME, (Remedy.CLEAR_AWAY, Remedy.ADOPT)),
+        (SubjectKind.ROUTER, HOME, (Remedy.CLEAR_AWAY, Remedy.ADOPT)),
+        (SubjectKind.ROUTER, None, (Remedy.DECIDE,)),
+        (SubjectKind.FLOATING_ADDRESS, None, (Remedy.DECIDE,)),
+        (SubjectKind.VOLUME, None, (Remedy.DECIDE,)),
+    ],
+)
+def test_what_leads_to_something_of_ours_is_to_be_taken_out_unless_somebody_vouches_for_it(
+    subject: SubjectKind, home: Home | None, possible: tuple[Remedy, ...]
+) -> None:
+    found = unknown(seen(subject, mark=None), system=3, home=home)
+    assert (found.kind, found.resource) == (FindingKind.FOREIGN, home.resource if home else None)
+    assert found.remedy is possible[0]
+    assert whole(FindingKind.FOREIGN, subject, at_home=home is not None) == possible

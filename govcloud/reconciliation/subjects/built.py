@@ -1,65 +1,27 @@
-"""The kinds of things that are compared: how each is listed, and how cloud and record put it into the same words."""
+"""What orders build: servers, volumes, their ports, and networks."""
 
-import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
-from uuid import UUID
+from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass
 from govcloud.gateways.openstack import census
 from govcloud.gateways.openstack.census import Census
-from govcloud.inventory.lifecycle import STANDING, Status
+from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.models import Address, Network, Resource, ResourceKind
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.reconciliation.comparison import USABLE, Seen, Standing
+from govcloud.reconciliation.subjects.base import Subject, marked, resources_of, standing_of
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 
-_MARK = re.compile(r"^gc-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 _POWER = {"ACTIVE": "running", "SHUTOFF": "stopped"}
 _MOVING = frozenset(
     {"BUILD", "REBUILD", "REBOOT", "HARD_REBOOT", "RESIZE", "REVERT_RESIZE", "MIGRATING", "UNKNOWN"}
 )
 _AT_REST = frozenset({"available", "in-use", "backing-up", "maintenance"})
-
-
-def marked(words: Iterable[str]) -> UUID | None:
-    """The unit that one of the words names, if one is a mark of ours."""
-    found = (_MARK.match(word) for word in sorted(words))
-    return next((UUID(match[1]) for match in found if match), None)
-
-
-class Subject:
-    """One kind of thing. ``standing`` answers for a page at a time, with as many statements whatever its length."""
-
-    kind: ClassVar[SubjectKind]
-
-    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:
-        """All of them; only what changed since, where the cloud can be asked that."""
-        raise NotImplementedError
-
-    def one(self, everything: Census, external_id: str) -> Seen:
-        """Raises ``NotFound``."""
-        raise NotImplementedError
-
-    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        """The cloud's ids of what our record has in use there since before the instant."""
-        raise NotImplementedError
-
-    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
-        """What our record has under these ids of the cloud; None for what is being changed or released just now."""
-        raise NotImplementedError
-
-    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
-        """Of what carries no mark and is not recorded: without the cloud's own works, and what another finding tells of."""
-        return list(unmarked)
-
-
-def _resources(cloud: Cloud, kind: ResourceKind) -> QuerySet[Resource]:
-    return Resource.objects.filter(cloud=cloud, kind=kind).exclude(status=Status.RELEASED)
 
 
 class Servers(Subject):
@@ -92,12 +54,12 @@ class Servers(Subject):
         )
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        active = _resources(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
+        active = resources_of(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
         return active.values_list("external_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
         flavors = dict(CloudFlavor.objects.filter(cloud=cloud).values_list("flavor_id", "cloud_name"))
-        rows = _resources(cloud, ResourceKind.SERVER).filter(external_id__in=ids)
+        rows = resources_of(cloud, ResourceKind.SERVER).filter(external_id__in=ids)
         found: dict[str, Standing | None] = {}
         for row in rows.values("pk", "unit", "system_id", "external_id", "name", "status", "server__flavor_id", "server__cloud_flavor", "server__power"):  # fmt: skip
             fields = {Field.NAME: row["name"], Field.POWER: row["server__power"], Field.STATE: USABLE}
@@ -105,7 +67,7 @@ class Servers(Subject):
             if flavor:
                 fields[Field.FLAVOR] = flavor
             fields[Field.MARK] = mark_of(row["unit"])
-            found[row["external_id"]] = _standing(self.kind, row, fields)
+            found[row["external_id"]] = standing_of(self.kind, row, fields)
         return found
 
 
@@ -143,12 +105,12 @@ class Volumes(Subject):
         )
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        active = _resources(cloud, ResourceKind.VOLUME).filter(status__in=STANDING, built_at__lt=before)
+        active = resources_of(cloud, ResourceKind.VOLUME).filter(status__in=STANDING, built_at__lt=before)
         return active.values_list("external_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
         classes = {each.storage_class_id: each for each in CloudStorageClass.objects.filter(cloud=cloud)}
-        rows = _resources(cloud, ResourceKind.VOLUME).filter(external_id__in=ids)
+        rows = resources_of(cloud, ResourceKind.VOLUME).filter(external_id__in=ids)
         found: dict[str, Standing | None] = {}
         for row in rows.values(
             "pk", "unit", "system_id", "external_id", "name", "status", "volume__storage_class_id", "volume__cloud_class",
@@ -159,7 +121,7 @@ class Volumes(Subject):
                 fields[Field.SIZE] = str(scale.built_gb(row["volume__size_gb"]))
                 fields[Field.STORAGE_CLASS] = row["volume__cloud_class"] or scale.cloud_name
             fields[Field.ATTACHED_TO] = row["volume__server__resource__external_id"] or ""
-            found[row["external_id"]] = _standing(self.kind, row, fields)
+            found[row["external_id"]] = standing_of(self.kind, row, fields)
         return found
 
 
@@ -199,7 +161,7 @@ class Ports(Subject):
         return Address.objects.filter(block__cloud=cloud, released_at=None).exclude(port_id="")
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        servers = _resources(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
+        servers = resources_of(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
         return (
             self._addresses(cloud).filter(unit__in=servers.values("unit")).values_list("port_id", flat=True)
         )
@@ -214,7 +176,7 @@ class Ports(Subject):
         )
         servers = {
             server["unit"]: server
-            for server in _resources(cloud, ResourceKind.SERVER)
+            for server in resources_of(cloud, ResourceKind.SERVER)
             .filter(unit__in=[row["unit"] for row in rows])
             .values("pk", "unit", "system_id", "external_id", "status")
         }
@@ -233,7 +195,7 @@ class Ports(Subject):
                 fields[Field.SECURITY_GROUP] = ",".join(sorted(row["security_groups"]))
             elif row["security_group"]:
                 fields[Field.SECURITY_GROUP] = row["security_group"]
-            found[row["port_id"]] = _standing(self.kind, {**server, "external_id": row["port_id"]}, fields)
+            found[row["port_id"]] = standing_of(self.kind, {**server, "external_id": row["port_id"]}, fields)
         return found
 
     def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
@@ -243,44 +205,8 @@ class Ports(Subject):
         return [seen for seen in unmarked if not seen.held_by or seen.held_by in ours]
 
 
-class _Things(Subject):
-    """What is known by name and perhaps tags: networks and security groups."""
-
-    tagged: ClassVar[bool]
-
-    def _seen(self, row: census.ListedThing) -> Seen:
-        mark = marked([*row.tags, row.name])
-        fields = {Field.NAME: row.name}
-        if self.tagged:
-            tag = marked(row.tags)
-            fields[Field.MARK] = mark_of(tag) if tag else ""
-        return Seen(
-            kind=self.kind,
-            external_id=row.id,
-            project_id=row.project_id,
-            name=row.name,
-            mark=mark,
-            fields=fields,
-        )
-
-    def _recorded(self, cloud: Cloud, before: datetime, column: str) -> QuerySet[Any, str]:
-        active = _resources(cloud, ResourceKind.NETWORK).filter(status__in=STANDING, built_at__lt=before)
-        return active.values_list(column, flat=True)
-
-    def _standing(self, cloud: Cloud, ids: Collection[str], column: str) -> dict[str, Standing | None]:
-        rows = _resources(cloud, ResourceKind.NETWORK).filter(**{f"{column}__in": ids})
-        found: dict[str, Standing | None] = {}
-        for row in rows.values("pk", "unit", "system_id", "status", column):
-            fields = {Field.NAME: mark_of(row["unit"])}
-            if self.tagged:
-                fields[Field.MARK] = mark_of(row["unit"])
-            found[row[column]] = _standing(self.kind, {**row, "external_id": row[column]}, fields)
-        return found
-
-
-class Networks(_Things):
+class Networks(Subject):
     kind = SubjectKind.NETWORK
-    tagged = True
 
     def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
         return ([self._seen(row) for row in page] for page in everything.networks())
@@ -288,57 +214,25 @@ class Networks(_Things):
     def one(self, everything: Census, external_id: str) -> Seen:
         return self._seen(everything.network(external_id))
 
-    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        return self._recorded(cloud, before, "external_id")
-
-    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
-        return self._standing(cloud, ids, "external_id")
-
-
-class SecurityGroups(_Things):
-    kind = SubjectKind.SECURITY_GROUP
-    tagged = False
-
-    def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:  # noqa: ARG002
-        return ([self._seen(row) for row in page] for page in everything.security_groups())
-
-    def one(self, everything: Census, external_id: str) -> Seen:
-        return self._seen(everything.security_group(external_id))
-
-    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        return self._recorded(cloud, before, "network__security_group_id")
-
-    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
-        return self._standing(cloud, ids, "network__security_group_id")
-
-    def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
-        """Without the one that Neutron makes in every project, and those that ports of ours were taken over with."""
-        unknown = [seen for seen in unmarked if seen.name != "default"]
-        kept = Address.objects.filter(
-            released_at=None, security_groups__overlap=[seen.external_id for seen in unknown]
+    def _seen(self, row: census.ListedThing) -> Seen:
+        tag = marked(row.tags)
+        return Seen(
+            kind=self.kind,
+            external_id=row.id,
+            project_id=row.project_id,
+            name=row.name,
+            mark=marked([*row.tags, row.name]),
+            fields={Field.NAME: row.name, Field.MARK: mark_of(tag) if tag else ""},
         )
-        in_use = {
-            group for groups in kept.values_list("security_groups", flat=True) for group in groups or ()
-        }
-        return [seen for seen in unknown if seen.external_id not in in_use]
 
+    def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
+        active = resources_of(cloud, ResourceKind.NETWORK).filter(status__in=STANDING, built_at__lt=before)
+        return active.values_list("external_id", flat=True)
 
-def _standing(kind: SubjectKind, row: Mapping[str, Any], fields: Mapping[Field, str]) -> Standing | None:
-    if row["status"] not in STANDING:
-        return None
-    return Standing(
-        kind=kind,
-        external_id=row["external_id"],
-        resource=row["pk"],
-        unit=row["unit"],
-        system=row["system_id"],
-        fields=fields,
-        suspended=row["status"] == Status.SUSPENDED,
-    )
-
-
-SUBJECTS: Sequence[Subject] = (Servers(), Volumes(), Ports(), Networks(), SecurityGroups())
-
-
-def subject_of(kind: str) -> Subject:
-    return next(each for each in SUBJECTS if each.kind == kind)
+    def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        rows = resources_of(cloud, ResourceKind.NETWORK).filter(external_id__in=ids)
+        found: dict[str, Standing | None] = {}
+        for row in rows.values("pk", "unit", "system_id", "status", "external_id"):
+            fields = {Field.NAME: mark_of(row["unit"]), Field.MARK: mark_of(row["unit"])}
+            found[row["external_id"]] = standing_of(self.kind, row, fields)
+        return found
