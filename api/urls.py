@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    attachments,
     audit,
     audit_exports,
     audit_verification,
@@ -23,6 +24,7 @@ from api.v1 import (
     me,
     month_closes,
     operations,
+    order_documents,
     orders,
     quotas,
     reach,
@@ -90,6 +92,27 @@ v1: list[URLPattern | URLResolver] = [
         "resources/<uuid:uuid>/console",
         consoles.Consoles.as_view({"post": "create"}),
         name="resource-console",
+    ),
+    path(
+        "orders/<uuid:order>/attachments",
+        attachments.Attachments.as_view({"get": "list", "post": "create"}),
+        name="order-attachments",
+    ),
+    path(
+        "orders/<uuid:order>/attachments/<uuid:uuid>",
+        attachments.Attachments.as_view({"delete": "destroy"}),
+        name="order-attachment",
+    ),
+    path(
+        "orders/<uuid:order>/attachments/<uuid:uuid>/content",
+        attachments.AttachmentContents.as_view({"get": "retrieve"}),
+        name="order-attachment-content",
+    ),
+    path("orders/<uuid:uuid>/form", order_documents.Forms.as_view({"get": "retrieve"}), name="order-form"),
+    path(
+        "orders/<uuid:uuid>/package",
+        order_documents.Packages.as_view({"get": "retrieve"}),
+        name="order-package",
     ),
     path(
         "container-credentials/<uuid:uuid>/secret",

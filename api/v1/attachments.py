@@ -1,0 +1,107 @@
+"""The files that an order is founded on."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.utils.http import content_disposition_header
+from drf_spectacular.utils import OpenApiResponse, extend_schema
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.bodies import Body
+from api.endpoints import Endpoint
+from api.fields import Answer
+from api.references import find
+from govcloud.orders import attachments
+from govcloud.orders.models import Attachment, Order
+
+
+class AttachmentAnswer(Answer):
+    uuid = serializers.UUIDField()
+    name = serializers.CharField()
+    content_type = serializers.CharField(help_text="by its content")
+    size = serializers.IntegerField(help_text="bytes")
+    sha256 = serializers.CharField()
+    scanned = serializers.BooleanField(help_text="whether a virus scanner has seen it")
+    added_by = serializers.CharField(source="added_by.audit_name")
+    added_at = serializers.DateTimeField()
+    first_revision = serializers.IntegerField(help_text="the first revision that it belongs to")
+    removed_before = serializers.IntegerField(
+        allow_null=True, help_text="the first revision that it does not belong to any more"
+    )
+
+
+class AttachmentBody(Body):
+    file = serializers.FileField(
+        allow_empty_file=True, max_length=None, help_text="PDF, OFD, PNG, JPEG, DOCX or XLSX"
+    )
+
+
+class Attachments(Endpoint[Attachment]):
+    """``/orders/{order}/attachments``"""
+
+    queryset = Attachment.objects.all()
+    serializer_class = AttachmentAnswer
+    once: ClassVar[bool] = False  # the same file a second time is refused
+
+    def get_queryset(self) -> QuerySet[Attachment]:
+        rows = Attachment.objects.visible_to(self.actor, at=self.at).filter(order__uuid=self.kwargs["order"])
+        return rows.select_related("added_by", "order__system__department", "order__case")
+
+    def get_parsers(self) -> list[BaseParser]:
+        return [MultiPartParser()] if self.request.method == "POST" else super().get_parsers()
+
+    def order(self) -> Order:
+        visible = Order.objects.visible_to(self.actor, at=self.at).select_related(
+            "system__department", "case"
+        )
+        return find(visible=visible, actor=self.actor, at=self.at, uuid=self.kwargs["order"])
+
+    @extend_schema(responses=AttachmentAnswer(many=True), filters=False)
+    def list(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """All of them, those of earlier revisions included."""
+        self.order()
+        return Response(AttachmentAnswer(self.get_queryset(), many=True).data)
+
+    @extend_schema(request={"multipart/form-data": AttachmentBody}, responses={201: AttachmentAnswer})
+    def create(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Add a file to a draft, or to an order that was returned for correction."""
+        order, given = self.order(), self.parsed(AttachmentBody)["file"]
+        made = attachments.attach(
+            order=order, name=given.name, content=given.read(), actor=self.actor, at=self.at
+        )
+        return Response(AttachmentAnswer(made).data, status=201)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Take it out of the order. What was submitted with it keeps it."""
+        attachments.remove(attachment=self.get_object(), actor=self.actor, at=self.at)
+        return Response(status=204)
+
+
+class AttachmentContents(Attachments):
+    @extend_schema(
+        responses={(200, "application/octet-stream"): OpenApiResponse(bytes, description="the file")},
+        tags=["orders"],
+    )
+    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
+        """The file itself, to be kept and not to be shown: a browser never runs what is in it."""
+        row = self.get_object()
+        return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
+
+
+def as_file(content: bytes, *, name: str, content_type: str) -> HttpResponse:
+    """A file that a browser saves and does not open in our own pages' name."""
+    return HttpResponse(
+        content,
+        content_type=content_type,
+        headers={
+            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name)
+            or "attachment",
+            "X-Content-Type-Options": "nosniff",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        },
+    )
