@@ -4,7 +4,6 @@ from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
-from django.utils.http import content_disposition_header
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser, MultiPartParser
@@ -12,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bodies import Body
+from api.downloads import as_file
 from api.endpoints import Endpoint
 from api.fields import Answer
 from api.references import find
@@ -46,13 +46,11 @@ class Attachments(Endpoint[Attachment]):
     queryset = Attachment.objects.all()
     serializer_class = AttachmentAnswer
     once: ClassVar[bool] = False  # the same file a second time is refused
+    parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]  # type: ignore[misc]
 
     def get_queryset(self) -> QuerySet[Attachment]:
         rows = Attachment.objects.visible_to(self.actor, at=self.at).filter(order__uuid=self.kwargs["order"])
         return rows.select_related("added_by", "order__system__department", "order__case")
-
-    def get_parsers(self) -> list[BaseParser]:
-        return [MultiPartParser()] if self.request.method == "POST" else super().get_parsers()
 
     def order(self) -> Order:
         visible = Order.objects.visible_to(self.actor, at=self.at).select_related(
@@ -91,17 +89,3 @@ class AttachmentContents(Attachments):
         """The file itself, to be kept and not to be shown: a browser never runs what is in it."""
         row = self.get_object()
         return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
-
-
-def as_file(content: bytes, *, name: str, content_type: str) -> HttpResponse:
-    """A file that a browser saves and does not open in our own pages' name."""
-    return HttpResponse(
-        content,
-        content_type=content_type,
-        headers={
-            "Content-Disposition": content_disposition_header(as_attachment=True, filename=name)
-            or "attachment",
-            "X-Content-Type-Options": "nosniff",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-        },
-    )

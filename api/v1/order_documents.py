@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
+from api.downloads import as_file
 from api.endpoints import Endpoint
-from api.v1.attachments import as_file
 from govcloud.documents.archive import package
 from govcloud.documents.form import approval_form
 from govcloud.orders.models import Order

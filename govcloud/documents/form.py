@@ -3,7 +3,6 @@
 It shows the last revision as it was frozen. The same rows give the same form, but for the time at which it was made.
 """
 
-import io
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -11,11 +10,12 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import segno
+import qrcode
 import typst
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
+from qrcode.image.svg import SvgPathImage
 
 from govcloud.approvals.models import CaseStage
 from govcloud.catalog.models import Kind
@@ -97,9 +97,9 @@ def _words() -> dict[str, str]:
 
 
 def _qr(number: str) -> str:
-    file = io.BytesIO()
-    segno.make(number, error="m", micro=False).save(file, kind="svg", border=0, xmldecl=False)
-    return file.getvalue().decode()
+    """The number as a QR code, an SVG document."""
+    image = qrcode.make(number, image_factory=SvgPathImage, border=0)
+    return bytes(image.to_string()).decode()
 
 
 def _facts(order: Order, revision: Revision) -> list[tuple[str, str]]:
@@ -130,32 +130,40 @@ def _item(position: int, item: Mapping[str, Any]) -> tuple[str, ...]:
 
 def specification(item: Mapping[str, Any]) -> Iterator[str]:
     """What an item of a revision asks for, in words; a change tells from what as well."""
-    if "vcpus" in item:
-        to = gettext("%(vcpus)s vCPU, %(memory)s GB") % {"vcpus": item["vcpus"], "memory": item["memory_gb"]}
-        before = {"vcpus": item.get("from_vcpus"), "memory": item.get("from_memory_gb")}
-        yield f"{gettext('%(vcpus)s vCPU, %(memory)s GB') % before} → {to}" if "from_vcpus" in item else to
-    if "image" in item:
-        yield item["image"]
-    for volume in item.get("volumes", ()):
-        if isinstance(volume, Mapping):
-            yield f"{volume['storage_class'].upper()} {volume['size_gb']} GB"
-    if "storage_class" in item:
-        moved = f"{item['from_class'].upper()} → " if "from_class" in item else ""
-        yield moved + item["storage_class"].upper()
-    for before, after in (("from_gb", "size_gb"), ("from_gb", "quota_gb")):
-        if after in item:
-            grown = f"{item[before]} → " if before in item else ""
-            yield f"{grown}{item[after]} GB"
-    if "capacity_gb" in item:
-        yield f"{item['capacity_gb']} GB"
-        yield gettext("DR level %(level)s") % {"level": item["dr_level"]}
-        yield gettext("off site") if item["off_site"] else gettext("on site")
+    yield from _of_a_server(item)
+    yield from _of_storage(item)
     if item.get("floating_address"):
         yield gettext("floating address")
     if item["zone"]:
         yield str(NetworkZone(item["zone"]).label)
     if item.get("lease_months"):
         yield gettext("%(months)s months") % {"months": item["lease_months"]}
+
+
+def _of_a_server(item: Mapping[str, Any]) -> Iterator[str]:
+    size = gettext("%(vcpus)s vCPU, %(memory)s GB")
+    if "vcpus" in item:
+        to = size % {"vcpus": item["vcpus"], "memory": item["memory_gb"]}
+        smaller = {"vcpus": item.get("from_vcpus"), "memory": item.get("from_memory_gb")}
+        yield f"{size % smaller} → {to}" if "from_vcpus" in item else to
+    if "image" in item:
+        yield item["image"]
+    for volume in item.get("volumes", ()):
+        if isinstance(volume, Mapping):  # a release tells only which they are
+            yield f"{volume['storage_class'].upper()} {volume['size_gb']} GB"
+
+
+def _of_storage(item: Mapping[str, Any]) -> Iterator[str]:
+    if "storage_class" in item:
+        moved = f"{item['from_class'].upper()} → " if "from_class" in item else ""
+        yield moved + item["storage_class"].upper()
+    grown = f"{item['from_gb']} → " if "from_gb" in item else ""
+    for name in ("size_gb", "quota_gb", "capacity_gb"):
+        if name in item:
+            yield f"{grown}{item[name]} GB"
+    if "dr_level" in item:
+        yield gettext("DR level %(level)s") % {"level": item["dr_level"]}
+        yield gettext("off site") if item["off_site"] else gettext("on site")
 
 
 def _stages(order: Order) -> list[CaseStage]:
