@@ -57,6 +57,7 @@ router.register("maintenances", maintenances.Maintenances, "maintenances")
 router.register("tariffs", tariffs.Tariffs, "tariffs")
 router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
 router.register("orders", orders.Orders, "orders")
+router.register("attachments", attachments.Attachments, "attachments")
 router.register("cases", cases.Cases, "cases")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
@@ -94,19 +95,9 @@ v1: list[URLPattern | URLResolver] = [
         name="resource-console",
     ),
     path(
-        "orders/<uuid:order>/attachments",
-        attachments.Attachments.as_view({"get": "list", "post": "create"}),
+        "orders/<uuid:uuid>/attachments",
+        attachments.OrderAttachments.as_view({"post": "create"}),
         name="order-attachments",
-    ),
-    path(
-        "orders/<uuid:order>/attachments/<uuid:uuid>",
-        attachments.Attachments.as_view({"delete": "destroy"}),
-        name="order-attachment",
-    ),
-    path(
-        "orders/<uuid:order>/attachments/<uuid:uuid>/content",
-        attachments.AttachmentContents.as_view({"get": "retrieve"}),
-        name="order-attachment-content",
     ),
     path("orders/<uuid:uuid>/form", order_documents.Forms.as_view({"get": "retrieve"}), name="order-form"),
     path(

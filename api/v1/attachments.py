@@ -2,25 +2,27 @@
 
 from typing import Any, ClassVar
 
+import django_filters as filters
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bodies import Body
 from api.downloads import as_file
-from api.endpoints import Endpoint
+from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
-from api.references import find
 from govcloud.orders import attachments
 from govcloud.orders.models import Attachment, Order
 
 
 class AttachmentAnswer(Answer):
     uuid = serializers.UUIDField()
+    order = serializers.UUIDField(source="order.uuid")
     name = serializers.CharField()
     content_type = serializers.CharField(help_text="by its content")
     size = serializers.IntegerField(help_text="bytes")
@@ -40,38 +42,21 @@ class AttachmentBody(Body):
     )
 
 
-class Attachments(Endpoint[Attachment]):
-    """``/orders/{order}/attachments``"""
+class AttachmentFilters(filters.FilterSet):  # type: ignore[misc]
+    order = filters.UUIDFilter("order__uuid")
+    in_the_order = filters.BooleanFilter("removed_before", lookup_expr="isnull")
 
+
+class Attachments(Listed[Attachment], Retrieved[Attachment]):
     queryset = Attachment.objects.all()
     serializer_class = AttachmentAnswer
-    once: ClassVar[bool] = False  # the same file a second time is refused
-    parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]  # type: ignore[misc]
+    filterset_class = AttachmentFilters
+    search_fields = ("name", "order__number")
+    ordering_fields = ("added_at", "name", "size")
 
     def get_queryset(self) -> QuerySet[Attachment]:
-        rows = Attachment.objects.visible_to(self.actor, at=self.at).filter(order__uuid=self.kwargs["order"])
+        rows = Attachment.objects.visible_to(self.actor, at=self.at)
         return rows.select_related("added_by", "order__system__department", "order__case")
-
-    def order(self) -> Order:
-        visible = Order.objects.visible_to(self.actor, at=self.at).select_related(
-            "system__department", "case"
-        )
-        return find(visible=visible, actor=self.actor, at=self.at, uuid=self.kwargs["order"])
-
-    @extend_schema(responses=AttachmentAnswer(many=True), filters=False)
-    def list(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """All of them, those of earlier revisions included."""
-        self.order()
-        return Response(AttachmentAnswer(self.get_queryset(), many=True).data)
-
-    @extend_schema(request={"multipart/form-data": AttachmentBody}, responses={201: AttachmentAnswer})
-    def create(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Add a file to a draft, or to an order that was returned for correction."""
-        order, given = self.order(), self.parsed(AttachmentBody)["file"]
-        made = attachments.attach(
-            order=order, name=given.name, content=given.read(), actor=self.actor, at=self.at
-        )
-        return Response(AttachmentAnswer(made).data, status=201)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
@@ -79,13 +64,33 @@ class Attachments(Endpoint[Attachment]):
         attachments.remove(attachment=self.get_object(), actor=self.actor, at=self.at)
         return Response(status=204)
 
-
-class AttachmentContents(Attachments):
     @extend_schema(
-        responses={(200, "application/octet-stream"): OpenApiResponse(bytes, description="the file")},
-        tags=["orders"],
+        responses={(200, "application/octet-stream"): OpenApiResponse(bytes, description="the file")}
     )
-    def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
+    @action(detail=True, methods=["get"])
+    def content(self, request: Request, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
         """The file itself, to be kept and not to be shown: a browser never runs what is in it."""
         row = self.get_object()
         return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
+
+
+class OrderAttachments(Endpoint[Order]):
+    queryset = Order.objects.all()
+    serializer_class = AttachmentAnswer
+    once: ClassVar[bool] = False  # the same file a second time is refused
+    parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]  # type: ignore[misc]
+
+    def get_queryset(self) -> QuerySet[Order]:
+        rows = Order.objects.visible_to(self.actor, at=self.at)
+        return rows.select_related("system__department", "case")
+
+    @extend_schema(
+        request={"multipart/form-data": AttachmentBody}, responses={201: AttachmentAnswer}, tags=["orders"]
+    )
+    def create(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Add a file to a draft, or to an order that was returned for correction."""
+        order, given = self.get_object(), self.parsed(AttachmentBody)["file"]
+        made = attachments.attach(
+            order=order, name=given.name, content=given.read(), actor=self.actor, at=self.at
+        )
+        return Response(AttachmentAnswer(made).data, status=201)

@@ -81,6 +81,13 @@ class AttachmentGone(Absent):
     message = _("This file has been taken out of the order.")
 
 
+class AttachmentLost(Unavailable):
+    code = "attachment-lost"
+    message = _(
+        "The file “%(name)s” is not there at the moment, or not as it was taken in. The operators have been told."
+    )
+
+
 def attach(*, order: Order, name: str, content: bytes, actor: User, at: datetime) -> Attachment:
     """Add a file to a draft, or to an order that was returned.
 
@@ -91,7 +98,7 @@ def attach(*, order: Order, name: str, content: bytes, actor: User, at: datetime
     found = _recognised(name, content)
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
     uuid = uuid4()
-    path = _path(uuid)
+    path = path_of(uuid)
     _keep(path, content)
     try:
         _scan(path, name)
@@ -131,16 +138,21 @@ def remove(*, attachment: Attachment, actor: User, at: datetime) -> None:
             row.removed_before = next_number(order)
             row.save(update_fields=["removed_before"])
             return
-        path = _path(row.uuid)
+        path = path_of(row.uuid)
         row.delete()
         transaction.on_commit(lambda: path.unlink(missing_ok=True))
 
 
 def read(attachment: Attachment) -> bytes:
-    """Its bytes, as they were taken in. Raises OSError when they have been lost, or are not the same any more."""
-    content = _path(attachment.uuid).read_bytes()
+    """Its bytes, as they were taken in. Raises AttachmentLost when they are not there, or not the same any more."""
+    try:
+        content = path_of(attachment.uuid).read_bytes()
+    except OSError as error:
+        log.exception("attachment lost", attachment=str(attachment.uuid))
+        raise AttachmentLost(name=attachment.name) from error
     if hashlib.sha256(content).hexdigest() != attachment.sha256:
-        raise OSError(f"{attachment.uuid}: not what was taken in")
+        log.error("attachment is not what was taken in", attachment=str(attachment.uuid))
+        raise AttachmentLost(name=attachment.name)
     return content
 
 
@@ -197,7 +209,8 @@ def _recognised(name: str, content: bytes) -> Format:
     return found
 
 
-def _path(uuid: UUID) -> Path:
+def path_of(uuid: UUID) -> Path:
+    """Where a file is kept: by its id, so that no name of a user's is ever a path."""
     return Path(settings.ATTACHMENT_DIR) / uuid.hex[:2] / uuid.hex
 
 

@@ -46,18 +46,18 @@ def upload(client: APIClient, order: Order, name: str = "批复.pdf", content: b
 
 
 def test_a_file_is_uploaded_listed_fetched_and_removed(on: Scene, order: Order, signed_in: SignedIn) -> None:
-    applicant, url = signed_in(on.applicant), f"/api/v1/orders/{order.uuid}/attachments"
+    applicant, url = signed_in(on.applicant), "/api/v1/attachments"
     made = upload(applicant, order)
     assert made.status_code == 201, made.json()
     file = made.json()
     assert (file["name"], file["content_type"], file["size"]) == ("批复.pdf", "application/pdf", len(PDF))
-    assert applicant.get(url).json() == [file]
+    assert applicant.get(f"{url}?order={order.uuid}&in_the_order=true").json()["results"] == [file]
     content = applicant.get(f"{url}/{file['uuid']}/content")
     assert (content.content, content.headers["X-Content-Type-Options"]) == (PDF, "nosniff")
     assert content.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E6%89%B9%E5%A4%8D.pdf"
     assert content.headers["Content-Security-Policy"].startswith("sandbox")
     assert applicant.delete(f"{url}/{file['uuid']}").status_code == 204
-    assert applicant.get(url).json() == []
+    assert applicant.get(url).json()["count"] == 0
 
 
 @pytest.mark.parametrize(
@@ -87,19 +87,26 @@ def test_another_departments_files_are_not_there(
     file = upload(signed_in(on.applicant), order).json()["uuid"]
     stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
     url = f"/api/v1/orders/{order.uuid}"
-    for path in ("attachments", f"attachments/{file}/content", "form", "package"):
+    for path in (f"attachments/{file}", f"attachments/{file}/content"):
+        assert stranger.get(f"/api/v1/{path}").status_code == 404, path
+    for path in ("form", "package"):
         assert stranger.get(f"{url}/{path}").status_code == 404, path
-    assert stranger.delete(f"{url}/attachments/{file}").status_code == 404
+    assert stranger.get("/api/v1/attachments").json()["count"] == 0
+    assert stranger.delete(f"/api/v1/attachments/{file}").status_code == 404
     assert upload(stranger, order).status_code == 404
     assert Attachment.objects.count() == 1
 
 
-def test_a_file_of_one_order_is_not_found_below_another(
-    on: Scene, order: Order, at: datetime, signed_in: SignedIn
+def test_a_file_that_was_lost_or_changed_on_the_disk_is_not_handed_out(
+    on: Scene, order: Order, signed_in: SignedIn, settings: Settings
 ) -> None:
     applicant = signed_in(on.applicant)
-    file, other = upload(applicant, order).json()["uuid"], drafted(on, at=at)
-    assert applicant.get(f"/api/v1/orders/{other.uuid}/attachments/{file}/content").status_code == 404
+    url = f"/api/v1/attachments/{upload(applicant, order).json()['uuid']}/content"
+    (path,) = [each for each in Path(settings.ATTACHMENT_DIR).rglob("*") if each.is_file()]
+    path.write_bytes(PDF + b"changed")
+    assert applicant.get(url).json()["code"] == "attachment-lost"
+    path.unlink()
+    assert applicant.get(url).json()["code"] == "attachment-lost"
 
 
 def test_the_form_is_had_in_the_language_of_the_caller(
