@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    attachments,
     audit,
     audit_exports,
     audit_verification,
@@ -23,6 +24,7 @@ from api.v1 import (
     me,
     month_closes,
     operations,
+    order_documents,
     orders,
     quotas,
     reach,
@@ -55,6 +57,7 @@ router.register("maintenances", maintenances.Maintenances, "maintenances")
 router.register("tariffs", tariffs.Tariffs, "tariffs")
 router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
 router.register("orders", orders.Orders, "orders")
+router.register("attachments", attachments.Attachments, "attachments")
 router.register("cases", cases.Cases, "cases")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
@@ -90,6 +93,17 @@ v1: list[URLPattern | URLResolver] = [
         "resources/<uuid:uuid>/console",
         consoles.Consoles.as_view({"post": "create"}),
         name="resource-console",
+    ),
+    path(
+        "orders/<uuid:uuid>/attachments",
+        attachments.OrderAttachments.as_view({"post": "create"}),
+        name="order-attachments",
+    ),
+    path("orders/<uuid:uuid>/form", order_documents.Forms.as_view({"get": "retrieve"}), name="order-form"),
+    path(
+        "orders/<uuid:uuid>/package",
+        order_documents.Packages.as_view({"get": "retrieve"}),
+        name="order-package",
     ),
     path(
         "container-credentials/<uuid:uuid>/secret",

@@ -8,6 +8,7 @@ demonstration may have (a clock that can be moved, a generated secret key). ``RE
 import contextlib
 import os
 import secrets
+import shlex
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -89,6 +90,7 @@ INSTALLED_APPS = [
     "govcloud.orders",
     "govcloud.leases",
     "govcloud.takeover",
+    "govcloud.documents",
     "api",
     "govcloud.portal",
     "govcloud.demo",
@@ -332,6 +334,12 @@ RUN_DIR = VAR_DIR / "runs"
 GUEST_KEY_FILE = Path(
     env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key"))
 )  # private key for guests, made at the first start
+
+ATTACHMENT_DIR = Path(env("ATTACHMENT_DIR", str(VAR_DIR / "attachments")))  # what orders are founded on
+ATTACHMENTS_MB = int(env("ATTACHMENTS_MB", "50"))  # of one order, together
+ATTACHMENT_SCANNER = shlex.split(
+    env("ATTACHMENT_SCANNER", "")
+)  # called with a file's path; its status says clean (0) or infected (1)
 
 METRICS_TOKEN = env("METRICS_TOKEN", "")  # what a scrape of /metrics must bring; empty: only this machine may
 

@@ -21,6 +21,7 @@ def pytest_configure(config: pytest.Config) -> None:
     from govcloud.celery import app  # noqa: PLC0415
 
     app.conf.broker_url = "memory://"
+    settings.ATTACHMENT_DIR = settings.VAR_DIR / "attachments-of-tests"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # slow on purpose elsewhere
     if os.environ.get("DATABASE_URL") or hasattr(config, "workerinput"):
         return

@@ -5,7 +5,7 @@ from typing import ClassVar
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import Case
@@ -13,7 +13,7 @@ from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, O
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import TRANSITIONS, Status
-from govcloud.orders.queries import OrderQuerySet, PlacementQuerySet
+from govcloud.orders.queries import AttachmentQuerySet, OrderQuerySet, PlacementQuerySet
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.weighing import Verdict
@@ -204,6 +204,44 @@ class Revision(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["order", "number"], name="revision_number_once")
         ]
+
+
+class Attachment(models.Model):
+    """A file that an order is founded on. Revisions are numbered: it belongs to those from ``first_revision`` on, and from
+    ``removed_before`` on to none any more; those in between keep it.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)  # under which it is kept on the disk
+    order = models.ForeignKey(Order, on_delete=models.PROTECT, related_name="attachments")
+    first_revision = models.PositiveIntegerField()
+    removed_before = models.PositiveIntegerField(null=True)
+    name = models.CharField(max_length=120)
+    content_type = models.CharField(max_length=100)  # by its content
+    size = models.PositiveIntegerField()  # bytes
+    sha256 = models.CharField(max_length=64)
+    scanned = models.BooleanField()  # by a virus scanner, as it was taken in
+    added_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")
+    added_at = models.DateTimeField()
+
+    objects = AttachmentQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["order", "name"],
+                condition=Q(removed_before=None),
+                name="attachment_name_once_in_an_order",
+            ),
+            models.CheckConstraint(condition=Q(size__gte=1), name="attachment_is_not_empty"),
+            models.CheckConstraint(
+                condition=Q(removed_before__isnull=True) | Q(removed_before__gt=F("first_revision")),
+                name="attachment_removed_was_in_a_revision",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class QuoteLine(models.Model):

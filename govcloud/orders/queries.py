@@ -12,13 +12,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from govcloud.inventory.models import Resource
-    from govcloud.orders.models import Order, Placement, Unit
+    from govcloud.orders.models import Attachment, Order, Placement, Unit
     from tenants.models import User
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "OrderQuerySet":
         return self.filter(within(actor, at=at, path="system__department__path"))
+
+
+class AttachmentQuerySet(models.QuerySet["Attachment"]):
+    def in_the_order(self) -> "AttachmentQuerySet":
+        return self.filter(removed_before=None)
+
+    def of_revision(self, number: int) -> "AttachmentQuerySet":
+        """Those that a revision was submitted with; of the order that the query is of."""
+        there = Q(removed_before=None) | Q(removed_before__gt=number)
+        return self.filter(there, first_revision__lte=number)
+
+    def visible_to(self, actor: "User", *, at: datetime) -> "AttachmentQuerySet":
+        return self.filter(within(actor, at=at, path="order__system__department__path"))
 
 
 class PlacementQuerySet(models.QuerySet["Placement"]):

@@ -18,7 +18,7 @@ from govcloud.orders.changes import (
     RetypeLine,
 )
 from govcloud.orders.lines import BackupLine, ContainerLine, Line, NetworkLine, ServerLine, StorageLine
-from govcloud.orders.models import Order, QuoteLine, Revision
+from govcloud.orders.models import Attachment, Order, QuoteLine, Revision
 from govcloud.orders.quotes import Quote
 from tenants.models import User
 
@@ -53,10 +53,14 @@ def _refuse_inexact(value: Any) -> None:
         raise ValueError(f"not an exact integer: {value!r}")
 
 
-def content_of(*, order: Order, number: int, lines: Sequence[Line], quote: Quote) -> Content:
+def content_of(
+    *, order: Order, number: int, lines: Sequence[Line], quote: Quote, files: Sequence[Attachment] = ()
+) -> Content:
     """Everything an approver decides on."""
     system = order.system
+    papers = [{"name": file.name, "size": file.size, "sha256": file.sha256} for file in files]
     return {
+        **({"attachments": papers} if papers else {}),  # what was submitted without any keeps its hash
         "order": str(order.uuid),
         "number": order.number,
         "revision": number,
@@ -176,12 +180,16 @@ def plain(number: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def next_number(order: Order) -> int:
+    """Of the revision that the order is submitted as next: each submission moves the case to its revision."""
+    return order.case.revision + 1 if order.case is not None else 1
+
+
 def freeze(*, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime) -> Revision:
     """Write the next revision of the order and its quote lines; neither can be changed afterwards."""
-    number = (
-        order.case.revision + 1 if order.case is not None else 1
-    )  # each submission moves the case to its revision
-    content = content_of(order=order, number=number, lines=lines, quote=quote)
+    number = next_number(order)
+    files = list(Attachment.objects.in_the_order().filter(order=order))
+    content = content_of(order=order, number=number, lines=lines, quote=quote, files=files)
     revision = Revision.objects.create(
         order=order,
         number=number,

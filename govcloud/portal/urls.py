@@ -7,6 +7,7 @@ from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
+from govcloud.portal.order import papers
 from govcloud.portal.order import views as order
 from govcloud.portal.worktop import views as worktop
 
@@ -36,4 +37,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/<uuid:uuid>/retry/", operation.retry, name="operation-retry"),
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),
     path("orders/<slug:number>/", order.order, name="order"),
+    path("orders/<slug:number>/form.pdf", papers.form, name="order-form"),
+    path("orders/<slug:number>/package.zip", papers.package, name="order-package"),
+    path("orders/<slug:number>/files/", papers.upload, name="order-files"),
+    path("orders/<slug:number>/files/<uuid:uuid>/", papers.file, name="order-file"),
+    path("orders/<slug:number>/files/<uuid:uuid>/removal/", papers.removal, name="order-file-removal"),
 ]

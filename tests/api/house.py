@@ -37,7 +37,7 @@ from tests.factories.inventory import (
 )
 from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
-from tests.factories.orders import Scene, scene, submitted
+from tests.factories.orders import Scene, paper_of, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
@@ -62,6 +62,7 @@ def house(many: int) -> House:
         opened(unit)
     systems = [on.system, *(SystemFactory(department=on.department, level_3=True) for _ in range(many - 1))]
     orders = [submitted(_for(on, system), at=AT) for system in systems]
+    papers = [paper_of(order, at=AT) for order in orders]
     servers = [whole_server(system=system) for system in systems]
     for number in range(many):
         DivisionFactory(code=f"45{number:04d}")
@@ -100,6 +101,7 @@ def house(many: int) -> House:
             "systems": on.system.uuid,
             "quota-accounts": on.department.quota_accounts.first().uuid,
             "orders": orders[0].uuid,
+            "attachments": papers[0].uuid,
             "cases": orders[0].case.uuid,
             "operations": points[0].run.operation.uuid,
             "resources": servers[0].resource.uuid,

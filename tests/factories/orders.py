@@ -1,5 +1,6 @@
 """A department that can order, and orders of it in each state, made by the services themselves."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -7,9 +8,9 @@ from typing import Any
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.audit.services import SystemActor
-from govcloud.orders import services
+from govcloud.orders import attachments, services
 from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft, ServerDraft, VolumeDraft
-from govcloud.orders.models import Order
+from govcloud.orders.models import Attachment, Order
 from tenants.models import Department, Role, System, User
 from tests.factories.catalog import Catalogue, catalogue
 from tests.factories.chargeback import tariff
@@ -107,3 +108,16 @@ def approve_all(on: Scene, order: Order, *, at: datetime) -> Order:
 
 def returned(on: Scene, *, at: datetime, items: tuple[ItemDraft, ...] = STORY) -> Order:
     return decided(on, submitted(on, at=at, items=items), at=at, verb="return", opinion="请补充说明")
+
+
+def paper_of(order: Order, *, at: datetime) -> Attachment:
+    """A file that the order was submitted with, on the disk as well."""
+    content = b"%PDF-1.7\n%%EOF\n"
+    row = Attachment.objects.create(
+        order=order, name="paper.pdf", content_type="application/pdf", size=len(content), first_revision=1,
+        sha256=hashlib.sha256(content).hexdigest(), scanned=False, added_by=order.applicant, added_at=at,
+    )  # fmt: skip
+    path = attachments.path_of(row.uuid)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return row

@@ -14,6 +14,8 @@ TELLINGS: Mapping[str, str | Promise] = {
     "order.drafted": _("Draft made"),
     "order.revised": _("Draft changed"),
     "order.submitted": _("Submitted for approval"),
+    "attachment.added": _("File added"),
+    "attachment.removed": _("File removed"),
     "order.returned": _("Returned for correction"),
     "order.rejected": _("Rejected"),
     "order.withdrawn": _("Withdrawn"),

@@ -10,8 +10,10 @@ from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
 from govcloud.audit import refusals
-from govcloud.orders.lifecycle import Status
+from govcloud.documents.archive import CLOSED
+from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order, Revision
+from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting
 from tenants.models import Role, User
 from tenants.policies import scope_of
@@ -26,14 +28,23 @@ BEGUN = frozenset({Status.FULFILLING, Status.FULFILLED, Status.CANCELLED})
 def order(request: HttpRequest, number: str) -> HttpResponse:
     """An order's page; asked by the page itself (htmx) it answers with the part that changes while something runs."""
     actor, at = cast("User", request.user), clock.now()
-    found = _visible(number, actor, at=at)
+    found = visible(number, actor, at=at)
     fragment = "HX-Request" in request.headers
     template = "portal/order/live.html" if fragment else "portal/order/page.html"
     return render(request, template, _context(found, actor, at=at))
 
 
+def page(
+    request: HttpRequest, found: Order, actor: User, *, at: datetime, refused: Refused | None = None
+) -> HttpResponse:
+    """The whole page, after something that was asked for on it was refused."""
+    context = {**_context(found, actor, at=at), "refused": refused, "live": False}
+    return render(request, "portal/order/page.html", context, status=refused.status if refused else 200)
+
+
 def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
-    technical = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
+    scope = scope_of(actor, at=at)
+    technical = scope.holds(Role.CLOUD_ADMIN)
     begun = order.status in BEGUN
     lines = items.lines(order)
     way = flow.steps(order, at=at)
@@ -46,13 +57,20 @@ def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
         "waiting": waiting.reasons(order, at=at),
         "built": resources.built(order) if begun else (),
         "trail": trail.trail(order, stages={step.code: step.name for step in way if step.code}),
+        "files": [
+            file for file in order.attachments.select_related("added_by") if file.removed_before is None
+        ],
+        "may_attach": order.status in EDITABLE
+        and scope.holds(Role.APPLICANT, department=order.system.department),
+        "has_form": order.submitted_at is not None,
+        "has_package": order.status in CLOSED and order.submitted_at is not None,
         "technical": technical,
         "live": order.status == Status.FULFILLING,
         "at": at,
     }
 
 
-def _visible(number: str, actor: User, *, at: datetime) -> Order:
+def visible(number: str, actor: User, *, at: datetime) -> Order:
     """The order with what its page needs of its last revision. Foreign orders answer as if there were none, audited."""
     latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
     orders = (

@@ -1,0 +1,197 @@
+"""The approval form (审批表) of an order as an A4 PDF: what was asked for, on what grounds, and what everybody decided.
+
+It shows the last revision as it was frozen. The same rows give the same form, but for the time at which it was made.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import qrcode
+import typst
+from django.utils import timezone
+from django.utils.translation import get_language, gettext
+from django.utils.translation import gettext_lazy as _
+from qrcode.image.svg import SvgPathImage
+
+from govcloud.approvals.models import CaseStage
+from govcloud.catalog.models import Kind
+from govcloud.errors import Conflict
+from govcloud.orders.models import Action, Order, Revision
+from tenants.models import NetworkZone
+
+HERE = Path(__file__).resolve().parent
+FONTS = HERE / "fonts"
+TEMPLATE = HERE / "form.typ"
+MEGABYTE = 1024 * 1024
+
+
+class NotSubmittedYet(Conflict):
+    code = "order-not-submitted-yet"
+    message = _("The order %(number)s has not been submitted: there is nothing to put on a form yet.")
+
+
+def approval_form(*, order: Order, at: datetime) -> bytes:
+    """The PDF, in the language active now. Raises NotSubmittedYet."""
+    data = contents_of(order, at=at)
+    return bytes(
+        typst.compile(
+            str(TEMPLATE), font_paths=[str(FONTS)], ignore_system_fonts=False,
+            sys_inputs={"data": json.dumps(data, ensure_ascii=False)},
+        )
+    )  # fmt: skip
+
+
+def contents_of(order: Order, *, at: datetime) -> dict[str, Any]:
+    """All that the form says, in words. Raises NotSubmittedYet."""
+    revision = order.revisions.order_by("-number").first()
+    if revision is None:
+        raise NotSubmittedYet(number=order.number)
+    content = revision.content
+    return {
+        "words": _words(),
+        "language": (get_language() or "zh")[:2],
+        "number": order.number,
+        "revision": revision.number,
+        "digest": revision.digest,
+        "qr": _qr(order.number),
+        "facts": _facts(order, revision),
+        "title": content["title"],
+        "justification": content["justification"],
+        "items": [_item(position, item) for position, item in enumerate(content["items"], start=1)],
+        "monthly": f"{Decimal(content['quote']['monthly_total']):,.2f}",
+        "attachments": [
+            {**file, "size": f"{file['size'] / MEGABYTE:.2f} MB"} for file in content.get("attachments", [])
+        ],
+        "stages": [_stage(stage) for stage in _stages(order)],
+        "printed": _moment(at),
+    }
+
+
+def _words() -> dict[str, str]:
+    return {
+        "title": gettext("Approval form for cloud resources"),
+        "centre": gettext("Government cloud centre"),
+        "revision": gettext("revision"),
+        "subject": gettext("Subject"),
+        "justification": gettext("Justification"),
+        "action": gettext("Action"),
+        "kind": gettext("Kind"),
+        "name": gettext("Name"),
+        "specification": gettext("Specification"),
+        "quantity": gettext("Quantity"),
+        "monthly": gettext("Price for a whole month"),
+        "yuan": gettext("yuan"),
+        "basis": gettext("Basis documents"),
+        "size": gettext("Size"),
+        "opinion": gettext("Opinion"),
+        "decided-by": gettext("Decided by"),
+        "decided-at": gettext("Time"),
+        "signature": gettext("Signature and seal"),
+        "note": gettext("Decisions were made in the system and are bound to the hash below."),
+        "printed": gettext("Made"),
+    }
+
+
+def _qr(number: str) -> str:
+    """The number as a QR code, an SVG document."""
+    image = qrcode.make(number, image_factory=SvgPathImage, border=0)
+    return bytes(image.to_string()).decode()
+
+
+def _facts(order: Order, revision: Revision) -> list[tuple[str, str]]:
+    system = revision.content["system"]
+    level = gettext("level %(level)s") % {"level": system["mlps_level"]}
+    return [
+        (gettext("Order"), order.number),
+        (gettext("Submitted"), _moment(revision.submitted_at)),
+        (gettext("Department"), revision.content["department"]["name"]),
+        (gettext("Applicant"), str(order.applicant)),
+        (gettext("System"), f"{system['name']} ({system['code']})"),
+        (gettext("Network zone"), str(NetworkZone(system["zone"]).label)),
+        (gettext("MLPS level"), level),
+        (gettext("Filing number"), system["filing_number"] or "—"),
+    ]
+
+
+def _item(position: int, item: Mapping[str, Any]) -> tuple[str, ...]:
+    return (
+        str(position),
+        str(Action(item["action"]).label),
+        str(Kind(item["kind"]).label),
+        item["name"],
+        gettext("; ").join(specification(item)),
+        str(item.get("quantity", 1)),
+    )
+
+
+def specification(item: Mapping[str, Any]) -> Iterator[str]:
+    """What an item of a revision asks for, in words; a change tells from what as well."""
+    yield from _of_a_server(item)
+    yield from _of_storage(item)
+    if item.get("floating_address"):
+        yield gettext("floating address")
+    if item["zone"]:
+        yield str(NetworkZone(item["zone"]).label)
+    if item.get("lease_months"):
+        yield gettext("%(months)s months") % {"months": item["lease_months"]}
+
+
+def _of_a_server(item: Mapping[str, Any]) -> Iterator[str]:
+    size = gettext("%(vcpus)s vCPU, %(memory)s GB")
+    if "vcpus" in item:
+        to = size % {"vcpus": item["vcpus"], "memory": item["memory_gb"]}
+        smaller = {"vcpus": item.get("from_vcpus"), "memory": item.get("from_memory_gb")}
+        yield f"{size % smaller} → {to}" if "from_vcpus" in item else to
+    if "image" in item:
+        yield item["image"]
+    for volume in item.get("volumes", ()):
+        if isinstance(volume, Mapping):  # a release tells only which they are
+            yield f"{volume['storage_class'].upper()} {volume['size_gb']} GB"
+
+
+def _of_storage(item: Mapping[str, Any]) -> Iterator[str]:
+    if "storage_class" in item:
+        moved = f"{item['from_class'].upper()} → " if "from_class" in item else ""
+        yield moved + item["storage_class"].upper()
+    grown = f"{item['from_gb']} → " if "from_gb" in item else ""
+    for name in ("size_gb", "quota_gb", "capacity_gb"):
+        if name in item:
+            yield f"{grown}{item[name]} GB"
+    if "dr_level" in item:
+        yield gettext("DR level %(level)s") % {"level": item["dr_level"]}
+        yield gettext("off site") if item["off_site"] else gettext("on site")
+
+
+def _stages(order: Order) -> list[CaseStage]:
+    """Of the last revision, in their order."""
+    if order.case is None:
+        return []
+    rows = order.case.stages.filter(revision=order.case.revision).select_related("decision__decider")
+    return list(rows.order_by("position"))
+
+
+def _stage(stage: CaseStage) -> dict[str, str]:
+    english = (get_language() or "").startswith("en")
+    told = {
+        "name": stage.name_en if english else stage.name,
+        "role": str(stage.get_role_display()),
+        "outcome": str(stage.get_status_display()),
+        "opinion": "",
+        "decider": "",
+        "at": "",
+    }
+    if stage.decided_at is not None:
+        told |= {
+            "opinion": stage.decision.opinion,
+            "decider": str(stage.decision.decider),
+            "at": _moment(stage.decision.at),
+        }
+    return told
+
+
+def _moment(at: datetime) -> str:
+    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"

@@ -1,0 +1,110 @@
+"""The papers of an order on its page: files it is founded on, the approval form, the archive package."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from api.downloads import as_file
+from govcloud import clock
+from govcloud.documents import archive
+from govcloud.documents.form import approval_form
+from govcloud.orders import attachments
+from govcloud.orders.models import Attachment, Order
+from govcloud.portal import deeds
+from govcloud.portal.deeds import Refused
+from govcloud.portal.order import views
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from django.core.files.uploadedfile import UploadedFile
+
+    from tenants.models import User
+
+
+@require_GET
+@login_required
+def form(request: HttpRequest, number: str) -> HttpResponse:
+    """The approval form, in the language of the page."""
+    order, actor, at = _asked(request, number)
+    made: list[bytes] = []
+    refused = deeds.attempt(lambda: made.append(approval_form(order=order, at=at)))
+    if refused is not None:
+        return views.page(request, order, actor, at=at, refused=refused)
+    return as_file(made[0], name=f"{order.number}.pdf", content_type="application/pdf")
+
+
+@require_GET
+@login_required
+def package(request: HttpRequest, number: str) -> HttpResponse:
+    """The archive package of a closed order."""
+    order, actor, at = _asked(request, number)
+    made: list[bytes] = []
+    refused = deeds.attempt(lambda: made.append(archive.package(order=order, actor=actor, at=at)))
+    if refused is not None:
+        return views.page(request, order, actor, at=at, refused=refused)
+    return as_file(made[0], name=f"{order.number}.zip", content_type="application/zip")
+
+
+@require_GET
+@login_required
+def file(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
+    """A file, to be kept and not to be shown."""
+    order, _actor, _at = _asked(request, number)
+    row = _file_of(order, uuid)
+    return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
+
+
+@require_POST
+@login_required
+def upload(request: HttpRequest, number: str) -> HttpResponse:
+    """Add what was chosen, each file by itself; the first that is refused is told, those before it stay."""
+    order, actor, at = _asked(request, number)
+    chosen = cast("list[UploadedFile[bytes]]", request.FILES.getlist("files"))
+    refused = None if chosen else Refused(_("Choose a file first."), 422)
+    for each in chosen:
+        name, content = each.name or "", each.read()
+        refused = deeds.attempt(
+            lambda: attachments.attach(order=order, name=name, content=content, actor=actor, at=at)  # noqa: B023  done at once
+        )
+        if refused is not None:
+            break
+    return _after(request, order, actor, refused, at=at)
+
+
+@require_POST
+@login_required
+def removal(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
+    """Take a file out of the order."""
+    order, actor, at = _asked(request, number)
+    row = _file_of(order, uuid)
+    act: Callable[[], object] = lambda: attachments.remove(attachment=row, actor=actor, at=at)  # noqa: E731
+    return _after(request, order, actor, deeds.attempt(act), at=at)
+
+
+def _asked(request: HttpRequest, number: str) -> "tuple[Order, User, datetime]":
+    actor, at = cast("User", request.user), clock.now()
+    return views.visible(number, actor, at=at), actor, at
+
+
+def _file_of(order: Order, uuid: UUID) -> Attachment:
+    row = (
+        order.attachments.select_related("order__system__department", "order__case").filter(uuid=uuid).first()
+    )
+    if row is None:
+        raise Http404
+    return row
+
+
+def _after(
+    request: HttpRequest, order: Order, actor: "User", refused: Refused | None, *, at: datetime
+) -> HttpResponse:
+    if refused is None:
+        return redirect("portal:order", order.number)
+    return views.page(request, order, actor, at=at, refused=refused)

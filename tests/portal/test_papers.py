@@ -1,0 +1,102 @@
+"""The papers of an order on its page: files added and removed, the form and the package fetched."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django import Settings
+
+from govcloud.orders import services
+from govcloud.orders.models import Attachment, Order
+from tenants.models import Role
+from tests.factories.orders import Scene, drafted, scene
+from tests.factories.tenants import DepartmentFactory, member
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime, settings: Settings, tmp_path: Path) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+    settings.ATTACHMENT_DIR = tmp_path
+
+
+@pytest.fixture
+def on(db: None) -> Scene:
+    return scene()
+
+
+@pytest.fixture
+def draft(on: Scene, at: datetime) -> Order:
+    return drafted(on, at=at)
+
+
+def added(client: Client, order: Order, *files: tuple[str, bytes]) -> object:
+    chosen = [SimpleUploadedFile(name, content) for name, content in files]
+    return client.post(f"/orders/{order.number}/files/", {"files": chosen})
+
+
+def test_files_are_added_fetched_and_removed(on: Scene, draft: Order, signed_in: Signed) -> None:
+    applicant = signed_in(on.applicant)
+    assert added(applicant, draft, ("批复.pdf", PDF), ("方案.pdf", PDF + b"2")).status_code == 302
+    page = text(applicant.get(f"/orders/{draft.number}/"))
+    assert ("批复.pdf" in page, "方案.pdf" in page) == (True, True)
+    row = Attachment.objects.get(name="批复.pdf")
+    url = f"/orders/{draft.number}/files/{row.uuid}/"
+    answer = applicant.get(url)
+    assert (answer.content, answer.headers["Content-Security-Policy"]) == (PDF, "sandbox; default-src 'none'")
+    assert applicant.post(f"{url}removal/").status_code == 302
+    assert applicant.get(url).status_code == 404
+
+
+def test_what_is_refused_is_told_on_the_page_and_the_others_stay(
+    on: Scene, draft: Order, signed_in: Signed
+) -> None:
+    applicant = signed_in(on.applicant)
+    refused = added(applicant, draft, ("批复.pdf", PDF), ("virus.exe", b"MZ"), ("方案.pdf", PDF + b"2"))
+    assert (refused.status_code, "“virus.exe” is not what its name says" in text(refused)) == (422, True)
+    assert list(Attachment.objects.values_list("name", flat=True)) == ["批复.pdf"]
+    nothing = applicant.post(f"/orders/{draft.number}/files/")
+    assert (nothing.status_code, "Choose a file first." in text(nothing)) == (422, True)
+
+
+def test_only_who_may_change_the_order_is_offered_to_add(
+    on: Scene, draft: Order, at: datetime, signed_in: Signed
+) -> None:
+    url, offer = f"/orders/{draft.number}/", 'enctype="multipart/form-data"'
+    assert offer in signed_in(on.applicant).get(url).content.decode()
+    admin = signed_in(member(Role.CLOUD_ADMIN))
+    assert offer not in admin.get(url).content.decode()
+    assert added(admin, draft, ("批复.pdf", PDF)).status_code == 403
+    services.submit(order=draft, actor=on.applicant, at=at)
+    applicant = signed_in(on.applicant)
+    assert offer not in applicant.get(url).content.decode()
+    assert added(applicant, draft, ("批复.pdf", PDF)).status_code == 409
+
+
+def test_the_form_is_there_once_it_was_submitted_and_the_package_once_it_is_closed(
+    on: Scene, draft: Order, at: datetime, signed_in: Signed
+) -> None:
+    applicant, url = signed_in(on.applicant), f"/orders/{draft.number}/"
+    early = applicant.get(f"{url}form.pdf")
+    assert (early.status_code, "has not been submitted" in text(early)) == (409, True)
+    assert "form.pdf" not in applicant.get(url).content.decode()
+    services.submit(order=draft, actor=on.applicant, at=at)
+    assert f"{url}form.pdf" in applicant.get(url).content.decode()
+    assert applicant.get(f"{url}form.pdf").content.startswith(b"%PDF-")
+    still_open = applicant.get(f"{url}package.zip")
+    assert (still_open.status_code, "closed" in text(still_open)) == (409, True)
+
+
+def test_papers_of_another_department_are_not_there(on: Scene, draft: Order, signed_in: Signed) -> None:
+    added(signed_in(on.applicant), draft, ("批复.pdf", PDF))
+    row = Attachment.objects.get()
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    for path in ("form.pdf", "package.zip", f"files/{row.uuid}/"):
+        assert stranger.get(f"/orders/{draft.number}/{path}").status_code == 404
+    for path in ("files/", f"files/{row.uuid}/removal/"):
+        assert stranger.post(f"/orders/{draft.number}/{path}").status_code == 404
