@@ -129,9 +129,9 @@ class Membership(models.Model):
                 | (~Q(role__in=sorted(UNIT_ROLES)) & Q(department__isnull=True)),
                 name="membership_unit_roles_name_their_unit",
             ),
-            models.CheckConstraint(
-                condition=Q(valid_until__isnull=True) | Q(valid_until__gt=F("valid_from")),
-                name="membership_ends_after_it_starts",
+            models.CheckConstraint(  # ended when it started: taken back before it began
+                condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
+                name="membership_ends_no_earlier_than_it_starts",
             ),
             models.UniqueConstraint(
                 fields=["user", "role", "department"],

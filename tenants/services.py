@@ -104,6 +104,11 @@ class RoleHeldAlready(Conflict):
     message = _("%(user)s holds this role already.")
 
 
+class RoleEnded(Conflict):
+    code = "role-ended"
+    message = _("%(user)s does not hold this role any more.")
+
+
 class SeparatedRoles(Conflict):
     """GB/T 22239 level 3: the three administrators are different people."""
 
@@ -247,6 +252,33 @@ def grant_role(
         after = {"role": role, "department": str(department.uuid) if department else None}
         audit.record(actor=actor, verb="role.granted", subject=user, at=at, after=after)
     return membership
+
+
+def revoke_role(*, membership: Membership, actor: audit.Actor, at: datetime, reason: str) -> None:
+    """Take a role away from now on; one that has not begun never does. Raises RoleEnded.
+
+    Whoever may not do this has been told so by the caller's policy.
+    """
+    with transaction.atomic():
+        held = (
+            Membership.objects.select_for_update().select_related("user", "department").get(pk=membership.pk)
+        )
+        if held.valid_until is not None and held.valid_until <= at:
+            raise RoleEnded(user=held.user.audit_name)
+        before = {"role": held.role, "valid_until": held.valid_until}
+        held.valid_until = max(at, held.valid_from)
+        held.save(update_fields=["valid_until"])
+        after = {"department": str(held.department.uuid) if held.department else None, "valid_until": at}
+        audit.record(
+            actor=actor,
+            verb="role.revoked",
+            subject=held.user,
+            at=at,
+            before=before,
+            after=after,
+            reason=reason,
+        )
+    membership.valid_until = held.valid_until
 
 
 def _insert(
