@@ -260,9 +260,8 @@ def revoke_role(*, membership: Membership, actor: audit.Actor, at: datetime, rea
     Whoever may not do this has been told so by the caller's policy.
     """
     with transaction.atomic():
-        held = (
-            Membership.objects.select_for_update().select_related("user", "department").get(pk=membership.pk)
-        )
+        rows = Membership.objects.select_for_update(of=("self",)).select_related("user", "department")
+        held = rows.get(pk=membership.pk)
         if held.valid_until is not None and held.valid_until <= at:
             raise RoleEnded(user=held.user.audit_name)
         before = {"role": held.role, "valid_until": held.valid_until}
