@@ -6,9 +6,9 @@ from rest_framework import serializers
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from govcloud.audit.models import Event, Outcome
-from tenants.models import Role
+from tenants.access.permissions import Permission
 
-READERS = (Role.AUDIT_ADMIN, Role.SUPERVISOR)
+READERS = (Permission.READ_AUDIT,)
 
 
 class EventAnswer(Answer):

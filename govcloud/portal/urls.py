@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from govcloud.portal import session
+from govcloud.portal.account import views as account
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
 from govcloud.portal.leases import views as leases
@@ -15,6 +16,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/", session.SignIn.as_view(), name="sign-in"),
     path("sign-out/", session.sign_out, name="sign-out"),
     path("language/", session.choose_language, name="set-language"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.password, name="password"),
+    path("account/second-factor/", account.second_factor_page, name="second-factor"),
+    path("account/second-factor/codes/", account.recovery_codes, name="recovery-codes"),
+    path("account/second-factor/removal/", account.second_factor_removal, name="second-factor-removal"),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
     path("leases/", leases.leases, name="leases"),

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from knox.models import AuthToken
 
-from api.models import TokenName
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
@@ -22,7 +20,7 @@ from govcloud.protection.models import BackupPlan, BackupRun, Frequency, Recover
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.reconciliation.models import Sweep
-from tenants.models import Department, System, User
+from tenants.models import Department, System
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -177,12 +175,6 @@ def recovery_point(volume: Volume) -> RecoveryPoint:
         run=run, volume=volume, step=steps[0], external_id=str(uuid4()), taken_at=AT + timedelta(minutes=5),
         size_gb=volume.size_gb, off_site=True,
     )  # fmt: skip
-
-
-def token_of(user: User) -> UUID:
-    """A token that the person has given a name."""
-    token, _text = AuthToken.objects.create(user=user)
-    return TokenName.objects.create(token=token, name="laptop").uuid
 
 
 def stranger_department() -> Department:

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from api.urls import router
+from tenants.access.models import ApiToken
 from tenants.models import Role, User
-from tests.api.house import house, token_of
-from tests.factories.tenants import grant
+from tests.api.house import house
+from tests.factories.tenants import grant, token_of
 
 BASELINE = Path(__file__).with_name("query_counts.json")
 ROWS = 50
@@ -44,4 +44,4 @@ def test_every_list_of_fifty_rows_takes_as_many_statements_as_committed(
         BASELINE.write_text(json.dumps(counted, indent=2) + "\n")
     assert counted == json.loads(BASELINE.read_text())
     assert max(counted.values()) <= MOST
-    assert AuthToken.objects.filter(user=reader).exists()
+    assert ApiToken.objects.filter(token__user=reader).exists()

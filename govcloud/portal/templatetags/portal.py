@@ -21,7 +21,7 @@ from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS
 from tenants.models import Role, User
-from tenants.policies import scope_of
+from tenants.policies import Wanted, scope_of
 
 register = template.Library()
 
@@ -116,18 +116,27 @@ def kind_title(kind: str) -> str:
 @register.simple_tag(takes_context=True)
 def operates(context: template.Context) -> bool:
     """Whether the reader may look at the engine. Asked for the page's own instant, so that their roles are read once."""
-    return _holds_one_of(context, OPERATORS)
+    return _may(context, OPERATORS)
 
 
 @register.simple_tag(takes_context=True)
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
-    return _holds_one_of(context, READERS)
+    return _may(context, READERS)
 
 
-def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:
+@register.simple_tag(takes_context=True)
+def manages_security(context: template.Context) -> bool:
+    """Whether the reader gives and takes roles."""
+    return _may(context, (Role.SECURITY_ADMIN,))
+
+
+def _may(context: template.Context, wanted: Collection[Wanted]) -> bool:
     user, at = context.get("user"), context.get("at")
-    return isinstance(user, User) and at is not None and bool(scope_of(user, at=at).roles & set(roles))
+    if not isinstance(user, User) or at is None:
+        return False
+    scope = scope_of(user, at=at)
+    return any(scope.holds(each) for each in wanted)
 
 
 @register.simple_tag

@@ -196,7 +196,7 @@ def test_roles_are_held_where_they_belong_and_once(at: datetime) -> None:
 def test_the_three_administrators_are_different_people(at: datetime) -> None:
     person = member(Role.SECURITY_ADMIN)
     with pytest.raises(services.SeparatedRoles, match="different people"):
-        services.grant_role(user=person, role=Role.AUDIT_ADMIN, actor=BY, at=at)
+        services.enter_role(user=person, role=Role.AUDIT_ADMIN, actor=BY, at=at)
     assert [m.role for m in Membership.objects.filter(user=person)] == [Role.SECURITY_ADMIN]
 
 
