@@ -138,8 +138,8 @@ class Tokens(Listed[ApiToken]):
 
     def get_authenticators(self) -> list[Any]:
         """Signing in looks at no earlier sign-in, so that an expired token is no obstacle to a new one."""
-        signs_in = self.request is not None and self.action_map.get(self.request.method.lower()) == "create"
-        return [] if signs_in else super().get_authenticators()
+        method = (self.request.method or "").lower() if self.request is not None else ""
+        return [] if self.action_map.get(method) == "create" else super().get_authenticators()
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [AddressThrottle(), SignInThrottle()] if self.action == "create" else []

@@ -2,12 +2,14 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from govcloud.portal import session
+from govcloud.portal.account import tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
 from govcloud.portal.order import views as order
+from govcloud.portal.security import views as security
 from govcloud.portal.worktop import views as worktop
 
 app_name = "portal"
@@ -21,6 +23,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/second-factor/", account.second_factor_page, name="second-factor"),
     path("account/second-factor/codes/", account.recovery_codes, name="recovery-codes"),
     path("account/second-factor/removal/", account.second_factor_removal, name="second-factor-removal"),
+    path("account/tokens/", tokens.tokens_page, name="tokens"),
+    path("account/tokens/<uuid:uuid>/revocation/", tokens.revocation, name="token-revocation"),
+    path("security/roles/", security.roles, name="roles"),
+    path("security/roles/<uuid:uuid>/revocation/", security.revocation, name="role-revocation"),
+    path("security/requests/<uuid:uuid>/confirmation/", security.confirmation, name="role-confirmation"),
+    path("security/requests/<uuid:uuid>/refusal/", security.refusal, name="role-refusal"),
+    path("security/permissions/", security.permissions, name="permissions"),
+    path("security/tokens/", security.everybodys_tokens, name="everybodys-tokens"),
+    path(
+        "security/tokens/<uuid:uuid>/revocation/", security.token_revocation, name="anybodys-token-revocation"
+    ),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
     path("leases/", leases.leases, name="leases"),

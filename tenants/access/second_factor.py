@@ -59,7 +59,7 @@ def obliged(user: User, *, at: datetime) -> bool:
 
 
 def enrolled(user: User) -> bool:
-    return Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists()
+    return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
 
 
 def missing(user: User, *, at: datetime) -> bool:

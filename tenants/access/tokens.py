@@ -35,6 +35,11 @@ class BadNetwork(Invalid):
     message = _("“%(given)s” is not a network: write it like 10.20.0.0/16 or 10.20.3.4/32.")
 
 
+class TokenNameMissing(Invalid):
+    code = "token-name-missing"
+    message = _("Give the token a name that you will recognise it by.")
+
+
 class PermissionsOfTheScope(Invalid):
     code = "permissions-of-the-scope"
     message = _("Permissions are named for the scope “chosen”, at least one, and for no other.")
@@ -87,6 +92,8 @@ def issue(
     Raises Invalids with everything that is wrong, and TooManyTokens.
     """
     errors: list[Invalid] = []
+    if not name:
+        errors.append(TokenNameMissing(pointers=("/name",)))
     if (scope == TokenScope.CHOSEN) != bool(permissions):
         errors.append(PermissionsOfTheScope(pointers=("/permissions",)))
     longest = knox_settings.TOKEN_TTL

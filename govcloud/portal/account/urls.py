@@ -3,13 +3,13 @@
 from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.urls import path
 
-from govcloud.portal.account.views import SecondStep
+from govcloud.portal.account import views
 from govcloud.portal.session import SignIn
 
 urlpatterns = [
     path("sign-in/", SignIn.as_view(), name="account_login"),
-    path("sign-in/code/", SecondStep.as_view(), name="mfa_authenticate"),
-    path("sign-in/with/<slug:provider_id>/", openid_connect.login, name="openid_connect_login"),
+    path("sign-in/code/", views.SecondStep.as_view(), name="mfa_authenticate"),
+    path("sign-in/with/<slug:provider_id>/", views.to_provider, name="openid_connect_login"),
     path(
         "sign-in/with/<slug:provider_id>/callback/", openid_connect.callback, name="openid_connect_callback"
     ),

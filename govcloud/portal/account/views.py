@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from allauth.mfa.adapter import get_adapter as authenticators
 from allauth.mfa.base.views import AuthenticateView
+from allauth.socialaccount.providers.openid_connect import views as openid_connect
 from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
@@ -14,10 +15,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from requests import RequestException
 
 from govcloud import clock
 from govcloud.portal import deeds
+from govcloud.portal.account.entrance import turned_away
 from govcloud.portal.account.forms import NewPasswordForm
+from govcloud.portal.account.single_sign_on import FAILED
 from govcloud.portal.deeds import Refused
 from tenants.access import passwords, second_factor
 from tenants.models import Membership, User
@@ -29,6 +33,15 @@ class SecondStep(AuthenticateView):  # type: ignore[misc]
     """The code of the authenticator app, or a recovery code, after name and password."""
 
     template_name = "portal/account/code.html"
+
+
+@require_GET
+def to_provider(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Lead to the identity provider, where it can be reached."""
+    try:
+        return cast("HttpResponse", openid_connect.login(request, provider_id))
+    except RequestException:
+        return turned_away(request, FAILED, user=None, reason="identity-provider-failed")
 
 
 @require_GET

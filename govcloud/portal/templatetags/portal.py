@@ -20,6 +20,7 @@ from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS
+from tenants.access.permissions import Permission
 from tenants.models import Role, User
 from tenants.policies import Wanted, scope_of
 
@@ -111,6 +112,12 @@ def percent(share: float) -> str:
 def kind_title(kind: str) -> str:
     """What a kind of step does, in plain words."""
     return title_of(kind)
+
+
+@register.filter
+def permission_name(permission: str) -> str:
+    """What it allows, in plain words."""
+    return str(Permission(permission).label)
 
 
 @register.simple_tag(takes_context=True)
