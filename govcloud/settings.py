@@ -308,6 +308,10 @@ SPECTACULAR_SETTINGS = {
         "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
         "NetworkZone": "tenants.models.NetworkZone",
         "Role": "tenants.models.Role",
+        "Permission": "tenants.access.permissions.Permission",
+        "TokenKind": "tenants.access.models.TokenKind",
+        "TokenScope": "tenants.access.models.TokenScope",
+        "RoleRequestStatus": "tenants.access.models.RequestStatus",
     },
 }
 

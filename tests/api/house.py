@@ -20,7 +20,7 @@ from govcloud.protection.models import BackupPlan, BackupRun, Frequency, Recover
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.reconciliation.models import Sweep
-from tenants.models import Department, System
+from tenants.models import Department, Role, System
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -39,7 +39,13 @@ from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
-from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory
+from tests.factories.tenants import (
+    DepartmentFactory,
+    DivisionFactory,
+    SystemFactory,
+    asked_for,
+    member,
+)
 
 RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
 AT = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
@@ -88,6 +94,8 @@ def house(many: int) -> House:
     ended = Expiry.objects.get(resource=servers[0].resource)
     notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
     issued = statements(on.department, *units)
+    officer = member(Role.SECURITY_ADMIN)
+    asked = [asked_for(member(Role.LEADER), by=officer, at=AT) for _system in systems]
     return House(
         on=on,
         order=orders[0],
@@ -117,6 +125,9 @@ def house(many: int) -> House:
             "month-closes": MonthClose.objects.first().month,
             "statements": issued[0].uuid,
             "audit-events": Event.objects.first().uuid,
+            "accounts": asked[0].user.uuid,
+            "memberships": on.applicant.memberships.first().uuid,
+            "role-requests": asked[0].uuid,
         },
     )
 

@@ -1,6 +1,6 @@
 """Divisions, departments with valid credit codes, people with roles, application systems."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
@@ -12,7 +12,7 @@ from factory.django import DjangoModelFactory
 from knox.models import AuthToken
 from stdnum.cn import uscc
 
-from tenants.access.models import ApiToken, TokenKind
+from tenants.access.models import ApiToken, RoleRequest, TokenKind
 from tenants.models import (
     UNIT_ROLES,
     Connection,
@@ -128,6 +128,14 @@ def token_of(user: User, *, name: str = "a test", **limits: Any) -> tuple[ApiTok
         **{"kind": TokenKind.NAMED, "last_used_at": timezone.now(), **limits}, token=token, name=name
     )
     return label, text
+
+
+def asked_for(user: User, role: Role = Role.AUDIT_ADMIN, *, by: User, at: datetime) -> RoleRequest:
+    """A request for an administrator's role that waits for its second person."""
+    return RoleRequest.objects.create(
+        user=user, role=role, reason="the post is vacant", requested_by=by, requested_at=at,
+        expires_at=at + timedelta(days=7),
+    )  # fmt: skip
 
 
 class SystemFactory(DjangoModelFactory[System]):
