@@ -8,7 +8,7 @@ from datetime import datetime
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
-from allauth.mfa.utils import decrypt
+from allauth.mfa.utils import decrypt, encrypt
 from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -27,6 +27,10 @@ OBLIGED: frozenset[str] = ADMINISTRATORS | {
     Role.CLOUD_ADMIN,
 }
 """Who decides on orders, and who administers."""
+
+
+ENCRYPTED = frozenset({"secret", "seed"})
+"""Of an authenticator's data: what the app shares with us, and what recovery codes are made from."""
 
 
 class WrongCode(Invalid):
@@ -144,6 +148,29 @@ def reset(*, user: User, actor: audit.Actor, at: datetime, reason: str) -> None:
         _remove(user)
         sessions.end(user=user)
         audit.record(actor=actor, verb="second_factor.reset", subject=user, at=at, reason=reason)
+
+
+def rotate(*, actor: audit.Actor, at: datetime) -> int:
+    """Encrypt all secrets anew, with the newest key of ``CREDENTIAL_KEYS``; returns how many people have some.
+
+    Raises what the adapter does for a secret that does not open: nothing is changed then.
+    """
+    with transaction.atomic():
+        rows = list(Authenticator.objects.select_for_update().order_by("pk"))
+        for row in rows:
+            secrets = {name: encrypt(decrypt(row.data[name])) for name in ENCRYPTED & row.data.keys()}
+            row.data |= secrets
+            row.save(update_fields=["data"])
+        people = len({row.user_id for row in rows})
+        if people:
+            audit.record(
+                actor=actor,
+                verb="second_factor.secrets_rotated",
+                subject=None,
+                at=at,
+                after={"people": people},
+            )
+    return people
 
 
 def _prove(user: User, code: str) -> None:

@@ -7,6 +7,7 @@ import pytest
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from django.conf import LazySettings
+from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -98,6 +99,17 @@ def test_the_secret_is_not_stored_in_the_clear(at: datetime) -> None:
     stored = str([(row.type, row.data) for row in Authenticator.objects.filter(user=user)])
     assert secret not in stored
     assert not any(code in stored for code in codes)
+
+
+def test_a_replaced_key_can_go_once_the_secrets_are_rotated(at: datetime, settings: LazySettings) -> None:
+    user = UserFactory()
+    old, new = settings.CREDENTIAL_KEYS[0], "n" * 32
+    secret, codes = enrolled(user, at=at)
+    settings.CREDENTIAL_KEYS = [new, old]
+    call_command("rotate_credentials")
+    settings.CREDENTIAL_KEYS = [new]
+    assert second_factor.accepts(user, code_of(secret, later=1))
+    assert second_factor.accepts(user, codes[0])
 
 
 @pytest.mark.usefixtures("required")
