@@ -42,7 +42,7 @@ class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
         return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer")  # noqa: S106
 
 
-class PortalSession(SessionScheme):
+class PortalSession(SessionScheme):  # type: ignore[no-untyped-call]
     target_class = "api.authentication.PortalSession"
 
 

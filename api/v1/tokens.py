@@ -205,17 +205,16 @@ class Tokens(Listed[ApiToken]):
         if until is not None:
             self._refused(account, reason=AccountLocked.code)
             raise AccountLocked(seconds=math.ceil((until - self.at).total_seconds()))
-        user = authenticate(self.request, username=username, password=password)
-        if not isinstance(user, User):
+        if account is None or authenticate(self.request, username=username, password=password) is None:
             self._refused(account, reason=WrongCredentials.code)
             raise WrongCredentials
-        if second_factor.enrolled(user):
+        if second_factor.enrolled(account):
             if not code:
                 raise CodeNeeded
-            if not second_factor.accepts(user, code):
-                self._refused(user, reason=second_factor.WrongCode.code)
+            if not second_factor.accepts(account, code):
+                self._refused(account, reason=second_factor.WrongCode.code)
                 raise WrongCredentials
-        return user
+        return account
 
     def _refused(self, account: User | None, *, reason: str) -> None:
         """What was typed as a name is not kept: people type passwords there."""

@@ -9,13 +9,16 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from tenants.access.permissions import Permission
+from tenants.access.permissions import DUTIES, Permission
 from tenants.access.queries import ApiTokenQuerySet, RoleRequestQuerySet
 from tenants.models import ADMINISTRATORS, Role, User
 
 
 class RolePermission(models.Model):
-    """One thing that a role may do. The three administrators share nothing: the database refuses the second of a pair."""
+    """One thing that a role may do.
+
+    The three administrators share nothing, and what makes them administrators nobody else has: the database sees to it.
+    """
 
     role = models.CharField(max_length=30, choices=Role)
     permission = models.CharField(max_length=40, choices=Permission)
@@ -27,6 +30,14 @@ class RolePermission(models.Model):
                 fields=["permission"],
                 condition=Q(role__in=sorted(ADMINISTRATORS)),
                 name="role_permission_administrators_are_disjoint",
+            ),
+            models.CheckConstraint(
+                condition=~Q(permission__in=[DUTIES[role] for role in sorted(ADMINISTRATORS)])
+                | Q(
+                    *[Q(role=role, permission=DUTIES[role]) for role in sorted(ADMINISTRATORS)],
+                    _connector=Q.OR,
+                ),
+                name="role_permission_administration_is_not_shared",
             ),
             models.CheckConstraint(condition=Q(role__in=Role.values), name="role_permission_of_a_role"),
             models.CheckConstraint(

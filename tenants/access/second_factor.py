@@ -14,8 +14,10 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
 from tenants.access import sessions
+from tenants.lockout import locked_until
 from tenants.models import ADMINISTRATORS, Role, User
 from tenants.policies import scope_of
 
@@ -36,6 +38,11 @@ ENCRYPTED = frozenset({"secret", "seed"})
 class WrongCode(Invalid):
     code = "wrong-code"
     message = _("This code is not right, or it has been used. Wait for the next one.")
+
+
+class TooManyCodes(Conflict):
+    code = "too-many-codes"
+    message = _("Too many failed attempts. Try again in half an hour, or ask your security administrator.")
 
 
 class EnrolledAlready(Conflict):
@@ -113,9 +120,9 @@ def accepts(user: User, code: str) -> bool:
 
 
 def renew_recovery_codes(*, user: User, code: str, at: datetime) -> list[str]:
-    """New ones in place of the old, for a code. Raises NotEnrolled and WrongCode."""
+    """New ones in place of the old, for a code. Raises NotEnrolled, WrongCode and TooManyCodes."""
+    _prove(user, code, verb="second_factor.recovery_codes_renewed", at=at)
     with transaction.atomic():
-        _prove(user, code)
         codes = _fresh_codes(user)
         audit.record(actor=user, verb="second_factor.recovery_codes_renewed", subject=user, at=at)
     return codes
@@ -127,11 +134,11 @@ def recovery_codes_left(user: User) -> int:
 
 
 def give_up(*, user: User, code: str, at: datetime) -> None:
-    """One's own, for a code. Raises Obliged, NotEnrolled and WrongCode."""
+    """One's own, for a code. Raises Obliged, NotEnrolled, WrongCode and TooManyCodes."""
     if obliged(user, at=at):
         raise Obliged
+    _prove(user, code, verb="second_factor.removed", at=at)
     with transaction.atomic():
-        _prove(user, code)
         _remove(user)
         audit.record(actor=user, verb="second_factor.removed", subject=user, at=at)
 
@@ -173,10 +180,14 @@ def rotate(*, actor: audit.Actor, at: datetime) -> int:
     return people
 
 
-def _prove(user: User, code: str) -> None:
+def _prove(user: User, code: str, *, verb: str, at: datetime) -> None:
+    """That whoever has the session has the app as well. Failures count as those of signing in do."""
     if not enrolled(user):
         raise NotEnrolled
+    if locked_until(user, at=at) is not None:
+        raise TooManyCodes
     if not accepts(user, code):
+        refuse(actor=user, verb=verb, subject=user, at=at, reason=WrongCode.code)
         raise WrongCode(pointers=("/code",))
 
 

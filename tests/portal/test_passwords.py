@@ -92,6 +92,19 @@ def test_the_api_opens_nothing_for_a_password_that_has_to_be_changed() -> None:
     assert browser.get("/api/v1/me").json()["code"] == "password-change-needed"
 
 
+def test_a_stronger_digest_of_the_same_password_is_no_change_of_it(settings: LazySettings) -> None:
+    user = UserFactory()
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.ScryptPasswordHasher",
+        *settings.PASSWORD_HASHERS,
+    ]
+    body = {"username": user.username, "password": PASSWORD, "name": "laptop"}
+    assert APIClient().post("/api/v1/tokens", body, format="json").status_code == 201
+    user.refresh_from_db()
+    assert user.password.startswith("scrypt")
+    assert user.password_changed_at is not None
+
+
 def test_who_signs_in_elsewhere_has_no_password_to_change(signed_in: Signed) -> None:
     user = UserFactory(password="!", password_changed_at=None)
     assert signed_in(user).get("/orders/").status_code == 200

@@ -179,6 +179,16 @@ def test_others_can_for_a_code(signed_in: Signed, at: datetime) -> None:
     assert not second_factor.enrolled(user)
 
 
+def test_guessing_at_it_in_an_open_session_locks_the_account(signed_in: Signed, at: datetime) -> None:
+    user = UserFactory()
+    secret, _codes = enrolled(user, at=at)
+    browser = signed_in(user)
+    for path in ["/account/second-factor/removal/", "/account/second-factor/codes/"] * 3:
+        browser.post(path, {"code": "000000"})
+    browser.post("/account/second-factor/removal/", {"code": code_of(secret, later=1)})
+    assert second_factor.enrolled(user)
+
+
 def test_new_recovery_codes_make_the_old_ones_void(signed_in: Signed, at: datetime) -> None:
     user = UserFactory()
     secret, codes = enrolled(user, at=at)

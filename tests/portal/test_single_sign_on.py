@@ -165,6 +165,11 @@ def test_whoever_has_a_second_factor_is_asked_for_it_here_as_well(
     assert client.get("/orders/").status_code == 200
 
 
+def test_it_never_leads_to_another_site(client: Client, provider: Provider) -> None:
+    UserFactory(username="wang.fang")
+    assert provider.signs_in(client, "subject-1", to="https://example.org/").url == "/orders/"
+
+
 def test_an_answer_that_was_not_asked_for_is_turned_away(client: Client, provider: Provider) -> None:
     answer = client.get("/sign-in/with/sso/callback/?code=stolen&state=invented")
     assert answer.status_code == 403

@@ -12,7 +12,7 @@ from govcloud.audit.services import SystemActor
 from tenants import services
 from tenants.access import grants, tokens
 from tenants.access.models import ApiToken, RequestStatus, RolePermission, RoleRequest
-from tenants.access.permissions import Permission
+from tenants.access.permissions import DUTIES, Permission
 from tenants.models import ADMINISTRATORS, Membership, Role, User
 from tenants.policies import RoleMissing, limit, require, scope_of
 from tests.factories.tenants import DepartmentFactory, UserFactory, asked_for, grant, member, token_of
@@ -39,8 +39,15 @@ def test_the_three_administrators_have_rights_and_share_none() -> None:
 def test_the_database_refuses_to_give_one_what_another_has(role: str) -> None:
     others = set.union(*(permissions_of(other) for other in ADMINISTRATORS - {role}))
     for permission in others:
-        with pytest.raises(IntegrityError, match="administrators_are_disjoint"), transaction.atomic():
+        with pytest.raises(IntegrityError, match="are_disjoint|is_not_shared"), transaction.atomic():
             RolePermission.objects.create(role=role, permission=permission)
+
+
+@pytest.mark.parametrize("role", sorted(ADMINISTRATORS))
+def test_the_database_refuses_an_administrators_duty_to_any_other_role(role: str) -> None:
+    for other in set(Role.values) - {role}:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            RolePermission.objects.create(role=other, permission=DUTIES[role])
 
 
 @pytest.mark.parametrize("first", sorted(ADMINISTRATORS))
