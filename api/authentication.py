@@ -44,6 +44,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
             reads=request.method in SAFE_METHODS,
             address=BaseThrottle().get_ident(request) or "",
             now=timezone.now(),
+            at=at,
         )
         if "Accept-Language" not in request.headers:
             translation.activate(user.language)

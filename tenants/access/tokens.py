@@ -12,7 +12,7 @@ from knox.models import AuthToken
 from knox.settings import knox_settings
 
 from govcloud.audit import services as audit
-from govcloud.audit.refusals import outlive
+from govcloud.audit.refusals import outlive, refuse
 from govcloud.errors import Conflict, Forbidden, Invalid, Invalids
 from tenants.access.models import ApiToken, TokenKind, TokenScope
 from tenants.models import User
@@ -135,12 +135,14 @@ def idle_limit() -> timedelta:
     return timedelta(seconds=settings.SESSION_COOKIE_AGE)
 
 
-def use(token: ApiToken, *, user: User, reads: bool, address: str, now: datetime) -> None:
+def use(token: ApiToken, *, user: User, reads: bool, address: str, now: datetime, at: datetime) -> None:
     """Before a request with the token is looked at: hold the user to its limits, and note that it was used.
 
-    Raises WrongNetwork and ReadOnlyToken.
+    ``now`` is what real clocks show, as for ``issue``. Raises WrongNetwork, which is audited: the token may have been
+    stolen; and ReadOnlyToken.
     """
     if token.networks and not _within(address, token.networks):
+        refuse(actor=user, verb="token.used", subject=token, at=at, reason=WrongNetwork.code)
         raise WrongNetwork
     if token.scope == TokenScope.READ and not reads:
         raise ReadOnlyToken

@@ -89,6 +89,13 @@ def test_a_token_is_good_from_its_networks_only(address: str, status: int) -> No
     assert answer.status_code == status
 
 
+def test_a_token_that_turns_up_elsewhere_is_audited() -> None:
+    label, text = token_of(UserFactory(), networks=["10.20.0.0/16"])
+    with_token(text, REMOTE_ADDR="192.0.2.1").get("/api/v1/me")
+    told = Event.objects.get(verb="token.used")
+    assert (told.subject_id, told.reason) == (label.uuid, "wrong-network")
+
+
 @pytest.mark.parametrize(
     ("changes", "pointer"),
     [

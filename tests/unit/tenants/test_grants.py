@@ -39,7 +39,7 @@ def test_the_three_administrators_have_rights_and_share_none() -> None:
 def test_the_database_refuses_to_give_one_what_another_has(role: str) -> None:
     others = set.union(*(permissions_of(other) for other in ADMINISTRATORS - {role}))
     for permission in others:
-        with pytest.raises(IntegrityError, match="are_disjoint|is_not_shared"), transaction.atomic():
+        with pytest.raises(IntegrityError, match=r"are_disjoint|is_not_shared"), transaction.atomic():
             RolePermission.objects.create(role=role, permission=permission)
 
 
