@@ -1,21 +1,80 @@
-"""Bearer tokens (django-rest-knox): stored as digests, expiring, revocable one by one."""
+"""Who is asking: by a bearer token, or by the portal's session."""
 
-from django.utils import translation
+from datetime import datetime
+from hmac import compare_digest
+from typing import cast
+
+from django.utils import timezone, translation
 from knox.auth import TokenAuthentication as KnoxTokenAuthentication
+from knox.crypto import hash_token
+from knox.models import AuthToken
+from knox.settings import CONSTANTS
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
+from govcloud import clock
+from tenants.access import entry, second_factor, tokens
+from tenants.access.models import ApiToken
 from tenants.models import User
 
 
 class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
-    """Also answers in the person's own language when the request asks for none."""
+    """Tokens are stored as digests, end by themselves, and can be revoked one by one; each keeps to its own limits.
 
-    def authenticate(self, request: Request) -> tuple[User, object] | None:
+    Also answers in the person's own language when the request asks for none.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, AuthToken] | None:
         try:
-            found: tuple[User, object] | None = super().authenticate(request)
+            found: tuple[User, AuthToken] | None = super().authenticate(request)
         except UnicodeDecodeError as error:
             raise AuthenticationFailed from error
-        if found is not None and "Accept-Language" not in request.headers:
-            translation.activate(found[0].language)
+        if found is None:
+            return None
+        user, token = found
+        at = _instant_of(request)
+        if second_factor.missing(user, at=at):
+            raise entry.SecondFactorMissing
+        tokens.use(
+            token.label,
+            user=user,
+            reads=request.method in SAFE_METHODS,
+            address=BaseThrottle().get_ident(request) or "",
+            now=timezone.now(),
+            at=at,
+        )
+        if "Accept-Language" not in request.headers:
+            translation.activate(user.language)
+        return user, token
+
+    def authenticate_credentials(self, token: bytes) -> tuple[User, AuthToken]:
+        """By one query; what has ended stays until its holder needs its place."""
+        text = token.decode("utf-8")
+        rows = ApiToken.objects.in_force(now=timezone.now()).select_related("token__user")
+        digest = hash_token(text)
+        for label in rows.filter(token__token_key=text[: CONSTANTS.TOKEN_KEY_LENGTH]):
+            if compare_digest(digest, label.token.digest):
+                return cast("tuple[User, AuthToken]", self.validate_user(label.token))
+        raise AuthenticationFailed
+
+
+class PortalSession(SessionAuthentication):
+    """Who has something to do in the portal first does it there first."""
+
+    def authenticate(self, request: Request) -> tuple[User, None] | None:
+        found = cast("tuple[User, None] | None", super().authenticate(request))
+        if found is not None:
+            thing = entry.first_thing(found[0], at=_instant_of(request))
+            if thing is not None:
+                raise thing
         return found
+
+
+def _instant_of(request: Request) -> datetime:
+    """That of the view, if it has one, so that roles are read once."""
+    view = (request.parser_context or {}).get("view")
+    at: datetime = getattr(view, "at", None) or clock.now()
+    return at

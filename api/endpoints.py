@@ -25,8 +25,8 @@ from api.references import find
 from govcloud import clock
 from govcloud.audit import refusals
 from govcloud.audit import services as audit
-from tenants.models import Role, User
-from tenants.policies import require
+from tenants.models import User
+from tenants.policies import Wanted, require
 
 M_co = TypeVar("M_co", bound=Model, covariant=True)
 
@@ -38,7 +38,7 @@ class Endpoint(GenericViewSet[M_co]):
     audit events of refusals that matter. ``at`` is the one instant at which everything in a request happens.
     """
 
-    roles: ClassVar[Mapping[str, tuple[Role, ...]]] = {}
+    roles: ClassVar[Mapping[str, tuple[Wanted, ...]]] = {}
     """Who may call an action; actions that are not named are open to everybody signed in (and show what they may see)."""
     once: ClassVar[bool] = True
     """Whether POST honours ``Idempotency-Key``; not where the answer holds a secret that must not be kept."""

@@ -1,5 +1,4 @@
 from typing import ClassVar
-from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
@@ -22,19 +21,3 @@ class IdempotencyRecord(models.Model):
             models.UniqueConstraint(fields=["user", "key"], name="idempotency_key_once_per_user")
         ]
         indexes: ClassVar = [models.Index(fields=["expires_at"], name="idempotency_record_expiry")]
-
-
-class TokenName(models.Model):
-    """What its owner calls a token, and the id by which it is revoked; the token itself is kept only as a digest."""
-
-    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    token = models.OneToOneField(
-        "knox.AuthToken",
-        on_delete=models.CASCADE,
-        primary_key=True,
-        related_name="label",
-    )
-    name = models.CharField(max_length=80)
-
-    def __str__(self) -> str:
-        return self.name

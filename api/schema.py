@@ -3,6 +3,7 @@
 import inspect
 from typing import Any, Literal, cast
 
+from drf_spectacular.authentication import SessionScheme
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_bearer_security_scheme_object
@@ -39,6 +40,10 @@ class BearerToken(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: AutoSchema) -> dict[str, Any]:  # noqa: ARG002
         return build_bearer_security_scheme_object(header_name="Authorization", token_prefix="Bearer")  # noqa: S106
+
+
+class PortalSession(SessionScheme):  # type: ignore[no-untyped-call]
+    target_class = "api.authentication.PortalSession"
 
 
 FIELDS = OpenApiParameter(

@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    accounts,
     attachments,
     audit,
     audit_exports,
@@ -30,6 +31,7 @@ from api.v1 import (
     reach,
     recovery_points,
     resources,
+    roles,
     snapshots,
     statements,
     sweeps,
@@ -44,6 +46,10 @@ app_name = "api"
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("tokens", tokens.Tokens, "tokens")
+router.register("accounts", accounts.Accounts, "accounts")
+router.register("memberships", roles.Memberships, "memberships")
+router.register("role-requests", roles.RoleRequests, "role-requests")
+router.register("role-permissions", roles.RolePermissions, "role-permissions")
 router.register("divisions", tenants.Divisions, "divisions")
 router.register("departments", tenants.Departments, "departments")
 router.register("systems", tenants.Systems, "systems")

@@ -4,7 +4,7 @@
 
 It starts from the demo's catalogue and price book (its figures are a province's published ones: change them), names
 one cloud of clouds.yaml, and registers one department with a system and its first people. They get no password: set
-each with ``manage.py changepassword NAME``.
+each with ``manage.py changepassword NAME``; they change it, and set up their second factor, at the first sign-in.
 """
 
 # ruff: noqa: INP001  run by hand, imported by nobody
@@ -18,7 +18,8 @@ from govcloud.catalog.models import Cloud, CloudFlavor, Zone
 from govcloud.demo import clouds, offers
 from govcloud.quotas.models import Dimension
 from govcloud.quotas.services import open_accounts
-from tenants.models import Connection, Division, Role, User
+from tenants.access.grants import appoint
+from tenants.models import ADMINISTRATORS, Connection, Division, Role, User
 from tenants.services import grant_role, register_department, register_system
 
 CLOUD = "mycloud"  # its name in clouds.yaml
@@ -51,10 +52,25 @@ register_system(
     department=department, code="model-portal", name="示范门户", name_en="Model portal", mlps_level=2,
     filing_number="450100-99000-26001", **told,
 )  # fmt: skip
-for role in Role:
-    name = role.value.replace("_", "-")
-    person = User(username=name, display_name=str(role.label))
-    person.set_unusable_password()
-    person.save()
+
+
+def person(name: str, label: str) -> User:
+    """An account without a password yet."""
+    made = User(username=name, display_name=label)
+    made.set_unusable_password()
+    made.save()
+    return made
+
+
+# Administrators first: two security administrators, because from then on an administrator's role takes both
+for role in (Role.SYSTEM_ADMIN, Role.AUDIT_ADMIN, Role.SECURITY_ADMIN):
+    appoint(user=person(role.value.replace("_", "-"), str(role.label)), role=role, **told)
+appoint(user=person("security-admin.2", str(Role.SECURITY_ADMIN.label)), role=Role.SECURITY_ADMIN, **told)
+for role in set(Role) - ADMINISTRATORS:
     in_department = department if role in {Role.APPLICANT, Role.UNIT_APPROVER} else None
-    grant_role(user=person, role=role, department=in_department, **told)
+    grant_role(
+        user=person(role.value.replace("_", "-"), str(role.label)),
+        role=role,
+        department=in_department,
+        **told,
+    )

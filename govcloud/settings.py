@@ -77,6 +77,7 @@ INSTALLED_APPS = [
     "govcloud.calendars",
     "govcloud.audit",
     "tenants",
+    "tenants.access",
     "govcloud.catalog",
     "govcloud.clouds",
     "govcloud.inventory",
@@ -93,6 +94,11 @@ INSTALLED_APPS = [
     "govcloud.documents",
     "api",
     "govcloud.portal",
+    "allauth",  # after the portal, whose templates come before its own
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "govcloud.demo",
     "govcloud.embedded",
 ]
@@ -107,6 +113,8 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "govcloud.portal.middleware.IdleSignOutMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "govcloud.portal.account.gate.FirstThingsFirstMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.middleware.RequestIdMiddleware",
@@ -164,16 +172,59 @@ DATABASES = {"default": {**database(env("DATABASE_URL")), "TEST": {"NAME": env("
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"
-AUTH_PASSWORD_VALIDATORS = [
+AUTH_PASSWORD_VALIDATORS = [  # what GB/T 22239 level 3 asks of a password; ages are in tenants.access.passwords
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
-    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "tenants.access.passwords.Kinds", "OPTIONS": {"least": 3}},
+    {"NAME": "tenants.access.passwords.NotOneOfTheLast"},
 ]
+PASSWORD_HISTORY = int(env("PASSWORD_HISTORY", "5"))  # how many former passwords do not come back
+PASSWORD_MAX_AGE_DAYS = int(
+    env("PASSWORD_MAX_AGE_DAYS", "0" if EMBEDDED else "90")
+)  # 0: they do not grow old
+
+# Approvers and administrators have a second factor. Only a demonstration may leave it to them.
+SECOND_FACTOR = env("SECOND_FACTOR", "offered" if EMBEDDED else "required")
+if SECOND_FACTOR not in {"offered", "required"}:
+    raise ImproperlyConfigured("SECOND_FACTOR is “required” or “offered”.")
+if SECOND_FACTOR != "required" and not EMBEDDED:
+    raise ImproperlyConfigured("SECOND_FACTOR: the production profile requires it.")
+
+ACCOUNT_ADAPTER = "govcloud.portal.account.entrance.Entrance"
+ACCOUNT_LOGIN_METHODS = {"username"}
+ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]  # nobody signs up; the entrance says so
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False  # tenants.lockout is the one rule for every way in
+MFA_ADAPTER = "govcloud.portal.account.authenticators.Authenticators"
+MFA_FORMS = {"authenticate": "govcloud.portal.account.forms.CodeForm"}
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_TOTP_TOLERANCE = 1  # steps of half a minute by which a telephone's clock may be off
+SOCIALACCOUNT_ADAPTER = "govcloud.portal.account.single_sign_on.SingleSignOn"
+SOCIALACCOUNT_LOGIN_ON_GET = True  # a form may not lead to another host, by the pages' own policy
+SOCIALACCOUNT_STORE_TOKENS = False
+OIDC_NAME = env("OIDC_NAME", "")
+OIDC_USERNAME_CLAIM = env("OIDC_USERNAME_CLAIM", "preferred_username")
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": OIDC_NAME,
+                "client_id": env("OIDC_CLIENT_ID", ""),
+                "secret": env("OIDC_CLIENT_SECRET", ""),
+                "settings": {"server_url": env("OIDC_SERVER_URL", "")},
+            }
+        ]
+        if env("OIDC_SERVER_URL")
+        else [],
+    }
+}
 LOGIN_URL = "portal:sign-in"
 LOGIN_REDIRECT_URL = "portal:orders"
 LOGOUT_REDIRECT_URL = "portal:sign-in"
-SESSION_COOKIE_AGE = 15 * 60  # idle seconds: GB/T 22239 level 3 asks for an idle time-out
+SESSION_COOKIE_AGE = 15 * 60  # idle seconds, of tokens too: GB/T 22239 level 3 asks for an idle time-out
 SESSION_SAVE_EVERY_REQUEST = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED and not flag("GOVCLOUD_PLAIN_HTTP")
@@ -201,7 +252,7 @@ if EMBEDDED:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "api.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "api.authentication.PortalSession",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -259,6 +310,10 @@ SPECTACULAR_SETTINGS = {
         "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
         "NetworkZone": "tenants.models.NetworkZone",
         "Role": "tenants.models.Role",
+        "Permission": "tenants.access.permissions.Permission",
+        "TokenKind": "tenants.access.models.TokenKind",
+        "TokenScope": "tenants.access.models.TokenScope",
+        "RoleRequestStatus": "tenants.access.models.RequestStatus",
     },
 }
 

@@ -8,6 +8,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("metrics", metrics.metrics, name="metrics"),
     path("", include("api.urls")),
     path("", include("govcloud.portal.urls")),
+    path("", include("govcloud.portal.account.urls")),
 ]
 handler400 = "api.problems.bad_request"
 handler403 = "api.problems.forbidden"

@@ -8,8 +8,15 @@ from datetime import datetime, timedelta
 from govcloud.audit.models import Event, Outcome
 from tenants.models import User
 
-ATTEMPTS = ("session.opened", "token.issued", "token.refused")
-"""What the portal and the API tell of an attempt to sign in, with the account as the actor."""
+ATTEMPTS = (
+    "session.opened",
+    "token.issued",
+    "token.refused",
+    "user.password_changed",
+    "second_factor.recovery_codes_renewed",
+    "second_factor.removed",
+)
+"""What tells of an attempt to prove who one is, with the account as the actor: signing in, or changing what one does it with."""
 
 LOCKED = "account-locked"
 """The reason of attempts that were not looked at; they do not prolong the lock."""

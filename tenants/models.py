@@ -1,12 +1,16 @@
 """Who may ask: divisions, departments, application systems, people and the roles they hold."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 from uuid import uuid4
 
 from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.constraints import ExclusionConstraint
+from django.contrib.postgres.fields import RangeOperators
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from tenants.queries import DepartmentQuerySet, MembershipQuerySet, SystemQuerySet
@@ -33,12 +37,44 @@ UNIT_ROLES = frozenset({Role.APPLICANT, Role.UNIT_APPROVER})
 """Roles held in one department (and its subordinate units); the others are held for the whole centre."""
 
 
+ADMINISTRATORS = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_ADMIN})
+"""Three people with disjoint rights (GB/T 22239 level 3)."""
+
+
 class User(AbstractUser):
-    """A person. Roles are memberships; Django's own staff and superuser flags open nothing here."""
+    """A person. Roles are memberships; Django's own staff and superuser flags open nothing here, and nobody has them."""
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     display_name = models.CharField(max_length=80)
     language = models.CharField(max_length=10, default="zh-hans")
+    password_changed_at = models.DateTimeField(
+        null=True, blank=True
+    )  # by the person; null: somebody else set it
+    session_epoch = models.PositiveIntegerField(default=0)  # counted up to end every session of the person
+
+    limited_to: frozenset[str] | None = None
+    """Permissions of the token that the person acts with, where it is limited to some (``tenants.policies.limit``)."""
+
+    class Meta(AbstractUser.Meta):
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(is_superuser=False, is_staff=False), name="user_is_no_superuser"
+            ),
+        ]
+
+    def set_password(self, raw_password: str | None) -> None:
+        """As somebody else does it: the person changes it at the next sign-in (``tenants.access.passwords``)."""
+        super().set_password(raw_password)
+        self.password_changed_at = None
+
+    def get_session_auth_hash(self) -> str:
+        """What a session holds of the person; it ends when the password or the epoch changes."""
+        return salted_hmac(
+            "tenants.User.session", f"{self.password}|{self.session_epoch}", algorithm="sha256"
+        ).hexdigest()
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        yield from ()
 
     @property
     def audit_ref(self) -> str:
@@ -129,15 +165,26 @@ class Membership(models.Model):
                 | (~Q(role__in=sorted(UNIT_ROLES)) & Q(department__isnull=True)),
                 name="membership_unit_roles_name_their_unit",
             ),
-            models.CheckConstraint(
-                condition=Q(valid_until__isnull=True) | Q(valid_until__gt=F("valid_from")),
-                name="membership_ends_after_it_starts",
+            models.CheckConstraint(  # ended when it started: taken back before it began
+                condition=Q(valid_until__isnull=True) | Q(valid_until__gte=F("valid_from")),
+                name="membership_ends_no_earlier_than_it_starts",
             ),
             models.UniqueConstraint(
                 fields=["user", "role", "department"],
                 condition=Q(valid_until__isnull=True),
                 nulls_distinct=False,
                 name="membership_held_once",
+            ),
+            ExclusionConstraint(
+                name="membership_administrators_are_different_people",
+                expressions=[
+                    (
+                        Func(F("user_id"), F("user_id"), Value("[]"), function="int8range"),
+                        RangeOperators.EQUAL,
+                    ),
+                    (Func(F("valid_from"), F("valid_until"), function="tstzrange"), RangeOperators.OVERLAPS),
+                ],
+                condition=Q(role__in=sorted(ADMINISTRATORS)),
             ),
         ]
 

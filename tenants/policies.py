@@ -1,12 +1,17 @@
-"""Which roles an actor holds, and where."""
+"""What an actor may do, and where: the roles they hold, and what the table of permissions gives those roles."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import Forbidden
-from tenants.models import UNIT_ROLES, Department, Membership, Role, User
+from tenants.access.models import RolePermission
+from tenants.access.permissions import DUTIES, ROLES_OF_DUTIES, Permission
+from tenants.models import Department, Membership, Role, User
 
 
 class RoleMissing(Forbidden):
@@ -14,35 +19,51 @@ class RoleMissing(Forbidden):
     message = _("Only %(roles)s may do this.")
 
 
-SEES_EVERYTHING = frozenset(Role) - UNIT_ROLES - {Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN}
-"""Roles of the centre whose work is with every department's orders, resources and bills."""
+Wanted = Role | Permission
+"""What code asks for: a permission by its name, or a role, which means the duty of that role."""
 
 
-READS_AUDIT = (Role.AUDIT_ADMIN, Role.SUPERVISOR)
+READS_AUDIT = (Permission.READ_AUDIT,)
 """Who may look at the audit trail as a whole; an order's own story is read with the order."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """The actor's roles, and the paths of the departments they hold unit roles in."""
+    """What the actor's roles allow: for the whole centre, and below which departments."""
 
-    roles: frozenset[str]
-    unit_roles: frozenset[tuple[str, str]]  # (role, path)
+    permissions: frozenset[str]
+    unit_permissions: frozenset[tuple[str, str]]  # (permission, path)
+
+    @property
+    def roles(self) -> frozenset[str]:
+        """The roles of the centre whose duties the actor does."""
+        return frozenset(ROLES_OF_DUTIES[duty] for duty in self.permissions & ROLES_OF_DUTIES.keys())
+
+    @property
+    def unit_roles(self) -> frozenset[tuple[str, str]]:
+        return frozenset(
+            (ROLES_OF_DUTIES[permission], path)
+            for permission, path in self.unit_permissions
+            if permission in ROLES_OF_DUTIES
+        )
 
     @property
     def everywhere(self) -> bool:
-        return bool(self.roles & SEES_EVERYTHING)
+        """Whether the work is with every department's orders, resources and bills."""
+        return Permission.SEE_ALL in self.permissions
 
     @property
     def paths(self) -> frozenset[str]:
-        return frozenset(path for _role, path in self.unit_roles)
+        return frozenset(path for _permission, path in self.unit_permissions)
 
-    def holds(self, role: str, *, department: Department | None = None) -> bool:
-        """A role of the centre; or a unit role in this department or one above it (anywhere, if none is named)."""
-        if role in self.roles:
+    def holds(self, wanted: str, *, department: Department | None = None) -> bool:
+        """For the centre; or in this department or one above it (anywhere, if none is named)."""
+        permission = DUTIES.get(wanted, wanted)
+        if permission in self.permissions:
             return True
         return any(
-            r == role and (department is None or department.path.startswith(p)) for r, p in self.unit_roles
+            held == permission and (department is None or department.path.startswith(path))
+            for held, path in self.unit_permissions
         )
 
 
@@ -51,17 +72,37 @@ def scope_of(actor: User, *, at: datetime) -> Scope:
     kept: tuple[datetime, Scope] | None = getattr(actor, "_scope", None)
     if kept is not None and kept[0] == at:
         return kept[1]
-    held = Membership.objects.valid(at=at).filter(user=actor).values_list("role", "department__path")
+    allowed = RolePermission.objects.filter(role=OuterRef("role")).values("permission")
+    rows = Membership.objects.valid(at=at).filter(user=actor).annotate(allowed=ArraySubquery(allowed))
+    held = {
+        (permission, path)
+        for path, permissions in rows.values_list("department__path", "allowed")
+        for permission in permissions
+        if actor.limited_to is None or permission in actor.limited_to
+    }
     scope = Scope(
-        roles=frozenset(role for role, path in held if path is None),
-        unit_roles=frozenset((role, path) for role, path in held if path is not None),
+        permissions=frozenset(permission for permission, path in held if path is None),
+        unit_permissions=frozenset((permission, path) for permission, path in held if path is not None),
     )
     actor._scope = (at, scope)  # type: ignore[attr-defined]  # noqa: SLF001
     return scope
 
 
-def require(actor: User, *roles: Role, at: datetime, department: Department | None = None) -> None:
-    """Raises RoleMissing unless the actor holds one of the roles (unit roles: in the department or above it)."""
+def limit(actor: User, *, to: Collection[str]) -> None:
+    """From now on, and as long as this object lives, the actor may do no more than these permissions allow."""
+    actor.limited_to = frozenset(to)
+    actor._scope = None  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+def require(actor: User, *wanted: Wanted, at: datetime, department: Department | None = None) -> None:
+    """Raises RoleMissing unless the actor may do one of these (in a unit: in the department or above it)."""
     scope = scope_of(actor, at=at)
-    if not any(scope.holds(role, department=department) for role in roles):
-        raise RoleMissing(roles=", ".join(str(role.label) for role in roles))
+    if not any(scope.holds(each, department=department) for each in wanted):
+        raise RoleMissing(roles=", ".join(_who_may(wanted)))
+
+
+def _who_may(wanted: Collection[Wanted]) -> list[str]:
+    permissions = [DUTIES.get(each, each) for each in wanted]
+    roles = RolePermission.objects.filter(permission__in=permissions).values_list("role", flat=True)
+    holders = set(roles)
+    return [str(role.label) for role in Role if role in holders]

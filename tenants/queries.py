@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 if TYPE_CHECKING:
     from tenants.models import Department, Membership, System, User
@@ -14,6 +14,12 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def valid(self, *, at: datetime) -> "MembershipQuerySet":
         """Memberships in force at the instant: started, and not ended."""
         return self.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=at), valid_from__lte=at)
+
+    def overlapping(self, begins: datetime, ends: datetime | None) -> "MembershipQuerySet":
+        """Memberships in force at some instant of the range; None is without an end."""
+        never_over = Q(valid_until__isnull=True) | Q(valid_until__gt=begins)
+        rows = self.filter(never_over).exclude(valid_until=F("valid_from"))
+        return rows if ends is None else rows.filter(valid_from__lt=ends)
 
 
 class DepartmentQuerySet(models.QuerySet["Department"]):

@@ -29,10 +29,11 @@ from govcloud.clouds.models import (
     ServiceAnswer,
 )
 from govcloud.provisioning import capacity
-from tenants.models import NetworkZone, Role
+from tenants.access.permissions import Permission
+from tenants.models import NetworkZone
 from tenants.policies import scope_of
 
-KEEPERS = (Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN)
+KEEPERS = (Permission.REGISTER_CLOUDS,)
 
 
 class ZoneAnswer(serializers.Serializer[Zone]):

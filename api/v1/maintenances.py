@@ -18,9 +18,9 @@ from api.v1.people import PersonRef
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import maintenance
 from govcloud.clouds.models import Maintenance, Running
-from tenants.models import Role
+from tenants.access.permissions import Permission
 
-KEEPERS = (Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN)
+KEEPERS = (Permission.REGISTER_CLOUDS,)
 
 
 class MaintenanceSummary(serializers.Serializer[Maintenance]):

@@ -15,9 +15,10 @@ from api.fields import Answer
 from govcloud.chargeback import services
 from govcloud.chargeback.models import MonthClose
 from govcloud.periods import MONTH, Month
+from tenants.access.permissions import Permission
 from tenants.models import Role
 
-READERS = (Role.FINANCE, Role.LEADER, Role.SUPERVISOR, Role.CLOUD_ADMIN, Role.AUDIT_ADMIN)
+READERS = (Permission.READ_MONTHS,)
 
 
 class MonthCloseAnswer(Answer):

@@ -13,17 +13,9 @@ from govcloud.catalog.models import Cloud
 from govcloud.orders import fulfilment
 from govcloud.orders.models import Order
 from govcloud.provisioning import capacity
-from tenants.models import Role
+from tenants.access.permissions import Permission
 
-READERS = (
-    Role.UNIT_APPROVER,
-    Role.SERVICE_DESK,
-    Role.TECHNICAL_REVIEWER,
-    Role.AUTHORITY_APPROVER,
-    Role.CLOUD_ADMIN,
-    Role.LEADER,
-    Role.SUPERVISOR,
-)
+READERS = (Permission.WEIGH,)
 
 
 class CapacityAnswer(serializers.Serializer[Any]):

@@ -18,6 +18,7 @@ from api.references import find
 from govcloud.errors import Invalid
 from govcloud.quotas import services as quotas
 from tenants import services
+from tenants.access.permissions import Permission
 from tenants.models import Connection, Department, Division, NetworkZone, Role, System
 from tenants.policies import require
 
@@ -79,7 +80,7 @@ class DepartmentBody(Body):
     connection = serializers.ChoiceField(Connection.choices, default=Connection.NOT_CONNECTED)
 
 
-REGISTRARS = (Role.SERVICE_DESK, Role.CLOUD_ADMIN)
+REGISTRARS = (Permission.REGISTER,)
 
 
 class Departments(Listed[Department], Retrieved[Department]):

@@ -1,16 +1,16 @@
-"""API tokens: a person's name and password for a token, shown once; listed by name, revoked one by one."""
+"""API tokens: name and password for one that lasts as long as it is used; and named ones for programs, with limits."""
 
 import math
 from typing import Any, ClassVar, cast
 
+import django_filters as filters
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
-from django.db.models import Q, QuerySet
-from django.db.models.functions import Now
+from django.db.models import QuerySet
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
 from knox.models import AuthToken
-from knox.settings import knox_settings
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.permissions import AllowAny, BasePermission
@@ -21,13 +21,15 @@ from rest_framework.throttling import BaseThrottle
 from api.bodies import Body
 from api.endpoints import Listed
 from api.fields import Answer
-from api.models import TokenName
 from api.problems import HttpProblem, TooManyRequests
 from api.throttles import AddressThrottle, SignInThrottle
-from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.audit.services import SystemActor
-from govcloud.errors import Conflict
+from govcloud.errors import Conflict, Forbidden
+from tenants.access import entry, second_factor
+from tenants.access import tokens as access
+from tenants.access.models import ApiToken, TokenKind, TokenScope
+from tenants.access.permissions import Permission
 from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
 
@@ -38,6 +40,12 @@ class WrongCredentials(HttpProblem):
     message = _("No active account has this name and password.")
 
 
+class CodeNeeded(HttpProblem):
+    status: ClassVar[int] = 401
+    code = "code-needed"
+    message = _("This account has a second factor: send the code that the authenticator app shows now.")
+
+
 class AccountLocked(TooManyRequests):
     code = LOCKED
     message = _(
@@ -45,47 +53,81 @@ class AccountLocked(TooManyRequests):
     )
 
 
-class TooManyTokens(Conflict):
-    code = "too-many-tokens"
-    message = _("You have %(limit)s tokens, which is the limit. Revoke one first.")
-
-
 class NotByToken(Conflict):
     code = "not-by-token"
     message = _("This request was not made with a token, so there is no current one.")
 
 
+class NotByNamedToken(Forbidden):
+    code = "not-by-named-token"
+    message = _("A named token makes no further tokens: sign in.")
+
+
 class Credentials(Body):
     username = serializers.CharField(max_length=150)
     password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
+    code = serializers.CharField(
+        max_length=20, default="", allow_blank=True, write_only=True, help_text="Of the second factor."
+    )
     name = serializers.CharField(max_length=80, help_text="What you will recognise the token by.")
+
+
+class NamedTokenBody(Body):
+    name = serializers.CharField(max_length=80, help_text="What you will recognise the token by.")
+    scope = serializers.ChoiceField(TokenScope.choices)
+    permissions = serializers.ListField(
+        child=serializers.ChoiceField(Permission.choices), default=list, help_text="Of the scope “chosen”."
+    )
+    networks = serializers.ListField(
+        child=serializers.CharField(max_length=43), default=list, max_length=20,
+        help_text="CIDR; none: usable from anywhere.",
+    )  # fmt: skip
+    expires_at = serializers.DateTimeField()
 
 
 class TokenAnswer(Answer):
     uuid = serializers.UUIDField()
     name = serializers.CharField()
+    holder = serializers.UUIDField(source="token.user.uuid")
+    holder_name = serializers.CharField(source="token.user.display_name")
+    kind = serializers.ChoiceField(TokenKind.choices)
+    scope = serializers.ChoiceField(TokenScope.choices)
+    permissions = serializers.ListField(child=serializers.ChoiceField(Permission.choices))
+    networks = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField(source="token.created")
-    expires_at = serializers.DateTimeField(source="token.expiry")
+    expires_at = serializers.DateTimeField(
+        source="token.expiry", help_text="Of a token of signing in: unless it is used before."
+    )
+    last_used_at = serializers.DateTimeField(allow_null=True, help_text="To the minute.")
+    last_used_from = serializers.CharField(allow_null=True)
 
 
 class NewTokenAnswer(TokenAnswer):
     token = serializers.SerializerMethodField(help_text="Shown this once; only its digest is kept.")
 
-    def get_token(self, _named: TokenName) -> str:
+    def get_token(self, _label: ApiToken) -> str:
         return cast("str", self.context["token"])
 
 
-class Tokens(Listed[TokenName]):
-    """Tokens of the person who asks. A token is shown once, when it is made."""
+class TokenFilters(filters.FilterSet):  # type: ignore[misc]
+    holder = filters.UUIDFilter("token__user__uuid")
+    kind = filters.ChoiceFilter(choices=TokenKind.choices)
+    scope = filters.ChoiceFilter(choices=TokenScope.choices)
 
-    queryset = TokenName.objects.select_related("token").order_by("pk")
+
+class Tokens(Listed[ApiToken]):
+    """One's own; security administrators see and revoke everybody's. A token is shown once, when it is made."""
+
+    queryset = ApiToken.objects.select_related("token__user").order_by("pk")
     serializer_class = TokenAnswer
+    filterset_class = TokenFilters
     once = False  # the answer holds the token, which is never kept
-    search_fields = ("name",)
-    ordering_fields = ("name",)
+    search_fields = ("name", "token__user__username", "token__user__display_name")
+    ordering_fields = ("name", "last_used_at")
 
-    def get_queryset(self) -> QuerySet[TokenName]:
-        return super().get_queryset().filter(token__user=self.actor)
+    def get_queryset(self) -> QuerySet[ApiToken]:
+        visible = ApiToken.objects.visible_to(self.actor, at=self.at).in_force(now=timezone.now())
+        return visible.select_related("token__user").order_by("pk")
 
     def get_permissions(self) -> list[Any]:
         return (
@@ -96,34 +138,52 @@ class Tokens(Listed[TokenName]):
 
     def get_authenticators(self) -> list[Any]:
         """Signing in looks at no earlier sign-in, so that an expired token is no obstacle to a new one."""
-        return (
-            [] if self.request is not None and self.request.method == "POST" else super().get_authenticators()
-        )
+        method = (self.request.method or "").lower() if self.request is not None else ""
+        return [] if self.action_map.get(method) == "create" else super().get_authenticators()
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [AddressThrottle(), SignInThrottle()] if self.action == "create" else []
 
     @extend_schema(request=Credentials, responses={201: NewTokenAnswer}, auth=[])
     def create(self, request: Request) -> Response:
-        """Sign in: name and password for a token. Refusals are audited; attempts are limited, and five failures lock."""
+        """Sign in: name and password, and a code of the second factor, for a token that ends when it idles.
+
+        Refusals are audited; attempts are limited, and five failures lock.
+        """
         given = self.parsed(Credentials)
-        user = self._identified(given["username"], given["password"])
-        named, token = issue(user=user, name=given["name"])
+        user = self._identified(given["username"], given["password"], given["code"])
+        thing = entry.first_thing(user, at=self.at)
+        if thing is not None:
+            raise thing
+        issued = access.sign_in(user=user, name=given["name"], at=self.at)
         user_logged_in.send(sender=User, request=request._request, user=user)  # noqa: SLF001
-        audit.record(
-            actor=user,
-            verb="token.issued",
-            subject=named,
-            at=self.at,
-            after={"expires_at": named.token.expiry},
+        return self._shown(issued)
+
+    @extend_schema(request=NamedTokenBody, responses={201: NewTokenAnswer})
+    @action(detail=False, methods=["post"])
+    def named(self, request: Request) -> Response:
+        """Make a token for a program: with a scope, an end, and the networks it may be used from."""
+        if isinstance(request.auth, AuthToken) and request.auth.label.kind == TokenKind.NAMED:
+            raise NotByNamedToken
+        given = self.parsed(NamedTokenBody)
+        return self._shown(
+            access.issue(
+                user=self.actor,
+                name=given["name"],
+                scope=given["scope"],
+                permissions=given["permissions"],
+                networks=given["networks"],
+                until=given["expires_at"],
+                now=timezone.now(),
+                at=self.at,
+            )
         )
-        answer = NewTokenAnswer(named, context={**self.get_serializer_context(), "token": token})
-        return Response(answer.data, status=201)
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Revoke one of your tokens."""
-        return self._revoke(self.get_object())
+        """Revoke one of your tokens; a security administrator, anybody's."""
+        access.revoke(token=self.get_object(), actor=self.actor, at=self.at)
+        return Response(status=204)
 
     @extend_schema(request=None, responses={204: None})
     @action(detail=False, methods=["delete"])
@@ -131,41 +191,32 @@ class Tokens(Listed[TokenName]):
         """Sign out: revoke the token that this request was made with."""
         if not isinstance(request.auth, AuthToken):
             raise NotByToken
-        named = TokenName.objects.filter(token=request.auth).first()
-        if named is None:
-            raise NotByToken
-        return self._revoke(named)
+        access.revoke(token=request.auth.label, actor=self.actor, at=self.at)
+        return Response(status=204)
 
-    def _identified(self, username: str, password: str) -> User:
-        """Whose name and password these are. Raises WrongCredentials, and AccountLocked without looking at them."""
+    def _shown(self, issued: access.Issued) -> Response:
+        answer = NewTokenAnswer(issued.token, context={**self.get_serializer_context(), "token": issued.text})
+        return Response(answer.data, status=201)
+
+    def _identified(self, username: str, password: str, code: str) -> User:
+        """Whose name, password and code these are. Raises WrongCredentials, CodeNeeded, and AccountLocked without looking."""
         account = User.objects.filter(username=username).first()
         until = locked_until(account, at=self.at) if account is not None else None
         if until is not None:
             self._refused(account, reason=AccountLocked.code)
             raise AccountLocked(seconds=math.ceil((until - self.at).total_seconds()))
-        user = authenticate(self.request, username=username, password=password)
-        if not isinstance(user, User):
+        if account is None or authenticate(self.request, username=username, password=password) is None:
             self._refused(account, reason=WrongCredentials.code)
             raise WrongCredentials
-        return user
+        if second_factor.enrolled(account):
+            if not code:
+                raise CodeNeeded
+            if not second_factor.accepts(account, code):
+                self._refused(account, reason=second_factor.WrongCode.code)
+                raise WrongCredentials
+        return account
 
     def _refused(self, account: User | None, *, reason: str) -> None:
         """What was typed as a name is not kept: people type passwords there."""
         actor = account or SystemActor("sign-in")
         refuse(actor=actor, verb="token.refused", subject=account, at=self.at, reason=reason)
-
-    def _revoke(self, named: TokenName) -> Response:
-        audit.record(actor=self.actor, verb="token.revoked", subject=named, at=self.at)
-        named.token.delete()
-        return Response(status=204)
-
-
-def issue(*, user: User, name: str) -> tuple[TokenName, str]:
-    """A new token and its text, which is nowhere kept. Raises TooManyTokens."""
-    limit = knox_settings.TOKEN_LIMIT_PER_USER
-    User.objects.select_for_update().get(pk=user.pk)  # so that two at once are counted one after the other
-    in_force = Q(expiry__isnull=True) | Q(expiry__gt=Now())
-    if AuthToken.objects.filter(in_force, user=user).count() >= limit:
-        raise TooManyTokens(limit=limit)
-    token, text = AuthToken.objects.create(user=user)
-    return TokenName.objects.create(token=token, name=name), text

@@ -48,7 +48,7 @@ def load(*, cloud: str, at: datetime, big: bool = False) -> Loaded:
         clouds.load(cloud)
         departments = places.load_departments(big=big, at=at)
         places.load_systems(departments, at=at)
-        word = people.load(departments)
+        word = people.load(departments, at=at)
         after = _counts()
         if after != before:
             audit.record(

@@ -42,13 +42,15 @@ class Person:
 def people(departments: Sequence[Department]) -> list[Person]:
     """One in each role of the centre, and an applicant and an approver in each department.
 
-    Those of the ordering department are plainly ``applicant`` and ``unit-approver``.
+    Those of the ordering department are plainly ``applicant`` and ``unit-approver``; there is a second security
+    administrator, because granting an administrator's role takes two.
     """
     centre = [
         Person(_username(role), f"云中心{TITLES[role]}", role, None)
         for role in Role
         if role not in UNIT_ROLES
     ]
+    centre.append(Person("security-admin.2", "云中心安全管理员乙", Role.SECURITY_ADMIN, None))
     units = [
         Person(
             _username(role) + ("" if n == ORDERING else f".{n + 1:03d}"),
@@ -66,8 +68,11 @@ def _username(role: Role) -> str:
     return role.value.replace("_", "-")
 
 
-def load(departments: Sequence[Department]) -> str:
-    """Make those who are missing, and give all of them the demo's password, which is returned."""
+def load(departments: Sequence[Department], *, at: datetime) -> str:
+    """Make those who are missing, and give all of them the demo's password, which is returned.
+
+    It counts as their own: nobody has to change it before the first look around.
+    """
     wanted = people(departments)
     word, fresh = password()
     missing = len(wanted) - User.objects.filter(username__in=[person.username for person in wanted]).count()
@@ -75,13 +80,20 @@ def load(departments: Sequence[Department]) -> str:
     users = ensure(
         User,
         (
-            User(username=person.username, display_name=person.display_name[:80], password=hashed)
+            User(
+                username=person.username,
+                display_name=person.display_name[:80],
+                password=hashed,
+                password_changed_at=at,
+            )
             for person in wanted
         ),
         by="username",
     )
+    everybody = User.objects.filter(pk__in=[user.pk for user in users.values()])
+    everybody.filter(password_changed_at=None).update(password_changed_at=at)
     if fresh:
-        User.objects.filter(pk__in=[user.pk for user in users.values()]).update(password=hashed)
+        everybody.update(password=hashed)
     since = datetime(2026, 1, 1, tzinfo=get_default_timezone())
     Membership.objects.bulk_create(
         (

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from govcloud import clock
 from govcloud.errors import Conflict, DomainError, Invalid, Unavailable
-from tenants.models import Role, User
-from tenants.policies import RoleMissing, require
+from tenants.models import User
+from tenants.policies import RoleMissing, Wanted, require
 
 LONGEST_REASON = 500
 STATUS = ((Invalid, 422), (Conflict, 409), (Unavailable, 503))
@@ -39,11 +39,11 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
     return None
 
 
-def admitted(request: HttpRequest, *roles: Role) -> tuple[User, datetime]:
-    """Who asks, and when. Raises PermissionDenied for who holds none of the roles."""
+def admitted(request: HttpRequest, *wanted: Wanted) -> tuple[User, datetime]:
+    """Who asks, and when. Raises PermissionDenied for who may do none of what is wanted."""
     actor, at = cast("User", request.user), clock.now()
     try:
-        require(actor, *roles, at=at)
+        require(actor, *wanted, at=at)
     except RoleMissing as missing:
         raise PermissionDenied from missing
     return actor, at

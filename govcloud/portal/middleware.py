@@ -57,20 +57,20 @@ class DefaultLanguageMiddleware:
 class IdleSignOutMiddleware:
     """Ends a session that nobody has used for as long as a session may idle.
 
-    An open page that polls renews the session's cookie, so the session's own age cannot tell.
+    An open page that polls renews the session's cookie, so the session's own age cannot tell. Calls of the API that a
+    session is used for count as use, and end it when they come too late.
     """
 
     def __init__(self, get_response: Respond) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if is_page(request):
-            if request.user.is_authenticated:
-                self._watch(request)
-            if not request.user.is_authenticated and _polls(request):
-                return HttpResponse(
-                    status=204, headers={"HX-Refresh": "true"}
-                )  # the page asks anew, and signs in
+        if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
+            self._watch(request)
+        if is_page(request) and not request.user.is_authenticated and _polls(request):
+            return HttpResponse(
+                status=204, headers={"HX-Refresh": "true"}
+            )  # the page asks anew, and signs in
         return self.get_response(request)
 
     def _watch(self, request: HttpRequest) -> None:

@@ -1,8 +1,9 @@
 """Signing in and out, and the language of the pages."""
 
-from datetime import datetime
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
+from allauth.account.utils import perform_login
 from django import forms
 from django.conf import settings
 from django.contrib.auth import logout
@@ -11,18 +12,16 @@ from django.contrib.auth.views import LoginView
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.utils.translation import check_for_language
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
 from govcloud import clock
-from govcloud.audit import refusals
 from govcloud.audit import services as audit
+from govcloud.portal.account import entrance
 from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
 
-SIGN_IN = "session.opened"
 SIGN_OUT = "session.closed"
 
 
@@ -31,10 +30,8 @@ class SignInForm(AuthenticationForm):
 
     error_messages = {
         "invalid_login": _("The user name or the password is not right. Both are case-sensitive."),
-        "inactive": _("This account is not active. Ask your system administrator."),
-        "locked": _(
-            "Too many failed attempts. Try again in half an hour, or ask your security administrator."
-        ),
+        "inactive": entrance.NOT_ACTIVE,
+        "locked": entrance.TOO_MANY,
     }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -45,34 +42,33 @@ class SignInForm(AuthenticationForm):
         password.widget.attrs |= {"class": "form-control", "autocomplete": "current-password"}
 
     def clean(self) -> dict[str, Any]:
-        at = clock.now()
         user = User.objects.filter(username=self.cleaned_data.get("username", "")).first()
-        if user is not None and locked_until(user, at=at) is not None:
-            _refused(user, reason=LOCKED, at=at)
+        if user is not None and locked_until(user, at=clock.now()) is not None:
+            entrance.refused(user, reason=LOCKED)
             raise forms.ValidationError(self.error_messages["locked"], code="locked")
         try:
             return super().clean() or {}
         except forms.ValidationError:
             if self.cleaned_data.get("password"):
-                _refused(user, reason="wrong-credentials", at=at)
+                entrance.refused(user, reason="wrong-credentials")
             raise
 
 
 class SignIn(LoginView):
-    """Django's sign-in page with an audit event for every success and failure."""
+    """Name and password; who has a second factor is asked for it next. Success is audited by ``account.entrance``."""
 
     template_name = "portal/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        response = super().form_valid(form)
         user = form.get_user()
-        with transaction.atomic():
-            audit.record(actor=user, verb=SIGN_IN, subject=user, at=clock.now())
-        if settings.LANGUAGE_COOKIE_NAME not in self.request.COOKIES and check_for_language(user.language):
-            _remember_language(response, user.language)
+        record_authentication(self.request, user, method="password")
+        response: HttpResponse = perform_login(self.request, user, redirect_url=self.get_success_url())
         return response
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        return {**super().get_context_data(**kwargs), **entrance.other_way_in()}
 
 
 @require_POST
@@ -89,18 +85,3 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Switch the language by a cookie and come back to the page (``next``, if it is one of ours)."""
     return set_language(request)
-
-
-def _refused(user: User | None, *, reason: str, at: datetime) -> None:
-    """What was typed as a name is not stored: people type passwords there."""
-    actor = user or audit.SystemActor("sign-in")
-    refusals.refuse(actor=actor, verb=SIGN_IN, subject=user, at=at, reason=reason)
-
-
-def _remember_language(response: HttpResponse, language: str) -> None:
-    response.set_cookie(
-        settings.LANGUAGE_COOKIE_NAME,
-        language,
-        secure=bool(settings.SESSION_COOKIE_SECURE),
-        samesite="Lax",
-    )

@@ -2,6 +2,8 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from govcloud.portal import session
+from govcloud.portal.account import tokens
+from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
@@ -9,6 +11,7 @@ from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
 from govcloud.portal.order import papers
 from govcloud.portal.order import views as order
+from govcloud.portal.security import views as security
 from govcloud.portal.worktop import views as worktop
 
 app_name = "portal"
@@ -17,6 +20,22 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("sign-in/", session.SignIn.as_view(), name="sign-in"),
     path("sign-out/", session.sign_out, name="sign-out"),
     path("language/", session.choose_language, name="set-language"),
+    path("account/", account.account, name="account"),
+    path("account/password/", account.password, name="password"),
+    path("account/second-factor/", account.second_factor_page, name="second-factor"),
+    path("account/second-factor/codes/", account.recovery_codes, name="recovery-codes"),
+    path("account/second-factor/removal/", account.second_factor_removal, name="second-factor-removal"),
+    path("account/tokens/", tokens.tokens_page, name="tokens"),
+    path("account/tokens/<uuid:uuid>/revocation/", tokens.revocation, name="token-revocation"),
+    path("security/roles/", security.roles, name="roles"),
+    path("security/roles/<uuid:uuid>/revocation/", security.revocation, name="role-revocation"),
+    path("security/requests/<uuid:uuid>/confirmation/", security.confirmation, name="role-confirmation"),
+    path("security/requests/<uuid:uuid>/refusal/", security.refusal, name="role-refusal"),
+    path("security/permissions/", security.permissions, name="permissions"),
+    path("security/tokens/", security.everybodys_tokens, name="everybodys-tokens"),
+    path(
+        "security/tokens/<uuid:uuid>/revocation/", security.token_revocation, name="anybodys-token-revocation"
+    ),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
     path("leases/", leases.leases, name="leases"),

@@ -17,10 +17,11 @@ from govcloud.inventory.models import Container, Resource, ResourceKind, Volume
 from govcloud.protection.models import LegalHold, RecoveryPoint
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
-from tenants.models import Role, User
+from tenants.access.permissions import Permission
+from tenants.models import User
 from tenants.policies import require
 
-KEEPERS = (Role.AUTHORITY_APPROVER,)
+KEEPERS = (Permission.HOLD,)
 """Who may place and lift one: the authority that answers for the centre; nobody who orders, builds or operates anything."""
 
 

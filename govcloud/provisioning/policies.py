@@ -1,5 +1,5 @@
 """Who may look at the engine itself. What it shows belongs to no department (see ``overview``)."""
 
-from tenants.models import Role
+from tenants.access.permissions import Permission
 
-OPERATORS = (Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN, Role.SUPERVISOR)
+OPERATORS = (Permission.WATCH_ENGINE,)

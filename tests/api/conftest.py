@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from tenants.models import User
+from tests.factories.tenants import token_of
 
 ROOT = "/api/v1"
 
@@ -34,7 +34,7 @@ def signed_in(db: None) -> Callable[[User], APIClient]:
     """A client with a token of the person's own."""
 
     def client(user: User) -> APIClient:
-        _token, text = AuthToken.objects.create(user=user)
+        _label, text = token_of(user)
         return APIClient(headers={"Authorization": f"Bearer {text}", "Accept-Language": "en"})
 
     return client

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from knox.models import AuthToken
 
-from api.models import TokenName
 from govcloud.audit.models import Event, Export
 from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
@@ -22,7 +20,7 @@ from govcloud.protection.models import BackupPlan, BackupRun, Frequency, Recover
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.reconciliation.models import Sweep
-from tenants.models import Department, System, User
+from tenants.models import Department, Role, System
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -41,7 +39,13 @@ from tests.factories.orders import Scene, paper_of, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
-from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory
+from tests.factories.tenants import (
+    DepartmentFactory,
+    DivisionFactory,
+    SystemFactory,
+    asked_for,
+    member,
+)
 
 RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
 AT = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
@@ -92,6 +96,8 @@ def house(many: int) -> House:
     notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
     issued = statements(on.department, *units)
     exports = [_audit_export(number) for number in range(1, many + 1)]
+    officer = member(Role.SECURITY_ADMIN)
+    asked = [asked_for(member(Role.LEADER), by=officer, at=AT) for _system in systems]
     return House(
         on=on,
         order=orders[0],
@@ -123,6 +129,9 @@ def house(many: int) -> House:
             "statements": issued[0].uuid,
             "audit-events": Event.objects.first().uuid,
             "audit-exports": exports[0].uuid,
+            "accounts": asked[0].user.uuid,
+            "memberships": on.applicant.memberships.first().uuid,
+            "role-requests": asked[0].uuid,
         },
     )
 
@@ -187,12 +196,6 @@ def recovery_point(volume: Volume) -> RecoveryPoint:
         run=run, volume=volume, step=steps[0], external_id=str(uuid4()), taken_at=AT + timedelta(minutes=5),
         size_gb=volume.size_gb, off_site=True,
     )  # fmt: skip
-
-
-def token_of(user: User) -> UUID:
-    """A token that the person has given a name."""
-    token, _text = AuthToken.objects.create(user=user)
-    return TokenName.objects.create(token=token, name="laptop").uuid
 
 
 def stranger_department() -> Department:

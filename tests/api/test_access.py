@@ -136,6 +136,16 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST statements/{key}/confirmation": {},
         "POST statements/{key}/dispute": {"reason": "too much"},
         "PATCH me": {"language": "en"},
+        "POST accounts": {"username": "new-person", "name": "n"},
+        "POST accounts/{key}/second-factor-reset": {"reason": "lost"},
+        "POST memberships": {"user": str(filled.keys["accounts"]), "role": "finance"},
+        "POST memberships/{key}/revocation": {"reason": "moved"},
+        "POST role-requests": {
+            "user": str(filled.keys["accounts"]),
+            "role": "system_admin",
+            "reason": "vacant",
+        },
+        "POST role-requests/{key}/refusal": {"reason": "not needed"},
         "PUT demo-clock": {"to": "2020-01-01T00:00:00Z"},
     }
 

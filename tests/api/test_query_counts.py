@@ -8,18 +8,29 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from api.urls import router
+from tenants.access.models import ApiToken
 from tenants.models import Role, User
-from tests.api.house import house, token_of
-from tests.factories.tenants import grant
+from tests.api.house import house
+from tests.factories.tenants import grant, member, token_of
 
 BASELINE = Path(__file__).with_name("query_counts.json")
 ROWS = 50
 MOST = 10
-FEWER_BY_NATURE = {"flavors", "offerings", "storage-classes", "images", "dr-tiers", "month-closes", "tokens"}
+FEWER_BY_NATURE = {
+    "flavors",
+    "offerings",
+    "storage-classes",
+    "images",
+    "dr-tiers",
+    "month-closes",
+    "tokens",
+    "role-permissions",
+}
+OF_SECURITY = {"accounts", "memberships", "role-requests"}
+"""Lists that only security administrators see whole; nobody who may do other work is one."""
 
 
 @pytest.mark.django_db
@@ -30,13 +41,14 @@ def test_every_list_of_fifty_rows_takes_as_many_statements_as_committed(
     for role in (Role.CLOUD_ADMIN, Role.AUDIT_ADMIN, Role.FINANCE):
         grant(reader, role)
     token_of(reader)
-    client = signed_in(reader)
+    client, officer = signed_in(reader), signed_in(member(Role.SECURITY_ADMIN))
     counted: dict[str, int] = {}
     for prefix, _viewset, _name in router.registry:
         with CaptureQueriesContext(
             connection,
         ) as queries:
-            answer = client.get(f"/api/v1/{prefix}", {"page_size": ROWS})
+            asking = officer if prefix in OF_SECURITY else client
+            answer = asking.get(f"/api/v1/{prefix}", {"page_size": ROWS})
         assert answer.status_code == 200, (prefix, answer.content)
         assert len(answer.json()["results"]) == ROWS or prefix in FEWER_BY_NATURE, prefix
         counted[prefix] = len(queries)
@@ -44,4 +56,4 @@ def test_every_list_of_fifty_rows_takes_as_many_statements_as_committed(
         BASELINE.write_text(json.dumps(counted, indent=2) + "\n")
     assert counted == json.loads(BASELINE.read_text())
     assert max(counted.values()) <= MOST
-    assert AuthToken.objects.filter(user=reader).exists()
+    assert ApiToken.objects.filter(token__user=reader).exists()

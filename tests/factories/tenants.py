@@ -1,15 +1,18 @@
 """Divisions, departments with valid credit codes, people with roles, application systems."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
 import factory
 from django.contrib.auth.hashers import make_password
 from django.db import connection
+from django.utils import timezone
 from factory.django import DjangoModelFactory
+from knox.models import AuthToken
 from stdnum.cn import uscc
 
+from tenants.access.models import ApiToken, RoleRequest, TokenKind
 from tenants.models import (
     UNIT_ROLES,
     Connection,
@@ -89,6 +92,7 @@ class UserFactory(DjangoModelFactory[User]):
     email = factory.LazyAttribute(lambda person: f"{person.username}@example.org")
     language = "en"
     password = factory.LazyFunction(hashed_password)
+    password_changed_at = BEGINNING
 
 
 class MembershipFactory(DjangoModelFactory[Membership]):
@@ -115,6 +119,23 @@ def grant(user: User, role: Role, department: Department | None = None, **validi
     """Give a person one more role."""
     where = department if role in UNIT_ROLES else None
     return MembershipFactory(user=user, role=role, department=where, **validity)
+
+
+def token_of(user: User, *, name: str = "a test", **limits: Any) -> tuple[ApiToken, str]:
+    """A named token of the person's, used a moment ago, and its text."""
+    token, text = AuthToken.objects.create(user=user)
+    label = ApiToken.objects.create(
+        **{"kind": TokenKind.NAMED, "last_used_at": timezone.now(), **limits}, token=token, name=name
+    )
+    return label, text
+
+
+def asked_for(user: User, role: Role = Role.AUDIT_ADMIN, *, by: User, at: datetime) -> RoleRequest:
+    """A request for an administrator's role that waits for its second person."""
+    return RoleRequest.objects.create(
+        user=user, role=role, reason="the post is vacant", requested_by=by, requested_at=at,
+        expires_at=at + timedelta(days=7),
+    )  # fmt: skip
 
 
 class SystemFactory(DjangoModelFactory[System]):

@@ -11,7 +11,6 @@ from django.apps import apps
 from django.db.models import JSONField, TextField
 from django.db.models.fields import CharField
 from keystoneauth1.exceptions import Unauthorized
-from knox.models import AuthToken
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
@@ -33,7 +32,7 @@ from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tenants.policies import RoleMissing
 from tests.factories.orders import Scene, scene
-from tests.factories.tenants import member
+from tests.factories.tenants import member, token_of
 from tests.integration.building import now, project, states, work
 from tests.integration.containing import Client, ask, container, credential, drawn, named
 from tests.integration.sandboxed import Sandbox
@@ -238,7 +237,7 @@ def test_a_container_in_hand_takes_no_second_action(on: Scene, files: Resource) 
 
 def test_the_answer_with_the_secret_is_kept_for_nobody_to_be_given_again(on: Scene, files: Resource) -> None:
     given = credential(on, files)
-    _token, text = AuthToken.objects.create(user=on.applicant)
+    _label, text = token_of(on.applicant)
     client = APIClient(headers={"Authorization": f"Bearer {text}"})
     url, again = f"/api/v1/container-credentials/{given.uuid}/secret", {"Idempotency-Key": "the-same"}
     first, second = client.post(url, headers=again), client.post(url, headers=again)

@@ -1,5 +1,7 @@
 """The portal in a real browser: by keyboard alone, in both languages, while something is being built."""
 
+from datetime import datetime
+
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -10,6 +12,7 @@ from tests.factories.reconciliation import FindingFactory
 from tests.factories.tenants import PASSWORD
 from tests.portal import scenes
 from tests.portal.browser import PHONE, chromium, page
+from tests.portal.test_second_factor import code_of, enrolled
 
 __all__ = ["chromium", "page"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,6 +37,19 @@ def test_sign_in_by_keyboard_alone(page: Page) -> None:
     expect(
         page.get_by_role("heading", name="Orders", exact=True)
     ).to_be_visible()  # the language of the person
+
+
+def test_the_second_step_by_keyboard_alone(page: Page, at: datetime) -> None:
+    secret, _codes = enrolled(scenes.cast().applicant, at=at)
+    page.goto("/")
+    page.keyboard.type("applicant")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("验证码")).to_be_focused()
+    page.keyboard.type(code_of(secret, later=1))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
 
 
 def test_first_tab_leads_past_the_navigation(page: Page) -> None:

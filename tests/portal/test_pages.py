@@ -13,8 +13,10 @@ from django.test import Client, override_settings
 from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
+from tenants.models import Role
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.tenants import asked_for, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -46,6 +48,9 @@ class Elements(HTMLParser):
         return [attributes for tag, attributes in self.found if tag in tags]
 
 
+OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tokens/"}
+
+
 @pytest.fixture(
     params=[
         "sign-in",
@@ -60,6 +65,13 @@ class Elements(HTMLParser):
         "no leases",
         "engine",
         "troubled engine",
+        "account",
+        "password",
+        "second factor",
+        "tokens",
+        "permissions",
+        "roles",
+        "everybody's tokens",
         "404",
     ]
 )
@@ -76,6 +88,10 @@ def shown(
     }
     if request.param == "sign-in":
         return client.get("/sign-in/")
+    if request.param in OF_SECURITY:
+        officer = member(Role.SECURITY_ADMIN)
+        asked_for(people.applicant, by=member(Role.SECURITY_ADMIN), at=clock.now())
+        return signed_in(officer).get(OF_SECURITY[request.param])
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
@@ -90,6 +106,11 @@ def shown(
         "list": "/orders/",
         "empty list": "/orders/?q=none",
         "404": "/orders/none/",
+        "account": "/account/",
+        "password": "/account/password/",
+        "second factor": "/account/second-factor/",
+        "tokens": "/account/tokens/",
+        "permissions": "/security/permissions/",
     }
     return browser.get(paths.get(request.param, "/engine/"))
 
@@ -98,7 +119,7 @@ def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None
     for _tag, attributes in Elements(shown).found:
         for name in ("href", "src", "action", "hx-get"):
             address = attributes.get(name) or ""
-            assert address.startswith(("/", "?", "#")) or not address
+            assert address.startswith(("/", "?", "#", "data:image/svg+xml;base64,")) or not address
             assert not address.startswith("//")
 
 

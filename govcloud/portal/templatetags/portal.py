@@ -20,8 +20,9 @@ from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS
+from tenants.access.permissions import Permission
 from tenants.models import Role, User
-from tenants.policies import READS_AUDIT, scope_of
+from tenants.policies import READS_AUDIT, Wanted, scope_of
 
 register = template.Library()
 
@@ -113,27 +114,42 @@ def kind_title(kind: str) -> str:
     return title_of(kind)
 
 
+@register.filter
+def permission_name(permission: str) -> str:
+    """What it allows, in plain words."""
+    return str(Permission(permission).label)
+
+
 @register.simple_tag(takes_context=True)
 def operates(context: template.Context) -> bool:
     """Whether the reader may look at the engine. Asked for the page's own instant, so that their roles are read once."""
-    return _holds_one_of(context, OPERATORS)
+    return _may(context, OPERATORS)
 
 
 @register.simple_tag(takes_context=True)
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
-    return _holds_one_of(context, READERS)
+    return _may(context, READERS)
 
 
 @register.simple_tag(takes_context=True)
 def reads_audit(context: template.Context) -> bool:
     """Whether the reader may see the audit trail."""
-    return _holds_one_of(context, READS_AUDIT)
+    return _may(context, READS_AUDIT)
 
 
-def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:
+@register.simple_tag(takes_context=True)
+def manages_security(context: template.Context) -> bool:
+    """Whether the reader gives and takes roles."""
+    return _may(context, (Role.SECURITY_ADMIN,))
+
+
+def _may(context: template.Context, wanted: Collection[Wanted]) -> bool:
     user, at = context.get("user"), context.get("at")
-    return isinstance(user, User) and at is not None and bool(scope_of(user, at=at).roles & set(roles))
+    if not isinstance(user, User) or at is None:
+        return False
+    scope = scope_of(user, at=at)
+    return any(scope.holds(each) for each in wanted)
 
 
 @register.simple_tag

@@ -1,6 +1,6 @@
 """Registering departments and systems, and granting roles."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
@@ -16,6 +16,7 @@ from tests.factories.tenants import (
     SystemFactory,
     UserFactory,
     credit_code,
+    grant,
     member,
 )
 
@@ -195,5 +196,28 @@ def test_roles_are_held_where_they_belong_and_once(at: datetime) -> None:
 def test_the_three_administrators_are_different_people(at: datetime) -> None:
     person = member(Role.SECURITY_ADMIN)
     with pytest.raises(services.SeparatedRoles, match="different people"):
-        services.grant_role(user=person, role=Role.AUDIT_ADMIN, actor=BY, at=at)
+        services.enter_role(user=person, role=Role.AUDIT_ADMIN, actor=BY, at=at)
     assert [m.role for m in Membership.objects.filter(user=person)] == [Role.SECURITY_ADMIN]
+
+
+def test_a_role_that_is_revoked_ends_at_that_instant(at: datetime) -> None:
+    person = member(Role.FINANCE)
+    held = Membership.objects.get(user=person)
+    services.revoke_role(membership=held, actor=BY, at=at, reason="moved to another office")
+    assert not scope_of(person, at=at).holds(Role.FINANCE)
+    assert scope_of(person, at=at - timedelta(seconds=1)).holds(Role.FINANCE)
+    told = Event.objects.get(verb="role.revoked")
+    assert (told.subject_id, told.reason) == (person.uuid, "moved to another office")
+
+
+def test_a_role_that_is_revoked_before_it_begins_never_does(at: datetime) -> None:
+    person, later = UserFactory(), at + timedelta(days=3)
+    held = grant(person, Role.FINANCE, valid_from=later)
+    services.revoke_role(membership=held, actor=BY, at=at, reason="a mistake")
+    assert not Membership.objects.valid(at=later).filter(user=person).exists()
+
+
+def test_a_role_that_has_ended_cannot_be_revoked(at: datetime) -> None:
+    held = grant(UserFactory(), Role.FINANCE, valid_until=at)
+    with pytest.raises(services.RoleEnded):
+        services.revoke_role(membership=held, actor=BY, at=at, reason="again")

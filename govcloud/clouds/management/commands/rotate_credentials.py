@@ -7,6 +7,7 @@ from rich.progress import track
 from govcloud import clock
 from govcloud.audit.services import SystemActor
 from govcloud.clouds import credentials, sealing
+from tenants.access import second_factor
 
 console = Console(highlight=False)
 OPERATOR = SystemActor("rotate_credentials")
@@ -14,7 +15,7 @@ OPERATOR = SystemActor("rotate_credentials")
 
 class Command(BaseCommand):
     help = (
-        "Encrypt the clouds' credentials anew with the first of CREDENTIAL_KEYS and CREDENTIAL_CIPHER. May be broken off "
+        "Encrypt the clouds' credentials and the secrets of second factors anew with the first of CREDENTIAL_KEYS and CREDENTIAL_CIPHER. May be broken off "
         "and repeated; once it has told that nothing is left, older keys can go."
     )
 
@@ -25,6 +26,10 @@ class Command(BaseCommand):
                 credentials.rotate(key=key, actor=OPERATOR, at=clock.now())
             except sealing.Unreadable as unreadable:
                 left.append(f"cloud {key}: {unreadable}")
+        try:
+            second_factor.rotate(actor=OPERATOR, at=clock.now())
+        except sealing.Unreadable as unreadable:
+            left.append(f"second factors: {unreadable}")
         if left:
             raise CommandError("\n".join(["These could not be opened and stay as they are:", *left]))
-        console.print("All stored credentials are under the newest key.")
+        console.print("All that is stored is under the newest key.")

@@ -1,0 +1,104 @@
+"""Accounts: opened by system administrators, who reset passwords; security administrators reset second factors."""
+
+from typing import Any
+
+import django_filters as filters
+from allauth.mfa.models import Authenticator
+from django.conf import settings
+from django.db.models import Exists, OuterRef, QuerySet
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api.bodies import Body
+from api.endpoints import Listed, Retrieved
+from api.fields import Answer
+from api.v1.roles import ReasonBody
+from tenants.access import accounts
+from tenants.models import Role, User
+
+READERS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
+
+
+class AccountAnswer(Answer):
+    uuid = serializers.UUIDField()
+    username = serializers.CharField()
+    name = serializers.CharField(source="audit_name")
+    language = serializers.CharField()
+    is_active = serializers.BooleanField()
+    has_second_factor = serializers.BooleanField()
+    password_changed_at = serializers.DateTimeField(
+        allow_null=True, help_text="Null: set by somebody else, to be changed at the next sign-in."
+    )
+    last_login = serializers.DateTimeField(allow_null=True)
+    date_joined = serializers.DateTimeField()
+
+
+class FirstPasswordAnswer(Answer):
+    uuid = serializers.UUIDField(source="user.uuid")
+    username = serializers.CharField(source="user.username")
+    password = serializers.CharField(help_text="Shown this once; the person changes it at the first sign-in.")
+
+
+class AccountBody(Body):
+    username = serializers.CharField(max_length=150)
+    name = serializers.CharField(max_length=80)
+    language = serializers.ChoiceField(settings.LANGUAGES, default=settings.LANGUAGE_CODE)
+
+
+class AccountFilters(filters.FilterSet):  # type: ignore[misc]
+    is_active = filters.BooleanFilter()
+    has_second_factor = filters.BooleanFilter()
+
+
+class Accounts(Listed[User], Retrieved[User]):
+    """Who can sign in. People with an account have no rights until a security administrator gives them a role."""
+
+    queryset = User.objects.all()
+    serializer_class = AccountAnswer
+    filterset_class = AccountFilters
+    search_fields = ("username", "display_name")
+    ordering_fields = ("username", "last_login", "date_joined")
+    once = False  # answers hold a first password, which is never kept
+    roles = {
+        "list": READERS,
+        "retrieve": READERS,
+        "create": (Role.SYSTEM_ADMIN,),
+        "password_reset": (Role.SYSTEM_ADMIN,),
+        "second_factor_reset": (Role.SECURITY_ADMIN,),
+    }
+
+    def get_queryset(self) -> QuerySet[User]:
+        factors = Authenticator.objects.filter(user=OuterRef("pk"), type=Authenticator.Type.TOTP)
+        return User.objects.annotate(has_second_factor=Exists(factors)).order_by("username")
+
+    @extend_schema(request=AccountBody, responses={201: FirstPasswordAnswer})
+    def create(self, request: Request) -> Response:  # noqa: ARG002
+        """Open an account. The answer has its first password."""
+        given = self.parsed(AccountBody)
+        opened = accounts.open_account(
+            username=given["username"],
+            display_name=given["name"],
+            language=given["language"],
+            actor=self.actor,
+            at=self.at,
+        )
+        location = self.reverse_action("detail", kwargs={"uuid": opened.user.uuid})
+        return Response(FirstPasswordAnswer(opened).data, status=201, headers={"Location": location})
+
+    @extend_schema(request=None, responses=FirstPasswordAnswer)
+    @action(detail=True, methods=["post"], url_path="password-reset")
+    def password_reset(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """A first password anew, for who has forgotten theirs; all their sessions end."""
+        opened = accounts.reset_password(user=self.get_object(), actor=self.actor, at=self.at)
+        return Response(FirstPasswordAnswer(opened).data)
+
+    @extend_schema(request=ReasonBody, responses={204: None})
+    @action(detail=True, methods=["post"], url_path="second-factor-reset")
+    def second_factor_reset(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Take a lost second factor away; who needs one sets up another at the next sign-in."""
+        user, reason = self.get_object(), self.parsed(ReasonBody)["reason"]
+        accounts.reset_second_factor(user=user, reason=reason, actor=self.actor, at=self.at)
+        return Response(status=204)

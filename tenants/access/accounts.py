@@ -1,0 +1,84 @@
+"""Accounts of people: nobody makes their own; a system administrator opens them, and the person changes the first password."""
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict, Invalid
+from tenants.access import second_factor, sessions
+from tenants.models import Role, User
+from tenants.policies import require
+
+ALPHABET = string.ascii_letters + string.digits + "-_+=."
+LENGTH = 20
+
+
+class UsernameTaken(Conflict):
+    code = "username-taken"
+    message = _("There is an account of this name already.")
+
+
+class BadUsername(Invalid):
+    code = "bad-username"
+    message = _("A user name has letters, digits and @ . + - _ only.")
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An account with its first password, which is nowhere kept and good for one sign-in."""
+
+    user: User
+    password: str
+
+
+def open_account(
+    *, username: str, display_name: str, actor: User, at: datetime, language: str = "zh-hans"
+) -> Opened:
+    """For a person who holds no role yet. Raises RoleMissing, BadUsername and UsernameTaken."""
+    require(actor, Role.SYSTEM_ADMIN, at=at)
+    if not all(character.isalnum() or character in "@.+-_" for character in username):
+        raise BadUsername(pointers=("/username",))
+    user = User(username=username, display_name=display_name, language=language, date_joined=at)
+    password = _first_password()
+    user.set_password(password)
+    with transaction.atomic():
+        try:
+            with transaction.atomic():
+                user.save(force_insert=True)
+        except IntegrityError as error:
+            raise UsernameTaken(pointers=("/username",)) from error
+        audit.record(actor=actor, verb="user.opened", subject=user, at=at)
+    return Opened(user, password)
+
+
+def reset_password(*, user: User, actor: User, at: datetime) -> Opened:
+    """A first password anew, for who has forgotten theirs; all their sessions end. Raises RoleMissing."""
+    require(actor, Role.SYSTEM_ADMIN, at=at)
+    password = _first_password()
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password", "password_changed_at"])
+        sessions.end(user=user)
+        audit.record(actor=actor, verb="user.password_reset", subject=user, at=at)
+    return Opened(user, password)
+
+
+def reset_second_factor(*, user: User, actor: User, at: datetime, reason: str) -> None:
+    """For who has lost theirs. Raises RoleMissing and NotEnrolled.
+
+    By another administrator than who resets passwords: neither can come in as somebody else alone.
+    """
+    require(actor, Role.SECURITY_ADMIN, at=at)
+    second_factor.reset(user=user, actor=actor, at=at, reason=reason)
+
+
+def _first_password() -> str:
+    while True:
+        password = "".join(secrets.choice(ALPHABET) for _character in range(LENGTH))
+        if any(c.islower() for c in password) and any(c.isupper() for c in password):
+            return password
