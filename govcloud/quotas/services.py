@@ -7,7 +7,7 @@ and every movement is an entry that a source can make once. Giving back is alway
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -18,10 +18,17 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.errors import Invalid
 from govcloud.lifecycle import ChangedMeanwhile
-from govcloud.quotas import ledger
+from govcloud.quotas import ledger, limits, temporary
 from govcloud.quotas.ledger import HeldOtherwise, Hold, HoldSpent, MoreThanUsed, QuotaExceeded
-from govcloud.quotas.models import Dimension, EntryKind, QuotaAccount, QuotaEntry
-from tenants.models import Department
+from govcloud.quotas.models import (
+    Dimension,
+    EntryKind,
+    LimitChange,
+    Origin,
+    QuotaAccount,
+    QuotaEntry,
+)
+from tenants.models import Department, User
 
 __all__ = [
     "AccountChanged",
@@ -32,11 +39,14 @@ __all__ = [
     "MoreThanUsed",
     "QuotaEffect",
     "QuotaExceeded",
+    "Wanted",
+    "allot",
     "commit",
     "commit_all",
     "correct",
     "effect",
     "give_back",
+    "grant",
     "hold",
     "open_accounts",
     "set_limit",
@@ -58,6 +68,16 @@ class AccountChanged(ChangedMeanwhile):
 
     code = "quota-account-changed"
     status: ClassVar[int] = 412
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """``expected`` is the limit that was seen when this was asked for; with ``until``, its last day, it is for a time."""
+
+    dimension: Dimension
+    limit: int
+    expected: int | None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +108,34 @@ def open_accounts(
     ]
     present = set(department.quota_accounts.values_list("dimension", flat=True))
     QuotaAccount.objects.bulk_create(new, ignore_conflicts=True)
-    opened = {each.dimension: each.limit for each in new if each.dimension not in present}
+    accounts = list(department.quota_accounts.order_by("dimension"))
+    opened = [account for account in accounts if account.dimension not in present]
     if opened:
-        audit.record(actor=actor, verb="quota.opened", subject=department, at=at, after=opened)
-    return list(department.quota_accounts.order_by("dimension"))
+        after = {account.dimension: account.limit for account in opened}
+        audit.record(actor=actor, verb="quota.opened", subject=department, at=at, after=after)
+        LimitChange.objects.bulk_create(
+            LimitChange(
+                account=account, origin=Origin.OPENED, before=0, after=account.limit,
+                actor=actor if isinstance(actor, User) else None, at=at,
+            )
+            for account in opened
+        )  # fmt: skip
+    return accounts
 
 
 @transaction.atomic
 def set_limit(
-    *, account: QuotaAccount, limit: int | None, expected_version: int, actor: audit.Actor, at: datetime
+    *,
+    account: QuotaAccount,
+    limit: int | None,
+    expected_version: int,
+    actor: audit.Actor,
+    at: datetime,
+    reason: str = "",
 ) -> QuotaAccount:
     """Change a limit; None lifts it, 0 allows nothing. It may fall below what is held and used: then nothing is left.
+
+    Whoever keeps the limits is not bound by the units above, as orders and units that hand on are: holds are.
 
     Raises LimitOutOfRange, and AccountChanged when the version is not the one expected.
     """
@@ -106,17 +143,66 @@ def set_limit(
     current = QuotaAccount.objects.select_related("department").locked().get(pk=account.pk)
     if current.version != expected_version:
         raise AccountChanged
-    before, current.limit, current.version = current.limit, limit, expected_version + 1
-    current.save(update_fields=["limit", "version"])
-    audit.record(
-        actor=actor,
-        verb="quota.limit_set",
-        subject=current,
-        label=f"{current.department} {current.dimension}",
-        at=at,
-        before={"limit": before},
-        after={"limit": limit},
-    )
+    limits.write(current, limit, origin=Origin.SET, reason=reason, actor=actor, at=at)
+    return current
+
+
+@transaction.atomic
+def grant(
+    *,
+    department: Department,
+    wanted: Sequence[Wanted],
+    order: UUID,
+    number: str,
+    actor: audit.Actor,
+    at: datetime,
+) -> list[LimitChange]:
+    """Give a department the limits that an order asked for; in the transaction that approves it.
+
+    Raises LimitMoved where a limit is not the one that was seen any more, and what ``refusals`` tells.
+    """
+    accounts = limits.locked(department, [each.dimension for each in wanted])
+    now = limits.foresee(department=department, dimensions=[each.dimension for each in wanted])
+    changes = []
+    for each in wanted:
+        here = now[each.dimension]
+        if here.limit != each.expected:
+            raise limits.moved(here, each.expected)
+        limits.require(here, each.limit)
+        lasting = here.lasting
+        account = accounts[department.pk, each.dimension]
+        changes.append(
+            limits.write(
+                account, each.limit,
+                origin=Origin.TEMPORARY if each.until else Origin.ORDERED,
+                until=each.until, thread=order, number=number, actor=actor, at=at,
+            )
+        )  # fmt: skip
+        if each.until is not None and lasting is not None:
+            temporary.begin(
+                account=account, limit=each.limit, falls_back_to=lasting,
+                until=each.until, thread=order, number=number, at=at,
+            )  # fmt: skip
+    return changes
+
+
+@transaction.atomic
+def allot(
+    *, account: QuotaAccount, limit: int, reason: str, expected_version: int, actor: User, at: datetime
+) -> QuotaAccount:
+    """Hand quota on to a unit directly below, or take it back: what its limit becomes.
+
+    Raises AccountChanged when the version is not the one expected, and what ``refusals`` tells.
+    """
+    _checked(limit)
+    department = account.department
+    current = limits.locked(department, [account.dimension])[department.pk, account.dimension]
+    if current.version != expected_version:
+        raise AccountChanged
+    dimension = Dimension(account.dimension)
+    limits.require(limits.foresee(department=department, dimensions=[dimension])[dimension], limit)
+    if limit != current.limit:
+        limits.write(current, limit, origin=Origin.ALLOTTED, reason=reason, actor=actor, at=at)
     return current
 
 

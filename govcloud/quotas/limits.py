@@ -1,0 +1,247 @@
+"""What limits may become: by an order, by the unit above, by the keepers of the limits; and what the tree of units allows.
+
+A unit that hands on quota keeps what it has not handed on: the limits of the units directly below it and what it uses itself
+stay within its own. Every change locks the accounts up the tree in the order of their keys, as holds do.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import F, Sum
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict, DomainError
+from govcloud.lifecycle import transition
+from govcloud.quotas.lifecycle import RaiseStatus
+from govcloud.quotas.models import Dimension, LimitChange, Origin, QuotaAccount, TemporaryRaise
+from tenants.models import Department, User
+from tenants.naming import name_of
+
+VERBS = {
+    Origin.SET: "quota.limit_set",
+    Origin.ORDERED: "quota.granted",
+    Origin.TEMPORARY: "quota.granted",
+    Origin.FELL_BACK: "quota.fell_back",
+    Origin.ALLOTTED: "quota.allotted",
+}
+
+
+class LimitBelowUse(Conflict):
+    code = "quota-limit-below-use"
+    message = _(
+        "%(department)s holds %(held)s and uses %(used)s (%(dimension)s): its limit cannot become %(limit)s."
+    )
+
+
+class LimitBelowHandedOn(Conflict):
+    code = "quota-limit-below-handed-on"
+    message = _(
+        "%(department)s has handed on %(handed_on)s to the units below it (%(dimension)s): its limit cannot become %(limit)s."
+    )
+
+
+class LimitBeyondUnitAbove(Conflict):
+    code = "quota-limit-beyond-unit-above"
+    message = _(
+        "%(limit)s is more than the units above leave (%(dimension)s): %(above)s has a limit of %(above_limit)s, of which "
+        "%(others)s go to others and its own use. At most %(most)s is possible."
+    )
+
+
+class LimitMoved(Conflict):
+    code = "quota-limit-moved"
+    message = _(
+        "The limit of %(department)s (%(dimension)s) is %(now)s by now; this was asked for when it was %(then)s."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """An account and what the tree leaves it; limits of None are unlimited.
+
+    ``handed_on`` are the limits of the units directly below. ``above`` is the nearest unit above with a limit, if any;
+    ``others`` what it has handed on beside this, and uses itself. ``running`` is the temporary raise in force.
+    """
+
+    department: Department
+    dimension: Dimension
+    limit: int | None
+    held: int
+    used: int
+    handed_on: int
+    above: Department | None
+    above_limit: int | None
+    others: int
+    running: TemporaryRaise | None
+
+    @property
+    def taken(self) -> int:
+        return self.held + self.used
+
+    @property
+    def least(self) -> int:
+        """What the limit cannot be lowered under."""
+        return max(self.taken, self.handed_on)
+
+    @property
+    def most(self) -> int | None:
+        """What it can be raised to; None if nothing above bounds it."""
+        return None if self.above_limit is None else max(0, self.above_limit - self.others)
+
+    @property
+    def lasting(self) -> int | None:
+        """The limit without the temporary raise."""
+        return self.running.falls_back_to if self.running is not None else self.limit
+
+    def raised_by(self, limit: int) -> bool:
+        return self.limit is not None and limit > self.limit
+
+
+def foresee(*, department: Department, dimensions: Collection[str]) -> dict[Dimension, Foreseen]:
+    """By dimension. Three queries, however many; certain for whoever holds the locks of the accounts."""
+    accounts = {
+        (account.department_id, account.dimension): account
+        for account in QuotaAccount.objects.up_the_tree(department, dimensions).select_related("department")
+    }
+    below = _below(department, dimensions)
+    raises = TemporaryRaise.objects.running().filter(
+        account__department=department, account__dimension__in=dimensions
+    )
+    running = {each.account.dimension: each for each in raises.select_related("account__department")}
+    return {
+        each: _foreseen(department, each, accounts, below, running.get(each))
+        for each in Dimension
+        if each in dimensions
+    }
+
+
+Below = Mapping[tuple[int, str], tuple[int, int]]
+"""Limits, and what is taken, of the units directly below a department in a dimension; the department itself left out."""
+
+
+def _below(department: Department, dimensions: Collection[str]) -> Below:
+    """Only of those with a limit: what has none draws on what the unit above keeps."""
+    parents = [pk for pk in (department.pk, department.parent_id) if pk is not None]
+    rows = (
+        QuotaAccount.objects.filter(
+            department__parent__in=parents, dimension__in=dimensions, limit__isnull=False
+        )
+        .exclude(department=department)
+        .order_by()
+        .values_list("department__parent", "dimension")
+        .annotate(handed=Sum("limit"), in_use=Sum(F("held") + F("used")))
+    )
+    return {(parent, dimension): (limits, taken) for parent, dimension, limits, taken in rows}
+
+
+def _foreseen(
+    department: Department,
+    dimension: Dimension,
+    accounts: Mapping[tuple[int, str], QuotaAccount],
+    below: Below,
+    running: TemporaryRaise | None,
+) -> Foreseen:
+    nothing = QuotaAccount(department=department, dimension=dimension, limit=0)
+    own = accounts.get((department.pk, dimension), nothing)
+    above, others = None, 0
+    for pk in reversed(department.ancestor_ids[:-1]):
+        above = accounts.get((pk, dimension))
+        if above is not None and above.limit is not None:
+            break
+    if above is not None and above.department_id == department.parent_id:
+        limits, taken = below.get((above.department_id, dimension), (0, 0))
+        others = limits + max(0, above.taken - taken - own.taken)
+    bounded = above is not None and above.limit is not None
+    return Foreseen(
+        department=department,
+        dimension=dimension,
+        limit=own.limit,
+        held=own.held,
+        used=own.used,
+        handed_on=below.get((department.pk, dimension), (0, 0))[0],
+        above=above.department if above is not None and bounded else None,
+        above_limit=above.limit if above is not None else None,
+        others=others if bounded else 0,
+        running=running,
+    )
+
+
+def refusals(now: Foreseen, limit: int) -> Iterator[DomainError]:
+    """Why the limit cannot become so much. Lowering is never refused for what the units above have."""
+    told: dict[str, Any] = {
+        "department": name_of(now.department),
+        "dimension": now.dimension.label,
+        "limit": limit,
+    }
+    if limit < now.taken:
+        yield LimitBelowUse(**told, held=now.held, used=now.used)
+    if limit < now.handed_on:
+        yield LimitBelowHandedOn(**told, handed_on=now.handed_on)
+    bound = now.most
+    grows = now.limit is None or limit > now.limit
+    if now.above is not None and bound is not None and grows and limit > bound:
+        yield LimitBeyondUnitAbove(
+            **told, above=name_of(now.above), above_limit=now.above_limit, others=now.others, most=bound
+        )
+
+
+def require(now: Foreseen, limit: int) -> None:
+    """Raises the first of ``refusals``."""
+    for refusal in refusals(now, limit):
+        raise refusal
+
+
+def locked(department: Department, dimensions: Collection[str]) -> dict[tuple[int, str], QuotaAccount]:
+    """The accounts up the tree, by department and dimension, locked as holds lock them."""
+    rows = QuotaAccount.objects.up_the_tree(department, dimensions).select_related("department").locked()
+    return {(account.department_id, account.dimension): account for account in rows}
+
+
+def moved(now: Foreseen, expected: int | None) -> LimitMoved:
+    return LimitMoved(
+        department=name_of(now.department),
+        dimension=now.dimension.label,
+        now=shown(now.limit),
+        then=shown(expected),
+    )
+
+
+def shown(limit: int | None) -> str:
+    """0 is nothing at all and is told as 0."""
+    return str(_("unlimited")) if limit is None else str(limit)
+
+
+def write(
+    account: QuotaAccount,
+    limit: int | None,
+    *,
+    origin: Origin,
+    actor: audit.Actor,
+    at: datetime,
+    until: date | None = None,
+    reason: str = "",
+    thread: UUID | None = None,
+    number: str = "",
+) -> LimitChange:
+    """Set the limit of an account that is locked, with its place in the history and in the audit trail.
+
+    ``thread`` and ``number`` are those of an order. A temporary raise that was in force has been replaced: nothing falls back any more.
+    """
+    if origin != Origin.FELL_BACK:
+        for running in account.raises.running():
+            transition(running, RaiseStatus.REPLACED, actor=actor, at=at, thread=running.thread, ended_at=at)
+    before, account.limit, account.version = account.limit, limit, account.version + 1
+    account.save(update_fields=["limit", "version"])
+    after = {"limit": limit} if until is None else {"limit": limit, "until": until}
+    audit.record(
+        actor=actor, verb=VERBS[origin], subject=account, at=at, thread=thread, reason=reason,
+        before={"limit": before}, after=after,
+    )  # fmt: skip
+    return LimitChange.objects.create(
+        account=account, origin=origin, before=before, after=limit, until=until,
+        actor=actor if isinstance(actor, User) else None, reason=reason, thread=thread, order_number=number, at=at,
+    )  # fmt: skip
