@@ -19,7 +19,6 @@ def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
     """
     specs = LimitSpec.objects.filter(item__order=order).order_by("item__position")
     department = order.system.department
-    quotas.open_accounts(department=department, limits={}, actor=actor, at=at)
     quotas.grant(
         department=department,
         wanted=[

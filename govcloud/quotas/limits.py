@@ -4,13 +4,13 @@ A unit that hands on quota keeps what it has not handed on: the limits of the un
 stay within its own. Every change locks the accounts up the tree in the order of their keys, as holds do.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, Sum
+from django.db.models import F, QuerySet, Sum
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -101,12 +101,30 @@ class Foreseen:
         return self.limit is not None and limit > self.limit
 
 
-def foresee(*, department: Department, dimensions: Collection[str]) -> dict[Dimension, Foreseen]:
-    """By dimension. Three queries, however many; certain for whoever holds the locks of the accounts."""
-    accounts = {
-        (account.department_id, account.dimension): account
-        for account in QuotaAccount.objects.up_the_tree(department, dimensions).select_related("department")
-    }
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What becomes of an account's limit, and how it came to it."""
+
+    account: QuotaAccount
+    limit: int | None
+    origin: Origin
+    until: date | None = None
+
+    def told(self) -> dict[str, Any]:
+        """In the audit trail."""
+        return {"limit": self.limit} if self.until is None else {"limit": self.limit, "until": self.until}
+
+
+Accounts = Mapping[tuple[int, str], QuotaAccount]
+"""By department and dimension."""
+
+
+def foresee(
+    *, department: Department, dimensions: Collection[str], accounts: Accounts | None = None
+) -> dict[Dimension, Foreseen]:
+    """By dimension. Three queries, however many; certain for whoever has the ``accounts`` ``locked``."""
+    if accounts is None:
+        accounts = _by_place(QuotaAccount.objects.up_the_tree(department, dimensions))
     below = _below(department, dimensions)
     raises = TemporaryRaise.objects.running().filter(
         account__department=department, account__dimension__in=dimensions
@@ -141,7 +159,7 @@ def _below(department: Department, dimensions: Collection[str]) -> Below:
 def _foreseen(
     department: Department,
     dimension: Dimension,
-    accounts: Mapping[tuple[int, str], QuotaAccount],
+    accounts: Accounts,
     below: Below,
     running: TemporaryRaise | None,
 ) -> Foreseen:
@@ -195,9 +213,13 @@ def require(now: Foreseen, limit: int) -> None:
         raise refusal
 
 
-def locked(department: Department, dimensions: Collection[str]) -> dict[tuple[int, str], QuotaAccount]:
-    """The accounts up the tree, by department and dimension, locked as holds lock them."""
-    rows = QuotaAccount.objects.up_the_tree(department, dimensions).select_related("department").locked()
+def locked(department: Department, dimensions: Collection[str]) -> Accounts:
+    """The accounts up the tree, locked as holds lock them."""
+    return _by_place(QuotaAccount.objects.up_the_tree(department, dimensions).locked())
+
+
+def _by_place(accounts: QuerySet[QuotaAccount]) -> Accounts:
+    rows = accounts.select_related("department")
     return {(account.department_id, account.dimension): account for account in rows}
 
 
@@ -216,32 +238,41 @@ def shown(limit: int | None) -> str:
 
 
 def write(
-    account: QuotaAccount,
-    limit: int | None,
+    changes: Sequence[Change],
     *,
-    origin: Origin,
     actor: audit.Actor,
     at: datetime,
-    until: date | None = None,
     reason: str = "",
     thread: UUID | None = None,
     number: str = "",
-) -> LimitChange:
-    """Set the limit of an account that is locked, with its place in the history and in the audit trail.
+) -> None:
+    """Set the limits of accounts that are locked, with their place in the history and in the audit trail.
 
-    ``thread`` and ``number`` are those of an order. A temporary raise that was in force has been replaced: nothing falls back any more.
+    ``thread`` and ``number`` are those of the order they came by. The number of statements does not grow with the changes.
     """
-    if origin != Origin.FELL_BACK:
-        for running in account.raises.running():
-            transition(running, RaiseStatus.REPLACED, actor=actor, at=at, thread=running.thread, ended_at=at)
-    before, account.limit, account.version = account.limit, limit, account.version + 1
-    account.save(update_fields=["limit", "version"])
-    after = {"limit": limit} if until is None else {"limit": limit, "until": until}
-    audit.record(
-        actor=actor, verb=VERBS[origin], subject=account, at=at, thread=thread, reason=reason,
-        before={"limit": before}, after=after,
+    accounts = [each.account for each in changes]
+    before = [account.limit for account in accounts]
+    for each in changes:
+        each.account.limit, each.account.version = each.limit, each.account.version + 1
+    QuotaAccount.objects.bulk_update(accounts, ["limit", "version"])
+    LimitChange.objects.bulk_create(
+        LimitChange(
+            account=each.account, origin=each.origin, before=was, after=each.limit, until=each.until,
+            actor=actor if isinstance(actor, User) else None, reason=reason,
+            thread=thread, order_number=number, at=at,
+        )
+        for each, was in zip(changes, before, strict=True)
     )  # fmt: skip
-    return LimitChange.objects.create(
-        account=account, origin=origin, before=before, after=limit, until=until,
-        actor=actor if isinstance(actor, User) else None, reason=reason, thread=thread, order_number=number, at=at,
-    )  # fmt: skip
+    for verb in {VERBS[each.origin] for each in changes}:
+        entries = [
+            audit.Entry(each.account, each.told(), before={"limit": was}, thread=thread, reason=reason)
+            for each, was in zip(changes, before, strict=True)
+            if VERBS[each.origin] == verb
+        ]
+        audit.record_many(actor=actor, verb=verb, entries=entries, at=at)
+
+
+def replace(running: Iterable[TemporaryRaise], *, actor: audit.Actor, at: datetime) -> None:
+    """Another limit comes before their time is over: nothing falls back any more."""
+    for each in running:
+        transition(each, RaiseStatus.REPLACED, actor=actor, at=at, thread=each.thread, ended_at=at)

@@ -20,6 +20,7 @@ from govcloud.errors import Invalid
 from govcloud.lifecycle import ChangedMeanwhile
 from govcloud.quotas import ledger, limits, temporary
 from govcloud.quotas.ledger import HeldOtherwise, Hold, HoldSpent, MoreThanUsed, QuotaExceeded
+from govcloud.quotas.limits import Change
 from govcloud.quotas.models import (
     Dimension,
     EntryKind,
@@ -27,6 +28,7 @@ from govcloud.quotas.models import (
     Origin,
     QuotaAccount,
     QuotaEntry,
+    TemporaryRaise,
 )
 from tenants.models import Department, User
 
@@ -143,7 +145,8 @@ def set_limit(
     current = QuotaAccount.objects.select_related("department").locked().get(pk=account.pk)
     if current.version != expected_version:
         raise AccountChanged
-    limits.write(current, limit, origin=Origin.SET, reason=reason, actor=actor, at=at)
+    limits.replace(current.raises.running(), actor=actor, at=at)
+    limits.write([Change(current, limit, Origin.SET)], reason=reason, actor=actor, at=at)
     return current
 
 
@@ -156,34 +159,43 @@ def grant(
     number: str,
     actor: audit.Actor,
     at: datetime,
-) -> list[LimitChange]:
+) -> None:
     """Give a department the limits that an order asked for; in the transaction that approves it.
 
-    Raises LimitMoved where a limit is not the one that was seen any more, and what ``refusals`` tells.
+    Raises LimitMoved where a limit is not the one that was seen any more, and what ``limits.refusals`` tells.
     """
-    accounts = limits.locked(department, [each.dimension for each in wanted])
-    now = limits.foresee(department=department, dimensions=[each.dimension for each in wanted])
-    changes = []
+    dimensions = [each.dimension for each in wanted]
+    accounts = limits.locked(department, dimensions)
+    if any((department.pk, each) not in accounts for each in dimensions):
+        open_accounts(department=department, limits={}, actor=actor, at=at)
+        accounts = limits.locked(department, dimensions)
+    now = limits.foresee(department=department, dimensions=dimensions, accounts=accounts)
     for each in wanted:
         here = now[each.dimension]
         if here.limit != each.expected:
             raise limits.moved(here, each.expected)
         limits.require(here, each.limit)
-        lasting = here.lasting
-        account = accounts[department.pk, each.dimension]
-        changes.append(
-            limits.write(
-                account, each.limit,
-                origin=Origin.TEMPORARY if each.until else Origin.ORDERED,
-                until=each.until, thread=order, number=number, actor=actor, at=at,
-            )
-        )  # fmt: skip
-        if each.until is not None and lasting is not None:
-            temporary.begin(
-                account=account, limit=each.limit, falls_back_to=lasting,
-                until=each.until, thread=order, number=number, at=at,
-            )  # fmt: skip
-    return changes
+    limits.replace((one.running for one in now.values() if one.running is not None), actor=actor, at=at)
+    raises = [
+        TemporaryRaise(
+            account=accounts[department.pk, each.dimension], limit=each.limit, falls_back_to=lasting,
+            until=each.until, thread=order, order_number=number,
+            since=at, next_run_at=temporary.over_at(each.until),
+        )
+        for each in wanted
+        if each.until is not None and (lasting := now[each.dimension].lasting) is not None
+    ]  # fmt: skip
+    changes = [
+        Change(
+            accounts[department.pk, each.dimension],
+            each.limit,
+            Origin.ORDERED if each.until is None else Origin.TEMPORARY,
+            each.until,
+        )
+        for each in wanted
+    ]
+    limits.write(changes, thread=order, number=number, actor=actor, at=at)
+    TemporaryRaise.objects.bulk_create(raises)
 
 
 @transaction.atomic
@@ -192,17 +204,21 @@ def allot(
 ) -> QuotaAccount:
     """Hand quota on to a unit directly below, or take it back: what its limit becomes.
 
-    Raises AccountChanged when the version is not the one expected, and what ``refusals`` tells.
+    Raises AccountChanged when the version is not the one expected, and what ``limits.refusals`` tells.
     """
     _checked(limit)
     department = account.department
-    current = limits.locked(department, [account.dimension])[department.pk, account.dimension]
+    dimension = Dimension(account.dimension)
+    accounts = limits.locked(department, [dimension])
+    current = accounts[department.pk, dimension]
     if current.version != expected_version:
         raise AccountChanged
-    dimension = Dimension(account.dimension)
-    limits.require(limits.foresee(department=department, dimensions=[dimension])[dimension], limit)
-    if limit != current.limit:
-        limits.write(current, limit, origin=Origin.ALLOTTED, reason=reason, actor=actor, at=at)
+    now = limits.foresee(department=department, dimensions=[dimension], accounts=accounts)[dimension]
+    limits.require(now, limit)
+    if limit == current.limit:
+        return current
+    limits.replace([now.running] if now.running is not None else [], actor=actor, at=at)
+    limits.write([Change(current, limit, Origin.ALLOTTED)], reason=reason, actor=actor, at=at)
     return current
 
 

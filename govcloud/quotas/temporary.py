@@ -5,7 +5,6 @@ below. The row says by how much it was beyond, and so does the audit event.
 """
 
 from datetime import date, datetime, time, timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -15,6 +14,7 @@ from govcloud.audit import services as audit
 from govcloud.lifecycle import transition
 from govcloud.quotas import limits
 from govcloud.quotas.lifecycle import RaiseStatus
+from govcloud.quotas.limits import Change
 from govcloud.quotas.models import Origin, QuotaAccount, TemporaryRaise
 
 BY_ITSELF = audit.SystemActor("quota")
@@ -23,23 +23,6 @@ BY_ITSELF = audit.SystemActor("quota")
 def over_at(until: date) -> datetime:
     """The first instant after a last day, by the configured time zone."""
     return datetime.combine(until + timedelta(days=1), time(), tzinfo=timezone.get_default_timezone())
-
-
-def begin(
-    *,
-    account: QuotaAccount,
-    limit: int,
-    falls_back_to: int,
-    until: date,
-    thread: UUID,
-    number: str,
-    at: datetime,
-) -> TemporaryRaise:
-    """Note that the limit, which has just been set, falls back after its last day."""
-    return TemporaryRaise.objects.create(
-        account=account, limit=limit, falls_back_to=falls_back_to, until=until,
-        thread=thread, order_number=number, since=at, next_run_at=over_at(until),
-    )  # fmt: skip
 
 
 def due(*, at: datetime) -> QuerySet[TemporaryRaise, int]:
@@ -58,10 +41,8 @@ def fall_back(raise_pk: int, *, at: datetime) -> bool:
     found = account.raises.due(at=at).filter(pk=raise_pk).first()
     if found is None:
         return False
-    limits.write(
-        account, found.falls_back_to, origin=Origin.FELL_BACK, number=found.order_number,
-        thread=found.thread, actor=BY_ITSELF, at=at,
-    )  # fmt: skip
+    change = Change(account, found.falls_back_to, Origin.FELL_BACK)
+    limits.write([change], thread=found.thread, number=found.order_number, actor=BY_ITSELF, at=at)
     beyond = max(0, account.taken - found.falls_back_to)
     transition(
         found, RaiseStatus.ENDED, actor=BY_ITSELF, at=at, thread=found.thread, ended_at=at, beyond=beyond
