@@ -200,7 +200,7 @@ def grant(
 
 @transaction.atomic
 def allot(
-    *, account: QuotaAccount, limit: int, reason: str, expected_version: int, actor: User, at: datetime
+    *, account: QuotaAccount, limit: int, reason: str, expected_version: int, actor: audit.Actor, at: datetime
 ) -> QuotaAccount:
     """Hand quota on to a unit directly below, or take it back: what its limit becomes.
 

@@ -53,7 +53,7 @@ def taken(on: Scene, amount: int, *, at: datetime) -> None:
 
 def refused(on: Scene, items: tuple[object, ...], *, at: datetime) -> list[DomainError]:
     with pytest.raises(Invalids) as refusal:
-        drafted(on, at=at, items=items)  # type: ignore[arg-type]
+        drafted(on, at=at, items=items)
     return refusal.value.errors
 
 
@@ -209,7 +209,7 @@ def test_what_the_tree_left_at_submission_and_not_any_more_is_refused_at_the_las
     order = submitted(on, at=at, items=vcpus(150))
     actor = SystemActor("tests")
     quotas.set_limit(account=limits["vcpus"], limit=120, expected_version=1, actor=actor, at=at)
-    while order.case.stages.get(status="current").role != "authority_approver":  # type: ignore[union-attr]
+    while order.case.stages.get(status="current").role != "authority_approver":
         decided(on, order, at=at)
         order.refresh_from_db()
     with pytest.raises(LimitBeyondUnitAbove):
