@@ -20,16 +20,9 @@ from govcloud.orders.models import Order
 from govcloud.provisioning import granted
 from govcloud.quotas import services
 from govcloud.quotas.models import Dimension, QuotaAccount
+from govcloud.quotas.policies import CAPACITY_READERS
 from govcloud.quotas.services import LARGEST_LIMIT
-from tenants.models import Department, Role
-
-CAPACITY_READERS = (
-    Role.CLOUD_ADMIN,
-    Role.LEADER,
-    Role.SUPERVISOR,
-    Role.TECHNICAL_REVIEWER,
-    Role.AUTHORITY_APPROVER,
-)
+from tenants.models import Department
 
 
 class WhatIf(Body):

@@ -8,6 +8,15 @@ from govcloud.errors import Conflict
 from tenants.models import Department, Role, User
 from tenants.policies import require
 
+CAPACITY_READERS = (
+    Role.CLOUD_ADMIN,
+    Role.LEADER,
+    Role.SUPERVISOR,
+    Role.TECHNICAL_REVIEWER,
+    Role.AUTHORITY_APPROVER,
+)
+"""Who sees what is granted to all units together against what there is: the centre's own, and those who decide on more."""
+
 
 class NothingAbove(Conflict):
     code = "quota-nothing-above"
@@ -24,6 +33,6 @@ def require_allotter(actor: User, *, department: Department, at: datetime) -> No
 
     Raises RoleMissing for anybody else, and NothingAbove for a unit at the top.
     """
+    require(actor, Role.UNIT_APPROVER, at=at, department=department.parent or department)
     if department.parent is None:
         raise NothingAbove
-    require(actor, Role.UNIT_APPROVER, at=at, department=department.parent)
