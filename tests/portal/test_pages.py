@@ -15,6 +15,7 @@ from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.quotas import opened
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -60,6 +61,9 @@ class Elements(HTMLParser):
         "no leases",
         "engine",
         "troubled engine",
+        "quota",
+        "quota of a unit",
+        "granted and available",
         "404",
     ]
 )
@@ -84,7 +88,11 @@ def shown(
     scenes.submitted(people, at=at)
     if request.param == "leases":
         found(whole_server(system=people.system).resource, at=clock.now())
+    opened(people.department, vcpus=100)
     paths = {
+        "quota": "/quota/",
+        "quota of a unit": f"/quota/{people.department.uuid}/?vcpus=5&servers=many",
+        "granted and available": "/quota/capacity/",
         "leases": "/leases/",
         "no leases": "/leases/?q=none",
         "list": "/orders/",

@@ -8,7 +8,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
@@ -22,6 +21,7 @@ from govcloud.provisioning import granted
 from govcloud.quotas import limits, services
 from govcloud.quotas.models import Crossing, Dimension, LimitChange, TemporaryRaise
 from govcloud.quotas.policies import CAPACITY_READERS, NothingAbove, require_allotter
+from govcloud.quotas.services import LARGEST_LIMIT
 from tenants.models import Department
 from tenants.policies import RoleMissing, scope_of
 
@@ -83,20 +83,19 @@ def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     account = department.quota_accounts.filter(dimension=request.POST.get("dimension", "")[:12]).first()
     if account is None:
         raise Http404
-    typed = {
-        name: request.POST.get(name, "").replace("\0", "").strip()
-        for name in ("dimension", "limit", "version")
-    }
-    number = typed["limit"]
-    if not (number.isascii() and number.isdecimal() and len(number) <= 20):
-        text = gettext("A limit is a whole number from 0.")
-        return _page(request, department, actor, at=at, refused=Refused(text, 422, typed))
-    version = int(typed["version"]) if typed["version"].isdecimal() and len(typed["version"]) < 10 else 0
+    names = ("dimension", "limit", "version", "reason")
+    typed = {name: request.POST.get(name, "").replace("\0", "").strip() for name in names}
 
     def hand_on(reason: str) -> None:
         require_allotter(actor, department=department, at=at)
+        limit, version = _number(typed["limit"]), _number(typed["version"])
         services.allot(
-            account=account, limit=int(number), reason=reason, expected_version=version, actor=actor, at=at
+            account=account,
+            limit=LARGEST_LIMIT + 1 if limit is None else limit,
+            reason=reason,
+            expected_version=version or 0,
+            actor=actor,
+            at=at,
         )
 
     refused = deeds.attempt_for_reason(request, hand_on)
@@ -104,6 +103,11 @@ def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
         refused.typed.update(typed)
         return _page(request, department, actor, at=at, refused=refused)
     return redirect("portal:quota-unit", uuid=department.uuid)
+
+
+def _number(typed: str) -> int | None:
+    """None for what is no whole number, or a longer one than any limit."""
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= 13 else None
 
 
 @require_GET
