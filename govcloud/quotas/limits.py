@@ -21,14 +21,6 @@ from govcloud.quotas.models import Dimension, LimitChange, Origin, QuotaAccount,
 from tenants.models import Department, User
 from tenants.naming import name_of
 
-VERBS = {
-    Origin.SET: "quota.limit_set",
-    Origin.ORDERED: "quota.granted",
-    Origin.TEMPORARY: "quota.granted",
-    Origin.FELL_BACK: "quota.fell_back",
-    Origin.ALLOTTED: "quota.allotted",
-}
-
 
 class LimitBelowUse(Conflict):
     code = "quota-limit-below-use"
@@ -263,13 +255,23 @@ def write(
         )
         for each, was in zip(changes, before, strict=True)
     )  # fmt: skip
-    for verb in {VERBS[each.origin] for each in changes}:
-        entries = [
-            audit.Entry(each.account, each.told(), before={"limit": was}, thread=thread, reason=reason)
-            for each, was in zip(changes, before, strict=True)
-            if VERBS[each.origin] == verb
-        ]
-        audit.record_many(actor=actor, verb=verb, entries=entries, at=at)
+    entries = [
+        audit.Entry(each.account, each.told(), before={"limit": was}, thread=thread, reason=reason)
+        for each, was in zip(changes, before, strict=True)
+    ]
+    match changes[0].origin:  # one call's changes came about alike
+        case Origin.SET:
+            _tell("quota.limit_set", entries, actor=actor, at=at)
+        case Origin.ALLOTTED:
+            _tell("quota.allotted", entries, actor=actor, at=at)
+        case Origin.FELL_BACK:
+            _tell("quota.fell_back", entries, actor=actor, at=at)
+        case _:
+            _tell("quota.granted", entries, actor=actor, at=at)
+
+
+def _tell(verb: str, entries: Sequence[audit.Entry], *, actor: audit.Actor, at: datetime) -> None:
+    audit.record_many(actor=actor, verb=verb, entries=entries, at=at)
 
 
 def replace(running: Iterable[TemporaryRaise], *, actor: audit.Actor, at: datetime) -> None:
