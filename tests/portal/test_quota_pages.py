@@ -13,12 +13,14 @@ from django.test.utils import CaptureQueriesContext
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from govcloud.clouds.models import CloudCapacity
+from govcloud.orders.drafts import LimitDraft
 from govcloud.quotas import services as quotas
 from govcloud.quotas import temporary, thresholds
 from govcloud.quotas.ledger import Hold
 from govcloud.quotas.models import Dimension, QuotaAccount, TemporaryRaise
 from govcloud.quotas.services import Wanted
 from tenants.models import Department, Role, User
+from tests.factories.orders import approve_all, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal import scenes
@@ -146,7 +148,7 @@ def test_what_is_beyond_a_limit_that_fell_back_is_told(
     temporary.fall_back(running.pk, at=running.next_run_at)
     page = text(browser.get(estate.page))
     assert "130% 130 of 100" in page
-    assert "30 more than the limit: nothing more can be ordered" in page
+    assert "over the limit 30 more than the limit: nothing more can be ordered" in page
     assert "fell back at the end of its time" in page
 
 
@@ -315,3 +317,18 @@ def test_who_has_not_signed_in_is_led_to_it(estate: Estate, signed_in: Signed) -
     browser.logout()
     for path in (URL, estate.page, "/quota/capacity/", f"{estate.page}history.csv"):
         assert browser.get(path).headers["Location"].startswith("/sign-in/")
+
+
+def test_the_page_of_an_order_for_quota_tells_what_was_asked_and_what_came_of_it(
+    signed_in: Signed, at: datetime
+) -> None:
+    on = scene(limits={"vcpus": 100})
+    asked = LimitDraft(dimension=Dimension.VCPUS, limit=200, until=(at + timedelta(days=30)).date())
+    order = submitted(on, at=at, items=(asked,))
+    browser = signed_in(on.applicant)
+    page = text(browser.get(f"/orders/{order.number}/"))
+    assert "vCPU quota change 1 limit from 100 to 200 until 18 Dec 2026, then it falls back by itself" in page
+    approve_all(on, order, at=at)
+    page = text(browser.get(f"/orders/{order.number}/"))
+    assert "fulfilled" in page
+    assert "Limit of the quota set" in page

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.portal.files import Sheet, local
-from govcloud.portal.templatetags.portal import limited, named, quantity
+from govcloud.portal.templatetags.portal import limited, named
 from govcloud.quotas.models import Dimension, LimitChange, QuotaAccount, TemporaryRaise
 from tenants.models import Department
 
@@ -39,6 +39,11 @@ class Bar:
     level: str
     words: str
     running: TemporaryRaise | None
+
+    @property
+    def beyond(self) -> int:
+        """How much more is held and used than the limit."""
+        return 0 if self.account.limit is None else max(0, self.account.taken - self.account.limit)
 
     @property
     def filled(self) -> int:
@@ -76,8 +81,7 @@ def _level(account: QuotaAccount) -> tuple[str, str]:
     if account.limit is None:
         return "unlimited", gettext("no limit")
     if account.taken > account.limit:
-        more = quantity(account.taken - account.limit)
-        return "beyond", gettext("%(more)s more than the limit: nothing more can be ordered") % {"more": more}
+        return "beyond", gettext("over the limit")
     if account.limit == 0:
         return "ungranted", gettext("nothing granted")
     percent = percent_of(account) or 0
