@@ -28,6 +28,7 @@ from tests.portal.conftest import Signed
 from tests.portal.reading import text
 from tests.portal.test_pages import Elements
 
+pytestmark = pytest.mark.django_db
 URL = "/quota/"
 
 
