@@ -42,6 +42,8 @@ class Endpoint(GenericViewSet[M_co]):
     """Who may call an action; actions that are not named are open to everybody signed in (and show what they may see)."""
     once: ClassVar[bool] = True
     """Whether POST honours ``Idempotency-Key``; not where the answer holds a secret that must not be kept."""
+    commits_itself: ClassVar[bool] = False
+    """Whether the service behind it ends its transactions by itself: where something is to be on record before a cloud is asked."""
     versioned: ClassVar[frozenset[str]] = frozenset()
     """Actions that demand ``If-Match``."""
 
@@ -60,18 +62,21 @@ class Endpoint(GenericViewSet[M_co]):
         self.at = clock.now()
         with refusals.kept(), self.unit_of_work(request):
             response = super().dispatch(request, *args, **kwargs)
-            if request.method not in SAFE_METHODS and response.status_code >= 400:
+            if self._is_one_transaction(request) and response.status_code >= 400:
                 transaction.set_rollback(True)
         response.setdefault("Cache-Control", "no-store")
         return response
 
     @contextlib.contextmanager
     def unit_of_work(self, request: HttpRequest) -> Iterator[None]:
-        if request.method in SAFE_METHODS:
+        if not self._is_one_transaction(request):
             yield
             return
         with transaction.atomic():
             yield
+
+    def _is_one_transaction(self, request: HttpRequest) -> bool:
+        return request.method not in SAFE_METHODS and not self.commits_itself
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

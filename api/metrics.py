@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 
 from api.problems import NotAllowed, Unauthenticated, problem
 from govcloud import clock
+from govcloud.audit import exporting
 from govcloud.provisioning import overview
 from govcloud.provisioning.models import CallCount
 
@@ -29,7 +30,9 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if refused is not None:
         return refused
     registry = CollectorRegistry()
-    registry.register(Engine(overview.read(at=clock.now())))
+    at = clock.now()
+    registry.register(Engine(overview.read(at=at)))
+    registry.register(Trail(exporting.unexported(at=at)))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
 
@@ -130,6 +133,20 @@ class Engine(Collector):
             took.add_metric([pace.kind, "0.95"], pace.p95_seconds)
         yield done
         yield took
+
+
+class Trail(Collector):
+    """The audit trail, as far as it has not left the machine."""
+
+    def __init__(self, unexported_seconds: float) -> None:
+        self.unexported_seconds = unexported_seconds
+
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge(
+            "govcloud_audit_unexported_age_seconds",
+            "How long the oldest sealed audit events have not been taken off the machine.",
+            self.unexported_seconds,
+        )
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

@@ -7,6 +7,7 @@ from rest_framework.routers import SimpleRouter
 from api import problem_pages
 from api.v1 import (
     audit,
+    audit_exports,
     audit_verification,
     candidates,
     cases,
@@ -80,6 +81,7 @@ router.register("usage-segments", usage_segments.UsageSegments, "usage-segments"
 router.register("month-closes", month_closes.MonthCloses, "month-closes")
 router.register("statements", statements.Statements, "statements")
 router.register("audit-events", audit.AuditEvents, "audit-events")
+router.register("audit-exports", audit_exports.AuditExports, "audit-exports")
 
 v1: list[URLPattern | URLResolver] = [
     path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),

@@ -293,6 +293,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-quotas": {"task": "quotas.sweep", "schedule": float(env("QUOTA_SWEEP_SECONDS", "60"))},
     "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
+    "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
     "seal-audit": {
         "task": "audit.seal",
         "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
@@ -338,6 +339,11 @@ GUEST_KEY_FILE = Path(
 METRICS_TOKEN = env("METRICS_TOKEN", "")  # what a scrape of /metrics must bring; empty: only this machine may
 
 AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal
+# Where the sealed trail is taken once a day: a directory of another machine, or sftp://user@host:port/directory
+AUDIT_EXPORT_TO = env("AUDIT_EXPORT_TO", str(VAR_DIR / "audit-exports") if EMBEDDED else "")
+AUDIT_EXPORT_KEY_FILE = env("AUDIT_EXPORT_KEY_FILE", "")  # private key for SFTP
+AUDIT_EXPORT_KNOWN_HOSTS = env("AUDIT_EXPORT_KNOWN_HOSTS", "")  # file of the host keys that SFTP trusts
+AUDIT_EXPORT_EVERY = timedelta(hours=float(env("AUDIT_EXPORT_HOURS", "24")))
 
 # The demo clock moves the time that services are given. Only a demonstration may have one.
 DEMO_CLOCK_FILE = VAR_DIR / "clock" if EMBEDDED else None

@@ -18,6 +18,10 @@ SEES_EVERYTHING = frozenset(Role) - UNIT_ROLES - {Role.SYSTEM_ADMIN, Role.SECURI
 """Roles of the centre whose work is with every department's orders, resources and bills."""
 
 
+READS_AUDIT = (Role.AUDIT_ADMIN, Role.SUPERVISOR)
+"""Who may look at the audit trail as a whole; an order's own story is read with the order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The actor's roles, and the paths of the departments they hold unit roles in."""

@@ -6,9 +6,7 @@ from rest_framework import serializers
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from govcloud.audit.models import Event, Outcome
-from tenants.models import Role
-
-READERS = (Role.AUDIT_ADMIN, Role.SUPERVISOR)
+from tenants.policies import READS_AUDIT
 
 
 class EventAnswer(Answer):
@@ -46,4 +44,4 @@ class AuditEvents(Listed[Event], Retrieved[Event]):
     filterset_class = EventFilters
     search_fields = ("actor_name", "subject_label", "verb")
     ordering_fields = ("id", "at")
-    roles = {"list": READERS, "retrieve": READERS}
+    roles = {"list": READS_AUDIT, "retrieve": READS_AUDIT}

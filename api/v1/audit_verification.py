@@ -10,9 +10,9 @@ from rest_framework.response import Response
 from api.endpoints import Endpoint
 from api.fields import Answer
 from api.problems import BadParameter
-from api.v1.audit import READERS
 from govcloud.audit.models import Event
 from govcloud.audit.verification import Anchor, Damage, anchored, verify
+from tenants.policies import READS_AUDIT
 
 
 class AnchorAnswer(serializers.Serializer[Any]):
@@ -42,7 +42,7 @@ class VerificationAnswer(Answer):
 class AuditVerification(Endpoint[Event]):
     queryset = Event.objects.none()
     serializer_class = VerificationAnswer
-    roles = {"retrieve": READERS}
+    roles = {"retrieve": READS_AUDIT}
 
     @extend_schema(
         parameters=[OpenApiParameter("anchor", str, description="NUMBER:DIGEST of a seal as kept elsewhere.")]

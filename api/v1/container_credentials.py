@@ -64,6 +64,7 @@ class SecretAnswer(Answer):
 
 class Secrets(Endpoint[ContainerCredential]):
     once: ClassVar[bool] = False  # an answer that is kept to be given again would keep the secret
+    commits_itself: ClassVar[bool] = True
     serializer_class = SecretAnswer
 
     def get_queryset(self) -> Any:

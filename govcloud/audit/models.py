@@ -72,3 +72,38 @@ class SealedEvent(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["seal", "position"], name="sealed_event_position_once"),
         ]
+
+
+class Export(models.Model):
+    """A file with whole seals, from one to another, that was taken off the machine; the next one goes on where it ends.
+
+    ``delivered_at`` is null as long as it has only been begun.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    number = models.PositiveIntegerField(unique=True)  # 1, 2, 3… without a gap
+    at = models.DateTimeField()
+    first_seal = models.PositiveBigIntegerField(unique=True)
+    last_seal = models.PositiveBigIntegerField(unique=True)
+    events = models.PositiveIntegerField()
+    file = models.CharField(max_length=100)
+    size = models.PositiveBigIntegerField(default=0)  # bytes
+    digest = models.CharField(max_length=64, blank=True)  # SHA-256 of the file, hexadecimal
+    destination = models.CharField(max_length=300, blank=True)  # where it went, without credentials
+    delivered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering: ClassVar = ["-number"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(last_seal__gte=models.F("first_seal")),
+                name="audit_export_ends_after_it_begins",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(delivered_at__isnull=True) | ~models.Q(digest=""),
+                name="audit_export_delivered_with_its_digest",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.file

@@ -73,7 +73,7 @@ def verify(*, anchor: Anchor | None = None) -> Verification:
     seals = events = 0
     last: Anchor | None = None
     breach: Breach | None = None
-    for seal, entries in _sealed():
+    for seal, entries in sealed():
         breach = _breach(seal, entries, last, anchor)
         if breach is not None:
             break
@@ -84,9 +84,12 @@ def verify(*, anchor: Anchor | None = None) -> Verification:
     return Verification(seals, events, waiting, last, breach)
 
 
-def _sealed() -> Iterator[tuple[Seal, list[Row]]]:
-    """Each seal with its entries and their events; what is gone of an entry reads None."""
-    rows = Seal.objects.order_by("number", "entries__position").values(*SEAL, *ENTRY, *EVENT)
+def sealed(*, first: int = 1, last: int | None = None) -> Iterator[tuple[Seal, list[Row]]]:
+    """Each seal, from the first to the last named, with its entries and their events; what is gone of an entry reads None."""
+    seals = Seal.objects.filter(number__gte=first)
+    if last is not None:
+        seals = seals.filter(number__lte=last)
+    rows = seals.order_by("number", "entries__position").values(*SEAL, *ENTRY, *EVENT)
     for _number, group in groupby(rows.iterator(chunk_size=5_000), key=itemgetter("number")):
         entries = list(group)
         yield Seal(**{column: entries[0][column] for column in SEAL}), entries

@@ -68,6 +68,11 @@ def issue(
     return credential
 
 
+def note_drawing(*, credential: ContainerCredential, actor: audit.Actor, at: datetime) -> None:
+    """Somebody is about to be given a new secret. Commit it before the cloud is asked: its answer may be lost with us."""
+    _tell(credential, "credential.secret_asked", after={"user": credential.user_name}, actor=actor, at=at)
+
+
 def note_secret(*, credential: ContainerCredential, actor: audit.Actor, at: datetime) -> None:
     """Somebody has drawn a new secret; the secret itself is told to nobody else."""
     credential.secret_set_at = at

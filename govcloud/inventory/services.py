@@ -278,7 +278,7 @@ def reclass_volume(
 
 
 def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
-    """Move a resource along its life; ``released`` also gives its address back.
+    """Move a resource along its life; ``released`` also gives its address back, unless a port has it: then that has to go first.
 
     Raises WrongState, also for what is ``changing`` already, since nothing is taken in hand twice, and for taking in hand
     what is suspended: only ``leases.mend`` does.
@@ -292,7 +292,7 @@ def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | N
         return
     if to is Status.RELEASED:
         lifecycle.transition(resource, to, actor=actor, at=at, thread=thread, released_at=at)
-        Address.objects.filter(unit=resource.unit, released_at=None).update(released_at=at)
+        Address.objects.filter(unit=resource.unit, released_at=None, port_id="").update(released_at=at)
         AddressBlock.objects.filter(unit=resource.unit, released_at=None).update(released_at=at)
     else:
         lifecycle.transition(resource, to, actor=actor, at=at, thread=thread)

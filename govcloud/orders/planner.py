@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
 
 
@@ -256,18 +255,10 @@ def _volume(
     )
 
 
-def attachment(
-    unit: UUID,
-    name: str,
-    server: UUID,
-    *needs: str,
-    key: str = "",
-    volume: UUID | None = None,
-    desired: Desired = Desired.PRESENT,
-) -> StepSpec:
+def attachment(unit: UUID, name: str, server: UUID, *needs: str) -> StepSpec:
     return StepSpec(
-        key=key or key_of(unit, "attachment"), kind="attachment", label=name, unit=unit, desired=desired,
-        desired_state={"volume": str(volume or unit), "server": str(server)}, needs=needs,
+        key=key_of(unit, "attachment"), kind="attachment", label=name, unit=unit,
+        desired_state={"volume": str(unit), "server": str(server)}, needs=needs,
     )  # fmt: skip
 
 
@@ -301,40 +292,21 @@ class ExtensionPlan:
 
 def extend(plan: ExtensionPlan) -> list[StepSpec]:
     """Grow a volume where it is; or, where the cloud cannot do that, let go of it, grow it, and attach it again."""
-    quota = key_of(plan.unit, "volume_quota")
+    quota = StepSpec(
+        key=key_of(plan.unit, "volume_quota"), kind="volume_quota", label="volume_quota", unit=plan.system
+    )
     state = {
         "resource": str(plan.volume), "storage_class": plan.storage_class,
         "from_gb": plan.from_gb, "size_gb": plan.size_gb,
     }  # fmt: skip
-    steps = [StepSpec(key=quota, kind="volume_quota", label="volume_quota", unit=plan.system)]
-
-    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
-        return StepSpec(
-            key=key_of(plan.unit, kind),
-            kind=kind,
-            label=plan.name,
-            unit=plan.unit,
-            desired_state=dict(state),
-            needs=needs,
-        )
-
     if plan.server is None:
-        return [*steps, step("extension", state, quota)]
-    guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
+        return [quota, _change(plan, "extension", state, quota.key)]
     if plan.online:
-        return [*steps, step("extension", state, quota), step("grow", guest, key_of(plan.unit, "extension"))]
-    let_go, detached, grown, mounted = (
-        key_of(plan.unit, kind) for kind in ("let_go", "detachment", "extension", "mount")
-    )
-    return [
-        *steps,
-        step("let_go", guest, quota),
-        step("detachment", {"volume": str(plan.volume), "server": str(plan.server)}, let_go),
-        step("extension", state, detached),
-        attachment(plan.unit, plan.name, plan.server, grown, volume=plan.volume),
-        step("mount", guest, key_of(plan.unit, "attachment")),
-        step("grow", guest, mounted),
-    ]
+        steps = [quota, _change(plan, "extension", state, quota.key)]
+    else:
+        steps = [quota, *_aside(plan, plan.server, "extension", state, quota.key)]
+    guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
+    return [*steps, _change(plan, "grow", guest, steps[-1].key)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -353,24 +325,36 @@ class RetypePlan:
 def retype(plan: RetypePlan) -> list[StepSpec]:
     """Move a volume; its server lets go of it first where the cloud wants that, and has it again afterwards."""
     state = {"resource": str(plan.volume), "storage_class": plan.storage_class}
-
-    def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
-        return StepSpec(
-            key=key_of(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
-        )  # fmt: skip
-
     if plan.server is None or plan.attached:
-        return [step("retype", state)]
-    guest = {"server": str(plan.server), "volumes": [str(plan.volume)]}
-    pair = {"volume": str(plan.volume), "server": str(plan.server)}
-    let_go, detached, moved = (key_of(plan.unit, kind) for kind in ("let_go", "detachment", "retype"))
+        return [_change(plan, "retype", state)]
+    return _aside(plan, plan.server, "retype", state)
+
+
+def _aside(
+    plan: ExtensionPlan | RetypePlan, server: UUID, kind: str, state: Mapping[str, Any], *needs: str
+) -> list[StepSpec]:
+    """A change made while the server does not have its volume.
+
+    The record goes on telling whose the volume is: who releases the server meanwhile has to see it.
+    """
+    guest = {"server": str(server), "volumes": [str(plan.volume)]}
+    pair = {"volume": str(plan.volume), "server": str(server), "for_a_change": True}
+    let_go, detached, changed, attached = (
+        key_of(plan.unit, each) for each in ("let_go", "detachment", kind, "attachment")
+    )
     return [
-        step("let_go", guest),
-        step("detachment", pair, let_go),
-        step("retype", state, detached),
-        attachment(plan.unit, plan.name, plan.server, moved, volume=plan.volume),
-        step("mount", guest, key_of(plan.unit, "attachment")),
+        _change(plan, "let_go", guest, *needs),
+        _change(plan, "detachment", pair, let_go),
+        _change(plan, kind, state, detached),
+        _change(plan, "attachment", pair, changed),
+        _change(plan, "mount", guest, attached),
     ]
+
+
+def _change(plan: ExtensionPlan | RetypePlan, kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
+    return StepSpec(
+        key=key_of(plan.unit, kind), kind=kind, label=plan.name, unit=plan.unit, desired_state=dict(state), needs=needs
+    )  # fmt: skip
 
 
 def key_of(unit: UUID, kind: str) -> str:

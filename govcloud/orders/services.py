@@ -29,7 +29,7 @@ from govcloud.orders.numbering import next_number
 from govcloud.orders.quotes import Quote, frozen_quote, quote_lines
 from govcloud.orders.resolution import resolve
 from govcloud.orders.revisions import described
-from govcloud.orders.rules import check, offered, standing
+from govcloud.orders.rules import catalogued, check, offered, standing
 from govcloud.orders.submission import NotEditable, locked, require_editable, submit
 from govcloud.quotas import services as quotas
 from govcloud.quotas.limits import Foreseen, foresee, refusals
@@ -293,7 +293,7 @@ def _let_go(order: Order, *, at: datetime) -> None:
 def _judged(
     system: System, title: str, drafts: Sequence[ItemDraft], *, order: Order | None, at: datetime
 ) -> tuple[list[Line], Mapping[str, Offering]]:
-    """The lines of the drafts, and the offerings they are ordered under. Raises Invalids with all that is wrong."""
+    """The lines of the drafts, and the offerings they are written under. Raises Invalids with all that is wrong."""
     errors: list[DomainError] = []
     if not 1 <= len(title.strip()) <= 120:
         errors.append(TitleMissing(most=120, pointers=("/title",)))
@@ -303,11 +303,12 @@ def _judged(
         raise Invalids([*errors, TooManyItems(most=MOST_ITEMS, items=len(drafts), pointers=("/items",))])
     found = resolve(system=system, drafts=drafts)
     lines = [line for _position, line in found.lines]
-    now = standing(system=system, lines=lines, order=order, offerings=offered(), at=at)
+    catalogue = catalogued()
+    now = standing(system=system, lines=lines, order=order, offerings=offered(catalogue), at=at)
     errors += [*found.errors, *check(system=system, lines=found.lines, now=now, unresolved=found.unresolved)]
     if errors:
         raise Invalids(errors)
-    return lines, now.offerings
+    return lines, catalogue
 
 
 def refuse_classified(*, declared: bool, actor: User, at: datetime) -> None:

@@ -10,12 +10,12 @@ from django.utils.functional import Promise
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A link above the list: what it narrows to, how many there are, whether it is chosen now."""
+    """A link above the list: what it narrows to, how many there are (if that was counted), whether it is chosen now."""
 
     value: str
     label: str | Promise
     query: str
-    count: int
+    count: int | None
     chosen: bool
 
 

@@ -2,6 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from govcloud.portal import session
+from govcloud.portal.audit import views as audit
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
 from govcloud.portal.leases import views as leases
@@ -31,6 +32,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("findings/<uuid:uuid>/", findings.finding, name="finding"),
     path("findings/<uuid:uuid>/application/", findings.application, name="finding-application"),
     path("findings/<uuid:uuid>/dismissal/", findings.dismissal, name="finding-dismissal"),
+    path("audit/", audit.trail, name="audit"),
+    path("audit/export.<str:form>", audit.export, name="audit-export"),
+    path("audit/proof/", audit.proof, name="audit-proof"),
+    path("audit/proof/verification/", audit.verification_now, name="audit-verification"),
+    path("audit/proof/export/", audit.export_now, name="audit-export-now"),
+    path("audit/<uuid:uuid>/", audit.event, name="audit-event"),
     path("operations/<uuid:uuid>/", operation.operation, name="operation"),
     path("operations/<uuid:uuid>/retry/", operation.retry, name="operation-retry"),
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),

@@ -17,7 +17,7 @@ from govcloud.errors import Conflict
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import ContainerCredential, Project
+from govcloud.inventory.models import ContainerCredential, Project, Resource
 from govcloud.provisioning.consoles import CloudDoesNotAnswer
 from tenants.models import Role, User
 from tenants.policies import require
@@ -52,17 +52,17 @@ def new_secret() -> str:
 
 
 def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn:
-    """Set a new secret in the cloud and tell it, this once.
+    """Set a new secret in the cloud and tell it, this once. That it was asked for is committed first.
 
     Raises RoleMissing, CredentialGone and CloudDoesNotAnswer; after the last it may have been changed all the same.
     """
     resource = credential.container.resource
     require(actor, *ROLES, at=at, department=resource.system.department)
+    with transaction.atomic():
+        containers.note_drawing(credential=_in_force(credential, resource), actor=actor, at=at)
     try:
         with transaction.atomic():
-            row = ContainerCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
-            if row.revoked_at is not None or resource.status not in {Status.ACTIVE, Status.CHANGING}:
-                raise CredentialGone(name=row.name)
+            row = _in_force(credential, resource)
             containers.note_secret(credential=row, actor=actor, at=at)
             return _drawn(row)
     except CloudDoesNotAnswer as error:
@@ -75,6 +75,14 @@ def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn
             reason=error.code,
         )
         raise
+
+
+def _in_force(credential: ContainerCredential, resource: Resource) -> ContainerCredential:
+    """Its row, locked: two who draw at once do so one after the other."""
+    row = ContainerCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
+    if row.revoked_at is not None or resource.status not in {Status.ACTIVE, Status.CHANGING}:
+        raise CredentialGone(name=row.name)
+    return row
 
 
 def _drawn(credential: ContainerCredential) -> Drawn:

@@ -9,7 +9,7 @@ from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from knox.models import AuthToken
 
 from api.models import TokenName
-from govcloud.audit.models import Event
+from govcloud.audit.models import Event, Export
 from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
 from govcloud.clouds.models import Maintenance
@@ -94,6 +94,7 @@ def house(many: int) -> House:
         raised(account, times=many, at=AT)
         crossed(account, times=many, at=AT)
     issued = statements(on.department, *units)
+    exports = [_audit_export(number) for number in range(1, many + 1)]
     return House(
         on=on,
         order=orders[0],
@@ -126,7 +127,14 @@ def house(many: int) -> House:
             "month-closes": MonthClose.objects.first().month,
             "statements": issued[0].uuid,
             "audit-events": Event.objects.first().uuid,
+            "audit-exports": exports[0].uuid,
         },
+    )
+
+
+def _audit_export(number: int) -> Export:
+    return Export.objects.create(
+        number=number, at=AT, first_seal=number, last_seal=number, events=1, file=f"audit-{number}.jsonl.gz"
     )
 
 

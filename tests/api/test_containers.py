@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from govcloud.audit.models import Event
 from govcloud.inventory import wiping
 from govcloud.inventory.models import Resource
 from tenants.models import Role, User
@@ -164,6 +165,11 @@ def test_a_cloud_out_of_reach_draws_no_secret_and_counts_nothing(
         assert (answer.status_code, answer.json()["code"]) == (503, "cloud-does-not-answer")
     given.refresh_from_db()
     assert given.secret_set_at is None
+    told = Event.objects.filter(verb__startswith="credential.secret").order_by("pk")
+    assert list(told.values_list("verb", "outcome")) == [
+        ("credential.secret_asked", "done"),
+        ("credential.secret_drawn", "refused"),
+    ]
 
 
 def test_a_hold_keeps_a_container_from_being_released(

@@ -129,7 +129,7 @@ def test_that_somebody_drew_a_secret_is_told(on: Scene, files: Resource) -> None
     verbs = list(
         Event.objects.filter(verb__startswith="credential.").order_by("pk").values_list("verb", flat=True)
     )
-    assert verbs == ["credential.issued", "credential.secret_drawn"]
+    assert verbs == ["credential.issued", "credential.secret_asked", "credential.secret_drawn"]
     assert Event.objects.get(verb="credential.secret_drawn").actor == f"user:{on.applicant.uuid}"
 
 
@@ -149,6 +149,7 @@ def test_a_cloud_that_does_not_answer_is_told_of_and_the_try_is_kept(
     )
     with pytest.raises(CloudDoesNotAnswer):
         drawn(on, given)
+    assert Event.objects.get(verb="credential.secret_asked").outcome == "done"
     assert Event.objects.get(verb="credential.secret_drawn").outcome == "refused"
     given.refresh_from_db()
     assert given.secret_set_at is None

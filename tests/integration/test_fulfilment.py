@@ -131,25 +131,59 @@ def test_where_the_cloud_cannot_extend_an_attached_volume_it_is_detached_for_it(
     assert (found.size_gib, found.status, set(found.attached_to)) == (800, "in-use", {server.external_id})
 
 
-def test_what_is_detached_to_grow_is_in_hand_until_it_is_attached_again(on: Scene) -> None:
-    built(on)
+def detached_to_grow(on: Scene, volume: Resource) -> Operation:
+    """The change order's operation, at the moment when the server does not have its volume."""
     on.catalogue.cloud.online_extend = False
     on.catalogue.cloud.save()
-    volume = Resource.objects.get(name="app-1-data-1")
     order = approved(on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=800),))
     while not Step.objects.filter(kind="extension", operation__thread=order.uuid, state="done").exists():
         engine.run_due(clock=now, most=1)
+    return Operation.objects.get(thread=order.uuid)
+
+
+def test_what_is_detached_to_grow_is_in_hand_until_it_is_attached_again(on: Scene) -> None:
+    built(on)
+    volume = Resource.objects.get(name="app-1-data-1")
+    operation = detached_to_grow(on, volume)
     volume.refresh_from_db()
     assert volume.status == "changing"
-    provisioning.abandon(
-        operation=Operation.objects.get(thread=order.uuid), reason="不再需要", actor=on.applicant, at=now()
-    )
+    provisioning.abandon(operation=operation, reason="不再需要", actor=on.applicant, at=now())
     work()
     volume.refresh_from_db()
     server = Resource.objects.get(name="app-1")
     found = project(on).volumes.get_volume(volume.external_id)
     assert (found.size_gib, set(found.attached_to)) == (800, {server.external_id}), states()
     assert (volume.status, volume.volume.size_gb, used(on)["storage_gb"]) == ("active", 800, (0, 1500))
+
+
+def test_a_server_is_not_released_without_the_volume_that_is_detached_to_grow(on: Scene) -> None:
+    built(on)
+    detached_to_grow(on, Resource.objects.get(name="app-1-data-1"))
+    server = Resource.objects.get(name="app-1")
+    with pytest.raises(Invalids) as refused:
+        approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    assert {error.code for error in refused.value.errors} == {"resource-in-another-order"}
+    work()
+    release = approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    work()
+    release.refresh_from_db()
+    assert release.status == "fulfilled", states()
+    assert Resource.objects.get(name="app-1-data-1").status == "released"
+
+
+def test_a_change_that_is_called_off_does_not_wait_for_a_server_that_is_gone(on: Scene) -> None:
+    built(on)
+    volume = Resource.objects.get(name="app-1-data-1")
+    operation = detached_to_grow(on, volume)
+    server = Resource.objects.get(name="app-1")
+    project(on).compute.delete_server(server.external_id)
+    Resource.objects.filter(pk=server.pk).update(status="released", released_at=now())
+    provisioning.abandon(operation=operation, reason="服务器已不存在", actor=on.applicant, at=now())
+    work()
+    operation.refresh_from_db()
+    assert operation.finished_at is not None, states()
+    volume.refresh_from_db()
+    assert (volume.status, volume.volume.server) == ("active", None)
 
 
 def test_a_system_volume_cannot_grow_where_it_would_have_to_be_detached(on: Scene) -> None:

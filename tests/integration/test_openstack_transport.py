@@ -251,6 +251,23 @@ def test_nothing_was_changed_where_nobody_listens(cloud: Cloud, behaviour: Behav
     assert not failure.value.effect_unknown
 
 
+@pytest.mark.parametrize("trouble", ["late", "reset"])
+def test_a_connection_refused_before_says_nothing_about_a_change_sent_while_it_is_handled(
+    cloud: Cloud, behaviour: Behaviour, trouble: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(cloud)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        configure(tmp_path / "down.yaml", f"http://127.0.0.1:{unused.getsockname()[1]}/v3", monkeypatch)
+        try:
+            create(connect(cloud="bad", timeout=TIMEOUT))
+        except errors.Unreachable:
+            behaviour.trouble = trouble
+            with pytest.raises(errors.OutcomeUnknown):
+                create(cloud)
+    assert behaviour.asked["POST /compute/v2/servers"] == 2
+
+
 def test_a_token_that_cannot_be_had_is_no_lost_change(
     behaviour: Behaviour, cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,6 +13,7 @@ from govcloud.approvals.policies import RevisionChanged, SelfApproval
 from govcloud.audit import refusals
 from govcloud.audit.models import Event, Outcome
 from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import Offering
 from govcloud.catalog.services import retire_flavor
 from govcloud.errors import Invalids
 from govcloud.lifecycle import WrongState
@@ -167,6 +168,13 @@ def test_a_flavor_retired_since_the_draft_is_refused_by_its_name(on: Scene, at: 
     assert refusal.value.pointers == ("/items/1/flavor",)
     assert Order.objects.get().status == Status.DRAFT
     assert held(on) == {}
+
+
+def test_what_stands_is_given_back_under_an_offering_that_has_been_retired(on: Scene, at: datetime) -> None:
+    server = whole_server(system=on.system).resource
+    Offering.objects.filter(kind="server").update(retired_at=at)
+    order = submitted(on, at=at, items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    assert order.items.get().offering.retired_at == at
 
 
 def test_beyond_the_quota_nothing_is_held_and_the_refusal_is_audited(at: datetime) -> None:

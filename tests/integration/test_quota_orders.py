@@ -10,11 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from govcloud.approvals.models import CaseKind
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import Offering
 from govcloud.errors import DomainError, Invalids
 from govcloud.orders import services
 from govcloud.orders.drafts import LimitDraft
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Unit
+from govcloud.orders.rules.of_items import NotOffered
 from govcloud.orders.rules.of_limits import (
     DimensionTwice,
     NoTemporaryRaise,
@@ -388,3 +390,9 @@ def test_asking_for_quota_and_granting_it_take_a_bounded_number_of_statements(
 
 def counted(captured: CaptureQueriesContext) -> int:
     return sum("SAVEPOINT" not in query["sql"] for query in captured)
+
+
+def test_quota_that_the_catalogue_does_not_offer_is_not_ordered(on: Scene, at: datetime) -> None:
+    Offering.objects.filter(code="quota").update(retired_at=at)
+    (error,) = refused(on, vcpus(150), at=at)
+    assert isinstance(error, NotOffered)

@@ -13,8 +13,9 @@ request again after a lost connection, a 503 or a 401. Hence here:
 
 import json as jsonlib
 import re
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import parse_qs, urlsplit
@@ -228,7 +229,7 @@ class Transport:
             record(Exchange(service, method, path, status, request_id, elapsed, failure))
 
     def _send(self, service: str, method: str, url: str, **request: Any) -> requests.Response:
-        changing = errors.is_mutation(method)
+        changing, handled = errors.is_mutation(method), sys.exception()
         headers = {"Accept": "application/json", **request.pop("headers", {})}
         try:
             response: requests.Response = self._adapter(service).request(
@@ -244,7 +245,8 @@ class Transport:
                 **{name: value for name, value in request.items() if value is not None},
             )
         except (keystone_errors.ClientException, requests.RequestException) as error:
-            raise _transport_error(service, method, error) from error
+            causes = list(_causes(error, short_of=handled))
+            raise _transport_error(service, method, causes) from error
         return response
 
     def _read(self, service: str, method: str, response: requests.Response) -> Answer:
@@ -267,11 +269,11 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
     """Name what goes wrong between us and the identity service; nothing has been asked of any other service yet."""
 
     def __enter__(self) -> None:
-        return None
+        self._handled = sys.exception()
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         # where the version of the API is looked for, keystoneauth wraps what happened in an error of its own
-        chain = list(_causes(error))
+        chain = list(_causes(error, short_of=self._handled))
         refused = next((link for link in chain if isinstance(link, keystone_errors.HttpError)), None)
         if refused is not None:
             raise errors.classify(
@@ -283,16 +285,15 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
             ) from error
         lost = keystone_errors.ConnectionError
         if error is not None and any(isinstance(link, lost) for link in chain):
-            raise _transport_error("identity", "GET", error) from error
+            raise _transport_error("identity", "GET", chain) from error
         if isinstance(error, keystone_errors.ClientException | sdk_errors.SDKException):
             raise errors.Misconfigured(str(error), service="identity") from error
 
 
-def _transport_error(service: str, method: str, error: BaseException) -> errors.CloudError:
+def _transport_error(service: str, method: str, causes: Sequence[BaseException]) -> errors.CloudError:
     """No trustworthy answer came. Only where we know that no request left is the effect known: none."""
-    chain = list(_causes(error))
-    words = f"{method} got no answer: {_innermost_name(chain)}"
-    if not errors.is_mutation(method) or any(_never_left(link) for link in chain):
+    words = f"{method} got no answer: {type(causes[-1]).__name__}"
+    if not errors.is_mutation(method) or any(_never_left(cause) for cause in causes):
         return errors.Unreachable(words, service=service)
     return errors.OutcomeUnknown(words, service=service)
 
@@ -308,17 +309,18 @@ def _never_left(error: BaseException) -> bool:
     )
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
+def _causes(error: BaseException | None, *, short_of: BaseException | None) -> Iterator[BaseException]:
+    """The error and what led to it, outermost first.
+
+    ``short_of`` is what was being handled when the request began: Python makes it the context of all that is raised since,
+    but a connection that an earlier request was refused says nothing about this one.
+    """
     seen: set[int] = set()
-    while error is not None and id(error) not in seen:
+    while error is not None and error is not short_of and id(error) not in seen:
         seen.add(id(error))
         yield error
         reason = getattr(error, "reason", None)  # urllib3's MaxRetryError keeps its cause there
         error = reason if isinstance(reason, BaseException) else error.__cause__ or error.__context__
-
-
-def _innermost_name(chain: list[BaseException]) -> str:
-    return type(chain[-1]).__name__
 
 
 def _decode(service: str, method: str, response: requests.Response) -> object:

@@ -13,10 +13,10 @@ from govcloud.orders.rules import (
     of_targets,
     of_unresolved,
 )
-from govcloud.orders.rules.standing import Numbered, Standing, offered, standing
+from govcloud.orders.rules.standing import Numbered, Standing, catalogued, offered, standing
 from tenants.models import System
 
-__all__ = ["Standing", "check", "offered", "standing"]
+__all__ = ["Standing", "catalogued", "check", "offered", "standing"]
 
 
 def check(

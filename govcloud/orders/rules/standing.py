@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TypeGuard, TypeVar
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
@@ -165,10 +165,19 @@ def allowed(line: Line, offerings: Mapping[str, Offering]) -> bool:
     return offering is not None and line.quantity <= offering.max_quantity
 
 
-def offered() -> dict[str, Offering]:
-    """The line of the catalogue under which each kind is ordered now."""
-    offerings = Offering.objects.filter(delivery=Delivery.AUTOMATIC, retired_at=None).order_by("-code")
+def catalogued() -> dict[str, Offering]:
+    """The line of the catalogue under which each kind is written down: the one it is offered by now, else the last that it was.
+
+    What stands can be changed and given back after its offering has been retired.
+    """
+    last_first = F("retired_at").asc(nulls_last=True)
+    offerings = Offering.objects.filter(delivery=Delivery.AUTOMATIC).order_by(last_first, "-code")
     return {offering.kind: offering for offering in offerings}
+
+
+def offered(catalogue: Mapping[str, Offering]) -> dict[str, Offering]:
+    """What of it can be ordered anew."""
+    return {kind: offering for kind, offering in catalogue.items() if offering.retired_at is None}
 
 
 def _off_site(system: System) -> frozenset[int]:

@@ -51,6 +51,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "snapshot.deleted": _("Snapshot deleted"),
     "container.requoted": _("New quota kept"),
     "container.wiped": _("Deleted with all it held"),
+    "credential.secret_asked": _("Secret of a credential asked for"),
     "credential.secret_drawn": _("Secret of a credential drawn"),
     "resource.taken_over": _("Taken over as it was built outside"),
     "server.resized": _("New flavor kept"),

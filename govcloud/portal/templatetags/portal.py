@@ -21,7 +21,7 @@ from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS
 from tenants.models import Role, User
-from tenants.policies import scope_of
+from tenants.policies import READS_AUDIT, scope_of
 
 register = template.Library()
 
@@ -134,6 +134,12 @@ def operates(context: template.Context) -> bool:
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
     return _holds_one_of(context, READERS)
+
+
+@register.simple_tag(takes_context=True)
+def reads_audit(context: template.Context) -> bool:
+    """Whether the reader may see the audit trail."""
+    return _holds_one_of(context, READS_AUDIT)
 
 
 def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:

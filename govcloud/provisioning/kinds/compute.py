@@ -279,8 +279,13 @@ class AttachmentKind(Kind):
 
     def forget(self, context: Context) -> None:
         """A volume that is attached for a change or released goes on to be its server's in the record."""
-        if context.step.called_off_at is not None:
+        if context.step.called_off_at is not None and not self.is_for_a_change(context):
             Volume.objects.filter(resource__unit=context.state["volume"]).update(server=None)
+
+    @staticmethod
+    def is_for_a_change(context: Context) -> bool:
+        """Whether the volume is without its server for as long as something is done with it, and is its server's all the time."""
+        return bool(context.state.get("for_a_change"))
 
     def _ids(self, context: Context) -> tuple[str, str]:
         return (

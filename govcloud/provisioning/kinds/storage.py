@@ -10,6 +10,7 @@ from govcloud.catalog.models import CloudStorageClass, StorageClass
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Phase, Snapshot
 from govcloud.inventory import snapshots
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
@@ -45,7 +46,7 @@ class DetachmentKind(AttachmentKind):
             return Moving()
         attached = server in volume.attached_to
         if context.step.desired == "absent":
-            return Gone() if attached else Ready()
+            return Gone() if attached or self._server_is_gone(context) else Ready()
         return Broken(f"the volume is {volume.status}, still attached") if attached else Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
@@ -53,11 +54,17 @@ class DetachmentKind(AttachmentKind):
         context.project.compute.attach_volume(server, volume_id=external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        Volume.objects.filter(resource__unit=context.state["volume"]).update(server=None)
+        if not self.is_for_a_change(context):
+            Volume.objects.filter(resource__unit=context.state["volume"]).update(server=None)
 
     def forget(self, context: Context) -> None:
-        server = context.resource(context.state["server"]).server
+        server = None if self._server_is_gone(context) else context.resource(context.state["server"]).server
         Volume.objects.filter(resource__unit=context.state["volume"]).update(server=server)
+
+    @staticmethod
+    def _server_is_gone(context: Context) -> bool:
+        """Nothing is attached again to a server that has been released meanwhile, or that was lost and given up."""
+        return context.resource(context.state["server"]).status == Status.RELEASED
 
 
 class SnapshotKind(Kind):

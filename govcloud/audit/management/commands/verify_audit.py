@@ -1,8 +1,10 @@
 from argparse import ArgumentParser, ArgumentTypeError
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from govcloud.audit.exported import verify_files
 from govcloud.audit.verification import Anchor, anchored, verify
 
 
@@ -23,9 +25,18 @@ class Command(BaseCommand):
             metavar="NUMBER:DIGEST",
             help="a seal as kept elsewhere: shows also that the chain has not been cut off or made anew",
         )
+        parser.add_argument(
+            "--exports",
+            type=Path,
+            metavar="DIRECTORY",
+            help="exported files: they are verified by themselves, and the database against the last seal in them",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        result = verify(anchor=options["anchor"])
+        anchor = options["anchor"]
+        if options["exports"] is not None:
+            anchor = self._files(options["exports"]) or anchor
+        result = verify(anchor=anchor)
         if result.breach is not None:
             raise CommandError(f"The audit chain is broken at {result.breach}")
         self.stdout.write(
@@ -33,3 +44,14 @@ class Command(BaseCommand):
         )
         if result.last is not None:
             self.stdout.write(f"Keep this elsewhere: {result.last.seal}:{result.last.digest}")
+
+    def _files(self, directory: Path) -> Anchor | None:
+        if not directory.is_dir():
+            raise CommandError(f"{directory} is no directory.")
+        result = verify_files(directory.glob("audit-*.jsonl.gz"))
+        if result.breach is not None:
+            raise CommandError(f"The exported trail is broken at {result.breach}")
+        self.stdout.write(
+            f"Exported files intact: {result.files} files, {result.seals} seals over {result.events} events."
+        )
+        return result.last

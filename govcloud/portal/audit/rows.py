@@ -1,0 +1,126 @@
+"""The audit trail as a list for those whose work is to look at it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit.models import Event, Outcome
+from govcloud.portal.audit.words import words_of
+from govcloud.portal.files import Sheet, local
+from govcloud.portal.listing import Narrowing
+
+VIEWS: Mapping[str, str | Promise] = {
+    "": _("All of them"),
+    "refused": _("Refused"),
+    "people": _("By people"),
+    "sign-in": _("Sign-in and access"),
+}
+ACCESS = ("session.", "token.", "role.", "account.", "password.")
+"""What events about who gets in begin with."""
+
+HEADINGS: tuple[str | Promise, ...] = (
+    _("Time"),
+    _("Who"),
+    _("What"),
+    _("About"),
+    _("Outcome"),
+    _("Reason"),
+    _("Request"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    event: Event
+    words: str | Promise
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One value as it was and as it is; None where it was not told."""
+
+    name: str
+    before: Any
+    after: Any
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.before != self.after)
+
+
+def in_view(view: str) -> Q:
+    match view:
+        case "refused":
+            return Q(outcome=Outcome.REFUSED)
+        case "people":
+            return Q(actor__startswith="user:")
+        case "sign-in":
+            found = Q()
+            for begins in ACCESS:
+                found |= Q(verb__startswith=begins)
+            return found
+    return Q()
+
+
+def matching(filters: Narrowing) -> QuerySet[Event]:
+    """Narrowed by words, each of which some column begins with or contains; a public id finds all that is told of it."""
+    rows = Event.objects.all()
+    for word in filters.text.split():
+        rows = rows.filter(_about(word))
+    return rows
+
+
+def _about(word: str) -> Q:
+    try:
+        uuid = UUID(word)
+    except ValueError:
+        return (
+            Q(actor_name__icontains=word)
+            | Q(subject_label__icontains=word)
+            | Q(verb__startswith=word.lower())
+            | Q(request_id=word)
+        )
+    return Q(subject_id=uuid) | Q(thread=uuid) | Q(actor=f"user:{uuid}") | Q(uuid=uuid)
+
+
+def listed(filters: Narrowing) -> QuerySet[Event]:
+    """The latest first."""
+    return matching(filters).filter(in_view(filters.view)).order_by("-id")
+
+
+def shown(events: Iterable[Event]) -> Iterator[Shown]:
+    for event in events:
+        yield Shown(event, words_of(event), event.outcome == Outcome.REFUSED)
+
+
+def changes(event: Event) -> list[Change]:
+    """Before and after side by side, in the order in which they were told."""
+    names = dict.fromkeys([*event.before, *event.after])
+    return [Change(name, event.before.get(name), event.after.get(name)) for name in names]
+
+
+def sheet(events: Iterable[Event]) -> Sheet:
+    told = (
+        (
+            local(each.event.at),
+            each.event.actor_name,
+            str(each.words),
+            each.event.subject_label,
+            each.event.get_outcome_display(),
+            each.event.reason,
+            each.event.request_id,
+        )
+        for each in shown(events)
+    )
+    return Sheet("audit", _("Audit trail"), HEADINGS, told)
+
+
+def at_most(rows: QuerySet[Event], most: int) -> int:
+    """How many there are, counted no further than that: a trail of years is long."""
+    return rows.order_by()[: most + 1].count()

@@ -1,0 +1,111 @@
+"""The audit trail on pages: found by words and ids, shown with before and after, proved and taken off the machine."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from django.db import connection, transaction
+from pytest_django import Settings
+
+from govcloud.audit import sealing, services
+from govcloud.audit.models import Event, Export, Outcome
+from govcloud.audit.services import SystemActor
+from tenants.models import Role
+from tests.factories.tenants import DepartmentFactory, member
+from tests.portal import scenes
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+pytestmark = pytest.mark.django_db(transaction=True)  # a seal takes only what has been committed
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime, settings: Settings, tmp_path: Path) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+    settings.AUDIT_EXPORT_TO = str(tmp_path / "shelf")
+
+
+@pytest.fixture
+def moved(at: datetime) -> Event:
+    """A department's connection, as it was and as it is."""
+    with transaction.atomic():
+        return services.record(
+            actor=SystemActor("tests"), verb="quota.limit_set", subject=DepartmentFactory(name="水利厅"), at=at,
+            before={"limit": 10, "dimension": "vcpus"}, after={"limit": 20, "dimension": "vcpus"},
+        )  # fmt: skip
+
+
+def test_only_those_whose_work_it_is_see_the_trail(
+    people: scenes.Cast, moved: Event, signed_in: Signed
+) -> None:
+    supervisor = signed_in(member(Role.SUPERVISOR))
+    assert 'href="/audit/"' in supervisor.get("/orders/").content.decode()
+    assert "Quota limit set" in text(supervisor.get("/audit/"))
+    for reader in (people.applicant, people.admin, member(Role.SYSTEM_ADMIN), member(Role.SECURITY_ADMIN)):
+        client = signed_in(reader)
+        assert 'href="/audit/"' not in client.get("/orders/").content.decode()
+        for url in ("/audit/", f"/audit/{moved.uuid}/", "/audit/export.csv", "/audit/proof/"):
+            assert client.get(url).status_code == 403
+        for url in ("/audit/proof/verification/", "/audit/proof/export/"):
+            assert client.post(url).status_code == 403
+
+
+def test_the_trail_is_narrowed_by_words_and_by_any_id(moved: Event, at: datetime, signed_in: Signed) -> None:
+    with transaction.atomic():
+        services.record(
+            actor=SystemActor("tests"), verb="session.opened", subject=None, label="someone", at=at,
+            outcome=Outcome.REFUSED, reason="wrong-password",
+        )  # fmt: skip
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    for query in ("?q=水利厅", "?q=quota.", f"?q={moved.subject_id}", f"?q={moved.uuid}"):
+        page = text(auditor.get(f"/audit/{query}"))
+        assert ("Quota limit set" in page, "wrong-password" in page) == (True, False), query
+    for query in ("?view=refused", "?view=sign-in"):
+        page = text(auditor.get(f"/audit/{query}"))
+        assert ("Quota limit set" in page, "wrong-password" in page) == (False, True), query
+    assert "No event matches" in text(auditor.get("/audit/?q=nothing-of-that-name"))
+
+
+def test_an_event_shows_every_value_before_and_after(moved: Event, signed_in: Signed) -> None:
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    page = text(auditor.get(f"/audit/{moved.uuid}/"))
+    assert "limit 10 20" in page
+    assert "dimension vcpus vcpus" in page
+    assert "not sealed yet" in page
+    sealing.seal(at=moved.at)
+    assert "place 1" in text(auditor.get(f"/audit/{moved.uuid}/"))
+
+
+def test_the_list_is_had_as_a_file_and_that_is_told(moved: Event, signed_in: Signed) -> None:
+    answer = signed_in(member(Role.AUDIT_ADMIN)).get("/audit/export.csv?q=水利厅")
+    assert answer.content.decode("utf-8-sig").count("\r\n") == 2
+    assert Event.objects.filter(verb="list.exported", subject_label="audit").exists()
+
+
+def test_the_chain_is_verified_by_a_click_and_a_broken_record_is_named(
+    moved: Event, at: datetime, signed_in: Signed
+) -> None:
+    sealing.seal(at=at)
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    assert "Intact: 1 seals over" in text(auditor.post("/audit/proof/verification/"))
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER append_only")
+        cursor.execute("UPDATE audit_event SET actor_name = 'another' WHERE id = %s", [moved.pk])
+    page = auditor.post("/audit/proof/verification/")
+    assert "The chain is broken at seal 1: the event is not as it was sealed." in text(page)
+    assert f"/audit/{moved.uuid}/" in page.content.decode()
+
+
+def test_the_trail_leaves_the_machine_by_a_click_of_the_auditor_alone(
+    moved: Event, at: datetime, signed_in: Signed, settings: Settings
+) -> None:
+    sealing.seal(at=at)
+    assert signed_in(member(Role.SUPERVISOR)).post("/audit/proof/export/").status_code == 403
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    assert auditor.post("/audit/proof/export/").status_code == 302
+    made = Export.objects.get()
+    assert made.file in text(auditor.get("/audit/proof/"))
+    again = auditor.post("/audit/proof/export/")
+    assert (again.status_code, "exported already" in text(again)) == (409, True)
+    settings.AUDIT_EXPORT_TO = ""
+    assert "AUDIT_EXPORT_TO is empty" in text(auditor.get("/audit/proof/"))
