@@ -89,9 +89,6 @@ class Foreseen:
         """The limit without the temporary raise."""
         return self.running.falls_back_to if self.running is not None else self.limit
 
-    def raised_by(self, limit: int) -> bool:
-        return self.limit is not None and limit > self.limit
-
 
 @dataclass(frozen=True, slots=True)
 class Change:
@@ -181,21 +178,25 @@ def _foreseen(
 
 
 def refusals(now: Foreseen, limit: int) -> Iterator[DomainError]:
-    """Why the limit cannot become so much. Lowering is never refused for what the units above have."""
+    """Why the limit cannot become so much.
+
+    Lowering is never refused for what the units above have, nor a raise because it is not enough for what is in use. A limit
+    where there was none is both.
+    """
     told: dict[str, Any] = {
         "department": name_of(now.department),
         "dimension": now.dimension.label,
         "limit": limit,
     }
-    if limit < now.taken:
+    lowers = now.limit is None or limit < now.limit
+    if lowers and limit < now.taken:
         yield LimitBelowUse(**told, held=now.held, used=now.used)
-    if limit < now.handed_on:
+    if lowers and limit < now.handed_on:
         yield LimitBelowHandedOn(**told, handed_on=now.handed_on)
-    bound = now.most
     grows = now.limit is None or limit > now.limit
-    if now.above is not None and bound is not None and grows and limit > bound:
+    if grows and now.above is not None and now.most is not None and limit > now.most:
         yield LimitBeyondUnitAbove(
-            **told, above=name_of(now.above), above_limit=now.above_limit, others=now.others, most=bound
+            **told, above=name_of(now.above), above_limit=now.above_limit, others=now.others, most=now.most
         )
 
 

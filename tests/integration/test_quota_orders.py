@@ -310,6 +310,21 @@ def test_what_is_in_use_beyond_the_limit_stays_is_told_and_nothing_more_is_held(
         taken(on, 1, at=running.next_run_at)
 
 
+def test_a_unit_beyond_its_limit_may_be_given_more_although_it_is_not_enough(on: Scene, at: datetime) -> None:
+    approved(on, at=at, items=vcpus(200, until=by(at, days=30)))
+    taken(on, 130, at=at)
+    (running,) = TemporaryRaise.objects.all()
+    temporary.fall_back(running.pk, at=running.next_run_at)
+    approved(on, at=running.next_run_at, items=vcpus(120))
+    assert (account(on).limit, account(on).free) == (120, 0)
+
+
+def test_no_limit_becomes_one_under_what_is_in_use(at: datetime) -> None:
+    on = scene()
+    taken(on, 30, at=at)
+    assert isinstance(refused(on, vcpus(29), at=at)[0], LimitBelowUse)
+
+
 def test_a_temporary_raise_is_renewed_and_falls_back_to_what_it_was_before_both(
     on: Scene, at: datetime
 ) -> None:

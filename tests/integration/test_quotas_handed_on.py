@@ -348,19 +348,23 @@ class Tree(RuleBasedStateMachine):
             )
         )
 
+    def settle(self, department: Department, limit: int) -> None:
+        now = account(department)
+        assert now.limit == limit
+        if now.taken <= limit:
+            self.fallen.discard(department.pk)
+
     @rule(which=st.integers(1, 6), limit=st.integers(0, 70))
     def hand_on(self, which: int, limit: int) -> None:
         below = self.all[which]
         if self.tried(lambda: hand_on(below, limit, by=self.approver)):
-            self.fallen.discard(below.pk)
-            assert account(below).limit == limit
+            self.settle(below, limit)
 
     @rule(which=st.integers(0, 6), limit=st.integers(0, 90))
     def order(self, which: int, limit: int) -> None:
         asking = self.all[which]
         if self.tried(lambda: granted(asking, limit)):
-            self.fallen.discard(asking.pk)
-            assert account(asking).limit == limit
+            self.settle(asking, limit)
 
     @rule(which=st.integers(0, 3), more=st.integers(1, 20))
     def raise_for_a_time(self, which: int, more: int) -> None:
