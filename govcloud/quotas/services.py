@@ -162,7 +162,8 @@ def grant(
 ) -> None:
     """Give a department the limits that an order asked for; in the transaction that approves it.
 
-    Raises LimitMoved where a limit is not the one that was seen any more, and what ``limits.refusals`` tells.
+    Raises LimitMoved where a limit is not the one that was seen any more, and what ``limits.require`` and
+    ``temporary.require`` raise.
     """
     dimensions = [each.dimension for each in wanted]
     accounts = limits.locked(department, dimensions)
@@ -175,6 +176,8 @@ def grant(
         if here.limit != each.expected:
             raise limits.moved(here, each.expected)
         limits.require(here, each.limit)
+        if each.until is not None:
+            temporary.require(here, each.limit, until=each.until, at=at)
     limits.replace((one.running for one in now.values() if one.running is not None), actor=actor, at=at)
     raises = [
         TemporaryRaise(

@@ -9,13 +9,28 @@ from datetime import date, datetime, time, timedelta
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.errors import Conflict
 from govcloud.lifecycle import transition
 from govcloud.quotas import limits
 from govcloud.quotas.lifecycle import RaiseStatus
-from govcloud.quotas.limits import Change
+from govcloud.quotas.limits import Change, Foreseen
 from govcloud.quotas.models import Origin, QuotaAccount, TemporaryRaise
+
+
+class NoTemporaryRaise(Conflict):
+    code = "quota-no-temporary-raise"
+    message = _(
+        "For a time a limit can only be raised: %(limit)s is not more than the lasting limit, %(lasting)s."
+    )
+
+
+class TimeIsOver(Conflict):
+    code = "quota-time-is-over"
+    message = _("It was asked for until %(until)s, and that is over.")
+
 
 BY_ITSELF = audit.SystemActor("quota")
 
@@ -23,6 +38,19 @@ BY_ITSELF = audit.SystemActor("quota")
 def over_at(until: date) -> datetime:
     """The first instant after a last day, by the configured time zone."""
     return datetime.combine(until + timedelta(days=1), time(), tzinfo=timezone.get_default_timezone())
+
+
+def raises(now: Foreseen, limit: int) -> bool:
+    """Whether the limit is more than what it would fall back to."""
+    return now.lasting is not None and limit > now.lasting
+
+
+def require(now: Foreseen, limit: int, *, until: date, at: datetime) -> None:
+    """For when it is granted, days after it was asked for. Raises NoTemporaryRaise and TimeIsOver."""
+    if not raises(now, limit):
+        raise NoTemporaryRaise(limit=limit, lasting=limits.shown(now.lasting))
+    if over_at(until) <= at:
+        raise TimeIsOver(until=until)
 
 
 def due(*, at: datetime) -> QuerySet[TemporaryRaise, int]:

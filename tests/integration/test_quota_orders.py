@@ -19,7 +19,6 @@ from govcloud.orders.models import Order, Unit
 from govcloud.orders.rules.of_items import NotOffered
 from govcloud.orders.rules.of_limits import (
     DimensionTwice,
-    NoTemporaryRaise,
     QuotaNotAlone,
     SameLimit,
     UntilOutOfRange,
@@ -31,6 +30,7 @@ from govcloud.quotas.lifecycle import RaiseStatus
 from govcloud.quotas.limits import LimitBelowHandedOn, LimitBelowUse, LimitBeyondUnitAbove, LimitMoved
 from govcloud.quotas.models import Dimension, LimitChange, Origin, QuotaAccount, TemporaryRaise
 from govcloud.quotas.services import LimitOutOfRange
+from govcloud.quotas.temporary import NoTemporaryRaise, TimeIsOver
 from tenants.models import Connection
 from tests.factories.orders import NETWORK, Scene, approve_all, approved, decided, drafted, scene, submitted
 from tests.factories.quotas import opened
@@ -366,6 +366,23 @@ def test_for_a_time_a_limit_is_only_raised(on: Scene, at: datetime, limit: int) 
     assert NoTemporaryRaise in {
         type(error) for error in refused(on, vcpus(limit, until=by(at, days=9)), at=at)
     }
+
+
+def test_a_raise_whose_time_is_over_before_the_last_approval_is_not_granted(on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at, items=vcpus(200, until=by(at, days=2)))
+    with pytest.raises(TimeIsOver):
+        approve_all(on, order, at=at + timedelta(days=3))
+    assert account(on).limit == 100
+
+
+def test_a_raise_that_became_none_meanwhile_is_not_granted(on: Scene, at: datetime) -> None:
+    approved(on, at=at, items=vcpus(200, until=by(at, days=30)))
+    order = submitted(on, at=at, items=vcpus(150, until=by(at, days=60)))
+    now = account(on)
+    quotas.set_limit(account=now, limit=200, expected_version=now.version, actor=SystemActor("tests"), at=at)
+    with pytest.raises(NoTemporaryRaise):
+        approve_all(on, order, at=at)
+    assert account(on).limit == 200
 
 
 def test_without_a_limit_there_is_nothing_to_raise_for_a_time(at: datetime) -> None:

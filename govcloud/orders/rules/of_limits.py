@@ -9,9 +9,10 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.errors import Conflict, DomainError, Invalid
 from govcloud.orders.changes import LimitLine
 from govcloud.orders.rules.standing import Numbered
-from govcloud.quotas import limits
+from govcloud.quotas import limits, temporary
 from govcloud.quotas.limits import Foreseen
 from govcloud.quotas.services import LARGEST_LIMIT, LimitOutOfRange
+from govcloud.quotas.temporary import NoTemporaryRaise
 
 LONGEST = timedelta(days=366)
 """A raise for longer than a year is no temporary one."""
@@ -38,13 +39,6 @@ class UntilOutOfRange(Invalid):
     code = "quota-until-out-of-range"
     message = _(
         "The last day of a temporary raise is %(earliest)s at the earliest and %(latest)s at the latest."
-    )
-
-
-class NoTemporaryRaise(Conflict):
-    code = "quota-no-temporary-raise"
-    message = _(
-        "For a time a limit can only be raised: %(limit)s is not more than the lasting limit, %(lasting)s."
     )
 
 
@@ -83,5 +77,5 @@ def _for_a_time(order: Numbered, line: LimitLine, now: Foreseen, pointer: str) -
     earliest, latest = order.now.today, order.now.today + LONGEST
     if line.until is not None and not earliest <= line.until <= latest:
         yield UntilOutOfRange(earliest=earliest, latest=latest, pointers=(f"{pointer}/until",))
-    if now.lasting is None or line.limit <= now.lasting:
+    if not temporary.raises(now, line.limit):
         yield NoTemporaryRaise(limit=line.limit, lasting=limits.shown(now.lasting))
