@@ -24,8 +24,11 @@ def reached(percent: int) -> "QuerySet[QuotaAccount]":
     return taken.filter(limit__isnull=False, parts__gt=0, parts__gte=F("limit") * percent)
 
 
+@transaction.atomic
 def watch(*, at: datetime) -> int:
     """Note what has been reached since the last look, and what is over; returns how many. Of two at once one looks."""
+    if not _alone():
+        return 0
     noted = 0
     for percent in settings.QUOTA_THRESHOLDS:
         while count := _note(percent, at=at):
@@ -35,10 +38,7 @@ def watch(*, at: datetime) -> int:
     return noted
 
 
-@transaction.atomic
 def _note(percent: int, *, at: datetime) -> int:
-    if not _alone():
-        return 0
     told = Crossing.objects.in_force().filter(account=OuterRef("pk"), percent=percent)
     accounts = reached(percent).filter(~Exists(told)).select_related("department").order_by("pk")[:BATCH]
     rows = [
@@ -57,11 +57,8 @@ def _note(percent: int, *, at: datetime) -> int:
     return len(rows)
 
 
-@transaction.atomic
 def _clear(*, at: datetime) -> int:
     """What is below its share again, and shares that nobody asks for any more."""
-    if not _alone():
-        return 0
     stands = [
         Crossing.objects.in_force().filter(percent=percent, account__in=reached(percent).values("pk"))
         for percent in settings.QUOTA_THRESHOLDS
