@@ -27,6 +27,9 @@ from api.v1 import (
     operations,
     order_documents,
     orders,
+    project_limits,
+    quota_foresight,
+    quota_history,
     quotas,
     reach,
     recovery_points,
@@ -62,6 +65,9 @@ router.register("clouds", clouds.Clouds, "clouds")
 router.register("maintenances", maintenances.Maintenances, "maintenances")
 router.register("tariffs", tariffs.Tariffs, "tariffs")
 router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
+router.register("quota-changes", quota_history.LimitChanges, "quota-changes")
+router.register("quota-raises", quota_history.TemporaryRaises, "quota-raises")
+router.register("quota-crossings", quota_history.Crossings, "quota-crossings")
 router.register("orders", orders.Orders, "orders")
 router.register("attachments", attachments.Attachments, "attachments")
 router.register("cases", cases.Cases, "cases")
@@ -115,6 +121,13 @@ v1: list[URLPattern | URLResolver] = [
         "container-credentials/<uuid:uuid>/secret",
         container_credentials.Secrets.as_view({"post": "create"}),
         name="container-credential-secret",
+    ),
+    path("quota-effects", quota_foresight.QuotaEffects.as_view({"get": "retrieve"}), name="quota-effects"),
+    path("quota-capacity", quota_foresight.QuotaCapacity.as_view({"get": "retrieve"}), name="quota-capacity"),
+    path(
+        "systems/<uuid:uuid>/cloud-limits",
+        project_limits.SystemLimits.as_view({"get": "retrieve"}),
+        name="system-cloud-limits",
     ),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -290,6 +290,7 @@ SPECTACULAR_SETTINGS = {
         "ChangeAction": ["change"],
         "RenewAction": ["renew"],
         "ReleaseAction": ["release"],
+        "QuotaKind": ["quota"],
         "ServerKind": ["server"],
         "ContainerKind": ["container"],
         "ResourceKind": "govcloud.inventory.models.ResourceKind",
@@ -346,6 +347,7 @@ CELERY_BEAT_SCHEDULE = {
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
     "sweep-leases": {"task": "leases.sweep", "schedule": float(env("LEASE_SWEEP_SECONDS", "60"))},
+    "sweep-quotas": {"task": "quotas.sweep", "schedule": float(env("QUOTA_SWEEP_SECONDS", "60"))},
     "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
@@ -380,6 +382,7 @@ LEASE_POSTPONEMENT = timedelta(
 LEASE_RETRY = timedelta(
     seconds=float(env("LEASE_RETRY_SECONDS", "600"))
 )  # until what stood in the way is looked at again
+QUOTA_THRESHOLDS = [int(share) for share in listed("QUOTA_THRESHOLDS", "80,95")]  # per cent of a limit
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 PLAYBOOKS_AT_ONCE = int(

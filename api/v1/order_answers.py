@@ -65,6 +65,15 @@ class ContainerSpecAnswer(serializers.Serializer[Any]):
     delete_contents = serializers.BooleanField(help_text="of a release: whether what it holds goes with it")
 
 
+class LimitSpecAnswer(serializers.Serializer[Any]):
+    dimension = serializers.ChoiceField(Dimension.choices)
+    limit = serializers.IntegerField(help_text="what it shall become; 0 is nothing at all")
+    limit_before = serializers.IntegerField(
+        allow_null=True, help_text="when it was ordered; null is unlimited"
+    )
+    until = serializers.DateField(allow_null=True, help_text="of a temporary raise: its last day")
+
+
 class BackupSpecAnswer(serializers.Serializer[Any]):
     dr_level = serializers.IntegerField(source="tier.level")
     capacity_gb = serializers.IntegerField()
@@ -98,6 +107,7 @@ class ItemAnswer(serializers.Serializer[OrderItem]):
     volumes = VolumeSpecAnswer(many=True)
     backup = BackupSpecAnswer(default=None, allow_null=True)
     container = ContainerSpecAnswer(default=None, allow_null=True)
+    quota = LimitSpecAnswer(source="limit", default=None, allow_null=True)
 
 
 class QuoteLineAnswer(serializers.Serializer[Any]):
@@ -121,6 +131,25 @@ class EffectAnswer(serializers.Serializer[Any]):
     used = serializers.IntegerField()
     takes = serializers.IntegerField()
     after = serializers.IntegerField()
+    fits = serializers.BooleanField()
+
+
+class LimitEffectAnswer(serializers.Serializer[Any]):
+    department = DepartmentRef()
+    dimension = serializers.ChoiceField(Dimension.choices)
+    limit = serializers.IntegerField(allow_null=True, help_text="now; null: unlimited")
+    asked = serializers.IntegerField(help_text="what it shall become")
+    until = serializers.DateField(allow_null=True)
+    held = serializers.IntegerField()
+    used = serializers.IntegerField()
+    handed_on = serializers.IntegerField(help_text="limits of the units directly below, together")
+    least = serializers.IntegerField(help_text="what it cannot be lowered under")
+    most = serializers.IntegerField(
+        allow_null=True, help_text="what the units above leave it; null: they do not bound it"
+    )
+    above = DepartmentRef(allow_null=True, help_text="the nearest unit above that has a limit")
+    above_limit = serializers.IntegerField(allow_null=True)
+    others = serializers.IntegerField(help_text="what that one has handed on to others, and uses itself")
     fits = serializers.BooleanField()
 
 
@@ -195,6 +224,12 @@ class PricedAnswer(Answer):
     def get_effect(self, order: Order) -> Any:
         return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
 
+    @extend_schema_field(LimitEffectAnswer(many=True))
+    def get_limits(self, order: Order) -> Any:
+        return LimitEffectAnswer(
+            cast("Any", services.limits(order=order, at=self.context["at"])), many=True
+        ).data
+
 
 class OrderAnswer(PricedAnswer):
     uuid = serializers.UUIDField()
@@ -212,6 +247,9 @@ class OrderAnswer(PricedAnswer):
     quote = serializers.SerializerMethodField()
     effect = serializers.SerializerMethodField(
         help_text="on the quota of the department and of those above it"
+    )
+    limits = serializers.SerializerMethodField(
+        help_text="of an order for quota, until it is decided: what the tree of units leaves"
     )
     route = serializers.SerializerMethodField(
         help_text="who will decide, before it is submitted; see case afterwards"
@@ -264,6 +302,7 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
         "resize__flavor",
         "floating__network",
         "container__storage_class",
+        "limit",
     ).order_by("position")
     volumes = VolumeSpec.objects.select_related("storage_class", "class_before", "server").order_by(
         "position"

@@ -18,6 +18,7 @@ from govcloud.orders.drafts import (
     ContainerDraft,
     ExtendDraft,
     ItemDraft,
+    LimitDraft,
     NetworkDraft,
     QuotaDraft,
     ReleaseDraft,
@@ -29,6 +30,7 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.protection.models import Frequency
+from govcloud.quotas.models import Dimension
 from tenants.models import NetworkZone
 
 
@@ -172,6 +174,24 @@ class ChangeServerItemBody(ItemBody):
         raise serializers.ValidationError({"flavor": [ErrorDetail(str(text), code="one-change")]})
 
 
+class QuotaItemBody(ItemBody):
+    builds = LimitDraft
+    action = serializers.ChoiceField(["change"])
+    kind = serializers.ChoiceField(["quota"])
+    dimension = serializers.ChoiceField(Dimension.choices)
+    limit = serializers.IntegerField(
+        help_text="what the department's limit shall become; 0 is nothing at all"
+    )
+    until = serializers.DateField(
+        required=False,
+        allow_null=True,
+        help_text="of a temporary raise: its last day; it falls back by itself",
+    )
+
+    def arranged(self, value: dict[str, Any]) -> dict[str, Any]:
+        return {**super().arranged(value), "dimension": Dimension(value["dimension"])}
+
+
 class RenewItemBody(ItemBody):
     builds = RenewDraft
     action = serializers.ChoiceField(["renew"])
@@ -207,6 +227,7 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
     ("create", "volume"): VolumeItemBody,
     ("create", "container"): ContainerItemBody,
     ("change", "container"): ContainerQuotaItemBody,
+    ("change", "quota"): QuotaItemBody,
     ("change", "volume"): ChangeVolumeItemBody,
     **{("renew", kind): RenewItemBody for kind in ResourceKind.values},
     ("change", "server"): ChangeServerItemBody,
@@ -225,6 +246,7 @@ BODIES: Mapping[tuple[str, str], type[ItemBody]] = {
             VolumeItemBody,
             ContainerItemBody,
             ContainerQuotaItemBody,
+            QuotaItemBody,
             ChangeVolumeItemBody,
             ChangeServerItemBody,
             RenewItemBody,

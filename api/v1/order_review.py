@@ -42,6 +42,9 @@ class ReviewAnswer(PricedAnswer):
     )
     quote = serializers.SerializerMethodField()
     effect = serializers.SerializerMethodField()
+    limits = serializers.SerializerMethodField(
+        help_text="of an order for quota: what the tree of units leaves"
+    )
     capacity = serializers.SerializerMethodField()
     placements = serializers.SerializerMethodField(
         help_text="where its parts go; before it is approved, where they would go now"

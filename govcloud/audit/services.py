@@ -71,6 +71,7 @@ class Entry:
     before: Mapping[str, Any] = field(default_factory=dict)
     label: str = ""
     thread: UUID | None = None
+    reason: str = ""
 
 
 def record(
@@ -136,6 +137,7 @@ def _event(actor: Actor, verb: str, entry: Entry, at: datetime) -> Event:
         thread=entry.thread,
         before=dict(entry.before),
         after=dict(entry.after),
+        reason=entry.reason,
         request_id=request_id.get(),
     )
 

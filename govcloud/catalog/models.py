@@ -35,6 +35,7 @@ class Kind(models.TextChoices):
     NETWORK = "network", _("network")
     BACKUP = "backup", _("disaster-recovery backup")
     CONTAINER = "container", _("object container")
+    QUOTA = "quota", _("quota")
     WORK_ORDER = "work_order", _("work order")
 
 

@@ -62,6 +62,7 @@ OFFERINGS = (
     ("container", "对象存储", "Object storage", Service.STORAGE_DR, Kind.CONTAINER, "container", None, 1),
     ("backup", "灾备空间", "Disaster-recovery backup", Service.STORAGE_DR, Kind.BACKUP, "GB", None, 1),
     ("network", "系统专用网络", "Network of a system", Service.TRANSPORT, Kind.NETWORK, "network", None, 1),
+    ("quota", "配额", "Quota", Service.COMPUTING, Kind.QUOTA, "limit", None, 1),
     ("address", "IP地址", "IP addresses", Service.ADDRESS_DNS, Kind.WORK_ORDER, "address", None, 256),
     ("domain-name", "域名", "Domain name", Service.ADDRESS_DNS, Kind.WORK_ORDER, "name", None, 20),
     ("vpn", "虚拟专网", "Virtual private network", Service.VPN, Kind.WORK_ORDER, "tunnel", None, 20),

@@ -1,5 +1,6 @@
 """Divisions, invented departments on three levels of them, and their application systems."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -58,7 +59,8 @@ FUNCTIONS = (
     ("移动办公平台", "mobile office"),
 )
 LIMITS = {
-    # servers, vCPU, memory GB, storage GB, objects GB, backup GB, networks, floating addresses; by level of the department
+    # servers, vCPU, memory GB, storage GB, objects GB, backup GB, networks, floating addresses; by level of the department,
+    # at least: a unit has twice what it has handed on
     0: (600, 4_800, 19_200, 600_000, 600_000, 600_000, 300, 300),
     1: (300, 2_400, 9_600, 300_000, 300_000, 300_000, 150, 150),
     2: (60, 480, 1_920, 60_000, 60_000, 60_000, 30, 30),
@@ -161,6 +163,7 @@ def _department(
 
 def _load_accounts(plans: list[UnitPlan], departments: list[Department]) -> None:
     """An account that is open keeps its limit, whoever has changed it since."""
+    below = Counter(plan.parent for plan in plans)
     dimensions = (
         Dimension.SERVERS,
         Dimension.VCPUS,
@@ -174,11 +177,16 @@ def _load_accounts(plans: list[UnitPlan], departments: list[Department]) -> None
     QuotaAccount.objects.bulk_create(
         (
             QuotaAccount(department=department, dimension=dimension, limit=limit)
-            for plan, department in zip(plans, departments, strict=True)
-            for dimension, limit in zip(dimensions, LIMITS[plan.level], strict=True)
+            for number, (plan, department) in enumerate(zip(plans, departments, strict=True))
+            for dimension, limit in zip(dimensions, _limits(plan.level, below[number]), strict=True)
         ),
         ignore_conflicts=True,
     )
+
+
+def _limits(level: int, below: int) -> list[int]:
+    handed_on = LIMITS.get(level + 1, LIMITS[level])
+    return [max(own, 2 * below * each) for own, each in zip(LIMITS[level], handed_on, strict=True)]
 
 
 def credit_code(number: int, *, division: str) -> str:

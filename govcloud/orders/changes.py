@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import ClassVar
 
@@ -176,6 +177,37 @@ class QuotaLine(_OfTarget):
     def quantities(self) -> Quantities:
         """The difference to what is billed now."""
         return {self.container.storage_class.meter.code: Decimal(self.grows_by)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitLine:
+    """A limit of the department's quota, raised or lowered; for a time if there is a last day (``until``).
+
+    It holds nothing of the quota itself. ``before`` is the limit that the applicant saw, None without one.
+    """
+
+    action: ClassVar = Action.CHANGE
+    kind: ClassVar = Kind.QUOTA
+    dimension: Dimension
+    limit: int
+    before: int | None
+    zone: str
+    until: date | None = None
+    quantity: int = 1
+
+    @property
+    def name(self) -> str:
+        return self.dimension.value
+
+    @property
+    def raises(self) -> bool:
+        return self.before is not None and self.limit > self.before
+
+    def parts(self) -> Iterator[Part]:
+        yield from ()
+
+    def quantities(self) -> Quantities:
+        return {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,10 @@
 """What a department fills in, as it comes from outside: catalogue codes and public ids, nothing looked up yet."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
+
+from govcloud.quotas.models import Dimension
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +131,15 @@ class ReleaseDraft:
     delete_contents: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitDraft:
+    """What a limit of the department's quota shall become; with ``until``, its last day, for a time."""
+
+    dimension: Dimension
+    limit: int
+    until: date | None = None
+
+
 ItemDraft = (
     NetworkDraft
     | ServerDraft
@@ -141,4 +153,5 @@ ItemDraft = (
     | AddressDraft
     | RenewDraft
     | ReleaseDraft
+    | LimitDraft
 )

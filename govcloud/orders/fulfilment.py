@@ -14,7 +14,7 @@ from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Resource
-from govcloud.orders import changing, dismantling, placing, planner, plans, renewing
+from govcloud.orders import changing, dismantling, granting, placing, planner, plans, renewing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -36,8 +36,12 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
 
     Everything that is created on a cloud is one operation, so that servers find their network; each change is one of
     its own; everything that is renewed on a cloud is one, and everything that is released there. What no cloud can take now waits (``place_waiting``).
+    Quota is granted at once: there is nothing to build for it.
     """
     units = list(_units(order))
+    if not units:
+        granting.grant(order, actor=actor, at=at)
+        return []
     by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
     begun = _place(order, placing.parts(by_action[Action.CREATE]), {}, actor=actor, at=at)
     begun += [changing.begin(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]

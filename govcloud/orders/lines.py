@@ -22,6 +22,7 @@ from govcloud.inventory.models import Resource
 from govcloud.orders.changes import (
     AddressLine,
     ExtendLine,
+    LimitLine,
     QuotaLine,
     ReleaseLine,
     RenewLine,
@@ -184,6 +185,7 @@ Line = (
     | AddressLine
     | RenewLine
     | ReleaseLine
+    | LimitLine
 )
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from govcloud.approvals.models import CaseKind
 from govcloud.approvals.routing import Matter
 from govcloud.catalog.models import Line as FlavorLine
-from govcloud.orders.changes import AddressLine
+from govcloud.orders.changes import AddressLine, LimitLine
 from govcloud.orders.lines import Line, ServerLine
 from govcloud.orders.models import Action
 from tenants.models import NetworkZone, System
@@ -26,15 +26,22 @@ def matter_of(*, system: System, lines: Sequence[Line], monthly_total: Decimal, 
 
 
 def kind_of(*, system: System, lines: Sequence[Line], within_quota: bool) -> CaseKind:
-    """Giving back is instant. So is changing something within quota, and a small standard order in the public zone."""
+    """Giving back is instant. So is changing something within quota, and a small standard order in the public zone.
+
+    More quota goes the whole way: whoever has it orders by the short one.
+    """
     if all(line.action == Action.RELEASE for line in lines):
         return CaseKind.INSTANT
-    if not within_quota:
+    if not within_quota or any(isinstance(line, LimitLine) and _grants(line) for line in lines):
         return CaseKind.COMMITTED
     created = [line for line in lines if line.action == Action.CREATE]
     if not created or (system.mlps_level <= INSTANT_MLPS_LEVEL and _small_and_standard(created)):
         return CaseKind.INSTANT
     return CaseKind.COMMITTED
+
+
+def _grants(line: LimitLine) -> bool:
+    return line.raises or line.until is not None
 
 
 def _small_and_standard(created: Sequence[Line]) -> bool:

@@ -17,6 +17,7 @@ from govcloud.orders.queries import AttachmentQuerySet, OrderQuerySet, Placement
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.weighing import Verdict
+from govcloud.quotas.models import Dimension
 from tenants.models import NetworkZone, System, User
 
 
@@ -65,7 +66,7 @@ class NumberSeries(models.Model):
 
 
 class OrderItem(models.Model):
-    """One line: create so many of something, or change, renew or release one resource (``target``).
+    """One line: create so many of something, or change, renew or release one resource (``target``), or change a quota.
 
     The particulars of what is created are in the one-to-one row of its kind.
     """
@@ -92,6 +93,7 @@ class OrderItem(models.Model):
             models.CheckConstraint(condition=Q(quantity__gte=1), name="order_item_quantity_is_positive"),
             models.CheckConstraint(
                 condition=Q(action="create", target__isnull=True)
+                | Q(action="change", kind="quota", target__isnull=True, quantity=1)
                 | (~Q(action="create") & Q(target__isnull=False, quantity=1)),
                 name="order_item_changes_name_their_target",
             ),
@@ -186,6 +188,19 @@ class BackupSpec(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(condition=Q(capacity_gb__gte=1), name="backup_spec_capacity_is_positive"),
         ]
+
+
+class LimitSpec(models.Model):
+    """What a limit of the department's quota shall become; with ``until``, its last day, for a time.
+
+    ``limit_before`` is the one that the applicant saw (null: unlimited); granted is what was asked for only if it still stands.
+    """
+
+    item = models.OneToOneField(OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="limit")
+    dimension = models.CharField(max_length=12, choices=Dimension)
+    limit = models.PositiveBigIntegerField()
+    limit_before = models.PositiveBigIntegerField(null=True)
+    until = models.DateField(null=True)
 
 
 class Revision(models.Model):

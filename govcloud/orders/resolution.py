@@ -1,6 +1,6 @@
 """Turning drafts into lines: every code and id looked up, whatever names nothing reported with its pointer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from uuid import UUID
@@ -17,6 +17,7 @@ from govcloud.inventory.models import Network, Resource, ResourceKind, Volume, V
 from govcloud.orders.changes import (
     AddressLine,
     ExtendLine,
+    LimitLine,
     QuotaLine,
     ReleaseLine,
     RenewLine,
@@ -29,6 +30,7 @@ from govcloud.orders.drafts import (
     ContainerDraft,
     ExtendDraft,
     ItemDraft,
+    LimitDraft,
     NetworkDraft,
     QuotaDraft,
     ReleaseDraft,
@@ -49,6 +51,7 @@ from govcloud.orders.lines import (
     Unresolved,
     VolumeLine,
 )
+from govcloud.quotas.models import Dimension, QuotaAccount
 from tenants.models import System
 
 K = TypeVar("K")
@@ -79,6 +82,7 @@ class Found:
     resources: Mapping[UUID, Resource]
     networks: Mapping[str, int]  # positions of those ordered in the same order, by name
     sites: Mapping[str, str]  # where these shall be
+    limits: Mapping[str, int | None]  # of the department, by dimension; None without one
 
 
 @dataclass(slots=True)
@@ -87,7 +91,7 @@ class Resolver:
     found: Found
     errors: list[DomainError] = field(default_factory=list)
 
-    def line(self, position: int, draft: ItemDraft) -> Line | None:  # noqa: C901  one for each kind of draft
+    def line(self, position: int, draft: ItemDraft) -> Line | None:  # noqa: C901, PLR0912  one for each kind of draft
         """The draft's line, or None after telling why there is none."""
         known = len(self.errors)
         line: Line | None
@@ -116,6 +120,8 @@ class Resolver:
                 line = self._address(position, draft)
             case ReleaseDraft():
                 line = self._release(position, draft)
+            case LimitDraft():
+                line = self._limit(draft)
         return line if len(self.errors) == known else None
 
     def _server(self, position: int, draft: ServerDraft) -> ServerLine | None:
@@ -257,6 +263,17 @@ class Resolver:
         target = self._target(draft.target, draft.kind, position)
         return release_line(target, delete_contents=draft.delete_contents) if target else None
 
+    def _limit(self, draft: LimitDraft) -> LimitLine:
+        """Without an account nothing was granted: a limit of 0."""
+        before = self.found.limits.get(draft.dimension, 0)
+        return LimitLine(
+            dimension=draft.dimension,
+            limit=draft.limit,
+            before=before,
+            zone=self.system.zone,
+            until=draft.until,
+        )
+
     def _target(
         self, identifier: UUID, kind: str, position: int, field_name: str = "target"
     ) -> Resource | None:
@@ -341,7 +358,15 @@ def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
         resources={found.uuid: found for found in targets(system).filter(uuid__in=named)},
         networks={d.name: n for n, d in enumerate(drafts) if isinstance(d, NetworkDraft)},
         sites={d.name: d.site for d in drafts if isinstance(d, NetworkDraft)},
+        limits=_limits(system, {draft.dimension for draft in drafts if isinstance(draft, LimitDraft)}),
     )
+
+
+def _limits(system: System, dimensions: Collection[Dimension]) -> dict[str, int | None]:
+    if not dimensions:
+        return {}
+    accounts = QuotaAccount.objects.filter(department=system.department_id, dimension__in=dimensions)
+    return dict(accounts.values_list("dimension", "limit"))
 
 
 def volumes_of(target: Resource) -> tuple[Volume, ...]:

@@ -11,6 +11,7 @@ from govcloud.catalog.models import Kind, Site
 from govcloud.orders.changes import (
     AddressLine,
     ExtendLine,
+    LimitLine,
     QuotaLine,
     ReleaseLine,
     RenewLine,
@@ -92,7 +93,7 @@ def content_of(
     }
 
 
-def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911  one for each kind of line
+def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  one for each kind of line
     """An item in plain data, by the codes and ids under which it was ordered."""
     common: dict[str, Any] = {
         "action": str(line.action),
@@ -138,6 +139,9 @@ def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911  one for eac
             runs_until = line.target.lease_end.isoformat() if line.target.lease_end else ""
             extended = {"lease_months": line.lease_months, "from_lease_end": runs_until}
             return {**common, "target": str(line.target.uuid), **extended}
+        case LimitLine():
+            until = {} if line.until is None else {"until": line.until.isoformat()}
+            return {**common, "from_limit": line.before, "limit": line.limit, **until}
         case ReleaseLine():
             with_it = [str(volume.resource.uuid) for volume in line.volumes]
             contents = {"delete_contents": line.delete_contents} if line.kind == Kind.CONTAINER else {}

@@ -1,8 +1,8 @@
 """What people do with an order: draft, revise, submit, decide, withdraw; and what it would cost, take and need."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -19,6 +19,7 @@ from govcloud.catalog.models import Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
 from govcloud.orders import fulfilment, stored
+from govcloud.orders.changes import LimitLine
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, freed_by, quota_of
@@ -31,11 +32,23 @@ from govcloud.orders.revisions import described
 from govcloud.orders.rules import catalogued, check, offered, standing
 from govcloud.orders.submission import NotEditable, locked, require_editable, submit
 from govcloud.quotas import services as quotas
+from govcloud.quotas.limits import Foreseen, foresee, refusals
 from govcloud.quotas.services import QuotaEffect
 from tenants.models import Role, System, User
 from tenants.policies import require
 
-__all__ = ["NotEditable", "decide", "draft", "effect", "quote", "revise", "route", "submit", "withdraw"]
+__all__ = [
+    "NotEditable",
+    "decide",
+    "draft",
+    "effect",
+    "limits",
+    "quote",
+    "revise",
+    "route",
+    "submit",
+    "withdraw",
+]
 
 MOST_ITEMS = 50
 
@@ -158,6 +171,32 @@ def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:  # noqa: ARG001 
     takes = quota_of(lines)
     effects = quotas.effect(department=order.system.department, amounts=takes or freed_by(lines))
     return effects if order.status in EDITABLE or not takes else [_without_its_hold(one) for one in effects]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitEffect(Foreseen):
+    """What an order asks of one limit of its department, and whether the tree of units leaves it."""
+
+    asked: int
+    until: date | None
+    fits: bool
+
+
+def limits(*, order: Order, at: datetime) -> list[LimitEffect]:  # noqa: ARG001  asked for as its sisters are
+    """What an order for quota asks for, as the tree is now; empty for any other, and once it is decided."""
+    if order.status not in EDITABLE | {Status.IN_APPROVAL}:
+        return []
+    lines = [line for line in _lines(order) if isinstance(line, LimitLine)]
+    if not lines:
+        return []
+    now = foresee(department=order.system.department, dimensions=[line.dimension for line in lines])
+    return [_limit_effect(now[line.dimension], line) for line in lines]
+
+
+def _limit_effect(now: Foreseen, line: LimitLine) -> LimitEffect:
+    fits = line.before == now.limit and not any(refusals(now, line.limit))
+    figures = {each.name: getattr(now, each.name) for each in fields(now)}
+    return LimitEffect(**figures, asked=line.limit, until=line.until, fits=fits)
 
 
 def route(*, order: Order, at: datetime) -> list[PlannedStage]:

@@ -9,6 +9,7 @@ from govcloud.inventory.models import Resource, Volume
 from govcloud.orders.changes import (
     AddressLine,
     ExtendLine,
+    LimitLine,
     QuotaLine,
     ReleaseLine,
     RenewLine,
@@ -29,6 +30,7 @@ from govcloud.orders.models import (
     AddressSpec,
     BackupSpec,
     ContainerSpec,
+    LimitSpec,
     Order,
     OrderItem,
     ResizeSpec,
@@ -36,10 +38,11 @@ from govcloud.orders.models import (
     VolumeSpec,
 )
 from govcloud.orders.resolution import address_line, data_volumes_of, release_line, snapshots_of
+from govcloud.quotas.models import Dimension
 
 
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
-    """The order's items and their specs, in nine statements however many there are; ``offerings`` by kind."""
+    """The order's items and their specs, in ten statements however many there are; ``offerings`` by kind."""
     items = OrderItem.objects.bulk_create(
         OrderItem(
             order=order,
@@ -96,6 +99,17 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
         if isinstance(line, AddressLine)
     )
     ContainerSpec.objects.bulk_create(spec for item, line in pairs for spec in _container_specs(item, line))
+    LimitSpec.objects.bulk_create(
+        LimitSpec(
+            item=item,
+            dimension=line.dimension,
+            limit=line.limit,
+            limit_before=line.before,
+            until=line.until,
+        )
+        for item, line in pairs
+        if isinstance(line, LimitLine)
+    )
     return items
 
 
@@ -155,6 +169,7 @@ def items_of(order: Order) -> list[OrderItem]:
             "resize__flavor",
             "floating__network__network",
             "container__storage_class__meter",
+            "limit",
             "target__cloud",
             "target__server__flavor",
             "target__server__image",
@@ -201,6 +216,8 @@ def _line(item: OrderItem) -> Line:  # noqa: PLR0911  one for each kind of line
             return _container(item)
         case Action.CHANGE, Kind.VOLUME | Kind.SERVER | Kind.CONTAINER:
             return _change(item)
+        case Action.CHANGE, Kind.QUOTA:
+            return _limit(item)
         case Action.RENEW, _:
             return RenewLine(target=_target(item), lease_months=item.lease_months)
         case Action.RELEASE, _:
@@ -275,6 +292,17 @@ def _server(item: OrderItem) -> ServerLine:
         ),
         lease_months=item.lease_months,
         site=spec.network_item.site if spec.network_item is not None else Site.MAIN,
+    )
+
+
+def _limit(item: OrderItem) -> LimitLine:
+    spec = item.limit
+    return LimitLine(
+        dimension=Dimension(spec.dimension),
+        limit=spec.limit,
+        before=spec.limit_before,
+        zone=item.zone,
+        until=spec.until,
     )
 
 

@@ -49,6 +49,12 @@ LOOKS = {
     "applying": MOVING,
     "resolved": DONE,
     "dismissed": Look("x", "quiet"),
+    "roomy": DONE,
+    "near": Look("alert-triangle", "warn"),
+    "full": Look("ban", "bad"),
+    "beyond": Look("circle-x", "bad"),
+    "unlimited": QUIET,
+    "ungranted": Look("lock", "quiet"),
     "refused": Look("circle-x", "bad"),
 }
 

@@ -11,6 +11,7 @@ from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
 from govcloud.portal.order import papers
 from govcloud.portal.order import views as order
+from govcloud.portal.quota import views as quota
 from govcloud.portal.security import views as security
 from govcloud.portal.worktop import views as worktop
 
@@ -40,6 +41,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
+    path("quota/", quota.units, name="quota"),
+    path("quota/capacity/", quota.capacity, name="quota-capacity"),
+    path("quota/<uuid:uuid>/", quota.unit, name="quota-unit"),
+    path("quota/<uuid:uuid>/allotment/", quota.allotment, name="quota-allotment"),
+    path("quota/<uuid:uuid>/history.<str:form>", quota.history, name="quota-history"),
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),

@@ -4,10 +4,11 @@ from typing import TYPE_CHECKING
 
 from django.db import models
 
+from govcloud.quotas.lifecycle import RaiseStatus
 from tenants.queries import within
 
 if TYPE_CHECKING:
-    from govcloud.quotas.models import QuotaAccount
+    from govcloud.quotas.models import Crossing, LimitChange, QuotaAccount, TemporaryRaise
     from tenants.models import Department, User
 
 
@@ -21,4 +22,28 @@ class QuotaAccountQuerySet(models.QuerySet["QuotaAccount"]):
 
     def locked(self) -> "QuotaAccountQuerySet":
         """Locked until the transaction ends, always in the same order, so that two of us never wait for each other."""
-        return self.select_for_update(no_key=True).order_by("pk")
+        return self.select_for_update(no_key=True, of=("self",)).order_by("pk")
+
+
+class LimitChangeQuerySet(models.QuerySet["LimitChange"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "LimitChangeQuerySet":
+        return self.filter(within(actor, at=at, path="account__department__path"))
+
+
+class TemporaryRaiseQuerySet(models.QuerySet["TemporaryRaise"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "TemporaryRaiseQuerySet":
+        return self.filter(within(actor, at=at, path="account__department__path"))
+
+    def running(self) -> "TemporaryRaiseQuerySet":
+        return self.filter(status=RaiseStatus.RUNNING)
+
+    def due(self, *, at: datetime) -> "TemporaryRaiseQuerySet":
+        return self.running().filter(next_run_at__lte=at)
+
+
+class CrossingQuerySet(models.QuerySet["Crossing"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "CrossingQuerySet":
+        return self.filter(within(actor, at=at, path="account__department__path"))
+
+    def in_force(self) -> "CrossingQuerySet":
+        return self.filter(cleared_at=None)

@@ -7,7 +7,7 @@ and every movement is an entry that a source can make once. Giving back is alway
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import ClassVar
 from uuid import UUID
 
@@ -18,10 +18,19 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.errors import Invalid
 from govcloud.lifecycle import ChangedMeanwhile
-from govcloud.quotas import ledger
+from govcloud.quotas import ledger, limits, temporary
 from govcloud.quotas.ledger import HeldOtherwise, Hold, HoldSpent, MoreThanUsed, QuotaExceeded
-from govcloud.quotas.models import Dimension, EntryKind, QuotaAccount, QuotaEntry
-from tenants.models import Department
+from govcloud.quotas.limits import Change
+from govcloud.quotas.models import (
+    Dimension,
+    EntryKind,
+    LimitChange,
+    Origin,
+    QuotaAccount,
+    QuotaEntry,
+    TemporaryRaise,
+)
+from tenants.models import Department, User
 
 __all__ = [
     "AccountChanged",
@@ -32,11 +41,14 @@ __all__ = [
     "MoreThanUsed",
     "QuotaEffect",
     "QuotaExceeded",
+    "Wanted",
+    "allot",
     "commit",
     "commit_all",
     "correct",
     "effect",
     "give_back",
+    "grant",
     "hold",
     "open_accounts",
     "set_limit",
@@ -58,6 +70,16 @@ class AccountChanged(ChangedMeanwhile):
 
     code = "quota-account-changed"
     status: ClassVar[int] = 412
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """``expected`` is the limit that was seen when this was asked for; with ``until``, its last day, it is for a time."""
+
+    dimension: Dimension
+    limit: int
+    expected: int | None
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +110,34 @@ def open_accounts(
     ]
     present = set(department.quota_accounts.values_list("dimension", flat=True))
     QuotaAccount.objects.bulk_create(new, ignore_conflicts=True)
-    opened = {each.dimension: each.limit for each in new if each.dimension not in present}
+    accounts = list(department.quota_accounts.order_by("dimension"))
+    opened = [account for account in accounts if account.dimension not in present]
     if opened:
-        audit.record(actor=actor, verb="quota.opened", subject=department, at=at, after=opened)
-    return list(department.quota_accounts.order_by("dimension"))
+        after = {account.dimension: account.limit for account in opened}
+        audit.record(actor=actor, verb="quota.opened", subject=department, at=at, after=after)
+        LimitChange.objects.bulk_create(
+            LimitChange(
+                account=account, origin=Origin.OPENED, before=0, after=account.limit,
+                actor=actor if isinstance(actor, User) else None, at=at,
+            )
+            for account in opened
+        )  # fmt: skip
+    return accounts
 
 
 @transaction.atomic
 def set_limit(
-    *, account: QuotaAccount, limit: int | None, expected_version: int, actor: audit.Actor, at: datetime
+    *,
+    account: QuotaAccount,
+    limit: int | None,
+    expected_version: int,
+    actor: audit.Actor,
+    at: datetime,
+    reason: str = "",
 ) -> QuotaAccount:
     """Change a limit; None lifts it, 0 allows nothing. It may fall below what is held and used: then nothing is left.
+
+    Whoever keeps the limits is not bound by the units above, as orders and units that hand on are: holds are.
 
     Raises LimitOutOfRange, and AccountChanged when the version is not the one expected.
     """
@@ -106,17 +145,83 @@ def set_limit(
     current = QuotaAccount.objects.select_related("department").locked().get(pk=account.pk)
     if current.version != expected_version:
         raise AccountChanged
-    before, current.limit, current.version = current.limit, limit, expected_version + 1
-    current.save(update_fields=["limit", "version"])
-    audit.record(
-        actor=actor,
-        verb="quota.limit_set",
-        subject=current,
-        label=f"{current.department} {current.dimension}",
-        at=at,
-        before={"limit": before},
-        after={"limit": limit},
-    )
+    limits.replace(current.raises.running(), actor=actor, at=at)
+    limits.write([Change(current, limit, Origin.SET)], reason=reason, actor=actor, at=at)
+    return current
+
+
+@transaction.atomic
+def grant(
+    *,
+    department: Department,
+    wanted: Sequence[Wanted],
+    order: UUID,
+    number: str,
+    actor: audit.Actor,
+    at: datetime,
+) -> None:
+    """Give a department the limits that an order asked for; in the transaction that approves it.
+
+    Raises LimitMoved where a limit is not the one that was seen any more, and what ``limits.require`` and
+    ``temporary.require`` raise.
+    """
+    dimensions = [each.dimension for each in wanted]
+    accounts = limits.locked(department, dimensions)
+    if any((department.pk, each) not in accounts for each in dimensions):
+        open_accounts(department=department, limits={}, actor=actor, at=at)
+        accounts = limits.locked(department, dimensions)
+    now = limits.foresee(department=department, dimensions=dimensions, accounts=accounts)
+    for each in wanted:
+        here = now[each.dimension]
+        if here.limit != each.expected:
+            raise limits.moved(here, each.expected)
+        limits.require(here, each.limit)
+        if each.until is not None:
+            temporary.require(here, each.limit, until=each.until, at=at)
+    limits.replace((one.running for one in now.values() if one.running is not None), actor=actor, at=at)
+    raises = [
+        TemporaryRaise(
+            account=accounts[department.pk, each.dimension], limit=each.limit, falls_back_to=lasting,
+            until=each.until, thread=order, order_number=number,
+            since=at, next_run_at=temporary.over_at(each.until),
+        )
+        for each in wanted
+        if each.until is not None and (lasting := now[each.dimension].lasting) is not None
+    ]  # fmt: skip
+    changes = [
+        Change(
+            accounts[department.pk, each.dimension],
+            each.limit,
+            Origin.ORDERED if each.until is None else Origin.TEMPORARY,
+            each.until,
+        )
+        for each in wanted
+    ]
+    limits.write(changes, thread=order, number=number, actor=actor, at=at)
+    TemporaryRaise.objects.bulk_create(raises)
+
+
+@transaction.atomic
+def allot(
+    *, account: QuotaAccount, limit: int, reason: str, expected_version: int, actor: audit.Actor, at: datetime
+) -> QuotaAccount:
+    """Hand quota on to a unit directly below, or take it back: what its limit becomes.
+
+    Raises AccountChanged when the version is not the one expected, and what ``limits.refusals`` tells.
+    """
+    _checked(limit)
+    department = account.department
+    dimension = Dimension(account.dimension)
+    accounts = limits.locked(department, [dimension])
+    current = accounts[department.pk, dimension]
+    if current.version != expected_version:
+        raise AccountChanged
+    now = limits.foresee(department=department, dimensions=[dimension], accounts=accounts)[dimension]
+    limits.require(now, limit)
+    if limit == current.limit:
+        return current
+    limits.replace([now.running] if now.running is not None else [], actor=actor, at=at)
+    limits.write([Change(current, limit, Origin.ALLOTTED)], reason=reason, actor=actor, at=at)
     return current
 
 

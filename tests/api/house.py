@@ -19,6 +19,7 @@ from govcloud.orders.models import Order
 from govcloud.protection.models import BackupPlan, BackupRun, Frequency, RecoveryPoint
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.quotas.models import Crossing, LimitChange, TemporaryRaise
 from govcloud.reconciliation.models import Sweep
 from tenants.models import Department, Role, System
 from tests.factories.catalog import CloudFactory, ZoneFactory
@@ -36,7 +37,7 @@ from tests.factories.inventory import (
 from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, paper_of, scene, submitted
-from tests.factories.quotas import opened
+from tests.factories.quotas import crossed, opened, raised
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
 from tests.factories.tenants import (
@@ -94,6 +95,9 @@ def house(many: int) -> House:
         found(server.resource, at=AT)
     ended = Expiry.objects.get(resource=servers[0].resource)
     notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
+    for account in on.department.quota_accounts.all():
+        raised(account, times=many, at=AT)
+        crossed(account, times=many, at=AT)
     issued = statements(on.department, *units)
     exports = [_audit_export(number) for number in range(1, many + 1)]
     officer = member(Role.SECURITY_ADMIN)
@@ -106,6 +110,9 @@ def house(many: int) -> House:
             "departments": on.department.uuid,
             "systems": on.system.uuid,
             "quota-accounts": on.department.quota_accounts.first().uuid,
+            "quota-changes": LimitChange.objects.filter(account__department=on.department).first().uuid,
+            "quota-raises": TemporaryRaise.objects.filter(account__department=on.department).first().uuid,
+            "quota-crossings": Crossing.objects.filter(account__department=on.department).first().uuid,
             "orders": orders[0].uuid,
             "attachments": papers[0].uuid,
             "cases": orders[0].case.uuid,

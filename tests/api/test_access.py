@@ -25,7 +25,7 @@ from tests.factories.tenants import UserFactory, credit_code, member
 
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
-    "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
+    "departments", "systems", "quota-accounts", "quota-changes", "quota-raises", "quota-crossings", "orders", "cases", "operations", "resources", "recovery-points",
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
     "security-rules", "floating-addresses", "container-credentials",
 )  # fmt: skip
@@ -132,6 +132,7 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         },
         "POST findings/{key}/dismissal": {"reason": "agreed"},
         "PATCH quota-accounts/{key}": {"limit": 5},
+        "PUT quota-accounts/{key}/allotment": {"limit": 5, "reason": "more systems"},
         "POST month-closes": {"month": "2026-02"},
         "POST statements/{key}/confirmation": {},
         "POST statements/{key}/dispute": {"reason": "too much"},

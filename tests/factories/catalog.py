@@ -80,6 +80,7 @@ class OfferingFactory(DjangoModelFactory[Offering]):
         backup = factory.Trait(
             code="backup", kind=Kind.BACKUP, service=Service.STORAGE_DR, unit="GB", max_quantity=1
         )
+        quota = factory.Trait(code="quota", kind=Kind.QUOTA, unit="limit", max_quantity=1)
         work_order = factory.Trait(
             code="certificate",
             kind=Kind.WORK_ORDER,
@@ -252,7 +253,7 @@ def catalogue(*, cloud: str = "sandbox") -> Catalogue:
         OfferingFactory(),
         *(
             OfferingFactory(**{kind: True})
-            for kind in ("volume", "network", "backup", "container", "work_order")
+            for kind in ("volume", "network", "backup", "container", "quota", "work_order")
         ),
     ]
     return Catalogue(

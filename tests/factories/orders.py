@@ -44,12 +44,14 @@ class Scene:
     chain: dict[str, User] = field(default_factory=dict)  # the people of the chain, by role
 
 
-def scene(*, limits: dict[str, int | None] | None = None, **system: Any) -> Scene:
-    """Quota is unlimited where ``limits`` says nothing; ``system`` are fields of the system."""
+def scene(
+    *, limits: dict[str, int | None] | None = None, above: Department | None = None, **system: Any
+) -> Scene:
+    """Quota is unlimited where ``limits`` says nothing; ``above`` is the unit above, ``system`` are fields of the system."""
     offered = catalogue()
     tariff()
     approvals.publish_default_flow(actor=SystemActor("tests"), at=BEGINNING)
-    department = DepartmentFactory()
+    department = DepartmentFactory(parent=above)
     opened(department, **(limits or {}))
     chain = {
         Role.UNIT_APPROVER: member(Role.UNIT_APPROVER, department),

@@ -1,15 +1,21 @@
 """The portal in a real browser: by keyboard alone, in both languages, while something is being built."""
 
 from datetime import datetime
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from govcloud import clock
+from govcloud.audit.services import SystemActor
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
+from govcloud.quotas import services as quotas
+from govcloud.quotas.ledger import Hold
+from govcloud.quotas.models import QuotaAccount
+from tests.factories.quotas import opened
 from tests.factories.reconciliation import FindingFactory
-from tests.factories.tenants import PASSWORD
+from tests.factories.tenants import PASSWORD, DepartmentFactory
 from tests.portal import scenes
 from tests.portal.browser import PHONE, chromium, page
 from tests.portal.test_second_factor import code_of, enrolled
@@ -176,12 +182,17 @@ def test_nothing_is_asked_of_another_host(page: Page) -> None:
     assert {url for url in asked if not url.startswith((own, "data:"))} == set()
 
 
-@pytest.mark.parametrize("path", ["/orders/", "/orders/GC-2026-000001/", "/sign-in/", "/engine/"])
+@pytest.mark.parametrize(
+    "path",
+    ["/orders/", "/orders/GC-2026-000001/", "/sign-in/", "/engine/", "/quota/", "/quota/capacity/", "unit"],
+)
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str, language: str) -> None:
     people = scenes.cast()
     scenes.finish(scenes.building(people, at=clock.now()), people, at=clock.now())
     scenes.troubled_engine(people, at=clock.now())
+    opened(people.department, vcpus=100)
+    path = path.replace("unit", f"/quota/{people.department.uuid}/?vcpus=5")
     if path != "/sign-in/":
         sign_in(page, "admin")
     page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
@@ -250,6 +261,12 @@ def test_every_text_has_the_contrast_that_aa_asks_for(page: Page) -> None:
     ]
     scenes.park(orders[0], error="No valid host was found")
     scenes.troubled_engine(people, at=at)
+    limits = opened(people.department, vcpus=100, servers=0, memory_gb=10, networks=1)
+    hold = Hold(uuid4(), {"vcpus": 90, "memory_gb": 10, "networks": 1})
+    quotas.hold(department=people.department, holds=[hold], at=at)
+    quotas.set_limit(
+        account=limits["networks"], limit=0, expected_version=1, actor=SystemActor("tests"), at=at
+    )
     page.goto("/sign-in/")
     assert contrast_of_texts(page) == []
     sign_in(page, "admin")
@@ -257,6 +274,10 @@ def test_every_text_has_the_contrast_that_aa_asks_for(page: Page) -> None:
         "/orders/",
         "/orders/?q=none",
         "/engine/",
+        "/quota/",
+        f"/quota/{people.department.uuid}/?vcpus=50&servers=many",
+        f"/quota/{people.department.uuid}/?vcpus=50",
+        "/quota/capacity/",
         *(f"/orders/{order.number}/" for order in orders),
     ):
         page.goto(path)
@@ -290,3 +311,21 @@ def test_what_cannot_be_taken_back_is_asked_once_more(page: Page) -> None:
     page.keyboard.press("Enter")
     expect(page.get_by_text("This cannot be taken back.")).to_be_visible()
     expect(lost).to_be_visible()
+
+
+def test_quota_is_handed_on_by_keyboard_alone(page: Page) -> None:
+    people = scenes.cast()
+    office = DepartmentFactory(parent=people.department, name_en="Example County Office")
+    opened(people.department, vcpus=400)
+    opened(office, vcpus=100)
+    sign_in(page, people.approver.username)
+    page.goto(f"/quota/{office.uuid}/")
+    page.get_by_label("New limit: vCPU").focus()
+    page.keyboard.press("Control+A")
+    page.keyboard.type("150")
+    page.keyboard.press("Tab")
+    page.keyboard.type("migration")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("cell", name="handed on by the unit above")).to_be_visible()
+    expect(page.get_by_role("progressbar", name="vCPU").first).to_be_visible()
+    assert QuotaAccount.objects.get(department=office, dimension="vcpus").limit == 150

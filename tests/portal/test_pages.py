@@ -16,6 +16,7 @@ from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tenants.models import Role
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.quotas import opened
 from tests.factories.tenants import asked_for, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -72,6 +73,9 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "permissions",
         "roles",
         "everybody's tokens",
+        "quota",
+        "quota of a unit",
+        "granted and available",
         "404",
     ]
 )
@@ -100,7 +104,11 @@ def shown(
     scenes.submitted(people, at=at)
     if request.param == "leases":
         found(whole_server(system=people.system).resource, at=clock.now())
+    opened(people.department, vcpus=100)
     paths = {
+        "quota": "/quota/",
+        "quota of a unit": f"/quota/{people.department.uuid}/?vcpus=5&servers=many",
+        "granted and available": "/quota/capacity/",
         "leases": "/leases/",
         "no leases": "/leases/?q=none",
         "list": "/orders/",

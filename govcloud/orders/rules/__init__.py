@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 from govcloud.errors import DomainError
 from govcloud.orders.lines import Line, Unresolved
-from govcloud.orders.rules import of_items, of_leases, of_protection, of_systems, of_targets, of_unresolved
+from govcloud.orders.rules import (
+    of_items,
+    of_leases,
+    of_limits,
+    of_protection,
+    of_systems,
+    of_targets,
+    of_unresolved,
+)
 from govcloud.orders.rules.standing import Numbered, Standing, catalogued, offered, standing
 from tenants.models import System
 
@@ -31,4 +39,5 @@ def check(
         *of_protection.check(order),
         *of_targets.check(order),
         *of_leases.check(order),
+        *of_limits.check(order),
     ]

@@ -13,7 +13,7 @@ from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
-from govcloud.orders.changes import ReleaseLine, ResizeLine, RetypeLine
+from govcloud.orders.changes import LimitLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine, Unresolved
@@ -25,6 +25,9 @@ from govcloud.provisioning import placement
 from govcloud.provisioning.lifecycle import FINISHED
 from govcloud.provisioning.models import Step
 from govcloud.provisioning.placement import Availability, Where
+from govcloud.quotas import limits
+from govcloud.quotas.limits import Foreseen
+from govcloud.quotas.models import Dimension
 from tenants.models import System
 
 L = TypeVar("L", bound=Line)
@@ -64,6 +67,9 @@ class Standing:
     held: tuple[
         RecoveryPoint, ...
     ] = ()  # recovery points under a legal hold, of volumes that are to be released
+    limits: Mapping[Dimension, Foreseen] = field(
+        default_factory=dict
+    )  # of the department's quota, where the order is to change it
     held_containers: frozenset[int] = frozenset()  # under a legal hold, of those that are to be released
 
 
@@ -92,6 +98,11 @@ class Numbered:
     def only_releases(self) -> bool:
         lines = all(line.action == Action.RELEASE for _position, line in self.lines)
         return lines and all(isinstance(item.draft, ReleaseDraft) for _position, item in self.unresolved)
+
+    @property
+    def only_limits(self) -> bool:
+        """Whether it is about the department's quota and nothing of the system."""
+        return not self.unresolved and all(isinstance(line, LimitLine) for _position, line in self.lines)
 
     @property
     def released(self) -> frozenset[int]:
@@ -129,6 +140,7 @@ def standing(
         flavors=_flavors(lines),
         held=_held(lines),
         held_containers=_held_containers(lines),
+        limits=_limits(system, lines),
     )
 
 
@@ -310,6 +322,11 @@ def _leading(lines: Sequence[Line]) -> dict[int, tuple[FloatingAddress, ...]]:
         network.pk: tuple(reach.addresses_leading_to(network).select_related("server__resource"))
         for network in networks
     }
+
+
+def _limits(system: System, lines: Sequence[Line]) -> dict[Dimension, Foreseen]:
+    dimensions = {line.dimension for line in lines if isinstance(line, LimitLine)}
+    return limits.foresee(department=system.department, dimensions=dimensions) if dimensions else {}
 
 
 def _given(network: Resource) -> QuerySet[Address]:

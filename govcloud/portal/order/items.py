@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 
 from govcloud.catalog.models import Kind
 from govcloud.orders.models import Action, Order, OrderItem, VolumeSpec
-from govcloud.portal.templatetags.portal import named, quantity
+from govcloud.portal.templatetags.portal import limited, named, plain_day, quantity
 from tenants.models import NetworkZone
 
 ICONS = {
@@ -21,6 +21,7 @@ ICONS = {
     Kind.NETWORK: "network",
     Kind.BACKUP: "archive",
     Kind.CONTAINER: "bucket",
+    Kind.QUOTA: "progress-check",
     Kind.WORK_ORDER: "file-text",
 }
 
@@ -46,12 +47,18 @@ def lines(order: Order) -> list[Line]:
             icon=ICONS[Kind(item.kind)],
             action=item.get_action_display(),
             kind=item.get_kind_display(),
-            name=item.target.name if item.target else item.name,
+            name=_name(item),
             quantity=item.quantity,
             facts=list(_facts(item)),
         )
         for item in _items(order)
     ]
+
+
+def _name(item: OrderItem) -> str:
+    if item.kind == Kind.QUOTA:
+        return item.limit.get_dimension_display()
+    return item.target.name if item.target else item.name
 
 
 def _items(order: Order) -> QuerySet[OrderItem]:
@@ -72,6 +79,7 @@ def _items(order: Order) -> QuerySet[OrderItem]:
             "resize__flavor",
             "floating__network",
             "container__storage_class",
+            "limit",
             "target__volume__server__resource",
             "target__volume__storage_class",
             "target__server__flavor",
@@ -137,6 +145,9 @@ def _backup_facts(item: OrderItem) -> Iterator[str]:
 
 
 def _change_facts(item: OrderItem) -> Iterator[str]:
+    if item.kind == Kind.QUOTA:
+        yield from _quota_facts(item)
+        return
     if hasattr(item, "floating"):
         yield _("a floating address, through the network %(name)s") % {"name": item.floating.network.name}
     elif item.kind == Kind.SERVER:
@@ -152,6 +163,14 @@ def _change_facts(item: OrderItem) -> Iterator[str]:
             "class": _named_json(volume),
         }
     yield from _server_of_target(item)
+
+
+def _quota_facts(item: OrderItem) -> Iterator[str]:
+    spec = item.limit
+    before, limit = limited(spec.limit_before), limited(spec.limit)
+    yield _("limit from %(before)s to %(limit)s") % {"before": before, "limit": limit}
+    if spec.until is not None:
+        yield _("until %(day)s, then it falls back by itself") % {"day": plain_day(spec.until)}
 
 
 def _release_facts(item: OrderItem) -> Iterator[str]:

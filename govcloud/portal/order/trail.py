@@ -71,6 +71,9 @@ TELLINGS: Mapping[str, str | Promise] = {
     "floating_address.moved": _("Floating address moved here"),
     "floating_address.made_again": _("Floating address that was missing restored"),
     "floating_address.released": _("Floating address given back"),
+    "quota.granted": _("Limit of the quota set"),
+    "quota.fell_back": _("Limit of the quota fell back, as its time is over"),
+    "temporaryraise.replaced": _("Temporary raise replaced by another limit"),
     "usage.opened": _("Metering began"),
     "usage.changed": _("Metered by the new size"),
     "usage.closed": _("Metering ended"),
@@ -100,6 +103,7 @@ ACTORS: Mapping[str, str | Promise] = {
     "system:leases": _("the cloud centre, automatically"),
     "system:metering": _("metering"),
     "system:backup-scheduler": _("the backup plan"),
+    "system:quota": _("the cloud centre, automatically"),
     "system:demo": _("demo data"),
 }
 """Parts of the system, by their audit reference, as people call them."""
@@ -113,6 +117,7 @@ SILENT = frozenset(
         "case.rejected",
         "case.approved",
         "case.withdrawn",
+        "temporaryraise.ended",  # "quota.fell_back" of the same moment says it
     }
 )
 EVENTS_READ = 500

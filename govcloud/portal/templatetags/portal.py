@@ -63,6 +63,12 @@ def quantity(amount: Decimal | int) -> str:
 
 
 @register.filter
+def limited(limit: int | None) -> str:
+    """A limit of a quota: nothing at all is 0, and no limit is a word."""
+    return _("unlimited") if limit is None else quantity(limit)
+
+
+@register.filter
 def moment(at: datetime | None) -> SafeString | str:
     """An instant by the installation's wall clock, machine-readable beside it."""
     if at is None:
@@ -80,6 +86,11 @@ def day(at: date | None) -> SafeString | str:
         return "—"
     local = timezone.localtime(at) if isinstance(at, datetime) else at
     return format_html('<time datetime="{}">{}</time>', f"{local:%Y-%m-%d}", _in(DAYS, local))
+
+
+def plain_day(at: date) -> str:
+    """As ``day``, for the middle of a sentence."""
+    return _in(DAYS, at)
 
 
 def _in(patterns: dict[str, str], at: date) -> str:

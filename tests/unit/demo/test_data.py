@@ -56,6 +56,15 @@ def test_twenty_departments_on_three_levels_have_sixty_systems(at: datetime) -> 
     } == {True, False}
 
 
+@pytest.mark.parametrize("big", [False, True])
+def test_no_unit_has_handed_on_more_quota_than_it_has(at: datetime, big: bool) -> None:  # noqa: FBT001
+    data.load(cloud="sandbox", at=at, big=big)
+    for unit in Department.objects.exclude(children=None).distinct():
+        for account in unit.quota_accounts.all():
+            below = QuotaAccount.objects.filter(department__parent=unit, dimension=account.dimension)
+            assert sum(below.values_list("limit", flat=True)) <= account.limit
+
+
 def test_the_big_mode_has_126_units_and_123_systems(at: datetime) -> None:
     loaded = data.load(cloud="sandbox", at=at, big=True)
     assert (loaded.departments, loaded.systems) == (126, 123)

@@ -1,6 +1,7 @@
 """Instant or committed: what decides how many people an order goes by."""
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,10 @@ from govcloud.approvals.models import CaseKind
 from govcloud.catalog.models import Flavor, Image, Meter, StorageClass
 from govcloud.catalog.models import Line as FlavorLine
 from govcloud.inventory.models import Network, Resource, Volume
-from govcloud.orders.changes import AddressLine, ExtendLine, ReleaseLine
+from govcloud.orders.changes import AddressLine, ExtendLine, LimitLine, ReleaseLine
 from govcloud.orders.lines import NetworkLine, ServerLine, VolumeLine
 from govcloud.orders.matter import kind_of, matter_of
+from govcloud.quotas.models import Dimension
 from tenants.models import NetworkZone, System
 
 SSD = StorageClass(code="ssd", meter=Meter(code="block_ssd_gb"))
@@ -31,6 +33,8 @@ SERVERS = ServerLine(
 )
 DISK = Resource(kind="volume", name="app-1-data-1", zone=NetworkZone.PRIVATE)
 EXTENSION = ExtendLine(target=DISK, volume=Volume(size_gb=500, storage_class=SSD), size_gb=800)
+LOWER = LimitLine(dimension=Dimension.VCPUS, limit=50, before=100, zone=NetworkZone.PUBLIC)
+RENEWED = replace(LOWER, limit=100, until=date(2026, 12, 31))
 SMALL = System(mlps_level=2, zone=NetworkZone.PUBLIC)
 PRIVATE = replace(SERVERS, zone=NetworkZone.PRIVATE)
 
@@ -45,6 +49,11 @@ PRIVATE = replace(SERVERS, zone=NetworkZone.PRIVATE)
         ("MLPS level 3", 3, (NETWORK, SERVERS), CaseKind.COMMITTED),
         ("the private zone", 2, (PRIVATE,), CaseKind.COMMITTED),
         ("a larger volume, even at level 3", 3, (EXTENSION,), CaseKind.INSTANT),
+        ("less quota", 3, (LOWER,), CaseKind.INSTANT),
+        ("a limit where there was none", 3, (replace(LOWER, before=None),), CaseKind.INSTANT),
+        ("more quota", 1, (replace(LOWER, limit=101),), CaseKind.COMMITTED),
+        ("more and less quota", 1, (LOWER, replace(LOWER, limit=101)), CaseKind.COMMITTED),
+        ("a temporary raise for longer", 1, (RENEWED,), CaseKind.COMMITTED),
         ("giving back", 3, (ReleaseLine(target=DISK),), CaseKind.INSTANT),
         ("giving back and a larger volume", 3, (ReleaseLine(target=DISK), EXTENSION), CaseKind.INSTANT),
     ],

@@ -8,7 +8,6 @@ from django.apps import apps
 
 from govcloud.quotas.ledger import Hold, positive, total
 from govcloud.quotas.models import Dimension, QuotaAccount
-from tests.factories.quotas import opened
 from tests.factories.tenants import DepartmentFactory
 
 
@@ -49,8 +48,12 @@ def test_an_unknown_dimension_is_refused() -> None:
 
 @pytest.mark.django_db
 def test_a_department_that_had_accounts_before_gets_one_of_addresses_with_nothing_on_it() -> None:
-    opened(DepartmentFactory())
-    QuotaAccount.objects.filter(dimension=Dimension.ADDRESSES).delete()
+    department = DepartmentFactory()
+    QuotaAccount.objects.bulk_create(
+        QuotaAccount(department=department, dimension=each, limit=None)
+        for each in Dimension
+        if each != Dimension.ADDRESSES
+    )
     DepartmentFactory()  # without accounts
     migration = import_module("govcloud.quotas.migrations.0004_accounts_for_addresses")
     for _again in range(2):

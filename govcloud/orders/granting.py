@@ -1,0 +1,32 @@
+"""From an approved order for quota to the department's limits: in the transaction that approves it, nothing is to be built."""
+
+from datetime import datetime
+
+from govcloud.audit import services as audit
+from govcloud.lifecycle import transition
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import LimitSpec, Order
+from govcloud.quotas import services as quotas
+from govcloud.quotas.models import Dimension
+from govcloud.quotas.services import Wanted
+
+
+def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
+    """Set the limits that the order asks for; it is fulfilled by that.
+
+    Raises what ``quotas.grant`` raises when the tree does not leave it any more: the approval is not taken then, and the
+    order can be returned.
+    """
+    specs = LimitSpec.objects.filter(item__order=order).order_by("item__position")
+    department = order.system.department
+    quotas.grant(
+        department=department,
+        wanted=[
+            Wanted(Dimension(spec.dimension), spec.limit, spec.limit_before, spec.until) for spec in specs
+        ],
+        order=order.uuid,
+        number=order.number,
+        actor=actor,
+        at=at,
+    )
+    transition(order, Status.FULFILLED, actor=actor, at=at, thread=order.uuid, finished_at=at)

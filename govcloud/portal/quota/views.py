@@ -1,0 +1,201 @@
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_GET, require_POST
+
+from govcloud import clock
+from govcloud.audit import refusals
+from govcloud.portal import deeds, files
+from govcloud.portal.deeds import Refused
+from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.quota import foresight, rows
+from govcloud.provisioning import granted
+from govcloud.quotas import limits, services
+from govcloud.quotas.models import Crossing, Dimension, LimitChange, TemporaryRaise
+from govcloud.quotas.policies import CAPACITY_READERS, NothingAbove, require_allotter
+from govcloud.quotas.services import LARGEST_LIMIT
+from tenants.models import Department
+from tenants.policies import RoleMissing, scope_of
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+PAGE_SIZE = 20
+HISTORY = 50
+VIEWS: dict[str, str | Promise] = {
+    "": _("All of them"),
+    "near": _("Near a limit"),
+    "temporary": _("Raised for a time"),
+}
+
+
+@require_GET
+@login_required
+def units(request: HttpRequest) -> HttpResponse:
+    """The units whose quota the reader may see, down the tree; it works without scripts."""
+    actor, at = cast("User", request.user), clock.now()
+    filters = Narrowing.read(request.GET.dict(), views=VIEWS)
+    matching = _matching(filters, actor, at=at)
+    counts = {view: matching.filter(_in_view(view)).count() for view in VIEWS}
+    total = counts[filters.view]
+    listed = matching.filter(_in_view(filters.view)).order_by("path")
+    paginator = Paginator(rows.with_accounts(listed), PAGE_SIZE)
+    paginator.count = total
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "filters": filters,
+        "page": page,
+        "numbers": paginator.get_elided_page_range(page.number),
+        "total": total,
+        "rows": list(rows.units(page.object_list)),
+        "views": [
+            Choice(view, label, filters.query(view=view), counts[view], filters.view == view)
+            for view, label in VIEWS.items()
+        ],
+        "reads_capacity": bool(scope_of(actor, at=at).roles & set(CAPACITY_READERS)),
+        "at": at,
+    }
+    return render(request, "portal/quota/units.html", context)
+
+
+@require_GET
+@login_required
+def unit(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """A unit's quota: how full, what was handed on below, what if, and what became of its limits."""
+    actor, at = cast("User", request.user), clock.now()
+    return _page(request, _visible(uuid, actor, at=at), actor, at=at)
+
+
+@require_POST
+@login_required
+def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Hand quota on to the unit, or take it back, for those who answer for the unit above."""
+    actor, at = cast("User", request.user), clock.now()
+    department = _visible(uuid, actor, at=at)
+    account = department.quota_accounts.filter(dimension=request.POST.get("dimension", "")[:12]).first()
+    if account is None:
+        raise Http404
+    names = ("dimension", "limit", "version", "reason")
+    typed = {name: request.POST.get(name, "").replace("\0", "").strip() for name in names}
+
+    def hand_on(reason: str) -> None:
+        require_allotter(actor, department=department, at=at)
+        limit, version = _number(typed["limit"]), _number(typed["version"])
+        services.allot(
+            account=account,
+            limit=LARGEST_LIMIT + 1 if limit is None else limit,
+            reason=reason,
+            expected_version=version or 0,
+            actor=actor,
+            at=at,
+        )
+
+    refused = deeds.attempt_for_reason(request, hand_on)
+    if refused is not None:
+        refused.typed.update(typed)
+        return _page(request, department, actor, at=at, refused=refused)
+    return redirect("portal:quota-unit", uuid=department.uuid)
+
+
+def _number(typed: str) -> int | None:
+    """None for what is no whole number, or a longer one than any limit."""
+    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= 13 else None
+
+
+@require_GET
+@login_required
+def history(request: HttpRequest, uuid: UUID, form: str) -> HttpResponse:
+    """What became of the unit's limits, as a file."""
+    actor, at = cast("User", request.user), clock.now()
+    department = _visible(uuid, actor, at=at)
+    return files.hand_out(
+        _changes(department), rows.change_sheet, form=form, query=str(department.uuid), actor=actor, at=at
+    )
+
+
+@require_GET
+@login_required
+def capacity(request: HttpRequest) -> HttpResponse:
+    """What has been granted against what the clouds have."""
+    _actor, at = deeds.admitted(request, *CAPACITY_READERS)
+    context = {"dimensions": granted.against_capacity(at=at), "at": at}
+    return render(request, "portal/quota/capacity.html", context)
+
+
+def _matching(filters: Narrowing, actor: "User", *, at: datetime) -> QuerySet[Department]:
+    found = Department.objects.visible_to(actor, at=at)
+    for word in filters.text.split():
+        found = found.filter(Q(name__icontains=word) | Q(name_en__icontains=word) | Q(credit_code=word))
+    return found
+
+
+def _in_view(view: str) -> Q:
+    of_unit = {"account__department": OuterRef("pk")}
+    match view:
+        case "near":
+            return Q(Exists(Crossing.objects.in_force().filter(**of_unit)))
+        case "temporary":
+            return Q(Exists(TemporaryRaise.objects.running().filter(**of_unit)))
+    return Q()
+
+
+def _visible(uuid: UUID, actor: "User", *, at: datetime) -> Department:
+    """Foreign units answer as if there were none, audited."""
+    departments = Department.objects.select_related("parent")
+    found = departments.visible_to(actor, at=at).filter(uuid=uuid).first()
+    if found is not None:
+        return found
+    foreign = departments.filter(uuid=uuid).first()
+    if foreign is not None:
+        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
+    raise Http404
+
+
+def _changes(department: Department) -> QuerySet[LimitChange]:
+    return LimitChange.objects.filter(account__department=department).select_related(
+        "account__department", "actor"
+    )
+
+
+def _page(
+    request: HttpRequest,
+    department: Department,
+    actor: "User",
+    *,
+    at: datetime,
+    refused: Refused | None = None,
+) -> HttpResponse:
+    visible = Department.objects.visible_to(actor, at=at)
+    own = list(rows.accounts(department.quota_accounts.all()))
+    below = rows.with_accounts(department.children.order_by("path"))
+    now = limits.foresee(department=department, dimensions=[account.dimension for account in own])
+    context: dict[str, Any] = {
+        "department": department,
+        "above": visible.filter(pk__in=department.ancestor_ids[:-1]).order_by("path"),
+        "bars": [(bar, now[Dimension(bar.account.dimension)]) for bar in rows.bars(own)],
+        "below": list(rows.units(below)),
+        "foresight": foresight.foresee(department, request.GET.dict()),
+        "allots": _allots(department, actor, at=at),
+        "refused": refused,
+        "most": deeds.LONGEST_REASON,
+        "history": _changes(department)[:HISTORY],
+        "history_rows": HISTORY,
+        "at": at,
+    }
+    return render(request, "portal/quota/unit.html", context, status=refused.status if refused else 200)
+
+
+def _allots(department: Department, actor: "User", *, at: datetime) -> bool:
+    try:
+        require_allotter(actor, department=department, at=at)
+    except (RoleMissing, NothingAbove):
+        return False
+    return True
