@@ -21,6 +21,7 @@ from api.v1 import (
     maintenances,
     me,
     month_closes,
+    notifications,
     operations,
     orders,
     quotas,
@@ -35,6 +36,7 @@ from api.v1 import (
     tenants,
     tokens,
     usage_segments,
+    webhooks,
 )
 
 app_name = "api"
@@ -73,10 +75,18 @@ router.register("wipe-records", snapshots.WipeRecords, "wipe-records")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")
 router.register("statements", statements.Statements, "statements")
+router.register("messages", notifications.Messages, "messages")
+router.register("webhooks", webhooks.Webhooks, "webhooks")
+router.register("webhook-deliveries", webhooks.WebhookDeliveries, "webhook-deliveries")
 router.register("audit-events", audit.AuditEvents, "audit-events")
 
 v1: list[URLPattern | URLResolver] = [
     path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
+    path(
+        "notice-preferences",
+        notifications.Preferences.as_view({"get": "retrieve", "put": "update"}),
+        name="notice-preferences",
+    ),
     path(
         "audit-verification",
         audit_verification.AuditVerification.as_view({"get": "retrieve"}),

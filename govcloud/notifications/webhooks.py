@@ -30,7 +30,9 @@ class WebhookNameMissing(Invalid):
 
 class BadWebhookAddress(Invalid):
     code = "bad-webhook-address"
-    message = _("This address cannot be called: %(why)s.")
+    message = _(
+        "This address cannot be called: it begins with https://, names a host and no user, and has at most %(most)s characters."
+    )
 
 
 class NotGivenUp(Conflict):
@@ -177,15 +179,19 @@ def _check(draft: WebhookDraft) -> None:
 def _wrong(draft: WebhookDraft) -> Iterator[DomainError]:
     if not 1 <= len(draft.name.strip()) <= LONGEST_NAME:
         yield WebhookNameMissing(most=LONGEST_NAME, pointers=("/name",))
-    if len(draft.url) > LONGEST_URL:
-        yield BadWebhookAddress(why=f"it is longer than {LONGEST_URL} characters", pointers=("/url",))
-    try:
-        calls.check(draft.url)
-    except calls.AddressRefused as refused:
-        yield BadWebhookAddress(why=str(refused), pointers=("/url",))
+    if len(draft.url) > LONGEST_URL or not _can_be_called(draft.url):
+        yield BadWebhookAddress(most=LONGEST_URL, pointers=("/url",))
     for position, kind in enumerate(draft.kinds):
         if kind not in Kind.values:
             yield UnknownNoticeKind(given=kind, pointers=(f"/kinds/{position}",))
+
+
+def _can_be_called(url: str) -> bool:
+    try:
+        calls.check(url)
+    except calls.AddressRefused:
+        return False
+    return True
 
 
 def _told(webhook: Webhook) -> dict[str, object]:

@@ -4,6 +4,7 @@ from django.views.generic import RedirectView
 from govcloud.portal import session
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
+from govcloud.portal.inbox import views as inbox
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
 from govcloud.portal.order import views as order
@@ -19,6 +20,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/reading/", inbox.reading, name="inbox-reading"),
+    path("inbox/preferences/", inbox.preferences, name="inbox-preferences"),
+    path("inbox/<uuid:uuid>/", inbox.message, name="inbox-message"),
+    path("inbox/<uuid:uuid>/opening/", inbox.opening, name="inbox-opening"),
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),

@@ -17,6 +17,7 @@ from govcloud.inventory.models import Resource, Volume
 from govcloud.leases import notices
 from govcloud.leases.models import Expiry, Notice, NoticeKind
 from govcloud.metering.models import UsageSegment
+from govcloud.notifications import dispatch
 from govcloud.orders.models import Order
 from govcloud.protection.models import BackupPlan, BackupRun, Frequency, RecoveryPoint
 from govcloud.provisioning.lifecycle import StepState
@@ -37,6 +38,7 @@ from tests.factories.inventory import (
 )
 from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
+from tests.factories.notifications import posted, webhook
 from tests.factories.orders import Scene, scene, submitted
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
@@ -89,6 +91,7 @@ def house(many: int) -> House:
         found(server.resource, at=AT)
     ended = Expiry.objects.get(resource=servers[0].resource)
     notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
+    told = _told(on, many)
     issued = statements(on.department, *units)
     return House(
         on=on,
@@ -118,9 +121,23 @@ def house(many: int) -> House:
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,
             "statements": issued[0].uuid,
+            **told,
             "audit-events": Event.objects.first().uuid,
         },
     )
+
+
+def _told(on: Scene, many: int) -> dict[str, Any]:
+    """Notices to the applicant, and calls of the department's webhooks."""
+    hooks = [webhook("https://bus.example/hook", at=AT, department=on.department)[0] for _each in range(many)]
+    for _notice in range(many):
+        posted(on.applicant, at=AT, department=on.department)
+    dispatch.dispatch(at=AT)
+    return {
+        "messages": on.applicant.messages.first().uuid,
+        "webhooks": hooks[0].uuid,
+        "webhook-deliveries": hooks[0].deliveries.first().uuid,
+    }
 
 
 def _catalogue() -> dict[str, Any]:

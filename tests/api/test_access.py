@@ -136,6 +136,10 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST statements/{key}/confirmation": {},
         "POST statements/{key}/dispute": {"reason": "too much"},
         "PATCH me": {"language": "en"},
+        "PUT notice-preferences": {"digest_hour": 9, "ways": {}},
+        "POST webhooks": {"name": "n", "url": "https://bus.example/"},
+        "PUT webhooks/{key}": {"name": "n", "url": "https://bus.example/"},
+        "POST webhooks/{key}/deactivation": {"reason": "moved"},
         "PUT demo-clock": {"to": "2020-01-01T00:00:00Z"},
     }
 

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from govcloud.notifications.models import Message
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
@@ -123,6 +124,13 @@ def operates(context: template.Context) -> bool:
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
     return _holds_one_of(context, READERS)
+
+
+@register.simple_tag(takes_context=True)
+def unread(context: template.Context) -> int:
+    """How many notices the reader has not read; nothing for who has not signed in."""
+    user = context.get("user")
+    return Message.objects.visible_to(user).unread().count() if isinstance(user, User) else 0
 
 
 def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:
