@@ -8,6 +8,7 @@ from api import problem_pages
 from api.v1 import (
     audit,
     audit_verification,
+    calendar,
     candidates,
     cases,
     catalog,
@@ -30,6 +31,7 @@ from api.v1 import (
     resources,
     snapshots,
     statements,
+    supervision,
     sweeps,
     takeovers,
     tariffs,
@@ -78,10 +80,23 @@ router.register("statements", statements.Statements, "statements")
 router.register("messages", notifications.Messages, "messages")
 router.register("webhooks", webhooks.Webhooks, "webhooks")
 router.register("webhook-deliveries", webhooks.WebhookDeliveries, "webhook-deliveries")
+router.register("special-days", calendar.SpecialDays, "special-days")
+router.register("supervision-cards", supervision.SupervisionCards, "supervision-cards")
 router.register("audit-events", audit.AuditEvents, "audit-events")
 
 v1: list[URLPattern | URLResolver] = [
     path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
+    path("calendar-sheet", calendar.CalendarSheet.as_view({"post": "create"}), name="calendar-sheet"),
+    path(
+        "supervision-statistics",
+        supervision.SupervisionStatistics.as_view({"get": "retrieve"}),
+        name="supervision-statistics",
+    ),
+    path(
+        "appraisal-sheets/<code:month>",
+        supervision.AppraisalSheets.as_view({"get": "retrieve"}),
+        name="appraisal-sheet",
+    ),
     path(
         "notice-preferences",
         notifications.Preferences.as_view({"get": "retrieve", "put": "update"}),

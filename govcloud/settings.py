@@ -258,6 +258,7 @@ SPECTACULAR_SETTINGS = {
         "FindingKind": "govcloud.reconciliation.vocabulary.FindingKind",
         "Remedy": "govcloud.reconciliation.vocabulary.Remedy",
         "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
+        "DayKind": "govcloud.calendars.models.DayKind",
         "NoticeKind": "govcloud.notifications.kinds.Kind",
         "LeaseNoticeKind": "govcloud.leases.models.NoticeKind",
         "WebhookStatus": "govcloud.notifications.lifecycle.WebhookStatus",

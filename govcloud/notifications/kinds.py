@@ -28,6 +28,7 @@ class Kind(models.TextChoices):
     LEASE_RECLAIMED = "lease.reclaimed", _("something is being taken back")
     CARD_YELLOW = "card.yellow", _("a yellow card")
     CARD_RED = "card.red", _("a red card")
+    CARD_REASON = "card.reason", _("a yellow card for a missing reason")
     CARD_ESCALATED = "card.escalated", _("a red card that nobody has answered")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
 
@@ -109,14 +110,23 @@ KINDS: Mapping[Kind, Words] = {
         must=True,
     ),
     Kind.CARD_YELLOW: Words(
-        _("Yellow card: %(label)s"), _("%(cause)s: “%(label)s”, %(stage)s, limit %(due_at)s."), must=True
+        _("Yellow card: %(label)s"),
+        _("“%(label)s” (%(stage)s) has to be decided by %(due_at)s, which is near."),
+        must=True,
     ),
     Kind.CARD_RED: Words(
-        _("Red card: %(label)s"), _("%(cause)s: “%(label)s”, %(stage)s, limit %(due_at)s."), must=True
+        _("Red card: %(label)s"),
+        _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s, and was not."),
+        must=True,
+    ),
+    Kind.CARD_REASON: Words(
+        _("Yellow card for a missing reason: %(label)s"),
+        _("“%(label)s” (%(stage)s) was decided after its limit of %(due_at)s without a word about why."),
+        must=True,
     ),
     Kind.CARD_ESCALATED: Words(
         _("Still not decided after a red card: %(label)s"),
-        _("“%(label)s”, %(stage)s, should have been decided by %(due_at)s and still waits."),
+        _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s and still waits."),
         must=True,
     ),
     Kind.WEBHOOK_DISABLED: Words(

@@ -49,6 +49,10 @@ LOOKS = {
     "applying": MOVING,
     "resolved": DONE,
     "dismissed": Look("x", "quiet"),
+    "yellow": Look("alert-triangle", "warn"),
+    "red": Look("alert-triangle", "bad"),
+    "rest": Look("calendar-event", "good"),
+    "work": Look("tools", "busy"),
     "refused": Look("circle-x", "bad"),
 }
 

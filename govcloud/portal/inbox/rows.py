@@ -47,5 +47,7 @@ def page_about(notice: Notice) -> str | None:
         return reverse("portal:operation", args=[notice.subject_id])
     if notice.kind.startswith("lease."):
         return reverse("portal:leases")
+    if notice.thread is None:
+        return None
     number = Order.objects.filter(uuid=notice.thread).values_list("number", flat=True).first()
     return reverse("portal:order", args=[number]) if number else None

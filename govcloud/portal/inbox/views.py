@@ -93,7 +93,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
     refused = None
     if request.method == "POST":
         hour = request.POST.get("digest_hour", "")
-        ways = {kind: request.POST[kind] for kind in KINDS if request.POST.get(kind) in Way.values}
+        ways = {str(kind): request.POST[kind] for kind in KINDS if request.POST.get(kind) in Way.values}
         refused = attempt(
             lambda: services.prefer(
                 person=person, digest_hour=int(hour) if hour.isdecimal() else None, ways=ways, at=at

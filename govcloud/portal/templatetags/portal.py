@@ -21,6 +21,7 @@ from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS
+from govcloud.supervision.policies import READERS as SUPERVISORS
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
@@ -124,6 +125,12 @@ def operates(context: template.Context) -> bool:
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
     return _holds_one_of(context, READERS)
+
+
+@register.simple_tag(takes_context=True)
+def supervises(context: template.Context) -> bool:
+    """Whether the reader looks at how deciding goes."""
+    return _holds_one_of(context, SUPERVISORS)
 
 
 @register.simple_tag(takes_context=True)
