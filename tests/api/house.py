@@ -1,7 +1,7 @@
 """A house with so many of everything that the API lists, and what identifies one of each in a path."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -10,6 +10,7 @@ from knox.models import AuthToken
 
 from api.models import TokenName
 from govcloud.audit.models import Event
+from govcloud.calendars.models import SpecialDay
 from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
 from govcloud.clouds.models import Maintenance
@@ -23,7 +24,9 @@ from govcloud.protection.models import BackupPlan, BackupRun, Frequency, Recover
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.reconciliation.models import Sweep
+from govcloud.supervision import services as supervision
 from tenants.models import Department, System, User
+from tests.factories.approvals import case_of
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -91,7 +94,7 @@ def house(many: int) -> House:
         found(server.resource, at=AT)
     ended = Expiry.objects.get(resource=servers[0].resource)
     notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
-    told = _told(on, many)
+    told = _told(on, many) | _carded(on, many)
     issued = statements(on.department, *units)
     return House(
         on=on,
@@ -125,6 +128,20 @@ def house(many: int) -> House:
             "audit-events": Event.objects.first().uuid,
         },
     )
+
+
+def _carded(on: Scene, many: int) -> dict[str, Any]:
+    """Cases of the department with cards, and days in the calendar."""
+    cases = [case_of(on, at=AT - timedelta(days=30)) for _each in range(many)]
+    supervision.sweep(at=AT)
+    SpecialDay.objects.bulk_create(
+        SpecialDay(day=date(2026, 1, 1) + timedelta(days=n), kind="rest", name="元旦") for n in range(many)
+    )
+    return {
+        "supervision-cards": cases[0].cards.first().uuid,
+        "special-days": "2026-01-01",
+        "appraisal-sheets": "2026-11",
+    }
 
 
 def _told(on: Scene, many: int) -> dict[str, Any]:

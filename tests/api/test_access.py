@@ -27,7 +27,7 @@ TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "orders", "cases", "operations", "resources", "recovery-points",
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
-    "security-rules", "floating-addresses", "container-credentials",
+    "security-rules", "floating-addresses", "container-credentials", "supervision-cards",
 )  # fmt: skip
 
 
@@ -136,6 +136,7 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST statements/{key}/confirmation": {},
         "POST statements/{key}/dispute": {"reason": "too much"},
         "PATCH me": {"language": "en"},
+        "PUT special-days/{key}": {"kind": "rest", "name": "n"},
         "PUT notice-preferences": {"digest_hour": 9, "ways": {}},
         "POST webhooks": {"name": "n", "url": "https://bus.example/"},
         "PUT webhooks/{key}": {"name": "n", "url": "https://bus.example/"},

@@ -38,7 +38,7 @@ def test_a_mail_tells_it_in_the_persons_language_and_leads_to_the_page(post: Pos
     posted(reader, leser, at=at, facts={"label": "GC-2026-000001 门户", "opinion": "请补充材料"})
     assert delivered(at=at) == 2
     chinese, english = sorted(post.mails, key=lambda mail: mail["X-Given-To"] != reader.email)
-    assert chinese["Subject"] == "[政务云中心] 退回补正：GC-2026-000001 门户"
+    assert chinese["Subject"].strip() == "[政务云计算中心] 退回补正：GC-2026-000001 门户"
     assert english["Subject"] == "[Government cloud centre] Returned for correction: GC-2026-000001 门户"
     assert "请补充材料" in text_of(english)
     message = leser.messages.get()

@@ -62,7 +62,7 @@ def supervision(request: HttpRequest) -> HttpResponse:
 
 
 def _months(at: datetime) -> list[Month]:
-    """This month and those of the last year, the latest first."""
+    """Of the last year and this one, the latest first."""
     month = Month.of(at, timezone.get_default_timezone())
     months = [month]
     while len(months) <= MONTHS_BACK:
