@@ -10,10 +10,10 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.notifications.kinds import Kind, Way
+from govcloud.notifications.kinds import Way
 from govcloud.notifications.lifecycle import WEBHOOK_TRANSITIONS, DeliveryState, WebhookStatus
 from govcloud.notifications.queries import DeliveryQuerySet, MessageQuerySet, WebhookQuerySet
-from tenants.models import Department, Role, User
+from tenants.models import Department, User
 
 
 class Notice(models.Model):
@@ -25,14 +25,14 @@ class Notice(models.Model):
     """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    kind = models.CharField(max_length=30, choices=Kind)
+    kind = models.CharField(max_length=30)  # of kinds.Kind; no choices here: a new kind needs no migration
     department = models.ForeignKey(Department, null=True, on_delete=models.PROTECT, related_name="notices")
     subject_type = models.CharField(max_length=40)
     subject_id = models.UUIDField()
     thread = models.UUIDField(null=True)
     facts = models.JSONField(encoder=DjangoJSONEncoder)
     people = ArrayField(models.BigIntegerField(), default=list)
-    roles = ArrayField(models.CharField(max_length=30, choices=Role), default=list)
+    roles = ArrayField(models.CharField(max_length=30), default=list)
     without = ArrayField(models.BigIntegerField(), default=list)  # of those who hold the roles
     created_at = models.DateTimeField()
     dispatched_at = models.DateTimeField(null=True)
@@ -62,7 +62,7 @@ class Webhook(models.Model):
     department = models.ForeignKey(
         Department, null=True, blank=True, on_delete=models.PROTECT, related_name="webhooks"
     )
-    kinds = ArrayField(models.CharField(max_length=30, choices=Kind), default=list)  # empty: every kind
+    kinds = ArrayField(models.CharField(max_length=30), default=list)  # empty: every kind
     status = models.CharField(max_length=8, choices=WebhookStatus, default=WebhookStatus.ACTIVE)
     algorithm = models.CharField(max_length=20)
     key = models.CharField(max_length=16)
@@ -199,7 +199,7 @@ class KindPreference(models.Model):
     """How a kind of notice reaches a person who wants it otherwise than usual."""
 
     person = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+")
-    kind = models.CharField(max_length=30, choices=Kind)
+    kind = models.CharField(max_length=30)
     way = models.CharField(max_length=5, choices=Way)
 
     class Meta:
