@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from typing import Final
 
-import openpyxl
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.calendars.editing import Row
@@ -52,6 +51,8 @@ def _csv(content: bytes) -> Iterator[Sequence[object]]:
 
 
 def _workbook(content: bytes) -> Iterator[Sequence[object]]:
+    import openpyxl  # noqa: PLC0415  slow to load, and few processes ever read a workbook
+
     file = io.BytesIO(content)
     try:
         with zipfile.ZipFile(file) as parts:

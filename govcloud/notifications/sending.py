@@ -167,17 +167,16 @@ def settle(held: Delivery, outcome: Tried, *, asked_at: datetime, at: datetime) 
             delivery=row, at=asked_at, succeeded=outcome.succeeded, status_code=outcome.status,
             milliseconds=outcome.milliseconds, detail=outcome.detail.replace("\0", "")[:500],
         )  # fmt: skip
+        if not outcome.succeeded:  # without the server's words: they may name people
+            log.warning("not delivered", delivery=str(row.uuid), channel=row.channel, status=outcome.status)
         row.attempts_made += 1
         row.lease_until = None
-        pause = pause_after(row.attempts_made)
-        too_old = (
-            at + pause > row.created_at + settings.NOTICES_GIVEN_UP_AFTER and row.channel != Channel.WEBHOOK
-        )
+        too_old = at >= row.created_at + settings.NOTICES_GIVEN_UP_AFTER
         if outcome.succeeded or outcome.final or too_old:
             row.state = DeliveryState.DELIVERED if outcome.succeeded else DeliveryState.GIVEN_UP
             row.next_run_at, row.finished_at = None, at
         else:
-            row.next_run_at = at + pause
+            row.next_run_at = at + pause_after(row.attempts_made)
         row.save()
         if row.webhook_id is not None and not (outcome.final and not outcome.succeeded):
             _note(row.webhook_id, outcome, at=at)

@@ -121,7 +121,7 @@ def _cards(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
 def write(*, month: Month, file: IO[bytes]) -> None:
     """By unit, by city, and the cards one by one; in the language that is active."""
     units = lines(month=month)
-    with xlsxwriter.Workbook(file, {"constant_memory": True, "in_memory": True}) as book:
+    with xlsxwriter.Workbook(file, {"constant_memory": True}) as book:
         formats = {
             "head": book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"}),
             "rate": book.add_format({"num_format": "0.0%"}),

@@ -112,6 +112,21 @@ def test_a_webhook_that_fails_for_three_days_is_disabled_and_its_keepers_are_tol
     assert len(heard.calls) == 3
 
 
+def test_a_call_that_is_always_refused_while_others_are_taken_is_given_up(
+    heard: Listener, at: datetime
+) -> None:
+    webhook(heard.url(), at=at)
+    posted(at=at)
+    heard.answers = [400]
+    delivered(at=at)
+    posted(at=at + HOUR)
+    for hours, answers in ((1, [400]), (2, [204, 400]), (72, [400])):
+        heard.answers = answers
+        delivered(at=at + hours * HOUR)
+    assert sorted(Delivery.objects.values_list("state", flat=True)) == ["delivered", "given_up"]
+    assert Webhook.objects.get().status == "active"
+
+
 def test_switched_on_again_it_hears_of_what_happens_from_then_on(heard: Listener, at: datetime) -> None:
     row, _secret = webhook(heard.url(), at=at)
     keeper = row.registered_by

@@ -134,6 +134,12 @@ def supervises(context: template.Context) -> bool:
 
 
 @register.simple_tag(takes_context=True)
+def keeps_calendar(context: template.Context) -> bool:
+    """Whether the reader keeps the working calendar; everybody may look at it."""
+    return _holds_one_of(context, (Role.SYSTEM_ADMIN,))
+
+
+@register.simple_tag(takes_context=True)
 def unread(context: template.Context) -> int:
     """How many notices the reader has not read; nothing for who has not signed in."""
     user = context.get("user")
