@@ -78,7 +78,7 @@ class RowErrorAnswer(serializers.Serializer[Any]):
 
 
 class SheetReport(Answer):
-    dry_run = serializers.BooleanField()
+    taken_in = serializers.BooleanField(help_text="false: a dry run, or a line is wrong")
     added = serializers.IntegerField()
     changed = serializers.IntegerField()
     unchanged = serializers.IntegerField()
@@ -99,7 +99,7 @@ class CalendarSheet(Endpoint[SpecialDay]):
         rows = sheets.read(given["file"].read(sheets.MOST_BYTES + 1))
         report = editing.take_in(rows=rows, dry=given["dry_run"], actor=self.actor, at=self.at)
         told = {
-            "dry_run": given["dry_run"], "added": report.added, "changed": report.changed,
+            "taken_in": not given["dry_run"] and not report.errors, "added": report.added, "changed": report.changed,
             "unchanged": report.unchanged, "row_errors": report.errors,
         }  # fmt: skip
         return Response(self.get_serializer(told).data)

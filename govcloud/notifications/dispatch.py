@@ -38,9 +38,8 @@ def dispatch(*, at: datetime) -> int:
 def _dispatch(*, at: datetime) -> int:
     if not _alone():
         return 0
-    notices = list(
-        Notice.objects.filter(dispatched_at=None).select_related("department").order_by("id")[:BATCH]
-    )
+    waiting = Notice.objects.filter(dispatched_at=None, kind__in=Kind.values)  # others are for newer workers
+    notices = list(waiting.select_related("department").order_by("id")[:BATCH])
     if notices:
         _mail(_messages(notices, at=at), at=at)
         _call(notices, at=at)
@@ -109,7 +108,7 @@ def _wanting_mail(messages: Sequence[Message]) -> list[Message]:
     return [message for message in messages if message.person.email and way(message) == Way.MAIL]
 
 
-def _digests(hours: dict[int, int | None], *, at: datetime) -> dict[int, Delivery]:
+def _digests(hours: dict[int, int | None], *, at: datetime) -> dict[int | None, Delivery]:
     """The digest that each person waits for, begun if there is none. One that a worker has claimed is closed."""
     waiting = {
         digest.person_id: digest
@@ -130,9 +129,7 @@ def _digests(hours: dict[int, int | None], *, at: datetime) -> dict[int, Deliver
         if person not in waiting and hour is not None
     ]
     Delivery.objects.bulk_create(begun)
-    return {
-        key: digest for key, digest in [*waiting.items(), *((each.person_id, each) for each in begun)] if key
-    }
+    return waiting | {digest.person_id: digest for digest in begun}
 
 
 def digest_time(hour: int, *, at: datetime) -> datetime:

@@ -79,9 +79,7 @@ def advance(held: Delivery, *, clock: Callable[[], datetime]) -> None:
     at = clock()
     try:
         outcome = _send(held, at=at)
-    except (
-        Exception
-    ) as error:  # the task's edge: a delivery that cannot be made must not take the others along
+    except Exception as error:  # the task's edge: one that cannot be sent must not take the others along
         log.exception("not sent", delivery=str(held.uuid))
         outcome = Tried(succeeded=False, detail=f"{type(error).__name__}")
     settle(held, outcome, asked_at=at, at=clock())
@@ -113,16 +111,13 @@ def _mail(held: Delivery) -> Tried:
 def mail_of(held: Delivery, person: User) -> tuple[str, str]:
     """Subject and text in the person's language: of the one message, or of all that the digest has gathered."""
     messages = list(held.messages.select_related("notice").order_by("pk"))
-    parts = [
-        (each, told(message.notice, language=person.language), message.uuid)
-        for each, message in enumerate(messages, 1)
-    ]
+    parts = [(told(message.notice, language=person.language), message.uuid) for message in messages]
     with translation.override(person.language):
         if held.channel == Channel.DIGEST:
             subject = ngettext("%(count)s notice", "%(count)s notices", len(parts)) % {"count": len(parts)}
         else:
-            subject = parts[0][1].title
-        lines = [f"{one.title}\n\n{one.text}\n\n{_address(uuid)}" for _each, one, uuid in parts]
+            subject = parts[0][0].title
+        lines = [f"{one.title}\n\n{one.text}\n\n{_address(uuid)}" for one, uuid in parts]
         foot = gettext("You can choose on the page “Notices” what comes by mail.")
         sender = gettext("Government cloud centre")
     rule = "\n\n" + "-" * 40 + "\n\n"

@@ -117,7 +117,8 @@ def _for_missing_reasons(*, at: datetime) -> Iterator[SupervisionCard]:
     late = Decision.objects.filter(
         verb=Verb.APPROVE, opinion="", at__gt=F("stage__due_at"), at__gte=at - REASONS_LOOKED_BACK
     ).select_related("stage__case__department", "decider")
-    for decision in _without_card(late, Colour.YELLOW, Cause.REASON, stage=OuterRef("stage")):
+    found = _without_card(late, Colour.YELLOW, Cause.REASON, stage=OuterRef("stage"))
+    for decision in {decision.stage_id: decision for decision in found}.values():
         stage = decision.stage
         card = _card(
             Colour.YELLOW, Cause.REASON, stage.case, stage, role=stage.role, due_at=stage.due_at, at=at

@@ -130,15 +130,17 @@ def test_a_file_is_looked_at_first_and_taken_in_when_told_to(signed_in: SignedIn
     admin = signed_in(member(Role.SYSTEM_ADMIN))
     content = "日期,类型,名称\n2027-02-06,班,春节\n".encode()
     looked = sheet(admin, content)
-    assert (looked.status_code, looked.json()["added"], looked.json()["dry_run"]) == (200, 1, True)
+    assert (looked.status_code, looked.json()["added"], looked.json()["taken_in"]) == (200, 1, False)
     assert not SpecialDay.objects.exists()
-    assert sheet(admin, content, dry_run="false").json()["added"] == 1
+    done = sheet(admin, content, dry_run="false").json()
+    assert (done["added"], done["taken_in"]) == (1, True)
     assert SpecialDay.objects.count() == 1
 
 
 def test_wrong_lines_are_named_in_the_language_of_the_answer(signed_in: SignedIn) -> None:
     admin = signed_in(member(Role.SYSTEM_ADMIN))
     answer = sheet(admin, "日期,类型,名称\nsoon,班,春节\n".encode(), dry_run="false").json()
+    assert not answer["taken_in"]
     assert answer["row_errors"] == [
         {
             "line": 2,
