@@ -6,6 +6,7 @@ outcomes, states and kinds of steps: a few dozen series per cloud, whatever depa
 
 import hmac
 from collections.abc import Iterator
+from datetime import datetime
 from ipaddress import ip_address
 
 from django.conf import settings
@@ -20,6 +21,7 @@ from prometheus_client.registry import Collector
 from api.problems import NotAllowed, Unauthenticated, problem
 from govcloud import clock
 from govcloud.audit import exporting
+from govcloud.notifications.overview import seen as notices_seen
 from govcloud.provisioning import overview
 from govcloud.provisioning.models import CallCount
 
@@ -64,6 +66,7 @@ class Engine(Collector):
         yield from self._people_and_parts()
         yield from self._clouds()
         yield from self._paces()
+        yield from _notices(self.seen.at)
 
     def _queue(self) -> Iterator[Metric]:
         queue = self.seen.queue
@@ -147,6 +150,29 @@ class Trail(Collector):
             "How long the oldest sealed audit events have not been taken off the machine.",
             self.unexported_seconds,
         )
+
+
+def _notices(at: datetime) -> Iterator[Metric]:
+    """What is on its way to people and outside systems; see govcloud/notifications."""
+    waiting = GaugeMetricFamily(
+        "govcloud_deliveries_due", "Mail and calls of webhooks that are due.", labels=["channel"]
+    )
+    oldest = GaugeMetricFamily(
+        "govcloud_oldest_due_delivery_age_seconds",
+        "How long the oldest of them has been due.",
+        labels=["channel"],
+    )
+    found = notices_seen(at=at)
+    for channel, queue in found.channels.items():
+        waiting.add_metric([channel], queue.due)
+        oldest.add_metric([channel], queue.age_seconds)
+    yield waiting
+    yield oldest
+    yield _gauge("govcloud_notices_to_dispatch", "Notices that nothing was made of yet.", found.to_dispatch)
+    yield _gauge(
+        "govcloud_webhooks_failing", "Webhooks in use whose last call failed.", found.failing_webhooks
+    )
+    yield _gauge("govcloud_webhooks_disabled", "Webhooks that are disabled.", found.disabled_webhooks)
 
 
 def _gauge(name: str, meaning: str, value: float) -> GaugeMetricFamily:

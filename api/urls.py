@@ -11,6 +11,7 @@ from api.v1 import (
     audit,
     audit_exports,
     audit_verification,
+    calendar,
     candidates,
     cases,
     catalog,
@@ -24,6 +25,7 @@ from api.v1 import (
     maintenances,
     me,
     month_closes,
+    notifications,
     operations,
     order_documents,
     orders,
@@ -37,12 +39,14 @@ from api.v1 import (
     roles,
     snapshots,
     statements,
+    supervision,
     sweeps,
     takeovers,
     tariffs,
     tenants,
     tokens,
     usage_segments,
+    webhooks,
 )
 
 app_name = "api"
@@ -89,11 +93,32 @@ router.register("wipe-records", snapshots.WipeRecords, "wipe-records")
 router.register("usage-segments", usage_segments.UsageSegments, "usage-segments")
 router.register("month-closes", month_closes.MonthCloses, "month-closes")
 router.register("statements", statements.Statements, "statements")
+router.register("messages", notifications.Messages, "messages")
+router.register("webhooks", webhooks.Webhooks, "webhooks")
+router.register("webhook-deliveries", webhooks.WebhookDeliveries, "webhook-deliveries")
+router.register("special-days", calendar.SpecialDays, "special-days")
+router.register("supervision-cards", supervision.SupervisionCards, "supervision-cards")
 router.register("audit-events", audit.AuditEvents, "audit-events")
 router.register("audit-exports", audit_exports.AuditExports, "audit-exports")
 
 v1: list[URLPattern | URLResolver] = [
     path("me", me.Me.as_view({"get": "retrieve", "patch": "partial_update"}), name="me"),
+    path("calendar-sheet", calendar.CalendarSheet.as_view({"post": "create"}), name="calendar-sheet"),
+    path(
+        "supervision-statistics",
+        supervision.SupervisionStatistics.as_view({"get": "retrieve"}),
+        name="supervision-statistics",
+    ),
+    path(
+        "appraisal-sheets/<code:month>",
+        supervision.AppraisalSheets.as_view({"get": "retrieve"}),
+        name="appraisal-sheet",
+    ),
+    path(
+        "notice-preferences",
+        notifications.Preferences.as_view({"get": "retrieve", "put": "update"}),
+        name="notice-preferences",
+    ),
     path(
         "audit-verification",
         audit_verification.AuditVerification.as_view({"get": "retrieve"}),

@@ -10,6 +10,7 @@ import os
 import secrets
 import shlex
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -80,9 +81,11 @@ INSTALLED_APPS = [
     "tenants.access",
     "govcloud.catalog",
     "govcloud.clouds",
+    "govcloud.notifications",
     "govcloud.inventory",
     "govcloud.quotas",
     "govcloud.approvals",
+    "govcloud.supervision",
     "govcloud.metering",
     "govcloud.chargeback",
     "govcloud.provisioning",
@@ -309,6 +312,11 @@ SPECTACULAR_SETTINGS = {
         "FindingKind": "govcloud.reconciliation.vocabulary.FindingKind",
         "Remedy": "govcloud.reconciliation.vocabulary.Remedy",
         "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
+        "DayKind": "govcloud.calendars.models.DayKind",
+        "NoticeKind": "govcloud.notifications.kinds.Kind",
+        "LeaseNoticeKind": "govcloud.leases.models.NoticeKind",
+        "WebhookStatus": "govcloud.notifications.lifecycle.WebhookStatus",
+        "WebhookDeliveryState": "govcloud.notifications.lifecycle.DeliveryState",
         "NetworkZone": "tenants.models.NetworkZone",
         "Role": "tenants.models.Role",
         "Permission": "tenants.access.permissions.Permission",
@@ -348,6 +356,12 @@ CELERY_BEAT_SCHEDULE = {
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
     "sweep-leases": {"task": "leases.sweep", "schedule": float(env("LEASE_SWEEP_SECONDS", "60"))},
     "sweep-quotas": {"task": "quotas.sweep", "schedule": float(env("QUOTA_SWEEP_SECONDS", "60"))},
+    "sweep-notices": {"task": "notifications.sweep", "schedule": float(env("NOTICE_SWEEP_SECONDS", "10"))},
+    "forget-notices": {"task": "notifications.forget", "schedule": timedelta(hours=1)},
+    "sweep-supervision": {
+        "task": "supervision.sweep",
+        "schedule": float(env("SUPERVISION_SWEEP_SECONDS", "60")),
+    },
     "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
@@ -399,6 +413,28 @@ ATTACHMENT_SCANNER = shlex.split(
     env("ATTACHMENT_SCANNER", "")
 )  # called with a file's path; its status says clean (0) or infected (1)
 
+# Mail goes to a server of this machine unless told otherwise; the embedded profile writes it below var/mail instead.
+EMAIL_HOST = env("SMTP_HOST", "localhost")
+EMAIL_PORT = int(env("SMTP_PORT", "25"))
+EMAIL_HOST_USER = env("SMTP_USER", "")
+EMAIL_HOST_PASSWORD = env("SMTP_PASSWORD", "")
+EMAIL_USE_TLS = flag("SMTP_STARTTLS")
+EMAIL_TIMEOUT = float(env("SMTP_TIMEOUT", "20"))  # seconds for each step of the talk
+DEFAULT_FROM_EMAIL = env("MAIL_FROM", "govcloud@localhost")
+if EMBEDDED and not env("SMTP_HOST"):
+    EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
+    EMAIL_FILE_PATH = VAR_DIR / "mail"
+PORTAL_URL = env("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")  # what links in mail begin with
+NOTICES_GIVEN_UP_AFTER = timedelta(hours=float(env("NOTICES_GIVEN_UP_HOURS", "72")))
+WEBHOOK_NETWORKS = [
+    ip_network(each) for each in listed("WEBHOOK_NETWORKS")
+]  # CIDRs; empty: every public address and no other
+WEBHOOK_PLAIN_HTTP = flag("WEBHOOK_PLAIN_HTTP")
+WEBHOOK_TIMEOUT = float(env("WEBHOOK_TIMEOUT_SECONDS", "10"))
+WEBHOOK_LOG_KEPT = timedelta(days=int(env("WEBHOOK_LOG_DAYS", "90")))
+SUPERVISION_LEADER_DAYS = int(
+    env("SUPERVISION_LEADER_DAYS", "2")
+)  # working days after a limit until leaders hear of it
 METRICS_TOKEN = env("METRICS_TOKEN", "")  # what a scrape of /metrics must bring; empty: only this machine may
 
 AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal

@@ -1,10 +1,10 @@
 """Cases: matters being decided, and what waits for the person who asks (``?todo=true``)."""
 
-from typing import Any
+from typing import Any, cast
 
 import django_filters as filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,6 +13,7 @@ from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
+from govcloud.approvals import pauses
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, Verb
 from govcloud.approvals.policies import deciders
@@ -50,6 +51,11 @@ class StageAnswer(serializers.Serializer[CaseStage]):
         return list(PersonRef(people, many=True).data) if unfinished else []
 
 
+class PauseAnswer(serializers.Serializer[Any]):
+    since = serializers.DateTimeField()
+    until = serializers.DateTimeField(allow_null=True, help_text="null while it lasts")
+
+
 class CaseAnswer(Answer):
     uuid = serializers.UUIDField()
     kind = serializers.ChoiceField(CaseKind.choices)
@@ -64,7 +70,14 @@ class CaseAnswer(Answer):
     opened_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
+    pauses = serializers.SerializerMethodField(
+        help_text="while it was back for correction: the clock of the whole case stood still"
+    )
     stages = StageAnswer(many=True, help_text="in the order in which they were opened, earlier rounds first")
+
+    @extend_schema_field(PauseAnswer(many=True))
+    def get_pauses(self, case: Case) -> Any:
+        return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
 
 
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]

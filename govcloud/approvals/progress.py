@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.db.models import Max
 
+from govcloud.approvals import notices
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Decision, Stage, Verb
 from govcloud.audit import services as audit
@@ -25,7 +26,7 @@ def lay_out(
     case: Case, stages: Sequence[Stage], dues: Sequence[datetime], *, after: int, at: datetime
 ) -> None:
     """The stages of this revision, in positions after those of earlier ones; the first is current."""
-    CaseStage.objects.bulk_create(
+    rows = CaseStage.objects.bulk_create(
         CaseStage(
             case=case,
             revision=case.revision,
@@ -41,6 +42,7 @@ def lay_out(
         )
         for n, (stage, due) in enumerate(zip(stages, dues, strict=True), 1)
     )
+    notices.opened(case, rows[0], at=at)
 
 
 def last_position(case: Case) -> int:
@@ -85,10 +87,13 @@ def move_on(
         following.status, following.opened_at = StageStatus.CURRENT, at
         following.due_at = due_after(start=at, working_days=following.working_days)
         following.save(update_fields=["status", "opened_at", "due_at"])
+        before = [stage.decision.decider_id for stage in stages if stage.decided_at is not None]
+        notices.moved_on(case, decided, following, before=before, actor=actor, at=at)
         return
     cancel_the_rest(case)
     closed_at = None if verb == Verb.RETURN else at
     transition(case, ENDS[verb], actor=actor, at=at, reason=opinion, thread=case.thread, closed_at=closed_at)
+    notices.ended(case, decided, verb, opinion, actor=actor, at=at)
 
 
 def cancel_the_rest(case: Case) -> None:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import policies, progress
+from govcloud.approvals import pauses, policies, progress
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, FlowVersion, Stage, Verb
 from govcloud.approvals.routing import DEFAULT_FLOW, Matter, StageRule, applicable
@@ -174,7 +174,7 @@ def open_case(
         "submitted_by": submitted_by or applicant,
         "revision": revision,
         "revision_hash": revision_hash,
-        "due_at": dues[-1],
+        "due_at": pauses.due_after(case, stages, at=at) if case else dues[-1],
     }
     before = progress.last_position(case) if case else 0
     if case is None:

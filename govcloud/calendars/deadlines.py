@@ -38,6 +38,33 @@ def due_dates(day: date, *, working_days: Sequence[int], worked: Mapping[date, b
     return [following[end - 1] for end in ends]
 
 
+def working_days_between(after: date, to: date, *, worked: Mapping[date, bool]) -> int:
+    """How many working days there are after the one date, up to and with the other; 0 when that is not later."""
+    days = (after + timedelta(days=n) for n in range(1, (to - after).days + 1))
+    return sum(is_working(day, worked=worked) for day in days)
+
+
+def working_day_before(day: date, *, count: int, worked: Mapping[date, bool]) -> date:
+    """The latest date after which there are so many working days up to and with ``day``; at least one."""
+    while count:
+        count -= is_working(day, worked=worked)
+        day -= timedelta(days=1)
+    return day
+
+
+def last_worked(day: date, *, worked: Mapping[date, bool]) -> date:
+    """The date itself if it is a working day, else the working day before it."""
+    while not is_working(day, worked=worked):
+        day -= timedelta(days=1)
+    return day
+
+
+def last_ended(at: datetime, *, zone: tzinfo) -> date:
+    """The latest date whose end (``END_OF_DAY``) has come."""
+    local = at.astimezone(zone)
+    return local.date() if local.time() >= END_OF_DAY else local.date() - timedelta(days=1)
+
+
 def due_instants(
     start: datetime, *, working_days: Sequence[int], worked: Mapping[date, bool], zone: tzinfo
 ) -> list[datetime]:

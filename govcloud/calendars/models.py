@@ -1,9 +1,12 @@
+from typing import ClassVar
+
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class DayKind(models.TextChoices):
-    REST = "rest"  # a statutory holiday, or the weekend day it swallows
-    WORK = "work"  # a make-up day: a weekend day that is worked
+    REST = "rest", _("day of rest")  # a statutory holiday, or the weekend day it swallows
+    WORK = "work", _("make-up day")  # a make-up day: a weekend day that is worked
 
 
 class SpecialDay(models.Model):
@@ -12,3 +15,9 @@ class SpecialDay(models.Model):
     day = models.DateField(unique=True)
     kind = models.CharField(max_length=4, choices=DayKind)
     name = models.CharField(max_length=60)
+
+    class Meta:
+        ordering: ClassVar = ["day"]
+
+    def __str__(self) -> str:
+        return f"{self.day:%Y-%m-%d} {self.name}"

@@ -1,7 +1,8 @@
 """Working days as the calendar's table says, and the deadlines that follow from it."""
 
 from collections.abc import Collection, Sequence
-from datetime import date, datetime
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
 
 import chinese_calendar
 from chinese_calendar.constants import holidays, workdays
@@ -12,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.errors import Absent
+
+FAR = 400  # special days looked back at: years of them
 
 
 class YearUnknown(Absent):
@@ -34,6 +37,48 @@ def due_along(*, start: datetime, working_days: Sequence[int]) -> list[datetime]
     zone = timezone.get_default_timezone()
     ahead = SpecialDay.objects.filter(day__gt=start.astimezone(zone).date())
     return deadlines.due_instants(start, working_days=working_days, worked=_worked(ahead), zone=zone)
+
+
+def elapsed(*, since: datetime, until: datetime) -> int:
+    """Working days after the day of the one instant, up to and with that of the other."""
+    zone = timezone.get_default_timezone()
+    first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    special = _worked(SpecialDay.objects.filter(day__range=(first, max(first, last))))
+    return deadlines.working_days_between(first, last, worked=special)
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Limits after now and up to ``until`` are a working day ahead or less, since the instant ``since``."""
+
+    since: datetime
+    until: datetime
+
+
+def warned(*, at: datetime) -> Warned:
+    """The end of the last working day that has ended, and the end of the working day after it."""
+    zone = timezone.get_default_timezone()
+    ended = deadlines.last_ended(at, zone=zone)
+    day = deadlines.last_worked(ended, worked=_worked_until(ended))
+    since = datetime.combine(day, deadlines.END_OF_DAY, zone)
+    return Warned(since.astimezone(UTC), due_after(start=since, working_days=1))
+
+
+def long_past(*, at: datetime, working_days: int) -> datetime:
+    """The latest limit that passed at least so many working days ago."""
+    zone = timezone.get_default_timezone()
+    ended = deadlines.last_ended(at, zone=zone)
+    day = deadlines.working_day_before(ended, count=working_days, worked=_worked_until(ended))
+    return datetime.combine(day, deadlines.END_OF_DAY, zone).astimezone(UTC)
+
+
+def _worked_until(day: date) -> dict[date, bool]:
+    return _worked(SpecialDay.objects.filter(day__lte=day).order_by("-day")[:FAR])
+
+
+def special_days(*, first: date, last: date) -> dict[date, bool]:
+    """The dates from the first to the last on which the week's pattern does not hold, and whether each is worked."""
+    return _worked(SpecialDay.objects.filter(day__range=(first, last)))
 
 
 def seed(*, years: Collection[int]) -> int:

@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
 NONCE, TAG = 12, 16  # bytes
+PURPOSE = "cloud credentials"
 
 
 class Unreadable(Exception):
@@ -75,16 +76,18 @@ class Sealed:
     content: bytes
 
 
-def seal(document: Mapping[str, Any], *, cloud: UUID) -> Sealed:
-    """The document for this cloud alone, under the newest key."""
+def seal(document: Mapping[str, Any], *, cloud: UUID, purpose: str = PURPOSE) -> Sealed:
+    """The document for this cloud alone, under the newest key; or, with a ``purpose``, for another row of that uuid."""
     algorithm, secret = settings.CREDENTIAL_CIPHER, settings.CREDENTIAL_KEYS[0]
     nonce = os.urandom(NONCE)
     plain = json.dumps(document, ensure_ascii=False).encode()
-    content = CIPHERS[algorithm].sealed(_key(secret, algorithm), nonce, plain, _bound_to(cloud, algorithm))
+    content = CIPHERS[algorithm].sealed(
+        _key(secret, algorithm), nonce, plain, _bound_to(cloud, algorithm, purpose)
+    )
     return Sealed(algorithm, fingerprint(secret), nonce + content)
 
 
-def opened(sealed: Sealed, *, cloud: UUID) -> dict[str, Any]:
+def opened(sealed: Sealed, *, cloud: UUID, purpose: str = PURPOSE) -> dict[str, Any]:
     """What was sealed for the cloud. Raises Unreadable."""
     secret = next((each for each in settings.CREDENTIAL_KEYS if fingerprint(each) == sealed.key), None)
     if secret is None:
@@ -93,7 +96,7 @@ def opened(sealed: Sealed, *, cloud: UUID) -> dict[str, Any]:
     algorithm = sealed.algorithm
     try:
         plain = CIPHERS[algorithm].opened(
-            _key(secret, algorithm), nonce, content, _bound_to(cloud, algorithm)
+            _key(secret, algorithm), nonce, content, _bound_to(cloud, algorithm, purpose)
         )
     except (InvalidTag, KeyError, ValueError) as error:
         raise Unreadable(
@@ -118,5 +121,5 @@ def _derived(secret: str, purpose: bytes, length: int) -> bytes:
     return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(secret.encode())
 
 
-def _bound_to(cloud: UUID, algorithm: str) -> bytes:
-    return f"govcloud cloud credentials {algorithm} {cloud}".encode()
+def _bound_to(cloud: UUID, algorithm: str, purpose: str) -> bytes:
+    return f"govcloud {purpose} {algorithm} {cloud}".encode()

@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from govcloud.audit import services as audit
 from govcloud.inventory.models import Resource
+from govcloud.leases import postings
 from govcloud.leases.models import Notice, NoticeKind
 from govcloud.leases.queries import let
 
@@ -105,6 +106,7 @@ def write(resources: Sequence[Resource], *, kind: NoticeKind, at: datetime, days
         for resource in resources
     ]
     audit.record_many(actor=LEASES, verb="lease.notified", entries=entries, at=at)
+    postings.post(resources, kind=kind, at=at)
 
 
 def end_of(resource: Resource) -> datetime:

@@ -14,7 +14,7 @@ from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Resource
-from govcloud.orders import changing, dismantling, granting, placing, planner, plans, renewing
+from govcloud.orders import changing, dismantling, granting, notices, placing, planner, plans, renewing
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -304,3 +304,4 @@ def finish(order: Order, *, at: datetime) -> None:
     outcomes = {result.outcome for result in results(order).values()}
     to = Status.CANCELLED if outcomes <= {Outcome.REMOVED} else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)
+    notices.ended(order, at=at)

@@ -55,6 +55,10 @@ LOOKS = {
     "beyond": Look("circle-x", "bad"),
     "unlimited": QUIET,
     "ungranted": Look("lock", "quiet"),
+    "yellow": Look("alert-triangle", "warn"),
+    "red": Look("alert-triangle", "bad"),
+    "rest": Look("calendar-event", "good"),
+    "work": Look("tools", "busy"),
     "refused": Look("circle-x", "bad"),
 }
 

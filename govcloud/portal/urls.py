@@ -5,14 +5,17 @@ from govcloud.portal import session
 from govcloud.portal.account import tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
+from govcloud.portal.calendar import views as calendar
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
+from govcloud.portal.inbox import views as inbox
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
 from govcloud.portal.order import papers
 from govcloud.portal.order import views as order
 from govcloud.portal.quota import views as quota
 from govcloud.portal.security import views as security
+from govcloud.portal.supervision import views as supervision
 from govcloud.portal.worktop import views as worktop
 
 app_name = "portal"
@@ -46,6 +49,17 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quota/<uuid:uuid>/", quota.unit, name="quota-unit"),
     path("quota/<uuid:uuid>/allotment/", quota.allotment, name="quota-allotment"),
     path("quota/<uuid:uuid>/history.<str:form>", quota.history, name="quota-history"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/reading/", inbox.reading, name="inbox-reading"),
+    path("inbox/preferences/", inbox.preferences, name="inbox-preferences"),
+    path("inbox/<uuid:uuid>/", inbox.message, name="inbox-message"),
+    path("inbox/<uuid:uuid>/opening/", inbox.opening, name="inbox-opening"),
+    path("supervision/", supervision.supervision, name="supervision"),
+    path("supervision/appraisal-<str:month>.xlsx", supervision.sheet, name="appraisal"),
+    path("calendar/", calendar.calendar, name="calendar"),
+    path("calendar/entry/", calendar.entry, name="calendar-entry"),
+    path("calendar/sheet/", calendar.sheet, name="calendar-sheet"),
+    path("calendar/<slug:day>/removal/", calendar.removal, name="calendar-removal"),
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),

@@ -14,7 +14,7 @@ from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind
-from govcloud.provisioning import places
+from govcloud.provisioning import notices, places
 from govcloud.provisioning.context import ENGINE
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
@@ -73,6 +73,7 @@ def parked(step: Step, *, reason: str, at: datetime) -> None:
             reason=f"{step.label}: {reason}",
             parked_at=at,
         )
+        notices.parked(operation, at=at)
 
 
 def is_undoing(operation: Operation) -> bool:

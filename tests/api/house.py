@@ -1,13 +1,14 @@
 """A house with so many of everything that the API lists, and what identifies one of each in a path."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
 from govcloud.audit.models import Event, Export
+from govcloud.calendars.models import SpecialDay
 from govcloud.catalog.models import Cloud
 from govcloud.chargeback.models import MonthClose
 from govcloud.clouds.models import Maintenance
@@ -15,13 +16,16 @@ from govcloud.inventory.models import Resource, Volume
 from govcloud.leases import notices
 from govcloud.leases.models import Expiry, Notice, NoticeKind
 from govcloud.metering.models import UsageSegment
+from govcloud.notifications import dispatch
 from govcloud.orders.models import Order
 from govcloud.protection.models import BackupPlan, BackupRun, Frequency, RecoveryPoint
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.quotas.models import Crossing, LimitChange, TemporaryRaise
 from govcloud.reconciliation.models import Sweep
+from govcloud.supervision import services as supervision
 from tenants.models import Department, Role, System
+from tests.factories.approvals import case_of
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -36,6 +40,7 @@ from tests.factories.inventory import (
 )
 from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
+from tests.factories.notifications import posted, webhook
 from tests.factories.orders import Scene, paper_of, scene, submitted
 from tests.factories.quotas import crossed, opened, raised
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
@@ -98,6 +103,7 @@ def house(many: int) -> House:
     for account in on.department.quota_accounts.all():
         raised(account, times=many, at=AT)
         crossed(account, times=many, at=AT)
+    told = _told(on, many) | _carded(on, many)
     issued = statements(on.department, *units)
     exports = [_audit_export(number) for number in range(1, many + 1)]
     officer = member(Role.SECURITY_ADMIN)
@@ -134,6 +140,7 @@ def house(many: int) -> House:
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,
             "statements": issued[0].uuid,
+            **told,
             "audit-events": Event.objects.first().uuid,
             "audit-exports": exports[0].uuid,
             "accounts": asked[0].user.uuid,
@@ -147,6 +154,33 @@ def _audit_export(number: int) -> Export:
     return Export.objects.create(
         number=number, at=AT, first_seal=number, last_seal=number, events=1, file=f"audit-{number}.jsonl.gz"
     )
+
+
+def _carded(on: Scene, many: int) -> dict[str, Any]:
+    """Cases of the department with cards, and days in the calendar."""
+    cases = [case_of(on, at=AT - timedelta(days=30)) for _each in range(many)]
+    supervision.sweep(at=AT)
+    SpecialDay.objects.bulk_create(
+        SpecialDay(day=date(2026, 1, 1) + timedelta(days=n), kind="rest", name="元旦") for n in range(many)
+    )
+    return {
+        "supervision-cards": cases[0].cards.first().uuid,
+        "special-days": "2026-01-01",
+        "appraisal-sheets": "2026-11",
+    }
+
+
+def _told(on: Scene, many: int) -> dict[str, Any]:
+    """Notices to the applicant, and calls of the department's webhooks."""
+    hooks = [webhook("https://bus.example/hook", at=AT, department=on.department)[0] for _each in range(many)]
+    for _notice in range(many):
+        posted(on.applicant, at=AT, department=on.department)
+    dispatch.dispatch(at=AT)
+    return {
+        "messages": on.applicant.messages.first().uuid,
+        "webhooks": hooks[0].uuid,
+        "webhook-deliveries": hooks[0].deliveries.first().uuid,
+    }
 
 
 def _catalogue() -> dict[str, Any]:

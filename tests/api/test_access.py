@@ -27,7 +27,7 @@ TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "quota-changes", "quota-raises", "quota-crossings", "orders", "cases", "operations", "resources", "recovery-points",
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
-    "security-rules", "floating-addresses", "container-credentials",
+    "security-rules", "floating-addresses", "container-credentials", "supervision-cards",
 )  # fmt: skip
 
 
@@ -147,6 +147,11 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
             "reason": "vacant",
         },
         "POST role-requests/{key}/refusal": {"reason": "not needed"},
+        "PUT special-days/{key}": {"kind": "rest", "name": "n"},
+        "PUT notice-preferences": {"digest_hour": 9, "ways": {}},
+        "POST webhooks": {"name": "n", "url": "https://bus.example/"},
+        "PUT webhooks/{key}": {"name": "n", "url": "https://bus.example/"},
+        "POST webhooks/{key}/deactivation": {"reason": "moved"},
         "PUT demo-clock": {"to": "2020-01-01T00:00:00Z"},
     }
 

@@ -9,9 +9,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from govcloud import clock
 from govcloud.gateways.openstack import Exchange
+from govcloud.notifications import dispatch
+from govcloud.notifications.models import Webhook
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Step
 from tests.api.house import house
+from tests.factories.notifications import posted, webhook
+from tests.factories.tenants import UserFactory
 from tests.unit.provisioning.scripted import operation
 
 pytestmark = pytest.mark.django_db
@@ -116,3 +120,17 @@ def test_with_a_token_whoever_brings_it_and_nobody_else(
     answer = client.get("/metrics", REMOTE_ADDR="127.0.0.1", HTTP_AUTHORIZATION=authorization)
     assert answer.status_code == status
     assert ("WWW-Authenticate" in answer.headers) == (status == 401)
+
+
+def test_what_is_on_its_way_to_people_and_systems_is_counted(client: Client) -> None:
+    at = clock.now() - timedelta(seconds=300)
+    webhook("https://bus.example/hook", at=at)
+    posted(UserFactory(), at=at)
+    dispatch.dispatch(at=at)
+    posted(at=at)
+    Webhook.objects.update(failures=1, failing_since=at)
+    samples = scraped(client)
+    assert samples["govcloud_notices_to_dispatch", ()] == 1
+    assert [samples["govcloud_deliveries_due", (way,)] for way in ("mail", "webhook", "digest")] == [1, 1, 0]
+    assert 300 <= samples["govcloud_oldest_due_delivery_age_seconds", ("mail",)] < 360
+    assert samples["govcloud_webhooks_failing", ()] == 1

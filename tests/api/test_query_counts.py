@@ -37,9 +37,10 @@ OF_SECURITY = {"accounts", "memberships", "role-requests"}
 def test_every_list_of_fifty_rows_takes_as_many_statements_as_committed(
     signed_in: Callable[[User], APIClient],
 ) -> None:
-    reader = house(ROWS).on.applicant
-    for role in (Role.CLOUD_ADMIN, Role.AUDIT_ADMIN, Role.FINANCE):
-        grant(reader, role)
+    on = house(ROWS).on
+    reader = on.applicant
+    for role in (Role.CLOUD_ADMIN, Role.AUDIT_ADMIN, Role.FINANCE, Role.UNIT_APPROVER):
+        grant(reader, role, on.department)
     token_of(reader)
     client, officer = signed_in(reader), signed_in(member(Role.SECURITY_ADMIN))
     counted: dict[str, int] = {}

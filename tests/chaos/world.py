@@ -21,6 +21,7 @@ from django.db.models.functions import Greatest
 from govcloud import clock
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource, ResourceKind
+from govcloud.notifications.tasks import deliver
 from govcloud.provisioning import engine, guest_key, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, Step
@@ -120,6 +121,7 @@ class World:
         )
         stack.enter_context(mock.patch.object(tasks.ring, "apply_async", self._bell))
         stack.enter_context(mock.patch.object(tasks, "_when_ended", []))
+        stack.enter_context(mock.patch.object(deliver, "apply_async"))  # nobody is told anything
         stack.enter_context(crashes_noted(self.crashes))
 
     def _prepare(self) -> None:

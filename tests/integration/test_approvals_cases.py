@@ -146,7 +146,7 @@ class TestReturned:
         later = at + timedelta(days=3)
         case = self.again(returned, people, later)
         assert (case.pk, case.status, case.revision) == (returned.pk, Status.OPEN, 2)
-        assert case.due_at == due_after(start=later, working_days=7)
+        assert case.due_at == due_after(start=at, working_days=7 + 2)  # a Thursday and a Friday at rest
         assert [status for _code, status in statuses(case)[:4]] == [
             "approved",
             "returned",
@@ -389,7 +389,7 @@ def test_departments_see_their_own_cases_only(people: Chain, at: datetime) -> No
 def test_opening_and_deciding_stay_within_their_statements(
     people: Chain, at: datetime, django_assert_max_num_queries
 ) -> None:
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(11):
         case = case_of(people, at=at)
     with django_assert_max_num_queries(12):
         decide(case, people.unit_approver, at)

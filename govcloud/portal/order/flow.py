@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from govcloud.approvals import pauses
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import Case, CaseStage, Decision
 from govcloud.approvals.services import PlannedStage
@@ -50,6 +51,8 @@ class FlowStep:
     late: bool = False
     decided_at: datetime | None = None
     opinion: str = ""
+    paused: bool = False
+    paused_until: datetime | None = None
 
     @property
     def icon(self) -> str:
@@ -66,7 +69,7 @@ def steps(order: Order, *, at: datetime) -> list[FlowStep]:
     return [
         _application(order),
         *(_planned(stage) for stage in _route(order, at=at)),
-        *(_stage(stage, days) for stage, days in _with_days(stages, at=at)),
+        *(_stage(stage, days, standing) for stage, days, standing in _with_days(stages, at=at)),
         _delivery(order),
     ]
 
@@ -125,7 +128,7 @@ def _planned(stage: PlannedStage) -> FlowStep:
     )
 
 
-def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
+def _stage(stage: CaseStage, days_left: int | None, pause: pauses.Pause | None) -> FlowStep:
     decision: Decision | None = getattr(stage, "decision", None)
     current, cancelled = stage.status == StageStatus.CURRENT, stage.status == StageStatus.CANCELLED
     return FlowStep(
@@ -141,6 +144,8 @@ def _stage(stage: CaseStage, days_left: int | None) -> FlowStep:
         late=current and days_left is not None and days_left < 0,
         decided_at=decision.at if decision else None,
         opinion=decision.opinion if decision else "",
+        paused=pause is not None,
+        paused_until=pause.until if pause else None,
     )
 
 
@@ -186,12 +191,18 @@ def _delivery(order: Order) -> FlowStep:
     )
 
 
-def _with_days(stages: list[CaseStage], *, at: datetime) -> Iterator[tuple[CaseStage, int | None]]:
-    """Each stage with the working days left to its limit (the current one's; one query for the special days)."""
+def _with_days(
+    stages: list[CaseStage], *, at: datetime
+) -> Iterator[tuple[CaseStage, int | None, pauses.Pause | None]]:
+    """Each stage with the working days left to its limit (the current one's; one query for the special days), and the
+    pause that it began.
+    """
     current = [stage for stage in stages if stage.status == StageStatus.CURRENT]
     worked = _worked(at, current[0].due_at) if current else {}
+    standing = {pause.since: pause for pause in pauses.of(stages)}
     for stage in stages:
-        yield stage, working_days_left(at, stage.due_at, worked) if stage in current else None
+        days = working_days_left(at, stage.due_at, worked) if stage in current else None
+        yield stage, days, standing.get(stage.decided_at) if stage.decided_at else None
 
 
 def _worked(*instants: datetime) -> dict[date, bool]:

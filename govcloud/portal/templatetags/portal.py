@@ -15,11 +15,13 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from govcloud.notifications.models import Message
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS
+from govcloud.supervision.policies import READERS as SUPERVISORS
 from tenants.access.permissions import Permission
 from tenants.models import Role, User
 from tenants.policies import READS_AUDIT, Wanted, scope_of
@@ -153,6 +155,25 @@ def reads_audit(context: template.Context) -> bool:
 def manages_security(context: template.Context) -> bool:
     """Whether the reader gives and takes roles."""
     return _may(context, (Role.SECURITY_ADMIN,))
+
+
+@register.simple_tag(takes_context=True)
+def supervises(context: template.Context) -> bool:
+    """Whether the reader looks at how deciding goes."""
+    return _may(context, SUPERVISORS)
+
+
+@register.simple_tag(takes_context=True)
+def keeps_calendar(context: template.Context) -> bool:
+    """Whether the reader keeps the working calendar; everybody may look at it."""
+    return _may(context, (Role.SYSTEM_ADMIN,))
+
+
+@register.simple_tag(takes_context=True)
+def unread(context: template.Context) -> int:
+    """How many notices the reader has not read; nothing for who has not signed in."""
+    user = context.get("user")
+    return Message.objects.visible_to(user).unread().count() if isinstance(user, User) else 0
 
 
 def _may(context: template.Context, wanted: Collection[Wanted]) -> bool:

@@ -1,0 +1,40 @@
+"""The clock of a case stands still while it is back for correction."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, pairwise
+
+from govcloud.approvals.lifecycle import StageStatus
+from govcloud.approvals.models import Case, CaseStage, Stage
+from govcloud.calendars import services as calendars
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """From the return to the next revision; ``until`` is null while it lasts."""
+
+    since: datetime
+    until: datetime | None
+
+
+def of(stages: Iterable[CaseStage]) -> Iterator[Pause]:
+    """The pauses of a case, given all its stages."""
+    begun = sorted((stage for stage in stages if stage.opened_at), key=lambda stage: stage.position)
+    for stage, following in pairwise(chain(begun, [None])):
+        if stage is not None and stage.status == StageStatus.RETURNED and stage.decided_at is not None:
+            yield Pause(stage.decided_at, following.opened_at if following else None)
+
+
+def due_after(case: Case, stages: Sequence[Stage], *, at: datetime) -> datetime:
+    """When a returned case that is opened again is due: later by the working days of its pause.
+
+    The clock goes on, it does not start again: the promise is for deciding in all. Only a revision that has a longer way to
+    go than the one before gets the difference on top.
+    """
+    earlier = list(case.stages.filter(revision=case.revision))
+    pauses = list(of(earlier))
+    paused = calendars.elapsed(since=pauses[-1].since, until=at) if pauses else 0
+    longer = sum(stage.working_days for stage in stages) - sum(stage.working_days for stage in earlier)
+    later = paused + max(longer, 0)
+    return calendars.due_after(start=case.due_at, working_days=later) if later else case.due_at

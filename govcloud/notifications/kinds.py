@@ -1,0 +1,136 @@
+"""What people are told of: every kind of notice, its words, and how it reaches somebody who has chosen nothing.
+
+The words are texts with named facts; whoever shows or sends a notice puts them into the reader's language. A fact whose
+name ends in ``_at`` is an instant; one that has a sister ``…_en`` is the Chinese of the two.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from django.db import models
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    CASE_WAITING = "case.waiting", _("something waits for my decision")
+    CASE_STAGE_APPROVED = "case.stage_approved", _("a step of my application is approved")
+    CASE_APPROVED = "case.approved", _("my application is approved")
+    CASE_RETURNED = "case.returned", _("my application is returned for correction")
+    CASE_REJECTED = "case.rejected", _("my application is rejected")
+    ORDER_FULFILLED = "order.fulfilled", _("my order is fulfilled")
+    ORDER_CANCELLED = "order.cancelled", _("my order came to nothing")
+    OPERATION_PARKED = "operation.parked", _("a delivery waits for an administrator")
+    LEASE_ENDING = "lease.ending", _("leases end soon")
+    LEASE_ENDED = "lease.ended", _("leases have ended")
+    LEASE_SUSPENDED = "lease.suspended", _("servers are stopped, because their leases have ended")
+    LEASE_RECLAIM = "lease.reclaim", _("something will be taken back soon")
+    LEASE_RECLAIMED = "lease.reclaimed", _("something is being taken back")
+    CARD_YELLOW = "card.yellow", _("a yellow card")
+    CARD_RED = "card.red", _("a red card")
+    CARD_REASON = "card.reason", _("a yellow card for a missing reason")
+    CARD_ESCALATED = "card.escalated", _("a red card that nobody has answered")
+    WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
+
+
+class Way(models.TextChoices):
+    """How a kind reaches a person."""
+
+    MAIL = "mail", _("inbox and mail")
+    INBOX = "inbox", _("inbox only")
+    NOT = "not", _("not at all")
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether."""
+
+    title: str | Promise
+    text: str | Promise
+    usual: Way = Way.MAIL
+    must: bool = False
+
+
+KINDS: Mapping[Kind, Words] = {
+    Kind.CASE_WAITING: Words(
+        _("To be decided: %(label)s"),
+        _("%(department)s has applied for “%(label)s”. The step “%(stage)s” waits for you until %(due_at)s."),
+    ),
+    Kind.CASE_STAGE_APPROVED: Words(
+        _("One step further: %(label)s"),
+        _("%(decider)s has approved the step “%(stage)s” of “%(label)s”. It now waits at “%(next_stage)s”."),
+        usual=Way.INBOX,
+    ),
+    Kind.CASE_APPROVED: Words(
+        _("Approved: %(label)s"), _("“%(label)s” is approved by all steps. What was ordered is being built.")
+    ),
+    Kind.CASE_RETURNED: Words(
+        _("Returned for correction: %(label)s"),
+        _("%(decider)s has returned “%(label)s” at the step “%(stage)s”: %(opinion)s"),
+        must=True,
+    ),
+    Kind.CASE_REJECTED: Words(
+        _("Rejected: %(label)s"),
+        _("%(decider)s has rejected “%(label)s” at the step “%(stage)s”: %(opinion)s"),
+        must=True,
+    ),
+    Kind.ORDER_FULFILLED: Words(
+        _("Fulfilled: %(label)s"), _("What “%(label)s” asked for is in your hands, and is billed from now on.")
+    ),
+    Kind.ORDER_CANCELLED: Words(
+        _("Cancelled: %(label)s"), _("All that “%(label)s” was to build was called off and is gone.")
+    ),
+    Kind.OPERATION_PARKED: Words(
+        _("Waits for an administrator: %(system)s"),
+        _("A delivery for the system “%(system)s” cannot go on by itself and waits for a cloud administrator."),
+    ),
+    Kind.LEASE_ENDING: Words(
+        _("Leases end soon: %(system)s"),
+        _("Of “%(system)s”, the leases of %(count)s resources (%(names)s) end, the first on %(due_at)s. An order extends them."),
+        must=True,
+    ),
+    Kind.LEASE_ENDED: Words(
+        _("Leases have ended: %(system)s"),
+        _("Of “%(system)s”, the leases of %(count)s resources (%(names)s) have ended. They are taken back after the grace."),
+        must=True,
+    ),
+    Kind.LEASE_SUSPENDED: Words(
+        _("Servers are stopped: %(system)s"),
+        _("Of “%(system)s”, %(count)s servers (%(names)s) are stopped, because their leases have ended."),
+        must=True,
+    ),
+    Kind.LEASE_RECLAIM: Words(
+        _("Will be taken back soon: %(system)s"),
+        _("Of “%(system)s”, %(count)s resources (%(names)s) will be taken back, the first on %(due_at)s. An order extends their leases."),
+        must=True,
+    ),
+    Kind.LEASE_RECLAIMED: Words(
+        _("Is being taken back: %(system)s"),
+        _("Of “%(system)s”, %(count)s resources (%(names)s) are being taken back. Their data are deleted."),
+        must=True,
+    ),
+    Kind.CARD_YELLOW: Words(
+        _("Yellow card: %(label)s"),
+        _("“%(label)s” (%(stage)s) has to be decided by %(due_at)s, which is near."),
+        must=True,
+    ),
+    Kind.CARD_RED: Words(
+        _("Red card: %(label)s"),
+        _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s, and was not."),
+        must=True,
+    ),
+    Kind.CARD_REASON: Words(
+        _("Yellow card for a missing reason: %(label)s"),
+        _("“%(label)s” (%(stage)s) was decided after its limit of %(due_at)s without a word about why."),
+        must=True,
+    ),
+    Kind.CARD_ESCALATED: Words(
+        _("Still not decided after a red card: %(label)s"),
+        _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s and still waits."),
+        must=True,
+    ),
+    Kind.WEBHOOK_DISABLED: Words(
+        _("Webhook disabled: %(name)s"),
+        _("Nothing could be delivered to the webhook “%(name)s” since %(since_at)s; it gets nothing any more until somebody switches it on again."),
+    ),
+}  # fmt: skip

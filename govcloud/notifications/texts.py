@@ -1,0 +1,37 @@
+"""A notice in a reader's language."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone, translation
+from django.utils.dateparse import parse_datetime
+
+from govcloud.notifications.kinds import KINDS, Kind
+from govcloud.notifications.models import Notice
+
+MOMENT = "%Y-%m-%d %H:%M"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    title: str
+    text: str
+
+
+def told(notice: Notice, *, language: str) -> Told:
+    """Its title and text; every fact on one line, whatever was typed into it."""
+    words = KINDS[Kind(notice.kind)]
+    with translation.override(language):
+        facts = {name: _fact(notice.facts, name) for name in notice.facts}
+        return Told(str(words.title) % facts, str(words.text) % facts)
+
+
+def _fact(facts: dict[str, Any], name: str) -> str:
+    value = facts[name]
+    if name.endswith("_at"):
+        moment = parse_datetime(str(value)) if not isinstance(value, datetime) else value
+        return f"{timezone.localtime(moment, timezone.get_default_timezone()):{MOMENT}}" if moment else ""
+    if translation.get_language() == "en" and facts.get(f"{name}_en"):
+        value = facts[f"{name}_en"]
+    return " ".join(str(value).split())

@@ -1,0 +1,199 @@
+"""Webhooks as people keep them: registered, changed, switched off and on, given a new secret; and calls sent again by hand."""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud import lifecycle
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from govcloud.gateways import webhooks as calls
+from govcloud.lifecycle import ChangedMeanwhile
+from govcloud.notifications import payloads, sending
+from govcloud.notifications.kinds import Kind
+from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
+from govcloud.notifications.models import Delivery, Webhook
+from govcloud.notifications.services import UnknownNoticeKind
+from tenants.models import Department, Role, User
+from tenants.policies import require
+
+LONGEST_NAME, LONGEST_URL = 80, 500
+
+
+class WebhookNameMissing(Invalid):
+    code = "webhook-name-missing"
+    message = _("A webhook needs a name of at most %(most)s characters.")
+
+
+class BadWebhookAddress(Invalid):
+    code = "bad-webhook-address"
+    message = _(
+        "This address cannot be called: it begins with https://, names a host and no user, and has at most %(most)s characters."
+    )
+
+
+class NotGivenUp(Conflict):
+    code = "delivery-on-its-way"
+    message = _("This is on its way already.")
+
+
+class WebhookDisabled(Conflict):
+    code = "webhook-disabled"
+    message = _("The webhook is disabled: switch it on before anything is sent again.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookDraft:
+    """Without kinds it hears of every kind."""
+
+    name: str
+    url: str
+    kinds: Collection[str] = ()
+
+
+def register(
+    *, draft: WebhookDraft, department: Department | None, actor: User, at: datetime
+) -> tuple[Webhook, str]:
+    """Have an address called from now on; returns the secret that signs as well, which nobody is shown again.
+
+    Without a department it hears of everything. Raises RoleMissing, and Invalids of what is wrong with the draft.
+    """
+    _require_keeper(department, actor=actor, at=at)
+    _check(draft)
+    webhook = Webhook(
+        name=draft.name.strip(), url=draft.url, kinds=sorted(set(draft.kinds)), department=department,
+        registered_by=actor, registered_at=at,
+    )  # fmt: skip
+    secret = payloads.new_secret()
+    payloads.seal(webhook, secret)
+    with transaction.atomic():
+        webhook.save(force_insert=True)
+        audit.record(actor=actor, verb="webhook.registered", subject=webhook, at=at, after=_told(webhook))
+    return webhook, secret
+
+
+def change(
+    *, webhook: Webhook, draft: WebhookDraft, expected_version: int, actor: User, at: datetime
+) -> Webhook:
+    """Give it another name, address or choice of kinds. Raises what ``register`` raises, and ChangedMeanwhile."""
+    _require_keeper(webhook.department, actor=actor, at=at)
+    _check(draft)
+    with transaction.atomic():
+        webhook = _locked(webhook, expected_version=expected_version)
+        before = _told(webhook)
+        webhook.name, webhook.url, webhook.kinds = draft.name.strip(), draft.url, sorted(set(draft.kinds))
+        webhook.version += 1
+        webhook.failures, webhook.failing_since, webhook.rests_until = 0, None, None
+        webhook.save()
+        audit.record(
+            actor=actor, verb="webhook.changed", subject=webhook, at=at, before=before, after=_told(webhook)
+        )
+    return webhook
+
+
+def switch_off(*, webhook: Webhook, reason: str, actor: User, at: datetime) -> Webhook:
+    """It gets nothing any more, not even what is on its way. Raises WrongState when it is off already."""
+    _require_keeper(webhook.department, actor=actor, at=at)
+    with transaction.atomic():
+        webhook = _locked(webhook)
+        lifecycle.transition(
+            webhook, WebhookStatus.DISABLED, actor=actor, at=at, reason=reason, version=webhook.version + 1
+        )
+        sending.give_up_calls(webhook, at=at)
+    return webhook
+
+
+def switch_on(*, webhook: Webhook, actor: User, at: datetime) -> Webhook:
+    """It hears of what happens from now on. Raises WrongState when it is on already."""
+    _require_keeper(webhook.department, actor=actor, at=at)
+    with transaction.atomic():
+        webhook = _locked(webhook)
+        lifecycle.transition(
+            webhook, WebhookStatus.ACTIVE, actor=actor, at=at, version=webhook.version + 1,
+            failures=0, failing_since=None, rests_until=None,
+        )  # fmt: skip
+    return webhook
+
+
+def renew_secret(*, webhook: Webhook, actor: User, at: datetime) -> str:
+    """Sign with another secret from now on; it is shown this once."""
+    _require_keeper(webhook.department, actor=actor, at=at)
+    secret = payloads.new_secret()
+    with transaction.atomic():
+        webhook = _locked(webhook)
+        payloads.seal(webhook, secret)
+        webhook.version += 1
+        webhook.save(update_fields=["algorithm", "key", "sealed", "version"])
+        audit.record(actor=actor, verb="webhook.secret_renewed", subject=webhook, at=at)
+    return secret
+
+
+def send_again(*, delivery: Delivery, actor: User, at: datetime) -> Delivery:
+    """Call the webhook once more with the same notice, under the same id. Raises NotGivenUp and WebhookDisabled."""
+    with transaction.atomic():
+        row = (
+            Delivery.objects.select_for_update(of=("self",))
+            .select_related("webhook__department", "notice")
+            .get(pk=delivery.pk, webhook__isnull=False)
+        )
+        webhook: Webhook = row.webhook  # type: ignore[assignment]  # by the filter
+        _require_keeper(webhook.department, actor=actor, at=at)
+        if row.state == DeliveryState.DUE:
+            raise NotGivenUp
+        if webhook.status != WebhookStatus.ACTIVE:
+            raise WebhookDisabled
+        before = row.state
+        row.state, row.next_run_at, row.finished_at, row.lease_until = DeliveryState.DUE, at, None, None
+        row.save(update_fields=["state", "next_run_at", "finished_at", "lease_until"])
+        audit.record(
+            actor=actor, verb="webhook.sent_again", subject=webhook, at=at,
+            before={"delivery": str(row.uuid), "state": before}, after={"notice": str(row.notice)},
+        )  # fmt: skip
+    return row
+
+
+def _require_keeper(department: Department | None, *, actor: User, at: datetime) -> None:
+    """The system administrator for all; a unit approver for the unit's own."""
+    if department is None:
+        require(actor, Role.SYSTEM_ADMIN, at=at)
+    else:
+        require(actor, Role.SYSTEM_ADMIN, Role.UNIT_APPROVER, at=at, department=department)
+
+
+def _locked(webhook: Webhook, *, expected_version: int | None = None) -> Webhook:
+    row = Webhook.objects.select_for_update(of=("self",)).select_related("department").get(pk=webhook.pk)
+    if expected_version is not None and row.version != expected_version:
+        raise ChangedMeanwhile
+    return row
+
+
+def _check(draft: WebhookDraft) -> None:
+    errors = list(_wrong(draft))
+    if errors:
+        raise Invalids(errors)
+
+
+def _wrong(draft: WebhookDraft) -> Iterator[DomainError]:
+    if not 1 <= len(draft.name.strip()) <= LONGEST_NAME:
+        yield WebhookNameMissing(most=LONGEST_NAME, pointers=("/name",))
+    if len(draft.url) > LONGEST_URL or not _can_be_called(draft.url):
+        yield BadWebhookAddress(most=LONGEST_URL, pointers=("/url",))
+    for position, kind in enumerate(draft.kinds):
+        if kind not in Kind.values:
+            yield UnknownNoticeKind(given=kind, pointers=(f"/kinds/{position}",))
+
+
+def _can_be_called(url: str) -> bool:
+    try:
+        calls.check(url)
+    except calls.AddressRefused:
+        return False
+    return True
+
+
+def _told(webhook: Webhook) -> dict[str, object]:
+    department = str(webhook.department.uuid) if webhook.department else None
+    return {"name": webhook.name, "url": webhook.url, "kinds": webhook.kinds, "department": department}

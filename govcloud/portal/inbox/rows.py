@@ -1,0 +1,53 @@
+"""What an inbox shows, and where each message leads."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.notifications.models import Message, Notice
+from govcloud.notifications.texts import Told, told
+from govcloud.orders.models import Order
+from tenants.models import User
+
+VIEWS: Mapping[str, str | Promise] = {"": _("Unread"), "all": _("All of them")}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message in the reader's words."""
+
+    row: Message
+    words: Told
+
+
+def listed(person: User) -> QuerySet[Message]:
+    """The latest first."""
+    return Message.objects.visible_to(person).select_related("notice").order_by("-pk")
+
+
+def in_view(view: str) -> Q:
+    return Q() if view == "all" else Q(read_at=None)
+
+
+def shown(messages: Iterable[Message]) -> Iterator[Shown]:
+    language = get_language() or settings.LANGUAGE_CODE
+    for message in messages:
+        yield Shown(message, told(message.notice, language=language))
+
+
+def page_about(notice: Notice) -> str | None:
+    """The page of what a notice is about; who may not see that is told so there. None where there is no such page."""
+    if notice.subject_type == "provisioning.operation":
+        return reverse("portal:operation", args=[notice.subject_id])
+    if notice.kind.startswith("lease."):
+        return reverse("portal:leases")
+    if notice.thread is None:
+        return None
+    number = Order.objects.filter(uuid=notice.thread).values_list("number", flat=True).first()
+    return reverse("portal:order", args=[number]) if number else None

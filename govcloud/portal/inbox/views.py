@@ -1,0 +1,112 @@
+from typing import TYPE_CHECKING, cast
+from uuid import UUID
+
+from django.contrib import messages as flashes
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from govcloud import clock
+from govcloud.notifications import services
+from govcloud.notifications.kinds import KINDS, Way
+from govcloud.portal.deeds import attempt
+from govcloud.portal.inbox.rows import VIEWS, in_view, listed, page_about, shown
+from govcloud.portal.listing import Choice, Narrowing
+
+if TYPE_CHECKING:
+    from tenants.models import User
+
+PAGE_SIZE = 20
+HOURS = range(7, 20)
+"""The hours that the page offers for a digest; the API takes any."""
+
+
+@require_GET
+@login_required
+def inbox(request: HttpRequest) -> HttpResponse:
+    """What the reader was told; it works without scripts."""
+    person, at = cast("User", request.user), clock.now()
+    filters = Narrowing.read(request.GET.dict(), views=VIEWS)
+    counts = listed(person).aggregate(
+        **{view or "unread": Count("pk", filter=in_view(view)) for view in VIEWS}
+    )
+    total = counts[filters.view or "unread"]
+    paginator = Paginator(listed(person).filter(in_view(filters.view)), PAGE_SIZE)
+    paginator.count = total
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "filters": filters,
+        "page": page,
+        "numbers": paginator.get_elided_page_range(page.number),
+        "total": total,
+        "unread_count": counts["unread"],
+        "rows": list(shown(page.object_list)),
+        "views": [
+            Choice(view, label, filters.query(view=view), counts[view or "unread"], filters.view == view)
+            for view, label in VIEWS.items()
+        ],
+        "at": at,
+    }
+    return render(request, "portal/inbox/list.html", context)
+
+
+@require_GET
+@login_required
+def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """One message, as the link in a mail leads to it. Looking at it changes nothing."""
+    person = cast("User", request.user)
+    (one,) = shown([get_object_or_404(listed(person), uuid=uuid)])
+    context = {"one": one, "leads_on": page_about(one.row.notice) is not None, "at": clock.now()}
+    return render(request, "portal/inbox/message.html", context)
+
+
+@require_POST
+@login_required
+def opening(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Mark it as read and go to what it is about."""
+    person = cast("User", request.user)
+    row = get_object_or_404(listed(person), uuid=uuid)
+    services.read(person=person, messages=[row.uuid], at=clock.now())
+    return redirect(page_about(row.notice) or "portal:inbox")
+
+
+@require_POST
+@login_required
+def reading(request: HttpRequest) -> HttpResponse:
+    """Mark all of them as read."""
+    count = services.read(person=cast("User", request.user), at=clock.now())
+    told = ngettext("%(count)s notice marked as read.", "%(count)s notices marked as read.", count)
+    flashes.success(request, told % {"count": count})
+    return redirect("portal:inbox")
+
+
+@require_http_methods(["GET", "POST"])
+@login_required
+def preferences(request: HttpRequest) -> HttpResponse:
+    """How notices reach the reader: each by mail or not, at once or as a digest."""
+    person, at = cast("User", request.user), clock.now()
+    refused = None
+    if request.method == "POST":
+        hour = request.POST.get("digest_hour", "")
+        ways = {str(kind): request.POST[kind] for kind in KINDS if request.POST.get(kind) in Way.values}
+        refused = attempt(
+            lambda: services.prefer(
+                person=person, digest_hour=int(hour) if hour.isdecimal() else None, ways=ways, at=at
+            )
+        )
+        if refused is None:
+            flashes.success(request, _("Your choices are kept."))
+            return redirect("portal:inbox-preferences")
+    chosen = services.preferences(person=person)
+    rows = [
+        (kind, [way for way in Way if way != Way.NOT or not KINDS[kind].must], way)
+        for kind, way in chosen.ways.items()
+    ]
+    context = {"rows": rows, "hours": HOURS, "hour": chosen.digest_hour, "refused": refused, "at": at}
+    status = refused.status if refused else 200
+    return render(request, "portal/inbox/preferences.html", context, status=status)

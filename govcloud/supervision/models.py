@@ -1,0 +1,69 @@
+"""Electronic supervision: yellow and red cards, and what was escalated.
+
+The database refuses UPDATE, DELETE and TRUNCATE on these tables (triggers in the first migration), whoever asks.
+"""
+
+from typing import ClassVar
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals.models import Case, CaseStage
+from govcloud.supervision.queries import CardQuerySet
+from tenants.models import Department, Role, User
+
+
+class Colour(models.TextChoices):
+    YELLOW = "yellow", _("yellow card")
+    RED = "red", _("red card")
+
+
+class Cause(models.TextChoices):
+    LIMIT = "limit", _("limit near or passed")
+    REASON = "reason", _("decided late without a reason")
+
+
+class SupervisionCard(models.Model):
+    """A card for one stage of a case, or (without a stage) for the case as a whole: each at most once.
+
+    ``department`` is the applicant's and ``role`` whose turn it was; ``due_at`` is the limit as it stood.
+    """
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    colour = models.CharField(max_length=6, choices=Colour)
+    cause = models.CharField(max_length=6, choices=Cause)
+    case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="cards")
+    stage = models.ForeignKey(CaseStage, null=True, on_delete=models.PROTECT, related_name="cards")
+    department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="cards")
+    role = models.CharField(max_length=30, choices=Role)
+    decider = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="cards")
+    due_at = models.DateTimeField()
+    raised_at = models.DateTimeField()
+
+    objects = CardQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        indexes: ClassVar = [models.Index(fields=["raised_at"], name="card_by_time")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["case", "stage", "colour", "cause"], name="card_once", nulls_distinct=False
+            ),
+            models.CheckConstraint(
+                condition=Q(cause=Cause.LIMIT, decider__isnull=True)
+                | Q(cause=Cause.REASON, colour=Colour.YELLOW, decider__isnull=False, stage__isnull=False),
+                name="card_for_a_reason_names_its_decider",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_colour_display()}: {self.case}"
+
+
+class Escalation(models.Model):
+    """A red card that leaders were told of, because what it is for still waits."""
+
+    card = models.OneToOneField(SupervisionCard, on_delete=models.PROTECT, related_name="escalation")
+    at = models.DateTimeField()

@@ -1,0 +1,214 @@
+"""Raising cards. A sweep finds by the dates what a card is due for; each is written once, with its notices, and stays.
+
+A case that is back for correction gets none: its clock stands still. One goes through the cases at a time (an advisory
+lock); should two, the cards' unique constraint lets one of them through.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import chain
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+
+from govcloud.approvals.lifecycle import StageStatus, Status
+from govcloud.approvals.models import Case, CaseStage, Decision, Verb
+from govcloud.audit import services as audit
+from govcloud.calendars import services as calendars
+from govcloud.notifications import services as notifications
+from govcloud.notifications.kinds import Kind
+from govcloud.notifications.services import Posting
+from govcloud.supervision.models import Cause, Colour, Escalation, SupervisionCard
+from tenants.models import Role
+
+SUPERVISION = audit.SystemActor("supervision")
+BATCH = 500
+ALONE = 0x676F_7375  # the advisory lock of whoever raises cards
+REASONS_LOOKED_BACK = timedelta(days=30)
+WHOLE = ("全程", "the whole matter")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who hears of a card besides those whose turn it is."""
+
+    kind: Kind
+    also: tuple[Role, ...] = ()
+
+
+RULES: Mapping[tuple[str, str], Rule] = {
+    (Colour.YELLOW, Cause.LIMIT): Rule(Kind.CARD_YELLOW),
+    (Colour.RED, Cause.LIMIT): Rule(Kind.CARD_RED, also=(Role.SUPERVISOR,)),
+    (Colour.YELLOW, Cause.REASON): Rule(Kind.CARD_REASON, also=(Role.SUPERVISOR,)),
+}
+ESCALATED_TO = (Role.LEADER, Role.SUPERVISOR)
+
+
+def sweep(*, at: datetime) -> int:
+    """Raise all cards that are due, a batch at a time, and escalate; returns how many were raised."""
+    raised = 0
+    while count := _raise_due(at=at):
+        raised += count
+    _escalate(at=at)
+    return raised
+
+
+@transaction.atomic
+def _raise_due(*, at: datetime) -> int:
+    if not _alone():
+        return 0
+    warned = calendars.warned(at=at)
+    passed = Q(due_at__lte=at)
+    # What began after the warning was due gets none: it would be one at once.
+    near = Q(due_at__gt=at, due_at__lte=warned.until, opened_at__lte=warned.since)
+    due = chain(
+        _for_stages(Colour.RED, passed, at=at),
+        _for_stages(Colour.YELLOW, near, at=at),
+        _for_cases(Colour.RED, passed, at=at),
+        _for_cases(Colour.YELLOW, near, at=at),
+        _for_missing_reasons(at=at),
+    )
+    cards = SupervisionCard.objects.bulk_create(due)
+    if cards:
+        _tell(cards, at=at)
+    return len(cards)
+
+
+def _alone() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE])
+        (held,) = cursor.fetchone()
+    return bool(held)
+
+
+# -- what a card is due for
+
+
+def _without_card(rows: QuerySet[Any], colour: Colour, cause: Cause, **which: Any) -> QuerySet[Any]:
+    return rows.filter(~Exists(SupervisionCard.objects.filter(colour=colour, cause=cause, **which))).order_by(
+        "pk"
+    )[:BATCH]
+
+
+def _for_stages(colour: Colour, near: Q, *, at: datetime) -> Iterator[SupervisionCard]:
+    current = CaseStage.objects.filter(near, status=StageStatus.CURRENT, case__status=Status.OPEN)
+    rows = _without_card(
+        current.select_related("case__department"), colour, Cause.LIMIT, stage=OuterRef("pk")
+    )
+    for stage in rows:
+        yield _card(colour, Cause.LIMIT, stage.case, stage, role=stage.role, due_at=stage.due_at, at=at)
+
+
+def _for_cases(colour: Colour, near: Q, *, at: datetime) -> Iterator[SupervisionCard]:
+    turn = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT).values("role")[:1]
+    running = Case.objects.filter(near, status=Status.OPEN).annotate(turn=turn).exclude(turn=None)
+    rows = _without_card(
+        running.select_related("department"), colour, Cause.LIMIT, case=OuterRef("pk"), stage=None
+    )
+    for case in rows:
+        yield _card(colour, Cause.LIMIT, case, None, role=case.turn, due_at=case.due_at, at=at)
+
+
+def _for_missing_reasons(*, at: datetime) -> Iterator[SupervisionCard]:
+    """Approved after the limit with no opinion: returns and rejections have one anyway."""
+    late = Decision.objects.filter(
+        verb=Verb.APPROVE, opinion="", at__gt=F("stage__due_at"), at__gte=at - REASONS_LOOKED_BACK
+    ).select_related("stage__case__department", "decider")
+    found = _without_card(late, Colour.YELLOW, Cause.REASON, stage=OuterRef("stage"))
+    for decision in {decision.stage_id: decision for decision in found}.values():
+        stage = decision.stage
+        card = _card(
+            Colour.YELLOW, Cause.REASON, stage.case, stage, role=stage.role, due_at=stage.due_at, at=at
+        )
+        card.decider = decision.decider
+        yield card
+
+
+def _card(
+    colour: Colour,
+    cause: Cause,
+    case: Case,
+    stage: CaseStage | None,
+    *,
+    role: str,
+    due_at: datetime,
+    at: datetime,
+) -> SupervisionCard:
+    return SupervisionCard(
+        colour=colour, cause=cause, case=case, stage=stage, department=case.department, role=role, due_at=due_at,
+        raised_at=at,
+    )  # fmt: skip
+
+
+# -- who hears of it
+
+
+def _tell(cards: Sequence[SupervisionCard], *, at: datetime) -> None:
+    audit.record_many(
+        actor=SUPERVISION, verb="card.raised", at=at,
+        entries=[
+            audit.Entry(
+                subject=card, thread=card.case.thread,
+                after={
+                    "colour": card.colour, "cause": card.cause, "stage": card.stage.code if card.stage else None,
+                    "due_at": card.due_at,
+                },
+            )
+            for card in cards
+        ],
+    )  # fmt: skip
+    notifications.post_many(postings=[_posting(card) for card in cards], at=at)
+
+
+def _posting(card: SupervisionCard) -> Posting:
+    rule = RULES[card.colour, card.cause]
+    turn = (Role(card.role),) if card.decider_id is None else ()
+    return Posting(
+        kind=rule.kind,
+        subject=card,
+        facts=_facts(card),
+        people=[card.decider_id] if card.decider_id is not None else [],
+        roles=[*turn, *rule.also],
+        without=[card.case.applicant_id, card.case.submitted_by_id],
+        department=card.department,
+        thread=card.case.thread,
+    )
+
+
+def _facts(card: SupervisionCard) -> dict[str, Any]:
+    name, name_en = (card.stage.name, card.stage.name_en) if card.stage else WHOLE
+    return {"label": card.case.subject_label, "stage": name, "stage_en": name_en, "due_at": card.due_at}
+
+
+@transaction.atomic
+def _escalate(*, at: datetime) -> None:
+    """Leaders hear of what still waits ``SUPERVISION_LEADER_DAYS`` working days after its limit; once for each card."""
+    if not _alone():
+        return
+    long_past = calendars.long_past(at=at, working_days=settings.SUPERVISION_LEADER_DAYS)
+    waits = Q(stage__status=StageStatus.CURRENT) | Q(stage=None, case__due_at__lte=long_past)
+    cards = list(
+        SupervisionCard.objects.filter(
+            waits, colour=Colour.RED, escalation=None, case__status=Status.OPEN, due_at__lte=long_past
+        ).select_related("case", "stage", "department")[:BATCH]
+    )
+    if not cards:
+        return
+    Escalation.objects.bulk_create(Escalation(card=card, at=at) for card in cards)
+    audit.record_many(
+        actor=SUPERVISION, verb="card.escalated", at=at,
+        entries=[audit.Entry(subject=card, thread=card.case.thread, after={"to": ESCALATED_TO}) for card in cards],
+    )  # fmt: skip
+    notifications.post_many(
+        postings=[
+            Posting(
+                kind=Kind.CARD_ESCALATED, subject=card, facts=_facts(card), roles=ESCALATED_TO,
+                department=card.department, thread=card.case.thread,
+            )
+            for card in cards
+        ],
+        at=at,
+    )  # fmt: skip

@@ -1,0 +1,205 @@
+"""How deciding goes: matters in time, early and on the spot; what each step of each flow version takes; cards.
+
+A handful of statements whatever the number of matters: the database counts by days, and what those days are in working
+days is worked out here.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from fractions import Fraction
+
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from govcloud.approvals.lifecycle import StageStatus, Status
+from govcloud.approvals.models import Case, CaseKind, CaseStage
+from govcloud.calendars import deadlines
+from govcloud.calendars import services as calendars
+from govcloud.supervision.models import Cause, Colour, SupervisionCard
+from tenants.models import Department
+
+CLOSED = (Status.APPROVED, Status.REJECTED)
+DECIDED = (StageStatus.APPROVED, StageStatus.RETURNED, StageStatus.REJECTED)
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """``[start, end)``; ``within`` narrows to a department and those below it."""
+
+    start: datetime
+    end: datetime
+    within: Department | None = None
+
+    def of(self, column: str, department: str = "department") -> Q:
+        when = Q(**{f"{column}__gte": self.start, f"{column}__lt": self.end})
+        if self.within is None:
+            return when
+        return when & Q(**{f"{department}__path__startswith": self.within.path})
+
+
+@dataclass(frozen=True, slots=True)
+class Matters:
+    """Matters decided for good in the period. Early: on a day before that of the limit. On the spot: on the day of opening."""
+
+    kind: str
+    closed: int = 0
+    early: int = 0
+    in_time: int = 0
+    on_the_spot: int = 0
+
+    @property
+    def early_rate(self) -> float | None:
+        return self.early / self.closed if self.closed else None
+
+    @property
+    def in_time_rate(self) -> float | None:
+        return self.in_time / self.closed if self.closed else None
+
+    @property
+    def on_the_spot_rate(self) -> float | None:
+        return self.on_the_spot / self.closed if self.closed else None
+
+
+@dataclass(frozen=True, slots=True)
+class StageFigures:
+    """A step of a flow version: how often it was decided, and in how many working days (0: on the day it came)."""
+
+    flow: int
+    code: str
+    name: str
+    name_en: str
+    limit: int
+    decided: int
+    late: int
+    mean_days: float
+    median_days: int
+    p90_days: int
+    yellow: int = 0
+    red: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    period: Period
+    matters: Sequence[Matters]
+    stages: Sequence[StageFigures]
+    cards: Mapping[str, int] = field(default_factory=dict)
+    """By ``yellow``, ``red`` and ``reason``, those for whole matters included."""
+
+
+def figures(*, period: Period) -> Figures:
+    """Five statements."""
+    cards = _cards(period)
+    return Figures(
+        period=period,
+        matters=_matters(period),
+        stages=_stages(period, cards),
+        cards={
+            "yellow": sum(n for (_f, _c, colour, cause), n in cards.items() if (colour, cause) == YELLOW),
+            "red": sum(n for (_f, _c, colour, _cause), n in cards.items() if colour == Colour.RED),
+            "reason": sum(n for (_f, _c, _colour, cause), n in cards.items() if cause == Cause.REASON),
+        },
+    )
+
+
+YELLOW = (Colour.YELLOW, Cause.LIMIT)
+
+
+def judged(cases: QuerySet[Case]) -> QuerySet[Case]:
+    """With the local days on which they were opened, were due and were closed."""
+    zone = timezone.get_default_timezone()
+    return cases.annotate(
+        opened_on=TruncDate("opened_at", tzinfo=zone),
+        due_on=TruncDate("due_at", tzinfo=zone),
+        closed_on=TruncDate("closed_at", tzinfo=zone),
+    )
+
+
+COUNTED = {
+    "closed": Count("pk"),
+    "early": Count("pk", filter=Q(closed_on__lt=F("due_on"))),
+    "in_time": Count("pk", filter=Q(closed_at__lte=F("due_at"))),
+    "on_the_spot": Count("pk", filter=Q(closed_on=F("opened_on"))),
+}
+
+
+def _matters(period: Period) -> list[Matters]:
+    closed = judged(Case.objects.filter(period.of("closed_at"), status__in=CLOSED))
+    counted = {row["kind"]: row for row in closed.order_by().values("kind").annotate(**COUNTED)}
+    return [Matters(**counted.get(kind, {"kind": kind})) for kind in CaseKind.values]
+
+
+Card = tuple[int, str | None, str, str]
+
+
+def _cards(period: Period) -> dict[Card, int]:
+    """How many, by flow version, step (None: for the whole matter), colour and cause."""
+    rows = (
+        SupervisionCard.objects.filter(period.of("raised_at"))
+        .order_by()
+        .values_list("case__flow__number", "stage__code", "colour", "cause")
+        .annotate(Count("pk"))
+    )
+    return {(flow, code, colour, cause): count for flow, code, colour, cause, count in rows}
+
+
+def _stages(period: Period, cards: Mapping[Card, int]) -> list[StageFigures]:
+    zone = timezone.get_default_timezone()
+    decided = CaseStage.objects.filter(period.of("decided_at", "case__department"), status__in=DECIDED)
+    rows = list(
+        decided.annotate(
+            since=TruncDate("opened_at", tzinfo=zone), until=TruncDate("decided_at", tzinfo=zone)
+        )
+        .order_by()
+        .values(
+            "case__flow__number", "code", "name", "name_en", "working_days", "since", "until"
+        )
+        .annotate(times=Count("pk"), late=Count("pk", filter=Q(decided_at__gt=F("due_at"))))
+    )  # fmt: skip
+    special = _special([row["since"] for row in rows] + [row["until"] for row in rows])
+    groups: dict[tuple[int, str, str, str, int], list[tuple[int, int, int]]] = defaultdict(list)
+    for row in rows:
+        key = (row["case__flow__number"], row["code"], row["name"], row["name_en"], row["working_days"])
+        days = deadlines.working_days_between(row["since"], row["until"], worked=special)
+        groups[key].append((days, row["times"], row["late"]))
+    return [_figures_of(key, taken, cards) for key, taken in sorted(groups.items())]
+
+
+def _figures_of(
+    key: tuple[int, str, str, str, int], taken: Sequence[tuple[int, int, int]], cards: Mapping[Card, int]
+) -> StageFigures:
+    flow, code, name, name_en, limit = key
+    times = sum(count for _days, count, _late in taken)
+    return StageFigures(
+        flow=flow,
+        code=code,
+        name=name,
+        name_en=name_en,
+        limit=limit,
+        decided=times,
+        late=sum(late for _days, _count, late in taken),
+        mean_days=sum(days * count for days, count, _late in taken) / times,
+        median_days=share_done_by(taken, Fraction(1, 2)),
+        p90_days=share_done_by(taken, Fraction(9, 10)),
+        yellow=cards.get((flow, code, *YELLOW), 0),
+        red=cards.get((flow, code, Colour.RED, Cause.LIMIT), 0),
+    )
+
+
+def share_done_by(taken: Iterable[tuple[int, int, int]], share: Fraction) -> int:
+    """The least number of days in which such a share of them was done."""
+    ordered = sorted(taken)
+    wanted = share * sum(count for _days, count, _late in ordered)
+    done = 0
+    for days, count, _late in ordered:
+        done += count
+        if done >= wanted:
+            return days
+    raise ValueError("nothing was done")
+
+
+def _special(days: Sequence[date]) -> dict[date, bool]:
+    return calendars.special_days(first=min(days), last=max(days)) if days else {}
