@@ -30,6 +30,7 @@ from api.v1 import (
     snapshots,
     statements,
     sweeps,
+    systems,
     takeovers,
     tariffs,
     tenants,
@@ -43,7 +44,7 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("tokens", tokens.Tokens, "tokens")
 router.register("divisions", tenants.Divisions, "divisions")
 router.register("departments", tenants.Departments, "departments")
-router.register("systems", tenants.Systems, "systems")
+router.register("systems", systems.Systems, "systems")
 router.register("offerings", catalog.Offerings, "offerings")
 router.register("flavors", catalog.Flavors, "flavors")
 router.register("storage-classes", catalog.StorageClasses, "storage-classes")

@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "govcloud.orders",
     "govcloud.leases",
     "govcloud.takeover",
+    "govcloud.organisation",
     "api",
     "govcloud.portal",
     "govcloud.demo",

@@ -7,6 +7,7 @@ from rich.progress import track
 from govcloud import clock
 from govcloud.audit.services import SystemActor
 from govcloud.clouds import credentials, sealing
+from tenants import owners
 
 console = Console(highlight=False)
 OPERATOR = SystemActor("rotate_credentials")
@@ -14,8 +15,8 @@ OPERATOR = SystemActor("rotate_credentials")
 
 class Command(BaseCommand):
     help = (
-        "Encrypt the clouds' credentials anew with the first of CREDENTIAL_KEYS and CREDENTIAL_CIPHER. May be broken off "
-        "and repeated; once it has told that nothing is left, older keys can go."
+        "Encrypt the clouds' credentials and the particulars of systems' owners anew with the first of CREDENTIAL_KEYS and "
+        "CREDENTIAL_CIPHER. May be broken off and repeated; once it has told that nothing is left, older keys can go."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
@@ -25,6 +26,11 @@ class Command(BaseCommand):
                 credentials.rotate(key=key, actor=OPERATOR, at=clock.now())
             except sealing.Unreadable as unreadable:
                 left.append(f"cloud {key}: {unreadable}")
+        for key in track(owners.to_rotate(), "Rotating owners", console=console):
+            try:
+                owners.rotate(key=key)
+            except sealing.Unreadable as unreadable:
+                left.append(f"owner of system {key}: {unreadable}")
         if left:
             raise CommandError("\n".join(["These could not be opened and stay as they are:", *left]))
-        console.print("All stored credentials are under the newest key.")
+        console.print("All that is stored encrypted is under the newest key.")
