@@ -35,6 +35,7 @@ from api.v1 import (
     tariffs,
     tenants,
     tokens,
+    unit_sheet,
     usage_segments,
 )
 
@@ -94,6 +95,12 @@ v1: list[URLPattern | URLResolver] = [
         "container-credentials/<uuid:uuid>/secret",
         container_credentials.Secrets.as_view({"post": "create"}),
         name="container-credential-secret",
+    ),
+    path(
+        "unit-sheet", unit_sheet.UnitSheet.as_view({"get": "retrieve", "post": "create"}), name="unit-sheet"
+    ),
+    path(
+        "unit-sheet/template", unit_sheet.UnitSheet.as_view({"get": "template"}), name="unit-sheet-template"
     ),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),
