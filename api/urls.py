@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    access_reviews,
     audit,
     audit_verification,
     candidates,
@@ -23,6 +24,7 @@ from api.v1 import (
     month_closes,
     operations,
     orders,
+    people,
     quotas,
     reach,
     recovery_points,
@@ -46,6 +48,9 @@ router.register("tokens", tokens.Tokens, "tokens")
 router.register("divisions", tenants.Divisions, "divisions")
 router.register("departments", tenants.Departments, "departments")
 router.register("systems", systems.Systems, "systems")
+router.register("people", people.People, "people")
+router.register("access-reviews", access_reviews.AccessReviews, "access-reviews")
+router.register("access-review-lines", access_reviews.ReviewLines, "access-review-lines")
 router.register("offerings", catalog.Offerings, "offerings")
 router.register("flavors", catalog.Flavors, "flavors")
 router.register("storage-classes", catalog.StorageClasses, "storage-classes")

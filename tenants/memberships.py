@@ -7,7 +7,6 @@ from django.db import transaction
 from django.db.models import Q
 
 from govcloud.audit import services as audit
-from govcloud.audit.services import Entry
 from tenants.models import Membership, User
 
 
@@ -35,9 +34,11 @@ def end_all(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> lis
             .select_related("department")
             .order_by("pk")
         )
-        before = [Entry(user, {"reason": reason}, before=_told(each)) for each in held]
         _end(held, at=at)
-        audit.record_many(actor=actor, verb="role.ended", entries=before, at=at)
+        for each in held:
+            audit.record(
+                actor=actor, verb="role.ended", subject=user, at=at, before=_told(each), reason=reason
+            )
     return held
 
 

@@ -16,9 +16,9 @@ from govcloud.approvals import handover as approvals
 from govcloud.audit import services as audit
 from govcloud.audit.services import Entry
 from govcloud.errors import Conflict, Invalid
-from govcloud.organisation.people import not_over
 from govcloud.orders.lifecycle import EDITABLE, OPEN
 from govcloud.orders.models import Order
+from govcloud.organisation.people import not_over
 from tenants import memberships
 from tenants.models import Membership, Role, User
 from tenants.policies import scope_of
@@ -103,7 +103,7 @@ def hand_over(
     person: User,
     successors: Sequence[User],
     reason: str,
-    force: bool,  # noqa: FBT001  said in the open by whoever answers for it
+    force: bool,
     actor: User,
     at: datetime,
 ) -> Foreseen:
@@ -122,6 +122,7 @@ def hand_over(
         if not leaver.is_active:
             raise GoneAlready(person=leaver.audit_name)
         list(User.objects.select_for_update().filter(pk__in=[each.pk for each in successors]).order_by("pk"))
+        _lock_orders(leaver)
         foreseen = foresee(person=leaver, successors=successors, at=at)
         if not force:
             _require_whole(foreseen)
@@ -144,6 +145,12 @@ def possible_successors(*, person: User, at: datetime) -> list[User]:
     holders = Membership.objects.valid(at=at).filter(role=Role.APPLICANT, department__in=above)
     people = User.objects.filter(pk__in=holders.values("user"), is_active=True).exclude(pk=person.pk)
     return list(people.order_by("display_name", "username"))
+
+
+def _lock_orders(person: User) -> None:
+    """Nobody submits or withdraws one of them meanwhile."""
+    rows = Order.objects.filter(applicant=person, status__in=EDITABLE | OPEN).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
 
 
 def _open_orders(person: User) -> list[Order]:

@@ -22,7 +22,7 @@ from govcloud.protection.models import BackupPlan, BackupRun, Frequency, Recover
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.reconciliation.models import Sweep
-from tenants.models import Department, System, User
+from tenants.models import Department, Role, System, User
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -38,10 +38,11 @@ from tests.factories.inventory import (
 from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.orders import Scene, scene, submitted
+from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
-from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory
+from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, member
 
 RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
 AT = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
@@ -90,6 +91,9 @@ def house(many: int) -> House:
     ended = Expiry.objects.get(resource=servers[0].resource)
     notices.write([each.resource for each in servers], kind=NoticeKind.SUSPENDED, at=AT)
     issued = statements(on.department, *units)
+    reviews = [review_of(on.department, at=AT) for _number in range(many)]
+    for _person in range(many):
+        member(Role.APPLICANT, on.department)
     return House(
         on=on,
         order=orders[0],
@@ -97,6 +101,9 @@ def house(many: int) -> House:
             **_catalogue(),
             "departments": on.department.uuid,
             "systems": on.system.uuid,
+            "people": on.applicant.uuid,
+            "access-reviews": reviews[0].uuid,
+            "access-review-lines": reviews[0].lines.first().uuid,
             "quota-accounts": on.department.quota_accounts.first().uuid,
             "orders": orders[0].uuid,
             "cases": orders[0].case.uuid,

@@ -27,7 +27,7 @@ def test_every_list_of_fifty_rows_takes_as_many_statements_as_committed(
     signed_in: Callable[[User], APIClient],
 ) -> None:
     reader = house(ROWS).on.applicant
-    for role in (Role.CLOUD_ADMIN, Role.AUDIT_ADMIN, Role.FINANCE):
+    for role in (Role.CLOUD_ADMIN, Role.AUDIT_ADMIN, Role.FINANCE, Role.SECURITY_ADMIN):
         grant(reader, role)
     token_of(reader)
     client = signed_in(reader)
