@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
-from govcloud.errors import Conflict, DomainError, Invalids
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import BackupAllowance, Resource, ResourceKind
 from govcloud.orders.lifecycle import EDITABLE as FILLED_IN
@@ -65,6 +65,11 @@ class OffSiteBackupFirst(Conflict):
     message = _(
         "A running system of MLPS level %(level)s must be backed up off site: order the backup before its level is raised."
     )
+
+
+class NoSuchAuthority(Invalid):
+    code = "no-such-authority"
+    message = _("There is no unit with the credit code “%(given)s” that could be the competent authority.")
 
 
 class SystemNotEmpty(Conflict):

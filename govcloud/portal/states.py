@@ -50,6 +50,14 @@ LOOKS = {
     "resolved": DONE,
     "dismissed": Look("x", "quiet"),
     "refused": Look("circle-x", "bad"),
+    "connected": DONE,
+    "requested": Look("hourglass", "busy"),
+    "not_connected": QUIET,
+    "pending": Look("hourglass", "busy"),
+    "confirmed": DONE,
+    "ended": Look("ban", "quiet"),
+    "lapsed": Look("x", "quiet"),
+    "closed": Look("lock", "quiet"),
 }
 
 

@@ -13,8 +13,11 @@ from django.test import Client, override_settings
 from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
+from tenants.models import Role
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.organisation import review_of
+from tests.factories.tenants import grant
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -60,6 +63,14 @@ class Elements(HTMLParser):
         "no leases",
         "engine",
         "troubled engine",
+        "units",
+        "unit",
+        "system",
+        "import",
+        "people",
+        "person",
+        "reviews",
+        "review",
         "404",
     ]
 )
@@ -84,7 +95,17 @@ def shown(
     scenes.submitted(people, at=at)
     if request.param == "leases":
         found(whole_server(system=people.system).resource, at=clock.now())
+    grant(people.admin, Role.SECURITY_ADMIN)
+    review = review_of(people.department, at=clock.now())
     paths = {
+        "units": "/units/",
+        "unit": f"/units/{people.department.uuid}/",
+        "system": f"/systems/{people.system.uuid}/",
+        "import": "/units/import/",
+        "people": "/people/",
+        "person": f"/people/{people.applicant.uuid}/",
+        "reviews": "/access-reviews/",
+        "review": f"/access-reviews/{review.uuid}/",
         "leases": "/leases/",
         "no leases": "/leases/?q=none",
         "list": "/orders/",

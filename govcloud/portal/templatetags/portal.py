@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
@@ -123,6 +124,16 @@ def operates(context: template.Context) -> bool:
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
     return _holds_one_of(context, READERS)
+
+
+@register.simple_tag(takes_context=True)
+def keeps_people(context: template.Context) -> bool:
+    """Whether the reader answers for people: the security administrator, and approvers of a unit."""
+    user, at = context.get("user"), context.get("at")
+    if not isinstance(user, User) or at is None:
+        return False
+    scope = scope_of(user, at=at)
+    return any(scope.holds(role) for role in KEEPERS_OF_PEOPLE)
 
 
 def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:
