@@ -14,8 +14,9 @@ from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.references import find
+from api.v1.cloud_bodies import Why
 from api.v1.people import PersonRef
-from api.v1.tenants import DepartmentRef, Why
+from api.v1.tenants import DepartmentRef
 from govcloud.organisation import reviews
 from govcloud.organisation.lifecycle import ReviewStatus, Verdict
 from govcloud.organisation.models import AccessReview, ReviewLine

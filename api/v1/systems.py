@@ -17,7 +17,8 @@ from api.etags import etag_of, expected_version
 from api.fields import Answer
 from api.problems import NotAllowed
 from api.references import find
-from api.v1.tenants import DepartmentRef, Why
+from api.v1.cloud_bodies import Why
+from api.v1.tenants import DepartmentRef
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.organisation import systems

@@ -18,6 +18,7 @@ from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
 from api.fields import Answer
 from api.references import find
+from api.v1.cloud_bodies import Why
 from govcloud.errors import Invalid
 from govcloud.organisation import units
 from govcloud.organisation.policies import REGISTRARS, require_for_connection
@@ -110,10 +111,6 @@ class MoveBody(Body):
     parent = serializers.UUIDField(  # type: ignore[assignment]
         allow_null=True, help_text="below which it shall stand; null: at the top of the tree"
     )
-    reason = serializers.CharField(max_length=500)
-
-
-class Why(Body):
     reason = serializers.CharField(max_length=500)
 
 
