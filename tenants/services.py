@@ -257,7 +257,7 @@ def register_system(
         after = {"code": code, "mlps_level": mlps_level, "zone": zone, "dr_level": dr_level}
         _insert(system, taken=taken, verb="system.registered", actor=actor, at=at, after=after)
         if owner:
-            owners.keep(system, owner)
+            owners.sealed_row(system, owner).save(force_insert=True)
     return system
 
 

@@ -22,6 +22,9 @@ from tenants.services import register_department, register_system
 REASON: Final = "import"
 """Of moves and connections that a sheet brings about, in the audit trail."""
 
+NAME_UNITS: Final = ("credit_code", "parent", "department", "authority")
+"""Fields with the credit code of a unit."""
+
 Changes = list[tuple[str, str, str]]
 """Field, before, after."""
 
@@ -54,7 +57,7 @@ class UnitEntry:
 
     @classmethod
     def all(cls, rows: Iterable[Row], *, actor: audit.Actor, at: datetime) -> "UnitEntry":
-        named = {row.values.get(name) for row in rows for name in ("credit_code", "parent")} - {None}
+        named = {row.values.get(name) for row in rows for name in NAME_UNITS} - {None}
         known = Department.objects.filter(credit_code__in=named).select_related("division", "parent")
         divisions = {division.code: division for division in Division.objects.all()}
         return cls({unit.credit_code: unit for unit in known}, divisions, actor, at)
@@ -118,24 +121,27 @@ class UnitEntry:
 
 @dataclass(frozen=True, slots=True)
 class SystemEntry:
-    """``known`` are the systems that the sheet names, by code. Their units are looked up when they have been entered."""
+    """``known`` are the systems that the sheet names, by code; ``units`` grows while the sheet of units is entered."""
 
     known: Mapping[str, System]
+    units: Mapping[str, Department]
     actor: audit.Actor
     at: datetime
 
     @classmethod
-    def all(cls, rows: Iterable[Row], *, actor: audit.Actor, at: datetime) -> "SystemEntry":
+    def all(
+        cls, rows: Iterable[Row], units: Mapping[str, Department], *, actor: audit.Actor, at: datetime
+    ) -> "SystemEntry":
         codes = {row.key for row in rows if row.form is SYSTEM_SHEET}
         known = System.objects.filter(code__in=codes)
         known = known.select_related("department", "authority", "sealed_owner")
-        return cls({system.code: system for system in known}, actor, at)
+        return cls({system.code: system for system in known}, units, actor, at)
 
     def enter(self, row: Row) -> Changes | None:
         """What changes of a system that is known; None for a new one. Raises what registering and changing does."""
-        department = _registered(row.values["department"], "/department")
+        department = _unit(self.units, row.values["department"], "/department")
         authority = row.values.get("authority")
-        in_charge = _registered(authority, "/authority") if authority else None
+        in_charge = _unit(self.units, authority, "/authority") if authority else None
         system = self.known.get(row.key)
         if system is None:
             self._register(row, department, in_charge)
@@ -203,13 +209,6 @@ def _unit(known: Mapping[str, Department], code: str, pointer: str) -> Departmen
     if code not in known:
         raise UnknownUnit(given=code, pointers=(pointer,))
     return known[code]
-
-
-def _registered(code: str, pointer: str) -> Department:
-    unit = Department.objects.filter(credit_code=code).first()
-    if unit is None:
-        raise UnknownUnit(given=code, pointers=(pointer,))
-    return unit
 
 
 def _differences(columns: Sequence[Column], before: Mapping[str, Any], values: Mapping[str, Any]) -> Changes:

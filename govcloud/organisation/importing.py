@@ -127,7 +127,7 @@ def _entered(
         if not any((row.sheet, cell) in wrong for cell in row.cells.values())
     ]
     units = UnitEntry.all(rows, actor=actor, at=at)
-    systems = SystemEntry.all(rows, actor=actor, at=at)
+    systems = SystemEntry.all(rows, units.known, actor=actor, at=at)
     done: list[Done] = []
     total = len(rows)
     ordered = [*_above_first([row for row in rows if row.form is UNIT_SHEET], units, problems)]
