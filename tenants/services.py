@@ -115,6 +115,11 @@ class UnitClosed(Conflict):
     message = _("%(department)s has been closed: nothing can be added to it or changed about it any more.")
 
 
+class SystemRetired(Conflict):
+    code = "system-retired"
+    message = _("%(system)s has been retired: nothing can be changed about it or come to it any more.")
+
+
 class RoleNeedsDepartment(Invalid):
     code = "role-needs-department"
     message = _("The role “%(role)s” is held in a department: name it.")
@@ -246,19 +251,30 @@ def register_system(
         authority=authority,
         created_at=at,
     )
-    errors = [*wrong_with(system, at=at), *owners.wrong_with(owner or Owner())]
-    taken = SystemCodeTaken(given=code, pointers=("/code",))
+    return _registered(system, owner or Owner(), actor=actor, at=at)
+
+
+def _registered(system: System, owner: Owner, *, actor: audit.Actor, at: datetime) -> System:
+    errors = [*wrong_with(system, at=at), *owners.wrong_with(owner)]
+    taken = SystemCodeTaken(given=system.code, pointers=("/code",))
     if errors:
-        raise Invalids([*errors, taken] if System.objects.filter(code=code).exists() else errors)
+        known = System.objects.filter(code=system.code).exists()
+        raise Invalids([*errors, taken] if known else errors)
     with transaction.atomic():
-        open_unit(department, pointer="/department")
-        if authority is not None:
-            open_unit(authority, pointer="/authority")
-        after = {"code": code, "mlps_level": mlps_level, "zone": zone, "dr_level": dr_level}
+        open_unit(system.department, pointer="/department")
+        if system.authority is not None:
+            open_unit(system.authority, pointer="/authority")
+        after = {name: getattr(system, name) for name in ("code", "mlps_level", "zone", "dr_level")}
         _insert(system, taken=taken, verb="system.registered", actor=actor, at=at, after=after)
         if owner:
             owners.sealed_row(system, owner).save(force_insert=True)
     return system
+
+
+def require_in_service(system: System) -> None:
+    """Raises SystemRetired."""
+    if system.retired_at is not None:
+        raise SystemRetired(system=name_of(system))
 
 
 def wrong_with(system: System, *, at: datetime) -> list[DomainError]:

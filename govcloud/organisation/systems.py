@@ -23,7 +23,7 @@ from tenants import owners
 from tenants.models import System
 from tenants.naming import name_of
 from tenants.owners import Owner
-from tenants.services import open_unit, wrong_with
+from tenants.services import open_unit, require_in_service, wrong_with
 
 EDITABLE: Final = (
     "name", "name_en", "mlps_level", "filing_number", "cryptography_assessed_on", "zone", "dr_level", "data_class",
@@ -38,11 +38,6 @@ class SystemChanged(Conflict):
     code = "system-changed"
     message = _("The system has been changed since you read it: it is at version %(version)s now.")
     status: ClassVar[int] = 412
-
-
-class SystemRetired(Conflict):
-    code = "system-retired"
-    message = _("%(system)s has been retired: nothing about it can be changed any more.")
 
 
 class ZoneFixed(Conflict):
@@ -167,8 +162,7 @@ def locked(system: System) -> System:
         "department", "authority"
     )
     current = rows.get(pk=system.pk)
-    if current.retired_at is not None:
-        raise SystemRetired(system=name_of(current))
+    require_in_service(current)
     return current
 
 

@@ -9,7 +9,9 @@ from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
@@ -31,6 +33,14 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 50
 HISTORY = 100
+
+DEEDS: dict[tuple[str, str], str | Promise] = {
+    (Connection.NOT_CONNECTED, Connection.REQUESTED): gettext_lazy("Ask for the connection"),
+    (Connection.REQUESTED, Connection.CONNECTED): gettext_lazy("The connection is made"),
+    (Connection.REQUESTED, Connection.NOT_CONNECTED): gettext_lazy("Refuse it, or take it back"),
+    (Connection.CONNECTED, Connection.NOT_CONNECTED): gettext_lazy("Cut the connection off"),
+}
+"""What people do when they move a connection from one state to another."""
 
 
 @require_GET
@@ -182,7 +192,7 @@ def _page(
         "above": list(above),
         "below": list(found.children.filter(closed_at=None).order_by("path")),
         "systems": list(found.systems.filter(retired_at=None).order_by("code")),
-        "steps": _next_connections(found, actor, at=at),
+        "steps": [(to, DEEDS[found.connection, to]) for to in _next_connections(found, actor, at=at)],
         "registers": bool(scope.roles & set(REGISTRARS)) and found.closed_at is None,
         "keeps_people": scope.holds(Role.SECURITY_ADMIN) or scope.holds(Role.UNIT_APPROVER, department=found),
         "divisions": Division.objects.order_by("code"),

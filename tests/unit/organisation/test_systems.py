@@ -10,10 +10,13 @@ from govcloud.errors import DomainError, Invalids
 from govcloud.inventory.models import Resource
 from govcloud.orders import services as orders
 from govcloud.organisation import systems
+from govcloud.takeover import services as takeovers
 from tenants.models import NetworkZone, System, SystemOwner
 from tenants.owners import Owner, sealed_row
+from tenants.services import SystemRetired
 from tests.factories.inventory import BackupAllowanceFactory, whole_server
 from tests.factories.orders import drafted, scene
+from tests.factories.takeovers import TakeoverFactory
 from tests.factories.tenants import DepartmentFactory, SystemFactory
 
 pytestmark = pytest.mark.django_db
@@ -130,6 +133,13 @@ def test_a_system_is_retired_and_its_owner_forgotten(at: datetime) -> None:
 def test_a_system_with_something_standing_is_not_retired(running: System, at: datetime) -> None:
     with pytest.raises(systems.SystemNotEmpty):
         systems.retire(system=running, reason="replaced", actor=BY, at=at)
+
+
+def test_no_project_is_taken_over_for_a_retired_system(at: datetime) -> None:
+    system = SystemFactory(retired_at=at)
+    to = takeovers.Assignment(system=system, zone="private")
+    with pytest.raises(SystemRetired):
+        takeovers.assign(takeover=TakeoverFactory(), to=to, actor=BY, at=at)
 
 
 def test_nothing_is_ordered_for_a_retired_system(at: datetime) -> None:
