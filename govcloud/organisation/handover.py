@@ -118,10 +118,9 @@ def hand_over(
     if not reason.strip():
         raise LeavingReasonMissing(pointers=("/reason",))
     with transaction.atomic():
-        leaver = User.objects.select_for_update().get(pk=person.pk)
+        leaver, *successors = _locked(person, *successors)
         if not leaver.is_active:
             raise GoneAlready(person=leaver.audit_name)
-        list(User.objects.select_for_update().filter(pk__in=[each.pk for each in successors]).order_by("pk"))
         _lock_orders(leaver)
         foreseen = foresee(person=leaver, successors=successors, at=at)
         if not force:
@@ -145,6 +144,13 @@ def possible_successors(*, person: User, at: datetime) -> list[User]:
     holders = Membership.objects.valid(at=at).filter(role=Role.APPLICANT, department__in=above)
     people = User.objects.filter(pk__in=holders.values("user"), is_active=True).exclude(pk=person.pk)
     return list(people.order_by("display_name", "username"))
+
+
+def _locked(*people: User) -> list[User]:
+    """As they are now, locked in one order, so that two who leave to each other do not wait in a ring."""
+    rows = User.objects.select_for_update().filter(pk__in=[each.pk for each in people]).order_by("pk")
+    found = {each.pk: each for each in rows}
+    return [found[each.pk] for each in people]
 
 
 def _lock_orders(person: User) -> None:
