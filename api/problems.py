@@ -78,7 +78,9 @@ class BodyTooLarge(HttpProblem):
 class UnsupportedMediaType(HttpProblem):
     status = 415
     code = "unsupported-media-type"
-    message = _("Send JSON (Content-Type: application/json).")
+    message = _(
+        "Send JSON (Content-Type: application/json), or a file as multipart/form-data where one is asked for."
+    )
 
 
 class TooManyRequests(HttpProblem):

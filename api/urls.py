@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    access_reviews,
     accounts,
     attachments,
     audit,
@@ -29,6 +30,7 @@ from api.v1 import (
     operations,
     order_documents,
     orders,
+    people,
     project_limits,
     quota_foresight,
     quota_history,
@@ -41,10 +43,12 @@ from api.v1 import (
     statements,
     supervision,
     sweeps,
+    systems,
     takeovers,
     tariffs,
     tenants,
     tokens,
+    unit_sheet,
     usage_segments,
     webhooks,
 )
@@ -59,7 +63,10 @@ router.register("role-requests", roles.RoleRequests, "role-requests")
 router.register("role-permissions", roles.RolePermissions, "role-permissions")
 router.register("divisions", tenants.Divisions, "divisions")
 router.register("departments", tenants.Departments, "departments")
-router.register("systems", tenants.Systems, "systems")
+router.register("systems", systems.Systems, "systems")
+router.register("people", people.People, "people")
+router.register("access-reviews", access_reviews.AccessReviews, "access-reviews")
+router.register("access-review-lines", access_reviews.ReviewLines, "access-review-lines")
 router.register("offerings", catalog.Offerings, "offerings")
 router.register("flavors", catalog.Flavors, "flavors")
 router.register("storage-classes", catalog.StorageClasses, "storage-classes")
@@ -153,6 +160,12 @@ v1: list[URLPattern | URLResolver] = [
         "systems/<uuid:uuid>/cloud-limits",
         project_limits.SystemLimits.as_view({"get": "retrieve"}),
         name="system-cloud-limits",
+    ),
+    path(
+        "unit-sheet", unit_sheet.UnitSheet.as_view({"get": "retrieve", "post": "create"}), name="unit-sheet"
+    ),
+    path(
+        "unit-sheet/template", unit_sheet.UnitSheet.as_view({"get": "template"}), name="unit-sheet-template"
     ),
     path("", include(router.urls)),
     path("schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -95,6 +95,7 @@ INSTALLED_APPS = [
     "govcloud.leases",
     "govcloud.takeover",
     "govcloud.documents",
+    "govcloud.organisation",
     "api",
     "govcloud.portal",
     "allauth",  # after the portal, whose templates come before its own

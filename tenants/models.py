@@ -103,6 +103,8 @@ class Division(models.Model):
 
 
 class Connection(models.TextChoices):
+    """Of a department to the extranet; what follows what is in ``tenants.connections``."""
+
     CONNECTED = "connected", _("connected")
     REQUESTED = "requested", _("requested")
     NOT_CONNECTED = "not_connected", _("not connected")
@@ -126,6 +128,7 @@ class Department(models.Model):
     connection = models.CharField(max_length=20, choices=Connection, default=Connection.NOT_CONNECTED)
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
     created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)  # dissolved, or merged into another: for good
 
     objects = DepartmentQuerySet.as_manager()
 
@@ -195,8 +198,28 @@ class NetworkZone(models.TextChoices):
     INTERNET = "internet", _("Internet zone")
 
 
+class DataClass(models.TextChoices):
+    """The gravest kind of data in a system. Important data (重要数据) are those of GB/T 43697; the rest is the centre's grading."""
+
+    PUBLIC = "public", _("public data")
+    INTERNAL = "internal", _("internal data")
+    SENSITIVE = "sensitive", _("sensitive data")
+    IMPORTANT = "important", _("important data")
+
+
+class ServiceScope(models.TextChoices):
+    """Whom a system serves."""
+
+    UNIT = "unit", _("this unit")
+    CROSS_DEPARTMENT = "cross_department", _("several departments")
+    SOCIETY = "society", _("the public")
+
+
 class System(models.Model):
-    """An application system (业务系统): what an order is for and what resources belong to."""
+    """An application system (业务系统): what an order is for and what resources belong to.
+
+    Its owner, a person, is kept apart and encrypted (``SystemOwner``).
+    """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     code = models.CharField(max_length=40, unique=True)
@@ -208,9 +231,14 @@ class System(models.Model):
     cryptography_assessed_on = models.DateField(null=True, blank=True)
     zone = models.CharField(max_length=10, choices=NetworkZone, default=NetworkZone.PUBLIC)
     dr_level = models.PositiveSmallIntegerField(default=1)  # GB/T 20988
-    owner_name = models.CharField(max_length=80, blank=True)
+    data_class = models.CharField(max_length=10, choices=DataClass, blank=True)  # empty: not said yet
+    service_scope = models.CharField(max_length=20, choices=ServiceScope, blank=True)  # empty: not said yet
+    authority = models.ForeignKey(
+        Department, null=True, blank=True, on_delete=models.PROTECT, related_name="systems_in_charge"
+    )  # the competent authority (主管部门)
     version = models.PositiveIntegerField(default=1)
     created_at = models.DateTimeField()
+    retired_at = models.DateTimeField(null=True)
 
     objects = SystemQuerySet.as_manager()
 
@@ -227,3 +255,14 @@ class System(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SystemOwner(models.Model):
+    """Who answers for a system: name, telephone and mail, encrypted for this system alone (see ``tenants.owners``)."""
+
+    system = models.OneToOneField(
+        System, on_delete=models.CASCADE, primary_key=True, related_name="sealed_owner"
+    )
+    algorithm = models.CharField(max_length=20)
+    key = models.CharField(max_length=16)  # fingerprint of the key it is encrypted with
+    sealed = models.BinaryField()

@@ -30,6 +30,9 @@ class DepartmentQuerySet(models.QuerySet["Department"]):
     def below(self, path: str) -> "DepartmentQuerySet":
         return self.filter(path__startswith=path)
 
+    def open(self) -> "DepartmentQuerySet":
+        return self.filter(closed_at=None)
+
 
 class SystemQuerySet(models.QuerySet["System"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "SystemQuerySet":

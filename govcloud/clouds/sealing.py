@@ -1,125 +1,21 @@
-"""Clouds' credentials at rest: encrypted with authentication, bound to their cloud, under keys that can be replaced.
+"""Clouds' credentials at rest: sealed for their cloud alone (see ``govcloud.ciphers``)."""
 
-``CREDENTIAL_KEYS`` lists keys newest first: the first seals, every one opens. A sealed text carries the fingerprint of
-its key, so nothing is tried out. The cloud's uuid is authenticated with it: a row copied to another cloud does not open.
-"""
-
-import hashlib
-import json
-import os
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
+from govcloud import ciphers
+from govcloud.ciphers import CIPHERS, Sealed, Unreadable, fingerprint
 
-NONCE, TAG = 12, 16  # bytes
+__all__ = ["CIPHERS", "Sealed", "Unreadable", "fingerprint", "opened", "seal"]
+
 PURPOSE = "cloud credentials"
 
 
-class Unreadable(Exception):
-    """What is stored cannot be opened; the message says why and holds nothing of it."""
+def seal(document: Mapping[str, Any], *, cloud: UUID) -> Sealed:
+    return ciphers.seal(document, purpose=PURPOSE, owner=cloud)
 
 
-class Sealing(Protocol):
-    """An authenticated cipher: ``opened`` raises InvalidTag for anything but what ``sealed`` made."""
-
-    key_bytes: int
-
-    def sealed(self, key: bytes, nonce: bytes, plain: bytes, bound_to: bytes) -> bytes: ...
-
-    def opened(self, key: bytes, nonce: bytes, sealed: bytes, bound_to: bytes) -> bytes: ...
-
-
-class SM4:
-    """GB/T 32907 in Galois/counter mode."""
-
-    key_bytes = 16
-
-    def sealed(self, key: bytes, nonce: bytes, plain: bytes, bound_to: bytes) -> bytes:
-        encryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce)).encryptor()
-        encryptor.authenticate_additional_data(bound_to)
-        return encryptor.update(plain) + encryptor.finalize() + encryptor.tag
-
-    def opened(self, key: bytes, nonce: bytes, sealed: bytes, bound_to: bytes) -> bytes:
-        if len(sealed) < TAG:
-            raise InvalidTag
-        decryptor = Cipher(algorithms.SM4(key), modes.GCM(nonce, sealed[-TAG:])).decryptor()
-        decryptor.authenticate_additional_data(bound_to)
-        return decryptor.update(sealed[:-TAG]) + decryptor.finalize()
-
-
-class AES256:
-    key_bytes = 32
-
-    def sealed(self, key: bytes, nonce: bytes, plain: bytes, bound_to: bytes) -> bytes:
-        return AESGCM(key).encrypt(nonce, plain, bound_to)
-
-    def opened(self, key: bytes, nonce: bytes, sealed: bytes, bound_to: bytes) -> bytes:
-        return AESGCM(key).decrypt(nonce, sealed, bound_to)
-
-
-CIPHERS: Mapping[str, Sealing] = {"sm4-gcm": SM4(), "aes-256-gcm": AES256()}
-
-
-@dataclass(frozen=True, slots=True)
-class Sealed:
-    algorithm: str
-    key: str
-    content: bytes
-
-
-def seal(document: Mapping[str, Any], *, cloud: UUID, purpose: str = PURPOSE) -> Sealed:
-    """The document for this cloud alone, under the newest key; or, with a ``purpose``, for another row of that uuid."""
-    algorithm, secret = settings.CREDENTIAL_CIPHER, settings.CREDENTIAL_KEYS[0]
-    nonce = os.urandom(NONCE)
-    plain = json.dumps(document, ensure_ascii=False).encode()
-    content = CIPHERS[algorithm].sealed(
-        _key(secret, algorithm), nonce, plain, _bound_to(cloud, algorithm, purpose)
-    )
-    return Sealed(algorithm, fingerprint(secret), nonce + content)
-
-
-def opened(sealed: Sealed, *, cloud: UUID, purpose: str = PURPOSE) -> dict[str, Any]:
+def opened(sealed: Sealed, *, cloud: UUID) -> dict[str, Any]:
     """What was sealed for the cloud. Raises Unreadable."""
-    secret = next((each for each in settings.CREDENTIAL_KEYS if fingerprint(each) == sealed.key), None)
-    if secret is None:
-        raise Unreadable(f"they are encrypted with the key {sealed.key}, which CREDENTIAL_KEYS does not have")
-    nonce, content = sealed.content[:NONCE], sealed.content[NONCE:]
-    algorithm = sealed.algorithm
-    try:
-        plain = CIPHERS[algorithm].opened(
-            _key(secret, algorithm), nonce, content, _bound_to(cloud, algorithm, purpose)
-        )
-    except (InvalidTag, KeyError, ValueError) as error:
-        raise Unreadable(
-            "they are not what was stored for this cloud: somebody changed or moved the row"
-        ) from error
-    document: dict[str, Any] = json.loads(plain)
-    return document
-
-
-def fingerprint(secret: str) -> str:
-    """What a key is known by; tells nothing of the key."""
-    return hashlib.sha256(_derived(secret, b"fingerprint", 32)).hexdigest()[:16]
-
-
-def _key(secret: str, algorithm: str) -> bytes:
-    return _derived(secret, algorithm.encode(), CIPHERS[algorithm].key_bytes)
-
-
-@lru_cache(maxsize=64)
-def _derived(secret: str, purpose: bytes, length: int) -> bytes:
-    info = b"govcloud cloud credentials " + purpose
-    return HKDF(algorithm=hashes.SHA256(), length=length, salt=None, info=info).derive(secret.encode())
-
-
-def _bound_to(cloud: UUID, algorithm: str, purpose: str) -> bytes:
-    return f"govcloud {purpose} {algorithm} {cloud}".encode()
+    return ciphers.opened(sealed, purpose=PURPOSE, owner=cloud)

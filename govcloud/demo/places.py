@@ -8,7 +8,17 @@ from stdnum.cn import uscc
 
 from govcloud.demo.loading import ensure, next_keys
 from govcloud.quotas.models import Dimension, QuotaAccount
-from tenants.models import Connection, Department, Division, NetworkZone, System
+from tenants.models import (
+    Connection,
+    DataClass,
+    Department,
+    Division,
+    NetworkZone,
+    ServiceScope,
+    System,
+    SystemOwner,
+)
+from tenants.owners import Owner, sealed_row
 
 REGION = ("450000", "广西壮族自治区", "Guangxi Zhuang Autonomous Region")
 CITIES = (
@@ -201,13 +211,19 @@ def credit_code(number: int, *, division: str) -> str:
     return f"{stem}{uscc.calc_check_digit(stem)}"
 
 
+OWNER = Owner(name="示例负责人", phone="0771-5550100", email="owner@example.org")
+
+
 def load_systems(departments: list[Department], *, at: datetime) -> dict[str, System]:
     """Sixty systems (123 for 126 units): the ordering department's are of level 3, the others' of every kind."""
     rows = [_level_3(departments[ORDERING], n, at) for n in range(STORY_SYSTEMS)]
     others = [department for n, department in enumerate(departments) if n != ORDERING]
     wanted = (60 if len(departments) <= 20 else 123) - len(rows)
     rows += [_ordinary(others[n % len(others)], n, len(others), at) for n in range(wanted)]
-    return ensure(System, rows, by="code")
+    systems = ensure(System, rows, by="code")
+    owners = [sealed_row(each, OWNER) for each in systems.values()]
+    SystemOwner.objects.bulk_create(owners, ignore_conflicts=True)
+    return systems
 
 
 def _level_3(department: Department, n: int, at: datetime) -> System:
@@ -223,7 +239,8 @@ def _level_3(department: Department, n: int, at: datetime) -> System:
         cryptography_assessed_on=date(2026, 3, 16),
         zone=NetworkZone.PRIVATE,
         dr_level=3,
-        owner_name="示例负责人",
+        data_class=DataClass.SENSITIVE,
+        service_scope=ServiceScope.CROSS_DEPARTMENT,
         created_at=at,
     )
 
@@ -252,7 +269,8 @@ def _ordinary(department: Department, n: int, departments: int, at: datetime) ->
         cryptography_assessed_on=date(2026, 3, 16) if level >= 3 else None,
         zone=zone,
         dr_level=dr_level,
-        owner_name="示例负责人",
+        data_class=DataClass.PUBLIC if zone == NetworkZone.INTERNET else DataClass.INTERNAL,
+        service_scope=ServiceScope.SOCIETY if zone == NetworkZone.INTERNET else ServiceScope.UNIT,
         created_at=at,
     )
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 
-from govcloud.clouds import sealing
+from govcloud import ciphers
 from govcloud.notifications.models import Notice, Webhook
 from govcloud.notifications.texts import told
 
@@ -28,19 +28,19 @@ def new_secret() -> str:
 
 def seal(webhook: Webhook, secret: str) -> None:
     """Put the secret into the row, encrypted and bound to it."""
-    sealed = sealing.seal({"secret": secret}, cloud=webhook.uuid, purpose=PURPOSE)
+    sealed = ciphers.seal({"secret": secret}, purpose=PURPOSE, owner=webhook.uuid)
     webhook.algorithm, webhook.key, webhook.sealed = sealed.algorithm, sealed.key, sealed.content
 
 
 def secret_of(webhook: Webhook) -> str:
-    """Raises sealing.Unreadable."""
-    kept = sealing.Sealed(webhook.algorithm, webhook.key, bytes(webhook.sealed))
-    return str(sealing.opened(kept, cloud=webhook.uuid, purpose=PURPOSE)["secret"])
+    """Raises ciphers.Unreadable."""
+    kept = ciphers.Sealed(webhook.algorithm, webhook.key, bytes(webhook.sealed))
+    return str(ciphers.opened(kept, purpose=PURPOSE, owner=webhook.uuid)["secret"])
 
 
 def seal_anew() -> int:
     """Put secrets under the newest key of CREDENTIAL_KEYS; returns how many were under another."""
-    newest = sealing.fingerprint(settings.CREDENTIAL_KEYS[0])
+    newest = ciphers.fingerprint(settings.CREDENTIAL_KEYS[0])
     old = list(Webhook.objects.exclude(key=newest).select_for_update(skip_locked=True))
     for webhook in old:
         seal(webhook, secret_of(webhook))

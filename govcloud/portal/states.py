@@ -60,6 +60,14 @@ LOOKS = {
     "rest": Look("calendar-event", "good"),
     "work": Look("tools", "busy"),
     "refused": Look("circle-x", "bad"),
+    "connected": DONE,
+    "requested": Look("hourglass", "busy"),
+    "not_connected": QUIET,
+    "pending": Look("hourglass", "busy"),
+    "confirmed": DONE,
+    "ended": Look("ban", "quiet"),
+    "lapsed": Look("x", "quiet"),
+    "closed": Look("lock", "quiet"),
 }
 
 

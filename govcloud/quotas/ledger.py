@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import BigIntegerField, Case, F, Q, Value, When
+from django.db.models import BigIntegerField, Case, Exists, F, Q, Value, When
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import Conflict
+from govcloud.lifecycle import ChangedMeanwhile
 from govcloud.quotas.models import Dimension, EntryKind, QuotaAccount, QuotaEntry
 from tenants.models import Department
 from tenants.naming import name_of
@@ -117,14 +118,23 @@ def take(
 ) -> None:
     """Hold the amounts on all of the accounts, which are locked, or on none.
 
-    Raises QuotaExceeded where an account is missing (nothing was granted) or has less left.
+    Raises QuotaExceeded where an account is missing (nothing was granted) or has less left, and ChangedMeanwhile when the
+    department has been moved in the tree since it was read.
     """
     amount = by_dimension(amounts)
     has_room = Q(limit__isnull=True) | Q(limit__gte=F("held") + F("used") + amount)
     expected = len(amounts) * len(department.ancestor_ids)
-    rows = QuotaAccount.objects.filter(has_room, pk__in=[account.pk for account in accounts])
+    rows = QuotaAccount.objects.filter(
+        has_room, in_its_place(department), pk__in=[account.pk for account in accounts]
+    )
     if rows.update(held=F("held") + amount) < expected:
-        raise QuotaExceeded(shortages(accounts, amounts, department=department))
+        lacking = shortages(accounts, amounts, department=department)
+        raise QuotaExceeded(lacking) if lacking else ChangedMeanwhile
+
+
+def in_its_place(department: Department) -> Exists:
+    """That the department is where it was in the tree when it was read: the accounts above it are those meant."""
+    return Exists(Department.objects.filter(pk=department.pk, path=department.path))
 
 
 def shortages(

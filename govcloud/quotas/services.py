@@ -279,7 +279,8 @@ def unhold_all(*, sources: Collection[UUID], at: datetime) -> None:
 def give_back(*, source: UUID, department: Department, amounts: Mapping[str, int], at: datetime) -> None:
     """End use: in the department and everything above it. Does nothing a second time for the same source.
 
-    Raises MoreThanUsed, and HeldOtherwise when the source has given back something else before.
+    Raises MoreThanUsed, HeldOtherwise when the source has given back something else before, and ChangedMeanwhile when the
+    department has been moved in the tree since it was read.
     """
     wanted = ledger.positive(amounts)
     accounts = list(QuotaAccount.objects.up_the_tree(department, wanted).locked())
@@ -289,9 +290,12 @@ def give_back(*, source: UUID, department: Department, amounts: Mapping[str, int
             raise HeldOtherwise
         return
     amount = ledger.by_dimension(wanted) if wanted else 0
-    rows = QuotaAccount.objects.filter(pk__in=[account.pk for account in accounts], used__gte=amount)
+    rows = QuotaAccount.objects.filter(
+        ledger.in_its_place(department), pk__in=[account.pk for account in accounts], used__gte=amount
+    )
     if rows.update(used=F("used") - amount) < len(wanted) * len(department.ancestor_ids):
-        raise MoreThanUsed
+        there = Department.objects.filter(pk=department.pk, path=department.path).exists()
+        raise MoreThanUsed if there else ChangedMeanwhile
     ledger.write(accounts, [Hold(source, amounts)], kind=EntryKind.GIVE_BACK, at=at)
 
 

@@ -26,6 +26,7 @@ from govcloud.takeover import judging
 from govcloud.takeover.lifecycle import OURS, CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Candidate, Equivalent, Takeover
 from tenants.models import NetworkZone, System
+from tenants.services import require_in_service
 
 CATALOGUE: Final[Mapping[str, type[Flavor | Image | StorageClass]]] = {
     "flavor": Flavor,
@@ -167,7 +168,7 @@ def _ring() -> None:
 def assign(*, takeover: Takeover, to: Assignment, actor: audit.Actor, at: datetime) -> Takeover:
     """Say for which system the project is taken over, and under what terms; what is open is judged anew.
 
-    Raises ZoneNotOffered, NotInTheFuture, LevelTooHigh, TakenOverAlready, ProjectOfAnother, HasAnotherProject.
+    Raises SystemRetired, ZoneNotOffered, NotInTheFuture, LevelTooHigh, TakenOverAlready, ProjectOfAnother, HasAnotherProject.
     """
     with transaction.atomic():
         takeover = locked(takeover)
@@ -195,6 +196,7 @@ def _told(takeover: Takeover) -> dict[str, Any]:
 
 def _check(takeover: Takeover, to: Assignment, *, at: datetime) -> None:
     cloud, system = takeover.cloud, to.system
+    require_in_service(system)
     if not Zone.objects.filter(cloud=cloud, zone=to.zone).exists():
         label = NetworkZone(to.zone).label if to.zone in NetworkZone.values else to.zone
         raise ZoneNotOffered(cloud=cloud.code, zone=label, pointers=("/zone",))

@@ -32,6 +32,7 @@ from govcloud.takeover.models import Candidate, Port, Takeover
 from govcloud.takeover.services import NotInTheFuture, NotOpen, locked
 from govcloud.takeover.vocabulary import Obstacle
 from tenants.models import Department, System
+from tenants.services import require_in_service
 
 
 class NotAssigned(Conflict):
@@ -145,12 +146,15 @@ def take(
 
     What cannot come is refused by itself, the rest goes on; when nothing is left its refusal is raised. ``raise_limits``
     lifts the limits of the department tree to what is taken over. Raises NotSurveyed, NotAssigned, NotInTheFuture (the
-    lease has ended before it began), ProjectOfAnother, HasAnotherProject, NothingToTake; NotOpen, AlreadyOwned, Obstructed, RangeTaken, QuotaExceeded for candidates.
+    lease has ended before it began), SystemRetired, ProjectOfAnother, HasAnotherProject, NothingToTake; NotOpen, AlreadyOwned, Obstructed, RangeTaken, QuotaExceeded for candidates.
     """
     with transaction.atomic():
         takeover = locked(takeover)
         system = _ready(takeover, at=at)
-        System.objects.select_for_update(no_key=True).get(pk=system.pk)  # whoever claims a name waits for us
+        claimed = System.objects.select_for_update(no_key=True).get(
+            pk=system.pk
+        )  # whoever claims a name waits
+        require_in_service(claimed)
         list(takeover.candidates.select_for_update().order_by("pk").values_list("pk"))
         judging.judge(takeover)
         batch = _Batch(takeover, system, actor=actor, at=at, raise_limits=raise_limits)

@@ -42,6 +42,7 @@ from tests.factories.leases import found
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.notifications import posted, webhook
 from tests.factories.orders import Scene, paper_of, scene, submitted
+from tests.factories.organisation import review_of
 from tests.factories.quotas import crossed, opened, raised
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
@@ -108,6 +109,9 @@ def house(many: int) -> House:
     exports = [_audit_export(number) for number in range(1, many + 1)]
     officer = member(Role.SECURITY_ADMIN)
     asked = [asked_for(member(Role.LEADER), by=officer, at=AT) for _system in systems]
+    reviews = [review_of(on.department, at=AT) for _number in range(many)]
+    for _person in range(many):
+        member(Role.APPLICANT, on.department)
     return House(
         on=on,
         order=orders[0],
@@ -115,6 +119,9 @@ def house(many: int) -> House:
             **_catalogue(),
             "departments": on.department.uuid,
             "systems": on.system.uuid,
+            "people": on.applicant.uuid,
+            "access-reviews": reviews[0].uuid,
+            "access-review-lines": reviews[0].lines.first().uuid,
             "quota-accounts": on.department.quota_accounts.first().uuid,
             "quota-changes": LimitChange.objects.filter(account__department=on.department).first().uuid,
             "quota-raises": TemporaryRaise.objects.filter(account__department=on.department).first().uuid,

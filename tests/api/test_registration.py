@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from rest_framework.response import Response
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event
@@ -94,3 +95,73 @@ def test_nobody_registers_a_system_for_another_department(signed_in: SignedIn) -
     answer = stranger.post("/api/v1/systems", system_body(DepartmentFactory()))
     assert answer.status_code == 404
     assert Event.objects.filter(verb="access.refused").exists()
+
+
+def change(client: APIClient, url: str, body: dict, version: int = 1) -> Response:
+    return client.patch(url, body, headers={"If-Match": f'"{version}"'})
+
+
+def test_a_department_is_changed_by_whoever_read_the_present_version(desk: APIClient) -> None:
+    url = f"/api/v1/departments/{DepartmentFactory().uuid}"
+    assert desk.patch(url, {"name": "新厅"}).status_code == 428
+    answer = change(desk, url, {"name": "新厅"})
+    assert (answer.status_code, answer.json()["name"], answer["ETag"]) == (200, "新厅", '"2"')
+    assert change(desk, url, {"name": "x"}).status_code == 412
+
+
+def test_a_department_asks_for_its_connection_and_the_centre_makes_it(
+    desk: APIClient, signed_in: SignedIn
+) -> None:
+    unit = DepartmentFactory(connection="not_connected")
+    applicant, url = signed_in(member(Role.APPLICANT, unit)), f"/api/v1/departments/{unit.uuid}/connection"
+    assert applicant.post(url, {"connection": "requested"}).json()["connection"] == "requested"
+    assert applicant.post(url, {"connection": "connected"}).status_code == 403
+    assert desk.post(url, {"connection": "connected"}).json()["connection"] == "connected"
+    refused = applicant.post(url, {"connection": "not_connected", "reason": "no need"})
+    assert (refused.status_code, refused.json()["code"]) == (403, "role-missing")
+
+
+def test_a_department_is_moved_and_closed(desk: APIClient) -> None:
+    unit, above = DepartmentFactory(), DepartmentFactory()
+    url = f"/api/v1/departments/{unit.uuid}"
+    answer = desk.post(f"{url}/move", {"parent": str(above.uuid), "reason": "reform"})
+    assert answer.json()["parent"] == str(above.uuid)
+    below = desk.get("/api/v1/departments", {"below": str(above.uuid)}).json()["results"]
+    assert {row["uuid"] for row in below} == {str(unit.uuid), str(above.uuid)}
+    refused = desk.post(f"/api/v1/departments/{above.uuid}/closing", {"reason": "merged"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "unit-not-empty")
+    assert desk.post(f"{url}/closing", {"reason": "merged"}).json()["closed_at"]
+    open_ones = desk.get("/api/v1/departments", {"closed": "false"}).json()["results"]
+    assert {row["uuid"] for row in open_ones} == {str(above.uuid)}
+
+
+OWNER = {"name": "张三丰", "phone": "13812345678", "email": "zhang@example.org"}
+
+
+def test_a_systems_owner_is_masked_but_for_those_who_need_it(desk: APIClient, signed_in: SignedIn) -> None:
+    department = DepartmentFactory()
+    client = signed_in(member(Role.APPLICANT, department))
+    system = client.post("/api/v1/systems", system_body(department, owner=OWNER)).json()
+    masked = {"name": "张**", "phone": "138****5678", "email": "z***@example.org"}
+    assert system["owner"] == masked
+    url = f"/api/v1/systems/{system['uuid']}"
+    leader = signed_in(member(Role.LEADER))
+    assert leader.get("/api/v1/systems").json()["results"][0]["owner"] == masked
+    assert leader.get(f"{url}/owner").status_code == 403
+    assert client.get(f"{url}/owner").json() == desk.get(f"{url}/owner").json() == OWNER
+    events = Event.objects.filter(verb="system.owner_read").order_by("id")
+    assert [event.outcome for event in events] == ["refused", "done", "done"]
+
+
+def test_a_system_is_changed_and_retired_by_its_department(signed_in: SignedIn) -> None:
+    department, authority = DepartmentFactory(), DepartmentFactory()
+    client = signed_in(member(Role.APPLICANT, department))
+    system = client.post("/api/v1/systems", system_body(department)).json()
+    url = f"/api/v1/systems/{system['uuid']}"
+    answer = change(client, url, {"authority": str(authority.uuid), "service_scope": "society"})
+    assert (answer.status_code, answer.json()["authority"]["uuid"]) == (200, str(authority.uuid))
+    assert change(client, url, {"authority": None}, version=2).json()["authority"] is None
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    assert change(stranger, url, {"name": "x"}, version=3).status_code == 404
+    assert client.post(f"{url}/retirement", {"reason": "replaced"}).json()["retired_at"]
+    assert change(client, url, {"name": "x"}, version=4).json()["code"] == "system-retired"

@@ -156,5 +156,4 @@ class SystemFactory(DjangoModelFactory[System]):
     mlps_level = 2
     filing_number = factory.Sequence(lambda n: f"450000-{n:05d}-26001")
     zone = NetworkZone.PUBLIC
-    owner_name = "示例负责人"
     created_at = BEGINNING

@@ -16,8 +16,9 @@ from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tenants.models import Role
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
-from tests.factories.tenants import asked_for, member
+from tests.factories.tenants import asked_for, grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -76,6 +77,14 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "quota",
         "quota of a unit",
         "granted and available",
+        "units",
+        "unit",
+        "system",
+        "import",
+        "people",
+        "person",
+        "reviews",
+        "review",
         "404",
     ]
 )
@@ -105,10 +114,20 @@ def shown(
     if request.param == "leases":
         found(whole_server(system=people.system).resource, at=clock.now())
     opened(people.department, vcpus=100)
+    grant(people.admin, Role.SECURITY_ADMIN)
+    review = review_of(people.department, at=clock.now())
     paths = {
         "quota": "/quota/",
         "quota of a unit": f"/quota/{people.department.uuid}/?vcpus=5&servers=many",
         "granted and available": "/quota/capacity/",
+        "units": "/units/",
+        "unit": f"/units/{people.department.uuid}/",
+        "system": f"/systems/{people.system.uuid}/",
+        "import": "/units/import/",
+        "people": "/people/",
+        "person": f"/people/{people.applicant.uuid}/",
+        "reviews": "/access-reviews/",
+        "review": f"/access-reviews/{review.uuid}/",
         "leases": "/leases/",
         "no leases": "/leases/?q=none",
         "list": "/orders/",

@@ -16,6 +16,7 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from govcloud.notifications.models import Message
+from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
@@ -174,6 +175,12 @@ def unread(context: template.Context) -> int:
     """How many notices the reader has not read; nothing for who has not signed in."""
     user = context.get("user")
     return Message.objects.visible_to(user).unread().count() if isinstance(user, User) else 0
+
+
+@register.simple_tag(takes_context=True)
+def keeps_people(context: template.Context) -> bool:
+    """Whether the reader answers for people: the security administrator, and approvers of a unit."""
+    return _may(context, KEEPERS_OF_PEOPLE)
 
 
 def _may(context: template.Context, wanted: Collection[Wanted]) -> bool:

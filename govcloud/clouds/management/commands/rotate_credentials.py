@@ -7,6 +7,7 @@ from rich.progress import track
 from govcloud import clock
 from govcloud.audit.services import SystemActor
 from govcloud.clouds import credentials, sealing
+from tenants import owners
 from tenants.access import second_factor
 
 console = Console(highlight=False)
@@ -15,8 +16,9 @@ OPERATOR = SystemActor("rotate_credentials")
 
 class Command(BaseCommand):
     help = (
-        "Encrypt the clouds' credentials and the secrets of second factors anew with the first of CREDENTIAL_KEYS and CREDENTIAL_CIPHER. May be broken off "
-        "and repeated; once it has told that nothing is left, older keys can go."
+        "Encrypt anew what is stored encrypted (clouds' credentials, second factors, the particulars of systems' owners) with the "
+        "first of CREDENTIAL_KEYS and CREDENTIAL_CIPHER. May be broken off and repeated; once it has told that nothing is left, older "
+        "keys can go."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
@@ -26,10 +28,15 @@ class Command(BaseCommand):
                 credentials.rotate(key=key, actor=OPERATOR, at=clock.now())
             except sealing.Unreadable as unreadable:
                 left.append(f"cloud {key}: {unreadable}")
+        for key in track(owners.to_rotate(), "Rotating owners", console=console):
+            try:
+                owners.rotate(key=key)
+            except sealing.Unreadable as unreadable:
+                left.append(f"owner of system {key}: {unreadable}")
         try:
             second_factor.rotate(actor=OPERATOR, at=clock.now())
         except sealing.Unreadable as unreadable:
             left.append(f"second factors: {unreadable}")
         if left:
             raise CommandError("\n".join(["These could not be opened and stay as they are:", *left]))
-        console.print("All that is stored is under the newest key.")
+        console.print("All that is stored encrypted is under the newest key.")

@@ -1,0 +1,264 @@
+"""Somebody leaves: what they have open goes to their successors, and at the same moment they are nobody here any more."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals import handover as approvals
+from govcloud.audit import services as audit
+from govcloud.audit.services import Entry
+from govcloud.errors import Conflict, Invalid
+from govcloud.orders.lifecycle import EDITABLE, OPEN
+from govcloud.orders.models import Order
+from govcloud.organisation.people import not_over
+from tenants import memberships
+from tenants.access import sessions, tokens
+from tenants.access.models import ApiToken
+from tenants.models import Membership, Role, User
+from tenants.policies import scope_of
+
+
+class LeavingOneself(Conflict):
+    code = "leaving-oneself"
+    message = _("Nobody hands over their own work: ask another administrator, or your unit's approver.")
+
+
+class GoneAlready(Conflict):
+    code = "gone-already"
+    message = _("%(person)s has left already.")
+
+
+class NoSuccessor(Invalid):
+    code = "no-successor"
+    message = _(
+        "%(successor)s cannot take anything over: the account is not active, or it is the one that leaves."
+    )
+
+
+class NobodyTakesOver(Conflict):
+    code = "nobody-takes-over"
+    message = _(
+        "None of the successors may take over: %(orders)s. Name somebody who applies for the department and has not decided on it."
+    )
+
+
+class UnitLeftWithout(Conflict):
+    code = "unit-left-without"
+    message = _("Nobody else would be %(roles)s. Give the role to somebody first, or force it with a reason.")
+
+
+class LeavingReasonMissing(Invalid):
+    code = "leaving-reason-missing"
+    message = _("Say why somebody leaves, and why it is forced where it is.")
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """``successor`` None: nobody of those named may take it over."""
+
+    order: Order
+    successor: User | None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a handover does, or has done. ``uncovered`` are the roles that nobody else holds where the leaver holds them."""
+
+    moves: list[Move]
+    held: list[Membership]
+    uncovered: list[Membership]
+    tokens: int
+
+    @property
+    def stuck(self) -> list[Order]:
+        return [move.order for move in self.moves if move.successor is None]
+
+
+def foresee(*, person: User, successors: Sequence[User], at: datetime) -> Foreseen:
+    """Raises NoSuccessor."""
+    for each in successors:
+        if not each.is_active or each.pk == person.pk:
+            raise NoSuccessor(successor=each.audit_name, pointers=("/successors",))
+    held = list(
+        not_over(at=at).filter(user=person).select_related("department").order_by("department__path", "role")
+    )
+    return Foreseen(
+        moves=_moves(_open_orders(person), successors, at=at),
+        held=held,
+        uncovered=[each for each in held if not _covered(each, at=at)],
+        tokens=ApiToken.objects.filter(token__user=person).count(),
+    )
+
+
+def hand_over(
+    *,
+    person: User,
+    successors: Sequence[User],
+    reason: str,
+    force: bool,
+    actor: User,
+    at: datetime,
+) -> Foreseen:
+    """Reassign what is open, end every role, revoke tokens and sessions, and deactivate the account: all at once.
+
+    Forced, orders that no successor may take stay with the leaver's name (the department's other applicants work on them
+    all the same), and roles may be left without a holder. Raises LeavingOneself, GoneAlready, NoSuccessor,
+    LeavingReasonMissing, NobodyTakesOver and UnitLeftWithout.
+    """
+    if actor.pk == person.pk:
+        raise LeavingOneself
+    if not reason.strip():
+        raise LeavingReasonMissing(pointers=("/reason",))
+    with transaction.atomic():
+        leaver, *successors = _locked(person, *successors)
+        if not leaver.is_active:
+            raise GoneAlready(person=leaver.audit_name)
+        _lock_orders(leaver)
+        foreseen = foresee(person=leaver, successors=successors, at=at)
+        if not force:
+            _require_whole(foreseen)
+        _reassign(foreseen.moves, actor=actor, at=at)
+        memberships.end_all(user=leaver, reason=reason.strip(), actor=actor, at=at)
+        _shut_out(leaver, reason=reason.strip(), actor=actor, at=at)
+        _tell(leaver, foreseen, successors, reason.strip(), forced=force, actor=actor, at=at)
+    return foreseen
+
+
+def possible_successors(*, person: User, at: datetime) -> list[User]:
+    """Who may take over at least something of what the person has open, or else who holds a role where they do."""
+    units = {order.system.department for order in _open_orders(person)}
+    units |= {
+        each.department
+        for each in not_over(at=at).filter(user=person).select_related("department")
+        if each.department
+    }
+    above = {pk for unit in units for pk in unit.ancestor_ids}
+    holders = Membership.objects.valid(at=at).filter(role=Role.APPLICANT, department__in=above)
+    people = User.objects.filter(pk__in=holders.values("user"), is_active=True).exclude(pk=person.pk)
+    return list(people.order_by("display_name", "username"))
+
+
+def _locked(*people: User) -> list[User]:
+    """As they are now, locked in one order, so that two who leave to each other do not wait in a ring."""
+    rows = User.objects.select_for_update().filter(pk__in=[each.pk for each in people]).order_by("pk")
+    found = {each.pk: each for each in rows}
+    return [found[each.pk] for each in people]
+
+
+def _lock_orders(person: User) -> None:
+    """Nobody submits or withdraws one of them meanwhile."""
+    rows = Order.objects.filter(applicant=person, status__in=EDITABLE | OPEN).order_by("pk")
+    list(rows.select_for_update(no_key=True).values_list("pk", flat=True))
+
+
+def _open_orders(person: User) -> list[Order]:
+    orders = Order.objects.filter(applicant=person, status__in=EDITABLE | OPEN)
+    return list(orders.select_related("system__department", "case", "applicant").order_by("pk"))
+
+
+def _moves(orders: Iterable[Order], successors: Sequence[User], *, at: datetime) -> list[Move]:
+    listed = list(orders)
+    decided = approvals.deciders_of([order.case_id for order in listed if order.case_id is not None])
+    scopes = [(each, scope_of(each, at=at)) for each in successors]
+    return [
+        Move(
+            order,
+            next(
+                (
+                    each
+                    for each, scope in scopes
+                    if scope.holds(Role.APPLICANT, department=order.system.department)
+                    and (order.case_id, each.pk) not in decided
+                ),
+                None,
+            ),
+        )
+        for order in listed
+    ]
+
+
+def _covered(membership: Membership, *, at: datetime) -> bool:
+    """Whether somebody else holds the role there, or above; a unit that is closed needs nobody."""
+    department = membership.department
+    if department is not None and department.closed_at is not None:
+        return True
+    where = Q(department__isnull=True) if department is None else Q(department__in=department.ancestor_ids)
+    others = Membership.objects.valid(at=at).filter(where, role=membership.role, user__is_active=True)
+    return others.exclude(user=membership.user_id).exists()
+
+
+def _require_whole(foreseen: Foreseen) -> None:
+    if foreseen.stuck:
+        numbers = gettext(", ").join(order.number for order in foreseen.stuck)
+        raise NobodyTakesOver(orders=numbers, pointers=("/successors",))
+    if foreseen.uncovered:
+        told = [
+            f"{each.get_role_display()} ({each.department})"
+            if each.department
+            else str(each.get_role_display())
+            for each in foreseen.uncovered
+        ]
+        raise UnitLeftWithout(roles=gettext(", ").join(told), pointers=("/force",))
+
+
+def _reassign(moves: Sequence[Move], *, actor: audit.Actor, at: datetime) -> None:
+    for successor in dict.fromkeys(move.successor for move in moves if move.successor is not None):
+        orders = [move.order for move in moves if move.successor == successor]
+        Order.objects.filter(pk__in=[order.pk for order in orders]).update(applicant=successor)
+        entries = [
+            Entry(
+                order,
+                {"applicant": successor.audit_ref},
+                before={"applicant": order.applicant.audit_ref},
+                thread=order.uuid,
+            )
+            for order in orders
+        ]
+        audit.record_many(actor=actor, verb="order.reassigned", entries=entries, at=at)
+        cases = [order.case for order in orders if order.case is not None]
+        approvals.reassign(cases=cases, to=successor, actor=actor, at=at)
+
+
+def _shut_out(person: User, *, reason: str, actor: audit.Actor, at: datetime) -> None:
+    """At once: a token or a session that is open this moment is good for nothing the next."""
+    tokens.revoke_all(user=person, actor=actor, at=at, reason=reason)
+    sessions.end(user=person)
+    person.is_active = False
+    person.set_unusable_password()
+    person.save(update_fields=["is_active", "password"])
+
+
+def _tell(
+    person: User,
+    foreseen: Foreseen,
+    successors: Sequence[User],
+    reason: str,
+    *,
+    forced: bool,
+    actor: audit.Actor,
+    at: datetime,
+) -> None:
+    after = {
+        "active": False,
+        "successors": [each.audit_ref for each in successors],
+        "orders": len(foreseen.moves) - len(foreseen.stuck),
+        "orders_left": [order.number for order in foreseen.stuck],
+        "roles": len(foreseen.held),
+        "roles_without_holder": [each.role for each in foreseen.uncovered],
+        "tokens": foreseen.tokens,
+        "forced": forced,
+    }
+    audit.record(
+        actor=actor,
+        verb="person.left",
+        subject=person,
+        at=at,
+        before={"active": True},
+        after=after,
+        reason=reason,
+    )

@@ -1,0 +1,194 @@
+"""Units and systems out of a workbook: all of it or nothing, and beforehand, on request, exactly what it would do.
+
+A dry run does everything and takes it back, so what it tells is what would come of it.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from govcloud.organisation import reading
+from govcloud.organisation.columns import SYSTEM_SHEET, UNIT_SHEET
+from govcloud.organisation.entering import SystemEntry, UnitEntry
+from govcloud.organisation.reading import Contents, Problem, Row
+
+Progress = Callable[[int, int], None]
+"""Told how many rows are done, and of how many."""
+
+
+class RowRepeated(Conflict):
+    code = "row-repeated"
+    message = _("“%(given)s” is in row %(row)s already.")
+
+
+class UnitsInARing(Invalid):
+    code = "units-in-a-ring"
+    message = _("The units above lead back to this one.")
+
+
+class SheetHasProblems(Invalid):
+    """``params["problems"]`` has each with its sheet, cell, code and text."""
+
+    code = "sheet-has-problems"
+    message = _("Nothing was taken in: %(count)s cells have to be put right first.")
+
+
+class Action(StrEnum):
+    CREATED = "created"
+    CHANGED = "changed"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    heading: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What becomes of a row; of personal data only that they change."""
+
+    sheet: str
+    row: int
+    key: str
+    name: str
+    action: Action
+    changes: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    applied: bool
+    rows: list[Done] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    def count(self, action: str) -> int:
+        return sum(done.action == action for done in self.rows)
+
+
+def run(
+    *,
+    content: bytes,
+    name: str,
+    dry: bool,
+    actor: audit.Actor,
+    at: datetime,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Take in a workbook, or tell what that would do (``dry``). With a single problem nothing is taken in.
+
+    Raises what ``reading.read`` does for what is no workbook of ours.
+    """
+    contents = reading.read(content)
+    with transaction.atomic():
+        rows, problems = _entered(contents, actor=actor, at=at, progress=progress or _untold)
+        outcome = Outcome(applied=not dry and not problems, rows=rows, problems=problems)
+        if outcome.applied:
+            _tell(outcome, content, name, actor=actor, at=at)
+        else:
+            transaction.set_rollback(True)
+    return outcome
+
+
+def require_applied(outcome: Outcome) -> None:
+    """Raises SheetHasProblems."""
+    if outcome.problems:
+        told = [
+            {"sheet": each.sheet, "cell": each.cell, "code": each.error.code, "detail": each.error.detail}
+            for each in outcome.problems
+        ]
+        raise SheetHasProblems(count=len(told), problems=told, pointers=("/file",))
+
+
+def _untold(_done: int, _of: int) -> None:
+    """Nobody watches."""
+
+
+def _entered(
+    contents: Contents, *, actor: audit.Actor, at: datetime, progress: Progress
+) -> tuple[list[Done], list[Problem]]:
+    """Every row in turn, each in a savepoint of its own, so that one that is refused hides nothing of the others."""
+    problems = list(contents.problems)
+    wrong = {(each.sheet, each.cell) for each in problems}
+    rows = [
+        row
+        for form in (UNIT_SHEET, SYSTEM_SHEET)
+        for row in _unique(contents.of(form), problems)
+        if not any((row.sheet, cell) in wrong for cell in row.cells.values())
+    ]
+    units = UnitEntry.all(rows, actor=actor, at=at)
+    systems = SystemEntry.all(rows, units.known, actor=actor, at=at)
+    done: list[Done] = []
+    total = len(rows)
+    ordered = [*_above_first([row for row in rows if row.form is UNIT_SHEET], units, problems)]
+    ordered += [row for row in rows if row.form is SYSTEM_SHEET]
+    for count, row in enumerate(ordered, start=1):
+        try:
+            with transaction.atomic():
+                done.append(_done(row, (units if row.form is UNIT_SHEET else systems).enter(row)))
+        except DomainError as error:
+            problems += _at_their_cells(row, error)
+        progress(count, total)
+    order = {form.title: position for position, form in enumerate((UNIT_SHEET, SYSTEM_SHEET))}
+    done.sort(key=lambda each: (order.get(each.sheet, 0), each.sheet, each.row))
+    return done, problems
+
+
+def _unique(rows: Sequence[Row], problems: list[Problem]) -> Iterator[Row]:
+    seen: dict[str, int] = {}
+    for row in rows:
+        first = seen.setdefault(row.key, row.number)
+        if row.key and first != row.number:
+            problems.append(row.problem(row.form.key, RowRepeated(given=row.key, row=first)))
+        else:
+            yield row
+
+
+def _above_first(rows: Sequence[Row], units: UnitEntry, problems: list[Problem]) -> Iterator[Row]:
+    """Units that are new come after the new ones above them."""
+    waiting = {row.key: row for row in rows if row.key not in units.known}
+    left = list(rows)
+    while left:
+        ready = [row for row in left if row.values.get("parent") not in waiting]
+        if not ready:
+            problems += [row.problem("parent", UnitsInARing()) for row in left]
+            return
+        yield from ready
+        for row in ready:
+            waiting.pop(row.key, None)
+        entered = {(row.sheet, row.number) for row in ready}
+        left = [row for row in left if (row.sheet, row.number) not in entered]
+
+
+def _done(row: Row, changes: Sequence[tuple[str, str, str]] | None) -> Done:
+    """``changes`` by field; None for something new."""
+    headings = {column.field: column.heading for column in row.form.columns}
+    action = Action.CREATED if changes is None else Action.CHANGED if changes else Action.UNCHANGED
+    told = tuple(Change(headings[name], before, after) for name, before, after in changes or ())
+    return Done(row.sheet, row.number, row.key, str(row.values.get("name") or ""), action, told)
+
+
+def _at_their_cells(row: Row, error: DomainError) -> Iterator[Problem]:
+    """Rules point at fields (``/owner/phone``); a sheet has a column for each (``owner_phone``)."""
+    if isinstance(error, Invalids):
+        for each in error.errors:
+            yield from _at_their_cells(row, each)
+        return
+    pointer = error.pointers[0] if error.pointers else f"/{row.form.key}"
+    yield row.problem(pointer.strip("/").replace("/", "_"), error)
+
+
+def _tell(outcome: Outcome, content: bytes, name: str, *, actor: audit.Actor, at: datetime) -> None:
+    after: dict[str, Any] = {action.value: outcome.count(action) for action in Action}
+    after["sha256"] = hashlib.sha256(content).hexdigest()
+    audit.record(actor=actor, verb="units.imported", subject=None, at=at, label=name[:200], after=after)

@@ -1,0 +1,50 @@
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
+from govcloud.portal import deeds, files
+from govcloud.portal.listing import Choice
+from govcloud.portal.people.rows import VIEWS, Asked, concerned, in_view, listed, sheet
+
+PAGE_SIZE = 30
+
+
+@require_GET
+@login_required
+def people(request: HttpRequest) -> HttpResponse:
+    """Who holds which role where, from when until when; it works without scripts."""
+    actor, at = deeds.admitted(request, *KEEPERS_OF_PEOPLE)
+    filters = Asked.of(request.GET.dict())
+    counts = concerned(filters, actor, at=at).aggregate(
+        **{view or "holding_one": Count("pk", filter=in_view(view)) for view in VIEWS}
+    )
+    total = counts[filters.view or "holding_one"]
+    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
+    paginator.count = total
+    page = paginator.get_page(request.GET.get("page"))
+    context = {
+        "filters": filters,
+        "page": page,
+        "numbers": paginator.get_elided_page_range(page.number),
+        "total": total,
+        "views": [
+            Choice(view, label, filters.query(view=view), counts[view or "holding_one"], filters.view == view)
+            for view, label in VIEWS.items()
+        ],
+        "at": at,
+    }
+    return render(request, "portal/person/list.html", context)
+
+
+@require_GET
+@login_required
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """The current list as a file, all pages of it."""
+    actor, at = deeds.admitted(request, *KEEPERS_OF_PEOPLE)
+    filters = Asked.of(request.GET.dict())
+    rows = listed(filters, actor, at=at)
+    return files.hand_out(rows, sheet, form=form, query=filters.query(), actor=actor, at=at)

@@ -1,0 +1,30 @@
+"""What happened to units, systems and people, in words."""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.audit.models import Event
+
+TELLINGS: Mapping[str, str | Promise] = {
+    "department.registered": _("Registered"),
+    "department.changed": _("Changed"),
+    "department.connection_changed": _("Connection changed"),
+    "department.moved": _("Moved in the tree"),
+    "department.closed": _("Closed"),
+    "quota.opened": _("Quota accounts opened"),
+    "system.registered": _("Registered"),
+    "system.changed": _("Changed"),
+    "system.retired": _("Retired"),
+    "system.owner_read": _("The owner's particulars were read"),
+    "role.granted": _("Role given"),
+    "role.ended": _("Role ended"),
+    "person.left": _("Left; work handed over"),
+    "accessreview.opened": _("Opened"),
+    "accessreview.closed": _("Closed"),
+}
+
+
+def told(event: Event) -> str:
+    return str(TELLINGS.get(event.verb, event.verb))

@@ -1,0 +1,63 @@
+"""How roles end. (How they are given: ``tenants.services.grant_role``.)"""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import Q
+
+from govcloud.audit import services as audit
+from tenants.models import Membership, User
+
+
+def end(*, membership: Membership, reason: str, actor: audit.Actor, at: datetime) -> bool:
+    """End one role at the instant; whether it was still held, or still to come."""
+    with transaction.atomic():
+        row = Membership.objects.select_for_update(of=("self",)).select_related("user", "department")
+        found = row.filter(_not_over(at), pk=membership.pk).first()
+        if found is None:
+            return False
+        _end([found], at=at)
+        audit.record(
+            actor=actor, verb="role.ended", subject=found.user, at=at, before=_told(found), reason=reason
+        )
+    return True
+
+
+def end_all(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> list[Membership]:
+    """End whatever somebody holds or would come to hold; returns it as it was."""
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)  # nobody grants another meanwhile
+        held = list(
+            Membership.objects.select_for_update(of=("self",))
+            .filter(_not_over(at), user=user)
+            .select_related("department")
+            .order_by("pk")
+        )
+        _end(held, at=at)
+        for each in held:
+            audit.record(
+                actor=actor, verb="role.ended", subject=user, at=at, before=_told(each), reason=reason
+            )
+    return held
+
+
+def _not_over(at: datetime) -> Q:
+    return Q(valid_until__isnull=True) | Q(valid_until__gt=at)
+
+
+def _end(memberships: Sequence[Membership], *, at: datetime) -> None:
+    """What has begun ends now; what was still to come never comes."""
+    begun = [each.pk for each in memberships if each.valid_from < at]
+    Membership.objects.filter(pk__in=begun).update(valid_until=at)
+    Membership.objects.filter(pk__in=[each.pk for each in memberships if each.valid_from >= at]).delete()
+
+
+def _told(membership: Membership) -> dict[str, object]:
+    department = membership.department
+    return {
+        "role": membership.role,
+        "department": str(department.uuid) if department else None,
+        "valid_from": membership.valid_from,
+        "valid_until": membership.valid_until,
+    }

@@ -1,0 +1,202 @@
+"""Units and systems on their pages, and the register as a workbook."""
+
+import base64
+from datetime import datetime
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+
+from govcloud.audit.models import Event
+from tenants.models import Connection, Department, Role, System
+from tenants.owners import Owner, sealed_row
+from tests.factories.sheets import opened, workbook
+from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code, member
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+pytestmark = pytest.mark.django_db
+GOOD = {"credit_code": credit_code(90_000), "name": "新单位", "division": "450000"}
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+@pytest.fixture
+def desk(signed_in: Signed) -> Client:
+    return signed_in(member(Role.SERVICE_DESK))
+
+
+@pytest.fixture
+def unit(db: None) -> Department:
+    return DepartmentFactory(name="示例厅", name_en="Example office", connection=Connection.REQUESTED)
+
+
+def test_the_tree_is_listed_and_narrowed(desk: Client, unit: Department) -> None:
+    DepartmentFactory(name_en="Station", parent=unit)
+    DepartmentFactory(name_en="Gone", closed_at=unit.created_at)
+    page = text(desk.get("/units/"))
+    assert "Station" in page
+    assert "Gone" not in page
+    assert "Station" not in text(desk.get("/units/?view=requested"))
+    assert "Gone" in text(desk.get("/units/?view=closed"))
+    assert "Station" not in text(desk.get("/units/?q=office"))
+
+
+def test_people_of_a_department_see_their_own_units_alone(unit: Department, signed_in: Signed) -> None:
+    DepartmentFactory(name_en="Foreign")
+    browser = signed_in(member(Role.APPLICANT, unit))
+    page = text(browser.get("/units/"))
+    assert "Example office" in page
+    assert "Foreign" not in page
+    assert "Take in a workbook" not in page
+    foreign = Department.objects.get(name_en="Foreign")
+    assert browser.get(f"/units/{foreign.uuid}/").status_code == 404
+    assert browser.post(f"/units/{unit.uuid}/closing/", {"reason": "x"}).status_code == 403
+
+
+def test_the_desk_makes_a_connection_and_cuts_it_off_with_a_reason(desk: Client, unit: Department) -> None:
+    url = f"/units/{unit.uuid}/connection/"
+    desk.post(url, {"to": "connected"})
+    refused = desk.post(url, {"to": "not_connected"})
+    assert (refused.status_code, "Say why a connection" in text(refused)) == (422, True)
+    desk.post(url, {"to": "not_connected", "reason": "violation"})
+    unit.refresh_from_db()
+    assert unit.connection == Connection.NOT_CONNECTED
+    assert "violation" in text(desk.get(f"/units/{unit.uuid}/"))
+
+
+def test_an_applicant_asks_for_a_connection_and_cannot_make_it(unit: Department, signed_in: Signed) -> None:
+    browser, url = signed_in(member(Role.APPLICANT, unit)), f"/units/{unit.uuid}/connection/"
+    assert browser.post(url, {"to": "connected"}).status_code == 403
+    page = text(browser.get(f"/units/{unit.uuid}/"))
+    assert "Connection to the extranet" in page
+    assert browser.post(url, {"to": "not_connected", "reason": "too early"}).status_code == 302
+
+
+def test_a_unit_is_changed_moved_and_closed(desk: Client, unit: Department) -> None:
+    above = DepartmentFactory(name_en="Above")
+    form = {"name": "新名", "name_en": "", "credit_code": unit.credit_code, "division": unit.division.code}
+    assert desk.post(f"/units/{unit.uuid}/change/", {**form, "version": "7"}).status_code == 409
+    desk.post(f"/units/{unit.uuid}/change/", {**form, "version": "1"})
+    desk.post(f"/units/{unit.uuid}/move/", {"parent": above.credit_code, "reason": "reform"})
+    unit.refresh_from_db()
+    assert (unit.name, unit.parent) == ("新名", above)
+    refused = desk.post(f"/units/{above.uuid}/closing/", {"reason": "merged"})
+    assert "1 subordinate unit" in text(refused)
+    assert desk.post(f"/units/{unit.uuid}/move/", {"parent": "nobody", "reason": "x"}).status_code == 422
+    desk.post(f"/units/{unit.uuid}/closing/", {"reason": "merged"})
+    unit.refresh_from_db()
+    assert unit.closed_at is not None
+
+
+@pytest.fixture
+def system(unit: Department) -> System:
+    made = SystemFactory(department=unit, name="税务", name_en="Tax")
+    sealed_row(made, Owner(name="张三丰", phone="13812345678", email="zhang@example.org")).save()
+    return made
+
+
+def system_form(system: System, **changes: str) -> dict[str, str]:
+    names = (
+        "name",
+        "name_en",
+        "mlps_level",
+        "filing_number",
+        "zone",
+        "dr_level",
+        "data_class",
+        "service_scope",
+    )
+    form = {name: str(getattr(system, name)) for name in names}
+    return {
+        **form,
+        "cryptography_assessed_on": "",
+        "authority": "",
+        "version": str(system.version),
+        **changes,
+    }
+
+
+def test_a_systems_owner_is_masked_until_somebody_who_needs_it_asks(
+    desk: Client, system: System, signed_in: Signed
+) -> None:
+    url = f"/systems/{system.uuid}/"
+    page = text(desk.get(url))
+    assert "张** 138****5678 z***@example.org" in page
+    assert "13812345678" not in page
+    assert "13812345678" in text(desk.post(f"{url}owner/"))
+    assert Event.objects.filter(verb="system.owner_read", subject_id=system.uuid).count() == 1
+    assert signed_in(member(Role.LEADER)).post(f"{url}owner/").status_code == 403
+
+
+def test_a_system_is_changed_on_its_page(desk: Client, system: System) -> None:
+    authority = DepartmentFactory()
+    form = system_form(system, name="新税务", data_class="important", authority=authority.credit_code)
+    assert desk.post(f"/systems/{system.uuid}/change/", form).status_code == 302
+    system = System.objects.get(pk=system.pk)
+    assert (system.name, system.data_class, system.authority) == ("新税务", "important", authority)
+    assert text(desk.get(f"/systems/{system.uuid}/")).count("张**") == 1
+
+
+def test_a_refused_change_comes_back_with_what_was_typed(desk: Client, system: System) -> None:
+    form = system_form(system, name="输入的名称", filing_number="42", owner_name="李四", owner_phone="x")
+    page = desk.post(f"/systems/{system.uuid}/change/", form)
+    assert page.status_code == 422
+    assert "输入的名称" in page.content.decode()
+    assert "李四" not in page.content.decode()
+    for wrong in ({"authority": "nobody"}, {"cryptography_assessed_on": "soon"}, {"mlps_level": "x"}):
+        assert desk.post(f"/systems/{system.uuid}/change/", system_form(system, **wrong)).status_code == 422
+
+
+def test_a_system_is_retired_on_its_page(desk: Client, system: System, signed_in: Signed) -> None:
+    url = f"/systems/{system.uuid}/retirement/"
+    assert desk.post(url, {"reason": ""}).status_code == 422
+    assert desk.post(url, {"reason": "replaced"}).status_code == 302
+    assert System.objects.get().retired_at is not None
+    assert signed_in(member(Role.LEADER)).post(url, {"reason": "x"}).status_code == 403
+
+
+def sent(desk: Client, content: bytes) -> object:
+    return desk.post("/units/import/", {"file": SimpleUploadedFile("units.xlsx", content)})
+
+
+def test_a_workbook_is_looked_at_and_then_taken_in_as_it_was_looked_at(desk: Client) -> None:
+    DivisionFactory()
+    content = workbook(units=[GOOD])
+    page = sent(desk, content)
+    assert "1 new, 0 changed, 0 unchanged" in text(page)
+    assert not Department.objects.exists()
+    kept = base64.b64encode(content).decode()
+    assert kept in page.content.decode()
+    done = desk.post("/units/import/", {"content": kept, "name": "units.xlsx", "import": "1"})
+    assert "Taken in" in text(done)
+    assert Department.objects.get().name == "新单位"
+
+
+def test_what_is_wrong_in_a_workbook_is_told_by_cell_and_nothing_can_be_taken_in(desk: Client) -> None:
+    page = sent(desk, workbook(units=[{**GOOD, "division": "999999"}]))
+    assert page.status_code == 422
+    assert "C2 单位 Units" in text(page)
+    assert 'name="import"' not in page.content.decode()
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"content": "no base64!", "import": "1"}, {"content": "", "name": "\0"}]
+)
+def test_what_is_no_workbook_is_refused_on_the_page(desk: Client, fields: dict[str, str]) -> None:
+    page = desk.post("/units/import/", fields)
+    assert (page.status_code, "no Excel workbook" in text(page)) == (422, True)
+
+
+def test_the_register_and_the_template_are_handed_out_to_registrars(
+    desk: Client, unit: Department, signed_in: Signed
+) -> None:
+    assert opened(desk.get("/units/workbook.xlsx").content)["单位 Units"]["B2"].value == "示例厅"
+    assert opened(desk.get("/units/template.xlsx").content)["单位 Units"].max_row == 1
+    assert "Example office" in desk.get("/units/export.csv").content.decode("utf-8-sig")
+    leader = signed_in(member(Role.LEADER))
+    for path in ("workbook.xlsx", "template.xlsx", "import/"):
+        assert leader.get(f"/units/{path}").status_code == 403

@@ -1,0 +1,214 @@
+"""Units and systems out of a workbook: exactly what a dry run told, all of it or nothing."""
+
+from datetime import datetime
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from govcloud.audit.models import Event
+from govcloud.audit.services import SystemActor
+from govcloud.organisation import exporting, importing
+from govcloud.organisation.importing import Outcome
+from govcloud.quotas.models import Dimension, QuotaAccount
+from tenants import owners
+from tenants.models import Connection, Department, NetworkZone, System, SystemOwner
+from tenants.owners import Owner, sealed_row
+from tests.factories.sheets import workbook
+from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code
+
+pytestmark = pytest.mark.django_db
+
+BY = SystemActor("test")
+A, B, C = (credit_code(90_000 + number) for number in range(3))
+
+
+def unit(code: str, **changes: Any) -> dict[str, Any]:
+    return {"credit_code": code, "name": f"单位{code[-3:]}", "division": "450000", **changes}
+
+
+def system(code: str, department: str, **changes: Any) -> dict[str, Any]:
+    return {"code": code, "name": f"系统{code}", "department": department, "mlps_level": 2, **changes}
+
+
+@pytest.fixture(autouse=True)
+def _division() -> None:
+    DivisionFactory()
+
+
+def run(content: bytes, at: datetime, *, dry: bool = False) -> Outcome:
+    return importing.run(content=content, name="units.xlsx", dry=dry, actor=BY, at=at)
+
+
+def told(outcome: Outcome) -> list[tuple[str, str]]:
+    return [(done.key, done.action.value) for done in outcome.rows]
+
+
+def problems(outcome: Outcome) -> list[tuple[str, str]]:
+    return [(problem.cell, problem.error.code) for problem in outcome.problems]
+
+
+NEW = workbook(
+    units=[unit(C, parent=B), unit(B, parent=A), unit(A, connection="已接入")],
+    systems=[system("oa", C, zone="private", authority=A, owner_name="张三", owner_phone="13812345678")],
+)
+
+
+def test_units_come_in_with_those_above_them_in_whatever_order(at: datetime) -> None:
+    outcome = run(NEW, at)
+    assert (outcome.applied, told(outcome)) == (
+        True,
+        [(C, "created"), (B, "created"), (A, "created"), ("oa", "created")],
+    )
+    lowest = Department.objects.get(credit_code=C)
+    assert [Department.objects.get(pk=pk).credit_code for pk in lowest.ancestor_ids] == [A, B, C]
+    assert Department.objects.get(credit_code=A).connection == Connection.CONNECTED
+    assert QuotaAccount.objects.filter(department=lowest).count() == len(Dimension)
+    oa = System.objects.get(code="oa")
+    assert (oa.zone, oa.authority.credit_code, owners.owner_of(oa).name) == ("private", A, "张三")
+
+
+def test_a_dry_run_tells_the_same_and_changes_nothing(at: datetime) -> None:
+    outcome = run(NEW, at, dry=True)
+    assert not Department.objects.exists()
+    assert not Event.objects.exists()
+    assert (outcome.applied, told(outcome)) == (False, told(run(NEW, at)))
+
+
+def test_an_import_is_told_with_its_counts_and_the_files_digest(at: datetime) -> None:
+    run(NEW, at)
+    event = Event.objects.get(verb="units.imported")
+    assert event.subject_label == "units.xlsx"
+    assert (event.after["created"], event.after["unchanged"], len(event.after["sha256"])) == (4, 0, 64)
+    assert Event.objects.filter(verb="department.registered").count() == 3
+
+
+def test_the_same_file_again_changes_nothing(at: datetime) -> None:
+    run(NEW, at)
+    assert {action for _key, action in told(run(NEW, at))} == {"unchanged"}
+
+
+def test_one_wrong_row_keeps_all_out_and_every_wrong_cell_is_told(at: datetime) -> None:
+    content = workbook(
+        units=[unit(A), unit(B, credit_code="11450000MB9900013S"), unit(C, division="999999")],
+        systems=[
+            system("ok", A),
+            system("Bad!", A, mlps_level=4),
+            system("lost", B, owner_phone="138****5678"),
+            system("ok", A),
+        ],
+    )
+    outcome = run(content, at)
+    assert sorted(problems(outcome)) == sorted(
+        [
+            ("A3", "bad-credit-code"),
+            ("C4", "no-such-division"),
+            ("A3", "bad-system-code"),
+            ("D3", "mlps-level-not-taken"),
+            ("C4", "unknown-unit"),
+            ("A5", "row-repeated"),
+        ]
+    )
+    assert not outcome.applied
+    assert not Department.objects.exists()
+
+
+def test_masked_particulars_are_not_taken_for_a_persons(at: datetime) -> None:
+    content = workbook(
+        units=[unit(A)], systems=[system("oa", A, owner_name="张*", owner_phone="138****5678")]
+    )
+    assert {code for _cell, code in problems(run(content, at))} == {"bad-owner-name", "bad-telephone"}
+
+
+def test_units_in_a_ring_are_refused(at: datetime) -> None:
+    outcome = run(workbook(units=[unit(A, parent=B), unit(B, parent=A)]), at)
+    assert {code for _cell, code in problems(outcome)} == {"units-in-a-ring"}
+
+
+def test_changes_are_told_with_what_was_and_carried_out(at: datetime) -> None:
+    above = DepartmentFactory(credit_code=A)
+    DepartmentFactory(credit_code=B, name="旧", name_en="", connection=Connection.NOT_CONNECTED)
+    outcome = run(workbook(units=[unit(B, name="新", parent=A, connection="requested")]), at)
+    (done,) = outcome.rows
+    assert [(change.before, change.after) for change in done.changes] == [
+        ("旧", "新"),
+        ("", A),
+        ("未接入 / not connected", "已申请 / requested"),
+    ]
+    changed = Department.objects.get(credit_code=B)
+    assert (changed.name, changed.parent, changed.connection) == ("新", above, Connection.REQUESTED)
+
+
+def test_rules_of_changes_hold_for_sheets(at: datetime) -> None:
+    DepartmentFactory(credit_code=A, connection=Connection.NOT_CONNECTED)
+    outcome = run(workbook(units=[unit(A, connection="connected")]), at)
+    assert problems(outcome) == [("D2", "connection-does-not-follow")]
+
+
+def test_a_system_is_not_moved_to_another_department_by_a_sheet(at: datetime) -> None:
+    DepartmentFactory(credit_code=A)
+    SystemFactory(code="oa")
+    assert problems(run(workbook(systems=[system("oa", A)]), at)) == [("C2", "system-of-another-unit")]
+
+
+def test_an_empty_cell_empties_what_may_be_empty_and_a_missing_column_leaves_it(at: datetime) -> None:
+    department = DepartmentFactory(credit_code=A)
+    kept = SystemFactory(
+        code="oa", department=department, data_class="internal", zone=NetworkZone.PRIVATE, name_en="OA"
+    )
+    run(workbook(systems=[system("oa", A, data_class=None, zone=None, filing_number=kept.filing_number)]), at)
+    kept.refresh_from_db()
+    assert (kept.data_class, kept.zone, kept.name_en) == ("", NetworkZone.PRIVATE, "OA")
+
+
+def test_an_owner_changes_where_the_file_says_so_and_is_not_told(at: datetime) -> None:
+    oa = SystemFactory(code="oa", department=DepartmentFactory(credit_code=A))
+    sealed_row(oa, Owner(name="张三", email="z@example.org")).save()
+    outcome = run(workbook(systems=[system("oa", A, name=oa.name, owner_name="李四")]), at)
+    assert [(each.before, each.after) for each in outcome.rows[0].changes] == [("***", "***")]
+    oa = System.objects.get(pk=oa.pk)
+    assert owners.owner_of(oa) == Owner(name="李四", email="z@example.org")
+
+
+def test_what_is_exported_is_read_back_unchanged(at: datetime) -> None:
+    run(NEW, at)
+    DepartmentFactory(closed_at=at)
+    SystemFactory(retired_at=at, department=DepartmentFactory(name="最后"))
+    content = exporting.workbook(actor=BY, at=at)
+    outcome = run(content, at)
+    assert problems(outcome) == []
+    assert [action for _key, action in told(outcome)] == ["unchanged"] * 5
+    assert Event.objects.get(verb="units.exported").after == {"units": 4, "systems": 1}
+    assert SystemOwner.objects.count() == 1
+
+
+def test_the_command_takes_a_file_in_with_its_progress(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "units.xlsx"
+    file.write_bytes(NEW)
+    call_command("import_units", str(file), "--dry-run")
+    assert "4 created" in capsys.readouterr().out
+    assert not Department.objects.exists()
+    call_command("import_units", str(file))
+    assert "Taken in" in capsys.readouterr().out
+    assert Department.objects.count() == 3
+
+
+def test_the_command_fails_where_a_cell_stands_in_the_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    file = tmp_path / "units.xlsx"
+    file.write_bytes(workbook(units=[unit("11450000MB9900013S")]))
+    with pytest.raises(CommandError, match="1 problems"):
+        call_command("import_units", str(file))
+    assert "A2" in capsys.readouterr().out
+
+
+def test_the_command_writes_a_template_that_is_not_there_yet(tmp_path: Path) -> None:
+    file = tmp_path / "template.xlsx"
+    call_command("import_units", str(file), "--template", stdout=StringIO())
+    with pytest.raises(CommandError, match="there already"):
+        call_command("import_units", str(file), "--template")
+    call_command("import_units", str(file), stdout=StringIO())
+    assert not Department.objects.exists()
