@@ -1,10 +1,10 @@
 """Cases: matters being decided, and what waits for the person who asks (``?todo=true``)."""
 
-from typing import Any
+from typing import Any, cast
 
 import django_filters as filters
 from django.db.models import Prefetch, QuerySet
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,19 +13,44 @@ from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
-from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, Verb
-from govcloud.approvals.policies import deciders
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
+from govcloud.approvals.models import (
+    Case,
+    CaseKind,
+    CaseStage,
+    Consultation,
+    Decision,
+    Manner,
+    Quorum,
+    Reminder,
+    Seat,
+    SeatOrigin,
+    SeatStatus,
+    Verb,
+)
+from govcloud.approvals.policies import deciders, involved_by_deciding, open_seats, owners
 from tenants.models import Role
 
 
 class DecisionAnswer(serializers.Serializer[Decision]):
     uuid = serializers.UUIDField()
     verb = serializers.ChoiceField(Verb.choices)
-    opinion = serializers.CharField()
-    decider = PersonRef()
+    opinion = serializers.CharField(help_text="of an approval with conditions: the conditions")
+    decider = PersonRef(allow_null=True, help_text="null: a rule decided; the stage says which")
+    on_behalf_of = PersonRef(allow_null=True, help_text="whom a substitute stood in for")
     revision_hash = serializers.CharField()
     at = serializers.DateTimeField()
+
+
+class SeatAnswer(serializers.Serializer[Seat]):
+    uuid = serializers.UUIDField()
+    origin = serializers.ChoiceField(SeatOrigin.choices)
+    role = serializers.ChoiceField(Role.choices, allow_blank=True, help_text="empty for an added reviewer")
+    person = PersonRef(allow_null=True, help_text="null: whoever holds the role")
+    given_by = PersonRef(allow_null=True, help_text="who delegated it, or added the reviewer")
+    given_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField()
+    status = serializers.ChoiceField(SeatStatus.choices)
 
 
 class StageAnswer(serializers.Serializer[CaseStage]):
@@ -34,20 +59,61 @@ class StageAnswer(serializers.Serializer[CaseStage]):
     name = serializers.CharField()
     name_en = serializers.CharField()
     role = serializers.ChoiceField(Role.choices)
+    also_roles = serializers.ListField(
+        child=serializers.ChoiceField(Role.choices), help_text="roles that countersign"
+    )
+    quorum = serializers.ChoiceField(Quorum.choices, help_text="how many of each role sign")
+    quorum_count = serializers.IntegerField(allow_null=True)
+    auto_reason = serializers.CharField(help_text="the rule that decides it; empty where people do")
+    auto_reason_en = serializers.CharField()
     working_days = serializers.IntegerField()
     status = serializers.ChoiceField(StageStatus.choices)
     since = serializers.DateTimeField(source="opened_at", allow_null=True)
     due_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
     revision = serializers.IntegerField()
-    decision = DecisionAnswer(default=None, allow_null=True)
+    decision = DecisionAnswer(allow_null=True, help_text="the one that closed it, or the last one so far")
+    decisions = DecisionAnswer(many=True)
+    seats = SeatAnswer(many=True, help_text="the signatures it asks for, once its turn has come")
     deciders = serializers.SerializerMethodField(help_text="who may decide it; empty once it is decided")
 
     @extend_schema(responses=PersonRef(many=True))
     def get_deciders(self, stage: CaseStage) -> list[Any]:
-        people = self.context.get("deciders", {}).get(stage.role, ())
-        unfinished = stage.status in {StageStatus.CURRENT, StageStatus.WAITING}
-        return list(PersonRef(people, many=True).data) if unfinished else []
+        held = self.context.get("deciders", {})
+        match stage.status:
+            case StageStatus.CURRENT:
+                people = [
+                    person
+                    for seat in open_seats(stage)
+                    for person in ([seat.person] if seat.person else held.get(seat.role, ()))
+                ]
+            case StageStatus.WAITING if not stage.auto_reason:
+                people = [person for role in stage.roles for person in held.get(role, ())]
+            case _:
+                people = []
+        return list(PersonRef(cast("Any", list(dict.fromkeys(people))), many=True).data)
+
+
+class ConsultationAnswer(Answer):
+    uuid = serializers.UUIDField()
+    case = serializers.UUIDField(source="stage.case.uuid")
+    stage = serializers.CharField(source="stage.code", help_text="code")
+    asked_by = PersonRef()
+    person = PersonRef(help_text="whose opinion is asked for")
+    question = serializers.CharField()
+    manner = serializers.ChoiceField(Manner.choices)
+    status = serializers.ChoiceField(ConsultationStatus.choices)
+    asked_at = serializers.DateTimeField()
+    answer = serializers.CharField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ReminderAnswer(serializers.Serializer[Reminder]):
+    uuid = serializers.UUIDField()
+    stage = serializers.CharField(source="stage.code", help_text="code")
+    person = PersonRef()
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class CaseAnswer(Answer):
@@ -65,6 +131,22 @@ class CaseAnswer(Answer):
     due_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
     stages = StageAnswer(many=True, help_text="in the order in which they were opened, earlier rounds first")
+
+
+class CaseDetail(CaseAnswer):
+    consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
+    reminders = serializers.SerializerMethodField()
+
+    @extend_schema_field(ConsultationAnswer(many=True))
+    def get_consultations(self, case: Case) -> Any:
+        rows = Consultation.objects.filter(stage__case=case)
+        asked = rows.select_related("stage__case", "asked_by", "person")
+        return ConsultationAnswer(cast("Any", asked), many=True).data
+
+    @extend_schema_field(ReminderAnswer(many=True))
+    def get_reminders(self, case: Case) -> Any:
+        rows = Reminder.objects.filter(stage__case=case).select_related("stage", "person")
+        return ReminderAnswer(cast("Any", rows), many=True).data
 
 
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]
@@ -85,19 +167,26 @@ class CaseFilters(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(pk__in=Case.objects.todo(view.actor, at=view.at).values("pk"))
 
 
-def with_stages(rows: QuerySet[Case]) -> QuerySet[Case]:
-    stages = CaseStage.objects.select_related("decision__decider").order_by("revision", "position")
-    return rows.select_related("department", "applicant", "submitted_by").prefetch_related(
-        Prefetch("stages", stages)
-    )
+def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
+    """What stages are answered with, in three queries however many cases."""
+    stages = CaseStage.objects.order_by("revision", "position")
+    decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
+    seats = Seat.objects.select_related("person", "given_by")
+    return [
+        Prefetch(f"{prefix}stages", stages),
+        Prefetch(f"{prefix}stages__decisions", decisions),
+        Prefetch(f"{prefix}stages__seats", seats),
+    ]
 
 
 def decider_context(case: Case, *, at: Any) -> dict[str, Any]:
     """Who may decide the stages of a case that are still open, in one query; for ``StageAnswer``."""
-    roles = {s.role for s in case.stages.all() if s.status in {StageStatus.CURRENT, StageStatus.WAITING}}
+    stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
+    unfinished = [s for s in stages if s.status in {StageStatus.CURRENT, StageStatus.WAITING}]
+    roles = {role for stage in unfinished for role in stage.roles}
     if not roles:
         return {"deciders": {}}
-    without = {case.applicant, case.submitted_by} - {None}
+    without = owners(case) | involved_by_deciding(stages)
     return {"deciders": deciders(department=case.department, roles=roles, without=without, at=at)}
 
 
@@ -111,10 +200,16 @@ class Cases(Listed[Case], Retrieved[Case]):
     ordering_fields = ("opened_at", "due_at", "status")
 
     def get_queryset(self) -> QuerySet[Case]:
-        return with_stages(Case.objects.visible_to(self.actor, at=self.at))
+        rows = Case.objects.visible_to(self.actor, at=self.at)
+        rows = rows.select_related("department", "applicant", "submitted_by")
+        return rows.prefetch_related(*stage_prefetches())
 
+    @extend_schema(responses=CaseDetail)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """One of them."""
-        case = self.get_object()
+        """One of them, with the opinions that were asked for and the reminders."""
+        return self.answer(self.get_object())
+
+    def answer(self, case: Case) -> Response:
+        """The case as it is now."""
         context = {**self.get_serializer_context(), **decider_context(case, at=self.at)}
-        return Response(CaseAnswer(case, context=context).data)
+        return Response(CaseDetail(case, context=context).data)

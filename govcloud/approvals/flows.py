@@ -250,15 +250,12 @@ def stage_problems(rules: Sequence[StageRule]) -> Iterable[DomainError]:
 
 def rules_of(stages: Iterable[Stage]) -> list[StageRule]:
     """The stages of a version as they were written down."""
-    return [
-        StageRule(
-            **{
-                field.name: tuple(value) if isinstance(value := getattr(stage, field.name), list) else value
-                for field in fields(StageRule)
-            }
-        )
-        for stage in stages
-    ]
+    return [_rule_of(stage) for stage in stages]
+
+
+def _rule_of(stage: Stage) -> StageRule:
+    values: dict[str, Any] = {field.name: getattr(stage, field.name) for field in fields(StageRule)}
+    return StageRule(**{**values, "also_roles": tuple(values["also_roles"])})
 
 
 def _role_problems(rule: StageRule, at: str) -> Iterable[DomainError]:

@@ -91,7 +91,7 @@ class Turn:
 
 
 def deciders(
-    *, department: Department, roles: Collection[str], without: Collection[User], at: datetime
+    *, department: Department, roles: Collection[str], without: Collection[User | int], at: datetime
 ) -> dict[str, list[User]]:
     """Who holds each of the roles for a department at the instant, in one query.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import takewhile
 
 from django.db.models import Max, QuerySet
 
@@ -54,31 +55,46 @@ def planned(stages: Sequence[Stage], matter: Matter, *, at: datetime) -> list[da
 
 
 def lay_out(
-    case: Case, stages: Sequence[Stage], dues: Sequence[datetime], matter: Matter, *, after: int
-) -> list[CaseStage]:
-    """The stages of this revision, in positions after those of earlier ones; all of them wait."""
-    rows = [
-        CaseStage(
-            case=case,
-            revision=case.revision,
-            position=after + n,
-            code=stage.code,
-            name=stage.name,
-            name_en=stage.name_en,
-            role=stage.role,
-            also_roles=stage.also_roles,
-            quorum=stage.quorum,
-            quorum_count=stage.quorum_count,
-            working_days=stage.working_days,
-            due_at=due,
-        )
-        for n, (stage, due) in enumerate(zip(stages, dues, strict=True), 1)
-    ]
-    for row, stage in zip(rows, stages, strict=True):
-        if decides_itself(stage, matter):
-            row.auto_reason = automatic.in_words(stage, language="zh-hans")
-            row.auto_reason_en = automatic.in_words(stage, language="en")
-    return CaseStage.objects.bulk_create(rows)
+    case: Case, stages: Sequence[Stage], dues: Sequence[datetime], matter: Matter, *, after: int, at: datetime
+) -> None:
+    """The stages of this revision, in positions after those of earlier ones. The first that people decide is current; where
+    rules decide all of them, the case is approved.
+    """
+    rows = [_row(case, stage, matter, due) for stage, due in zip(stages, dues, strict=True)]
+    for position, row in enumerate(rows, after + 1):
+        row.position = position
+    by_rule = list(takewhile(lambda row: row.auto_reason, rows))
+    for row in by_rule:
+        _mark_decided_by_rule(row, at=at)
+    current = next(iter(rows[len(by_rule) :]), None)
+    if current is not None:
+        current.status, current.opened_at = StageStatus.CURRENT, at
+    CaseStage.objects.bulk_create(rows)
+    for row in by_rule:
+        _write_down_rule(row, at=at)
+    if current is None:
+        _approve(case, actor=automatic.RULE, at=at)
+    else:
+        _open_seats(current, rows, at=at)
+
+
+def _row(case: Case, stage: Stage, matter: Matter, due: datetime) -> CaseStage:
+    by_rule = decides_itself(stage, matter)
+    return CaseStage(
+        case=case,
+        revision=case.revision,
+        code=stage.code,
+        name=stage.name,
+        name_en=stage.name_en,
+        role=stage.role,
+        also_roles=stage.also_roles,
+        quorum=stage.quorum,
+        quorum_count=stage.quorum_count,
+        auto_reason=automatic.in_words(stage, language="zh-hans") if by_rule else "",
+        auto_reason_en=automatic.in_words(stage, language="en") if by_rule else "",
+        working_days=stage.working_days,
+        due_at=due,
+    )
 
 
 def last_position(case: Case) -> int:
@@ -124,7 +140,7 @@ def move_on(
             return
     _close(stage, OUTCOMES[verb], at=at)
     if verb in APPROVING:
-        go_on(case, stages, actor=actor, reason=opinion, at=at)
+        _go_on(case, stages, actor=actor, reason=opinion, at=at)
     else:
         cancel_the_rest(case, at=at)
         closed_at = None if verb == Verb.RETURN else at
@@ -133,17 +149,21 @@ def move_on(
         )
 
 
-def go_on(
-    case: Case, stages: Sequence[CaseStage], *, actor: audit.Actor, at: datetime, reason: str = ""
-) -> None:
-    """To the next stage that waits for people; those before it that a rule decides are decided. Without one, the case is approved."""
+def _go_on(case: Case, stages: Sequence[CaseStage], *, actor: User, at: datetime, reason: str) -> None:
+    """To the next stage that people decide; those before it are decided by their rules. Without one, the case is approved."""
     for stage in stages:
         if stage.status != StageStatus.WAITING:
             continue
         if not stage.auto_reason:
             _begin(stage, stages, at=at)
             return
-        _decide_by_rule(stage, at=at)
+        _mark_decided_by_rule(stage, at=at)
+        stage.save(update_fields=["status", "opened_at", "due_at", "decided_at"])
+        _write_down_rule(stage, at=at)
+    _approve(case, actor=actor, at=at, reason=reason)
+
+
+def _approve(case: Case, *, actor: audit.Actor, at: datetime, reason: str = "") -> None:
     transition(case, Status.APPROVED, actor=actor, at=at, reason=reason, thread=case.thread, closed_at=at)
 
 
@@ -156,10 +176,13 @@ def cancel_the_rest(case: Case, *, at: datetime) -> None:
 
 def _begin(stage: CaseStage, stages: Sequence[CaseStage], *, at: datetime) -> None:
     """The stage becomes current; its days count from now."""
-    first = stage is stages[0]  # planned from this instant already
     stage.status, stage.opened_at = StageStatus.CURRENT, at
-    stage.due_at = stage.due_at if first else due_after(start=at, working_days=stage.working_days)
+    stage.due_at = due_after(start=at, working_days=stage.working_days)
     stage.save(update_fields=["status", "opened_at", "due_at"])
+    _open_seats(stage, stages, at=at)
+
+
+def _open_seats(stage: CaseStage, stages: Sequence[CaseStage], *, at: datetime) -> None:
     Seat.objects.bulk_create(
         Seat(stage=stage, role=role)
         for role, number in _signatures(stage, stages, at=at).items()
@@ -195,7 +218,12 @@ def _release_surplus(stage: CaseStage, stages: Sequence[CaseStage], actor: User,
             seat.save(update_fields=["status"])
 
 
-def _decide_by_rule(stage: CaseStage, *, at: datetime) -> None:
+def _mark_decided_by_rule(stage: CaseStage, *, at: datetime) -> None:
+    stage.status, stage.opened_at, stage.due_at, stage.decided_at = StageStatus.APPROVED, at, at, at
+
+
+def _write_down_rule(stage: CaseStage, *, at: datetime) -> None:
+    """The decision without a person, its rule as the opinion."""
     Decision.objects.create(
         stage=stage,
         verb=Verb.APPROVE,
@@ -203,8 +231,6 @@ def _decide_by_rule(stage: CaseStage, *, at: datetime) -> None:
         revision_hash=stage.case.revision_hash,
         at=at,
     )
-    stage.status, stage.opened_at, stage.due_at, stage.decided_at = StageStatus.APPROVED, at, at, at
-    stage.save(update_fields=["status", "opened_at", "due_at", "decided_at"])
     _tell(stage, Verb.APPROVE, stage.auto_reason, actor=automatic.RULE, at=at)
 
 

@@ -221,13 +221,26 @@ class Station:
 class Staffed(Protocol):
     """A stage of a flow or of a case, by what makes ways differ."""
 
-    code: str
-    name: str
-    name_en: str
-    role: str
-    also_roles: Sequence[str]
-    quorum: str
-    quorum_count: int | None
+    @property
+    def code(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def name_en(self) -> str: ...
+
+    @property
+    def role(self) -> str: ...
+
+    @property
+    def also_roles(self) -> Sequence[str]: ...
+
+    @property
+    def quorum(self) -> str: ...
+
+    @property
+    def quorum_count(self) -> int | None: ...
 
 
 def station(stage: Staffed, *, automatic: bool) -> Station:

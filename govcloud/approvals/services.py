@@ -175,9 +175,8 @@ def open_case(
         case = _create(Case(flow=stages[0].flow, opened_at=at, **subject, **parties, **submission))
     else:
         transition(case, Status.OPEN, actor=submission["submitted_by"], at=at, thread=thread, **submission)
-    laid_out = progress.lay_out(case, stages, dues, matter, after=before)
     _tell_of_opening(case, stages, at=at)
-    progress.go_on(case, laid_out, actor=automatic.RULE, at=at)
+    progress.lay_out(case, stages, dues, matter, after=before, at=at)
     return case
 
 

@@ -10,20 +10,19 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.lifecycle import Status as CaseStatus
-from govcloud.approvals.models import Case
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept, refuse
 from govcloud.catalog.models import Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
-from govcloud.orders import fulfilment, stored
+from govcloud.orders import stored
 from govcloud.orders.drafts import ItemDraft
+from govcloud.orders.following import follow, let_go
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, freed_by, quota_of
 from govcloud.orders.matter import matter_of
-from govcloud.orders.models import Order, Unit
+from govcloud.orders.models import Order
 from govcloud.orders.numbering import next_number
 from govcloud.orders.quotes import Quote, frozen_quote, quote_lines
 from govcloud.orders.resolution import resolve
@@ -199,7 +198,7 @@ def decide(
             at=at,
             stage=seen,
         )
-        _follow(order, case, reason=opinion, actor=actor, at=at)
+        follow(order, case, reason=opinion, actor=actor, at=at)
     return order
 
 
@@ -208,21 +207,6 @@ def _current_stage(order: Order) -> str:
         return ""
     current = order.case.stages.filter(status=StageStatus.CURRENT)
     return current.values_list("code", flat=True).first() or ""
-
-
-def _follow(order: Order, case: Case, *, reason: str, actor: User, at: datetime) -> None:
-    """The order goes where its case went."""
-    told: dict[str, Any] = {"actor": actor, "at": at, "reason": reason, "thread": order.uuid}
-    match case.status:
-        case CaseStatus.APPROVED:
-            transition(order, Status.FULFILLING, **told)
-            fulfilment.begin(order=order, actor=actor, at=at)
-        case CaseStatus.RETURNED:
-            transition(order, Status.RETURNED, **told)
-            _let_go(order, at=at)
-        case CaseStatus.REJECTED:
-            transition(order, Status.REJECTED, finished_at=at, **told)
-            _let_go(order, at=at)
 
 
 def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
@@ -239,16 +223,8 @@ def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
         )
         if case is not None:
             approvals.withdraw(case=case, actor=actor, at=at, reason=reason)
-            _let_go(order, at=at)
+            let_go(order, at=at)
     return order
-
-
-def _let_go(order: Order, *, at: datetime) -> None:
-    """Nothing was built: the units and their holds go; a next submission plans units of its own."""
-    units = Unit.objects.filter(item__order=order)
-    quotas.unhold_all(sources=list(units.values_list("uuid", flat=True)), at=at)
-    units.filter(server__isnull=False).delete()
-    units.delete()
 
 
 def _judged(
