@@ -71,7 +71,9 @@ class TooManyStages(Invalid):
 
 class StageCodeUnfit(Invalid):
     code = "stage-code-unfit"
-    message = _("“%(given)s” cannot be a stage's code: use lower-case letters, digits, _ and -, a letter first.")
+    message = _(
+        "“%(given)s” cannot be a stage's code: use lower-case letters, digits, _ and -, a letter first."
+    )
 
 
 class StageCodeTwice(Invalid):
@@ -335,9 +337,7 @@ def _write(flow: FlowVersion, rules: Sequence[StageRule]) -> None:
     )
 
 
-def _publish(
-    flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, at: datetime
-) -> FlowVersion:
+def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, at: datetime) -> FlowVersion:
     last = FlowVersion.objects.aggregate(last=Max("number"))["last"] or 0
     flow.number, flow.in_force_from, flow.published_at = last + 1, in_force_from, at
     try:

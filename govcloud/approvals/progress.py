@@ -125,7 +125,7 @@ def write_down(turn: Turn, verb: Verb, opinion: str, *, actor: User, at: datetim
         actor=actor,
         at=at,
         role=seat.role,
-        on_behalf_of=str(turn.on_behalf_of or ""),
+        on_behalf_of=turn.on_behalf_of.audit_ref if turn.on_behalf_of else "",
     )
 
 
@@ -251,7 +251,14 @@ def _waive(consultations: QuerySet[Consultation], *, at: datetime) -> None:
 
 
 def _tell(
-    stage: CaseStage, verb: Verb, opinion: str, *, actor: audit.Actor, at: datetime, role: str = "", on_behalf_of: str = ""
+    stage: CaseStage,
+    verb: Verb,
+    opinion: str,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+    role: str = "",
+    on_behalf_of: str = "",
 ) -> None:
     case = stage.case
     after = {

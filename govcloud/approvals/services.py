@@ -90,9 +90,7 @@ def preview(
     dues = progress.planned(stages, matter, at=at)
     roles = {role for stage in stages for role in (stage.role, *stage.also_roles)}
     people = policies.deciders(department=department, roles=roles, without=[applicant], at=at)
-    return [
-        _planned(stage, matter, due, people) for stage, due in zip(stages, dues, strict=True)
-    ]
+    return [_planned(stage, matter, due, people) for stage, due in zip(stages, dues, strict=True)]
 
 
 def _planned(stage: Stage, matter: Matter, due: datetime, people: dict[str, list[User]]) -> PlannedStage:
@@ -132,9 +130,7 @@ def current_deciders(*, case: Case, at: datetime) -> list[User]:
 
 def stages_of(case: Case) -> list[CaseStage]:
     """The stages of the present revision, with their seats and decisions; in three queries."""
-    return list(
-        case.stages.filter(revision=case.revision).prefetch_related("seats__person", "decisions")
-    )
+    return list(case.stages.filter(revision=case.revision).prefetch_related("seats__person", "decisions"))
 
 
 @transaction.atomic

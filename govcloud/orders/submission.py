@@ -84,7 +84,9 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
             "holds": quota_of(lines),
         },
     )
-    follow(order, case, reason="", actor=automatic.RULE, at=at)  # where rules alone decide, it goes on at once
+    follow(
+        order, case, reason="", actor=automatic.RULE, at=at
+    )  # where rules alone decide, it goes on at once
     return order
 
 

@@ -24,10 +24,19 @@ def default_flow() -> FlowVersion:
     return services.publish_default_flow(actor=SystemActor("tests"), at=BEGINNING)
 
 
+INTAKE = StageRule("intake", "受理", "Intake", Role.SERVICE_DESK, 1)
+
+
+def flow(*stages: StageRule, at: datetime) -> FlowVersion:
+    """A further version with these stages, in force at once."""
+    return services.publish(
+        name="试行流程", stages=stages, in_force_from=at, actor=SystemActor("tests"), at=at
+    )
+
+
 def one_stage_flow(at: datetime, **how: Any) -> FlowVersion:
     """A further version, with nothing but intake."""
-    stages = [StageRule("intake", "受理", "Intake", Role.SERVICE_DESK, 1)]
-    version = {"name": "试行流程", "stages": stages, "in_force_from": at, **how}
+    version = {"name": "试行流程", "stages": [INTAKE], "in_force_from": at, **how}
     return services.publish(actor=SystemActor("tests"), at=at, **version)
 
 
@@ -81,6 +90,13 @@ def case_of(people: Chain, *, at: datetime, matter: Matter = COMMITTED, **how: A
 
 def current_stage(case: Case) -> CaseStage:
     return case.stages.get(status=StageStatus.CURRENT)
+
+
+def decide(case: Case, actor: User, at: datetime, verb: str = "approve", **how: Any) -> Case:
+    """One person's decision on the present revision; what is not an approval gets a reason."""
+    opinion = "" if verb == "approve" else "请补充说明"
+    how = {"opinion": opinion, "revision_hash": case.revision_hash, **how}
+    return services.decide(case=case, verb=verb, actor=actor, at=at, **how)
 
 
 def approved_up_to(case: Case, code: str, people: Chain, *, at: datetime) -> Case:

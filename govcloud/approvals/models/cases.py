@@ -180,8 +180,7 @@ class Seat(models.Model):
                 fields=["stage", "person"], condition=Q(person__isnull=False), name="seat_one_per_person"
             ),
             models.CheckConstraint(
-                condition=Q(origin=SeatOrigin.ROLE, person__isnull=True, given_by__isnull=True)
-                & ~Q(role="")
+                condition=Q(origin=SeatOrigin.ROLE, person__isnull=True, given_by__isnull=True) & ~Q(role="")
                 | ~Q(origin=SeatOrigin.ROLE) & Q(person__isnull=False, given_by__isnull=False),
                 name="seat_is_somebodys",
             ),

@@ -71,8 +71,7 @@ class FlowVersion(models.Model):
     class Meta:
         constraints: ClassVar = [
             models.CheckConstraint(
-                condition=Q(published_at__isnull=True)
-                | Q(number__isnull=False, in_force_from__isnull=False),
+                condition=Q(published_at__isnull=True) | Q(number__isnull=False, in_force_from__isnull=False),
                 name="flow_published_has_its_number",
             ),
         ]

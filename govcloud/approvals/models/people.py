@@ -75,9 +75,7 @@ class Consultation(models.Model):
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="consultations")
     question = models.TextField()
     manner = models.CharField(max_length=8, choices=Manner, default=Manner.ADVISORY)
-    status = models.CharField(
-        max_length=8, choices=ConsultationStatus, default=ConsultationStatus.ASKED
-    )
+    status = models.CharField(max_length=8, choices=ConsultationStatus, default=ConsultationStatus.ASKED)
     asked_at = models.DateTimeField()
     answer = models.TextField(blank=True)
     closed_at = models.DateTimeField(null=True)

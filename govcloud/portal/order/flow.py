@@ -95,7 +95,10 @@ def steps(order: Order, *, at: datetime) -> list[FlowStep]:
     return [
         _application(order),
         *(_planned(stage) for stage in _route(order, at=at)),
-        *(_stage(stage, days, holders, asides.get(stage.pk, ())) for stage, days in _with_days(stages, at=at)),
+        *(
+            _stage(stage, days, holders, asides.get(stage.pk, ()))
+            for stage, days in _with_days(stages, at=at)
+        ),
         _delivery(order),
     ]
 
