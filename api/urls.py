@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    absences,
     audit,
     audit_verification,
     candidates,
@@ -13,10 +14,12 @@ from api.v1 import (
     catalog,
     clouds,
     consoles,
+    consultations,
     container_credentials,
     demo_clock,
     engine,
     findings,
+    flows,
     leases,
     maintenances,
     me,
@@ -55,6 +58,9 @@ router.register("tariffs", tariffs.Tariffs, "tariffs")
 router.register("quota-accounts", quotas.QuotaAccounts, "quota-accounts")
 router.register("orders", orders.Orders, "orders")
 router.register("cases", cases.Cases, "cases")
+router.register("consultations", consultations.Consultations, "consultations")
+router.register("absences", absences.Absences, "absences")
+router.register("flow-versions", flows.FlowVersions, "flow-versions")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
 router.register("sweeps", sweeps.Sweeps, "sweeps")

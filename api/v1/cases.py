@@ -6,13 +6,17 @@ import django_filters as filters
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.references import find
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
+from govcloud.approvals import reminders, services, sharing
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import (
     Case,
@@ -28,8 +32,14 @@ from govcloud.approvals.models import (
     SeatStatus,
     Verb,
 )
-from govcloud.approvals.policies import deciders, involved_by_deciding, open_seats, owners
-from tenants.models import Role
+from govcloud.approvals.policies import (
+    deciders,
+    involved_by_deciding,
+    open_seats,
+    owners,
+    require_decider,
+)
+from tenants.models import Role, User
 
 
 class DecisionAnswer(serializers.Serializer[Decision]):
@@ -149,6 +159,35 @@ class CaseDetail(CaseAnswer):
         return ReminderAnswer(cast("Any", rows), many=True).data
 
 
+class SharingBody(Body):
+    stage = serializers.CharField(max_length=40, help_text="code of the stage that was read")
+    person = serializers.UUIDField(help_text="one of GET /cases/{uuid}/people")
+
+
+class ReviewerBody(SharingBody):
+    reason = serializers.CharField(max_length=500)
+
+
+class DelegationBody(ReviewerBody):
+    seat = serializers.UUIDField(
+        allow_null=True, default=None, help_text="of a seat that one gave and gives to another; else null"
+    )
+
+
+class ConsultationBody(SharingBody):
+    question = serializers.CharField(max_length=2_000)
+    manner = serializers.ChoiceField(Manner.choices, default=Manner.ADVISORY)
+
+
+class ReminderBody(Body):
+    text = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class PeopleAnswer(serializers.Serializer[Any]):
+    candidates = PersonRef(many=True, help_text="who can decide it instead, or as well")
+    consulted = PersonRef(many=True, help_text="who can be asked for an opinion")
+
+
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]
     todo = filters.BooleanFilter(
         method="waiting", label="true: only what waits for a decision of the person who asks"
@@ -208,6 +247,62 @@ class Cases(Listed[Case], Retrieved[Case]):
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """One of them, with the opinions that were asked for and the reminders."""
         return self.answer(self.get_object())
+
+    @extend_schema(request=DelegationBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def delegations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Give one's seat of the current stage to somebody else, or a seat that one gave to yet another."""
+        case, given = self.get_object(), self.parsed(DelegationBody)
+        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        sharing.delegate(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(request=ReviewerBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def reviewers(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Have somebody else sign the current stage as well."""
+        case, given = self.get_object(), self.parsed(ReviewerBody)
+        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        sharing.add_reviewer(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(request=ConsultationBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def consultations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Ask somebody for an opinion on the current stage."""
+        case, given = self.get_object(), self.parsed(ConsultationBody)
+        person = self.person(given, sharing.consulted(case=case, at=self.at))
+        sharing.consult(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(request=ReminderBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def reminders(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Ask for the current stage to be decided soon; once a day."""
+        case, text = self.get_object(), self.parsed(ReminderBody)["text"]
+        reminders.remind(case=case, text=text, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(responses=PeopleAnswer)
+    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    def people(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who may decide it now."""
+        case = self.get_object()
+        stages = services.stages_of(case)
+        current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+        require_decider(case, stages, seen=current, revision_hash=None, actor=self.actor, at=self.at)
+        found = {
+            "candidates": sharing.candidates(case=case, at=self.at),
+            "consulted": sharing.consulted(case=case, at=self.at),
+        }
+        return Response(PeopleAnswer(found).data)
+
+    def person(self, given: dict[str, Any], known: list[User]) -> User:
+        """Whom the body names: anybody whom the case can be shared with, or who has to do with it. Others are not told apart."""
+        case = self.get_object()
+        everybody = {user.pk for user in known} | owners(case) | {self.actor.pk}
+        people = User.objects.filter(pk__in=everybody)
+        return find(visible=people, actor=self.actor, at=self.at, pointer="/person", uuid=given["person"])
 
     def answer(self, case: Case) -> Response:
         """The case as it is now."""

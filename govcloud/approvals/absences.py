@@ -93,10 +93,15 @@ def end(*, absence: Absence, actor: User, at: datetime) -> Absence:
 
 
 def substitutes_for(person: User, *, at: datetime) -> list[User]:
-    """Who decides wherever the person does: roles of the centre reach every department, a unit's those at and below it."""
+    """Who decides wherever the person does: roles of the centre reach every department, a unit's those at and below it.
+
+    Nobody for who decides nothing.
+    """
     scope = scope_of(person, at=at)
     central = bool(scope.roles & DECIDING)
     paths = {path for role, path in scope.unit_roles if role in DECIDING}
+    if not central and not paths:
+        return []
     held = Membership.objects.valid(at=at).filter(role__in=DECIDING, user__is_active=True)
     found: dict[User, None] = {}
     for membership in (

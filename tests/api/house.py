@@ -22,7 +22,8 @@ from govcloud.protection.models import BackupPlan, BackupRun, Frequency, Recover
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.reconciliation.models import Sweep
-from tenants.models import Department, System, User
+from tenants.models import Department, Role, System, User
+from tests.factories.approvals import absence, consulted, drafted
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -62,6 +63,10 @@ def house(many: int) -> House:
         opened(unit)
     systems = [on.system, *(SystemFactory(department=on.department, level_3=True) for _ in range(many - 1))]
     orders = [submitted(_for(on, system), at=AT) for system in systems]
+    reviewer = on.chain[Role.TECHNICAL_REVIEWER]
+    asked = [consulted(order.case, reviewer, at=AT) for order in orders]
+    away = [absence(on.applicant, reviewer, begins=AT + timedelta(days=day)) for day in range(many)]
+    flow_drafts = [drafted() for _system in systems]
     servers = [whole_server(system=system) for system in systems]
     for number in range(many):
         DivisionFactory(code=f"45{number:04d}")
@@ -100,6 +105,9 @@ def house(many: int) -> House:
             "quota-accounts": on.department.quota_accounts.first().uuid,
             "orders": orders[0].uuid,
             "cases": orders[0].case.uuid,
+            "consultations": asked[0].uuid,
+            "absences": away[0].uuid,
+            "flow-versions": flow_drafts[0].uuid,
             "operations": points[0].run.operation.uuid,
             "resources": servers[0].resource.uuid,
             "sweeps": Sweep.objects.first().uuid,

@@ -1,13 +1,13 @@
 """A flow in force, the people of its chain, and cases opened and decided the way the product does it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from govcloud.approvals import services
+from govcloud.approvals import services, sharing
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseKind, CaseStage, FlowVersion
+from govcloud.approvals.models import Absence, Case, CaseKind, CaseStage, Consultation, FlowVersion
 from govcloud.approvals.routing import Matter, StageRule
 from govcloud.audit.services import SystemActor
 from tenants.models import Department, NetworkZone, Role, User
@@ -97,6 +97,39 @@ def decide(case: Case, actor: User, at: datetime, verb: str = "approve", **how: 
     opinion = "" if verb == "approve" else "请补充说明"
     how = {"opinion": opinion, "revision_hash": case.revision_hash, **how}
     return services.decide(case=case, verb=verb, actor=actor, at=at, **how)
+
+
+def consulted(case: Case, person: User, *, at: datetime) -> Consultation:
+    """Asked for an opinion by who decides now."""
+    return sharing.consult(
+        case=case,
+        stage=current_stage(case).code,
+        person=person,
+        question="容量是否足够？",
+        manner="advisory",
+        actor=services.current_deciders(case=case, at=at)[0],
+        at=at,
+    )
+
+
+def absence(person: User, substitute: User, *, begins: datetime, days: int = 1) -> Absence:
+    return Absence.objects.create(
+        person=person,
+        substitute=substitute,
+        starts_at=begins,
+        ends_at=begins + timedelta(days=days),
+        named_at=begins,
+    )
+
+
+def drafted() -> FlowVersion:
+    """A draft with the stages of the version that was published last."""
+    published = FlowVersion.objects.exclude(number=None).latest("number")
+    flow_version = FlowVersion.objects.create(name="草稿", based_on=published)
+    for stage in published.stages.all():
+        stage.pk, stage.flow = None, flow_version
+        stage.save(force_insert=True)
+    return flow_version
 
 
 def approved_up_to(case: Case, code: str, people: Chain, *, at: datetime) -> Case:
