@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
 from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
@@ -13,7 +13,6 @@ from govcloud.approvals import policies
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
 from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import (
-    Case,
     CaseStage,
     Consultation,
     Decision,
@@ -84,12 +83,30 @@ class FlowStep:
         return MARKS.get(self.state, "")
 
 
-def steps(order: Order, *, at: datetime) -> list[FlowStep]:
-    """From the application over the stages of its case to the delivery; five queries for a submitted order, and one each where opinions were asked for or it was reminded of.
+def stages_of(order: Order) -> list[CaseStage]:
+    """The stages of this revision and what was decided on earlier ones, with seats and decisions; none of a draft. Three queries."""
+    if order.case is None:
+        return []
+    decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
+    seats = Seat.objects.select_related("person", "given_by")
+    decided = Exists(Decision.objects.filter(stage=OuterRef("pk")))
+    return list(
+        order.case.stages.filter(Q(revision=order.case.revision) | decided)
+        .prefetch_related(Prefetch("decisions", decisions), Prefetch("seats", seats))
+        .annotate(
+            consulted=Exists(Consultation.objects.filter(stage=OuterRef("pk"))),
+            reminded=Exists(Reminder.objects.filter(stage=OuterRef("pk"))),
+        )
+        .order_by("position")
+    )
+
+
+def steps(order: Order, stages: list[CaseStage], *, at: datetime) -> list[FlowStep]:
+    """From the application over the stages of its case to the delivery; two queries for a submitted order, and one each
+    where opinions were asked for or it was reminded of.
 
     A draft has no case yet and shows the stages that are planned for it, which costs what ``services.route`` does.
     """
-    stages = list(_stages(order.case)) if order.case else []
     holders = _holders(order, stages, at=at)
     asides = _asides(stages)
     return [
@@ -101,22 +118,6 @@ def steps(order: Order, *, at: datetime) -> list[FlowStep]:
         ),
         _delivery(order),
     ]
-
-
-def _stages(case: Case) -> QuerySet[CaseStage]:
-    """The stages of this revision and what was decided on earlier ones, with their seats."""
-    decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
-    seats = Seat.objects.select_related("person", "given_by")
-    decided = Exists(Decision.objects.filter(stage=OuterRef("pk")))
-    return (
-        CaseStage.objects.filter(Q(revision=case.revision) | decided, case=case)
-        .prefetch_related(Prefetch("decisions", decisions), Prefetch("seats", seats))
-        .annotate(
-            consulted=Exists(Consultation.objects.filter(stage=OuterRef("pk"))),
-            reminded=Exists(Reminder.objects.filter(stage=OuterRef("pk"))),
-        )
-        .order_by("position")
-    )
 
 
 def _holders(order: Order, stages: Sequence[CaseStage], *, at: datetime) -> Mapping[str, list[User]]:

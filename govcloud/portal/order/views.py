@@ -12,6 +12,7 @@ from govcloud import clock
 from govcloud.audit import refusals
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
+from govcloud.portal.deciding import offers
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting
 from tenants.models import Role, User
 from tenants.policies import scope_of
@@ -26,22 +27,25 @@ BEGUN = frozenset({Status.FULFILLING, Status.FULFILLED, Status.CANCELLED})
 def order(request: HttpRequest, number: str) -> HttpResponse:
     """An order's page; asked by the page itself (htmx) it answers with the part that changes while something runs."""
     actor, at = cast("User", request.user), clock.now()
-    found = _visible(number, actor, at=at)
+    found = visible(number, actor, at=at)
     fragment = "HX-Request" in request.headers
     template = "portal/order/live.html" if fragment else "portal/order/page.html"
-    return render(request, template, _context(found, actor, at=at))
+    return render(request, template, context(found, actor, at=at))
 
 
-def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
+def context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
+    """What the order's page shows, and that on which it is decided."""
     technical = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
     begun = order.status in BEGUN
     lines = items.lines(order)
-    way = flow.steps(order, at=at)
+    stages = flow.stages_of(order)
+    way = flow.steps(order, stages, at=at)
     return {
         "order": order,
         "lines": lines,
         "quote": quotes.quote(order, lines, at=at),
         "flow": way,
+        "offer": offers.offer(order.case, stages, actor, at=at),
         "progress": progress.progress(order, technical=technical) if begun else None,
         "waiting": waiting.reasons(order, at=at),
         "built": resources.built(order) if begun else (),
@@ -52,12 +56,12 @@ def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
     }
 
 
-def _visible(number: str, actor: User, *, at: datetime) -> Order:
+def visible(number: str, actor: User, *, at: datetime) -> Order:
     """The order with what its page needs of its last revision. Foreign orders answer as if there were none, audited."""
     latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
     orders = (
         Order.objects.visible_to(actor, at=at)
-        .select_related("system__department", "applicant", "case")
+        .select_related("system__department", "applicant", "case__department")
         .annotate(
             revision_number=Subquery(latest.values("number")[:1]),
             revision_digest=Subquery(latest.values("digest")[:1]),

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from govcloud.approvals.policies import FLOW_EDITORS
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
@@ -123,6 +124,12 @@ def operates(context: template.Context) -> bool:
 def reads_findings(context: template.Context) -> bool:
     """Whether the reader may see what is not as recorded."""
     return _holds_one_of(context, READERS)
+
+
+@register.simple_tag(takes_context=True)
+def edits_flows(context: template.Context) -> bool:
+    """Whether the reader drafts and publishes versions of the approval flow."""
+    return _holds_one_of(context, FLOW_EDITORS)
 
 
 def _holds_one_of(context: template.Context, roles: Collection[Role]) -> bool:
