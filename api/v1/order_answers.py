@@ -209,6 +209,7 @@ class OrderAnswer(PricedAnswer):
     number = serializers.CharField()
     title = serializers.CharField()
     justification = serializers.CharField()
+    urgency = serializers.CharField(help_text="why it is urgent; empty where it is not")
     status = serializers.ChoiceField(Status.choices)
     version = serializers.IntegerField(help_text="its ETag, to be sent as If-Match with a change")
     system = SystemRef()

@@ -81,8 +81,9 @@ def draft(
     items: Sequence[ItemDraft],
     actor: User,
     at: datetime,
+    urgency: str = "",
 ) -> Order:
-    """Write down a new order for a system.
+    """Write down a new order for a system; ``urgency`` is why it is urgent, if it is.
 
     Raises Invalids with everything that is wrong, ClassifiedWork, or RoleMissing for anybody but an applicant of the
     system's department.
@@ -96,6 +97,7 @@ def draft(
             system=system,
             title=title.strip(),
             justification=justification.strip(),
+            urgency=urgency.strip(),
             applicant=actor,
             created_at=at,
         )
@@ -114,6 +116,7 @@ def revise(
     expected_version: int,
     actor: User,
     at: datetime,
+    urgency: str = "",
 ) -> Order:
     """Replace the content of a draft, or of an order that was returned for correction.
 
@@ -131,8 +134,9 @@ def revise(
         order.items.all().delete()
         stored.write(order=order, lines=lines, offerings=offerings)
         order.title, order.justification = title.strip(), justification.strip()
+        order.urgency = urgency.strip()
         order.version += 1
-        order.save(update_fields=["title", "justification", "version"])
+        order.save(update_fields=["title", "justification", "urgency", "version"])
         _tell(order, "order.revised", actor=actor, at=at, before=before, after=_told(order, lines))
     return order
 
@@ -163,7 +167,13 @@ def route(*, order: Order, at: datetime) -> list[PlannedStage]:
     """Who will have to approve the order, and by when if it were submitted now."""
     fits = order.status not in EDITABLE or all(one.fits for one in effect(order=order, at=at))
     total = quote(order=order, at=at).monthly_total
-    matter = matter_of(system=order.system, lines=_lines(order), monthly_total=total, within_quota=fits)
+    matter = matter_of(
+        system=order.system,
+        lines=_lines(order),
+        monthly_total=total,
+        within_quota=fits,
+        priority=order.priority,
+    )
     return approvals.preview(
         department=order.system.department, applicant=order.applicant, matter=matter, at=at, case=order.case
     )
@@ -266,7 +276,8 @@ def _without_its_hold(one: QuotaEffect) -> QuotaEffect:
 
 def _told(order: Order, lines: Sequence[Line]) -> dict[str, Any]:
     """An order's content for the audit trail."""
-    return {"title": order.title, "version": order.version, "items": [described(line) for line in lines]}
+    told = {"title": order.title, "version": order.version, "items": [described(line) for line in lines]}
+    return {**told, "urgency": order.urgency} if order.urgency else told
 
 
 def _tell(

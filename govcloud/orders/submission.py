@@ -138,7 +138,11 @@ def _hold(order: Order, planned: Sequence[tuple[Unit, Part]], *, at: datetime) -
 def _open_case(order: Order, lines: Sequence[Line], revision: Revision, *, actor: User, at: datetime) -> Case:
     return approvals.open_case(
         matter=matter_of(
-            system=order.system, lines=lines, monthly_total=revision.monthly_total, within_quota=True
+            system=order.system,
+            lines=lines,
+            monthly_total=revision.monthly_total,
+            within_quota=True,
+            priority=order.priority,
         ),
         subject_kind=SUBJECT_KIND,
         subject_id=order.uuid,
