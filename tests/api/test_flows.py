@@ -44,7 +44,7 @@ def put(admin: APIClient, draft: dict, *stages: dict, etag: str = '"1"') -> obje
 
 
 def test_a_draft_has_the_stages_of_the_version_it_begins_with(draft: dict) -> None:
-    assert (draft["number"], draft["published_at"], draft["problems"][:0]) == (None, None, [])
+    assert (draft["number"], draft["published_at"]) == (None, None)
     assert [stage["code"] for stage in draft["stages"]] == [stage.code for stage in DEFAULT_FLOW]
 
 
@@ -90,7 +90,8 @@ def test_a_draft_with_problems_is_not_published(admin: APIClient, draft: dict) -
     assert [(one["code"], one["pointer"]) for one in problems] == [("flow-skips-matters", "/stages")]
     url = f"/api/v1/flow-versions/{draft['uuid']}/publication"
     refused = admin.post(url, {"in_force_from": "2999-01-01T00:00:00Z"}, headers={"If-Match": '"2"'})
-    assert (refused.status_code, refused.json()["code"]) == (422, "flow-skips-matters")
+    assert refused.status_code == 422
+    assert [error["code"] for error in refused.json()["errors"]] == ["flow-skips-matters"]
 
 
 def test_an_order_that_rules_decide_is_built_as_soon_as_it_is_submitted(
