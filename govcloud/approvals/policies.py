@@ -3,12 +3,13 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseStage, Seat, SeatStatus
+from govcloud.approvals.models import Case, CaseStage, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.queries import stood_in_for
 from govcloud.errors import Conflict, Forbidden
 from tenants.models import Department, Membership, Role, User
@@ -65,6 +66,11 @@ class StageDecided(Conflict):
 class StageNotCurrent(Conflict):
     code = "stage-not-current"
     message = _("This is not the step that is being decided: that is now with the %(role)s.")
+
+
+class GivenAway(Conflict):
+    code = "seat-given-away"
+    message = _("You have given your part in this step to %(person)s.")
 
 
 class OutOfTurn(Conflict):
@@ -147,17 +153,32 @@ def require_decider(
         seat = None if person.pk in decided else seat_of(current, person, at=at)
         if seat is not None:
             return Turn(current, seat, None if person == actor else person)
-    if any(_has_claim(person, current, at=at) for person in people):
-        raise StageDecided
-    raise OutOfTurn(role=waits_for(current))
+    raise _no_seat(current, people, at=at)
+
+
+def _no_seat(stage: CaseStage, people: Sequence[User], *, at: datetime) -> Conflict:
+    """Why there is no seat in the current stage for any of these: the actor and whom they stand in for."""
+    delegate = next((d for person in people for d in _delegates_of(person, stage)), None)
+    if delegate is not None:
+        return GivenAway(person=str(delegate))
+    if any(_has_claim(person, stage, at=at) for person in people):
+        return StageDecided()
+    return OutOfTurn(role=waits_for(stage))
 
 
 def seat_of(stage: CaseStage, person: User, *, at: datetime) -> Seat | None:
-    """The open seat of a stage that a person may take, that which has their name first."""
+    """The open seat of a stage that a person may take, that which has their name first.
+
+    Who has delegated their part in it takes no other: one person would have filled two seats.
+    """
     seats = open_seats(stage)
     named = next((seat for seat in seats if seat.person_id == person.pk), None)
+    if named is not None and decides_for(person, stage.case.department, at=at):
+        return named
+    if next(_delegates_of(person, stage), None) is not None:
+        return None
     free = (seat for seat in seats if seat.person_id is None and _holds(person, seat.role, stage.case, at=at))
-    return named or next(free, None)
+    return next(free, None)
 
 
 def owners(case: Case) -> set[int]:
@@ -223,6 +244,13 @@ def _has_claim(person: User, stage: CaseStage, *, at: datetime) -> bool:
     if any(seat.person_id == person.pk for seat in stage.seats.all()):
         return True
     return any(_holds(person, role, stage.case, at=at) for role in stage.roles)
+
+
+def _delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
+    """To whom the person has given their part in a stage, unless they have taken it back."""
+    for seat in stage.seats.all():
+        if seat.origin == SeatOrigin.DELEGATED and seat.given_by_id == person.pk and seat.person != person:
+            yield cast("User", seat.person)
 
 
 def _holds(actor: User, role: str, case: Case, *, at: datetime) -> bool:

@@ -29,13 +29,18 @@ class AbsenceQuerySet(models.QuerySet["Absence"]):
 
 class SeatQuerySet(models.QuerySet["Seat"]):
     def open_to(self, person: "User", *, at: datetime) -> "SeatQuerySet":
-        """Seats of current stages that the person may take: their own by name, or of a role they hold there."""
+        """Seats of current stages that the person may take: their own by name, or of a role they hold there, unless they
+        have delegated their part in it.
+        """
         scope = scope_of(person, at=at)
         unnamed = Q(role__in=scope.roles)
         for role, path in scope.unit_roles:
             unnamed |= Q(role=role, stage__case__department__path__startswith=path)
+        given = self.model._default_manager.filter(  # noqa: SLF001
+            stage=OuterRef("stage"), origin="delegated", given_by=person
+        ).exclude(person=person)
         return self.filter(
-            Q(person=person) | Q(unnamed, person=None),
+            Q(person=person) | Q(unnamed, ~Exists(given), person=None),
             status="open",
             stage__status=StageStatus.CURRENT,
         )

@@ -61,9 +61,12 @@ class TestDelegating:
         colleague = member(Role.UNIT_APPROVER, people.department)
         delegate(case, people.unit_approver, people.cloud_admin, at)
         assert case in Case.objects.todo(people.cloud_admin, at=at)
-        for person in (people.unit_approver, colleague):
+        for person, refusal in (
+            (people.unit_approver, policies.GivenAway),
+            (colleague, policies.StageDecided),
+        ):
             assert case not in Case.objects.todo(person, at=at)
-            with pytest.raises(policies.StageDecided):
+            with pytest.raises(refusal):
                 decide(case, person, at)
         case = decide(case, people.cloud_admin, at)
         assert current_stage(case).code == "intake"
@@ -149,6 +152,28 @@ class TestDelegating:
             decide(case, people.cloud_admin, at)
         delegate(case, people.unit_approver, people.unit_approver, at, seat=seat.uuid)
         assert current_stage(decide(case, people.unit_approver, at)).code == "intake"
+
+    def test_who_gave_their_part_away_takes_no_second_seat(self, people: Chain, at: datetime) -> None:
+        colleague = member(Role.SERVICE_DESK)
+        flow(replace(INTAKE, quorum="some", quorum_count=2), at=at)
+        case = case_of(people, at=at)
+        delegate(case, people.service_desk, people.cloud_admin, at)
+        assert case not in Case.objects.todo(people.service_desk, at=at)
+        with pytest.raises(policies.GivenAway, match=str(people.cloud_admin)):
+            decide(case, people.service_desk, at)
+        with pytest.raises(policies.GivenAway):
+            delegate(case, people.service_desk, people.technical_reviewer, at)
+        case = decide(case, people.cloud_admin, at)
+        assert decide(case, colleague, at).status == Status.APPROVED
+
+    def test_a_delegate_who_decides_nothing_any_more_does_not_decide_this(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        Membership.objects.filter(user=people.cloud_admin).update(valid_until=at + timedelta(hours=1))
+        with pytest.raises(policies.StageDecided):
+            decide(case, people.cloud_admin, at + timedelta(hours=2))
+        assert not Decision.objects.exists()
 
     def test_the_delegates_decision_bars_them_from_later_stages(
         self, people: Chain, case: Case, at: datetime

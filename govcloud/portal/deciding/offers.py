@@ -33,14 +33,14 @@ class Offer:
 
 
 def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> Offer:
-    """Nothing once the case is not being decided any more. ``stages`` are those of the case with seats and decisions."""
+    """Nothing once the case is not being decided any more. ``stages`` are those of ``order.flow.stages_of``."""
     if case is None or case.status != Status.OPEN:
         return Offer()
     present = [stage for stage in stages if stage.revision == case.revision]
     stage = next(stage for stage in present if stage.status == StageStatus.CURRENT)
     turn = _turn(case, present, stage, actor, at=at)
     asked = Consultation.objects.filter(stage=stage, status=ConsultationStatus.ASKED)
-    opinions = list(asked.select_related("asked_by", "person"))
+    opinions = list(asked.select_related("asked_by", "person")) if stage.consulted else []  # type: ignore[attr-defined]
     return Offer(
         stage=stage,
         turn=turn,
