@@ -13,8 +13,11 @@ from django.test import Client, override_settings
 from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
+from tenants.models import Role
+from tests.factories.approvals import case_of, chain, default_flow, drafted
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.tenants import member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -60,6 +63,11 @@ class Elements(HTMLParser):
         "no leases",
         "engine",
         "troubled engine",
+        "decision",
+        "substitutes",
+        "flows",
+        "draft of a flow",
+        "stage of a flow",
         "404",
     ]
 )
@@ -76,6 +84,13 @@ def shown(
     }
     if request.param == "sign-in":
         return client.get("/sign-in/")
+    if request.param in {"decision", "substitutes"}:
+        order, browser = scenes.submitted(people, at=at), signed_in(people.approver)
+        return browser.get(
+            f"/orders/{order.number}/decision/" if request.param == "decision" else "/absences/"
+        )
+    if request.param in {"flows", "draft of a flow", "stage of a flow"}:
+        return flow_page(request.param, signed_in, at=at)
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
@@ -92,6 +107,15 @@ def shown(
         "404": "/orders/none/",
     }
     return browser.get(paths.get(request.param, "/engine/"))
+
+
+def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """A page of the approval flow, as a system administrator sees it."""
+    default_flow()
+    draft, browser = drafted(), signed_in(member(Role.SYSTEM_ADMIN))
+    case_of(chain(), at=at)
+    paths = {"flows": "", "draft of a flow": f"{draft.uuid}/?tried"}
+    return browser.get(f"/flows/{paths.get(which, f'{draft.uuid}/stages/intake/')}")
 
 
 def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None:
