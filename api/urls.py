@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
 from api.v1 import (
+    absences,
     access_reviews,
     accounts,
     attachments,
@@ -18,10 +19,12 @@ from api.v1 import (
     catalog,
     clouds,
     consoles,
+    consultations,
     container_credentials,
     demo_clock,
     engine,
     findings,
+    flows,
     leases,
     maintenances,
     me,
@@ -82,6 +85,9 @@ router.register("quota-crossings", quota_history.Crossings, "quota-crossings")
 router.register("orders", orders.Orders, "orders")
 router.register("attachments", attachments.Attachments, "attachments")
 router.register("cases", cases.Cases, "cases")
+router.register("consultations", consultations.Consultations, "consultations")
+router.register("absences", absences.Absences, "absences")
+router.register("flow-versions", flows.FlowVersions, "flow-versions")
 router.register("operations", operations.Operations, "operations")
 router.register("resources", resources.Resources, "resources")
 router.register("sweeps", sweeps.Sweeps, "sweeps")

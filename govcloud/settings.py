@@ -305,6 +305,7 @@ SPECTACULAR_SETTINGS = {
         "CaseKind": "govcloud.approvals.models.CaseKind",
         "CaseStatus": "govcloud.approvals.lifecycle.Status",
         "StageStatus": "govcloud.approvals.lifecycle.StageStatus",
+        "MatterQuota": "govcloud.approvals.models.Quota",
         "StepState": "govcloud.provisioning.lifecycle.StepState",
         "CloudStatus": "govcloud.catalog.lifecycle.CloudStatus",
         "CloudHealthState": "govcloud.clouds.models.HealthState",

@@ -6,27 +6,61 @@ import django_filters as filters
 from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
+from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.references import find
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
-from govcloud.approvals import pauses
-from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, Verb
-from govcloud.approvals.policies import deciders
-from tenants.models import Role
+from govcloud.approvals import pauses, reminders, services, sharing
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
+from govcloud.approvals.models import (
+    Case,
+    CaseKind,
+    CaseStage,
+    Consultation,
+    Decision,
+    Manner,
+    Quorum,
+    Reminder,
+    Seat,
+    SeatOrigin,
+    SeatStatus,
+    Verb,
+)
+from govcloud.approvals.policies import (
+    deciders,
+    involved_by_deciding,
+    open_seats,
+    owners,
+    require_decider,
+)
+from tenants.models import Role, User
 
 
 class DecisionAnswer(serializers.Serializer[Decision]):
     uuid = serializers.UUIDField()
     verb = serializers.ChoiceField(Verb.choices)
-    opinion = serializers.CharField()
-    decider = PersonRef()
+    opinion = serializers.CharField(help_text="of an approval with conditions: the conditions")
+    decider = PersonRef(allow_null=True, help_text="null: a rule decided; the stage says which")
+    on_behalf_of = PersonRef(allow_null=True, help_text="whom a substitute stood in for")
     revision_hash = serializers.CharField()
     at = serializers.DateTimeField()
+
+
+class SeatAnswer(serializers.Serializer[Seat]):
+    uuid = serializers.UUIDField()
+    origin = serializers.ChoiceField(SeatOrigin.choices)
+    role = serializers.ChoiceField(Role.choices, allow_blank=True, help_text="empty for an added reviewer")
+    person = PersonRef(allow_null=True, help_text="null: whoever holds the role")
+    given_by = PersonRef(allow_null=True, help_text="who delegated it, or added the reviewer")
+    given_at = serializers.DateTimeField(allow_null=True)
+    reason = serializers.CharField()
+    status = serializers.ChoiceField(SeatStatus.choices)
 
 
 class StageAnswer(serializers.Serializer[CaseStage]):
@@ -35,20 +69,61 @@ class StageAnswer(serializers.Serializer[CaseStage]):
     name = serializers.CharField()
     name_en = serializers.CharField()
     role = serializers.ChoiceField(Role.choices)
+    also_roles = serializers.ListField(
+        child=serializers.ChoiceField(Role.choices), help_text="roles that countersign"
+    )
+    quorum = serializers.ChoiceField(Quorum.choices, help_text="how many of each role sign")
+    quorum_count = serializers.IntegerField(allow_null=True)
+    auto_reason = serializers.CharField(help_text="the rule that decides it; empty where people do")
+    auto_reason_en = serializers.CharField()
     working_days = serializers.IntegerField()
     status = serializers.ChoiceField(StageStatus.choices)
     since = serializers.DateTimeField(source="opened_at", allow_null=True)
     due_at = serializers.DateTimeField()
     decided_at = serializers.DateTimeField(allow_null=True)
     revision = serializers.IntegerField()
-    decision = DecisionAnswer(default=None, allow_null=True)
+    decision = DecisionAnswer(allow_null=True, help_text="the one that closed it, or the last one so far")
+    decisions = DecisionAnswer(many=True)
+    seats = SeatAnswer(many=True, help_text="the signatures it asks for, once its turn has come")
     deciders = serializers.SerializerMethodField(help_text="who may decide it; empty once it is decided")
 
     @extend_schema(responses=PersonRef(many=True))
     def get_deciders(self, stage: CaseStage) -> list[Any]:
-        people = self.context.get("deciders", {}).get(stage.role, ())
-        unfinished = stage.status in {StageStatus.CURRENT, StageStatus.WAITING}
-        return list(PersonRef(people, many=True).data) if unfinished else []
+        held = self.context.get("deciders", {})
+        match stage.status:
+            case StageStatus.CURRENT:
+                people = [
+                    person
+                    for seat in open_seats(stage)
+                    for person in ([seat.person] if seat.person else held.get(seat.role, ()))
+                ]
+            case StageStatus.WAITING if not stage.auto_reason:
+                people = [person for role in stage.roles for person in held.get(role, ())]
+            case _:
+                people = []
+        return list(PersonRef(cast("Any", list(dict.fromkeys(people))), many=True).data)
+
+
+class ConsultationAnswer(Answer):
+    uuid = serializers.UUIDField()
+    case = serializers.UUIDField(source="stage.case.uuid")
+    stage = serializers.CharField(source="stage.code", help_text="code")
+    asked_by = PersonRef()
+    person = PersonRef(help_text="whose opinion is asked for")
+    question = serializers.CharField()
+    manner = serializers.ChoiceField(Manner.choices)
+    status = serializers.ChoiceField(ConsultationStatus.choices)
+    asked_at = serializers.DateTimeField()
+    answer = serializers.CharField()
+    closed_at = serializers.DateTimeField(allow_null=True)
+
+
+class ReminderAnswer(serializers.Serializer[Reminder]):
+    uuid = serializers.UUIDField()
+    stage = serializers.CharField(source="stage.code", help_text="code")
+    person = PersonRef()
+    text = serializers.CharField()
+    at = serializers.DateTimeField()
 
 
 class PauseAnswer(serializers.Serializer[Any]):
@@ -80,6 +155,51 @@ class CaseAnswer(Answer):
         return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
 
 
+class CaseDetail(CaseAnswer):
+    consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
+    reminders = serializers.SerializerMethodField()
+
+    @extend_schema_field(ConsultationAnswer(many=True))
+    def get_consultations(self, case: Case) -> Any:
+        rows = Consultation.objects.filter(stage__case=case)
+        asked = rows.select_related("stage__case", "asked_by", "person")
+        return ConsultationAnswer(cast("Any", asked), many=True).data
+
+    @extend_schema_field(ReminderAnswer(many=True))
+    def get_reminders(self, case: Case) -> Any:
+        rows = Reminder.objects.filter(stage__case=case).select_related("stage", "person")
+        return ReminderAnswer(cast("Any", rows), many=True).data
+
+
+class SharingBody(Body):
+    stage = serializers.CharField(max_length=40, help_text="code of the stage that was read")
+    person = serializers.UUIDField(help_text="one of GET /cases/{uuid}/people")
+
+
+class ReviewerBody(SharingBody):
+    reason = serializers.CharField(max_length=500)
+
+
+class DelegationBody(ReviewerBody):
+    seat = serializers.UUIDField(
+        allow_null=True, default=None, help_text="of a seat that one gave and gives to another; else null"
+    )
+
+
+class ConsultationBody(SharingBody):
+    question = serializers.CharField(max_length=2_000)
+    manner = serializers.ChoiceField(Manner.choices, default=Manner.ADVISORY)
+
+
+class ReminderBody(Body):
+    text = serializers.CharField(max_length=200, allow_blank=True, default="")
+
+
+class PeopleAnswer(serializers.Serializer[Any]):
+    candidates = PersonRef(many=True, help_text="who can decide it instead, or as well")
+    consulted = PersonRef(many=True, help_text="who can be asked for an opinion")
+
+
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]
     todo = filters.BooleanFilter(
         method="waiting", label="true: only what waits for a decision of the person who asks"
@@ -98,19 +218,26 @@ class CaseFilters(filters.FilterSet):  # type: ignore[misc]
         return rows.filter(pk__in=Case.objects.todo(view.actor, at=view.at).values("pk"))
 
 
-def with_stages(rows: QuerySet[Case]) -> QuerySet[Case]:
-    stages = CaseStage.objects.select_related("decision__decider").order_by("revision", "position")
-    return rows.select_related("department", "applicant", "submitted_by").prefetch_related(
-        Prefetch("stages", stages)
-    )
+def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
+    """What stages are answered with, in three queries however many cases."""
+    stages = CaseStage.objects.order_by("revision", "position")
+    decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
+    seats = Seat.objects.select_related("person", "given_by")
+    return [
+        Prefetch(f"{prefix}stages", stages),
+        Prefetch(f"{prefix}stages__decisions", decisions),
+        Prefetch(f"{prefix}stages__seats", seats),
+    ]
 
 
 def decider_context(case: Case, *, at: Any) -> dict[str, Any]:
     """Who may decide the stages of a case that are still open, in one query; for ``StageAnswer``."""
-    roles = {s.role for s in case.stages.all() if s.status in {StageStatus.CURRENT, StageStatus.WAITING}}
+    stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
+    unfinished = [s for s in stages if s.status in {StageStatus.CURRENT, StageStatus.WAITING}]
+    roles = {role for stage in unfinished for role in stage.roles}
     if not roles:
         return {"deciders": {}}
-    without = {case.applicant, case.submitted_by} - {None}
+    without = owners(case) | involved_by_deciding(stages)
     return {"deciders": deciders(department=case.department, roles=roles, without=without, at=at)}
 
 
@@ -124,10 +251,72 @@ class Cases(Listed[Case], Retrieved[Case]):
     ordering_fields = ("opened_at", "due_at", "status")
 
     def get_queryset(self) -> QuerySet[Case]:
-        return with_stages(Case.objects.visible_to(self.actor, at=self.at))
+        rows = Case.objects.visible_to(self.actor, at=self.at)
+        rows = rows.select_related("department", "applicant", "submitted_by")
+        return rows.prefetch_related(*stage_prefetches())
 
+    @extend_schema(responses=CaseDetail)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """One of them."""
+        """One of them, with the opinions that were asked for and the reminders."""
+        return self.answer(self.get_object())
+
+    @extend_schema(request=DelegationBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def delegations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Give one's seat of the current stage to somebody else, or a seat that one gave to yet another."""
+        case, given = self.get_object(), self.parsed(DelegationBody)
+        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        sharing.delegate(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(request=ReviewerBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def reviewers(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Have somebody else sign the current stage as well."""
+        case, given = self.get_object(), self.parsed(ReviewerBody)
+        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        sharing.add_reviewer(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(request=ConsultationBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def consultations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Ask somebody for an opinion on the current stage."""
+        case, given = self.get_object(), self.parsed(ConsultationBody)
+        person = self.person(given, sharing.consulted(case=case, at=self.at))
+        sharing.consult(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(request=ReminderBody, responses=CaseDetail)
+    @action(detail=True, methods=["post"])
+    def reminders(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Ask for the current stage to be decided soon; once a day."""
+        case, text = self.get_object(), self.parsed(ReminderBody)["text"]
+        reminders.remind(case=case, text=text, actor=self.actor, at=self.at)
+        return self.answer(self.get_object())
+
+    @extend_schema(responses=PeopleAnswer)
+    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    def people(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who may decide it now."""
         case = self.get_object()
+        stages = services.stages_of(case)
+        current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+        require_decider(case, stages, seen=current, revision_hash=None, actor=self.actor, at=self.at)
+        found = {
+            "candidates": sharing.candidates(case=case, at=self.at),
+            "consulted": sharing.consulted(case=case, at=self.at),
+        }
+        return Response(PeopleAnswer(found).data)
+
+    def person(self, given: dict[str, Any], known: list[User]) -> User:
+        """Whom the body names: anybody whom the case can be shared with, or who has to do with it. Others are not told apart."""
+        case = self.get_object()
+        everybody = {user.pk for user in known} | owners(case) | {self.actor.pk}
+        people = User.objects.filter(pk__in=everybody)
+        return find(visible=people, actor=self.actor, at=self.at, pointer="/person", uuid=given["person"])
+
+    def answer(self, case: Case) -> Response:
+        """The case as it is now."""
         context = {**self.get_serializer_context(), **decider_context(case, at=self.at)}
-        return Response(CaseAnswer(case, context=context).data)
+        return Response(CaseDetail(case, context=context).data)

@@ -7,13 +7,14 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.fields import Answer
-from api.v1.cases import CaseAnswer, decider_context
+from api.v1.cases import CaseDetail, decider_context, stage_prefetches
 from api.v1.catalog import Named
 from api.v1.operations import OperationAnswer, with_progress
 from api.v1.people import PersonRef
 from api.v1.placements import PlacementAnswer
 from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import DepartmentRef, SystemRef
+from govcloud.approvals.models import Quorum
 from govcloud.catalog.models import Kind, Site
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders import placing, services
@@ -161,6 +162,13 @@ class PlannedStageAnswer(serializers.Serializer[Any]):
     working_days = serializers.IntegerField()
     due_at = serializers.DateTimeField()
     deciders = PersonRef(many=True)
+    also_roles = serializers.ListField(
+        child=serializers.ChoiceField(Role.choices), help_text="roles that countersign"
+    )
+    quorum = serializers.ChoiceField(Quorum.choices, help_text="how many of each role sign")
+    quorum_count = serializers.IntegerField(allow_null=True)
+    auto_reason = serializers.CharField(help_text="the rule that will decide it; empty where people do")
+    auto_reason_en = serializers.CharField()
 
 
 class UnitResourceAnswer(serializers.Serializer[Any]):
@@ -236,6 +244,7 @@ class OrderAnswer(PricedAnswer):
     number = serializers.CharField()
     title = serializers.CharField()
     justification = serializers.CharField()
+    urgency = serializers.CharField(help_text="why it is urgent; empty where it is not")
     status = serializers.ChoiceField(Status.choices)
     version = serializers.IntegerField(help_text="its ETag, to be sent as If-Match with a change")
     system = SystemRef()
@@ -266,11 +275,11 @@ class OrderAnswer(PricedAnswer):
         planned = services.route(order=order, at=self.context["at"])
         return PlannedStageAnswer(cast("Any", planned), many=True).data
 
-    @extend_schema_field(CaseAnswer(allow_null=True))
+    @extend_schema_field(CaseDetail(allow_null=True))
     def get_case(self, order: Order) -> Any:
         if order.case is None:
             return None
-        return CaseAnswer(order.case, context=decider_context(order.case, at=self.context["at"])).data
+        return CaseDetail(order.case, context=decider_context(order.case, at=self.context["at"])).data
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:
@@ -310,5 +319,5 @@ def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
     return rows.select_related(
         "system__department", "applicant", "case__department", "case__applicant", "case__submitted_by"
     ).prefetch_related(
-        Prefetch("items", items), Prefetch("items__volumes", volumes), "case__stages__decision__decider"
+        Prefetch("items", items), Prefetch("items__volumes", volumes), *stage_prefetches("case__")
     )

@@ -279,6 +279,12 @@ class AnyItemBody(serializers.Field[ItemDraft, Any, Any, Any]):
 class OrderContent(Body):
     title = serializers.CharField(max_length=120)
     justification = serializers.CharField(max_length=10_000, allow_blank=True, default="")
+    urgency = serializers.CharField(
+        max_length=500,
+        allow_blank=True,
+        default="",
+        help_text="why it is urgent, for a flow that has a fast lane; empty where it is not",
+    )
     declares_classified = serializers.BooleanField(
         help_text="whether the work is classified: then it must not be entered here"
     )

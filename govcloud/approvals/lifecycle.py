@@ -28,3 +28,16 @@ class StageStatus(models.TextChoices):
     RETURNED = "returned", _("returned for correction")
     REJECTED = "rejected", _("rejected")
     CANCELLED = "cancelled", _("no longer needed")
+
+
+class ConsultationStatus(models.TextChoices):
+    ASKED = "asked", _("not answered yet")
+    ANSWERED = "answered", _("answered")
+    WAIVED = "waived", _("no longer needed")
+
+
+CONSULTATION_TRANSITIONS: Mapping[str, frozenset[str]] = {
+    ConsultationStatus.ASKED: frozenset({ConsultationStatus.ANSWERED, ConsultationStatus.WAIVED}),
+    ConsultationStatus.ANSWERED: frozenset(),
+    ConsultationStatus.WAIVED: frozenset(),
+}

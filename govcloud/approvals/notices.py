@@ -5,12 +5,18 @@ from datetime import datetime
 from typing import Any
 
 from govcloud.approvals.models import Case, CaseStage, Verb
+from govcloud.audit.services import Actor
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.services import Posting
-from tenants.models import Role, User
+from tenants.models import Role
 
-ENDS = {Verb.APPROVE: Kind.CASE_APPROVED, Verb.RETURN: Kind.CASE_RETURNED, Verb.REJECT: Kind.CASE_REJECTED}
+ENDS = {
+    Verb.APPROVE: Kind.CASE_APPROVED,
+    Verb.APPROVE_WITH_CONDITIONS: Kind.CASE_APPROVED,
+    Verb.RETURN: Kind.CASE_RETURNED,
+    Verb.REJECT: Kind.CASE_REJECTED,
+}
 
 
 def opened(case: Case, stage: CaseStage, *, at: datetime) -> None:
@@ -24,7 +30,7 @@ def moved_on(
     following: CaseStage,
     *,
     before: Collection[int],
-    actor: User,
+    actor: Actor,
     at: datetime,
 ) -> None:
     """Tell those whose turn it is, but for who decided ``before``; and the applicant that it goes on, and where."""
@@ -35,7 +41,7 @@ def moved_on(
     notifications.post_many(postings=[_waits(case, following, *before), further], at=at)
 
 
-def ended(case: Case, decided: CaseStage, verb: Verb, opinion: str, *, actor: User, at: datetime) -> None:
+def ended(case: Case, decided: CaseStage, verb: Verb, opinion: str, *, actor: Actor, at: datetime) -> None:
     """Tell the applicant how it was decided."""
     notifications.post_many(
         postings=[_to_applicants(ENDS[verb], case, decided, actor, opinion=opinion)], at=at
@@ -55,14 +61,14 @@ def _waits(case: Case, stage: CaseStage, *before: int) -> Posting:
             "stage_en": stage.name_en,
             "due_at": stage.due_at,
         },
-        roles=[Role(stage.role)],
+        roles=[Role(role) for role in stage.roles],
         without=[case.applicant_id, case.submitted_by_id, *before],
         department=department,
         thread=case.thread,
     )
 
 
-def _to_applicants(kind: Kind, case: Case, stage: CaseStage, actor: User, **facts: Any) -> Posting:
+def _to_applicants(kind: Kind, case: Case, stage: CaseStage, actor: Actor, **facts: Any) -> Posting:
     told = {"label": case.subject_label, "stage": stage.name, "stage_en": stage.name_en}
     return Posting(
         kind=kind,

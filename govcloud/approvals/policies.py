@@ -1,16 +1,36 @@
 """Who decides, and who must not."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import cast
 
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseStage
+from govcloud.approvals.models import Case, CaseStage, Seat, SeatOrigin, SeatStatus
+from govcloud.approvals.queries import stood_in_for
 from govcloud.errors import Conflict, Forbidden
 from tenants.models import Department, Membership, Role, User
-from tenants.policies import scope_of
+from tenants.policies import Scope, scope_of
+
+DECIDING = frozenset(
+    {
+        Role.UNIT_APPROVER,
+        Role.SERVICE_DESK,
+        Role.TECHNICAL_REVIEWER,
+        Role.AUTHORITY_APPROVER,
+        Role.CLOUD_ADMIN,
+        Role.FINANCE,
+    }
+)
+"""Roles that a stage can be decided by. Applicants ask; leaders, supervisors and the three administrators decide nothing."""
+
+FLOW_EDITORS = (Role.SYSTEM_ADMIN,)
+"""Who drafts and publishes flows: it is a setting of the system, as accounts are."""
+
+FLOW_READERS = tuple(role for role in Role if role != Role.APPLICANT)
 
 
 class SelfApproval(Forbidden):
@@ -48,6 +68,11 @@ class StageNotCurrent(Conflict):
     message = _("This is not the step that is being decided: that is now with the %(role)s.")
 
 
+class GivenAway(Conflict):
+    code = "seat-given-away"
+    message = _("You have given your part in this step to %(person)s.")
+
+
 class OutOfTurn(Conflict):
     code = "out-of-turn"
     message = _("It is not your turn: this is now with the %(role)s.")
@@ -62,8 +87,17 @@ AUDITED: tuple[type[Forbidden], ...] = (SelfApproval, NotADecider, NotTheApplica
 """Refusals that are recorded: somebody tried what is not theirs to do."""
 
 
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What somebody may do now: sign this seat of the current stage, by themselves or on behalf of somebody absent."""
+
+    stage: CaseStage
+    seat: Seat
+    on_behalf_of: User | None = None
+
+
 def deciders(
-    *, department: Department, roles: Collection[str], without: Collection[User], at: datetime
+    *, department: Department, roles: Collection[str], without: Collection[User | int], at: datetime
 ) -> dict[str, list[User]]:
     """Who holds each of the roles for a department at the instant, in one query.
 
@@ -86,38 +120,137 @@ def deciders(
 
 
 def require_decider(
-    case: Case, stages: Sequence[CaseStage], *, seen: str, revision_hash: str, actor: User, at: datetime
-) -> CaseStage:
-    """The current stage, if the actor may decide it now; ``stages`` are those of the present revision, read under its lock.
+    case: Case,
+    stages: Sequence[CaseStage],
+    *,
+    seen: str,
+    revision_hash: str | None,
+    actor: User,
+    at: datetime,
+) -> Turn:
+    """The seat that the actor may sign now; ``stages`` are those of the present revision with seats and decisions, read
+    under the case's lock.
 
-    ``seen`` is the code of the stage that the actor means to decide. Raises what stands in the way, the gravest first.
+    ``seen`` is the code of the stage that the actor means; ``revision_hash`` None where nothing is decided on the content.
+    Raises what stands in the way, the gravest first.
     """
-    if actor.pk in {case.applicant_id, case.submitted_by_id}:
+    if actor.pk in owners(case):
         raise SelfApproval
-    held = {role for role in {stage.role for stage in stages} if _holds(actor, role, case, at=at)}
-    if not held:
-        raise NotADecider(roles=", ".join(dict.fromkeys(str(stage.get_role_display()) for stage in stages)))
+    people = _speaking_for(case, stages, actor, at=at)
     if case.status != Status.OPEN:
         raise CaseNotOpen(status=case.get_status_display())
-    if revision_hash != case.revision_hash:
+    if revision_hash is not None and revision_hash != case.revision_hash:
         raise RevisionChanged(pointers=("/revision_hash",))
-    if any(stage.decision.decider_id == actor.pk for stage in stages if stage.decided_at is not None):
+    decided = involved_by_deciding(stages)
+    if actor.pk in decided:
         raise DecidedAlready
     current = next(stage for stage in stages if stage.status == StageStatus.CURRENT)
     if seen != current.code:
         if any(stage.code == seen and stage.decided_at is not None for stage in stages):
             raise StageDecided
-        raise StageNotCurrent(pointers=("/stage",), role=current.get_role_display())
-    if current.role not in held:
-        raise OutOfTurn(role=current.get_role_display())
-    return current
+        raise StageNotCurrent(pointers=("/stage",), role=waits_for(current))
+    for person in people:
+        seat = None if person.pk in decided else seat_of(current, person, at=at)
+        if seat is not None:
+            return Turn(current, seat, None if person == actor else person)
+    raise _no_seat(current, people, at=at)
+
+
+def _no_seat(stage: CaseStage, people: Sequence[User], *, at: datetime) -> Conflict:
+    """Why there is no seat in the current stage for any of these: the actor and whom they stand in for."""
+    delegate = next((d for person in people for d in _delegates_of(person, stage)), None)
+    if delegate is not None:
+        return GivenAway(person=str(delegate))
+    if any(_has_claim(person, stage, at=at) for person in people):
+        return StageDecided()
+    return OutOfTurn(role=waits_for(stage))
+
+
+def seat_of(stage: CaseStage, person: User, *, at: datetime) -> Seat | None:
+    """The open seat of a stage that a person may take, that which has their name first.
+
+    Who has delegated their part in it takes no other: one person would have filled two seats.
+    """
+    seats = open_seats(stage)
+    named = next((seat for seat in seats if seat.person_id == person.pk), None)
+    if named is not None and decides_for(person, stage.case.department, at=at):
+        return named
+    if next(_delegates_of(person, stage), None) is not None:
+        return None
+    free = (seat for seat in seats if seat.person_id is None and _holds(person, seat.role, stage.case, at=at))
+    return next(free, None)
+
+
+def owners(case: Case) -> set[int]:
+    return {case.applicant_id, case.submitted_by_id}
+
+
+def involved_by_deciding(stages: Sequence[CaseStage]) -> set[int]:
+    """Who has decided on this revision, by themselves or through a substitute: each person decides once."""
+    decisions = [decision for stage in stages for decision in stage.decisions.all()]
+    return {
+        pk
+        for decision in decisions
+        for pk in (decision.decider_id, decision.on_behalf_of_id)
+        if pk is not None
+    }
+
+
+def waits_for(stage: CaseStage) -> str:
+    """Whose signatures a current stage still waits for."""
+    return ", ".join(dict.fromkeys(str(seat) for seat in open_seats(stage)))
+
+
+def open_seats(stage: CaseStage) -> list[Seat]:
+    return [seat for seat in stage.seats.all() if seat.status == SeatStatus.OPEN]
+
+
+def decides_for(person: User, department: Department, *, at: datetime) -> bool:
+    """Whether a person holds a role that decides, and may see what the department applies for."""
+    scope = scope_of(person, at=at)
+    return any(scope.holds(role, department=department) for role in DECIDING) and sees(scope, department)
+
+
+def sees(scope: Scope, department: Department) -> bool:
+    return scope.everywhere or any(department.path.startswith(path) for path in scope.paths)
 
 
 def require_applicant(case: Case, *, actor: User, at: datetime) -> None:
     """Raises NotTheApplicant unless the actor applied, submitted, or may apply for the department."""
-    own = actor.pk in {case.applicant_id, case.submitted_by_id}
-    if not own and not _holds(actor, Role.APPLICANT, case, at=at):
+    if actor.pk not in owners(case) and not _holds(actor, Role.APPLICANT, case, at=at):
         raise NotTheApplicant
+
+
+def _speaking_for(case: Case, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> list[User]:
+    """The actor, and those they stand in for, as far as the case is theirs to decide at any stage.
+
+    Raises SelfApproval for who could only stand in for the applicant, and NotADecider for who has nothing to decide here.
+    """
+    claims = [
+        person
+        for person in (actor, *stood_in_for(actor, at=at))
+        if any(_has_claim(person, stage, at=at) for stage in stages)
+    ]
+    people = [person for person in claims if person.pk not in owners(case)]
+    if people:
+        return people
+    if claims:
+        raise SelfApproval
+    roles: Iterator[str] = (role for stage in stages for role in stage.roles)
+    raise NotADecider(roles=", ".join(dict.fromkeys(str(Role(role).label) for role in roles)))
+
+
+def _has_claim(person: User, stage: CaseStage, *, at: datetime) -> bool:
+    if any(seat.person_id == person.pk for seat in stage.seats.all()):
+        return True
+    return any(_holds(person, role, stage.case, at=at) for role in stage.roles)
+
+
+def _delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
+    """To whom the person has given their part in a stage, unless they have taken it back."""
+    for seat in stage.seats.all():
+        if seat.origin == SeatOrigin.DELEGATED and seat.given_by_id == person.pk and seat.person != person:
+            yield cast("User", seat.person)
 
 
 def _holds(actor: User, role: str, case: Case, *, at: datetime) -> bool:

@@ -2,14 +2,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 
-from govcloud.approvals.lifecycle import StageStatus, Status
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from tenants.policies import scope_of
 from tenants.queries import within
 
 if TYPE_CHECKING:
-    from govcloud.approvals.models import Case, FlowVersion
+    from govcloud.approvals.models import Absence, Case, Consultation, FlowVersion, Seat
     from tenants.models import User
 
 
@@ -18,33 +18,95 @@ class FlowVersionQuerySet(models.QuerySet["FlowVersion"]):
         """Published and begun, the newest first: the first one routes new cases."""
         return self.filter(published_at__lte=at, in_force_from__lte=at).order_by("-in_force_from", "-number")
 
+    def drafts(self) -> "FlowVersionQuerySet":
+        return self.filter(published_at=None)
+
+
+class AbsenceQuerySet(models.QuerySet["Absence"]):
+    def in_force(self, *, at: datetime) -> "AbsenceQuerySet":
+        return self.filter(starts_at__lte=at, ends_at__gt=at)
+
+
+class SeatQuerySet(models.QuerySet["Seat"]):
+    def open_to(self, person: "User", *, at: datetime) -> "SeatQuerySet":
+        """Seats of current stages that the person may take: their own by name, or of a role they hold there, unless they
+        have delegated their part in it.
+        """
+        scope = scope_of(person, at=at)
+        unnamed = Q(role__in=scope.roles)
+        for role, path in scope.unit_roles:
+            unnamed |= Q(role=role, stage__case__department__path__startswith=path)
+        given = self.model._default_manager.filter(  # noqa: SLF001
+            stage=OuterRef("stage"), origin="delegated", given_by=person
+        ).exclude(person=person)
+        return self.filter(
+            Q(person=person) | Q(unnamed, ~Exists(given), person=None),
+            status="open",
+            stage__status=StageStatus.CURRENT,
+        )
+
 
 class CaseQuerySet(models.QuerySet["Case"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "CaseQuerySet":
         return self.filter(within(actor, at=at, path="department__path"))
 
     def todo(self, actor: "User", *, at: datetime) -> "CaseQuerySet":
-        """The cases that wait for this actor: at a stage of a role they hold there, not their own, not decided by them."""
-        from govcloud.approvals.models import Decision  # noqa: PLC0415  the models import this module
+        """The cases that wait for this actor, or for one they stand in for: a seat is open to them, and the matter is
+        neither their own nor decided by them.
+        """
+        from govcloud.approvals.models import CaseStage  # noqa: PLC0415  the models import this module
 
-        scope = scope_of(actor, at=at)
-        turn = Q(stages__role__in=scope.roles)
-        for role, path in scope.unit_roles:
-            turn |= Q(stages__role=role, department__path__startswith=path)
-        decided = Decision.objects.filter(
-            decider=actor, stage__case=OuterRef("pk"), stage__revision=OuterRef("revision")
-        )
-        return (
-            self.filter(turn, status=Status.OPEN, stages__status=StageStatus.CURRENT)
-            .exclude(Q(applicant=actor) | Q(submitted_by=actor))
-            .filter(~Exists(decided))
-            .annotate(waiting_since=F("stages__opened_at"), stage_due_at=F("stages__due_at"))
+        turn = Q(pk__in=[])
+        for person in [actor, *stood_in_for(actor, at=at)]:
+            turn |= _seat_for(person, at=at) & _not_involved(person)
+        current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
+        return self.filter(turn & _not_involved(actor), status=Status.OPEN).annotate(
+            waiting_since=Subquery(current.values("opened_at")[:1]),
+            stage_due_at=Subquery(current.values("due_at")[:1]),
         )
 
     def with_stages(self) -> "CaseQuerySet":
-        """With every stage and who decided it, in two queries however many cases."""
-        from govcloud.approvals.models import CaseStage  # noqa: PLC0415  the models import this module
+        """With every stage and who decided it, in three queries however many cases."""
+        from govcloud.approvals.models import Decision  # noqa: PLC0415  the models import this module
 
-        return self.prefetch_related(
-            Prefetch("stages", CaseStage.objects.select_related("decision__decider"))
-        )
+        decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
+        return self.prefetch_related("stages", Prefetch("stages__decisions", decisions))
+
+
+class ConsultationQuerySet(models.QuerySet["Consultation"]):
+    def visible_to(self, actor: "User", *, at: datetime) -> "ConsultationQuerySet":
+        return self.filter(within(actor, at=at, path="stage__case__department__path"))
+
+    def open(self) -> "ConsultationQuerySet":
+        return self.filter(status=ConsultationStatus.ASKED)
+
+
+def stood_in_for(actor: "User", *, at: datetime) -> "list[User]":
+    """Whom the actor is the substitute of at the instant. Read once per request, as ``scope_of`` is."""
+    from govcloud.approvals.models import Absence  # noqa: PLC0415  the models import this module
+
+    kept: tuple[datetime, list[User]] | None = getattr(actor, "_stood_in_for", None)
+    if kept is not None and kept[0] == at:
+        return kept[1]
+    absences = Absence.objects.in_force(at=at).filter(substitute=actor, person__is_active=True)
+    people = [absence.person for absence in absences.select_related("person").order_by("person")]
+    actor._stood_in_for = (at, people)  # type: ignore[attr-defined]  # noqa: SLF001
+    return people
+
+
+def _seat_for(person: "User", *, at: datetime) -> Q:
+    from govcloud.approvals.models import Seat  # noqa: PLC0415  the models import this module
+
+    return Q(Exists(Seat.objects.open_to(person, at=at).filter(stage__case=OuterRef("pk"))))
+
+
+def _not_involved(person: "User") -> Q:
+    """Neither applied for by the person, nor submitted, nor decided at an earlier stage of this revision."""
+    from govcloud.approvals.models import Decision  # noqa: PLC0415  the models import this module
+
+    decided = Decision.objects.filter(
+        Q(decider=person) | Q(on_behalf_of=person),
+        stage__case=OuterRef("pk"),
+        stage__revision=OuterRef("revision"),
+    )
+    return ~Q(applicant=person) & ~Q(submitted_by=person) & ~Q(Exists(decided))

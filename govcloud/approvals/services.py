@@ -1,35 +1,40 @@
-"""Publishing flows, and running cases on them: opened, decided stage by stage, withdrawn."""
+"""Running cases on the flow: opened, decided stage by stage, withdrawn; versions of the flow are in ``flows``."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Max
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import pauses, policies, progress
-from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, FlowVersion, Stage, Verb
-from govcloud.approvals.routing import DEFAULT_FLOW, Matter, StageRule, applicable
+from govcloud.approvals import automatic, pauses, policies, progress
+from govcloud.approvals.flows import FlowSkipsMatters, publish, publish_default_flow
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
+from govcloud.approvals.models import APPROVING, Case, CaseStage, FlowVersion, Manner, Stage, Verb
+from govcloud.approvals.routing import Matter, applicable, decides_itself
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
-from govcloud.calendars.services import due_along
 from govcloud.errors import Conflict, Invalid
-from govcloud.lifecycle import ChangedMeanwhile, transition
+from govcloud.lifecycle import transition
 from tenants.models import Department, Role, User
+
+__all__ = [
+    "FlowSkipsMatters",
+    "current_deciders",
+    "decide",
+    "open_case",
+    "preview",
+    "publish",
+    "publish_default_flow",
+    "withdraw",
+]
 
 
 class NoFlow(Conflict):
     code = "no-flow-in-force"
     message = _("No approval flow is in force yet. One has to be published first.")
-
-
-class FlowSkipsMatters(Invalid):
-    code = "flow-skips-matters"
-    message = _("At least one stage must apply to every matter, or some would be approved by nobody.")
 
 
 class CaseRunning(Conflict):
@@ -39,7 +44,12 @@ class CaseRunning(Conflict):
 
 class OpinionMissing(Invalid):
     code = "opinion-missing"
-    message = _("Say why when you return or reject.")
+    message = _("Say why when you return or reject, and which when you approve with conditions.")
+
+
+class OpinionAwaited(Conflict):
+    code = "opinion-awaited"
+    message = _("The opinion of %(person)s is awaited. Have it answered or waive it before you approve.")
 
 
 class UnknownVerb(Invalid):
@@ -49,7 +59,10 @@ class UnknownVerb(Invalid):
 
 @dataclass(frozen=True, slots=True)
 class PlannedStage:
-    """A stage that a matter will go through, when it is due if all before it take their time, and who can decide it."""
+    """A stage that a matter will go through, when it is due if all before it take their time, and who can decide it.
+
+    ``automatic`` is the rule that will decide it instead, in both languages.
+    """
 
     code: str
     name: str
@@ -58,50 +71,11 @@ class PlannedStage:
     working_days: int
     due_at: datetime
     deciders: list[User]
-
-
-@transaction.atomic
-def publish(
-    *, name: str, stages: Sequence[StageRule], in_force_from: datetime, actor: audit.Actor, at: datetime
-) -> FlowVersion:
-    """Publish the next version of the flow; it never changes again, and running cases stay on theirs.
-
-    Raises FlowSkipsMatters, and ChangedMeanwhile when somebody else publishes at the same moment.
-    """
-    if not any(stage.unconditional for stage in stages):
-        raise FlowSkipsMatters
-    last = FlowVersion.objects.aggregate(last=Max("number"))["last"] or 0
-    try:
-        with transaction.atomic():
-            flow = FlowVersion.objects.create(number=last + 1, name=name, in_force_from=in_force_from)
-    except IntegrityError:
-        raise ChangedMeanwhile from None
-    Stage.objects.bulk_create(
-        Stage(flow=flow, position=n, **asdict(stage)) for n, stage in enumerate(stages, 1)
-    )
-    flow.published_at = at
-    flow.save(update_fields=["published_at"])
-    audit.record(
-        actor=actor,
-        verb="flow.published",
-        subject=None,
-        label=str(flow),
-        at=at,
-        after={
-            "number": flow.number,
-            "in_force_from": in_force_from,
-            "stages": [stage.code for stage in stages],
-        },
-    )
-    return flow
-
-
-def publish_default_flow(*, actor: audit.Actor, at: datetime) -> FlowVersion:
-    """Have the default flow in force: published now, unless it is what new cases are routed by already."""
-    flow = FlowVersion.objects.in_force(at=at).first()
-    if flow is not None and _rules(flow.stages.all()) == list(DEFAULT_FLOW):
-        return flow
-    return publish(name="标准审批流程", stages=DEFAULT_FLOW, in_force_from=at, actor=actor, at=at)
+    also_roles: tuple[str, ...] = ()
+    quorum: str = "one"
+    quorum_count: int | None = None
+    auto_reason: str = ""
+    auto_reason_en: str = ""
 
 
 def preview(
@@ -113,37 +87,50 @@ def preview(
     that nobody holds the role yet. Raises NoFlow.
     """
     stages = applicable(_flow_of(case, at=at), matter)
-    dues = due_along(start=at, working_days=[stage.working_days for stage in stages])
-    people = policies.deciders(
-        department=department, roles={stage.role for stage in stages}, without=[applicant], at=at
+    dues = progress.planned(stages, matter, at=at)
+    roles = {role for stage in stages for role in (stage.role, *stage.also_roles)}
+    people = policies.deciders(department=department, roles=roles, without=[applicant], at=at)
+    return [_planned(stage, matter, due, people) for stage, due in zip(stages, dues, strict=True)]
+
+
+def _planned(stage: Stage, matter: Matter, due: datetime, people: dict[str, list[User]]) -> PlannedStage:
+    by_rule = decides_itself(stage, matter)
+    who = [] if by_rule else [user for role in (stage.role, *stage.also_roles) for user in people[role]]
+    return PlannedStage(
+        code=stage.code,
+        name=stage.name,
+        name_en=stage.name_en,
+        role=Role(stage.role),
+        working_days=stage.working_days,
+        due_at=due,
+        deciders=list(dict.fromkeys(who)),
+        also_roles=tuple(stage.also_roles),
+        quorum=stage.quorum,
+        quorum_count=stage.quorum_count,
+        auto_reason=automatic.in_words(stage, language="zh-hans") if by_rule else "",
+        auto_reason_en=automatic.in_words(stage, language="en") if by_rule else "",
     )
-    return [
-        PlannedStage(
-            code=stage.code,
-            name=stage.name,
-            name_en=stage.name_en,
-            role=Role(stage.role),
-            working_days=stage.working_days,
-            due_at=due,
-            deciders=people[stage.role],
-        )
-        for stage, due in zip(stages, dues, strict=True)
-    ]
 
 
 def current_deciders(*, case: Case, at: datetime) -> list[User]:
-    """Who can decide the case's current stage: its role's holders without those the matter is of or who decided before."""
-    stages = list(case.stages.filter(revision=case.revision).select_related("decision__decider"))
+    """Who can decide the case's current stage: those its open seats name and holders of their roles, without those the
+    matter is of or who decided before.
+    """
+    stages = stages_of(case)
     current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
     if current is None:
         return []
-    involved = [
-        case.applicant,
-        case.submitted_by,
-        *(s.decision.decider for s in stages if s.decided_at is not None),
-    ]
-    people = policies.deciders(department=case.department, roles={current.role}, without=involved, at=at)
-    return people[current.role]
+    seats = policies.open_seats(current)
+    without = policies.owners(case) | policies.involved_by_deciding(stages)
+    roles = {seat.role for seat in seats if seat.person_id is None}
+    people = policies.deciders(department=case.department, roles=roles, without=without, at=at)
+    named = [seat.person for seat in seats if seat.person is not None and seat.person_id not in without]
+    return list(dict.fromkeys([*named, *(user for role in roles for user in people[role])]))
+
+
+def stages_of(case: Case) -> list[CaseStage]:
+    """The stages of the present revision, with their seats and decisions; in three queries."""
+    return list(case.stages.filter(revision=case.revision).prefetch_related("seats__person", "decisions"))
 
 
 @transaction.atomic
@@ -163,13 +150,14 @@ def open_case(
 ) -> Case:
     """Open a case for a revision, or open the returned case of the subject again: its first stage is then current.
 
+    Where rules decide every stage, the case is approved at once: the caller follows what has become of it.
     Raises CaseRunning when the subject is being decided already, and NoFlow.
     """
     case = _returned(subject_kind, subject_id)
     stages = applicable(_flow_of(case, at=at), matter)
-    dues = due_along(start=at, working_days=[stage.working_days for stage in stages])
+    dues = progress.planned(stages, matter, at=at)
     submission: dict[str, Any] = {
-        "kind": matter.kind,
+        **_kept(matter),
         "subject_label": label,
         "submitted_by": submitted_by or applicant,
         "revision": revision,
@@ -183,20 +171,21 @@ def open_case(
         case = _create(Case(flow=stages[0].flow, opened_at=at, **subject, **parties, **submission))
     else:
         transition(case, Status.OPEN, actor=submission["submitted_by"], at=at, thread=thread, **submission)
-    progress.lay_out(case, stages, dues, after=before, at=at)
     _tell_of_opening(case, stages, at=at)
+    progress.lay_out(case, stages, dues, matter, after=before, at=at)
     return case
 
 
 def decide(
     *, case: Case, verb: str, opinion: str, revision_hash: str, actor: User, at: datetime, stage: str = ""
 ) -> Case:
-    """Decide the current stage: the next one becomes current, or the case is approved, returned or rejected.
+    """Sign the current stage. Once nobody else has to, the next one becomes current, or the case is approved; a single
+    return or rejection ends it.
 
     ``stage`` is the code of the stage the decider looked at; left out, the stage that is current on entry is meant. Of two
     who decide one stage at once, the second is told so and decides nothing.
 
-    Raises UnknownVerb, OpinionMissing, and what ``policies.require_decider`` lists.
+    Raises UnknownVerb, OpinionMissing, OpinionAwaited, and what ``policies.require_decider`` raises.
     """
     _check_form(verb, opinion)
     seen = (
@@ -204,13 +193,15 @@ def decide(
     )
     try:
         with transaction.atomic():
-            locked = _locked(case)
-            stages = list(locked.stages.filter(revision=locked.revision).select_related("decision"))
-            current = policies.require_decider(
+            locked = lock(case)
+            stages = stages_of(locked)
+            turn = policies.require_decider(
                 locked, stages, seen=seen, revision_hash=revision_hash, actor=actor, at=at
             )
-            progress.write_down(current, Verb(verb), opinion.strip(), actor=actor, at=at)
-            progress.move_on(locked, current, stages, Verb(verb), opinion.strip(), actor=actor, at=at)
+            if verb in APPROVING:
+                _require_opinions(turn.stage)
+            progress.write_down(turn, Verb(verb), opinion.strip(), actor=actor, at=at)
+            progress.move_on(turn, stages, Verb(verb), opinion.strip(), actor=actor, at=at)
     except policies.AUDITED as refusal:
         refuse(actor=actor, verb="case.decided", subject=case, at=at, thread=case.thread, reason=refusal.code)
         raise
@@ -221,11 +212,11 @@ def withdraw(*, case: Case, actor: User, at: datetime, reason: str = "") -> Case
     """Take back what is being decided, or was returned. Raises CaseNotOpen and NotTheApplicant."""
     try:
         with transaction.atomic():
-            locked = _locked(case)
+            locked = lock(case)
             policies.require_applicant(locked, actor=actor, at=at)
             if locked.status not in {Status.OPEN, Status.RETURNED}:
                 raise policies.CaseNotOpen(status=locked.get_status_display())
-            progress.cancel_the_rest(locked)
+            progress.cancel_the_rest(locked, at=at)
             transition(
                 locked,
                 Status.WITHDRAWN,
@@ -243,11 +234,9 @@ def withdraw(*, case: Case, actor: User, at: datetime, reason: str = "") -> Case
     return locked
 
 
-def _rules(stages: Iterable[Stage]) -> list[StageRule]:
-    return [
-        StageRule(**{field.name: getattr(stage, field.name) for field in fields(StageRule)})
-        for stage in stages
-    ]
+def lock(case: Case) -> Case:
+    """The case as it is now, for this transaction alone."""
+    return Case.objects.select_for_update(of=("self",)).select_related("department").get(pk=case.pk)
 
 
 def _flow_of(case: Case | None, *, at: datetime) -> list[Stage]:
@@ -305,5 +294,13 @@ def _check_form(verb: str, opinion: str) -> None:
         raise OpinionMissing(pointers=("/opinion",))
 
 
-def _locked(case: Case) -> Case:
-    return Case.objects.select_for_update(of=("self",)).select_related("department").get(pk=case.pk)
+def _require_opinions(stage: CaseStage) -> None:
+    awaited = stage.consultations.filter(status=ConsultationStatus.ASKED, manner=Manner.AWAITED)
+    consultation = awaited.select_related("person").first()
+    if consultation is not None:
+        raise OpinionAwaited(person=str(consultation.person))
+
+
+def _kept(matter: Matter) -> dict[str, Any]:
+    """What a case is routed by, as its columns."""
+    return {**asdict(matter), "actions": sorted(matter.actions)}

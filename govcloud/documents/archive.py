@@ -22,11 +22,12 @@ from typing import Any, BinaryIO
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.approvals.models import Decision
 from govcloud.audit import sealing
 from govcloud.audit import services as audit
 from govcloud.audit.models import Event, Seal, SealedEvent
 from govcloud.audit.verification import SEAL
-from govcloud.documents.form import approval_form
+from govcloud.documents.form import approval_form, signed_by
 from govcloud.errors import Conflict
 from govcloud.orders import attachments, revisions
 from govcloud.orders.lifecycle import Status
@@ -92,19 +93,19 @@ def _files(order: Order) -> Iterator[tuple[str, bytes]]:
 def _decisions(order: Order) -> list[dict[str, Any]]:
     if order.case is None:
         return []
-    decided = order.case.stages.exclude(decided_at=None).select_related("decision__decider")
+    decisions = Decision.objects.filter(stage__case=order.case)
     return [
         {
-            "revision": stage.revision,
-            "stage": stage.code,
-            "role": stage.role,
-            "verb": stage.decision.verb,
-            "opinion": stage.decision.opinion,
-            "decider": stage.decision.decider.audit_name,
-            "revision_hash": stage.decision.revision_hash,
-            "at": stage.decision.at.astimezone(UTC).isoformat(),
+            "revision": decision.stage.revision,
+            "stage": decision.stage.code,
+            "roles": decision.stage.roles,
+            "verb": decision.verb,
+            "opinion": decision.opinion,
+            "decider": signed_by(decision),
+            "revision_hash": decision.revision_hash,
+            "at": decision.at.astimezone(UTC).isoformat(),
         }
-        for stage in decided.order_by("position")
+        for decision in decisions.select_related("stage", "decider", "on_behalf_of").order_by("id")
     ]
 
 

@@ -12,16 +12,17 @@ from typing import Any
 
 import qrcode
 import typst
+from django.db.models import Prefetch
 from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 from qrcode.image.svg import SvgPathImage
 
-from govcloud.approvals.models import CaseStage
+from govcloud.approvals.models import CaseStage, Decision
 from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
 from govcloud.orders.models import Action, Order, Revision
-from tenants.models import NetworkZone
+from tenants.models import NetworkZone, Role
 
 HERE = Path(__file__).resolve().parent
 FONTS = HERE / "fonts"
@@ -170,27 +171,42 @@ def _stages(order: Order) -> list[CaseStage]:
     """Of the last revision, in their order."""
     if order.case is None:
         return []
-    rows = order.case.stages.filter(revision=order.case.revision).select_related("decision__decider")
+    rows = order.case.stages.filter(revision=order.case.revision).prefetch_related(
+        Prefetch("decisions", Decision.objects.select_related("decider", "on_behalf_of").order_by("id"))
+    )
     return list(rows.order_by("position"))
 
 
-def _stage(stage: CaseStage) -> dict[str, str]:
+def _stage(stage: CaseStage) -> dict[str, Any]:
     english = (get_language() or "").startswith("en")
-    told = {
+    return {
         "name": stage.name_en if english else stage.name,
-        "role": str(stage.get_role_display()),
+        "role": gettext(" and ").join(str(Role(role).label) for role in stage.roles),
         "outcome": str(stage.get_status_display()),
-        "opinion": "",
-        "decider": "",
-        "at": "",
+        "decisions": [
+            {
+                "verb": str(decision.get_verb_display()),
+                "opinion": _rule(stage, english=english) if decision.decider is None else decision.opinion,
+                "decider": signed_by(decision),
+                "at": _moment(decision.at),
+            }
+            for decision in stage.decisions.all()
+        ],
     }
-    if stage.decided_at is not None:
-        told |= {
-            "opinion": stage.decision.opinion,
-            "decider": str(stage.decision.decider),
-            "at": _moment(stage.decision.at),
-        }
-    return told
+
+
+def _rule(stage: CaseStage, *, english: bool) -> str:
+    return stage.auto_reason_en if english else stage.auto_reason
+
+
+def signed_by(decision: Decision) -> str:
+    """Who decided, and on whose behalf; a rule where nobody did."""
+    if decision.decider is None:
+        return gettext("by rule")
+    if decision.on_behalf_of is None:
+        return decision.decider.audit_name
+    people = {"substitute": decision.decider.audit_name, "person": decision.on_behalf_of.audit_name}
+    return gettext("%(substitute)s on behalf of %(person)s") % people
 
 
 def _moment(at: datetime) -> str:

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
-from govcloud.approvals.models import CaseKind
+from govcloud.approvals.models import CaseKind, Priority, Quota, Sizes
 from govcloud.approvals.routing import Matter
 from govcloud.catalog.models import Line as FlavorLine
-from govcloud.orders.changes import AddressLine, LimitLine
+from govcloud.orders.changes import AddressLine, LimitLine, ResizeLine
 from govcloud.orders.lines import Line, ServerLine
 from govcloud.orders.models import Action
 from tenants.models import NetworkZone, System
@@ -15,13 +15,26 @@ INSTANT_SERVERS = 2
 INSTANT_MLPS_LEVEL = 2
 
 
-def matter_of(*, system: System, lines: Sequence[Line], monthly_total: Decimal, within_quota: bool) -> Matter:
-    """What approvals route by."""
+def matter_of(
+    *,
+    system: System,
+    lines: Sequence[Line],
+    monthly_total: Decimal,
+    within_quota: bool,
+    priority: str = Priority.NORMAL,
+) -> Matter:
+    """What approvals route by. An order that lowers the bill has an amount below zero."""
     return Matter(
         kind=kind_of(system=system, lines=lines, within_quota=within_quota),
         zone=_most_exposed(lines) or system.zone,
         mlps_level=system.mlps_level,
         amount=monthly_total,
+        actions=frozenset(str(line.action) for line in lines),
+        quantity=sum(line.quantity for line in lines),
+        dr_level=system.dr_level,
+        quota=Quota.WITHIN if within_quota else Quota.OVER,
+        priority=priority,
+        sizes=Sizes.STANDARD if _standard(lines) else Sizes.SPECIAL,
     )
 
 
@@ -48,9 +61,15 @@ def _small_and_standard(created: Sequence[Line]) -> bool:
     servers = [line for line in created if isinstance(line, ServerLine)]
     return (
         all(line.zone == NetworkZone.PUBLIC for line in created)
-        and all(line.flavor.line == FlavorLine.GENERAL for line in servers)
+        and _standard(servers)
         and sum(line.quantity for line in servers) <= INSTANT_SERVERS
     )
+
+
+def _standard(lines: Sequence[Line]) -> bool:
+    """Whether every server is, or becomes, one of the general line."""
+    sized = (line for line in lines if isinstance(line, ServerLine | ResizeLine))
+    return all(line.flavor.line == FlavorLine.GENERAL for line in sized)
 
 
 def _most_exposed(lines: Sequence[Line]) -> str | None:

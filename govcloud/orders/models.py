@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.models import Case
+from govcloud.approvals.models import Case, Priority
 from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, Offering, Site, StorageClass
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.models import Resource
@@ -38,6 +38,7 @@ class Order(models.Model):
     system = models.ForeignKey(System, on_delete=models.PROTECT, related_name="orders")
     title = models.CharField(max_length=120)
     justification = models.TextField(blank=True)
+    urgency = models.CharField(max_length=500, blank=True)  # why it is urgent; empty: it is not
     applicant = models.ForeignKey(User, on_delete=models.PROTECT, related_name="orders")
     status = models.CharField(max_length=12, choices=Status, default=Status.DRAFT)
     case = models.OneToOneField(
@@ -56,6 +57,10 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    @property
+    def priority(self) -> Priority:
+        return Priority.URGENT if self.urgency else Priority.NORMAL
 
 
 class NumberSeries(models.Model):

@@ -67,6 +67,8 @@ def content_of(
         "revision": number,
         "title": order.title,
         "justification": order.justification,
+        # what was submitted before an order could be urgent keeps its hash
+        **({"urgency": order.urgency} if order.urgency else {}),
         "department": {"uuid": str(system.department.uuid), "name": system.department.name},
         "system": {
             "uuid": str(system.uuid),

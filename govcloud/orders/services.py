@@ -10,21 +10,20 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.lifecycle import Status as CaseStatus
-from govcloud.approvals.models import Case
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept, refuse
 from govcloud.catalog.models import Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
-from govcloud.orders import fulfilment, stored
+from govcloud.orders import stored
 from govcloud.orders.changes import LimitLine
 from govcloud.orders.drafts import ItemDraft
+from govcloud.orders.following import follow, let_go
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, freed_by, quota_of
 from govcloud.orders.matter import matter_of
-from govcloud.orders.models import Order, Unit
+from govcloud.orders.models import Order
 from govcloud.orders.numbering import next_number
 from govcloud.orders.quotes import Quote, frozen_quote, quote_lines
 from govcloud.orders.resolution import resolve
@@ -95,8 +94,9 @@ def draft(
     items: Sequence[ItemDraft],
     actor: User,
     at: datetime,
+    urgency: str = "",
 ) -> Order:
-    """Write down a new order for a system.
+    """Write down a new order for a system; ``urgency`` is why it is urgent, if it is.
 
     Raises Invalids with everything that is wrong, ClassifiedWork, or RoleMissing for anybody but an applicant of the
     system's department.
@@ -110,6 +110,7 @@ def draft(
             system=system,
             title=title.strip(),
             justification=justification.strip(),
+            urgency=urgency.strip(),
             applicant=actor,
             created_at=at,
         )
@@ -128,6 +129,7 @@ def revise(
     expected_version: int,
     actor: User,
     at: datetime,
+    urgency: str = "",
 ) -> Order:
     """Replace the content of a draft, or of an order that was returned for correction.
 
@@ -145,8 +147,9 @@ def revise(
         order.items.all().delete()
         stored.write(order=order, lines=lines, offerings=offerings)
         order.title, order.justification = title.strip(), justification.strip()
+        order.urgency = urgency.strip()
         order.version += 1
-        order.save(update_fields=["title", "justification", "version"])
+        order.save(update_fields=["title", "justification", "urgency", "version"])
         _tell(order, "order.revised", actor=actor, at=at, before=before, after=_told(order, lines))
     return order
 
@@ -203,7 +206,13 @@ def route(*, order: Order, at: datetime) -> list[PlannedStage]:
     """Who will have to approve the order, and by when if it were submitted now."""
     fits = order.status not in EDITABLE or all(one.fits for one in effect(order=order, at=at))
     total = quote(order=order, at=at).monthly_total
-    matter = matter_of(system=order.system, lines=_lines(order), monthly_total=total, within_quota=fits)
+    matter = matter_of(
+        system=order.system,
+        lines=_lines(order),
+        monthly_total=total,
+        within_quota=fits,
+        priority=order.priority,
+    )
     return approvals.preview(
         department=order.system.department, applicant=order.applicant, matter=matter, at=at, case=order.case
     )
@@ -238,7 +247,7 @@ def decide(
             at=at,
             stage=seen,
         )
-        _follow(order, case, reason=opinion, actor=actor, at=at)
+        follow(order, case, reason=opinion, actor=actor, at=at)
     return order
 
 
@@ -247,21 +256,6 @@ def _current_stage(order: Order) -> str:
         return ""
     current = order.case.stages.filter(status=StageStatus.CURRENT)
     return current.values_list("code", flat=True).first() or ""
-
-
-def _follow(order: Order, case: Case, *, reason: str, actor: User, at: datetime) -> None:
-    """The order goes where its case went."""
-    told: dict[str, Any] = {"actor": actor, "at": at, "reason": reason, "thread": order.uuid}
-    match case.status:
-        case CaseStatus.APPROVED:
-            transition(order, Status.FULFILLING, **told)
-            fulfilment.begin(order=order, actor=actor, at=at)
-        case CaseStatus.RETURNED:
-            transition(order, Status.RETURNED, **told)
-            _let_go(order, at=at)
-        case CaseStatus.REJECTED:
-            transition(order, Status.REJECTED, finished_at=at, **told)
-            _let_go(order, at=at)
 
 
 def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
@@ -278,16 +272,8 @@ def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
         )
         if case is not None:
             approvals.withdraw(case=case, actor=actor, at=at, reason=reason)
-            _let_go(order, at=at)
+            let_go(order, at=at)
     return order
-
-
-def _let_go(order: Order, *, at: datetime) -> None:
-    """Nothing was built: the units and their holds go; a next submission plans units of its own."""
-    units = Unit.objects.filter(item__order=order)
-    quotas.unhold_all(sources=list(units.values_list("uuid", flat=True)), at=at)
-    units.filter(server__isnull=False).delete()
-    units.delete()
 
 
 def _judged(
@@ -330,7 +316,8 @@ def _without_its_hold(one: QuotaEffect) -> QuotaEffect:
 
 def _told(order: Order, lines: Sequence[Line]) -> dict[str, Any]:
     """An order's content for the audit trail."""
-    return {"title": order.title, "version": order.version, "items": [described(line) for line in lines]}
+    told = {"title": order.title, "version": order.version, "items": [described(line) for line in lines]}
+    return {**told, "urgency": order.urgency} if order.urgency else told
 
 
 def _tell(

@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.approvals import automatic
 from govcloud.approvals import services as approvals
 from govcloud.approvals.models import Case
 from govcloud.audit import services as audit
@@ -13,6 +14,7 @@ from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Invalids
 from govcloud.lifecycle import transition
 from govcloud.orders import stored
+from govcloud.orders.following import follow
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, quota_of
 from govcloud.orders.matter import matter_of
@@ -82,6 +84,9 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
             "holds": quota_of(lines),
         },
     )
+    follow(
+        order, case, reason="", actor=automatic.RULE, at=at
+    )  # where rules alone decide, it goes on at once
     return order
 
 
@@ -133,7 +138,11 @@ def _hold(order: Order, planned: Sequence[tuple[Unit, Part]], *, at: datetime) -
 def _open_case(order: Order, lines: Sequence[Line], revision: Revision, *, actor: User, at: datetime) -> Case:
     return approvals.open_case(
         matter=matter_of(
-            system=order.system, lines=lines, monthly_total=revision.monthly_total, within_quota=True
+            system=order.system,
+            lines=lines,
+            monthly_total=revision.monthly_total,
+            within_quota=True,
+            priority=order.priority,
         ),
         subject_kind=SUBJECT_KIND,
         subject_id=order.uuid,

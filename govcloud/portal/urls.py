@@ -6,8 +6,11 @@ from govcloud.portal.account import tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
 from govcloud.portal.calendar import views as calendar
+from govcloud.portal.deciding import absences
+from govcloud.portal.deciding import views as deciding
 from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import views as findings
+from govcloud.portal.flows import views as flows
 from govcloud.portal.inbox import views as inbox
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
@@ -108,4 +111,26 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/<slug:number>/files/", papers.upload, name="order-files"),
     path("orders/<slug:number>/files/<uuid:uuid>/", papers.file, name="order-file"),
     path("orders/<slug:number>/files/<uuid:uuid>/removal/", papers.removal, name="order-file-removal"),
+    path("orders/<slug:number>/decision/", deciding.decision, name="decision"),
+    path("orders/<slug:number>/delegation/", deciding.delegation, name="delegation"),
+    path("orders/<slug:number>/reviewer/", deciding.reviewer, name="reviewer"),
+    path("orders/<slug:number>/consultation/", deciding.consultation, name="consultation"),
+    path(
+        "orders/<slug:number>/consultation/<uuid:uuid>/answer/", deciding.answer, name="consultation-answer"
+    ),
+    path(
+        "orders/<slug:number>/consultation/<uuid:uuid>/waiver/", deciding.waiver, name="consultation-waiver"
+    ),
+    path("orders/<slug:number>/reminder/", deciding.reminder, name="reminder"),
+    path("absences/", absences.absences, name="absences"),
+    path("absences/<uuid:uuid>/end/", absences.end, name="absence-end"),
+    path("flows/", flows.flows, name="flows"),
+    path("flows/<uuid:uuid>/", flows.flow, name="flow"),
+    path("flows/<uuid:uuid>/draft/", flows.draft, name="flow-draft"),
+    path("flows/<uuid:uuid>/name/", flows.rename, name="flow-name"),
+    path("flows/<uuid:uuid>/new-stage/", flows.new_stage, name="flow-new-stage"),
+    path("flows/<uuid:uuid>/stages/<slug:code>/", flows.stage, name="flow-stage"),
+    path("flows/<uuid:uuid>/stages/<slug:code>/place/", flows.place, name="flow-stage-place"),
+    path("flows/<uuid:uuid>/publication/", flows.publication, name="flow-publication"),
+    path("flows/<uuid:uuid>/discarding/", flows.discarding, name="flow-discarding"),
 ]

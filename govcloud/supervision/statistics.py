@@ -148,7 +148,8 @@ def _cards(period: Period) -> dict[Card, int]:
 
 def _stages(period: Period, cards: Mapping[Card, int]) -> list[StageFigures]:
     zone = timezone.get_default_timezone()
-    decided = CaseStage.objects.filter(period.of("decided_at", "case__department"), status__in=DECIDED)
+    by_people = CaseStage.objects.filter(auto_reason="")  # a rule takes no time
+    decided = by_people.filter(period.of("decided_at", "case__department"), status__in=DECIDED)
     rows = list(
         decided.annotate(
             since=TruncDate("opened_at", tzinfo=zone), until=TruncDate("decided_at", tzinfo=zone)
@@ -162,7 +163,7 @@ def _stages(period: Period, cards: Mapping[Card, int]) -> list[StageFigures]:
     special = _special([row["since"] for row in rows] + [row["until"] for row in rows])
     groups: dict[tuple[int, str, str, str, int], list[tuple[int, int, int]]] = defaultdict(list)
     for row in rows:
-        key = (row["case__flow__number"], row["code"], row["name"], row["name_en"], row["working_days"])
+        key = (row["case__flow__number"] or 0, row["code"], row["name"], row["name_en"], row["working_days"])
         days = deadlines.working_days_between(row["since"], row["until"], worked=special)
         groups[key].append((days, row["times"], row["late"]))
     return [_figures_of(key, taken, cards) for key, taken in sorted(groups.items())]

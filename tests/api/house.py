@@ -25,7 +25,7 @@ from govcloud.quotas.models import Crossing, LimitChange, TemporaryRaise
 from govcloud.reconciliation.models import Sweep
 from govcloud.supervision import services as supervision
 from tenants.models import Department, Role, System
-from tests.factories.approvals import case_of
+from tests.factories.approvals import absence, case_of, consulted, drafted
 from tests.factories.catalog import CloudFactory, ZoneFactory
 from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
@@ -74,6 +74,10 @@ def house(many: int) -> House:
     systems = [on.system, *(SystemFactory(department=on.department, level_3=True) for _ in range(many - 1))]
     orders = [submitted(_for(on, system), at=AT) for system in systems]
     papers = [paper_of(order, at=AT) for order in orders]
+    reviewer = on.chain[Role.TECHNICAL_REVIEWER]
+    asked = [consulted(order.case, reviewer, at=AT) for order in orders]
+    away = [absence(on.applicant, reviewer, begins=AT + timedelta(days=day)) for day in range(many)]
+    flow_drafts = [drafted() for _system in systems]
     servers = [whole_server(system=system) for system in systems]
     for number in range(many):
         DivisionFactory(code=f"45{number:04d}")
@@ -129,6 +133,9 @@ def house(many: int) -> House:
             "orders": orders[0].uuid,
             "attachments": papers[0].uuid,
             "cases": orders[0].case.uuid,
+            "consultations": asked[0].uuid,
+            "absences": away[0].uuid,
+            "flow-versions": flow_drafts[0].uuid,
             "operations": points[0].run.operation.uuid,
             "resources": servers[0].resource.uuid,
             "sweeps": Sweep.objects.first().uuid,

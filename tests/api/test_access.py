@@ -27,7 +27,7 @@ from tests.factories.tenants import UserFactory, credit_code, member
 
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
-    "departments", "systems", "quota-accounts", "quota-changes", "quota-raises", "quota-crossings", "orders", "cases", "operations", "resources", "recovery-points",
+    "departments", "systems", "quota-accounts", "quota-changes", "quota-raises", "quota-crossings", "orders", "cases", "consultations", "operations", "resources", "recovery-points",
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
     "security-rules", "floating-addresses", "container-credentials", "supervision-cards",
 )  # fmt: skip
@@ -91,6 +91,7 @@ def everybody(filled: House, signed_in: Callable[[User], APIClient]) -> dict[str
 def bodies(filled: House) -> dict[str, dict[str, Any]]:
     """A well-formed body for each route that reads one, so that what refuses is a rule and not the form."""
     order = filled.order
+    shared = {"stage": "unit_approval", "person": str(filled.on.chain[Role.AUTHORITY_APPROVER].uuid)}
     return {
         "POST departments": {"name": "n", "credit_code": credit_code(77_777), "division": "450000"},
         "PATCH departments/{key}": {"name": "n"},
@@ -114,6 +115,19 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST orders/{key}/withdrawal": {"reason": "not needed"},
         "POST orders/{key}/cancellation": {"reason": "not needed"},
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
+        "POST cases/{key}/delegations": {**shared, "reason": "away"},
+        "POST cases/{key}/reviewers": {**shared, "reason": "capacity"},
+        "POST cases/{key}/consultations": {**shared, "question": "enough?"},
+        "POST cases/{key}/reminders": {"text": "soon"},
+        "POST consultations/{key}/answer": {"answer": "enough"},
+        "POST absences": {
+            "substitute": shared["person"],
+            "starts_at": "2999-01-01T00:00:00Z",
+            "ends_at": "2999-01-08T00:00:00Z",
+        },
+        "POST flow-versions": {"name": "n", "based_on": str(filled.keys["flow-versions"])},
+        "PUT flow-versions/{key}": {"name": "n", "stages": []},
+        "POST flow-versions/{key}/publication": {"in_force_from": "2999-01-01T00:00:00Z"},
         "POST resources/{key}/actions": {"action": "stop"},
         "POST recovery-points/{key}/legal-hold": {"reason": "case 12"},
         "POST recovery-points/{key}/legal-hold-lifting": {"reason": "case 12"},

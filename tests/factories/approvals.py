@@ -1,13 +1,13 @@
 """A flow in force, the people of its chain, and cases opened and decided the way the product does it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-from govcloud.approvals import services
+from govcloud.approvals import services, sharing
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseKind, CaseStage, FlowVersion
+from govcloud.approvals.models import Absence, Case, CaseKind, CaseStage, Consultation, FlowVersion
 from govcloud.approvals.routing import Matter, StageRule
 from govcloud.audit.services import SystemActor
 from tenants.models import Department, NetworkZone, Role, User
@@ -24,10 +24,19 @@ def default_flow() -> FlowVersion:
     return services.publish_default_flow(actor=SystemActor("tests"), at=BEGINNING)
 
 
+INTAKE = StageRule("intake", "受理", "Intake", Role.SERVICE_DESK, 1)
+
+
+def flow(*stages: StageRule, at: datetime) -> FlowVersion:
+    """A further version with these stages, in force at once."""
+    return services.publish(
+        name="试行流程", stages=stages, in_force_from=at, actor=SystemActor("tests"), at=at
+    )
+
+
 def one_stage_flow(at: datetime, **how: Any) -> FlowVersion:
     """A further version, with nothing but intake."""
-    stages = [StageRule("intake", "受理", "Intake", Role.SERVICE_DESK, 1)]
-    version = {"name": "试行流程", "stages": stages, "in_force_from": at, **how}
+    version = {"name": "试行流程", "stages": [INTAKE], "in_force_from": at, **how}
     return services.publish(actor=SystemActor("tests"), at=at, **version)
 
 
@@ -81,6 +90,46 @@ def case_of(people: Chain, *, at: datetime, matter: Matter = COMMITTED, **how: A
 
 def current_stage(case: Case) -> CaseStage:
     return case.stages.get(status=StageStatus.CURRENT)
+
+
+def decide(case: Case, actor: User, at: datetime, verb: str = "approve", **how: Any) -> Case:
+    """One person's decision on the present revision; what is not an approval gets a reason."""
+    opinion = "" if verb == "approve" else "请补充说明"
+    how = {"opinion": opinion, "revision_hash": case.revision_hash, **how}
+    return services.decide(case=case, verb=verb, actor=actor, at=at, **how)
+
+
+def consulted(case: Case, person: User, *, at: datetime) -> Consultation:
+    """Asked for an opinion by who decides now."""
+    return sharing.consult(
+        case=case,
+        stage=current_stage(case).code,
+        person=person,
+        question="容量是否足够？",
+        manner="advisory",
+        actor=services.current_deciders(case=case, at=at)[0],
+        at=at,
+    )
+
+
+def absence(person: User, substitute: User, *, begins: datetime, days: int = 1) -> Absence:
+    return Absence.objects.create(
+        person=person,
+        substitute=substitute,
+        starts_at=begins,
+        ends_at=begins + timedelta(days=days),
+        named_at=begins,
+    )
+
+
+def drafted() -> FlowVersion:
+    """A draft with the stages of the version that was published last."""
+    published = FlowVersion.objects.exclude(number=None).latest("number")
+    flow_version = FlowVersion.objects.create(name="草稿", based_on=published)
+    for stage in published.stages.all():
+        stage.pk, stage.flow = None, flow_version
+        stage.save(force_insert=True)
+    return flow_version
 
 
 def approved_up_to(case: Case, code: str, people: Chain, *, at: datetime) -> Case:

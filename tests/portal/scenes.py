@@ -9,7 +9,7 @@ from django.db import transaction
 
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.lifecycle import Status as CaseStatus
-from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, FlowVersion, Verb
+from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, FlowVersion, Seat, Verb
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
 from govcloud.gateways.openstack import Exchange
@@ -234,6 +234,8 @@ def _case(order: Order, people: Cast, *, decided: int, at: datetime) -> Case:
                 revision_hash=DIGEST,
                 at=at,
             )
+        elif position == decided:
+            Seat.objects.create(stage=stage, role=role)
     return case
 
 

@@ -14,6 +14,7 @@ from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tenants.models import Role
+from tests.factories.approvals import case_of, chain, default_flow, drafted
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
 from tests.factories.organisation import review_of
@@ -105,6 +106,13 @@ def shown(
         officer = member(Role.SECURITY_ADMIN)
         asked_for(people.applicant, by=member(Role.SECURITY_ADMIN), at=clock.now())
         return signed_in(officer).get(OF_SECURITY[request.param])
+    if request.param in {"decision", "substitutes"}:
+        order, browser = scenes.submitted(people, at=at), signed_in(people.approver)
+        return browser.get(
+            f"/orders/{order.number}/decision/" if request.param == "decision" else "/absences/"
+        )
+    if request.param in {"flows", "draft of a flow", "stage of a flow"}:
+        return flow_page(request.param, signed_in, at=at)
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
@@ -140,6 +148,15 @@ def shown(
         "permissions": "/security/permissions/",
     }
     return browser.get(paths.get(request.param, "/engine/"))
+
+
+def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """A page of the approval flow, as a system administrator sees it."""
+    default_flow()
+    draft, browser = drafted(), signed_in(member(Role.SYSTEM_ADMIN))
+    case_of(chain(), at=at)
+    paths = {"flows": "", "draft of a flow": f"{draft.uuid}/?tried"}
+    return browser.get(f"/flows/{paths.get(which, f'{draft.uuid}/stages/intake/')}")
 
 
 def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None:

@@ -21,6 +21,8 @@ PACKAGES = ("orders", "approvals", "provisioning", "inventory", "metering", "cha
 THREADLESS = {
     "order.classified",  # nothing of it is kept, so no order either
     "flow.published",
+    "absence.named",
+    "absence.ended",
     "month.closed",
     "usage.{what}",  # spelt out below
 }

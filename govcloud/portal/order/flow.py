@@ -1,18 +1,27 @@
 """The way of an order through its stages, drawn as steps: who, since when, due when, and what was said."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
+from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
-from govcloud.approvals import pauses
-from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import Case, CaseStage, Decision
+from govcloud.approvals import pauses, policies
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
+from govcloud.approvals.lifecycle import Status as CaseStatus
+from govcloud.approvals.models import (
+    CaseStage,
+    Consultation,
+    Decision,
+    Quorum,
+    Reminder,
+    Seat,
+    SeatOrigin,
+    Verb,
+)
 from govcloud.approvals.services import PlannedStage
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
@@ -20,8 +29,9 @@ from govcloud.errors import DomainError
 from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
+from govcloud.orders.placing import local
 from govcloud.portal.templatetags.portal import named
-from tenants.models import Membership, Role
+from tenants.models import Role, User
 
 DECIDERS_NAMED = 3
 """Of those who may decide a stage, so many are named; a service desk can be a whole room."""
@@ -36,8 +46,21 @@ MARKS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Signature:
+    """One of several that a station asks for: who has signed, or may."""
+
+    people: str
+    words: str
+    at: datetime | None = None
+    opinion: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class FlowStep:
-    """One station: ``state`` is one of StageStatus's values, or "done"; ``people`` decided it or may decide it."""
+    """One station: ``state`` is one of StageStatus's values, or "done"; ``people`` decided it or may decide it.
+
+    ``signatures`` are told one by one where there are several; ``asides`` are opinions asked for and reminders.
+    """
 
     name: str
     state: str
@@ -51,6 +74,8 @@ class FlowStep:
     late: bool = False
     decided_at: datetime | None = None
     opinion: str = ""
+    signatures: tuple[Signature, ...] = ()
+    asides: tuple[str, ...] = ()
     paused: bool = False
     paused_until: datetime | None = None
 
@@ -60,38 +85,84 @@ class FlowStep:
         return MARKS.get(self.state, "")
 
 
-def steps(order: Order, *, at: datetime) -> list[FlowStep]:
-    """From the application over the stages of its case to the delivery; two queries for a submitted order.
+def stages_of(order: Order) -> list[CaseStage]:
+    """The stages of this revision and what was decided on earlier ones, with seats and decisions; none of a draft. Three queries."""
+    if order.case is None:
+        return []
+    decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
+    seats = Seat.objects.select_related("person", "given_by")
+    decided = Exists(Decision.objects.filter(stage=OuterRef("pk")))
+    return list(
+        order.case.stages.filter(Q(revision=order.case.revision) | decided)
+        .prefetch_related(Prefetch("decisions", decisions), Prefetch("seats", seats))
+        .annotate(
+            consulted=Exists(Consultation.objects.filter(stage=OuterRef("pk"))),
+            reminded=Exists(Reminder.objects.filter(stage=OuterRef("pk"))),
+        )
+        .order_by("position")
+    )
+
+
+def steps(order: Order, stages: list[CaseStage], *, at: datetime) -> list[FlowStep]:
+    """From the application over the stages of its case to the delivery; two queries for a submitted order, and one each
+    where opinions were asked for or it was reminded of.
 
     A draft has no case yet and shows the stages that are planned for it, which costs what ``services.route`` does.
     """
-    stages = list(_stages(order, order.case, at=at)) if order.case else []
+    holders = _holders(order, stages, at=at)
+    asides = _asides(stages)
     return [
         _application(order),
         *(_planned(stage) for stage in _route(order, at=at)),
-        *(_stage(stage, days, standing) for stage, days, standing in _with_days(stages, at=at)),
+        *(
+            replace(
+                _stage(stage, days, holders, asides.get(stage.pk, ())),
+                paused=pause is not None,
+                paused_until=pause.until if pause else None,
+            )
+            for stage, days, pause in _with_days(stages, at=at)
+        ),
         _delivery(order),
     ]
 
 
-def _stages(order: Order, case: Case, *, at: datetime) -> QuerySet[CaseStage]:
-    """The stages of this revision and what was decided on earlier ones; for undecided ones, who may decide."""
-    department = order.system.department
-    holders = (
-        Membership.objects.valid(at=at)
-        .filter(Q(department__isnull=True) | Q(department__in=department.ancestor_ids), role=OuterRef("role"))
-        .exclude(user__in=[case.applicant_id, case.submitted_by_id])
-        .exclude(user__is_active=False)
-        .order_by("user__display_name")
-    )
-    return (
-        CaseStage.objects.filter(Q(revision=case.revision) | Q(decision__isnull=False), case=case)
-        .select_related("decision__decider")
-        .annotate(
-            holders=ArraySubquery(holders.values("user__display_name").distinct()[: DECIDERS_NAMED + 1])
-        )
-        .order_by("position")
-    )
+def _holders(order: Order, stages: Sequence[CaseStage], *, at: datetime) -> Mapping[str, list[User]]:
+    """Who may decide what is still to be decided, by role."""
+    case = order.case
+    undecided = [stage for stage in stages if stage.decided_at is None]
+    if case is None or case.status != CaseStatus.OPEN or not undecided:
+        return {}
+    rounds = [stage for stage in stages if stage.revision == case.revision]
+    without = policies.owners(case) | policies.involved_by_deciding(rounds)
+    roles = {role for stage in undecided for role in stage.roles}
+    return policies.deciders(department=order.system.department, roles=roles, without=without, at=at)
+
+
+def _asides(stages: Sequence[CaseStage]) -> Mapping[int, tuple[str, ...]]:
+    """What else happened at each stage, in words: opinions asked for, reminders. Asks only where there are any."""
+    told: dict[int, list[str]] = {}
+    if any(stage.consulted for stage in stages):  # type: ignore[attr-defined]
+        asked = Consultation.objects.filter(stage__in=stages).select_related("asked_by", "person")
+        for one in asked:
+            told.setdefault(one.stage_id, []).append(_opinion(one))
+    if any(stage.reminded for stage in stages):  # type: ignore[attr-defined]
+        for reminder in Reminder.objects.filter(stage__in=stages).select_related("person"):
+            told.setdefault(reminder.stage_id, []).append(_reminder(reminder))
+    return {stage: tuple(words) for stage, words in told.items()}
+
+
+def _reminder(reminder: Reminder) -> str:
+    words = _("Reminded by %(person)s, %(at)s") % {"person": reminder.person, "at": local(reminder.at)}
+    return f"{words}: {reminder.text}" if reminder.text else words
+
+
+def _opinion(one: Consultation) -> str:
+    asked = {"asker": one.asked_by, "person": one.person, "at": local(one.asked_at), "question": one.question}
+    words = _("%(asker)s asked %(person)s, %(at)s: %(question)s") % asked
+    if one.status == ConsultationStatus.ASKED:
+        return f"{words} ({one.get_status_display()})"
+    answer = one.answer or one.get_status_display()
+    return words + " " + _("Answer: %(answer)s") % {"answer": answer}
 
 
 def _application(order: Order) -> FlowStep:
@@ -117,46 +188,111 @@ def _route(order: Order, *, at: datetime) -> Sequence[PlannedStage]:
 
 
 def _planned(stage: PlannedStage) -> FlowStep:
+    by_rule = stage.auto_reason
     return FlowStep(
         name=named(stage),
         state=StageStatus.WAITING,
         label=_("if submitted now"),
         code=stage.code,
-        role=str(stage.role.label),
-        people=_names([str(user) for user in stage.deciders]) or _("nobody yet"),
-        due=stage.due_at,
+        role="" if by_rule else _roles((stage.role, *stage.also_roles), stage),
+        people=_("by rule") if by_rule else _names([str(user) for user in stage.deciders]) or _("nobody yet"),
+        due=None if by_rule else stage.due_at,
+        opinion=_rule(stage),
     )
 
 
-def _stage(stage: CaseStage, days_left: int | None, pause: pauses.Pause | None) -> FlowStep:
-    decision: Decision | None = getattr(stage, "decision", None)
-    current, cancelled = stage.status == StageStatus.CURRENT, stage.status == StageStatus.CANCELLED
+def _stage(
+    stage: CaseStage, days_left: int | None, holders: Mapping[str, list[User]], asides: tuple[str, ...]
+) -> FlowStep:
+    """A station whose only signature is there is told by it; one that asks for several tells them one by one."""
+    closed, current = stage.decided_at is not None, stage.status == StageStatus.CURRENT
+    decision = stage.decision if closed else None
+    needed = stage.status in {StageStatus.CURRENT, StageStatus.WAITING}
+    single = len(stage.seats.all()) <= 1 and len(stage.decisions.all()) <= 1
+    people = _deciders(decision) if decision else _may_decide(stage, holders) if needed else ""
     return FlowStep(
         name=named(stage),
         state=stage.status,
-        label=stage.get_status_display(),
+        label=_label(stage, decision),
         code=stage.code,
-        role="" if cancelled else str(Role(stage.role).label),
-        people=_people(stage, decision),
+        role=_roles(stage.roles, stage) if needed and not stage.auto_reason else "",
+        people=people if single or not closed else "",
         since=stage.opened_at,
-        due=None if decision or cancelled else stage.due_at,
+        due=stage.due_at if needed else None,
         remaining=_remaining(days_left) if current and days_left is not None else "",
         late=current and days_left is not None and days_left < 0,
-        decided_at=decision.at if decision else None,
-        opinion=decision.opinion if decision else "",
-        paused=pause is not None,
-        paused_until=pause.until if pause else None,
+        decided_at=stage.decided_at,
+        opinion=_said(stage, decision) if decision and single else _rule(stage) if needed else "",
+        signatures=() if single else tuple(_signatures(stage)),
+        asides=asides,
     )
 
 
-def _people(stage: CaseStage, decision: Decision | None) -> str:
-    """Who decided; else, unless nobody need any more, who may."""
-    if decision is not None:
-        return str(decision.decider)
-    if stage.status == StageStatus.CANCELLED:
+def _label(stage: CaseStage, decision: Decision | None) -> str:
+    if decision is not None and decision.verb == Verb.APPROVE_WITH_CONDITIONS:
+        return _("approved with conditions")
+    if decision is not None and decision.decider is None:
+        return _("approved by rule")
+    return stage.get_status_display()
+
+
+def _signatures(stage: CaseStage) -> Iterator[Signature]:
+    """Who has signed and what they said, then who still has to by name or by role."""
+    for decision in stage.decisions.all():
+        yield Signature(_deciders(decision), decision.get_verb_display(), decision.at, decision.opinion)
+    for seat in policies.open_seats(stage):
+        yield Signature(str(seat), _given(seat) or _("still to sign"))
+
+
+def _given(seat: Seat) -> str:
+    if seat.origin == SeatOrigin.ROLE:
         return ""
-    names: list[str] = stage.holders  # type: ignore[attr-defined]
-    return _names(names)
+    return _("%(how)s by %(person)s, still to sign") % {
+        "how": seat.get_origin_display(),
+        "person": seat.given_by,
+    }
+
+
+def _deciders(decision: Decision) -> str:
+    """Who decided, and on whose behalf."""
+    if decision.decider is None:
+        return _("by rule")
+    if decision.on_behalf_of is None:
+        return str(decision.decider)
+    return _("%(substitute)s on behalf of %(person)s") % {
+        "substitute": decision.decider,
+        "person": decision.on_behalf_of,
+    }
+
+
+def _may_decide(stage: CaseStage, holders: Mapping[str, list[User]]) -> str:
+    """Who may sign what is open; of a stage to come, who holds its roles."""
+    if stage.auto_reason:
+        return _("by rule")
+    seats = policies.open_seats(stage)
+    if not seats:
+        people = [user for role in stage.roles for user in holders.get(role, ())]
+    else:
+        people = [u for seat in seats for u in ([seat.person] if seat.person else holders.get(seat.role, ()))]
+    return _names([str(user) for user in dict.fromkeys(people)]) or _("nobody yet")
+
+
+def _roles(roles: Iterable[str], stage: PlannedStage | CaseStage) -> str:
+    """The roles that sign, and how many of each if more than one does."""
+    told = _(" and ").join(str(Role(role).label) for role in roles)
+    if stage.quorum == Quorum.ONE:
+        return told
+    many = stage.quorum_count if stage.quorum == Quorum.SOME else _("all")
+    return _("%(many)s of: %(roles)s") % {"many": many, "roles": told}
+
+
+def _rule(stage: PlannedStage | CaseStage) -> str:
+    """The rule that decides, in the reader's language; empty where people do."""
+    return stage.auto_reason_en if get_language() == "en" else stage.auto_reason
+
+
+def _said(stage: CaseStage, decision: Decision) -> str:
+    return _rule(stage) if decision.decider is None else decision.opinion
 
 
 def _names(names: Sequence[str]) -> str:

@@ -26,6 +26,12 @@ TELLINGS: Mapping[str, str | Promise] = {
     "order.fulfilled": _("Everything delivered"),
     "order.cancelled": _("Cancelled"),
     "case.decided": _("Decided"),
+    "case.delegated": _("Delegated"),
+    "case.reviewer_added": _("Reviewer added"),
+    "case.reminded": _("Reminded"),
+    "consultation.asked": _("Opinion asked for"),
+    "consultation.answered": _("Opinion given"),
+    "consultation.waived": _("Done without an opinion"),
     "case.withdrawn": _("Withdrawn"),
     "operation.started": _("Work in the cloud began"),
     "operation.running": _("Work in the cloud taken up again"),
@@ -91,17 +97,19 @@ TELLINGS: Mapping[str, str | Promise] = {
 """Audit verbs and what a person reads for them."""
 
 DECISIONS: Mapping[str, str | Promise] = {
+    "approve_with_conditions": _("Approved with conditions"),
     "approved": _("Approved"),
     "returned": _("Returned for correction"),
     "rejected": _("Rejected"),
 }
-"""What was decided, by the status that the decided stage has from then on."""
+"""What was decided, by the verb where it says more than the status that the decided stage has from then on."""
 
 ACTORS: Mapping[str, str | Promise] = {
     "system:engine": _("the cloud centre, automatically"),
     "system:fulfilment": _("the cloud centre, automatically"),
     "system:leases": _("the cloud centre, automatically"),
     "system:metering": _("metering"),
+    "system:approvals": _("a rule of the approval flow"),
     "system:backup-scheduler": _("the backup plan"),
     "system:quota": _("the cloud centre, automatically"),
     "system:demo": _("demo data"),
@@ -167,7 +175,8 @@ def trail(order: Order, *, stages: Mapping[str, str]) -> list[Told]:
 def _line(event: Event) -> Told:
     words = TELLINGS.get(event.verb, event.verb)
     if event.verb == "case.decided" and not _refused(event):
-        words = DECISIONS.get(event.after.get("status", ""), words)
+        decided = event.after.get("verb", ""), event.after.get("status", "")
+        words = next((DECISIONS[each] for each in decided if each in DECISIONS), words)
     actor = ACTORS.get(event.actor, event.actor_name)
     return Told(event.at, actor, event.actor, words, _refused(event), event.reason, event.verb)
 

@@ -13,6 +13,7 @@ from govcloud.audit import refusals
 from govcloud.documents.archive import CLOSED
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order, Revision
+from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting
 from tenants.models import Role, User
@@ -31,28 +32,31 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
     found = visible(number, actor, at=at)
     fragment = "HX-Request" in request.headers
     template = "portal/order/live.html" if fragment else "portal/order/page.html"
-    return render(request, template, _context(found, actor, at=at))
+    return render(request, template, context(found, actor, at=at))
 
 
 def page(
     request: HttpRequest, found: Order, actor: User, *, at: datetime, refused: Refused | None = None
 ) -> HttpResponse:
     """The whole page, after something that was asked for on it was refused."""
-    context = {**_context(found, actor, at=at), "refused": refused, "live": False}
-    return render(request, "portal/order/page.html", context, status=refused.status if refused else 200)
+    shown = {**context(found, actor, at=at), "refused": refused, "live": False}
+    return render(request, "portal/order/page.html", shown, status=refused.status if refused else 200)
 
 
-def _context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
+def context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
+    """What the order's page shows, and that on which it is decided."""
     scope = scope_of(actor, at=at)
     technical = scope.holds(Role.CLOUD_ADMIN)
     begun = order.status in BEGUN
     lines = items.lines(order)
-    way = flow.steps(order, at=at)
+    stages = flow.stages_of(order)
+    way = flow.steps(order, stages, at=at)
     return {
         "order": order,
         "lines": lines,
         "quote": quotes.quote(order, lines, at=at),
         "flow": way,
+        "offer": offers.offer(order.case, stages, actor, at=at),
         "progress": progress.progress(order, technical=technical) if begun else None,
         "waiting": waiting.reasons(order, at=at),
         "built": resources.built(order) if begun else (),
@@ -75,7 +79,7 @@ def visible(number: str, actor: User, *, at: datetime) -> Order:
     latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
     orders = (
         Order.objects.visible_to(actor, at=at)
-        .select_related("system__department", "applicant", "case")
+        .select_related("system__department", "applicant", "case__department")
         .annotate(
             revision_number=Subquery(latest.values("number")[:1]),
             revision_digest=Subquery(latest.values("digest")[:1]),

@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
+from govcloud.approvals.policies import FLOW_EDITORS
 from govcloud.notifications.models import Message
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal.states import Look, look_of
@@ -181,6 +182,12 @@ def unread(context: template.Context) -> int:
 def keeps_people(context: template.Context) -> bool:
     """Whether the reader answers for people: the security administrator, and approvers of a unit."""
     return _may(context, KEEPERS_OF_PEOPLE)
+
+
+@register.simple_tag(takes_context=True)
+def edits_flows(context: template.Context) -> bool:
+    """Whether the reader drafts and publishes versions of the approval flow."""
+    return _may(context, FLOW_EDITORS)
 
 
 def _may(context: template.Context, wanted: Collection[Wanted]) -> bool:

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import Case, CaseStage
+from govcloud.approvals.models import Case, CaseStage, Consultation
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
 from tenants.models import User
@@ -72,8 +72,9 @@ class Filters:
 
 
 def todo(actor: User, *, at: datetime) -> Q:
-    """Orders whose present stage is for the actor to decide."""
-    return Q(case__in=Case.objects.todo(actor, at=at).values("pk"))
+    """Orders whose present stage is for the actor to decide, and those on which their opinion is asked for."""
+    asked = Consultation.objects.open().filter(person=actor)
+    return Q(case__in=Case.objects.todo(actor, at=at).values("pk")) | Q(case__in=asked.values("stage__case"))
 
 
 def viewed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:

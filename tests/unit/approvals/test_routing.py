@@ -1,11 +1,12 @@
 """Which stages a matter goes through."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from govcloud.approvals.models import CaseKind
-from govcloud.approvals.routing import DEFAULT_FLOW, Matter, StageRule, applicable
+from govcloud.approvals.routing import CONDITIONS, DEFAULT_FLOW, Matter, StageRule, applicable, decides_itself
 from tenants.models import NetworkZone, Role
 
 
@@ -39,6 +40,11 @@ def test_internet_zone_adds_an_egress_review_before_the_authority_decides() -> N
         ({"only_kind": "instant"}, {"kind": "instant"}, {"kind": "committed"}),
         ({"only_zone": "internet"}, {"zone": "internet"}, {"zone": "public"}),
         ({"min_mlps_level": 3}, {"mlps_level": 3}, {"mlps_level": 2}),
+        ({"only_action": "release"}, {"actions": {"create", "release"}}, {"actions": {"create"}}),
+        ({"only_quota": "over"}, {"quota": "over"}, {"quota": "within"}),
+        ({"only_priority": "urgent"}, {"priority": "urgent"}, {"priority": "normal"}),
+        ({"min_dr_level": 3}, {"dr_level": 3}, {"dr_level": 2}),
+        ({"min_quantity": 10}, {"quantity": 10}, {"quantity": 9}),
         ({"min_amount": Decimal(1000)}, {"amount": Decimal(1000)}, {"amount": Decimal("999.99")}),
     ],
 )
@@ -47,6 +53,37 @@ def test_a_condition_lets_in_what_meets_it_and_nothing_else(condition, meets, mi
     matter = {"kind": "committed", "zone": "public", "mlps_level": 1}
     assert applicable(stages, Matter(**{**matter, **meets})) == stages
     assert applicable(stages, Matter(**{**matter, **misses})) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "meets", "misses"),
+    [
+        ({"auto_quota": "within"}, {"quota": "within"}, {"quota": "over"}),
+        ({"auto_sizes": "standard"}, {"sizes": "standard"}, {"sizes": "special"}),
+        ({"auto_zone": "public"}, {"zone": "public"}, {"zone": "internet"}),
+        ({"auto_max_mlps_level": 2}, {"mlps_level": 2}, {"mlps_level": 3}),
+        ({"auto_max_quantity": 3}, {"quantity": 3}, {"quantity": 4}),
+        ({"auto_below_amount": Decimal(500)}, {"amount": Decimal("499.99")}, {"amount": Decimal(500)}),
+        ({"auto_below_amount": Decimal(0)}, {"amount": Decimal(-1)}, {"amount": Decimal(0)}),
+    ],
+)
+def test_a_rule_decides_what_meets_it_and_nothing_else(rule, meets, misses) -> None:
+    stage = StageRule("extra", "加签", "Extra", "leader", 1, **rule)
+    matter = {"kind": "committed", "zone": "public", "mlps_level": 1}
+    assert decides_itself(stage, Matter(**{**matter, **meets}))
+    assert not decides_itself(stage, Matter(**{**matter, **misses}))
+
+
+def test_a_stage_without_a_rule_is_decided_by_people() -> None:
+    stage = StageRule("extra", "加签", "Extra", "leader", 1)
+    assert not decides_itself(stage, Matter(kind="instant", zone="public", mlps_level=1))
+
+
+def test_a_stage_with_a_condition_of_any_kind_is_not_for_every_matter() -> None:
+    plain = StageRule("extra", "加签", "Extra", "leader", 1)
+    assert plain.unconditional
+    given = {name: 0 if name.startswith("min_") else "x" for name in CONDITIONS}
+    assert not any(replace(plain, **{name: value}).unconditional for name, value in given.items())
 
 
 def test_every_condition_must_hold() -> None:

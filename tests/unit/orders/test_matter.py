@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from govcloud.approvals.models import CaseKind
+from govcloud.approvals.models import CaseKind, Priority
 from govcloud.catalog.models import Flavor, Image, Meter, StorageClass
 from govcloud.catalog.models import Line as FlavorLine
 from govcloud.inventory.models import Network, Resource, Volume
@@ -75,6 +75,16 @@ def test_the_most_exposed_zone_routes_the_whole_order() -> None:
     lines = (NETWORK, replace(SERVERS, zone=NetworkZone.INTERNET))
     matter = matter_of(system=SMALL, lines=lines, monthly_total=Decimal(726), within_quota=True)
     assert (matter.zone, matter.amount, matter.mlps_level) == (NetworkZone.INTERNET, Decimal(726), 2)
+
+
+def test_a_matter_says_what_is_done_to_how_much_and_how_special_it_is() -> None:
+    lines = (NETWORK, replace(SERVERS, flavor=DOMESTIC), ReleaseLine(target=DISK))
+    system = System(mlps_level=2, dr_level=3, zone=NetworkZone.PUBLIC)
+    matter = matter_of(
+        system=system, lines=lines, monthly_total=Decimal(0), within_quota=False, priority=Priority.URGENT
+    )
+    assert (matter.actions, matter.quantity, matter.dr_level) == ({"create", "release"}, 4, 3)
+    assert (matter.quota, matter.priority, matter.sizes) == ("over", "urgent", "special")
 
 
 def test_an_order_that_creates_nothing_is_routed_by_its_systems_zone() -> None:

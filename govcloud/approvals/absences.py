@@ -1,0 +1,116 @@
+"""Substitutes: for a time somebody decides on behalf of a person who is away."""
+
+from datetime import datetime, timedelta
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals.models import Absence
+from govcloud.approvals.policies import DECIDING
+from govcloud.audit import services as audit
+from govcloud.audit.refusals import refuse
+from govcloud.errors import Conflict, Forbidden, Invalid
+from tenants.models import UNIT_ROLES, Membership, User
+from tenants.policies import require, scope_of
+
+LONGEST = timedelta(days=366)
+
+
+class AbsenceUnfit(Invalid):
+    code = "absence-unfit"
+    message = _("An absence ends after it begins and after now, and lasts at most %(days)s days.")
+
+
+class SubstituteUnfit(Invalid):
+    code = "substitute-unfit"
+    message = _("%(person)s cannot stand in for you: it needs somebody who decides wherever you do.")
+
+
+class AbsenceOverlaps(Conflict):
+    code = "absence-overlaps"
+    message = _("Somebody stands in for you at that time already.")
+
+
+class AbsenceOver(Conflict):
+    code = "absence-over"
+    message = _("This absence is over.")
+
+
+class NotYourAbsence(Forbidden):
+    code = "not-your-absence"
+    message = _("Each person ends their own absence.")
+
+
+@transaction.atomic
+def name_substitute(
+    *, substitute: User, starts_at: datetime, ends_at: datetime, reason: str, actor: User, at: datetime
+) -> Absence:
+    """Have somebody decide on the actor's behalf for a time; nothing before now, whenever it is said to begin.
+
+    They may do what the actor may, but not what the actor must not: nothing that either of them applied for or has decided
+    on. Raises RoleMissing for who decides nothing, AbsenceUnfit, SubstituteUnfit and AbsenceOverlaps.
+    """
+    require(actor, *sorted(DECIDING), at=at)
+    begins = max(starts_at, at)
+    if not begins < ends_at <= begins + LONGEST:
+        raise AbsenceUnfit(days=LONGEST.days, pointers=("/ends_at",))
+    if substitute not in substitutes_for(actor, at=at):
+        raise SubstituteUnfit(person=str(substitute), pointers=("/substitute",))
+    try:
+        with transaction.atomic():
+            absence = Absence.objects.create(
+                person=actor,
+                substitute=substitute,
+                starts_at=begins,
+                ends_at=ends_at,
+                reason=reason.strip(),
+                named_at=at,
+            )
+    except IntegrityError:
+        raise AbsenceOverlaps(pointers=("/starts_at",)) from None
+    after = {"substitute": substitute.audit_ref, "starts_at": begins, "ends_at": ends_at}
+    audit.record(
+        actor=actor, verb="absence.named", subject=absence, at=at, after=after, reason=reason.strip()
+    )
+    return absence
+
+
+def end(*, absence: Absence, actor: User, at: datetime) -> Absence:
+    """Before its time: nobody decides on the actor's behalf from now on. Raises NotYourAbsence and AbsenceOver."""
+    if absence.person_id != actor.pk:
+        refuse(actor=actor, verb="absence.ended", subject=absence, at=at, reason=NotYourAbsence.code)
+        raise NotYourAbsence
+    with transaction.atomic():
+        locked = Absence.objects.select_for_update().get(pk=absence.pk)
+        if locked.ends_at <= at:
+            raise AbsenceOver
+        before = {"ends_at": locked.ends_at}
+        locked.ends_at = max(locked.starts_at, at)
+        locked.save(update_fields=["ends_at"])
+        after = {"ends_at": locked.ends_at}
+        audit.record(actor=actor, verb="absence.ended", subject=locked, at=at, before=before, after=after)
+    return locked
+
+
+def substitutes_for(person: User, *, at: datetime) -> list[User]:
+    """Who decides wherever the person does: roles of the centre reach every department, a unit's those at and below it.
+
+    Nobody for who decides nothing.
+    """
+    scope = scope_of(person, at=at)
+    central = bool(scope.roles & DECIDING)
+    paths = {path for role, path in scope.unit_roles if role in DECIDING}
+    if not central and not paths:
+        return []
+    held = Membership.objects.valid(at=at).filter(role__in=DECIDING, user__is_active=True)
+    found: dict[User, None] = {}
+    for membership in (
+        held.exclude(user=person).select_related("user", "department").order_by("user__username")
+    ):
+        reaches = membership.role not in UNIT_ROLES
+        if membership.department is not None and not central:
+            above = membership.department.path
+            reaches = all(path.startswith(above) for path in paths)
+        if reaches:
+            found.setdefault(membership.user)
+    return list(found)

@@ -1,0 +1,362 @@
+"""Versions of the approval flow: drafted from one that was, changed, checked, published from a date, or thrown away."""
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.db import IntegrityError, transaction
+from django.db.models import Count, Max, TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals.models import (
+    CaseKind,
+    FlowVersion,
+    MatterAction,
+    Priority,
+    Quorum,
+    Quota,
+    Sizes,
+    Stage,
+)
+from govcloud.approvals.policies import DECIDING, FLOW_EDITORS
+from govcloud.approvals.routing import DEFAULT_FLOW, StageRule
+from govcloud.audit import services as audit
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from govcloud.lifecycle import ChangedMeanwhile
+from tenants.models import UNIT_ROLES, Membership, NetworkZone, Role, User
+from tenants.policies import require
+
+CODE = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+MOST_STAGES = 20
+MOST_SIGNATURES = 20
+LONGEST_LIMIT = 60  # working days
+CHOICES: Mapping[str, type[TextChoices]] = {
+    "only_kind": CaseKind,
+    "only_action": MatterAction,
+    "only_zone": NetworkZone,
+    "only_quota": Quota,
+    "only_priority": Priority,
+    "auto_quota": Quota,
+    "auto_sizes": Sizes,
+    "auto_zone": NetworkZone,
+}
+MOST: Mapping[str, int] = {
+    "min_mlps_level": 5,
+    "min_dr_level": 6,
+    "min_quantity": 1_000_000,
+    "min_amount": 10**12,
+    "auto_max_mlps_level": 5,
+    "auto_max_quantity": 1_000_000,
+    "auto_below_amount": 10**12,
+}
+"""The greatest number that makes sense as a condition."""
+
+
+class FlowSkipsMatters(Invalid):
+    code = "flow-skips-matters"
+    message = _("At least one stage must apply to every matter, or some would be approved by nobody.")
+
+
+class FlowNameMissing(Invalid):
+    code = "flow-name-missing"
+    message = _("A version of the flow needs a name of at most %(most)s characters.")
+
+
+class TooManyStages(Invalid):
+    code = "too-many-stages"
+    message = _("A flow has at most %(most)s stages.")
+
+
+class StageCodeUnfit(Invalid):
+    code = "stage-code-unfit"
+    message = _(
+        "“%(given)s” cannot be a stage's code: use lower-case letters, digits, _ and -, a letter first."
+    )
+
+
+class StageCodeTwice(Invalid):
+    code = "stage-code-twice"
+    message = _("Two stages have the code “%(given)s”.")
+
+
+class StageNameMissing(Invalid):
+    code = "stage-name-missing"
+    message = _("A stage needs its name in both languages, of at most %(most)s characters.")
+
+
+class StageRoleUnfit(Invalid):
+    code = "stage-role-unfit"
+    message = _("A stage is not decided by “%(given)s”.")
+
+
+class StageRoleTwice(Invalid):
+    code = "stage-role-twice"
+    message = _("Each role signs a stage once.")
+
+
+class StageLimitUnfit(Invalid):
+    code = "stage-limit-unfit"
+    message = _("A stage's limit is 1 to %(most)s working days.")
+
+
+class QuorumUnfit(Invalid):
+    code = "quorum-unfit"
+    message = _("Say how many of a role sign, 2 to %(most)s, where so many of them do, and only there.")
+
+
+class QuorumBeyondHolders(Invalid):
+    code = "quorum-beyond-holders"
+    message = _("%(number)s who are %(role)s shall sign, but there are %(held)s.")
+
+
+class ConditionUnfit(Invalid):
+    code = "condition-unfit"
+    message = _("“%(given)s” is no value for this condition.")
+
+
+class FlowPublished(Conflict):
+    code = "flow-published"
+    message = _("What is published never changes: draft a further version.")
+
+
+class FlowBeginsInThePast(Invalid):
+    code = "flow-begins-in-the-past"
+    message = _("A version comes into force when it is published or later, not before.")
+
+
+class StaleFlow(Conflict):
+    code = "stale-flow"
+    message = _("The draft has been changed since you read it: it is at version %(version)s now.")
+    status: ClassVar = 412  # Precondition Failed
+
+
+@transaction.atomic
+def draft(*, name: str, based_on: FlowVersion, actor: User, at: datetime) -> FlowVersion:
+    """A draft with the stages of a version that was. Raises FlowNameMissing, and RoleMissing for who may not edit flows."""
+    require(actor, *FLOW_EDITORS, at=at)
+    _refuse([*_name_problems(name)])
+    origin = based_on if based_on.published_at else based_on.based_on  # a draft may go again
+    flow = FlowVersion.objects.create(name=name.strip(), based_on=origin, drafted_by=actor)
+    rules = rules_of(based_on.stages.all())
+    _write(flow, rules)
+    _tell("flow.drafted", flow, actor=actor, at=at, after={"based_on": str(based_on), "stages": _told(rules)})
+    return flow
+
+
+@transaction.atomic
+def change(
+    *,
+    flow: FlowVersion,
+    name: str,
+    stages: Sequence[StageRule],
+    expected_version: int,
+    actor: User,
+    at: datetime,
+) -> FlowVersion:
+    """Replace what is in a draft. What only a whole flow must fulfil is looked at when it is published (``problems``).
+
+    Raises Invalids with everything that is wrong with single stages, FlowPublished, and StaleFlow when somebody else
+    changed it since it was read.
+    """
+    flow = _locked_draft(flow, expected_version, actor=actor, at=at)
+    _refuse([*_name_problems(name), *stage_problems(stages)])
+    before = rules_of(flow.stages.all())
+    flow.stages.all().delete()
+    _write(flow, stages)
+    flow.name = name.strip()
+    flow.version += 1
+    flow.save(update_fields=["name", "version"])
+    told = {"before": {"stages": _told(before)}, "after": {"stages": _told(stages)}}
+    _tell("flow.changed", flow, actor=actor, at=at, **told)
+    return flow
+
+
+@transaction.atomic
+def discard(*, flow: FlowVersion, expected_version: int, actor: User, at: datetime) -> None:
+    """Throw a draft away. Raises FlowPublished and StaleFlow."""
+    flow = _locked_draft(flow, expected_version, actor=actor, at=at)
+    _tell("flow.discarded", flow, actor=actor, at=at, before={"stages": _told(rules_of(flow.stages.all()))})
+    flow.delete()
+
+
+@transaction.atomic
+def publish_draft(
+    *, flow: FlowVersion, in_force_from: datetime, expected_version: int, actor: User, at: datetime
+) -> FlowVersion:
+    """Publish a draft as the next version, in force from an instant that is not over. Running cases stay on theirs.
+
+    Raises FlowBeginsInThePast, Invalids with the draft's ``problems``, FlowPublished, StaleFlow, and ChangedMeanwhile when
+    somebody else publishes at the same moment.
+    """
+    flow = _locked_draft(flow, expected_version, actor=actor, at=at)
+    if in_force_from < at:
+        raise FlowBeginsInThePast(pointers=("/in_force_from",))
+    _refuse(problems(flow=flow, at=at))
+    return _publish(flow, in_force_from=in_force_from, actor=actor, at=at)
+
+
+@transaction.atomic
+def publish(
+    *, name: str, stages: Sequence[StageRule], in_force_from: datetime, actor: audit.Actor, at: datetime
+) -> FlowVersion:
+    """Publish a version that was written down elsewhere; it never changes again, and running cases stay on theirs.
+
+    Raises FlowSkipsMatters, and ChangedMeanwhile when somebody else publishes at the same moment.
+    """
+    if not any(stage.unconditional for stage in stages):
+        raise FlowSkipsMatters
+    flow = FlowVersion.objects.create(name=name)
+    _write(flow, stages)
+    return _publish(flow, in_force_from=in_force_from, actor=actor, at=at)
+
+
+def publish_default_flow(*, actor: audit.Actor, at: datetime) -> FlowVersion:
+    """Have the default flow in force: published now, unless it is what new cases are routed by already."""
+    flow = FlowVersion.objects.in_force(at=at).first()
+    if flow is not None and rules_of(flow.stages.all()) == list(DEFAULT_FLOW):
+        return flow
+    return publish(name="标准审批流程", stages=DEFAULT_FLOW, in_force_from=at, actor=actor, at=at)
+
+
+def problems(*, flow: FlowVersion, at: datetime) -> list[DomainError]:
+    """Everything that keeps a draft from being published."""
+    rules = rules_of(flow.stages.all())
+    found = [*_name_problems(flow.name), *stage_problems(rules)]
+    if not any(stage.unconditional for stage in rules):
+        found.append(FlowSkipsMatters(pointers=("/stages",)))
+    return found + list(_quorum_problems(rules, at=at))
+
+
+def stage_problems(rules: Sequence[StageRule]) -> Iterable[DomainError]:
+    """What is wrong with single stages, each with its pointer."""
+    if len(rules) > MOST_STAGES:
+        yield TooManyStages(most=MOST_STAGES, pointers=("/stages",))
+    seen: set[str] = set()
+    for position, rule in enumerate(rules):
+        at = f"/stages/{position}"
+        if not CODE.fullmatch(rule.code):
+            yield StageCodeUnfit(given=rule.code, pointers=(f"{at}/code",))
+        if rule.code in seen:
+            yield StageCodeTwice(given=rule.code, pointers=(f"{at}/code",))
+        seen.add(rule.code)
+        for name in ("name", "name_en"):
+            if not 1 <= len(getattr(rule, name).strip()) <= 80:
+                yield StageNameMissing(most=80, pointers=(f"{at}/{name}",))
+        if not 1 <= rule.working_days <= LONGEST_LIMIT:
+            yield StageLimitUnfit(most=LONGEST_LIMIT, pointers=(f"{at}/working_days",))
+        yield from _role_problems(rule, at)
+        yield from _condition_problems(rule, at)
+
+
+def rules_of(stages: Iterable[Stage]) -> list[StageRule]:
+    """The stages of a version as they were written down."""
+    return [_rule_of(stage) for stage in stages]
+
+
+def _rule_of(stage: Stage) -> StageRule:
+    values: dict[str, Any] = {field.name: getattr(stage, field.name) for field in fields(StageRule)}
+    return StageRule(**{**values, "also_roles": tuple(values["also_roles"])})
+
+
+def _role_problems(rule: StageRule, at: str) -> Iterable[DomainError]:
+    unfit = [role for role in (rule.role, *rule.also_roles) if role not in DECIDING]
+    for role in unfit:
+        yield StageRoleUnfit(given=role, pointers=(f"{at}/role",))
+    if len({rule.role, *rule.also_roles}) != 1 + len(rule.also_roles):
+        yield StageRoleTwice(pointers=(f"{at}/also_roles",))
+    counts = rule.quorum == Quorum.SOME
+    if (
+        rule.quorum not in Quorum.values
+        or counts != (rule.quorum_count is not None)
+        or (rule.quorum_count is not None and not 2 <= rule.quorum_count <= MOST_SIGNATURES)
+    ):
+        yield QuorumUnfit(most=MOST_SIGNATURES, pointers=(f"{at}/quorum_count",))
+
+
+def _condition_problems(rule: StageRule, at: str) -> Iterable[DomainError]:
+    for name, choices in CHOICES.items():
+        value = getattr(rule, name)
+        if value and value not in choices.values:
+            yield ConditionUnfit(given=value, pointers=(f"{at}/{name}",))
+    for name, most in MOST.items():
+        number = getattr(rule, name)
+        if number is not None and not 0 <= number <= most:
+            yield ConditionUnfit(given=number, pointers=(f"{at}/{name}",))
+
+
+def _quorum_problems(rules: Sequence[StageRule], *, at: datetime) -> Iterable[DomainError]:
+    """Roles of the centre that fewer people hold than shall sign; of a department's it depends on the department."""
+    held = _holders({role for rule in rules for role in (rule.role, *rule.also_roles)}, at=at)
+    for position, rule in enumerate(rules):
+        for role in (rule.role, *rule.also_roles):
+            number = rule.quorum_count or 1
+            if role in DECIDING - UNIT_ROLES and held.get(role, 0) < number:
+                yield QuorumBeyondHolders(
+                    number=number,
+                    held=held.get(role, 0),
+                    role=Role(role).label,
+                    pointers=(f"/stages/{position}/quorum_count",),
+                )
+
+
+def _holders(roles: Collection[str], *, at: datetime) -> dict[str, int]:
+    valid = Membership.objects.valid(at=at).filter(role__in=roles, user__is_active=True)
+    counted = valid.values_list("role").annotate(Count("user", distinct=True))
+    return dict(counted.order_by())
+
+
+def _name_problems(name: str) -> Iterable[DomainError]:
+    if not 1 <= len(name.strip()) <= 80:
+        yield FlowNameMissing(most=80, pointers=("/name",))
+
+
+def _refuse(errors: list[DomainError]) -> None:
+    if errors:
+        raise Invalids(errors)
+
+
+def _locked_draft(flow: FlowVersion, expected_version: int, *, actor: User, at: datetime) -> FlowVersion:
+    """The draft, for this transaction alone. Raises RoleMissing, FlowPublished and StaleFlow."""
+    require(actor, *FLOW_EDITORS, at=at)
+    locked = FlowVersion.objects.select_for_update().filter(pk=flow.pk).first()
+    if locked is None:
+        raise ChangedMeanwhile  # thrown away since
+    if locked.published_at is not None:
+        raise FlowPublished
+    if locked.version != expected_version:
+        raise StaleFlow(version=locked.version)
+    return locked
+
+
+def _write(flow: FlowVersion, rules: Sequence[StageRule]) -> None:
+    Stage.objects.bulk_create(
+        Stage(flow=flow, position=n, **{**asdict(rule), "also_roles": list(rule.also_roles)})
+        for n, rule in enumerate(rules, 1)
+    )
+
+
+def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, at: datetime) -> FlowVersion:
+    last = FlowVersion.objects.aggregate(last=Max("number"))["last"] or 0
+    flow.number, flow.in_force_from, flow.published_at = last + 1, in_force_from, at
+    try:
+        with transaction.atomic():
+            flow.save(update_fields=["number", "in_force_from", "published_at"])
+    except IntegrityError:
+        raise ChangedMeanwhile from None
+    told = [stage.code for stage in flow.stages.all()]
+    after = {"number": flow.number, "in_force_from": in_force_from, "stages": told}
+    _tell("flow.published", flow, actor=actor, at=at, after=after)
+    return flow
+
+
+def _told(rules: Iterable[StageRule]) -> list[dict[str, Any]]:
+    """Stages for the audit trail: what says nothing is left out."""
+    return [
+        {name: value for name, value in asdict(rule).items() if value not in (None, "", ())} for rule in rules
+    ]
+
+
+def _tell(verb: str, flow: FlowVersion, *, actor: audit.Actor, at: datetime, **told: Any) -> None:
+    audit.record(actor=actor, verb=verb, subject=flow, at=at, **told)

@@ -1,0 +1,60 @@
+"""What a reader can do about an order's case now: decide, hand over, answer, remind."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from govcloud.approvals import policies
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
+from govcloud.approvals.models import Case, CaseStage, Consultation, Seat
+from govcloud.approvals.policies import Turn
+from govcloud.approvals.reminders import may_remind
+from govcloud.errors import DomainError
+from tenants.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """``turn`` is the seat the reader may sign; ``given`` are seats they gave to others who have not signed yet; ``asked`` the
+    opinions that they are asked for, ``asking`` those that keep a stage of theirs or that they asked for.
+    """
+
+    stage: CaseStage | None = None
+    turn: Turn | None = None
+    given: list[Seat] = field(default_factory=list)
+    asked: list[Consultation] = field(default_factory=list)
+    asking: list[Consultation] = field(default_factory=list)
+    reminds: bool = False
+
+    @property
+    def decides(self) -> bool:
+        """Whether there is something for the page on which is decided."""
+        return bool(self.turn or self.given or self.asking)
+
+
+def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> Offer:
+    """Nothing once the case is not being decided any more. ``stages`` are those of ``order.flow.stages_of``."""
+    if case is None or case.status != Status.OPEN:
+        return Offer()
+    present = [stage for stage in stages if stage.revision == case.revision]
+    stage = next(stage for stage in present if stage.status == StageStatus.CURRENT)
+    turn = _turn(case, present, stage, actor, at=at)
+    asked = Consultation.objects.filter(stage=stage, status=ConsultationStatus.ASKED)
+    opinions = list(asked.select_related("asked_by", "person")) if stage.consulted else []  # type: ignore[attr-defined]
+    return Offer(
+        stage=stage,
+        turn=turn,
+        given=[seat for seat in policies.open_seats(stage) if seat.given_by_id == actor.pk],
+        asked=[one for one in opinions if one.person_id == actor.pk],
+        asking=[one for one in opinions if turn is not None or one.asked_by_id == actor.pk],
+        reminds=may_remind(case, actor=actor, at=at),
+    )
+
+
+def _turn(
+    case: Case, stages: Sequence[CaseStage], stage: CaseStage, actor: User, *, at: datetime
+) -> Turn | None:
+    try:
+        return policies.require_decider(case, stages, seen=stage.code, revision_hash=None, actor=actor, at=at)
+    except DomainError:
+        return None

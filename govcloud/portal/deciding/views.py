@@ -1,0 +1,202 @@
+"""The page on which somebody decides about an order, and what else people do about a case: share it, answer, remind."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST
+
+from govcloud import clock
+from govcloud.approvals import reminders, sharing
+from govcloud.approvals.models import Case, Consultation, Manner, Verb
+from govcloud.catalog.lifecycle import CloudStatus
+from govcloud.catalog.models import Cloud
+from govcloud.orders import services as orders
+from govcloud.orders.models import Order
+from govcloud.portal import deeds
+from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed
+from govcloud.portal.deeds import Refused
+from govcloud.portal.order import views as order_page
+from govcloud.provisioning import capacity
+from tenants.models import User
+
+Deed = Callable[[Order, Case, dict[str, str], User, datetime], object]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def decision(request: HttpRequest, number: str) -> HttpResponse:
+    """What an approver needs to decide, and the form; who has nothing to decide is led to the order itself."""
+    if request.method == "POST":
+        return _do(request, number, _decide, "decision", ("verb", "opinion", "revision_hash", "stage"))
+    actor, at = cast("User", request.user), clock.now()
+    order = order_page.visible(number, actor, at=at)
+    return _page(request, order, actor, at=at)
+
+
+@require_POST
+@login_required
+def delegation(request: HttpRequest, number: str) -> HttpResponse:
+    """Give one's seat to another person, or a seat one gave to yet another."""
+    return _do(request, number, _delegate, "delegation", ("person", "reason", "stage", "seat"))
+
+
+@require_POST
+@login_required
+def reviewer(request: HttpRequest, number: str) -> HttpResponse:
+    """Have somebody sign as well."""
+    return _do(request, number, _add_reviewer, "reviewer", ("person", "reason", "stage"))
+
+
+@require_POST
+@login_required
+def consultation(request: HttpRequest, number: str) -> HttpResponse:
+    """Ask for an opinion."""
+    return _do(request, number, _consult, "consultation", ("person", "question", "manner", "stage"))
+
+
+@require_POST
+@login_required
+def reminder(request: HttpRequest, number: str) -> HttpResponse:
+    """Ask for haste."""
+    return _do(request, number, _remind, "reminder", ("text",))
+
+
+@require_POST
+@login_required
+def answer(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
+    """Give the opinion that one was asked for."""
+
+    def give(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
+        text = bounded(given["answer"])
+        return sharing.answer(consultation=_of(case, uuid), text=text, actor=actor, at=at)
+
+    return _do(request, number, give, "answer", ("answer",))
+
+
+@require_POST
+@login_required
+def waiver(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
+    """Do without an opinion."""
+
+    def do_without(_order: Order, case: Case, _given: dict[str, str], actor: User, at: datetime) -> object:
+        return sharing.waive(consultation=_of(case, uuid), actor=actor, at=at)
+
+    return _do(request, number, do_without, "waiver", ())
+
+
+def _decide(order: Order, _case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
+    return orders.decide(
+        order=order,
+        verb=given["verb"],
+        opinion=bounded(given["opinion"]),
+        revision_hash=given["revision_hash"],
+        stage=given["stage"],
+        actor=actor,
+        at=at,
+    )
+
+
+def _delegate(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
+    people = sharing.candidates(case=case, at=at)
+    return sharing.delegate(
+        case=case,
+        stage=given["stage"],
+        person=chosen(people, given["person"]),
+        reason=bounded(given["reason"]),
+        seat=_uuid(given["seat"]),
+        actor=actor,
+        at=at,
+    )
+
+
+def _add_reviewer(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
+    return sharing.add_reviewer(
+        case=case,
+        stage=given["stage"],
+        person=chosen(sharing.candidates(case=case, at=at), given["person"]),
+        reason=bounded(given["reason"]),
+        actor=actor,
+        at=at,
+    )
+
+
+def _consult(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
+    return sharing.consult(
+        case=case,
+        stage=given["stage"],
+        person=chosen(sharing.consulted(case=case, at=at), given["person"]),
+        question=bounded(given["question"]),
+        manner=Manner.AWAITED if given["manner"] == Manner.AWAITED else Manner.ADVISORY,
+        actor=actor,
+        at=at,
+    )
+
+
+def _remind(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
+    return reminders.remind(case=case, text=bounded(given["text"], 200), actor=actor, at=at)
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def _of(case: Case, uuid: UUID) -> Consultation:
+    rows = Consultation.objects.filter(stage__case=case).select_related("stage__case__department")
+    found = rows.filter(uuid=uuid).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _do(request: HttpRequest, number: str, deed: Deed, form: str, fields: tuple[str, ...]) -> HttpResponse:
+    """Do it and lead to the order as it is then; or show the page again with why not and what was typed."""
+    actor, at = cast("User", request.user), clock.now()
+    order = order_page.visible(number, actor, at=at)
+    case = order.case
+    if case is None:
+        raise Http404
+    given = typed(request, *fields)
+    refused = deeds.attempt(lambda: deed(order, case, given, actor, at), typed={**given, "form": form})
+    if refused is None:
+        return redirect("portal:order", number=number)
+    return _page(request, order_page.visible(number, actor, at=at), actor, at=at, refused=refused)
+
+
+def _page(
+    request: HttpRequest, order: Order, actor: User, *, at: datetime, refused: Refused | None = None
+) -> HttpResponse:
+    shown = order_page.context(order, actor, at=at)
+    case, offered = order.case, shown["offer"]
+    if case is None or (refused is None and not offered.decides):
+        return redirect("portal:order", number=order.number)
+    people: dict[str, Any] = {}
+    if offered.decides:
+        people["candidates"] = sharing.candidates(case=case, at=at)
+    if offered.turn:
+        people["consulted"] = [p for p in sharing.consulted(case=case, at=at) if p != actor]
+    context = {
+        **shown,
+        **people,
+        "refused": refused,
+        "effect": orders.effect(order=order, at=at),
+        "capacity": _capacity(at=at),
+        "verbs": Verb.choices,
+        "manners": Manner.choices,
+        "most": LONGEST,
+    }
+    return render(request, "portal/deciding/page.html", context, status=refused.status if refused else 200)
+
+
+def _capacity(*, at: datetime) -> list[tuple[Cloud, capacity.Capacity]]:
+    """What the clouds had left when they were last looked at; a page asks no cloud."""
+    clouds = list(Cloud.objects.filter(status=CloudStatus.ENABLED).order_by("name"))
+    known = capacity.stored(clouds, at=at)
+    return [(cloud, known[cloud.pk]) for cloud in clouds if cloud.pk in known]

@@ -1,0 +1,164 @@
+"""A case over HTTP beyond the decision itself: delegated, reviewed, consulted about, reminded of, decided by a substitute."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from rest_framework.test import APIClient
+
+from govcloud import clock
+from govcloud.audit.models import Event, Outcome
+from govcloud.orders.models import Order
+from tenants.models import Role, User
+from tests.api.house import AT
+from tests.factories.orders import Scene, scene, submitted
+from tests.factories.tenants import DepartmentFactory, member
+
+pytestmark = pytest.mark.django_db
+SignedIn = Callable[[User], APIClient]
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene()
+
+
+@pytest.fixture
+def order(on: Scene) -> Order:
+    """With the unit."""
+    return submitted(on, at=AT)
+
+
+@pytest.fixture
+def approver(on: Scene, signed_in: SignedIn) -> APIClient:
+    return signed_in(on.chain[Role.UNIT_APPROVER])
+
+
+@pytest.fixture
+def other(on: Scene) -> User:
+    return on.chain[Role.AUTHORITY_APPROVER]
+
+
+def post(client: APIClient, order: Order, what: str, **body: object) -> object:
+    if what in {"delegations", "reviewers", "consultations"}:
+        body = {"stage": "unit_approval", **body}
+    return client.post(f"/api/v1/cases/{order.case.uuid}/{what}", body)
+
+
+def approve(client: APIClient, order: Order) -> object:
+    decision = {"verb": "approve", "revision_hash": order.case.revision_hash, "stage": "unit_approval"}
+    return client.post(f"/api/v1/orders/{order.uuid}/decisions", decision)
+
+
+def current(answer: object) -> dict:
+    return next(stage for stage in answer.json()["stages"] if stage["status"] == "current")
+
+
+def test_a_delegated_stage_says_who_since_when_and_by_whom(
+    approver: APIClient, on: Scene, order: Order, other: User, signed_in: SignedIn
+) -> None:
+    answer = post(approver, order, "delegations", person=str(other.uuid), reason="away")
+    assert answer.status_code == 200, answer.content
+    (seat,) = current(answer)["seats"]
+    assert (seat["origin"], seat["person"]["uuid"], seat["reason"]) == ("delegated", str(other.uuid), "away")
+    assert current(answer)["deciders"] == [seat["person"]]
+    seen = signed_in(on.applicant).get(f"/api/v1/cases/{order.case.uuid}")
+    assert current(seen)["seats"] == [seat]
+    assert signed_in(other).get("/api/v1/cases", {"todo": "true"}).json()["count"] == 1
+    assert approve(signed_in(other), order).json()["case"]["stages"][0]["status"] == "approved"
+
+
+def test_a_seat_is_never_given_to_the_applicant(approver: APIClient, on: Scene, order: Order) -> None:
+    for what in ("delegations", "reviewers"):
+        answer = post(approver, order, what, person=str(on.applicant.uuid), reason="away")
+        assert (answer.status_code, answer.json()["code"]) == (403, "self-approval")
+    refused = Event.objects.filter(outcome=Outcome.REFUSED, reason="self-approval")
+    assert set(refused.values_list("verb", flat=True)) == {"case.delegated", "case.reviewer_added"}
+
+
+def test_people_of_other_departments_are_not_told_from_nobody(approver: APIClient, order: Order) -> None:
+    stranger = member(Role.UNIT_APPROVER, DepartmentFactory())
+    for uuid in (str(stranger.uuid), "00000000-0000-0000-0000-000000000000"):
+        answer = post(approver, order, "delegations", person=uuid, reason="away")
+        assert (answer.status_code, answer.json()["code"]) == (404, "not-found")
+
+
+def test_an_added_reviewer_keeps_the_stage_open(
+    approver: APIClient, order: Order, other: User, signed_in: SignedIn
+) -> None:
+    post(approver, order, "reviewers", person=str(other.uuid), reason="capacity")
+    case = approve(approver, order).json()["case"]
+    stage = case["stages"][0]
+    assert (stage["status"], len(stage["decisions"]), stage["deciders"][0]["uuid"]) == (
+        "current",
+        1,
+        str(other.uuid),
+    )
+    assert approve(signed_in(other), order).json()["case"]["stages"][0]["status"] == "approved"
+
+
+def test_an_awaited_opinion_is_given_before_the_approval(
+    approver: APIClient, on: Scene, order: Order, other: User, signed_in: SignedIn
+) -> None:
+    answer = post(
+        approver, order, "consultations", person=str(other.uuid), question="enough?", manner="awaited"
+    )
+    (asked,) = answer.json()["consultations"]
+    assert approve(approver, order).json()["code"] == "opinion-awaited"
+    asks = signed_in(other)
+    assert [one["uuid"] for one in asks.get("/api/v1/consultations?todo=true").json()["results"]] == [
+        asked["uuid"]
+    ]
+    answered = asks.post(f"/api/v1/consultations/{asked['uuid']}/answer", {"answer": "enough"})
+    assert (answered.status_code, answered.json()["status"]) == (200, "answered")
+    read = signed_in(on.applicant).get(f"/api/v1/cases/{order.case.uuid}").json()["consultations"]
+    assert read[0]["answer"] == "enough"
+    assert approve(approver, order).status_code == 200
+
+
+def test_an_opinion_is_waived(approver: APIClient, order: Order, other: User) -> None:
+    answer = post(approver, order, "consultations", person=str(other.uuid), question="enough?")
+    uuid = answer.json()["consultations"][0]["uuid"]
+    assert approver.post(f"/api/v1/consultations/{uuid}/waiver").json()["status"] == "waived"
+
+
+def test_a_reminder_is_listed_and_not_repeated_at_once(on: Scene, order: Order, signed_in: SignedIn) -> None:
+    applicant = signed_in(on.applicant)
+    answer = post(applicant, order, "reminders", text="Friday")
+    assert [one["text"] for one in answer.json()["reminders"]] == ["Friday"]
+    assert post(applicant, order, "reminders").json()["code"] == "reminded-already"
+
+
+def test_a_substitute_decides_and_both_names_are_answered(
+    approver: APIClient, on: Scene, order: Order, other: User, signed_in: SignedIn
+) -> None:
+    offered = approver.get("/api/v1/absences/substitutes").json()
+    assert str(other.uuid) in {person["uuid"] for person in offered}
+    away = {"substitute": str(other.uuid), "starts_at": "2020-01-01T00:00:00Z", "ends_at": in_a_week()}
+    named = approver.post("/api/v1/absences", away)
+    assert named.status_code == 201, named.content
+    decision = approve(signed_in(other), order).json()["case"]["stages"][0]["decision"]
+    assert decision["decider"]["uuid"] == str(other.uuid)
+    assert decision["on_behalf_of"]["uuid"] == str(on.chain[Role.UNIT_APPROVER].uuid)
+    ended = approver.post(f"/api/v1/absences/{named.json()['uuid']}/end")
+    assert (ended.status_code, ended.json()["ends_at"] < away["ends_at"]) == (200, True)
+
+
+def test_nobody_stands_in_from_before_they_were_named(approver: APIClient, other: User) -> None:
+    away = {"substitute": str(other.uuid), "starts_at": "2020-01-01T00:00:00Z", "ends_at": in_a_week()}
+    named = approver.post("/api/v1/absences", away).json()
+    assert named["starts_at"] == named["named_at"]
+
+
+def test_who_can_take_it_is_told_to_who_decides(
+    approver: APIClient, on: Scene, order: Order, other: User, signed_in: SignedIn
+) -> None:
+    url = f"/api/v1/cases/{order.case.uuid}/people"
+    people = approver.get(url).json()
+    assert str(other.uuid) in {person["uuid"] for person in people["candidates"]}
+    assert str(on.applicant.uuid) not in {person["uuid"] for which in people.values() for person in which}
+    assert signed_in(on.applicant).get(url).status_code == 403
+
+
+def in_a_week() -> str:
+    return (clock.now() + timedelta(days=7)).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,232 @@
+"""Deciding on pages: from the to-do list to the signature, alone and with others."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.test import Client
+
+from govcloud.approvals.lifecycle import StageStatus, Status
+from govcloud.approvals.models import Absence, Consultation, Decision, Reminder, Seat
+from govcloud.audit.models import Event, Outcome
+from govcloud.orders.models import Order
+from tenants.models import Role
+from tests.factories.approvals import absence
+from tests.factories.tenants import member
+from tests.portal import scenes
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+@pytest.fixture
+def order(people: scenes.Cast, at: datetime) -> Order:
+    """With the unit."""
+    return scenes.submitted(people, at=at)
+
+
+@pytest.fixture
+def url(order: Order) -> str:
+    return f"/orders/{order.number}/"
+
+
+def sign(browser: Client, url: str, **given: str) -> object:
+    typed = {"verb": "approve", "opinion": "", "revision_hash": scenes.DIGEST, "stage": "unit", **given}
+    return browser.post(f"{url}decision/", typed)
+
+
+def current(order: Order) -> str:
+    return order.case.stages.get(status=StageStatus.CURRENT).code
+
+
+class TestTheDecision:
+    def test_the_to_do_list_leads_to_it(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
+        browser = signed_in(people.approver)
+        assert f'href="{url}decision/"' in browser.get("/orders/?view=todo").content.decode()
+        page = text(browser.get(f"{url}decision/"))
+        for words in ("Your decision: Unit approval", "approve with conditions", "¥1,812.00", "With others"):
+            assert words.lower() in page.lower()
+
+    def test_it_is_signed_and_the_order_shows_it(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        browser = signed_in(people.approver)
+        answer = sign(browser, url, verb="approve_with_conditions", opinion="三个月后复核")
+        assert (answer.status_code, answer.headers["Location"]) == (302, url)
+        page = text(browser.get(url))
+        assert "approved with conditions" in page.lower()
+        assert "三个月后复核" in page
+        assert current(order) == "intake"
+
+    def test_a_refusal_keeps_what_was_typed(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
+        answer = sign(signed_in(people.approver), url, verb="return", opinion=" ")
+        assert answer.status_code == 422
+        assert 'value="return"' in answer.content.decode().split("checked")[0].rsplit("<input", 1)[1]
+        answer = sign(signed_in(people.approver), url, opinion="同意，请按三级要求", revision_hash="stale")
+        assert answer.status_code == 409
+        assert "同意，请按三级要求" in answer.content.decode()
+        assert not Decision.objects.exists()
+
+    def test_who_comes_second_is_told_and_keeps_their_words(
+        self, people: scenes.Cast, url: str, signed_in: Signed
+    ) -> None:
+        sign(signed_in(people.approver), url)
+        colleague = member(Role.UNIT_APPROVER, people.department)
+        answer = sign(signed_in(colleague), url, opinion="我也同意")
+        assert answer.status_code == 409
+        page = text(answer)
+        assert "Somebody else has decided this step a moment ago." in page
+        assert "我也同意" in page
+        assert Decision.objects.count() == 1
+
+    def test_the_applicant_cannot_and_the_attempt_is_audited(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        browser = signed_in(people.applicant)
+        assert browser.get(f"{url}decision/").headers["Location"] == url
+        assert sign(browser, url).status_code == 409
+        assert Event.objects.filter(outcome=Outcome.REFUSED, reason="self-approval").count() == 1
+        assert current(order) == "unit"
+
+    def test_a_stranger_finds_nothing(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
+        browser = signed_in(people.foreigner)
+        assert browser.get(f"{url}decision/").status_code == 404
+        assert sign(browser, url).status_code == 404
+
+    def test_in_chinese(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
+        page = text(signed_in(people.approver, language="zh-hans").get(f"{url}decision/"))
+        for words in ("您的办理意见", "附条件同意", "退回补正", "转办", "加签", "征求意见"):
+            assert words in page
+
+    @pytest.mark.parametrize("given", [{"verb": "maybe"}, {"stage": "intake"}, {"opinion": "x" * 2_001}])
+    def test_what_no_form_sends_is_refused(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, given: dict[str, str]
+    ) -> None:
+        assert sign(signed_in(people.approver), url, **given).status_code in {409, 422}
+        assert current(order) == "unit"
+
+
+class TestWithOthers:
+    def test_it_is_delegated_and_given_to_another(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        browser = signed_in(people.approver)
+        given = {"stage": "unit", "person": str(people.admin.uuid), "reason": "出差"}
+        assert browser.post(f"{url}delegation/", given).status_code == 302
+        seat = Seat.objects.get(status="open")
+        assert (seat.person, seat.given_by) == (people.admin, people.approver)
+        page = text(browser.get(f"{url}decision/"))
+        assert "You gave it to 蒙立: name another" in page
+        assert "Your decision" not in page
+        again = {**given, "person": str(people.reviewer.uuid), "seat": str(seat.uuid)}
+        assert browser.post(f"{url}delegation/", again).status_code == 302
+        assert text(signed_in(people.applicant).get(url)).count("陆一帆") > 0
+        assert sign(signed_in(people.reviewer), url).status_code == 302
+        assert current(order) == "intake"
+
+    def test_the_applicant_is_not_among_those_it_can_be_given_to(
+        self, people: scenes.Cast, url: str, signed_in: Signed
+    ) -> None:
+        browser = signed_in(people.approver)
+        assert str(people.applicant.uuid) not in browser.get(f"{url}decision/").content.decode()
+        given = {"stage": "unit", "person": str(people.applicant.uuid), "reason": "出差"}
+        answer = browser.post(f"{url}delegation/", given)
+        assert (answer.status_code, "出差" in answer.content.decode()) == (422, True)
+        assert not Seat.objects.exclude(person=None).exists()
+
+    def test_a_reviewer_is_added_and_everybody_sees_who_has_yet_to_sign(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        browser = signed_in(people.approver)
+        given = {"stage": "unit", "person": str(people.admin.uuid), "reason": "涉及容量"}
+        assert browser.post(f"{url}reviewer/", given).status_code == 302
+        sign(browser, url, opinion="同意")
+        page = text(signed_in(people.applicant).get(url))
+        assert "added reviewer by 黄岚, still to sign" in page
+        assert current(order) == "unit"
+
+    def test_an_opinion_is_asked_for_answered_and_read_by_the_applicant(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        question = {
+            "stage": "unit",
+            "person": str(people.reviewer.uuid),
+            "question": "够吗？",
+            "manner": "awaited",
+        }
+        assert signed_in(people.approver).post(f"{url}consultation/", question).status_code == 302
+        assert sign(signed_in(people.approver), url).status_code == 409
+        asked = Consultation.objects.get()
+        browser = signed_in(people.reviewer)
+        assert order.number in text(browser.get("/orders/?view=todo"))
+        assert "asks for your opinion" in text(browser.get(url))
+        assert browser.post(f"{url}consultation/{asked.uuid}/answer/", {"answer": "够"}).status_code == 302
+        assert "Answer: 够" in text(signed_in(people.applicant).get(url))
+        assert sign(signed_in(people.approver), url).status_code == 302
+
+    def test_an_opinion_is_done_without(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
+        browser = signed_in(people.approver)
+        question = {
+            "stage": "unit",
+            "person": str(people.reviewer.uuid),
+            "question": "够吗？",
+            "manner": "awaited",
+        }
+        browser.post(f"{url}consultation/", question)
+        asked = Consultation.objects.get()
+        assert browser.post(f"{url}consultation/{asked.uuid}/waiver/").status_code == 302
+        assert sign(browser, url).status_code == 302
+
+    def test_it_is_reminded_of_once_a_day(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
+        browser = signed_in(people.applicant)
+        assert browser.post(f"{url}reminder/", {"text": "周五上线"}).status_code == 302
+        assert "Reminded by 韦小禾" in text(browser.get(url))
+        assert browser.post(f"{url}reminder/", {"text": "再催"}).status_code == 409
+        assert Reminder.objects.count() == 1
+
+
+class TestSubstitutes:
+    def test_one_is_named_for_whole_days_and_ended(self, people: scenes.Cast, signed_in: Signed) -> None:
+        browser = signed_in(people.approver)
+        given = {
+            "substitute": str(people.admin.uuid),
+            "first": "2026-11-20",
+            "last": "2026-11-24",
+            "reason": "休假",
+        }
+        assert browser.post("/absences/", given).status_code == 302
+        named = Absence.objects.get()
+        assert (named.starts_at.isoformat(), named.ends_at.isoformat()) == (
+            "2026-11-19T16:00:00+00:00",
+            "2026-11-24T16:00:00+00:00",
+        )
+        assert "蒙立" in text(browser.get("/absences/"))
+        assert browser.post(f"/absences/{named.uuid}/end/").status_code == 302
+        named.refresh_from_db()
+        assert named.ends_at == named.starts_at
+
+    @pytest.mark.parametrize("changed", [{"first": "tomorrow"}, {"last": "2026-11-01"}, {"substitute": ""}])
+    def test_what_makes_no_sense_comes_back_with_what_was_typed(
+        self, people: scenes.Cast, signed_in: Signed, changed: dict[str, str]
+    ) -> None:
+        given = {"substitute": str(people.admin.uuid), "first": "2026-11-20", "last": "2026-11-24"}
+        answer = signed_in(people.approver).post("/absences/", {**given, "reason": "休假", **changed})
+        assert (answer.status_code, "休假" in answer.content.decode()) == (422, True)
+        assert not Absence.objects.exists()
+
+    def test_nobody_ends_anothers(self, people: scenes.Cast, at: datetime, signed_in: Signed) -> None:
+        other = absence(people.approver, people.admin, begins=at)
+        assert signed_in(people.admin).post(f"/absences/{other.uuid}/end/").status_code == 404
+
+    def test_the_page_tells_on_whose_behalf_and_the_order_shows_both(
+        self, people: scenes.Cast, order: Order, url: str, at: datetime, signed_in: Signed
+    ) -> None:
+        absence(people.approver, people.admin, begins=at - timedelta(days=1), days=5)
+        browser = signed_in(people.admin)
+        assert "on behalf of 黄岚" in text(browser.get(f"{url}decision/"))
+        assert sign(browser, url).status_code == 302
+        assert "蒙立 on behalf of 黄岚" in text(signed_in(people.applicant).get(url))
+        assert Order.objects.get(pk=order.pk).case.status == Status.OPEN

@@ -1,0 +1,170 @@
+"""The approval flow on pages: versions, drafts edited stage by stage, tried on the past, published."""
+
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from govcloud.approvals.models import FlowVersion
+from tenants.models import Role, User
+from tests.factories.approvals import INSTANT, Chain, case_of, chain
+from tests.factories.tenants import member
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+@pytest.fixture
+def people(db: None) -> Chain:
+    """With the default flow in force."""
+    return chain()
+
+
+@pytest.fixture
+def admin(people: Chain) -> User:
+    return member(Role.SYSTEM_ADMIN)
+
+
+@pytest.fixture
+def browser(admin: User, signed_in: Signed) -> Client:
+    return signed_in(admin)
+
+
+@pytest.fixture
+def draft(browser: Client) -> FlowVersion:
+    browser.post(f"/flows/{FlowVersion.objects.get().uuid}/draft/")
+    return FlowVersion.objects.drafts().get()
+
+
+def typed(draft: FlowVersion, **changes: object) -> dict[str, object]:
+    draft.refresh_from_db()
+    stage = {
+        "code": "level_3",
+        "name": "三级评审",
+        "name_en": "Level 3 review",
+        "role": "technical_reviewer",
+        "working_days": "2",
+        "quorum": "one",
+        "min_mlps_level": "3",
+    }
+    return {**stage, "version": draft.version, **changes}
+
+
+def codes(draft: FlowVersion) -> list[str]:
+    return list(draft.stages.values_list("code", flat=True))
+
+
+def test_the_list_names_every_version_and_who_may_drafts_from_one(
+    browser: Client, draft: FlowVersion, people: Chain, signed_in: Signed
+) -> None:
+    page = text(browser.get("/flows/"))
+    for words in ("标准审批流程", "in force", "draft", "Draft from it"):
+        assert words.lower() in page.lower()
+    assert "Draft from it" not in text(signed_in(people.service_desk).get("/flows/"))
+    assert signed_in(people.applicant).get("/flows/").status_code == 403
+
+
+def test_a_stage_is_added_changed_moved_and_taken_out(browser: Client, draft: FlowVersion) -> None:
+    url = f"/flows/{draft.uuid}/"
+    assert browser.post(f"{url}new-stage/", typed(draft)).status_code == 302
+    assert codes(draft)[-1] == "level_3"
+    changed = typed(draft, quorum="some", quorum_count="2", also_roles=["cloud_admin"])
+    assert browser.post(f"{url}stages/level_3/", changed).status_code == 302
+    stage = draft.stages.get(code="level_3")
+    assert (stage.quorum_count, stage.also_roles, stage.min_mlps_level) == (2, ["cloud_admin"], 3)
+    form = browser.get(f"{url}stages/level_3/").content.decode()
+    assert 'value="cloud_admin" checked' in " ".join(form.split()).replace('name="also_roles" ', "")
+    for to, place in (("up", -2), ("down", -1)):
+        draft.refresh_from_db()
+        browser.post(f"{url}stages/level_3/place/", {"to": to, "version": draft.version})
+        assert codes(draft)[place] == "level_3"
+    draft.refresh_from_db()
+    browser.post(f"{url}stages/level_3/place/", {"to": "out", "version": draft.version})
+    assert "level_3" not in codes(draft)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"code": "Level 3"}, "cannot be a stage"),
+        ({"min_amount": "many"}, "is no value for this condition"),
+        ({"auto_below_amount": "1.234"}, "is no value for this condition"),
+        ({"working_days": ""}, "working days"),
+        ({"quorum": "some"}, "Say how many"),
+        ({"min_amount": "9" * 19}, "is no value for this condition"),
+        ({"min_quantity": "NaN"}, "is no value for this condition"),
+    ],
+)
+def test_a_refused_stage_comes_back_as_it_was_filled_in(
+    browser: Client, draft: FlowVersion, changes: dict[str, str], words: str
+) -> None:
+    answer = browser.post(f"/flows/{draft.uuid}/new-stage/", typed(draft, name="三级专审", **changes))
+    assert answer.status_code == 422
+    assert words in text(answer)
+    assert 'value="三级专审"' in answer.content.decode()
+    assert "level_3" not in codes(draft)
+
+
+def test_who_edited_an_older_state_is_told(browser: Client, draft: FlowVersion) -> None:
+    older = typed(draft)
+    browser.post(f"/flows/{draft.uuid}/name/", {"name": "2027", "version": draft.version})
+    assert browser.post(f"/flows/{draft.uuid}/new-stage/", older).status_code == 409
+
+
+def test_it_is_tried_on_the_past(browser: Client, draft: FlowVersion, people: Chain, at: datetime) -> None:
+    for _one in range(2):
+        case_of(people, at=at)
+    case_of(people, at=at, matter=INSTANT)
+    browser.post(f"/flows/{draft.uuid}/new-stage/", typed(draft))
+    page = text(browser.get(f"/flows/{draft.uuid}/?tried"))
+    assert "2 of the last 3 matters would have gone by other people" in page
+    assert "Level 3 review" in page
+    assert "GC-2026-000001" not in page  # a system administrator as such reads no department's orders
+
+
+def test_it_is_published_from_a_date_and_shown_as_to_come(
+    browser: Client, draft: FlowVersion, people: Chain
+) -> None:
+    begun = {"begins": "2027-01-01T00:00", "version": draft.version}
+    assert browser.post(f"/flows/{draft.uuid}/publication/", begun).status_code == 302
+    draft.refresh_from_db()
+    assert (draft.number, draft.in_force_from.isoformat()) == (2, "2026-12-31T16:00:00+00:00")
+    page = text(browser.get("/flows/"))
+    assert "To come".lower() in page.lower()
+    assert "Rename" not in text(browser.get(f"/flows/{draft.uuid}/"))
+    assert browser.get(f"/flows/{draft.uuid}/stages/intake/").status_code == 404
+
+
+@pytest.mark.parametrize("begins", ["2026-01-01T00:00", "soon"])
+def test_not_from_a_date_that_is_over_or_none(browser: Client, draft: FlowVersion, begins: str) -> None:
+    given = {"begins": begins, "version": draft.version}
+    answer = browser.post(f"/flows/{draft.uuid}/publication/", given)
+    assert (answer.status_code, f'value="{begins}"' in answer.content.decode()) == (422, True)
+
+
+def test_what_keeps_it_from_being_published_is_named(browser: Client, draft: FlowVersion) -> None:
+    for code in codes(draft):
+        draft.refresh_from_db()
+        browser.post(f"/flows/{draft.uuid}/stages/{code}/place/", {"to": "out", "version": draft.version})
+    assert "At least one stage must apply to every matter" in text(browser.get(f"/flows/{draft.uuid}/"))
+
+
+def test_it_is_thrown_away(browser: Client, draft: FlowVersion) -> None:
+    assert browser.post(f"/flows/{draft.uuid}/discarding/", {"version": draft.version}).status_code == 302
+    assert not FlowVersion.objects.drafts().exists()
+
+
+@pytest.mark.parametrize("path", ["draft/", "name/", "new-stage/", "publication/", "discarding/"])
+def test_others_do_not_edit(draft: FlowVersion, people: Chain, signed_in: Signed, path: str) -> None:
+    other = signed_in(people.cloud_admin)
+    assert other.post(f"/flows/{draft.uuid}/{path}", typed(draft)).status_code == 403
+
+
+def test_in_chinese(admin: User, draft: FlowVersion, signed_in: Signed) -> None:
+    page = text(signed_in(admin, language="zh-hans").get(f"/flows/{draft.uuid}/"))
+    for words in ("环节（按顺序）", "单位审批", "历史试算", "发布"):
+        assert words in page
