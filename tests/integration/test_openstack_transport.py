@@ -15,7 +15,17 @@ from typing import Any
 
 import pytest
 
-from govcloud.gateways.openstack import Cloud, Exchange, Reachability, connect, errors, health, recording
+from govcloud.gateways.openstack import (
+    Cloud,
+    Exchange,
+    Reachability,
+    connect,
+    errors,
+    guarding,
+    health,
+    recording,
+    transport,
+)
 
 PASSWORD = "correct horse battery staple"
 TIMEOUT = 0.5
@@ -266,6 +276,19 @@ def test_a_connection_refused_before_says_nothing_about_a_change_sent_while_it_i
             with pytest.raises(errors.OutcomeUnknown):
                 create(cloud)
     assert behaviour.asked["POST /compute/v2/servers"] == 2
+
+
+def test_a_change_is_not_sent_when_the_answer_that_it_may_be_is_old(
+    cloud: Cloud, behaviour: Behaviour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that was stopped right after it had asked would send what others have done meanwhile."""
+    monkeypatch.setattr(transport, "_GUARDS_ANSWER_SECONDS", 0.05)
+    with guarding(lambda: time.sleep(0.2)), pytest.raises(errors.Unreachable) as failure:
+        create(cloud)
+    assert not failure.value.effect_unknown
+    assert "POST /compute/v2/servers" not in behaviour.asked
+    with guarding(lambda: None):
+        assert create(cloud) == "s-1"
 
 
 def test_a_token_that_cannot_be_had_is_no_lost_change(

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 _READ_ATTEMPTS: Final = 2
+_GUARDS_ANSWER_SECONDS: Final = 10.0  # together with a call's time-out, less than a request has to land in
 _READ_PAUSE_SECONDS: Final = 0.3
 _VERSION_PREFIX: Final = {
     "identity": "/v3",
@@ -214,7 +215,7 @@ class Transport:
         self.authenticate()  # beforehand: a failure to get a token must not look like a lost mutation
         url = self.endpoint(service) + path
         if errors.is_mutation(method):
-            ask_guards()
+            self._ask_guards(service)
         started = time.monotonic()
         status, request_id, failure = None, "", ""
         try:
@@ -227,6 +228,17 @@ class Transport:
         finally:
             elapsed = round((time.monotonic() - started) * 1000)
             record(Exchange(service, method, path, status, request_id, elapsed, failure))
+
+    @staticmethod
+    def _ask_guards(service: str) -> None:
+        """Their answer is as old as it took to come. One that is old is not gone by: whoever was held up meanwhile may have
+        lost what the request is for, and would send it all the same.
+        """
+        asked = time.monotonic()
+        ask_guards()
+        old = time.monotonic() - asked
+        if old > _GUARDS_ANSWER_SECONDS:
+            raise errors.Unreachable(f"held up for {old:.0f} s before the request was sent", service=service)
 
     def _send(self, service: str, method: str, url: str, **request: Any) -> requests.Response:
         changing, handled = errors.is_mutation(method), sys.exception()
