@@ -23,7 +23,7 @@ from tenants.models import Department
 FILE = OpenApiResponse(bytes, description="an Excel workbook")
 
 
-class SheetBody(Body):
+class UnitSheetBody(Body):
     file = serializers.FileField(help_text=f"an Excel workbook (.xlsx) of at most {reading.MOST_BYTES} bytes")
     dry_run = serializers.BooleanField(default=False, help_text="tell what it would do, and change nothing")
 
@@ -92,10 +92,10 @@ class UnitSheet(Endpoint[Department]):
         """The workbook with nothing in it, and what its columns mean."""
         return self.workbook(writing.blank(), "units-and-systems-template")
 
-    @extend_schema(request={"multipart/form-data": SheetBody}, responses=OutcomeAnswer)
+    @extend_schema(request={"multipart/form-data": UnitSheetBody}, responses=OutcomeAnswer)
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Take in a workbook, all of it or nothing; or, as a dry run, tell exactly what that would do."""
-        given = self.parsed(SheetBody)
+        given = self.parsed(UnitSheetBody)
         file = given["file"]
         if file.size > reading.MOST_BYTES:
             raise reading.FileTooLarge(bytes=file.size, most=reading.MOST_BYTES, pointers=("/file",))

@@ -75,7 +75,7 @@ def house(many: int) -> House:
     orders = [submitted(_for(on, system), at=AT) for system in systems]
     papers = [paper_of(order, at=AT) for order in orders]
     reviewer = on.chain[Role.TECHNICAL_REVIEWER]
-    asked = [consulted(order.case, reviewer, at=AT) for order in orders]
+    opinions = [consulted(order.case, reviewer, at=AT) for order in orders]
     away = [absence(on.applicant, reviewer, begins=AT + timedelta(days=day)) for day in range(many)]
     flow_drafts = [drafted() for _system in systems]
     servers = [whole_server(system=system) for system in systems]
@@ -133,7 +133,7 @@ def house(many: int) -> House:
             "orders": orders[0].uuid,
             "attachments": papers[0].uuid,
             "cases": orders[0].case.uuid,
-            "consultations": asked[0].uuid,
+            "consultations": opinions[0].uuid,
             "absences": away[0].uuid,
             "flow-versions": flow_drafts[0].uuid,
             "operations": points[0].run.operation.uuid,
