@@ -1,6 +1,5 @@
 """How the portal writes names, money, quantities, times and states."""
 
-from collections.abc import Collection
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Protocol
@@ -15,18 +14,15 @@ from django.utils.safestring import SafeString
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from govcloud.approvals.policies import FLOW_EDITORS
+from govcloud import clock
 from govcloud.notifications.models import Message
-from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
+from govcloud.portal import navigation as navigating
 from govcloud.portal.states import Look, look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
-from govcloud.provisioning.policies import OPERATORS
-from govcloud.reconciliation.policies import READERS
-from govcloud.supervision.policies import READERS as SUPERVISORS
 from tenants.access.permissions import Permission
 from tenants.models import Role, User
-from tenants.policies import READS_AUDIT, Wanted, scope_of
+from tenants.policies import scope_of
 
 register = template.Library()
 
@@ -136,42 +132,6 @@ def permission_name(permission: str) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def operates(context: template.Context) -> bool:
-    """Whether the reader may look at the engine. Asked for the page's own instant, so that their roles are read once."""
-    return _may(context, OPERATORS)
-
-
-@register.simple_tag(takes_context=True)
-def reads_findings(context: template.Context) -> bool:
-    """Whether the reader may see what is not as recorded."""
-    return _may(context, READERS)
-
-
-@register.simple_tag(takes_context=True)
-def reads_audit(context: template.Context) -> bool:
-    """Whether the reader may see the audit trail."""
-    return _may(context, READS_AUDIT)
-
-
-@register.simple_tag(takes_context=True)
-def manages_security(context: template.Context) -> bool:
-    """Whether the reader gives and takes roles."""
-    return _may(context, (Role.SECURITY_ADMIN,))
-
-
-@register.simple_tag(takes_context=True)
-def supervises(context: template.Context) -> bool:
-    """Whether the reader looks at how deciding goes."""
-    return _may(context, SUPERVISORS)
-
-
-@register.simple_tag(takes_context=True)
-def keeps_calendar(context: template.Context) -> bool:
-    """Whether the reader keeps the working calendar; everybody may look at it."""
-    return _may(context, (Role.SYSTEM_ADMIN,))
-
-
-@register.simple_tag(takes_context=True)
 def unread(context: template.Context) -> int:
     """How many notices the reader has not read; nothing for who has not signed in."""
     user = context.get("user")
@@ -179,23 +139,22 @@ def unread(context: template.Context) -> int:
 
 
 @register.simple_tag(takes_context=True)
-def keeps_people(context: template.Context) -> bool:
-    """Whether the reader answers for people: the security administrator, and approvers of a unit."""
-    return _may(context, KEEPERS_OF_PEOPLE)
-
-
-@register.simple_tag(takes_context=True)
-def edits_flows(context: template.Context) -> bool:
-    """Whether the reader drafts and publishes versions of the approval flow."""
-    return _may(context, FLOW_EDITORS)
-
-
-def _may(context: template.Context, wanted: Collection[Wanted]) -> bool:
+def manages_security(context: template.Context) -> bool:
+    """Whether the reader gives and takes roles."""
     user, at = context.get("user"), context.get("at")
-    if not isinstance(user, User) or at is None:
-        return False
-    scope = scope_of(user, at=at)
-    return any(scope.holds(each) for each in wanted)
+    held = isinstance(user, User) and at is not None and scope_of(user, at=at).holds(Role.SECURITY_ADMIN)
+    return bool(held)
+
+
+@register.inclusion_tag("portal/navigation.html", takes_context=True)
+def navigation(context: template.Context) -> dict[str, Any]:
+    """What the header leads to. Asked for the page's own instant, so that the reader's roles are read once."""
+    user, at, request = context.get("user"), context.get("at"), context.get("request")
+    if not isinstance(user, User) or request is None:
+        return {"beside": (), "menu": ()}
+    found = navigating.of(user, at=at or clock.now())
+    match = request.resolver_match
+    return {"beside": found.beside, "menu": found.menu, "here": match.view_name if match else ""}
 
 
 @register.simple_tag

@@ -1,0 +1,63 @@
+"""What the header leads to: what everybody works with beside each other, and what some do in a menu behind it."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.approvals.policies import DECIDING, FLOW_EDITORS
+from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
+from govcloud.provisioning.policies import OPERATORS
+from govcloud.reconciliation.policies import READERS as READ_FINDINGS
+from govcloud.supervision.policies import READERS as SUPERVISE
+from tenants.models import Role, User
+from tenants.policies import READS_AUDIT, Wanted, scope_of
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """``view`` is the name of the page; ``wanted`` what one of must be held, everybody's if there is nothing."""
+
+    view: str
+    icon: str
+    label: str | Promise
+    wanted: Collection[Wanted] = ()
+
+
+EVERYBODYS = (
+    Entry("portal:orders", "list", _("Orders")),
+    Entry("portal:leases", "hourglass", _("Leases")),
+    Entry("portal:quota", "database", _("Quota")),
+    Entry("portal:units", "building", _("Units")),
+)
+SOMES = (
+    Entry("portal:absences", "user", _("Substitutes"), DECIDING),
+    Entry("portal:supervision", "eye", _("Supervision"), SUPERVISE),
+    Entry("portal:people", "users", _("People"), KEEPERS_OF_PEOPLE),
+    Entry("portal:reviews", "check", _("Access reviews"), KEEPERS_OF_PEOPLE),
+    Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
+    Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
+    Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_EDITORS),
+    Entry("portal:calendar", "calendar-event", _("Calendar"), (Role.SYSTEM_ADMIN,)),
+    Entry("portal:roles", "lock", _("Roles"), (Role.SECURITY_ADMIN,)),
+    Entry("portal:audit", "shield-check", _("Audit"), READS_AUDIT),
+)
+FEW = 2
+"""So many of them stand beside the others; more are put into a menu."""
+
+
+@dataclass(frozen=True, slots=True)
+class Navigation:
+    beside: Sequence[Entry]
+    menu: Sequence[Entry]
+
+
+def of(user: User, *, at: datetime) -> Navigation:
+    """What the reader finds in the header; their roles are those that the page has read already."""
+    scope = scope_of(user, at=at)
+    theirs = [entry for entry in SOMES if any(scope.holds(each) for each in entry.wanted)]
+    if len(theirs) <= FEW:
+        return Navigation((*EVERYBODYS, *theirs), ())
+    return Navigation(EVERYBODYS, theirs)
