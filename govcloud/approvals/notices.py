@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from govcloud.approvals.models import Case, CaseStage, Verb
+from govcloud.approvals.models import Case, CaseStage, Consultation, Seat, Verb
 from govcloud.audit.services import Actor
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
@@ -46,6 +46,40 @@ def ended(case: Case, decided: CaseStage, verb: Verb, opinion: str, *, actor: Ac
     notifications.post_many(
         postings=[_to_applicants(ENDS[verb], case, decided, actor, opinion=opinion)], at=at
     )
+
+
+def given(seat: Seat, *, actor: Actor, at: datetime) -> None:
+    """Tell whoever was given a seat, or added to sign as well."""
+    if seat.person_id is not None:
+        facts = {"asker": actor.audit_name, "due_at": seat.stage.due_at, "opinion": seat.reason}
+        _tell(Kind.CASE_GIVEN, seat.stage, [seat.person_id], facts, at=at)
+
+
+def consulted(asked: Consultation, *, actor: Actor, at: datetime) -> None:
+    facts = {"asker": actor.audit_name, "opinion": asked.question}
+    _tell(Kind.CASE_CONSULTED, asked.stage, [asked.person_id], facts, at=at)
+
+
+def answered(asked: Consultation, *, actor: Actor, at: datetime) -> None:
+    facts = {"decider": actor.audit_name, "opinion": asked.answer}
+    _tell(Kind.CASE_ANSWERED, asked.stage, [asked.asked_by_id], facts, at=at)
+
+
+def reminded(stage: CaseStage, people: Collection[int], *, actor: Actor, at: datetime) -> None:
+    facts = {"asker": actor.audit_name, "due_at": stage.due_at}
+    _tell(Kind.CASE_REMINDED, stage, people, facts, at=at)
+
+
+def _tell(
+    kind: Kind, stage: CaseStage, people: Collection[int], facts: dict[str, Any], *, at: datetime
+) -> None:
+    case = stage.case
+    told = {"label": case.subject_label, "stage": stage.name, "stage_en": stage.name_en}
+    posting = Posting(
+        kind=kind, subject=case, facts={**told, **facts}, people=list(people), department=case.department,
+        thread=case.thread,
+    )  # fmt: skip
+    notifications.post_many(postings=[posting], at=at)
 
 
 def _waits(case: Case, stage: CaseStage, *before: int) -> Posting:

@@ -6,10 +6,10 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import policies
+from govcloud.approvals import notices, policies
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, Reminder
-from govcloud.approvals.services import lock
+from govcloud.approvals.services import current_deciders, lock
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden
@@ -55,6 +55,8 @@ def remind(*, case: Case, text: str, actor: User, at: datetime) -> Reminder:
                 after={"stage": stage.code},
                 reason=text.strip(),
             )
+            people = [person.pk for person in current_deciders(case=locked, at=at)]
+            notices.reminded(stage, people, actor=actor, at=at)
     except MayNotRemind as refusal:
         refuse(
             actor=actor, verb="case.reminded", subject=case, at=at, thread=case.thread, reason=refusal.code

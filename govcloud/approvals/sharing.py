@@ -9,7 +9,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import policies
+from govcloud.approvals import notices, policies
 from govcloud.approvals.lifecycle import ConsultationStatus
 from govcloud.approvals.models import (
     Case,
@@ -118,6 +118,8 @@ def delegate(
         _change(given, **changes)
         after = {"stage": given.stage.code, "person": person.audit_ref}
         _tell("case.delegated", locked, actor=actor, at=at, before=before, after=after, reason=reason)
+        if person != actor:
+            notices.given(given, actor=actor, at=at)
     return given
 
 
@@ -146,6 +148,7 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
         )
         after = {"stage": turn.stage.code, "person": person.audit_ref}
         _tell("case.reviewer_added", locked, actor=actor, at=at, after=after, reason=reason)
+        notices.given(added, actor=actor, at=at)
     return added
 
 
@@ -182,6 +185,7 @@ def consult(
             after=after,
             reason=question.strip(),
         )
+        notices.consulted(asked, actor=actor, at=at)
     return asked
 
 
@@ -203,6 +207,7 @@ def answer(*, consultation: Consultation, text: str, actor: User, at: datetime) 
             thread=case.thread,
             **said,
         )
+        notices.answered(locked, actor=actor, at=at)
     return locked
 
 

@@ -18,6 +18,10 @@ class Kind(models.TextChoices):
     CASE_APPROVED = "case.approved", _("my application is approved")
     CASE_RETURNED = "case.returned", _("my application is returned for correction")
     CASE_REJECTED = "case.rejected", _("my application is rejected")
+    CASE_GIVEN = "case.given", _("somebody has me decide, or sign as well")
+    CASE_CONSULTED = "case.consulted", _("my opinion is asked for")
+    CASE_ANSWERED = "case.answered", _("an opinion that I asked for is there")
+    CASE_REMINDED = "case.reminded", _("I am reminded of something to decide")
     ORDER_FULFILLED = "order.fulfilled", _("my order is fulfilled")
     ORDER_CANCELLED = "order.cancelled", _("my order came to nothing")
     OPERATION_PARKED = "operation.parked", _("a delivery waits for an administrator")
@@ -73,6 +77,24 @@ KINDS: Mapping[Kind, Words] = {
         _("Rejected: %(label)s"),
         _("%(decider)s has rejected “%(label)s” at the step “%(stage)s”: %(opinion)s"),
         must=True,
+    ),
+    Kind.CASE_GIVEN: Words(
+        _("To be decided by you: %(label)s"),
+        _("%(asker)s has you decide on “%(label)s” at the step “%(stage)s”, until %(due_at)s: %(opinion)s"),
+        must=True,
+    ),
+    Kind.CASE_CONSULTED: Words(
+        _("Your opinion is asked for: %(label)s"),
+        _("%(asker)s asks about “%(label)s” at the step “%(stage)s”: %(opinion)s"),
+        must=True,
+    ),
+    Kind.CASE_ANSWERED: Words(
+        _("An opinion is there: %(label)s"),
+        _("%(decider)s has answered about “%(label)s” at the step “%(stage)s”: %(opinion)s"),
+    ),
+    Kind.CASE_REMINDED: Words(
+        _("Reminder: %(label)s"),
+        _("%(asker)s reminds you of “%(label)s”. The step “%(stage)s” waits for you until %(due_at)s."),
     ),
     Kind.ORDER_FULFILLED: Words(
         _("Fulfilled: %(label)s"), _("What “%(label)s” asked for is in your hands, and is billed from now on.")

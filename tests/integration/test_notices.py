@@ -6,6 +6,7 @@ import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+from govcloud.approvals import reminders, sharing
 from govcloud.audit.models import Event
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.notifications import dispatch, services
@@ -246,3 +247,24 @@ def test_a_department_hears_of_its_leases_once_for_each_system(on: Scene, at: da
     assert inbox(on.applicant) == ["lease.ending"]
     facts = Message.objects.visible_to(on.applicant).get().notice.facts
     assert (facts["count"], facts["names"].endswith(", …")) == (5, True)
+
+
+# -- who is asked by name
+
+
+def test_who_is_given_a_step_asked_or_reminded_hears_of_it(at: datetime) -> None:
+    on = scene()
+    case = submitted(on, at=at).case
+    assert case is not None
+    approver = on.chain[Role.UNIT_APPROVER]
+    delegate, adviser = member(Role.UNIT_APPROVER, on.department), member(Role.TECHNICAL_REVIEWER)
+    now = {"case": case, "stage": "unit_approval", "at": at}
+    asked = sharing.consult(**now, person=adviser, question="容量够吗？", manner="advisory", actor=approver)
+    sharing.answer(consultation=asked, text="够", actor=adviser, at=at)
+    sharing.delegate(**now, person=delegate, reason="出差", actor=approver)
+    reminders.remind(case=case, text="请尽快", actor=on.applicant, at=at)
+    dispatch.dispatch(at=at)
+    assert "case.consulted" in inbox(adviser)
+    assert "case.answered" in inbox(approver)
+    assert [kind for kind in inbox(delegate) if kind != "case.waiting"] == ["case.given", "case.reminded"]
+    assert "case.reminded" not in inbox(approver)
