@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from govcloud.audit import services as audit
+from tenants.access import sessions, tokens
 from tenants.models import Membership, User
 
 
@@ -21,6 +22,7 @@ def end(*, membership: Membership, reason: str, actor: audit.Actor, at: datetime
         audit.record(
             actor=actor, verb="role.ended", subject=found.user, at=at, before=_told(found), reason=reason
         )
+        shut_out(user=found.user, reason=reason, actor=actor, at=at)
     return True
 
 
@@ -40,6 +42,13 @@ def end_all(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> lis
                 actor=actor, verb="role.ended", subject=user, at=at, before=_told(each), reason=reason
             )
     return held
+
+
+def shut_out(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> None:
+    """What follows when a role has ended: sessions end, and named tokens with the last role."""
+    sessions.end(user=user)
+    if not Membership.objects.overlapping(at, None).filter(user=user).exists():
+        tokens.revoke_all(user=user, actor=actor, at=at, reason=reason)
 
 
 def _not_over(at: datetime) -> Q:

@@ -13,8 +13,7 @@ from stdnum.exceptions import ValidationError
 
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
-from tenants import owners
-from tenants.access import sessions, tokens
+from tenants import memberships, owners
 from tenants.models import (
     ADMINISTRATORS,
     UNIT_ROLES,
@@ -422,9 +421,7 @@ def revoke_role(*, membership: Membership, actor: audit.Actor, at: datetime, rea
             after=after,
             reason=reason,
         )
-        sessions.end(user=held.user)
-        if not Membership.objects.overlapping(at, None).filter(user=held.user).exists():
-            tokens.revoke_all(user=held.user, actor=actor, at=at, reason=reason)
+        memberships.shut_out(user=held.user, reason=reason, actor=actor, at=at)
     membership.valid_until = held.valid_until
 
 

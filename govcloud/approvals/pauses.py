@@ -7,6 +7,7 @@ from itertools import chain, pairwise
 
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import Case, CaseStage, Stage
+from govcloud.approvals.routing import Matter, decides_itself
 from govcloud.calendars import services as calendars
 
 
@@ -26,15 +27,16 @@ def of(stages: Iterable[CaseStage]) -> Iterator[Pause]:
             yield Pause(stage.decided_at, following.opened_at if following else None)
 
 
-def due_after(case: Case, stages: Sequence[Stage], *, at: datetime) -> datetime:
+def due_after(case: Case, stages: Sequence[Stage], matter: Matter, *, at: datetime) -> datetime:
     """When a returned case that is opened again is due: later by the working days of its pause.
 
     The clock goes on, it does not start again: the promise is for deciding in all. Only a revision that has a longer way to
-    go than the one before gets the difference on top.
+    go than the one before gets the difference on top. What rules decide takes no time.
     """
     earlier = list(case.stages.filter(revision=case.revision))
     pauses = list(of(earlier))
     paused = calendars.elapsed(since=pauses[-1].since, until=at) if pauses else 0
-    longer = sum(stage.working_days for stage in stages) - sum(stage.working_days for stage in earlier)
+    ahead = sum(stage.working_days for stage in stages if not decides_itself(stage, matter))
+    longer = ahead - sum(stage.working_days for stage in earlier if not stage.auto_reason)
     later = paused + max(longer, 0)
     return calendars.due_after(start=case.due_at, working_days=later) if later else case.due_at

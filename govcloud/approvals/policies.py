@@ -158,7 +158,7 @@ def require_decider(
 
 def _no_seat(stage: CaseStage, people: Sequence[User], *, at: datetime) -> Conflict:
     """Why there is no seat in the current stage for any of these: the actor and whom they stand in for."""
-    delegate = next((d for person in people for d in _delegates_of(person, stage)), None)
+    delegate = next((d for person in people for d in delegates_of(person, stage)), None)
     if delegate is not None:
         return GivenAway(person=str(delegate))
     if any(_has_claim(person, stage, at=at) for person in people):
@@ -175,14 +175,15 @@ def seat_of(stage: CaseStage, person: User, *, at: datetime) -> Seat | None:
     named = next((seat for seat in seats if seat.person_id == person.pk), None)
     if named is not None and decides_for(person, stage.case.department, at=at):
         return named
-    if next(_delegates_of(person, stage), None) is not None:
+    if next(delegates_of(person, stage), None) is not None:
         return None
     free = (seat for seat in seats if seat.person_id is None and _holds(person, seat.role, stage.case, at=at))
     return next(free, None)
 
 
 def owners(case: Case) -> set[int]:
-    return {case.applicant_id, case.submitted_by_id}
+    """Whose matter it is: who applied, and everybody who has submitted a revision of it."""
+    return {case.applicant_id, case.submitted_by_id, *case.submitters}
 
 
 def involved_by_deciding(stages: Sequence[CaseStage]) -> set[int]:
@@ -222,13 +223,15 @@ def require_applicant(case: Case, *, actor: User, at: datetime) -> None:
 
 
 def _speaking_for(case: Case, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> list[User]:
-    """The actor, and those they stand in for, as far as the case is theirs to decide at any stage.
+    """The actor, and those they stand in for, as far as the case is theirs to decide at any stage. Only who holds a role that
+    decides, and may use it now, stands in for others.
 
     Raises SelfApproval for who could only stand in for the applicant, and NotADecider for who has nothing to decide here.
     """
+    standing_in = stood_in_for(actor, at=at) if decides_for(actor, case.department, at=at) else []
     claims = [
         person
-        for person in (actor, *stood_in_for(actor, at=at))
+        for person in (actor, *standing_in)
         if any(_has_claim(person, stage, at=at) for stage in stages)
     ]
     people = [person for person in claims if person.pk not in owners(case)]
@@ -246,7 +249,7 @@ def _has_claim(person: User, stage: CaseStage, *, at: datetime) -> bool:
     return any(_holds(person, role, stage.case, at=at) for role in stage.roles)
 
 
-def _delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
+def delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
     """To whom the person has given their part in a stage, unless they have taken it back."""
     for seat in stage.seats.all():
         if seat.origin == SeatOrigin.DELEGATED and seat.given_by_id == person.pk and seat.person != person:

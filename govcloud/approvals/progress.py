@@ -223,7 +223,7 @@ def _release_surplus(stage: CaseStage, stages: Sequence[CaseStage], actor: User,
         return
     left = _holders(stage, stages, at=at)
     for role, people in left.items():
-        others = [person for person in people if person != actor]
+        others = [p for p in people if p != actor and next(policies.delegates_of(p, stage), None) is None]
         free = [seat for seat in policies.open_seats(stage) if seat.role == role and seat.person_id is None]
         signed = any(s.role == role and s.status == SeatStatus.SIGNED for s in stage.seats.all())
         for seat in free[max(len(others), 0 if signed else 1) :]:

@@ -101,7 +101,7 @@ def _seat_for(person: "User", *, at: datetime) -> Q:
 
 
 def _not_involved(person: "User") -> Q:
-    """Neither applied for by the person, nor submitted, nor decided at an earlier stage of this revision."""
+    """Neither applied for by the person, nor submitted in any revision, nor decided at an earlier stage of this revision."""
     from govcloud.approvals.models import Decision  # noqa: PLC0415  the models import this module
 
     decided = Decision.objects.filter(
@@ -109,4 +109,5 @@ def _not_involved(person: "User") -> Q:
         stage__case=OuterRef("pk"),
         stage__revision=OuterRef("revision"),
     )
-    return ~Q(applicant=person) & ~Q(submitted_by=person) & ~Q(Exists(decided))
+    mine = Q(applicant=person) | Q(submitted_by=person) | Q(submitters__contains=[person.pk])
+    return ~mine & ~Q(Exists(decided))

@@ -183,9 +183,10 @@ def has_rule(stage: Conditional) -> bool:
 
 
 def decides_itself(stage: Conditional, matter: Matter) -> bool:
-    """Whether the stage has a rule and all of it holds for the matter."""
+    """Whether the stage has a rule and all of it holds for the matter. What goes beyond the quota is decided by people."""
     return (
         has_rule(stage)
+        and matter.quota != "over"
         and stage.auto_zone in {"", matter.zone}
         and stage.auto_quota in {"", matter.quota}
         and stage.auto_sizes in {"", matter.sizes}

@@ -160,9 +160,10 @@ def open_case(
         **_kept(matter),
         "subject_label": label,
         "submitted_by": submitted_by or applicant,
+        "submitters": sorted({*(case.submitters if case else ()), (submitted_by or applicant).pk}),
         "revision": revision,
         "revision_hash": revision_hash,
-        "due_at": pauses.due_after(case, stages, at=at) if case else dues[-1],
+        "due_at": pauses.due_after(case, stages, matter, at=at) if case else dues[-1],
     }
     before = progress.last_position(case) if case else 0
     if case is None:

@@ -263,6 +263,10 @@ def _seat_to_give(
         None,
     )
     if given is not None:
+        if actor.pk in policies.owners(case):
+            raise SelfApproval
+        if not policies.decides_for(actor, case.department, at=at):
+            raise policies.NotADecider(roles=", ".join(str(Role(role).label) for role in given.stage.roles))
         return given
     turn = _turn(case, stages, seen=seen, actor=actor, at=at)
     if turn.seat.person_id is not None:

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.approvals.models import Decision
 from govcloud.audit import sealing
 from govcloud.audit import services as audit
-from govcloud.audit.models import Event, Seal, SealedEvent
+from govcloud.audit.models import Event, Outcome, Seal, SealedEvent
 from govcloud.audit.verification import SEAL
 from govcloud.documents.form import approval_form, signed_by
 from govcloud.errors import Conflict
@@ -159,7 +159,10 @@ def _verified(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Mappin
         if found.get(name) != manifest["files"].get(name):
             raise BadPackage(f"{name} is not what the manifest says")
     events = json.loads(files["audit/events.json"])
-    _verify_revisions(files, {each["event"]["after"].get("digest") for each in events})
+    done = [each["event"] for each in events if each["event"]["outcome"] == Outcome.DONE]
+    _verify_revisions(files, {e["after"]["digest"] for e in done if e["verb"] == "order.submitted"})
+    if len(json.loads(files["decisions.json"])) != sum(e["verb"] == "case.decided" for e in done):
+        raise BadPackage("decisions.json is not what was decided")
     seals = {seal["number"]: seal for seal in json.loads(files["audit/seals.json"])}
     for seal in seals.values():
         _verify_seal(seal)
@@ -168,11 +171,18 @@ def _verified(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> Mappin
     return manifest
 
 
-def _verify_revisions(files: Mapping[str, bytes], told: set[str | None]) -> None:
-    """The hash of each is the one that the audit trail tells of its submission."""
-    for name, content in files.items():
-        if name.startswith("revisions/") and hashlib.sha256(content).hexdigest() not in told:
+def _verify_revisions(files: Mapping[str, bytes], told: set[str]) -> None:
+    """The hash of each is the one that the audit trail tells of its submission, and its files are there; none is missing."""
+    papers = {hashlib.sha256(c).hexdigest() for name, c in files.items() if name.startswith("attachments/")}
+    found = {name: content for name, content in files.items() if name.startswith("revisions/")}
+    for name, content in found.items():
+        if hashlib.sha256(content).hexdigest() not in told:
             raise BadPackage(f"{name} is not what was submitted")
+        for paper in json.loads(content).get("attachments", []):
+            if paper["sha256"] not in papers:
+                raise BadPackage(f"{paper['name']} is not what was submitted")
+    if len(found) != len(told):
+        raise BadPackage("a revision is missing")
 
 
 def _verify_seal(seal: Mapping[str, Any]) -> None:

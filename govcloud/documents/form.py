@@ -131,6 +131,7 @@ def _item(position: int, item: Mapping[str, Any]) -> tuple[str, ...]:
 
 def specification(item: Mapping[str, Any]) -> Iterator[str]:
     """What an item of a revision asks for, in words; a change tells from what as well."""
+    yield from _of_quota(item)
     yield from _of_a_server(item)
     yield from _of_storage(item)
     if item.get("floating_address"):
@@ -139,6 +140,17 @@ def specification(item: Mapping[str, Any]) -> Iterator[str]:
         yield str(NetworkZone(item["zone"]).label)
     if item.get("lease_months"):
         yield gettext("%(months)s months") % {"months": item["lease_months"]}
+
+
+def _of_quota(item: Mapping[str, Any]) -> Iterator[str]:
+    if "limit" not in item:
+        return
+    limits = [
+        gettext("unlimited") if item[name] is None else str(item[name]) for name in ("from_limit", "limit")
+    ]
+    yield " → ".join(limits)
+    if item.get("until"):
+        yield gettext("until %(day)s") % {"day": item["until"]}
 
 
 def _of_a_server(item: Mapping[str, Any]) -> Iterator[str]:

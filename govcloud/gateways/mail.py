@@ -28,7 +28,7 @@ def send(*, to: str, subject: str, text: str, message_id: str, language: str) ->
         "Auto-Submitted": "auto-generated",  # RFC 3834: no out-of-office note comes back
         "Content-Language": language,
     }
-    mail = EmailMessage(subject=subject, body=text, to=[to], headers=headers)
+    mail = EmailMessage(subject=" ".join(subject.split()), body=text, to=[to], headers=headers)
     mail.connection = get_connection(fail_silently=False)
     try:
         mail.send()

@@ -153,6 +153,8 @@ def _call(held: Delivery, *, at: datetime) -> Tried:
 def settle(held: Delivery, outcome: Tried, *, asked_at: datetime, at: datetime) -> bool:
     """Write the try down and release the delivery; False (and nothing written) if somebody else has claimed it since."""
     with transaction.atomic():
+        if held.webhook_id is not None:  # first, as who switches it off does
+            Webhook.objects.select_for_update().get(pk=held.webhook_id)
         mine = Delivery.objects.filter(pk=held.pk, fence=held.fence, state=DeliveryState.DUE)
         row = mine.select_for_update().first()
         if row is None:

@@ -32,7 +32,7 @@ def matter_of(
         actions=frozenset(str(line.action) for line in lines),
         quantity=sum(line.quantity for line in lines),
         dr_level=system.dr_level,
-        quota=Quota.WITHIN if within_quota else Quota.OVER,
+        quota=Quota.WITHIN if within_quota and not _asks_for_quota(lines) else Quota.OVER,
         priority=priority,
         sizes=Sizes.STANDARD if _standard(lines) else Sizes.SPECIAL,
     )
@@ -45,7 +45,7 @@ def kind_of(*, system: System, lines: Sequence[Line], within_quota: bool) -> Cas
     """
     if all(line.action == Action.RELEASE for line in lines):
         return CaseKind.INSTANT
-    if not within_quota or any(isinstance(line, LimitLine) and _grants(line) for line in lines):
+    if not within_quota or _asks_for_quota(lines):
         return CaseKind.COMMITTED
     created = [line for line in lines if line.action == Action.CREATE]
     if not created or (system.mlps_level <= INSTANT_MLPS_LEVEL and _small_and_standard(created)):
@@ -53,8 +53,9 @@ def kind_of(*, system: System, lines: Sequence[Line], within_quota: bool) -> Cas
     return CaseKind.COMMITTED
 
 
-def _grants(line: LimitLine) -> bool:
-    return line.raises or line.until is not None
+def _asks_for_quota(lines: Sequence[Line]) -> bool:
+    """Whether somebody would have more quota than was granted, for a time at least."""
+    return any(isinstance(line, LimitLine) and (line.raises or line.until is not None) for line in lines)
 
 
 def _small_and_standard(created: Sequence[Line]) -> bool:

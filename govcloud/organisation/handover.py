@@ -123,6 +123,7 @@ def hand_over(
         if not force:
             _require_whole(foreseen)
         _reassign(foreseen.moves, actor=actor, at=at)
+        approvals.vacate(person=leaver)
         memberships.end_all(user=leaver, reason=reason.strip(), actor=actor, at=at)
         _shut_out(leaver, reason=reason.strip(), actor=actor, at=at)
         _tell(leaver, foreseen, successors, reason.strip(), forced=force, actor=actor, at=at)
@@ -145,7 +146,9 @@ def possible_successors(*, person: User, at: datetime) -> list[User]:
 
 def _locked(*people: User) -> list[User]:
     """As they are now, locked in one order, so that two who leave to each other do not wait in a ring."""
-    rows = User.objects.select_for_update().filter(pk__in=[each.pk for each in people]).order_by("pk")
+    rows = (
+        User.objects.select_for_update(no_key=True).filter(pk__in=[each.pk for each in people]).order_by("pk")
+    )
     found = {each.pk: each for each in rows}
     return [found[each.pk] for each in people]
 

@@ -19,10 +19,12 @@ from govcloud.orders.models import Order
 from govcloud.orders.rules.of_protection import OFF_SITE_FROM
 from govcloud.orders.rules.of_systems import requirements
 from govcloud.organisation import standing
+from govcloud.organisation.policies import REGISTRARS
 from tenants import owners
-from tenants.models import System
+from tenants.models import System, User
 from tenants.naming import name_of
 from tenants.owners import Owner
+from tenants.policies import require
 from tenants.services import open_unit, require_in_service, wrong_with
 
 EDITABLE: Final = (
@@ -97,19 +99,23 @@ def change(
 
     A system of which things stand is held to what its next order would ask: a filing number, a cryptography assessment, an
     off-site backup, clouds that take its level; only giving way is always possible. Raises Invalids with everything
-    that is wrong, ZoneFixed, CloudsTooLow, OffSiteBackupFirst, SystemRetired, UnitClosed and SystemChanged.
+    that is wrong, ZoneFixed, CloudsTooLow, OffSiteBackupFirst, SystemRetired, UnitClosed and SystemChanged; and RoleMissing when
+    anybody but the centre's registrars lowers a level.
     """
     with transaction.atomic():
         current = locked(system)
         if current.version != expected_version:
             raise SystemChanged(version=current.version)
-        before, zone, level = Told.of(current), current.zone, current.mlps_level
+        before, zone, level, dr_level = Told.of(current), current.zone, current.mlps_level, current.dr_level
         for name in EDITABLE:
             given = changes.get(name, getattr(current, name))
             setattr(current, name, given.strip() if name in TEXTS else given)
         errors = [*wrong_with(current, at=at), *owners.wrong_with(owner or Owner())]
         if errors:
             raise Invalids(errors)
+        lowered = current.mlps_level < level or current.dr_level < dr_level
+        if lowered and isinstance(actor, User):  # the way of its orders would be shorter
+            require(actor, *REGISTRARS, at=at)
         if "authority" in changes and current.authority is not None:
             open_unit(current.authority, pointer="/authority")
         if current.zone != zone:

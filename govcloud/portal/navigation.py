@@ -36,7 +36,12 @@ SOMES = (
     Entry("portal:absences", "user", _("Substitutes"), DECIDING),
     Entry("portal:supervision", "eye", _("Supervision"), SUPERVISE),
     Entry("portal:people", "users", _("People"), KEEPERS_OF_PEOPLE),
-    Entry("portal:reviews", "check", _("Access reviews"), KEEPERS_OF_PEOPLE),
+    Entry(
+        "portal:reviews",
+        "check",
+        _("Access reviews"),
+        (*KEEPERS_OF_PEOPLE, Role.AUDIT_ADMIN, Role.SUPERVISOR),
+    ),
     Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
     Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_EDITORS),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError
-from govcloud.lifecycle import transition
+from govcloud.lifecycle import ChangedMeanwhile, transition
 from govcloud.quotas.lifecycle import RaiseStatus
 from govcloud.quotas.models import Dimension, LimitChange, Origin, QuotaAccount, TemporaryRaise
 from tenants.models import Department, User
@@ -207,8 +207,14 @@ def require(now: Foreseen, limit: int) -> None:
 
 
 def locked(department: Department, dimensions: Collection[str]) -> Accounts:
-    """The accounts up the tree, locked as holds lock them."""
-    return _by_place(QuotaAccount.objects.up_the_tree(department, dimensions).locked())
+    """The accounts up the tree, locked as holds lock them.
+
+    Raises ChangedMeanwhile when the department was moved to another place in the tree while these were waited for.
+    """
+    found = _by_place(QuotaAccount.objects.up_the_tree(department, dimensions).locked())
+    if not Department.objects.filter(pk=department.pk, path=department.path).exists():
+        raise ChangedMeanwhile
+    return found
 
 
 def _by_place(accounts: QuerySet[QuotaAccount]) -> Accounts:

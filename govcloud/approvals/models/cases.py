@@ -56,6 +56,7 @@ class Case(models.Model):
     submitted_by = models.ForeignKey(
         User, on_delete=models.PROTECT, related_name="submitted_cases"
     )  # of this revision
+    submitters = ArrayField(models.BigIntegerField(), default=list)  # keys of people, of all revisions
     flow = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="cases")
     revision = models.PositiveIntegerField()
     revision_hash = models.CharField(max_length=128)

@@ -88,6 +88,8 @@ def _opened(request: HttpRequest, *, at: datetime) -> tuple[AccessReview | None,
         return None, Refused(_("A review has a title and a date by which it is to be done."), 422, typed)
     codes = request.POST.getlist("unit")
     units = list(Department.objects.open().filter(credit_code__in=codes))
+    if len(units) != len(set(codes)):
+        return None, Refused(_("One of the units is not in service any more."), 422, typed)
     opened: list[AccessReview] = []
     refused = deeds.attempt(
         lambda: opened.append(
