@@ -14,8 +14,9 @@ from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-import structlog
 from django.core.exceptions import ImproperlyConfigured
+
+from govcloud import logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = os.environ.get
@@ -184,9 +185,8 @@ AUTH_PASSWORD_VALIDATORS = [  # what GB/T 22239 level 3 asks of a password; ages
     {"NAME": "tenants.access.passwords.NotOneOfTheLast"},
 ]
 PASSWORD_HISTORY = int(env("PASSWORD_HISTORY", "5"))  # how many former passwords do not come back
-PASSWORD_MAX_AGE_DAYS = int(
-    env("PASSWORD_MAX_AGE_DAYS", "0" if EMBEDDED else "90")
-)  # 0: they do not grow old
+# 0: they do not grow old
+PASSWORD_MAX_AGE_DAYS = int(env("PASSWORD_MAX_AGE_DAYS", "0" if EMBEDDED else "90"))
 
 # Approvers and administrators have a second factor. Only a demonstration may leave it to them.
 SECOND_FACTOR = env("SECOND_FACTOR", "offered" if EMBEDDED else "required")
@@ -377,37 +377,30 @@ CELERY_BEAT_SCHEDULE = {
 if EMBEDDED and not env("OS_CLIENT_CONFIG_FILE") and not env("OS_CLOUD"):
     os.environ["OS_CLIENT_CONFIG_FILE"] = str(VAR_DIR / "sandbox" / "clouds.yaml")
 CLOUD_API_TIMEOUT = float(env("CLOUD_API_TIMEOUT", "30"))  # seconds a single call may take
-STEP_LEASE = timedelta(
-    seconds=float(env("STEP_LEASE_SECONDS", "90"))
-)  # longer than the API time-out, renewed by long work
-STEP_SETTLE = timedelta(
-    seconds=float(env("STEP_SETTLE_SECONDS", "60"))
-)  # how late a call with unknown outcome may still land
+# Longer than the API time-out, renewed by long work
+STEP_LEASE = timedelta(seconds=float(env("STEP_LEASE_SECONDS", "90")))
+# How late a call with unknown outcome may still land
+STEP_SETTLE = timedelta(seconds=float(env("STEP_SETTLE_SECONDS", "60")))
 STEP_ATTEMPTS = int(env("STEP_ATTEMPTS", "8"))
 STEP_POLL = timedelta(seconds=float(env("STEP_POLL_SECONDS", "1")))
 CLOUD_CALLS_KEPT = timedelta(days=int(env("CLOUD_CALLS_DAYS", "90")))
-RECONCILE_FULL_EVERY = timedelta(
-    hours=float(env("RECONCILE_FULL_HOURS", "6"))
-)  # between them passes read only what has changed, where the cloud can tell
+# Between them passes read only what has changed, where the cloud can tell
+RECONCILE_FULL_EVERY = timedelta(hours=float(env("RECONCILE_FULL_HOURS", "6")))
 LEASE_NOTICE_DAYS = [int(days) for days in listed("LEASE_NOTICE_DAYS", "30,7,1")]  # before the end
 LEASE_GRACE = timedelta(days=float(env("LEASE_GRACE_DAYS", "30")))  # from the end to taking back
 LEASE_RECLAIM_NOTICE_DAYS = [int(days) for days in listed("LEASE_RECLAIM_NOTICE_DAYS", "7,1")]
-LEASE_POSTPONEMENT = timedelta(
-    days=float(env("LEASE_POSTPONE_DAYS", "90"))
-)  # from the day on which it is asked for
-LEASE_RETRY = timedelta(
-    seconds=float(env("LEASE_RETRY_SECONDS", "600"))
-)  # until what stood in the way is looked at again
+# From the day on which it is asked for
+LEASE_POSTPONEMENT = timedelta(days=float(env("LEASE_POSTPONE_DAYS", "90")))
+# Until what stood in the way is looked at again
+LEASE_RETRY = timedelta(seconds=float(env("LEASE_RETRY_SECONDS", "600")))
 QUOTA_THRESHOLDS = [int(share) for share in listed("QUOTA_THRESHOLDS", "80,95")]  # per cent of a limit
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
-PLAYBOOKS_AT_ONCE = int(
-    env("PLAYBOOKS_AT_ONCE", "3")
-)  # fewer than worker processes, so that clouds are never left waiting
+# Fewer than worker processes, so that clouds are never left waiting
+PLAYBOOKS_AT_ONCE = int(env("PLAYBOOKS_AT_ONCE", "3"))
 RUN_DIR = VAR_DIR / "runs"
-GUEST_KEY_FILE = Path(
-    env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key"))
-)  # private key for guests, made at the first start
+# Private key for guests, made at the first start
+GUEST_KEY_FILE = Path(env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key")))
 
 ATTACHMENT_DIR = Path(env("ATTACHMENT_DIR", str(VAR_DIR / "attachments")))  # what orders are founded on
 ATTACHMENTS_MB = int(env("ATTACHMENTS_MB", "50"))  # of one order, together
@@ -434,9 +427,8 @@ WEBHOOK_NETWORKS = [
 WEBHOOK_PLAIN_HTTP = flag("WEBHOOK_PLAIN_HTTP")
 WEBHOOK_TIMEOUT = float(env("WEBHOOK_TIMEOUT_SECONDS", "10"))
 WEBHOOK_LOG_KEPT = timedelta(days=int(env("WEBHOOK_LOG_DAYS", "90")))
-SUPERVISION_LEADER_DAYS = int(
-    env("SUPERVISION_LEADER_DAYS", "2")
-)  # working days after a limit until leaders hear of it
+# Working days after a limit until leaders hear of it
+SUPERVISION_LEADER_DAYS = int(env("SUPERVISION_LEADER_DAYS", "2"))
 METRICS_TOKEN = env("METRICS_TOKEN", "")  # what a scrape of /metrics must bring; empty: only this machine may
 
 AUDIT_HASH = env("AUDIT_HASH", "sm3")  # sm3 or sha256; stored with every seal
@@ -451,23 +443,4 @@ DEMO_CLOCK_FILE = VAR_DIR / "clock" if EMBEDDED else None
 if env("GOVCLOUD_DEMO_CLOCK") and not EMBEDDED:
     raise ImproperlyConfigured("GOVCLOUD_DEMO_CLOCK: the production profile has no clock that can be moved.")
 
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": env("LOG_LEVEL", "INFO")},
-    # One line for every bell would hide what happened; failures are still told.
-    "loggers": {name: {"level": "WARNING"} for name in ("celery.app.trace", "celery.worker.strategy")},
-}
-
-
-structlog.configure(
-    processors=[
-        structlog.stdlib.add_log_level,
-        structlog.processors.format_exc_info,  # the plain traceback: one with local variables would print secrets
-        structlog.processors.KeyValueRenderer(key_order=["event"]),
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
-)
+LOGGING = logs.configured(level=env("LOG_LEVEL", "INFO"))

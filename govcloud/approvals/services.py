@@ -147,13 +147,15 @@ def open_case(
     thread: UUID,
     at: datetime,
     submitted_by: User | None = None,
+    first: bool = False,
 ) -> Case:
     """Open a case for a revision, or open the returned case of the subject again: its first stage is then current.
 
     Where rules decide every stage, the case is approved at once: the caller follows what has become of it.
+    ``first`` says that the caller knows, under a lock of its own, that there has been no case of the subject yet.
     Raises CaseRunning when the subject is being decided already, and NoFlow.
     """
-    case = _returned(subject_kind, subject_id)
+    case = None if first else _returned(subject_kind, subject_id)
     stages = applicable(_flow_of(case, at=at), matter)
     dues = progress.planned(stages, matter, at=at)
     submission: dict[str, Any] = {

@@ -162,9 +162,8 @@ def _record(kind: ResourceKind, common: Mapping[str, Any]) -> tuple[Resource, bo
 
 def keep_addresses(*, resource: Resource, at: datetime) -> None:
     """A server is not ours any more and stays where it is: nobody is given its addresses as long as the network is ours."""
-    Address.objects.filter(server__resource=resource, released_at=None).update(released_at=at)
-    had = Address.objects.filter(
-        Q(unit=resource.unit) | Q(server__resource=resource), block__released_at=None
-    )
+    own = Q(unit=resource.unit) | Q(server__resource=resource)
+    Address.objects.filter(own, released_at=None).update(released_at=at)
+    had = Address.objects.filter(own, block__released_at=None)
     for address in had.select_related("block"):
         claim_address(block=address.block, address=address.address, unit=uuid4())

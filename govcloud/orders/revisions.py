@@ -191,10 +191,15 @@ def next_number(order: Order) -> int:
     return order.case.revision + 1 if order.case is not None else 1
 
 
-def freeze(*, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime) -> Revision:
-    """Write the next revision of the order and its quote lines; neither can be changed afterwards."""
+def freeze(
+    *, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime, has_files: bool = True
+) -> Revision:
+    """Write the next revision of the order and its quote lines; neither can be changed afterwards.
+
+    ``has_files``: whether files of the order have to be looked for.
+    """
     number = next_number(order)
-    files = list(Attachment.objects.in_the_order().filter(order=order))
+    files = list(Attachment.objects.in_the_order().filter(order=order)) if has_files else []
     content = content_of(order=order, number=number, lines=lines, quote=quote, files=files)
     revision = Revision.objects.create(
         order=order,

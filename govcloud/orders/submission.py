@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic
@@ -18,7 +19,7 @@ from govcloud.orders.following import follow
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, quota_of
 from govcloud.orders.matter import matter_of
-from govcloud.orders.models import Order, OrderItem, Revision, Unit
+from govcloud.orders.models import Attachment, Order, OrderItem, Revision, Unit
 from govcloud.orders.parts import Part
 from govcloud.orders.quotes import quote_lines
 from govcloud.orders.revisions import freeze
@@ -68,7 +69,9 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
         raise Invalids(errors)
     _hold(order, _plan(items, lines), at=at)
     quote = quote_lines(lines=lines, at=at)
-    revision = freeze(order=order, lines=lines, quote=quote, actor=actor, at=at)
+    revision = freeze(
+        order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=getattr(order, "has_files", True)
+    )
     case = _open_case(order, lines, revision, actor=actor, at=at)
     transition(order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid, submitted_at=at, case=case)
     audit.record(
@@ -104,6 +107,7 @@ def locked(order: Order) -> Order:
     return (
         Order.objects.select_for_update(of=("self", "system"), no_key=True)
         .select_related("system__department", "applicant", "case")
+        .annotate(has_files=Exists(Attachment.objects.in_the_order().filter(order=OuterRef("pk"))))
         .get(pk=order.pk)
     )
 
@@ -154,4 +158,5 @@ def _open_case(order: Order, lines: Sequence[Line], revision: Revision, *, actor
         revision_hash=revision.digest,
         thread=order.uuid,
         at=at,
+        first=order.case is None,
     )

@@ -1,4 +1,4 @@
-"""What happened to units, systems and people, in words."""
+"""What happened to units, systems and people, in words: briefer than the audit trail's, as the page says whose they are."""
 
 from collections.abc import Mapping
 
@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event
+from govcloud.portal.audit.words import words_of
 
 TELLINGS: Mapping[str, str | Promise] = {
     "department.registered": _("Registered"),
@@ -27,4 +28,4 @@ TELLINGS: Mapping[str, str | Promise] = {
 
 
 def told(event: Event) -> str:
-    return str(TELLINGS.get(event.verb, event.verb))
+    return str(TELLINGS.get(event.verb) or words_of(event))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -157,7 +158,8 @@ class LossKind(MendingKind):
         after = {"external_id": resource.external_id, "volumes": [each.resource.name for each in held]}
         audit.record(actor=ENGINE, verb="resource.lost", subject=resource, at=at, thread=thread, after=after)
         Volume.objects.filter(server__resource=resource).update(server=None)
-        Address.objects.filter(server=resource.pk, released_at=None).update(released_at=at)
+        own = Q(unit=resource.unit) | Q(server=resource.pk)
+        Address.objects.filter(own, released_at=None).update(released_at=at)
         lost = Volume.objects.filter(resource=resource)
         protection.uncover(volumes=list(lost), actor=ENGINE, thread=thread, at=at)
         for snapshot in Snapshot.objects.filter(volume__resource=resource, deleted_at=None):

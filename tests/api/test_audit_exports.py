@@ -9,9 +9,10 @@ from django.db import transaction
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from govcloud.audit import sealing, services
+from govcloud.audit import services
 from govcloud.audit.services import SystemActor
 from tenants.models import Role
+from tests.factories.audit import seal_all
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db(transaction=True)  # a seal takes only what has been committed
@@ -26,7 +27,7 @@ def auditor(signed_in: SignedIn, settings: Settings, tmp_path: Path, at: datetim
     client = signed_in(member(Role.AUDIT_ADMIN))
     with transaction.atomic():
         services.record(actor=SystemActor("tests"), verb="test.done", subject=None, at=at)
-    sealing.seal(at=at)
+    seal_all(at)
     return client
 
 

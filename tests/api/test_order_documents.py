@@ -9,10 +9,10 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
-from govcloud.audit import sealing
 from govcloud.orders import services
 from govcloud.orders.models import Attachment, Order
 from tenants.models import Role, User
+from tests.factories.audit import seal_all
 from tests.factories.orders import Scene, decided, drafted, scene
 from tests.factories.tenants import DepartmentFactory, member
 
@@ -131,6 +131,6 @@ def test_a_closed_order_is_had_as_a_package(
     services.submit(order=order, actor=on.applicant, at=at)
     decided(on, Order.objects.get(), at=at, verb="reject", opinion="重复")
     assert applicant.get(url).json()["code"] == "order-not-sealed-yet"
-    sealing.seal(at=at)
+    seal_all(at)
     answer = applicant.get(url)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")

@@ -389,7 +389,7 @@ def test_departments_see_their_own_cases_only(people: Chain, at: datetime) -> No
 def test_opening_and_deciding_stay_within_their_statements(
     people: Chain, at: datetime, django_assert_max_num_queries
 ) -> None:
-    with django_assert_max_num_queries(11):
+    with django_assert_max_num_queries(12):
         case = case_of(people, at=at)
     with django_assert_max_num_queries(19):
         decide(case, people.unit_approver, at)

@@ -14,13 +14,14 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from govcloud.audit import exporting, sealing, services
+from govcloud.audit import exporting, services
 from govcloud.audit.exported import FileDamage, verify_files
 from govcloud.audit.exporting import ExportNotConfigured, ExportNotDelivered
 from govcloud.audit.models import Event, Export, Seal
 from govcloud.audit.services import SystemActor
 from govcloud.audit.tasks import export as daily
 from govcloud.gateways import deliveries
+from tests.factories.audit import seal_all
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +45,7 @@ def written(at: datetime) -> Callable[..., None]:
                     actor=ACTOR, verb="test.done", subject=None, label=f"{label} {number}", at=at,
                     before={"share": 0.5}, after={"quantity": number, "text": "“引号”\n", "none": None},
                 )  # fmt: skip
-        assert sealing.seal(at=at) is not None
+        seal_all(at)
 
     return write
 
@@ -75,7 +76,7 @@ def test_the_next_export_goes_on_where_the_last_one_ended(
     written()
     export(at)
     written()
-    sealing.seal(at=at)
+    seal_all(at)
     second = export(at)
     assert second.first_seal == 2
     seen = verify_files(shelf.iterdir())
@@ -161,7 +162,7 @@ def test_how_long_something_has_been_waiting_to_leave(
     written()
     assert exporting.unexported(at=at + timedelta(hours=2)) == 7200
     export(at)
-    sealing.seal(at=at)
+    seal_all(at)
     assert exporting.unexported(at=at) == 0
 
 
@@ -225,7 +226,7 @@ def test_a_file_that_is_cut_off_or_missing_is_noticed(
     for _ in range(3):
         written(50)
         export(at)
-        sealing.seal(at=at)
+        seal_all(at)
     first, second, third = sorted(shelf.iterdir())
     breach = verify_files([first, third]).breach
     assert breach is not None
@@ -241,7 +242,7 @@ def test_a_chain_made_anew_in_the_database_does_not_agree_with_the_files(
 ) -> None:
     written(3)
     export(at)
-    sealing.seal(at=at)
+    seal_all(at)
     call_command("verify_audit", "--exports", str(shelf))
     assert "Exported files intact: 1 files, 1 seals over 3 events." in capsys.readouterr().out
     with transaction.atomic(), connection.cursor() as cursor:
@@ -249,7 +250,7 @@ def test_a_chain_made_anew_in_the_database_does_not_agree_with_the_files(
         cursor.execute("DELETE FROM audit_sealedevent")
         cursor.execute("DELETE FROM audit_seal")
         cursor.execute("UPDATE audit_event SET actor = 'user:nobody'")
-    sealing.seal(at=at)
+    seal_all(at)
     call_command("verify_audit")  # by itself it looks whole
     with pytest.raises(CommandError, match="not the one that was kept elsewhere"):
         call_command("verify_audit", "--exports", str(shelf))

@@ -7,10 +7,11 @@ import pytest
 from django.db import connection, transaction
 from pytest_django import Settings
 
-from govcloud.audit import sealing, services
+from govcloud.audit import services
 from govcloud.audit.models import Event, Export, Outcome
 from govcloud.audit.services import SystemActor
 from tenants.models import Role
+from tests.factories.audit import seal_all
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -72,7 +73,7 @@ def test_an_event_shows_every_value_before_and_after(moved: Event, signed_in: Si
     assert "limit 10 20" in page
     assert "dimension vcpus vcpus" in page
     assert "not sealed yet" in page
-    sealing.seal(at=moved.at)
+    seal_all(moved.at)
     assert "place 1" in text(auditor.get(f"/audit/{moved.uuid}/"))
 
 
@@ -85,7 +86,7 @@ def test_the_list_is_had_as_a_file_and_that_is_told(moved: Event, signed_in: Sig
 def test_the_chain_is_verified_by_a_click_and_a_broken_record_is_named(
     moved: Event, at: datetime, signed_in: Signed
 ) -> None:
-    sealing.seal(at=at)
+    seal_all(at)
     auditor = signed_in(member(Role.AUDIT_ADMIN))
     assert "Intact: 1 seals over" in text(auditor.post("/audit/proof/verification/"))
     with connection.cursor() as cursor:
@@ -99,7 +100,7 @@ def test_the_chain_is_verified_by_a_click_and_a_broken_record_is_named(
 def test_the_trail_leaves_the_machine_by_a_click_of_the_auditor_alone(
     moved: Event, at: datetime, signed_in: Signed, settings: Settings
 ) -> None:
-    sealing.seal(at=at)
+    seal_all(at)
     assert signed_in(member(Role.SUPERVISOR)).post("/audit/proof/export/").status_code == 403
     auditor = signed_in(member(Role.AUDIT_ADMIN))
     assert auditor.post("/audit/proof/export/").status_code == 302

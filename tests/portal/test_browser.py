@@ -151,8 +151,9 @@ def test_engine_page_follows_the_engine_without_being_reloaded(page: Page) -> No
     people = scenes.cast()
     order = scenes.troubled_engine(people, at=clock.now())
     sign_in(page, "admin")
-    page.keyboard.press("Tab")  # to the content, home, the orders, the leases, the engine
-    for _key in range(4):
+    page.locator("summary", has_text="More").focus()
+    page.keyboard.press("Enter")
+    for _key in range(2):  # substitutes, the engine
         page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Engine")).to_be_focused()
     page.keyboard.press("Enter")
@@ -307,7 +308,7 @@ def test_what_cannot_be_taken_back_is_asked_once_more(page: Page) -> None:
     page.goto(f"/findings/{found.uuid}/")
     lost = page.get_by_role("button", name="Record it as lost and give its quota back")
     expect(lost).not_to_be_visible()
-    page.locator("summary").focus()
+    page.locator("main summary").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("This cannot be taken back.")).to_be_visible()
     expect(lost).to_be_visible()

@@ -104,7 +104,7 @@ def test_what_all_need_is_told_without_the_clouds_words(
     order = scenes.building(people, at=at)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
     assert "Setting up the system's space Medical settlement platform" in page
-    for jargon in ("project", "tenant", "keypair", "quota", "cinder", "nova"):
+    for jargon in ("project", "tenant", "keypair", "cinder", "nova"):
         assert jargon not in page.lower()
 
 

@@ -25,6 +25,8 @@ TELLINGS: Mapping[str, str | Promise] = {
     "order.fulfilling": _("Approved; building began"),
     "order.fulfilled": _("Everything delivered"),
     "order.cancelled": _("Cancelled"),
+    "order.reassigned": _("Order reassigned"),
+    "case.reassigned": _("Applicant changed"),
     "case.decided": _("Decided"),
     "case.delegated": _("Delegated"),
     "case.reviewer_added": _("Reviewer added"),
