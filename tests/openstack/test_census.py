@@ -108,7 +108,7 @@ def test_a_group_is_listed_with_its_rules_whoever_they_belong_to(
     )  # in no order
     assert operator.census.security_rule(theirs.id) == theirs
     assert theirs.id in {rule.id for rule in cloud.security_groups.find_rules(group_id=group.id)}
-    with pytest.raises(errors.Refused):
+    with pytest.raises(errors.NotFound):
         cloud.security_groups.delete_rule(theirs.id)
     operator.security_groups.delete_rule(theirs.id)
     cloud.security_groups.delete_group(group.id)

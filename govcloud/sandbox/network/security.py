@@ -210,5 +210,9 @@ def show_rule(call: Call) -> Body:
 
 @routes("DELETE", "/security-group-rules/<id>", status=204)
 def delete_rule(call: Call) -> None:
-    row = resources.owned(call, "security_group_rule", call.args["id"])
+    row = resources.found(call, "security_group_rule", call.args["id"])
+    if not call.sees(
+        row
+    ):  # one that an operator made in a group of ours: listed to us, and not there when we delete it
+        raise resources.missing("security_group_rule", row["id"])
     call.cloud.store.delete("security_group_rule", row["id"])
