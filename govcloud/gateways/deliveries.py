@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -80,11 +81,17 @@ def deliver(path: Path, *, to: Destination) -> None:
     try:
         match to:
             case Sftp():
-                asyncio.run(asyncio.wait_for(_send(path, to), SECONDS))
+                _run(path, to)
             case _:
                 _copy(path, to)
     except (OSError, asyncssh.Error, TimeoutError) as error:
         raise NotDelivered(f"{path.name} to {described(to)}: {type(error).__name__}: {error}") from error
+
+
+def _run(path: Path, to: Sftp) -> None:
+    """In a thread of its own: the caller's may have an event loop already."""
+    with ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(lambda: asyncio.run(asyncio.wait_for(_send(path, to), SECONDS))).result()
 
 
 def _copy(path: Path, directory: Path) -> None:
