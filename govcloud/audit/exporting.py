@@ -16,9 +16,10 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.alone import alone_meanwhile
 from govcloud.audit import sealing, services
 from govcloud.audit.models import Export, Seal
 from govcloud.audit.verification import SEAL, sealed
@@ -77,18 +78,18 @@ def export(*, actor: services.Actor, at: datetime, told: Told | None = None) -> 
     to = destination()
     if to is None:
         raise ExportNotConfigured
-    if not _alone():
+    with alone_meanwhile(EXPORTER) as ours:
+        return _export(to, actor, at, told or _nobody) if ours else None
+
+
+def _export(to: deliveries.Destination, actor: services.Actor, at: datetime, told: Told) -> Export | None:
+    row = _unfinished() or _begun(at)
+    if row is None:
         return None
-    try:
-        row = _unfinished() or _begun(at)
-        if row is None:
-            return None
-        with deliveries.spooled(row.file) as path:
-            row.size, row.digest = _write(path, row, told or _nobody)
-            _deliver(path, to)
-        return _delivered(row, deliveries.described(to), actor, at)
-    finally:
-        _let_others()
+    with deliveries.spooled(row.file) as path:
+        row.size, row.digest = _write(path, row, told)
+        _deliver(path, to)
+    return _delivered(row, deliveries.described(to), actor, at)
 
 
 def unexported(*, at: datetime) -> float:
@@ -165,15 +166,3 @@ def _lines(row: Export, told: Told) -> Iterator[dict[str, Any]]:
 
 def _nobody(_written: int) -> None:
     """Nobody watches."""
-
-
-def _alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_lock(%s)", [EXPORTER])
-        (held,) = cursor.fetchone()
-    return bool(held)
-
-
-def _let_others() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [EXPORTER])

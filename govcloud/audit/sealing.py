@@ -16,8 +16,9 @@ from typing import Any
 from cryptography.hazmat.primitives import hashes
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, models, transaction
+from django.db import models, transaction
 
+from govcloud.alone import alone
 from govcloud.audit.models import Event, Seal, SealedEvent
 
 ALGORITHMS: Mapping[str, Callable[[], hashes.HashAlgorithm]] = {"sm3": hashes.SM3, "sha256": hashes.SHA256}
@@ -46,17 +47,10 @@ def seal(*, at: datetime, algorithm: str | None = None, limit: int = BATCH) -> S
     if name not in ALGORITHMS:
         raise ImproperlyConfigured(f"AUDIT_HASH: {name} is none of {', '.join(ALGORITHMS)}")
     with transaction.atomic():
-        if not _alone():
+        if not alone(SEALER):
             return None
         events = list(_waiting().values(*COLUMNS)[:limit])
         return _write(events, name, at) if events else None
-
-
-def _alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEALER])
-        (held,) = cursor.fetchone()
-    return bool(held)
 
 
 def _waiting() -> models.QuerySet[Event]:

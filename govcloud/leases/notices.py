@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
+from govcloud.alone import alone
 from govcloud.audit import services as audit
 from govcloud.inventory.models import Resource
 from govcloud.leases import postings
@@ -26,14 +27,6 @@ class Due:
     kind: NoticeKind
     days: int
     resources: QuerySet[Resource]
-
-
-def alone() -> bool:
-    """Whether nobody else goes through the leases, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE])
-        (held,) = cursor.fetchone()
-    return bool(held)
 
 
 def due(*, at: datetime) -> Iterator[Due]:
@@ -77,7 +70,7 @@ def announce(*, at: datetime, tell: Callable[[str, int], None] = lambda _what, _
 
 @transaction.atomic
 def _announce(warning: Due, *, at: datetime) -> int:
-    if not alone():
+    if not alone(ALONE):
         return 0
     resources = list(warning.resources[:BATCH])
     write(resources, kind=warning.kind, days=warning.days, at=at)

@@ -12,6 +12,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.alone import alone
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept
 from govcloud.errors import Conflict, Invalid
@@ -79,7 +80,7 @@ def find(*, at: datetime) -> int:
 
 @transaction.atomic
 def _find(*, at: datetime) -> int:
-    if not notices.alone():
+    if not alone(notices.ALONE):
         return 0
     resources = list(run_out(at=at)[:BATCH])
     servers = ResourceKind.SERVER

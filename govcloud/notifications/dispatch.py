@@ -3,9 +3,10 @@
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, time
 
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
+from govcloud.alone import alone
 from govcloud.calendars import services as calendars
 from govcloud.notifications import audience
 from govcloud.notifications.kinds import KINDS, Kind, Way
@@ -36,7 +37,7 @@ def dispatch(*, at: datetime) -> int:
 
 @transaction.atomic
 def _dispatch(*, at: datetime) -> int:
-    if not _alone():
+    if not alone(ALONE):
         return 0
     waiting = Notice.objects.filter(dispatched_at=None, kind__in=Kind.values)  # others are for newer workers
     notices = list(waiting.select_related("department").order_by("id")[:BATCH])
@@ -64,13 +65,6 @@ def _wishes(people: Collection[int]) -> dict[tuple[int, str], str]:
     """The way that a person (by key) has chosen for a kind."""
     chosen = KindPreference.objects.filter(person__in=people).values_list("person", "kind", "way")
     return {(person, kind): way for person, kind, way in chosen}
-
-
-def _alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE])
-        (held,) = cursor.fetchone()
-    return bool(held)
 
 
 # -- mail

@@ -7,9 +7,10 @@ and what is unlimited never is.
 from datetime import datetime
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 
+from govcloud.alone import alone
 from govcloud.audit import services as audit
 from govcloud.quotas.models import Crossing, QuotaAccount
 
@@ -27,7 +28,7 @@ def reached(percent: int) -> "QuerySet[QuotaAccount]":
 @transaction.atomic
 def watch(*, at: datetime) -> int:
     """Note what has been reached since the last look, and what is over; returns how many. Of two at once one looks."""
-    if not _alone():
+    if not alone(ALONE):
         return 0
     noted = 0
     for percent in settings.QUOTA_THRESHOLDS:
@@ -78,11 +79,3 @@ def _clear(*, at: datetime) -> int:
     ]
     audit.record_many(actor=WATCH, verb="quota.threshold_cleared", entries=entries, at=at)
     return len(rows)
-
-
-def _alone() -> bool:
-    """Whether nobody else looks, until the transaction ends."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE])
-        (held,) = cursor.fetchone()
-    return bool(held)

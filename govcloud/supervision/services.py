@@ -11,9 +11,10 @@ from itertools import chain
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
+from govcloud.alone import alone
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Decision, Verb
 from govcloud.audit import services as audit
@@ -58,7 +59,7 @@ def sweep(*, at: datetime) -> int:
 
 @transaction.atomic
 def _raise_due(*, at: datetime) -> int:
-    if not _alone():
+    if not alone(ALONE):
         return 0
     warned = calendars.warned(at=at)
     passed = Q(due_at__lte=at)
@@ -75,13 +76,6 @@ def _raise_due(*, at: datetime) -> int:
     if cards:
         _tell(cards, at=at)
     return len(cards)
-
-
-def _alone() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [ALONE])
-        (held,) = cursor.fetchone()
-    return bool(held)
 
 
 # -- what a card is due for
@@ -186,7 +180,7 @@ def _facts(card: SupervisionCard) -> dict[str, Any]:
 @transaction.atomic
 def _escalate(*, at: datetime) -> None:
     """Leaders hear of what still waits ``SUPERVISION_LEADER_DAYS`` working days after its limit; once for each card."""
-    if not _alone():
+    if not alone(ALONE):
         return
     long_past = calendars.long_past(at=at, working_days=settings.SUPERVISION_LEADER_DAYS)
     waits = Q(stage__status=StageStatus.CURRENT) | Q(stage=None, case__due_at__lte=long_past)
