@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
-import asyncssh
-
 SECONDS = 120.0  # that a delivery by SFTP may take
 PART = ".part"
 
@@ -78,6 +76,8 @@ def spooled(name: str) -> Iterator[Path]:
 
 def deliver(path: Path, *, to: Destination) -> None:
     """Raises NotDelivered."""
+    import asyncssh  # noqa: PLC0415  slow to load, and few processes ever deliver anything
+
     try:
         match to:
             case Sftp():
@@ -107,6 +107,8 @@ def _copy(path: Path, directory: Path) -> None:
 
 
 async def _send(path: Path, to: Sftp) -> None:
+    import asyncssh  # noqa: PLC0415  as above
+
     connection = await asyncssh.connect(
         to.host, to.port, username=to.user, client_keys=[to.key_file], known_hosts=to.known_hosts, config=[],
         agent_path=None,

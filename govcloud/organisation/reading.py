@@ -9,9 +9,7 @@ from typing import Any, ClassVar, Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from django.utils.translation import gettext_lazy as _
-from openpyxl import load_workbook
-from openpyxl.utils import get_column_letter
-from openpyxl.utils.exceptions import InvalidFileException
+from xlsxwriter.utility import xl_col_to_name
 
 from govcloud.errors import DomainError, Invalid
 from govcloud.organisation.columns import FORMS, Column, Kind, SheetForm
@@ -26,7 +24,7 @@ MOST_COLUMNS: Final = 60
 ZIP, OLE2 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
 BROKEN: Final = (
     OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError, EOFError, RuntimeError,
-    NotImplementedError, zlib.error, BadZipFile, InvalidFileException,
+    NotImplementedError, zlib.error, BadZipFile,
 )  # fmt: skip
 """What openpyxl and zipfile are known to raise for what is no workbook."""
 
@@ -160,12 +158,15 @@ def read(content: bytes) -> Contents:
 
     Raises FileTooLarge, UnpacksTooLarge, NotAWorkbook, OldWorkbook, HasMacros, NoSheetOfOurs and TooManyRows.
     """
+    from openpyxl import load_workbook  # noqa: PLC0415  slow to load, and few processes ever read a workbook
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
+
     _require_harmless(content)
     try:
         book = load_workbook(BytesIO(content), read_only=True, data_only=False, keep_links=False)
         sheets = [(form, each) for each in book.worksheets for form in FORMS if form.is_called(each.title)]
         lines = [(form, each.title, _lines(each)) for form, each in sheets]
-    except BROKEN as error:
+    except (*BROKEN, InvalidFileException) as error:
         raise NotAWorkbook(pointers=("/file",)) from error
     if not lines:
         names = ", ".join(f"“{form.title}”" for form in FORMS)
@@ -228,7 +229,7 @@ def _headings(form: SheetForm, title: str, line: Sequence[Any], contents: Conten
         given = _text(cell.value)
         if not given:
             continue
-        where = f"{get_column_letter(position + 1)}1"
+        where = f"{xl_col_to_name(position)}1"
         column = next((each for each in form.columns if each.is_called(given)), None)
         if column is None:
             shown = given[:LONGEST_CELL]
@@ -251,7 +252,7 @@ def _row(
     problems: list[Problem],
 ) -> Row:
     values: dict[str, Any] = {}
-    cells = {column.field: f"{get_column_letter(at + 1)}{number}" for at, column in columns.items()}
+    cells = {column.field: f"{xl_col_to_name(at)}{number}" for at, column in columns.items()}
     row = Row(form, title, number, values, cells)
     for position, column in columns.items():
         cell = line[position] if position < len(line) else None
