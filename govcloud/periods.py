@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Self
 
+from django.utils import timezone
+
 MONTH = re.compile(r"^(2[0-9]{3})-(0[1-9]|1[0-2])$")
+
+
+def wall_clock(moment: datetime) -> str:
+    """The instant as people read it: to the minute, by the clock on the wall of the time zone in force."""
+    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
 
 
 @dataclass(frozen=True, slots=True, order=True)

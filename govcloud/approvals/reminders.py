@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import notices, policies
@@ -13,6 +12,7 @@ from govcloud.approvals.services import current_deciders, lock
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden
+from govcloud.periods import wall_clock
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
@@ -43,8 +43,7 @@ def remind(*, case: Case, text: str, actor: User, at: datetime) -> Reminder:
             stage = locked.stages.get(status=StageStatus.CURRENT)
             last = stage.reminders.filter(at__gt=at - REST).select_related("person").last()
             if last is not None:
-                again = timezone.localtime(last.at + REST)
-                raise RemindedAlready(person=str(last.person), next=f"{again:%Y-%m-%d %H:%M}")
+                raise RemindedAlready(person=str(last.person), next=wall_clock(last.at + REST))
             reminder = Reminder.objects.create(stage=stage, person=actor, text=text.strip(), at=at)
             audit.record(
                 actor=actor,

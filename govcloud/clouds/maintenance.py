@@ -5,7 +5,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -14,6 +13,7 @@ from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import Maintenance, Running
 from govcloud.clouds.services import CloudRetired
 from govcloud.errors import Conflict, Invalid
+from govcloud.periods import wall_clock
 from tenants.models import User
 
 
@@ -68,7 +68,7 @@ def _refuse_overlap(cloud: Cloud, start: datetime, end: datetime) -> None:
     others = real.filter(starts_at__lt=end, ends_at__gt=start)
     other = others.order_by("starts_at").first()
     if other is not None:
-        raise MaintenanceOverlaps(start=_told(other.starts_at), end=_told(other.ends_at))
+        raise MaintenanceOverlaps(start=wall_clock(other.starts_at), end=wall_clock(other.ends_at))
 
 
 def end(*, maintenance: Maintenance, actor: audit.Actor, at: datetime) -> Maintenance:
@@ -78,7 +78,7 @@ def end(*, maintenance: Maintenance, actor: audit.Actor, at: datetime) -> Mainte
             Maintenance.objects.select_for_update(of=("self",)).select_related("cloud").get(pk=maintenance.pk)
         )
         if row.ends_at <= max(at, row.starts_at):
-            raise MaintenanceOver(end=_told(row.ends_at))
+            raise MaintenanceOver(end=wall_clock(row.ends_at))
         before = {"ends_at": row.ends_at}
         row.ends_at = max(row.starts_at, at)
         row.save(update_fields=["ends_at"])
@@ -87,10 +87,6 @@ def end(*, maintenance: Maintenance, actor: audit.Actor, at: datetime) -> Mainte
             before=before, after={"ends_at": row.ends_at},
         )  # fmt: skip
     return row
-
-
-def _told(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")
 
 
 def paused(*, at: datetime) -> QuerySet[Any]:

@@ -23,11 +23,12 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import Decision
+from govcloud.approvals.telling import signed_by
 from govcloud.audit import sealing
 from govcloud.audit import services as audit
 from govcloud.audit.models import Event, Outcome, Seal, SealedEvent
 from govcloud.audit.verification import SEAL
-from govcloud.documents.form import approval_form, signed_by
+from govcloud.documents.form import approval_form
 from govcloud.errors import Conflict
 from govcloud.orders import attachments, revisions
 from govcloud.orders.lifecycle import Status

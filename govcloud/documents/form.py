@@ -10,19 +10,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import qrcode
-import typst
 from django.db.models import Prefetch
-from django.utils import timezone
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
-from qrcode.image.svg import SvgPathImage
 
 from govcloud.approvals.models import CaseStage, Decision
+from govcloud.approvals.telling import said, signed_by
 from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
 from govcloud.orders.models import Action, Order, Revision
+from govcloud.periods import wall_clock
 from tenants.models import NetworkZone, Role
+from tenants.naming import name_of
 
 HERE = Path(__file__).resolve().parent
 FONTS = HERE / "fonts"
@@ -37,6 +36,8 @@ class NotSubmittedYet(Conflict):
 
 def approval_form(*, order: Order, at: datetime) -> bytes:
     """The PDF, in the language active now. Raises NotSubmittedYet."""
+    import typst  # noqa: PLC0415  slow to load, and few requests ask for a form
+
     data = contents_of(order, at=at)
     return bytes(
         typst.compile(
@@ -68,7 +69,7 @@ def contents_of(order: Order, *, at: datetime) -> dict[str, Any]:
             {**file, "size": f"{file['size'] / MEGABYTE:.2f} MB"} for file in content.get("attachments", [])
         ],
         "stages": [_stage(stage) for stage in _stages(order)],
-        "printed": _moment(at),
+        "printed": wall_clock(at),
     }
 
 
@@ -99,6 +100,9 @@ def _words() -> dict[str, str]:
 
 def _qr(number: str) -> str:
     """The number as a QR code, an SVG document."""
+    import qrcode  # noqa: PLC0415  as above
+    from qrcode.image.svg import SvgPathImage  # noqa: PLC0415
+
     image = qrcode.make(number, image_factory=SvgPathImage, border=0)
     return bytes(image.to_string()).decode()
 
@@ -108,7 +112,7 @@ def _facts(order: Order, revision: Revision) -> list[tuple[str, str]]:
     level = gettext("level %(level)s") % {"level": system["mlps_level"]}
     return [
         (gettext("Order"), order.number),
-        (gettext("Submitted"), _moment(revision.submitted_at)),
+        (gettext("Submitted"), wall_clock(revision.submitted_at)),
         (gettext("Department"), revision.content["department"]["name"]),
         (gettext("Applicant"), str(order.applicant)),
         (gettext("System"), f"{system['name']} ({system['code']})"),
@@ -190,36 +194,17 @@ def _stages(order: Order) -> list[CaseStage]:
 
 
 def _stage(stage: CaseStage) -> dict[str, Any]:
-    english = (get_language() or "").startswith("en")
     return {
-        "name": stage.name_en if english else stage.name,
+        "name": str(name_of(stage)),
         "role": gettext(" and ").join(str(Role(role).label) for role in stage.roles),
         "outcome": str(stage.get_status_display()),
         "decisions": [
             {
                 "verb": str(decision.get_verb_display()),
-                "opinion": _rule(stage, english=english) if decision.decider is None else decision.opinion,
+                "opinion": said(stage, decision),
                 "decider": signed_by(decision),
-                "at": _moment(decision.at),
+                "at": wall_clock(decision.at),
             }
             for decision in stage.decisions.all()
         ],
     }
-
-
-def _rule(stage: CaseStage, *, english: bool) -> str:
-    return stage.auto_reason_en if english else stage.auto_reason
-
-
-def signed_by(decision: Decision) -> str:
-    """Who decided, and on whose behalf; a rule where nobody did."""
-    if decision.decider is None:
-        return gettext("by rule")
-    if decision.on_behalf_of is None:
-        return decision.decider.audit_name
-    people = {"substitute": decision.decider.audit_name, "person": decision.on_behalf_of.audit_name}
-    return gettext("%(substitute)s on behalf of %(person)s") % people
-
-
-def _moment(at: datetime) -> str:
-    return f"{timezone.localtime(at):%Y-%m-%d %H:%M}"

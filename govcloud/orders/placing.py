@@ -7,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db.models import Prefetch, QuerySet
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind, Site
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.orders.models import Action, Order, Placement, Unit, Weighed
+from govcloud.periods import wall_clock
 from govcloud.provisioning import placement
 from govcloud.provisioning.placement import Need, Where
 from govcloud.provisioning.weighing import PASSING, TAKEN, Decision, Judged, Verdict
@@ -275,7 +275,7 @@ def _why(weighed: Weighed) -> str:
         "subject": weighed.subject,
         "zone": NetworkZone(placed.zone).label,
         "site": Site(placed.site).label,
-        "until": local(weighed.until) if weighed.until is not None else "",
+        "until": wall_clock(weighed.until) if weighed.until is not None else "",
     }
     return _reasons()[verdict] % about
 
@@ -300,7 +300,3 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.OTHER_PART: _("another zone of the same cloud comes first"),
         Verdict.LESS_ROOM: _("has less room"),
     }
-
-
-def local(moment: datetime) -> str:
-    return timezone.localtime(moment).strftime("%Y-%m-%d %H:%M")

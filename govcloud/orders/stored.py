@@ -44,27 +44,7 @@ from govcloud.quotas.models import Dimension
 def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offering]) -> list[OrderItem]:
     """The order's items and their specs, in ten statements however many there are; ``offerings`` by kind."""
     items = OrderItem.objects.bulk_create(
-        OrderItem(
-            order=order,
-            position=position,
-            action=line.action,
-            kind=line.kind,
-            offering=offerings[line.kind],
-            name=line.name,
-            quantity=line.quantity,
-            zone=line.zone,
-            site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
-            target=line.target
-            if isinstance(
-                line,
-                QuotaLine | ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine,
-            )
-            else None,
-            lease_months=line.lease_months
-            if isinstance(line, ServerLine | StorageLine | ContainerLine | RenewLine)
-            else 12,
-        )
-        for position, line in enumerate(lines)
+        _item(order, position, line, offerings[line.kind]) for position, line in enumerate(lines)
     )
     pairs = list(zip(items, lines, strict=True))
     ServerSpec.objects.bulk_create(
@@ -79,6 +59,31 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
         if isinstance(line, ServerLine)
     )
     VolumeSpec.objects.bulk_create(spec for item, line in pairs for spec in _volume_specs(item, line))
+    ContainerSpec.objects.bulk_create(spec for item, line in pairs for spec in _container_specs(item, line))
+    _write_plain_specs(pairs)
+    return items
+
+
+def _item(order: Order, position: int, line: Line, offering: Offering) -> OrderItem:
+    about = QuotaLine | ExtendLine | RetypeLine | ResizeLine | RenewLine | AddressLine | ReleaseLine
+    let = ServerLine | StorageLine | ContainerLine | RenewLine
+    return OrderItem(
+        order=order,
+        position=position,
+        action=line.action,
+        kind=line.kind,
+        offering=offering,
+        name=line.name,
+        quantity=line.quantity,
+        zone=line.zone,
+        site=line.site if isinstance(line, NetworkLine) else Site.MAIN,
+        target=line.target if isinstance(line, about) else None,
+        lease_months=line.lease_months if isinstance(line, let) else 12,
+    )
+
+
+def _write_plain_specs(pairs: Sequence[tuple[OrderItem, Line]]) -> None:
+    """Those of which an item has one, out of its own line alone."""
     BackupSpec.objects.bulk_create(
         BackupSpec(
             item=item,
@@ -98,7 +103,6 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
         for item, line in pairs
         if isinstance(line, AddressLine)
     )
-    ContainerSpec.objects.bulk_create(spec for item, line in pairs for spec in _container_specs(item, line))
     LimitSpec.objects.bulk_create(
         LimitSpec(
             item=item,
@@ -110,7 +114,6 @@ def write(*, order: Order, lines: Sequence[Line], offerings: Mapping[str, Offeri
         for item, line in pairs
         if isinstance(line, LimitLine)
     )
-    return items
 
 
 def _container_specs(item: OrderItem, line: Line) -> list[ContainerSpec]:

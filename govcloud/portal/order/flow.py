@@ -6,8 +6,8 @@ from datetime import date, datetime, timedelta
 
 from django.db.models import Exists, OuterRef, Prefetch, Q
 from django.utils import timezone
-from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from govcloud.approvals import pauses, policies
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
@@ -23,13 +23,14 @@ from govcloud.approvals.models import (
     Verb,
 )
 from govcloud.approvals.services import PlannedStage
+from govcloud.approvals.telling import rule_of, said, signed_by
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.errors import DomainError
 from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.placing import local
+from govcloud.periods import wall_clock
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Role, User
 
@@ -152,12 +153,17 @@ def _asides(stages: Sequence[CaseStage]) -> Mapping[int, tuple[str, ...]]:
 
 
 def _reminder(reminder: Reminder) -> str:
-    words = _("Reminded by %(person)s, %(at)s") % {"person": reminder.person, "at": local(reminder.at)}
+    words = _("Reminded by %(person)s, %(at)s") % {"person": reminder.person, "at": wall_clock(reminder.at)}
     return f"{words}: {reminder.text}" if reminder.text else words
 
 
 def _opinion(one: Consultation) -> str:
-    asked = {"asker": one.asked_by, "person": one.person, "at": local(one.asked_at), "question": one.question}
+    asked = {
+        "asker": one.asked_by,
+        "person": one.person,
+        "at": wall_clock(one.asked_at),
+        "question": one.question,
+    }
     words = _("%(asker)s asked %(person)s, %(at)s: %(question)s") % asked
     if one.status == ConsultationStatus.ASKED:
         return f"{words} ({one.get_status_display()})"
@@ -197,7 +203,7 @@ def _planned(stage: PlannedStage) -> FlowStep:
         role="" if by_rule else _roles((stage.role, *stage.also_roles), stage),
         people=_("by rule") if by_rule else _names([str(user) for user in stage.deciders]) or _("nobody yet"),
         due=None if by_rule else stage.due_at,
-        opinion=_rule(stage),
+        opinion=rule_of(stage),
     )
 
 
@@ -209,7 +215,7 @@ def _stage(
     decision = stage.decision if closed else None
     needed = stage.status in {StageStatus.CURRENT, StageStatus.WAITING}
     single = len(stage.seats.all()) <= 1 and len(stage.decisions.all()) <= 1
-    people = _deciders(decision) if decision else _may_decide(stage, holders) if needed else ""
+    people = signed_by(decision) if decision else _may_decide(stage, holders) if needed else ""
     return FlowStep(
         name=named(stage),
         state=stage.status,
@@ -222,7 +228,7 @@ def _stage(
         remaining=_remaining(days_left) if current and days_left is not None else "",
         late=current and days_left is not None and days_left < 0,
         decided_at=stage.decided_at,
-        opinion=_said(stage, decision) if decision and single else _rule(stage) if needed else "",
+        opinion=said(stage, decision) if decision and single else rule_of(stage) if needed else "",
         signatures=() if single else tuple(_signatures(stage)),
         asides=asides,
     )
@@ -239,7 +245,7 @@ def _label(stage: CaseStage, decision: Decision | None) -> str:
 def _signatures(stage: CaseStage) -> Iterator[Signature]:
     """Who has signed and what they said, then who still has to by name or by role."""
     for decision in stage.decisions.all():
-        yield Signature(_deciders(decision), decision.get_verb_display(), decision.at, decision.opinion)
+        yield Signature(signed_by(decision), decision.get_verb_display(), decision.at, decision.opinion)
     for seat in policies.open_seats(stage):
         yield Signature(str(seat), _given(seat) or _("still to sign"))
 
@@ -250,18 +256,6 @@ def _given(seat: Seat) -> str:
     return _("%(how)s by %(person)s, still to sign") % {
         "how": seat.get_origin_display(),
         "person": seat.given_by,
-    }
-
-
-def _deciders(decision: Decision) -> str:
-    """Who decided, and on whose behalf."""
-    if decision.decider is None:
-        return _("by rule")
-    if decision.on_behalf_of is None:
-        return str(decision.decider)
-    return _("%(substitute)s on behalf of %(person)s") % {
-        "substitute": decision.decider,
-        "person": decision.on_behalf_of,
     }
 
 
@@ -284,15 +278,6 @@ def _roles(roles: Iterable[str], stage: PlannedStage | CaseStage) -> str:
         return told
     many = stage.quorum_count if stage.quorum == Quorum.SOME else _("all")
     return _("%(many)s of: %(roles)s") % {"many": many, "roles": told}
-
-
-def _rule(stage: PlannedStage | CaseStage) -> str:
-    """The rule that decides, in the reader's language; empty where people do."""
-    return stage.auto_reason_en if get_language() == "en" else stage.auto_reason
-
-
-def _said(stage: CaseStage, decision: Decision) -> str:
-    return _rule(stage) if decision.decider is None else decision.opinion
 
 
 def _names(names: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """The papers of an order on its page: files it is founded on, the approval form, the archive package."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
@@ -21,11 +23,18 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from django.core.files.uploadedfile import UploadedFile
 
     from tenants.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """What is made of an order when somebody asks for it."""
+
+    make: Callable[[], bytes]
+    name: str
+    content_type: str
 
 
 @require_GET
@@ -33,11 +42,8 @@ if TYPE_CHECKING:
 def form(request: HttpRequest, number: str) -> HttpResponse:
     """The approval form, in the language of the page."""
     order, actor, at = _asked(request, number)
-    made: list[bytes] = []
-    refused = deeds.attempt(lambda: made.append(approval_form(order=order, at=at)))
-    if refused is not None:
-        return views.page(request, order, actor, at=at, refused=refused)
-    return as_file(made[0], name=f"{order.number}.pdf", content_type="application/pdf")
+    paper = Paper(lambda: approval_form(order=order, at=at), f"{order.number}.pdf", "application/pdf")
+    return _handed_out(request, order, paper, actor, at=at)
 
 
 @require_GET
@@ -45,11 +51,10 @@ def form(request: HttpRequest, number: str) -> HttpResponse:
 def package(request: HttpRequest, number: str) -> HttpResponse:
     """The archive package of a closed order."""
     order, actor, at = _asked(request, number)
-    made: list[bytes] = []
-    refused = deeds.attempt(lambda: made.append(archive.package(order=order, actor=actor, at=at)))
-    if refused is not None:
-        return views.page(request, order, actor, at=at, refused=refused)
-    return as_file(made[0], name=f"{order.number}.zip", content_type="application/zip")
+    made = Paper(
+        lambda: archive.package(order=order, actor=actor, at=at), f"{order.number}.zip", "application/zip"
+    )
+    return _handed_out(request, order, made, actor, at=at)
 
 
 @require_GET
@@ -86,6 +91,17 @@ def removal(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     row = _file_of(order, uuid)
     act: Callable[[], object] = lambda: attachments.remove(attachment=row, actor=actor, at=at)  # noqa: E731
     return _after(request, order, actor, deeds.attempt(act), at=at)
+
+
+def _handed_out(
+    request: HttpRequest, order: Order, paper: Paper, actor: "User", *, at: datetime
+) -> HttpResponse:
+    """The paper as a file; or the order's page with the reason why there is none."""
+    made: list[bytes] = []
+    refused = deeds.attempt(lambda: made.append(paper.make()))
+    if refused is not None:
+        return views.page(request, order, actor, at=at, refused=refused)
+    return as_file(made[0], name=paper.name, content_type=paper.content_type)
 
 
 def _asked(request: HttpRequest, number: str) -> "tuple[Order, User, datetime]":

@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 from govcloud.clouds.models import Maintenance, Running
 from govcloud.orders import placing
 from govcloud.orders.models import Placement
+from govcloud.periods import wall_clock
 from govcloud.portal.templatetags.portal import named
 
 
@@ -37,4 +38,4 @@ def _pauses(thread: Any, *, at: datetime) -> QuerySet[Maintenance]:
 def _told(row: Maintenance) -> str:
     return _(
         "Building pauses: %(cloud)s is under maintenance until %(until)s (%(reason)s). It goes on by itself afterwards."
-    ) % {"cloud": named(row.cloud), "until": placing.local(row.ends_at), "reason": row.reason}
+    ) % {"cloud": named(row.cloud), "until": wall_clock(row.ends_at), "reason": row.reason}

@@ -4,7 +4,6 @@ from datetime import datetime
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.utils import timezone
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -14,6 +13,7 @@ from govcloud.leases import notices, services
 from govcloud.leases.foresight import Foreseen, foresee
 from govcloud.leases.services import Outcome
 from govcloud.leases.tasks import advance_all
+from govcloud.periods import wall_clock
 
 
 class Command(BaseCommand):
@@ -76,4 +76,4 @@ def _table(foreseen: list[Foreseen]) -> Table:
 
 
 def _day(at: datetime | None) -> str:
-    return "" if at is None else f"{timezone.localtime(at):%Y-%m-%d %H:%M}"
+    return "" if at is None else wall_clock(at)

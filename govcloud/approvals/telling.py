@@ -1,0 +1,39 @@
+"""What people read of stages and decisions, in the language active now."""
+
+from typing import Protocol
+
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
+
+from govcloud.approvals.models import CaseStage, Decision
+
+
+class Ruled(Protocol):
+    """A stage with the words of the rule that decides it, empty where people do."""
+
+    @property
+    def auto_reason(self) -> str: ...
+
+    @property
+    def auto_reason_en(self) -> str: ...
+
+
+def rule_of(stage: Ruled) -> str:
+    """The rule that decides; empty where people do."""
+    english = (get_language() or "").startswith("en")
+    return stage.auto_reason_en if english else stage.auto_reason
+
+
+def signed_by(decision: Decision) -> str:
+    """Who decided, and on whose behalf; a rule where nobody did."""
+    if decision.decider is None:
+        return _("by rule")
+    if decision.on_behalf_of is None:
+        return str(decision.decider)
+    people = {"substitute": decision.decider, "person": decision.on_behalf_of}
+    return _("%(substitute)s on behalf of %(person)s") % people
+
+
+def said(stage: CaseStage, decision: Decision) -> str:
+    """The opinion; of a rule, the rule."""
+    return rule_of(stage) if decision.decider is None else decision.opinion
