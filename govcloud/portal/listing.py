@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
+from django.core.paginator import Page, Paginator
 from django.utils.functional import Promise
 
 
@@ -35,3 +36,53 @@ class Narrowing:
         """The query string that asks for this list again, with some values changed; what is empty is left out."""
         values: dict[str, str | int] = {"view": self.view, "q": self.text}
         return "?" + urlencode({name: value for name, value in (values | changes).items() if value})
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """The page that was asked for, or the nearest there is."""
+
+    page: Page[Any]
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What ``portal/pages.html`` and the heading above the list want."""
+        pages = self.page.paginator
+        return {
+            "page": self.page,
+            "numbers": pages.get_elided_page_range(self.page.number),
+            "total": pages.count,
+        }
+
+
+def in_pages(rows: Any, asked: str | None, *, size: int, total: int | None = None) -> Pages:
+    """The rows by the page; ``asked`` is what stood in the address, ``total`` how many there are if that is known."""
+    paginator = Paginator(rows, size)
+    if total is not None:
+        paginator.count = total  # not counted again
+    return Pages(paginator.get_page(asked))
+
+
+class Viewed(Protocol):
+    """What a list is narrowed by, of which one view is chosen."""
+
+    @property
+    def view(self) -> str: ...
+
+    def query(self, **changes: str | int) -> str: ...
+
+
+def choices(
+    views: Mapping[str, str | Promise], filters: Viewed, counts: Mapping[str, int] | None, *, first: str
+) -> list[Choice]:
+    """The links above the list; ``counts`` by view, that of the first under the name ``first``."""
+    return [
+        Choice(
+            view,
+            label,
+            filters.query(view=view),
+            counts[view or first] if counts else None,
+            filters.view == view,
+        )
+        for view, label in views.items()
+    ]

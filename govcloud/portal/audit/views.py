@@ -3,7 +3,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
@@ -13,7 +12,7 @@ from govcloud.audit.models import Event, Export, Seal
 from govcloud.portal import deeds, files
 from govcloud.portal.audit.rows import VIEWS, at_most, changes, listed, sheet, shown
 from govcloud.portal.audit.words import words_of
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 from tenants.models import Role, User
 from tenants.policies import READS_AUDIT
 
@@ -31,20 +30,13 @@ def trail(request: HttpRequest) -> HttpResponse:
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     rows = listed(filters)
     total = at_most(rows, MOST_LISTED)
-    paginator = Paginator(rows, PAGE_SIZE)
-    paginator.count = min(total, MOST_LISTED)
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE, total=min(total, MOST_LISTED))
     context = {
         "filters": filters,
-        "page": page,
-        "rows": list(shown(page.object_list)),
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": paginator.count,
+        **pages.context,
+        "rows": list(shown(pages.page.object_list)),
         "more": total > MOST_LISTED,
-        "views": [
-            Choice(view, label, filters.query(view=view), None, filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        "views": choices(VIEWS, filters, None, first=""),
         "at": at,
     }
     return render(request, "portal/audit/list.html", context)

@@ -3,7 +3,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -15,7 +14,7 @@ from govcloud.audit.models import Event
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.reconciliation import services
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
@@ -50,18 +49,11 @@ def findings(request: HttpRequest) -> HttpResponse:
         **{view or "open": Count("pk", filter=in_view(view)) for view in VIEWS}
     )
     total = counts[filters.view or "open"]
-    paginator = Paginator(listed(filters), PAGE_SIZE)
-    paginator.count = total
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(listed(filters), request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view or "open"], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "views": choices(VIEWS, filters, counts, first="open"),
         "at": at,
     }
     return render(request, "portal/finding/list.html", context)

@@ -3,7 +3,6 @@ from uuid import UUID
 
 from django.contrib import messages as flashes
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -16,7 +15,7 @@ from govcloud.notifications import services
 from govcloud.notifications.kinds import KINDS, Way
 from govcloud.portal.deeds import attempt
 from govcloud.portal.inbox.rows import VIEWS, in_view, listed, page_about, shown
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -36,20 +35,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
         **{view or "unread": Count("pk", filter=in_view(view)) for view in VIEWS}
     )
     total = counts[filters.view or "unread"]
-    paginator = Paginator(listed(person).filter(in_view(filters.view)), PAGE_SIZE)
-    paginator.count = total
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(
+        listed(person).filter(in_view(filters.view)), request.GET.get("page"), size=PAGE_SIZE, total=total
+    )
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
+        **pages.context,
         "unread_count": counts["unread"],
-        "rows": list(shown(page.object_list)),
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view or "unread"], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        "rows": list(shown(pages.page.object_list)),
+        "views": choices(VIEWS, filters, counts, first="unread"),
         "at": at,
     }
     return render(request, "portal/inbox/list.html", context)

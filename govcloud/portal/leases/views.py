@@ -1,7 +1,6 @@
 from typing import TYPE_CHECKING, cast
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -10,7 +9,7 @@ from django.views.decorators.http import require_GET
 from govcloud import clock
 from govcloud.portal import files
 from govcloud.portal.leases.rows import VIEWS, concerned, in_view, listed, sheet, shown
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 from tenants.policies import scope_of
 
 if TYPE_CHECKING:
@@ -29,19 +28,12 @@ def leases(request: HttpRequest) -> HttpResponse:
         **{view or "all": Count("pk", filter=in_view(view, at=at)) for view in VIEWS}
     )
     total = counts[filters.view or "all"]
-    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
-    paginator.count = total
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(listed(filters, actor, at=at), request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
-        "rows": list(shown(page.object_list, at=at)),
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view or "all"], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "rows": list(shown(pages.page.object_list, at=at)),
+        "views": choices(VIEWS, filters, counts, first="all"),
         "shows_departments": scope_of(actor, at=at).everywhere,
         "at": at,
     }

@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -23,7 +22,7 @@ from govcloud.organisation.models import AccessReview, ReviewLine
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.files import Sheet, local
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Department, Role, User
 from tenants.policies import scope_of
@@ -63,13 +62,10 @@ def reviews(request: HttpRequest) -> HttpResponse:
         if opened is not None:
             return redirect("portal:review", uuid=opened.uuid)
     rows = AccessReview.objects.visible_to(actor, at=at).counted(actor, at=at).select_related("opened_by")
-    paginator = Paginator(rows.order_by("-id"), PAGE_SIZE)
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(rows.order_by("-id"), request.GET.get("page"), size=PAGE_SIZE)
     context = {
-        "page": page,
+        **pages.context,
         "filters": Narrowing(),
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": paginator.count,
         "opens": scope_of(actor, at=at).holds(Role.SECURITY_ADMIN),
         "units": Department.objects.open().order_by("path"),
         "refused": refused,
@@ -190,21 +186,17 @@ def _page(
     counts = rows.order_by().aggregate(
         **{view or "waits": Count("pk", filter=_in_view(view, late=late)) for view in VIEWS}
     )
-    paginator = Paginator(rows.filter(_in_view(filters.view, late=late)), PAGE_SIZE)
-    paginator.count = total = counts[filters.view or "waits"]
-    page = paginator.get_page(request.GET.get("page"))
+    total = counts[filters.view or "waits"]
+    pages = in_pages(
+        rows.filter(_in_view(filters.view, late=late)), request.GET.get("page"), size=PAGE_SIZE, total=total
+    )
     scope = scope_of(actor, at=at)
     context: dict[str, Any] = {
         "review": found,
         "late": late,
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view or "waits"], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "views": choices(VIEWS, filters, counts, first="waits"),
         "decides": found.status == ReviewStatus.OPEN and any(scope.holds(role) for role in REVIEWERS),
         "closes": found.status == ReviewStatus.OPEN and scope.holds(Role.SECURITY_ADMIN),
         "reader": actor,

@@ -1,5 +1,4 @@
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -7,7 +6,7 @@ from django.views.decorators.http import require_GET
 
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal import deeds, files
-from govcloud.portal.listing import Choice
+from govcloud.portal.listing import choices, in_pages
 from govcloud.portal.people.rows import VIEWS, Asked, concerned, in_view, listed, sheet
 
 PAGE_SIZE = 30
@@ -23,18 +22,11 @@ def people(request: HttpRequest) -> HttpResponse:
         **{view or "holding_one": Count("pk", filter=in_view(view)) for view in VIEWS}
     )
     total = counts[filters.view or "holding_one"]
-    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
-    paginator.count = total
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(listed(filters, actor, at=at), request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view or "holding_one"], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "views": choices(VIEWS, filters, counts, first="holding_one"),
         "at": at,
     }
     return render(request, "portal/person/list.html", context)

@@ -3,7 +3,6 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -15,7 +14,7 @@ from govcloud import clock
 from govcloud.audit import refusals
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.quota import foresight, rows
 from govcloud.provisioning import granted
 from govcloud.quotas import limits, services
@@ -47,19 +46,12 @@ def units(request: HttpRequest) -> HttpResponse:
     counts = {view: matching.filter(_in_view(view)).count() for view in VIEWS}
     total = counts[filters.view]
     listed = matching.filter(_in_view(filters.view)).order_by("path")
-    paginator = Paginator(rows.with_accounts(listed), PAGE_SIZE)
-    paginator.count = total
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(rows.with_accounts(listed), request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
-        "rows": list(rows.units(page.object_list)),
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "rows": list(rows.units(pages.page.object_list)),
+        "views": choices(VIEWS, filters, counts, first=""),
         "reads_capacity": bool(scope_of(actor, at=at).roles & set(CAPACITY_READERS)),
         "at": at,
     }

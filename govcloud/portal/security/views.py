@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,7 +16,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from govcloud import clock
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
-from govcloud.portal.listing import Narrowing
+from govcloud.portal.listing import Narrowing, in_pages
 from tenants.access import grants, tokens
 from tenants.access.models import ApiToken, RequestStatus, RolePermission, RoleRequest
 from tenants.access.permissions import Permission
@@ -136,13 +135,11 @@ def everybodys_tokens(request: HttpRequest) -> HttpResponse:
             | Q(token__user__username__icontains=text)
             | Q(token__user__display_name__icontains=text)
         )
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": page.paginator.get_elided_page_range(page.number),
-        "total": page.paginator.count,
-        "tokens": page.object_list,
+        **pages.context,
+        "tokens": pages.page.object_list,
         "shows_holders": True,
         "at": at,
     }
@@ -210,15 +207,11 @@ def _roles(
             | Q(user__display_name__icontains=text)
             | Q(department__name__icontains=text)
         )
-    page = Paginator(held.order_by("user__username", "role", "pk"), PAGE_SIZE).get_page(
-        request.GET.get("page")
-    )
+    pages = in_pages(held.order_by("user__username", "role", "pk"), request.GET.get("page"), size=PAGE_SIZE)
     waiting = RoleRequest.objects.filter(status=RequestStatus.OPEN, expires_at__gt=at)
     context: dict[str, Any] = {
         "filters": filters,
-        "page": page,
-        "numbers": page.paginator.get_elided_page_range(page.number),
-        "total": page.paginator.count,
+        **pages.context,
         "waiting": [
             (asked, actor.pk not in {asked.requested_by_id, asked.user_id})
             for asked in waiting.select_related("user", "requested_by").order_by("requested_at")

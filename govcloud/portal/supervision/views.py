@@ -4,7 +4,6 @@ import io
 from datetime import datetime
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,7 +15,7 @@ from govcloud.audit import services as audit
 from govcloud.periods import Month
 from govcloud.portal.deeds import admitted
 from govcloud.portal.files import FORMS
-from govcloud.portal.listing import Choice
+from govcloud.portal.listing import choices, in_pages
 from govcloud.portal.supervision.rows import VIEWS, Asked, cards, counts, order_numbers
 from govcloud.supervision import appraisal, statistics
 from govcloud.supervision.policies import READERS
@@ -37,9 +36,8 @@ def supervision(request: HttpRequest) -> HttpResponse:
     period = statistics.Period(start, end)
     figures = statistics.figures(period=period)
     counted = counts(period)
-    paginator = Paginator(cards(period, asked.view), PAGE_SIZE)
-    page = paginator.get_page(request.GET.get("page"))
-    numbers = order_numbers(page.object_list)
+    pages = in_pages(cards(period, asked.view), request.GET.get("page"), size=PAGE_SIZE)
+    numbers = order_numbers(pages.page.object_list)
     matters = {each.kind: each for each in figures.matters}
     context = {
         "filters": asked,
@@ -48,14 +46,9 @@ def supervision(request: HttpRequest) -> HttpResponse:
         "committed": matters[CaseKind.COMMITTED],
         "instant": matters[CaseKind.INSTANT],
         "target": TARGET,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": paginator.count,
-        "cards": [(card, numbers.get(card.case.subject_id)) for card in page.object_list],
-        "views": [
-            Choice(view, label, asked.query(view=view), counted[view], asked.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "cards": [(card, numbers.get(card.case.subject_id)) for card in pages.page.object_list],
+        "views": choices(VIEWS, asked, counted, first=""),
         "at": at,
     }  # fmt: skip
     return render(request, "portal/supervision/page.html", context)

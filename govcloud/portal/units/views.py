@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Paginator
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -20,7 +19,7 @@ from govcloud.organisation import units as deeds_of_units
 from govcloud.organisation.policies import REGISTRARS, require_for_connection
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
-from govcloud.portal.listing import Choice, Narrowing
+from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.tellings import told
 from govcloud.portal.units.rows import VIEWS, concerned, in_view, listed, sheet
 from tenants import connections
@@ -53,18 +52,11 @@ def units(request: HttpRequest) -> HttpResponse:
         **{view or "open": Count("pk", filter=in_view(view)) for view in VIEWS}
     )
     total = counts[filters.view or "open"]
-    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
-    paginator.count = total
-    page = paginator.get_page(request.GET.get("page"))
+    pages = in_pages(listed(filters, actor, at=at), request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": paginator.get_elided_page_range(page.number),
-        "total": total,
-        "views": [
-            Choice(view, label, filters.query(view=view), counts[view or "open"], filters.view == view)
-            for view, label in VIEWS.items()
-        ],
+        **pages.context,
+        "views": choices(VIEWS, filters, counts, first="open"),
         "registers": bool(scope_of(actor, at=at).roles & set(REGISTRARS)),
         "at": at,
     }

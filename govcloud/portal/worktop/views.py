@@ -3,7 +3,6 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -11,9 +10,8 @@ from django.views.decorators.http import require_GET
 
 from govcloud import clock
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.models import Order
 from govcloud.portal import files
-from govcloud.portal.listing import Choice
+from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
 from govcloud.portal.worktop.filters import VIEWS, Filters, listed, todo, viewed
 from tenants.models import System, User
@@ -30,12 +28,10 @@ def orders(request: HttpRequest) -> HttpResponse:
     filters = Filters.read(request.GET.dict())
     by_status = _count_by_status(filters, actor, at=at)
     total = by_status[filters.status] if filters.status else sum(by_status.values())
-    page = _page(request, filters, actor, at=at, total=total)
+    pages = in_pages(listed(filters, actor, at=at), request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
-        "page": page,
-        "numbers": page.paginator.get_elided_page_range(page.number),
-        "total": total,
+        **pages.context,
         "views": _views(filters, actor, at=at),
         "statuses": _statuses(filters, by_status),
         "systems": System.objects.visible_to(actor, at=at)
@@ -57,13 +53,6 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     return files.hand_out(
         listed(filters, actor, at=at), exports.sheet, form=form, query=filters.query(), actor=actor, at=at
     )
-
-
-def _page(request: HttpRequest, filters: Filters, actor: User, *, at: datetime, total: int) -> Page[Order]:
-    """The asked-for page of the list, or the nearest there is; the total is known and not counted again."""
-    paginator = Paginator(listed(filters, actor, at=at), PAGE_SIZE)
-    paginator.count = total
-    return paginator.get_page(request.GET.get("page"))
 
 
 def _count_by_status(filters: Filters, actor: User, *, at: datetime) -> dict[str, int]:
