@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -357,10 +358,10 @@ def changed(zipped: bytes, name: str, by: Callable[[bytes], bytes], *, manifest:
         ("audit/events.json", "重复申请", "同意", True, "event .* is not what was sealed"),
         (
             "audit/seals.json",
-            '"number": 1',
-            '"number": 2',
+            r'"number": \d+',
+            '"number": 0',
             True,
-            "it is no package|seal 2 is not what was made",
+            "it is no package|seal 0 is not what was made",
         ),
     ],
 )
@@ -368,8 +369,12 @@ def test_a_package_that_was_tampered_with_is_refused(
     *,
     zipped: bytes, name: str, old: str, new: str, manifest: bool, told: str, tmp_path: Path
 ) -> None:  # fmt: skip
-    forged = changed(zipped, name, lambda was: was.decode().replace(old, new).encode(), manifest=manifest)
-    assert forged != zipped
+    def tamper(was: bytes) -> bytes:
+        now = re.sub(old, new, was.decode()).encode()
+        assert now != was
+        return now
+
+    forged = changed(zipped, name, tamper, manifest=manifest)
     with pytest.raises(archive.BadPackage, match=told):
         archive.verify(io.BytesIO(forged))
     path = tmp_path / "forged.zip"
