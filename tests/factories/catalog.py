@@ -1,8 +1,10 @@
 """The catalogue under its published codes, and a cloud that everything can be built on."""
 
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import factory
+from django.db.models import Model
 from factory.django import DjangoModelFactory
 
 from govcloud.catalog.models import (
@@ -235,34 +237,72 @@ class Catalogue:
     zones: dict[str, Zone]
 
 
+M = TypeVar("M", bound=Model)
+
+
+def kept(*rows: M, by: str) -> dict[Any, M]:
+    """The rows as they are in the database, by one of their fields; those that are there already stay as they are.
+
+    Two statements for a table: nearly every test begins with the whole catalogue.
+    """
+    model = type(rows[0])
+    model._default_manager.bulk_create(rows, ignore_conflicts=True)
+    wanted = [getattr(row, by) for row in rows]
+    found = {getattr(row, by): row for row in model._default_manager.filter(**{f"{by}__in": wanted})}
+    return {key: found[key] for key in wanted}
+
+
 def catalogue(*, cloud: str = "sandbox") -> Catalogue:
     """The whole catalogue as published, all of it to be had on one cloud with all three zones."""
     on = CloudFactory(code=cloud)
-    flavors = [
-        FlavorFactory(line=line, vcpus=vcpus, memory_gb=memory) for line in Line for vcpus, memory in FLAVORS
-    ]
-    storage_classes = [StorageClassFactory(code=code) for code in ("capacity", "sas", "ssd")]
-    storage_classes.append(StorageClassFactory(objects=True))
-    image = ImageFactory()
-    for flavor in flavors:
-        CloudFlavorFactory(cloud=on, flavor=flavor)
-    for storage_class in storage_classes:
-        CloudStorageClassFactory(cloud=on, storage_class=storage_class)
-    CloudImageFactory(cloud=on, image=image)
-    offerings = [
-        OfferingFactory(),
+    meters = kept(*(MeterFactory.build(code=code) for code in UNITS), by="code")
+    flavors = kept(
         *(
-            OfferingFactory(**{kind: True})
-            for kind in ("volume", "network", "backup", "container", "quota", "work_order")
+            FlavorFactory.build(line=line, vcpus=vcpus, memory_gb=memory)
+            for line in Line
+            for vcpus, memory in FLAVORS
         ),
-    ]
+        by="code",
+    )
+    storage_classes = kept(
+        *(
+            StorageClassFactory.build(code=code, meter=meters[f"block_{code}_gb"])
+            for code in ("capacity", "sas", "ssd")
+        ),
+        StorageClassFactory.build(objects=True, meter=meters["object_gb"]),
+        by="code",
+    )
+    images = kept(ImageFactory.build(), by="code")
+    for of_the_cloud, field, offered in (
+        (CloudFlavorFactory, "flavor", flavors),
+        (CloudStorageClassFactory, "storage_class", storage_classes),
+        (CloudImageFactory, "image", images),
+    ):
+        rows = [of_the_cloud.build(cloud=on, **{field: each}) for each in offered.values()]
+        type(rows[0])._default_manager.bulk_create(rows, ignore_conflicts=True)
+    zones = [ZoneFactory.build(cloud=on, zone=zone) for zone in NetworkZone]
+    Zone.objects.bulk_create(zones, ignore_conflicts=True)
+    local, off_site = meters["backup_local_gb"], meters["backup_off_site_gb"]
     return Catalogue(
-        meters={code: MeterFactory(code=code) for code in UNITS},
-        offerings={offering.code: offering for offering in offerings},
-        flavors={flavor.code: flavor for flavor in flavors},
-        storage_classes={storage_class.code: storage_class for storage_class in storage_classes},
-        images={image.code: image},
-        dr_tiers={level: DRTierFactory(level=level) for level in range(1, 7)},
+        meters=meters,
+        offerings=kept(
+            OfferingFactory.build(),
+            *(
+                OfferingFactory.build(**{kind: True})
+                for kind in ("volume", "network", "backup", "container", "quota", "work_order")
+            ),
+            by="code",
+        ),
+        flavors=flavors,
+        storage_classes=storage_classes,
+        images=images,
+        dr_tiers=kept(
+            *(
+                DRTierFactory.build(level=level, meter_local=local, meter_off_site=off_site)
+                for level in range(1, 7)
+            ),
+            by="level",
+        ),
         cloud=on,
-        zones={zone: ZoneFactory(cloud=on, zone=zone) for zone in NetworkZone},
+        zones={zone.zone: zone for zone in Zone.objects.filter(cloud=on)},
     )

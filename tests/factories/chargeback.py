@@ -12,7 +12,7 @@ from govcloud.chargeback.models import MonthClose, Price, Statement, Tariff
 from govcloud.chargeback.services import close_month
 from govcloud.periods import Month
 from tenants.models import Department, Role
-from tests.factories.catalog import UNITS, MeterFactory
+from tests.factories.catalog import UNITS, MeterFactory, kept
 from tests.factories.metering import UsageSegmentFactory
 from tests.factories.tenants import BEGINNING, DepartmentFactory, member
 
@@ -55,8 +55,11 @@ class PriceFactory(DjangoModelFactory[Price]):
 def tariff(*, start: datetime = BEGINNING, end: datetime | None = None, **prices: Decimal) -> Tariff:
     """A price book with every meter's price; ``vcpu=Decimal(50)`` for another price than the domain's."""
     book = TariffFactory(in_force=DateTimeTZRange(start, end))
-    for code in UNITS:
-        PriceFactory(tariff=book, meter=MeterFactory(code=code), per_month=prices.get(code, PRICES[code]))
+    meters = kept(*(MeterFactory.build(code=code) for code in UNITS), by="code")
+    Price.objects.bulk_create(
+        Price(tariff=book, meter=meter, per_month=prices.get(code, PRICES[code]))
+        for code, meter in meters.items()
+    )
     return book
 
 
