@@ -42,6 +42,7 @@ class Kind(models.TextChoices):
     ROLE_REQUESTED = "role.requested", _("an administrator's role waits for its second person")
     ROLE_CONFIRMED = "role.confirmed", _("an administrator's role that concerns me is granted")
     ROLE_DECLINED = "role.declined", _("an administrator's role that I asked for is declined")
+    ROLE_LAPSED = "role.lapsed", _("an administrator's role that I asked for found no second person")
     REVIEW_DUE = "review.due", _("an access review is near its deadline")
     REVIEW_OVERDUE = "review.overdue", _("an access review is past its deadline")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
@@ -216,6 +217,11 @@ KINDS: Mapping[Kind, Words] = {
     Kind.ROLE_DECLINED: Words(
         _("Declined: %(role)s for %(person)s"),
         _("%(actor)s has declined that %(person)s becomes %(role)s: %(reason)s"),
+        must=True,
+    ),
+    Kind.ROLE_LAPSED: Words(
+        _("Not confirmed in time: %(role)s for %(person)s"),
+        _("Nobody confirmed until %(expires_at)s that %(person)s becomes %(role)s. Ask again if it is still needed."),
         must=True,
     ),
     Kind.REVIEW_DUE: Words(

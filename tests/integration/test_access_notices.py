@@ -41,10 +41,7 @@ def test_who_could_be_the_second_person_hears_of_a_request(at: datetime) -> None
     assert heard(second, at=at) == ["role.requested"]
     assert [heard(person, at=at) for person in (officer, candidate, other)] == [[], [], []]
     said = told(Notice.objects.get(), language="en")
-    assert (
-        "Audit administrator" in said.title or "audit administrator" in said.title,
-        "岗位空缺" in said.text,
-    ) == (True, True)
+    assert ("audit administrator" in said.title.lower(), "岗位空缺" in said.text) == (True, True)
 
 
 def test_who_asked_and_who_holds_it_now_hear_of_the_confirmation(at: datetime) -> None:
@@ -61,6 +58,17 @@ def test_who_asked_hears_why_it_was_declined(at: datetime) -> None:
     )
     assert (heard(officer, at=at), heard(candidate, at=at)) == (["role.declined"], [])
     assert "已有两名" in told(Notice.objects.get(kind="role.declined"), language="zh-hans").text
+
+
+def test_who_asked_hears_once_that_nobody_confirmed_in_time(at: datetime) -> None:
+    officer, second = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN)
+    request = asked(user=UserFactory(), actor=officer, at=at)
+    confirmed = asked(user=UserFactory(), actor=officer, at=at)
+    appointing.confirm(request=confirmed, actor=second, at=at)
+    over = request.expires_at
+    times = (over - timedelta(seconds=1), over, over, over + DAY, over + 30 * DAY)
+    assert [appointing.tell_lapsed(at=moment) for moment in times] == [0, 1, 0, 0, 0]
+    assert heard(officer, at=over) == ["role.confirmed", "role.lapsed"]
 
 
 def test_a_refused_confirmation_is_audited_and_tells_nobody(at: datetime) -> None:
