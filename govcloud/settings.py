@@ -395,9 +395,7 @@ LEASE_POSTPONEMENT = timedelta(days=float(env("LEASE_POSTPONE_DAYS", "90")))
 # Until what stood in the way is looked at again
 LEASE_RETRY = timedelta(seconds=float(env("LEASE_RETRY_SECONDS", "600")))
 QUOTA_THRESHOLDS = [int(share) for share in listed("QUOTA_THRESHOLDS", "80,95")]  # per cent of a limit
-QUOTA_RAISE_NOTICE_WORKING_DAYS = max(
-    1, int(env("QUOTA_RAISE_NOTICE_WORKING_DAYS", "5"))
-)  # before it falls back
+QUOTA_RAISE_NOTICE_WORKING_DAYS = max(1, int(env("QUOTA_RAISE_NOTICE_WORKING_DAYS", "5")))
 REVIEW_NOTICE_WORKING_DAYS = max(1, int(env("REVIEW_NOTICE_WORKING_DAYS", "5")))  # before the deadline
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))

@@ -57,10 +57,7 @@ def require(now: Foreseen, limit: int, *, until: date, at: datetime) -> None:
 
 
 def near(*, at: datetime) -> datetime:
-    """Whatever ends by this instant is near: ``QUOTA_RAISE_NOTICE_WORKING_DAYS`` from now.
-
-    The end of a raise is midnight, that of a working day earlier: so the night after the last of them counts.
-    """
+    """The midnight after the last of the next ``QUOTA_RAISE_NOTICE_WORKING_DAYS``: a raise that ends by then is near its end."""
     last = calendars.due_after(start=at, working_days=settings.QUOTA_RAISE_NOTICE_WORKING_DAYS)
     return over_at(timezone.localtime(last).date())
 
