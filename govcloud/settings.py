@@ -364,6 +364,7 @@ CELERY_BEAT_SCHEDULE = {
         "task": "supervision.sweep",
         "schedule": float(env("SUPERVISION_SWEEP_SECONDS", "60")),
     },
+    "sweep-organisation": {"task": "organisation.sweep", "schedule": timedelta(minutes=10)},
     "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
@@ -394,6 +395,8 @@ LEASE_POSTPONEMENT = timedelta(days=float(env("LEASE_POSTPONE_DAYS", "90")))
 # Until what stood in the way is looked at again
 LEASE_RETRY = timedelta(seconds=float(env("LEASE_RETRY_SECONDS", "600")))
 QUOTA_THRESHOLDS = [int(share) for share in listed("QUOTA_THRESHOLDS", "80,95")]  # per cent of a limit
+QUOTA_RAISE_NOTICE_WORKING_DAYS = max(1, int(env("QUOTA_RAISE_NOTICE_WORKING_DAYS", "5")))
+REVIEW_NOTICE_WORKING_DAYS = max(1, int(env("REVIEW_NOTICE_WORKING_DAYS", "5")))  # before the deadline
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 # Fewer than worker processes, so that clouds are never left waiting

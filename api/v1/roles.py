@@ -16,6 +16,7 @@ from api.fields import Answer
 from api.references import find
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
+from govcloud.organisation import appointing
 from tenants.access import grants
 from tenants.access.models import RequestStatus, RolePermission, RoleRequest
 from tenants.access.permissions import Permission
@@ -167,7 +168,7 @@ class RoleRequests(Listed[RoleRequest], Retrieved[RoleRequest]):
         """Ask for an administrator's role for somebody else."""
         given = self.parsed(RoleRequestBody)
         given["user"] = _person(self, given["user"])
-        asked = grants.ask(**given, actor=self.actor, at=self.at)
+        asked = appointing.ask(**given, actor=self.actor, at=self.at)
         location = self.reverse_action("detail", kwargs={"uuid": asked.uuid})
         return Response(self.get_serializer(asked).data, status=201, headers={"Location": location})
 
@@ -176,7 +177,7 @@ class RoleRequests(Listed[RoleRequest], Retrieved[RoleRequest]):
     def confirmation(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Be the second of the two: the role is held from now on, or from the day that was asked for."""
         asked = self.get_object()
-        grants.confirm(request=asked, actor=self.actor, at=self.at)
+        appointing.confirm(request=asked, actor=self.actor, at=self.at)
         return Response(self.get_serializer(asked).data)
 
     @extend_schema(request=ReasonBody, responses=RoleRequestAnswer)
@@ -184,7 +185,9 @@ class RoleRequests(Listed[RoleRequest], Retrieved[RoleRequest]):
     def refusal(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Decline it, or take one's own back."""
         asked = self.get_object()
-        grants.decline(request=asked, reason=self.parsed(ReasonBody)["reason"], actor=self.actor, at=self.at)
+        appointing.decline(
+            request=asked, reason=self.parsed(ReasonBody)["reason"], actor=self.actor, at=self.at
+        )
         return Response(self.get_serializer(asked).data)
 
 

@@ -22,11 +22,10 @@ from govcloud.notifications import webhooks
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Attempt, Delivery, Webhook
+from govcloud.notifications.policies import KEEPERS
 from govcloud.notifications.webhooks import WebhookDraft
 from tenants.models import Department, Role
 from tenants.policies import scope_of
-
-KEEPERS = (Role.SYSTEM_ADMIN, Role.UNIT_APPROVER)
 
 
 class WebhookAnswer(Answer):

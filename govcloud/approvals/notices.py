@@ -43,9 +43,9 @@ def moved_on(
 
 def ended(case: Case, decided: CaseStage, verb: Verb, opinion: str, *, actor: Actor, at: datetime) -> None:
     """Tell the applicant how it was decided."""
-    notifications.post_many(
-        postings=[_to_applicants(ENDS[verb], case, decided, actor, opinion=opinion)], at=at
-    )
+    action = case.actions[0] if len(case.actions) == 1 else ""
+    posting = _to_applicants(ENDS[verb], case, decided, actor, opinion=opinion, action=action)
+    notifications.post_many(postings=[posting], at=at)
 
 
 def given(seat: Seat, *, actor: Actor, at: datetime) -> None:

@@ -35,6 +35,11 @@ class BadDay(Invalid):
     message = _("“%(given)s” is no date from 2000 to 2099 written as 2026-10-01.")
 
 
+class DayMissing(Invalid):
+    code = "calendar-day-missing"
+    message = _("A date is needed, from 2000 to 2099 and written as 2026-10-01.")
+
+
 class BadDayKind(Invalid):
     code = "bad-day-kind"
     message = _("A day is one of rest (休) or a make-up day (班), not “%(given)s”.")
@@ -146,11 +151,15 @@ def _read(rows: Sequence[Row]) -> tuple[dict[date, tuple[str, str]], list[RowErr
     days: dict[date, tuple[str, str]] = {}
     errors: list[RowError] = []
     for row in rows:
-        day = _day(row.day)
         kind = WORDS.get(row.kind.strip().lower(), row.kind)
-        found: list[DomainError] = (
-            [BadDay(given=row.day[:40])] if day is None else list(_wrong(day, kind, row.name))
-        )
+        found: list[DomainError] = []
+        day: date | None = None
+        try:
+            day = day_of(row.day)
+        except (DayMissing, BadDay) as error:
+            found.append(error)
+        else:
+            found += _wrong(day, kind, row.name)
         if day is not None and day in days:
             found.append(DayTwice(day=day.isoformat()))
         errors += [RowError(row.number, error) for error in found]
@@ -159,11 +168,14 @@ def _read(rows: Sequence[Row]) -> tuple[dict[date, tuple[str, str]], list[RowErr
     return days, errors
 
 
-def _day(text: str) -> date | None:
+def day_of(text: str) -> date:
+    """A date as people write it. Raises DayMissing and BadDay."""
+    if not text.strip():
+        raise DayMissing(pointers=("/day",))
     try:
         return date.fromisoformat(text.strip().replace("/", "-").partition(" ")[0].partition("T")[0])
-    except ValueError:
-        return None
+    except ValueError as error:
+        raise BadDay(given=text.strip()[:40], pointers=("/day",)) from error
 
 
 def _wrong(day: date, kind: str, name: str) -> Iterator[DomainError]:

@@ -23,13 +23,21 @@ class UnreadableSheet(Invalid):
     message = _("This is neither a CSV file in UTF-8 nor an Excel workbook (.xlsx).")
 
 
+class SheetEmpty(Invalid):
+    code = "calendar-file-empty"
+    message = _("There is no line below the heading: nothing could be taken in.")
+
+
 class SheetTooLarge(Invalid):
     code = "calendar-file-too-large"
     message = _("A calendar's file has at most %(rows)s lines and %(bytes)s bytes.")
 
 
 def read(content: bytes) -> list[Row]:
-    """The lines below the heading that are not empty, numbered as in the file. Raises UnreadableSheet and SheetTooLarge."""
+    """The lines below the heading that are not empty, numbered as in the file.
+
+    Raises UnreadableSheet, SheetEmpty and SheetTooLarge.
+    """
     if len(content) > MOST_BYTES:
         raise SheetTooLarge(rows=MOST_ROWS, bytes=MOST_BYTES, pointers=("/file",))
     lines = _workbook(content) if content.startswith(ZIP_START) else _csv(content)
@@ -40,6 +48,8 @@ def read(content: bytes) -> list[Row]:
         cells = [*map(_text, line[:3]), "", "", ""]
         if number > 1 and any(cells):
             rows.append(Row(number, cells[0], cells[1], cells[2]))
+    if not rows:
+        raise SheetEmpty(pointers=("/file",))
     return rows
 
 

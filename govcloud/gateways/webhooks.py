@@ -11,7 +11,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -29,6 +29,10 @@ class AddressRefused(Exception):
     """The address is not one that may be called; the message says why."""
 
 
+class LeadsInside(AddressRefused):
+    """It names an address, and not one that may be called."""
+
+
 class NotDelivered(Exception):
     """No answer came: no connection, no certificate we trust, too slow."""
 
@@ -41,7 +45,10 @@ class Answer:
 
 
 def check(url: str) -> None:
-    """That the form of an address is one we would call. Raises AddressRefused; where it leads is judged with each call."""
+    """That the form of an address is one we would call. Raises AddressRefused; where a name leads is judged with each call.
+
+    What is no name but an address itself is judged now: LeadsInside is raised for one that may not be called.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -53,6 +60,7 @@ def check(url: str) -> None:
         raise AddressRefused("it begins with https://; WEBHOOK_PLAIN_HTTP would allow others")
     if parts.fragment or any(character <= " " or character == "\x7f" for character in url):
         raise AddressRefused("it holds a fragment, a space or a control character")
+    _judge(parts.hostname, [_literal(parts.hostname)])
 
 
 def post(url: str, *, body: bytes, headers: Mapping[str, str]) -> Answer:
@@ -86,12 +94,37 @@ def resolved(host: str, port: int) -> str:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
         raise NotDelivered(f"{host} is not known: {error}") from error
-    for _family, _type, _protocol, _name, place in found:
-        if not may_be_called(
-            ipaddress.ip_address(str(place[0]).partition("%")[0]), allowed=settings.WEBHOOK_NETWORKS
-        ):
-            raise AddressRefused(f"{host} leads to {place[0]}, which WEBHOOK_NETWORKS does not allow")
-    return str(found[0][4][0])
+    places = [str(place[0]) for _family, _type, _protocol, _name, place in found]
+    _judge(host, [_address(place) for place in places])
+    return places[0]
+
+
+def _judge(host: str, addresses: Iterable[Address | None]) -> None:
+    for address in addresses:
+        if address is not None and not may_be_called(address, allowed=settings.WEBHOOK_NETWORKS):
+            raise LeadsInside(f"{host} leads to {address}, which WEBHOOK_NETWORKS does not allow")
+
+
+def _literal(host: str) -> Address | None:
+    """The address that a host is by itself, in any notation that the resolver reads: 127.1, 2130706433, 0x7f000001; None
+    for a name.
+    """
+    try:
+        plain = (
+            host.encode("idna").decode().rstrip(".")
+        )  # as the resolver: digits of other scripts become ours
+    except UnicodeError:
+        plain = host
+    with contextlib.suppress(ValueError):
+        return _address(plain)
+    with contextlib.suppress(OSError):
+        return ipaddress.IPv4Address(socket.inet_aton(plain))
+    return None
+
+
+def _address(text: str) -> Address:
+    """Without the name of an interface (``fe80::1%eth0``)."""
+    return ipaddress.ip_address(text.partition("%")[0])
 
 
 def may_be_called(address: Address, *, allowed: Sequence[Network]) -> bool:

@@ -5,7 +5,8 @@ name ends in ``_at`` is an instant; one that has a sister ``…_en`` is the Chin
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import models
 from django.utils.functional import Promise
@@ -24,6 +25,10 @@ class Kind(models.TextChoices):
     CASE_REMINDED = "case.reminded", _("I am reminded of something to decide")
     ORDER_FULFILLED = "order.fulfilled", _("my order is fulfilled")
     ORDER_CANCELLED = "order.cancelled", _("my order came to nothing")
+    QUOTA_GRANTED = "quota.granted", _("quota that I ordered is granted")
+    QUOTA_NEAR_LIMIT = "quota.near_limit", _("quota of my unit comes near its limit")
+    QUOTA_FALLS_BACK = "quota.falls_back", _("quota that was raised for a time falls back soon")
+    QUOTA_FELL_BACK = "quota.fell_back", _("quota that was raised for a time has fallen back")
     OPERATION_PARKED = "operation.parked", _("a delivery waits for an administrator")
     LEASE_ENDING = "lease.ending", _("leases end soon")
     LEASE_ENDED = "lease.ended", _("leases have ended")
@@ -34,6 +39,12 @@ class Kind(models.TextChoices):
     CARD_RED = "card.red", _("a red card")
     CARD_REASON = "card.reason", _("a yellow card for a missing reason")
     CARD_ESCALATED = "card.escalated", _("a red card that nobody has answered")
+    ROLE_REQUESTED = "role.requested", _("an administrator's role waits for its second person")
+    ROLE_CONFIRMED = "role.confirmed", _("an administrator's role that concerns me is granted")
+    ROLE_DECLINED = "role.declined", _("an administrator's role that I asked for is declined")
+    ROLE_LAPSED = "role.lapsed", _("an administrator's role that I asked for found no second person")
+    REVIEW_DUE = "review.due", _("an access review is near its deadline")
+    REVIEW_OVERDUE = "review.overdue", _("an access review is past its deadline")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
 
 
@@ -47,12 +58,24 @@ class Way(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether."""
+    """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether.
+
+    ``by_action`` has the texts for what an order does, chosen by the fact ``action``; ``text`` is for all else, and for
+    orders that do several things.
+    """
 
     title: str | Promise
     text: str | Promise
     usual: Way = Way.MAIL
     must: bool = False
+    by_action: Mapping[str, str | Promise] = field(default_factory=dict)
+
+    @property
+    def texts(self) -> tuple[str | Promise, ...]:
+        return (self.text, *self.by_action.values())
+
+    def text_of(self, facts: Mapping[str, Any]) -> str | Promise:
+        return self.by_action.get(facts.get("action", ""), self.text)
 
 
 KINDS: Mapping[Kind, Words] = {
@@ -66,7 +89,14 @@ KINDS: Mapping[Kind, Words] = {
         usual=Way.INBOX,
     ),
     Kind.CASE_APPROVED: Words(
-        _("Approved: %(label)s"), _("“%(label)s” is approved by all steps. What was ordered is being built.")
+        _("Approved: %(label)s"),
+        _("“%(label)s” is approved by all steps and is now carried out."),
+        by_action={
+            "create": _("“%(label)s” is approved by all steps. What was ordered is being built."),
+            "change": _("“%(label)s” is approved by all steps. The change is now carried out."),
+            "renew": _("“%(label)s” is approved by all steps. The leases are being extended."),
+            "release": _("“%(label)s” is approved by all steps. What it releases is now taken down, and billed until that begins."),
+        },
     ),
     Kind.CASE_RETURNED: Words(
         _("Returned for correction: %(label)s"),
@@ -97,10 +127,33 @@ KINDS: Mapping[Kind, Words] = {
         _("%(asker)s reminds you of “%(label)s”. The step “%(stage)s” waits for you until %(due_at)s."),
     ),
     Kind.ORDER_FULFILLED: Words(
-        _("Fulfilled: %(label)s"), _("What “%(label)s” asked for is in your hands, and is billed from now on.")
+        _("Fulfilled: %(label)s"),
+        _("All that “%(label)s” asked for is done."),
+        by_action={
+            "create": _("What “%(label)s” asked for is in your hands, and is billed from now on."),
+            "change": _("The change that “%(label)s” asked for is made, and is billed from now on."),
+            "renew": _("The leases that “%(label)s” asked for are extended."),
+            "release": _("What “%(label)s” released is gone. It was billed until its release began."),
+        },
     ),
     Kind.ORDER_CANCELLED: Words(
         _("Cancelled: %(label)s"), _("All that “%(label)s” was to build was called off and is gone.")
+    ),
+    Kind.QUOTA_GRANTED: Words(
+        _("Quota granted: %(label)s"),
+        _("“%(label)s” is in force. The quota of %(department)s is now: %(limits)s."),
+    ),
+    Kind.QUOTA_NEAR_LIMIT: Words(
+        _("Quota comes near its limit: %(department)s"),
+        _("Of the quota of %(department)s much is taken: %(accounts)s. An order, or the unit above, can raise it."),
+    ),
+    Kind.QUOTA_FALLS_BACK: Words(
+        _("Quota falls back soon: %(department)s"),
+        _("The limit of %(department)s (%(dimension)s) of %(limit)s was granted until %(until)s by “%(order)s”. Then it falls back to %(falls_back_to)s; %(taken)s is taken now."),
+    ),
+    Kind.QUOTA_FELL_BACK: Words(
+        _("Quota has fallen back: %(department)s"),
+        _("The limit of %(department)s (%(dimension)s) has fallen back from %(limit)s to %(falls_back_to)s. %(taken)s is taken, %(beyond)s beyond it: what stands stays."),
     ),
     Kind.OPERATION_PARKED: Words(
         _("Waits for an administrator: %(system)s"),
@@ -149,6 +202,36 @@ KINDS: Mapping[Kind, Words] = {
     Kind.CARD_ESCALATED: Words(
         _("Still not decided after a red card: %(label)s"),
         _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s and still waits."),
+        must=True,
+    ),
+    Kind.ROLE_REQUESTED: Words(
+        _("Waits for a second person: %(role)s for %(person)s"),
+        _("%(actor)s asks that %(person)s becomes %(role)s: %(reason)s. A second security administrator confirms or declines it until %(expires_at)s."),
+        must=True,
+    ),
+    Kind.ROLE_CONFIRMED: Words(
+        _("Granted: %(role)s for %(person)s"),
+        _("%(actor)s was the second person: the role %(role)s is granted to %(person)s."),
+        must=True,
+    ),
+    Kind.ROLE_DECLINED: Words(
+        _("Declined: %(role)s for %(person)s"),
+        _("%(actor)s has declined that %(person)s becomes %(role)s: %(reason)s"),
+        must=True,
+    ),
+    Kind.ROLE_LAPSED: Words(
+        _("Not confirmed in time: %(role)s for %(person)s"),
+        _("Nobody confirmed until %(expires_at)s that %(person)s becomes %(role)s. Ask again if it is still needed."),
+        must=True,
+    ),
+    Kind.REVIEW_DUE: Words(
+        _("Access review is near its deadline: %(title)s"),
+        _("In “%(title)s”, %(count)s roles wait to be confirmed or ended until %(due_at)s."),
+        must=True,
+    ),
+    Kind.REVIEW_OVERDUE: Words(
+        _("Access review is overdue: %(title)s"),
+        _("In “%(title)s”, %(count)s roles had to be confirmed or ended until %(due_at)s, and still wait."),
         must=True,
     ),
     Kind.WEBHOOK_DISABLED: Words(

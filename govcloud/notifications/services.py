@@ -108,7 +108,8 @@ def _notice(posting: Posting, *, at: datetime) -> Notice:
 
 def _facts_of(kind: Kind) -> set[str]:
     words = KINDS[kind]
-    return set(NAMED_FACT.findall(f"{words.title} {words.text}"))
+    named = set(NAMED_FACT.findall(" ".join(map(str, (words.title, *words.texts)))))
+    return named | {"action"} if words.by_action else named
 
 
 def _ring() -> None:

@@ -1,5 +1,6 @@
 """A notice in a reader's language."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -24,7 +25,16 @@ def told(notice: Notice, *, language: str) -> Told:
     words = KINDS[Kind(notice.kind)]
     with translation.override(language):
         facts = {name: _fact(notice.facts, name) for name in notice.facts}
-        return Told(str(words.title) % facts, str(words.text) % facts)
+        return Told(str(words.title) % facts, str(words.text_of(notice.facts)) % facts)
+
+
+def in_both(words: Callable[[], str], *, name: str) -> dict[str, str]:
+    """A fact that is made of translated words, as ``post`` takes it: in Chinese, and its sister in English."""
+    facts = {}
+    for language, fact in (("zh-hans", name), ("en", f"{name}_en")):
+        with translation.override(language):
+            facts[fact] = words()
+    return facts
 
 
 def _fact(facts: dict[str, Any], name: str) -> str:

@@ -18,7 +18,7 @@ from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.services import UnknownNoticeKind
 from tenants.models import Department, Role, User
-from tenants.policies import require
+from tenants.policies import require, scope_of
 
 LONGEST_NAME, LONGEST_URL = 80, 500
 
@@ -32,6 +32,20 @@ class BadWebhookAddress(Invalid):
     code = "bad-webhook-address"
     message = _(
         "This address cannot be called: it begins with https://, names a host and no user, and has at most %(most)s characters."
+    )
+
+
+class WebhookLeadsInside(Invalid):
+    code = "webhook-leads-inside"
+    message = _(
+        "This address is not one that may be called: it is private, or this machine's own, or in no network that is open."
+    )
+
+
+class WebhookDepartmentMissing(Invalid):
+    code = "webhook-department-missing"
+    message = _(
+        "Name the department whose events it hears of: only system administrators register for those of all."
     )
 
 
@@ -59,8 +73,11 @@ def register(
 ) -> tuple[Webhook, str]:
     """Have an address called from now on; returns the secret that signs as well, which nobody is shown again.
 
-    Without a department it hears of everything. Raises RoleMissing, and Invalids of what is wrong with the draft.
+    Without a department it hears of everything. Raises RoleMissing, and Invalids of what is wrong with the draft, or of
+    WebhookDepartmentMissing for who keeps webhooks of a unit only.
     """
+    if department is None and _keeps_a_unit_only(actor, at=at):
+        raise Invalids([WebhookDepartmentMissing(pointers=("/department",)), *_wrong(draft)])
     _require_keeper(department, actor=actor, at=at)
     _check(draft)
     webhook = Webhook(
@@ -163,6 +180,11 @@ def _require_keeper(department: Department | None, *, actor: User, at: datetime)
         require(actor, Role.SYSTEM_ADMIN, Role.UNIT_APPROVER, at=at, department=department)
 
 
+def _keeps_a_unit_only(actor: User, *, at: datetime) -> bool:
+    scope = scope_of(actor, at=at)
+    return scope.holds(Role.UNIT_APPROVER) and not scope.holds(Role.SYSTEM_ADMIN)
+
+
 def _locked(webhook: Webhook, *, expected_version: int | None = None) -> Webhook:
     row = Webhook.objects.select_for_update(of=("self",)).select_related("department").get(pk=webhook.pk)
     if expected_version is not None and row.version != expected_version:
@@ -179,19 +201,25 @@ def _check(draft: WebhookDraft) -> None:
 def _wrong(draft: WebhookDraft) -> Iterator[DomainError]:
     if not 1 <= len(draft.name.strip()) <= LONGEST_NAME:
         yield WebhookNameMissing(most=LONGEST_NAME, pointers=("/name",))
-    if len(draft.url) > LONGEST_URL or not _can_be_called(draft.url):
-        yield BadWebhookAddress(most=LONGEST_URL, pointers=("/url",))
+    refusal = _refusal_of(draft.url)
+    if refusal is not None:
+        yield refusal
     for position, kind in enumerate(draft.kinds):
         if kind not in Kind.values:
             yield UnknownNoticeKind(given=kind, pointers=(f"/kinds/{position}",))
 
 
-def _can_be_called(url: str) -> bool:
+def _refusal_of(url: str) -> DomainError | None:
+    bad = BadWebhookAddress(most=LONGEST_URL, pointers=("/url",))
+    if len(url) > LONGEST_URL:
+        return bad
     try:
         calls.check(url)
+    except calls.LeadsInside:
+        return WebhookLeadsInside(pointers=("/url",))
     except calls.AddressRefused:
-        return False
-    return True
+        return bad
+    return None
 
 
 def _told(webhook: Webhook) -> dict[str, object]:

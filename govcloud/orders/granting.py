@@ -4,6 +4,7 @@ from datetime import datetime
 
 from govcloud.audit import services as audit
 from govcloud.lifecycle import transition
+from govcloud.orders import notices
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import LimitSpec, Order
 from govcloud.quotas import services as quotas
@@ -12,12 +13,12 @@ from govcloud.quotas.services import Wanted
 
 
 def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
-    """Set the limits that the order asks for; it is fulfilled by that.
+    """Set the limits that the order asks for; it is fulfilled by that, and the applicant is told what is in force.
 
     Raises what ``quotas.grant`` raises when the tree does not leave it any more: the approval is not taken then, and the
     order can be returned.
     """
-    specs = LimitSpec.objects.filter(item__order=order).order_by("item__position")
+    specs = list(LimitSpec.objects.filter(item__order=order).order_by("item__position"))
     department = order.system.department
     quotas.grant(
         department=department,
@@ -30,3 +31,4 @@ def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
         at=at,
     )
     transition(order, Status.FULFILLED, actor=actor, at=at, thread=order.uuid, finished_at=at)
+    notices.granted(order, specs, at=at)

@@ -1,15 +1,18 @@
 """One row of a sheet as a unit or a system: entered if it is new, else changed where it differs."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from copy import copy
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.ciphers import Unreadable
-from govcloud.errors import Conflict, Invalid
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.organisation import systems, units
 from govcloud.organisation.columns import SYSTEM_SHEET, UNIT_SHEET, Column
 from govcloud.organisation.reading import Row
@@ -17,7 +20,13 @@ from govcloud.quotas import services as quotas
 from tenants import connections, owners
 from tenants.models import Connection, Department, Division, NetworkZone, System
 from tenants.owners import Owner
-from tenants.services import register_department, register_system
+from tenants.services import (
+    checked_credit_code,
+    register_department,
+    register_system,
+    wrong_names,
+    wrong_with,
+)
 
 REASON: Final = "import"
 """Of moves and connections that a sheet brings about, in the audit trail."""
@@ -48,9 +57,12 @@ class OfAnotherUnit(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class UnitEntry:
-    """``known`` are the units that the sheets name, by credit code; new ones join it as they are entered."""
+    """``known`` are the units that the sheets name, by credit code; new ones join it as they are entered. ``coming`` are the
+    credit codes of all rows of units.
+    """
 
     known: dict[str, Department]
+    coming: AbstractSet[str]
     divisions: dict[str, Division]
     actor: audit.Actor
     at: datetime
@@ -60,7 +72,25 @@ class UnitEntry:
         named = {row.values.get(name) for row in rows for name in NAME_UNITS} - {None}
         known = Department.objects.filter(credit_code__in=named).select_related("division", "parent")
         divisions = {division.code: division for division in Division.objects.all()}
-        return cls({unit.credit_code: unit for unit in known}, divisions, actor, at)
+        coming = {row.key for row in rows if row.form is UNIT_SHEET}
+        return cls({unit.credit_code: unit for unit in known}, coming, divisions, actor, at)
+
+    def wrong(self, row: Row) -> list[DomainError]:
+        """What is wrong with the row by itself, but for cells that could not be read."""
+        values = row.values
+        division, parent = values.get("division"), values.get("parent")
+        errors = wrong_names((values["name"] or "").strip(), (values.get("name_en") or "").strip())
+        if row.key not in self.known:
+            errors += checked_credit_code(row.key)[1]
+        if division and division not in self.divisions:
+            errors.append(NoSuchDivision(given=division, pointers=("/division",)))
+        if parent and not self.may_name(parent):
+            errors.append(UnknownUnit(given=parent, pointers=("/parent",)))
+        return _of_what_is_read(row, errors)
+
+    def may_name(self, code: str) -> bool:
+        """Whether there is such a unit, or a row for one."""
+        return code in self.known or code in self.coming
 
     def enter(self, row: Row) -> Changes | None:
         """What changes of a unit that is known; None for a new one. Raises what registering and changing does."""
@@ -77,7 +107,7 @@ class UnitEntry:
             name=values["name"] or "",
             name_en=values.get("name_en") or "",
             credit_code=row.key,
-            division=self._division(values["division"]),
+            division=self.divisions[values["division"]],
             parent=_unit(self.known, parent, "/parent") if parent else None,
             connection_status=values.get("connection") or Connection.NOT_CONNECTED,
             actor=self.actor,
@@ -98,50 +128,88 @@ class UnitEntry:
         }
         told = _differences(UNIT_SHEET.columns, before, values)
         fields = {name for name, _before, _after in told}
+        refused: list[DomainError] = []
+        for deed in self._deeds(unit, row, fields, above):
+            try:
+                with transaction.atomic():
+                    deed()
+            except DomainError as error:  # what is refused of one does not hide what is wrong with another
+                refused.append(error)
+        if refused:
+            raise Invalids(refused)
+        return told
+
+    def _deeds(
+        self, unit: Department, row: Row, fields: AbstractSet[str], above: Department | None
+    ) -> Iterator[Callable[[], object]]:
+        values, actor, at = row.values, self.actor, self.at
         if fields & {"name", "name_en", "division"}:
             columns = {name: values[name] or "" for name in fields & {"name", "name_en"}}
             if "division" in fields:
-                columns["division"] = self._division(values["division"])
-            unit = units.change(
-                department=unit, changes=columns, expected_version=unit.version, actor=self.actor, at=self.at
+                columns["division"] = self.divisions[values["division"]]
+            yield lambda: units.change(
+                department=unit, changes=columns, expected_version=unit.version, actor=actor, at=at
             )
         if "parent" in fields:
-            unit = units.move(department=unit, parent=above, reason=REASON, actor=self.actor, at=self.at)
+            yield lambda: units.move(department=unit, parent=above, reason=REASON, actor=actor, at=at)
         if "connection" in fields:
-            connections.change(
-                department=unit, to=values["connection"], reason=REASON, actor=self.actor, at=self.at
+            yield lambda: connections.change(
+                department=unit, to=values["connection"], reason=REASON, actor=actor, at=at
             )
-        return told
-
-    def _division(self, code: str) -> Division:
-        if code not in self.divisions:
-            raise NoSuchDivision(given=code, pointers=("/division",))
-        return self.divisions[code]
 
 
 @dataclass(frozen=True, slots=True)
 class SystemEntry:
-    """``known`` are the systems that the sheet names, by code; ``units`` grows while the sheet of units is entered."""
+    """``known`` are the systems that the sheet names, by code."""
 
     known: Mapping[str, System]
-    units: Mapping[str, Department]
+    units: UnitEntry
     actor: audit.Actor
     at: datetime
 
     @classmethod
-    def all(
-        cls, rows: Iterable[Row], units: Mapping[str, Department], *, actor: audit.Actor, at: datetime
-    ) -> "SystemEntry":
+    def all(cls, rows: Iterable[Row], units: UnitEntry, *, actor: audit.Actor, at: datetime) -> "SystemEntry":
         codes = {row.key for row in rows if row.form is SYSTEM_SHEET}
         known = System.objects.filter(code__in=codes)
         known = known.select_related("department", "authority", "sealed_owner")
         return cls({system.code: system for system in known}, units, actor, at)
 
+    def wrong(self, row: Row) -> list[DomainError]:
+        """What is wrong with the row by itself, but for cells that could not be read."""
+        named = {name: row.values.get(name) for name in ("department", "authority")}
+        errors: list[DomainError] = [
+            UnknownUnit(given=code, pointers=(f"/{name}",))
+            for name, code in named.items()
+            if code and not self.units.may_name(code)
+        ]
+        system = self.known.get(row.key)
+        if system is None:
+            errors += wrong_with(System(**self._columns(row)), at=self.at)
+            errors += owners.wrong_with(_owner(row.values, Owner()))
+        elif named["department"] not in (None, system.department.credit_code):
+            errors.append(OfAnotherUnit(department=system.department.name, pointers=("/department",)))
+        else:
+            errors += self._wrong_changes(system, row)
+        return _of_what_is_read(row, errors)
+
+    def _wrong_changes(self, system: System, row: Row) -> Iterator[DomainError]:
+        """Of what the row would change; what the system is already, it may stay."""
+        values = {name: value for name, value in row.values.items() if name not in row.unread}
+        owner = _owner_before(system)
+        told = _differences(SYSTEM_SHEET.columns, values_of(system, owner), values)
+        fields = {name for name, _before, _after in told}
+        changed = copy(system)
+        for name, value in _changes(fields, values).items():
+            setattr(changed, name, value)
+        for error in (*wrong_with(changed, at=self.at), *owners.wrong_with(_owner(values, owner))):
+            if field_of(error) in fields:
+                yield error
+
     def enter(self, row: Row) -> Changes | None:
         """What changes of a system that is known; None for a new one. Raises what registering and changing does."""
-        department = _unit(self.units, row.values["department"], "/department")
+        department = _unit(self.units.known, row.values["department"], "/department")
         authority = row.values.get("authority")
-        in_charge = _unit(self.units, authority, "/authority") if authority else None
+        in_charge = _unit(self.units.known, authority, "/authority") if authority else None
         system = self.known.get(row.key)
         if system is None:
             self._register(row, department, in_charge)
@@ -151,24 +219,30 @@ class SystemEntry:
         return self._changed(system, row, in_charge)
 
     def _register(self, row: Row, department: Department, authority: Department | None) -> None:
-        values = row.values
         register_system(
             department=department,
-            code=row.key,
-            name=values["name"] or "",
-            name_en=values.get("name_en") or "",
-            mlps_level=values["mlps_level"],
-            filing_number=values.get("filing_number") or "",
-            cryptography_assessed_on=values.get("cryptography_assessed_on"),
-            zone=values.get("zone") or NetworkZone.PUBLIC,
-            dr_level=1 if values.get("dr_level") is None else values["dr_level"],
-            data_class=values.get("data_class") or "",
-            service_scope=values.get("service_scope") or "",
             authority=authority,
-            owner=_owner(values, Owner()),
+            owner=_owner(row.values, Owner()),
             actor=self.actor,
             at=self.at,
+            **self._columns(row),
         )
+
+    def _columns(self, row: Row) -> dict[str, Any]:
+        """Of a new system; for a level that is not there, the lowest."""
+        values = row.values
+        return {
+            "code": row.key,
+            "name": (values["name"] or "").strip(),
+            "name_en": (values.get("name_en") or "").strip(),
+            "mlps_level": 1 if values["mlps_level"] is None else values["mlps_level"],
+            "filing_number": (values.get("filing_number") or "").strip(),
+            "cryptography_assessed_on": values.get("cryptography_assessed_on"),
+            "zone": values.get("zone") or NetworkZone.PUBLIC,
+            "dr_level": 1 if values.get("dr_level") is None else values["dr_level"],
+            "data_class": values.get("data_class") or "",
+            "service_scope": values.get("service_scope") or "",
+        }
 
     def _changed(self, system: System, row: Row, authority: Department | None) -> Changes:
         values = row.values
@@ -177,22 +251,51 @@ class SystemEntry:
         before = values_of(system, owner_before)
         told = _differences(SYSTEM_SHEET.columns, before, values)
         fields = {name for name, _before, _after in told}
-        changes = {
-            name: values[name] if values[name] is not None or name == "cryptography_assessed_on" else ""
-            for name in fields & set(systems.EDITABLE)
-        }
+        changes = _changes(fields, values)
         if "authority" in fields:
             changes["authority"] = authority
         if told:
-            systems.change(
-                system=system,
-                changes=changes,
-                owner=owner if owner != owner_before else None,
-                expected_version=system.version,
-                actor=self.actor,
-                at=self.at,
-            )
+            self._change(system, changes, owner if owner != owner_before else None)
         return told
+
+    def _change(self, system: System, changes: dict[str, Any], owner: Owner | None) -> None:
+        """Raises Invalids of all that is refused: what is refused of one field is left out, to see what is of the others."""
+        refused: list[DomainError] = []
+        while True:
+            try:
+                with transaction.atomic():
+                    systems.change(
+                        system=system, changes=changes, owner=owner, expected_version=system.version,
+                        actor=self.actor, at=self.at,
+                    )  # fmt: skip
+                break
+            except DomainError as error:
+                found = error.errors if isinstance(error, Invalids) else [error]
+                refused += found
+                about = {field_of(each) for each in found} & changes.keys()
+                if not about:
+                    break
+                changes = {name: value for name, value in changes.items() if name not in about}
+        if refused:
+            raise Invalids(refused)
+
+
+def _changes(fields: AbstractSet[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """As ``systems.change`` takes them; an empty text is one, a date that is not there is none."""
+    return {
+        name: values[name] if values[name] is not None or name == "cryptography_assessed_on" else ""
+        for name in fields & set(systems.EDITABLE) - {"authority"}
+    }
+
+
+def field_of(error: DomainError) -> str:
+    """The field that an error points at; empty for none."""
+    return error.pointers[0].strip("/").replace("/", "_") if error.pointers else ""
+
+
+def _of_what_is_read(row: Row, errors: Iterable[DomainError]) -> list[DomainError]:
+    """A cell that could not be read has been told already."""
+    return [error for error in errors if field_of(error) not in row.unread]
 
 
 def values_of(system: System, owner: Owner) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.organisation import reading
 from govcloud.organisation.columns import SYSTEM_SHEET, UNIT_SHEET
-from govcloud.organisation.entering import SystemEntry, UnitEntry
+from govcloud.organisation.entering import SystemEntry, UnitEntry, field_of
 from govcloud.organisation.reading import Contents, Problem, Row
 
 Progress = Callable[[int, int], None]
@@ -117,17 +117,22 @@ def _untold(_done: int, _of: int) -> None:
 def _entered(
     contents: Contents, *, actor: audit.Actor, at: datetime, progress: Progress
 ) -> tuple[list[Done], list[Problem]]:
-    """Every row in turn, each in a savepoint of its own, so that one that is refused hides nothing of the others."""
+    """Every row in turn, each in a savepoint of its own, so that one that is refused hides nothing of the others.
+
+    What is wrong with a row by itself is told of all rows first, whatever else of it cannot be read.
+    """
     problems = list(contents.problems)
-    wrong = {(each.sheet, each.cell) for each in problems}
-    rows = [
-        row
-        for form in (UNIT_SHEET, SYSTEM_SHEET)
-        for row in _unique(contents.of(form), problems)
-        if not any((row.sheet, cell) in wrong for cell in row.cells.values())
-    ]
-    units = UnitEntry.all(rows, actor=actor, at=at)
-    systems = SystemEntry.all(rows, units.known, actor=actor, at=at)
+    given = [row for form in (UNIT_SHEET, SYSTEM_SHEET) for row in contents.of(form)]
+    units = UnitEntry.all(given, actor=actor, at=at)
+    systems = SystemEntry.all(given, units, actor=actor, at=at)
+    rows: list[Row] = []
+    seen: dict[tuple[str, str], int] = {}
+    for row in given:
+        entry = units if row.form is UNIT_SHEET else systems
+        wrong = [*_repeated(row, seen), *_at_their_cells(row, *entry.wrong(row))]
+        problems += wrong
+        if not wrong and not row.unread:
+            rows.append(row)
     done: list[Done] = []
     total = len(rows)
     ordered = [*_above_first([row for row in rows if row.form is UNIT_SHEET], units, problems)]
@@ -144,14 +149,11 @@ def _entered(
     return done, problems
 
 
-def _unique(rows: Sequence[Row], problems: list[Problem]) -> Iterator[Row]:
-    seen: dict[str, int] = {}
-    for row in rows:
-        first = seen.setdefault(row.key, row.number)
-        if row.key and first != row.number:
-            problems.append(row.problem(row.form.key, RowRepeated(given=row.key, row=first)))
-        else:
-            yield row
+def _repeated(row: Row, seen: dict[tuple[str, str], int]) -> Iterator[Problem]:
+    """Of one unit or system a file has one row; ``seen`` has the first of each."""
+    first = seen.setdefault((row.form.title, row.key), row.number)
+    if row.key and first != row.number:
+        yield row.problem(row.form.key, RowRepeated(given=row.key, row=first))
 
 
 def _above_first(rows: Sequence[Row], units: UnitEntry, problems: list[Problem]) -> Iterator[Row]:
@@ -178,14 +180,13 @@ def _done(row: Row, changes: Sequence[tuple[str, str, str]] | None) -> Done:
     return Done(row.sheet, row.number, row.key, str(row.values.get("name") or ""), action, told)
 
 
-def _at_their_cells(row: Row, error: DomainError) -> Iterator[Problem]:
+def _at_their_cells(row: Row, *errors: DomainError) -> Iterator[Problem]:
     """Rules point at fields (``/owner/phone``); a sheet has a column for each (``owner_phone``)."""
-    if isinstance(error, Invalids):
-        for each in error.errors:
-            yield from _at_their_cells(row, each)
-        return
-    pointer = error.pointers[0] if error.pointers else f"/{row.form.key}"
-    yield row.problem(pointer.strip("/").replace("/", "_"), error)
+    for error in errors:
+        if isinstance(error, Invalids):
+            yield from _at_their_cells(row, *error.errors)
+        else:
+            yield row.problem(field_of(error) or row.form.key, error)
 
 
 def _tell(outcome: Outcome, content: bytes, name: str, *, actor: audit.Actor, at: datetime) -> None:

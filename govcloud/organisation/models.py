@@ -13,7 +13,10 @@ from tenants.models import Department, Membership, User
 
 
 class AccessReview(models.Model):
-    """One round, over the units named (``ReviewLine`` has the roles held in them when it was opened)."""
+    """One round, over the units named (``ReviewLine`` has the roles held in them when it was opened).
+
+    ``near_told_at`` and ``overdue_told_at`` are when its reviewers were told that the deadline is near, and that it is past.
+    """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = REVIEW_TRANSITIONS
 
@@ -24,6 +27,8 @@ class AccessReview(models.Model):
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
+    near_told_at = models.DateTimeField(null=True)
+    overdue_told_at = models.DateTimeField(null=True)
 
     objects = AccessReviewQuerySet.as_manager()
 

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import BytesIO
@@ -61,6 +62,11 @@ class HasMacros(Invalid):
 class NoSheetOfOurs(Invalid):
     code = "no-sheet-of-units"
     message = _("The workbook has none of the sheets %(sheets)s: take the template.")
+
+
+class NoRows(Invalid):
+    code = "workbook-without-rows"
+    message = _("There is no row below the headings: nothing could be taken in.")
 
 
 class TooManyRows(Invalid):
@@ -125,13 +131,17 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """``number`` as the spreadsheet counts; ``values`` by field, of the columns that the file has; None for an empty cell."""
+    """``number`` as the spreadsheet counts; ``values`` by field, of the columns that the file has; None for an empty cell.
+
+    ``unread`` are the fields whose cells hold what cannot be read; ``values`` has None for them.
+    """
 
     form: SheetForm
     sheet: str
     number: int
     values: Mapping[str, Any]
     cells: Mapping[str, str]
+    unread: AbstractSet[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -156,7 +166,7 @@ class Contents:
 def read(content: bytes) -> Contents:
     """The rows of our sheets, and what of them cannot be taken.
 
-    Raises FileTooLarge, UnpacksTooLarge, NotAWorkbook, OldWorkbook, HasMacros, NoSheetOfOurs and TooManyRows.
+    Raises FileTooLarge, UnpacksTooLarge, NotAWorkbook, OldWorkbook, HasMacros, NoSheetOfOurs, NoRows and TooManyRows.
     """
     from openpyxl import load_workbook  # noqa: PLC0415  slow to load, and few processes ever read a workbook
     from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
@@ -176,6 +186,8 @@ def read(content: bytes) -> Contents:
         if len(cells) > MOST_ROWS + 1:
             raise TooManyRows(sheet=title, most=MOST_ROWS, pointers=("/file",))
         _read_sheet(form, title, cells, contents)
+    if not contents.rows and not contents.problems:
+        raise NoRows(pointers=("/file",))
     return contents
 
 
@@ -253,13 +265,15 @@ def _row(
 ) -> Row:
     values: dict[str, Any] = {}
     cells = {column.field: f"{xl_col_to_name(at)}{number}" for at, column in columns.items()}
-    row = Row(form, title, number, values, cells)
+    unread: set[str] = set()
+    row = Row(form, title, number, values, cells, unread)
     for position, column in columns.items():
         cell = line[position] if position < len(line) else None
         try:
             values[column.field] = _value(column, cell)
         except DomainError as error:
             values[column.field] = None
+            unread.add(column.field)
             problems.append(row.problem(column.field, error))
     return row
 

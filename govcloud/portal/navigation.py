@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.policies import DECIDING, FLOW_EDITORS
+from govcloud.notifications.policies import KEEPERS as KEEP_WEBHOOKS
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS as READ_FINDINGS
@@ -46,6 +47,7 @@ SOMES = (
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
     Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_EDITORS),
     Entry("portal:calendar", "calendar-event", _("Calendar"), (Role.SYSTEM_ADMIN,)),
+    Entry("portal:webhooks", "send", _("Webhooks"), KEEP_WEBHOOKS),
     Entry("portal:roles", "lock", _("Roles"), (Role.SECURITY_ADMIN,)),
     Entry("portal:audit", "shield-check", _("Audit"), READS_AUDIT),
 )

@@ -68,6 +68,9 @@ LOOKS = {
     "ended": Look("ban", "quiet"),
     "lapsed": Look("x", "quiet"),
     "closed": Look("lock", "quiet"),
+    "disabled": Look("ban", "warn"),
+    "delivered": DONE,
+    "given_up": Look("circle-x", "bad"),
 }
 
 

@@ -23,6 +23,7 @@ from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
 from govcloud.portal.units import sheets, systems
 from govcloud.portal.units import views as units
+from govcloud.portal.webhooks import views as webhooks
 from govcloud.portal.worktop import views as worktop
 
 app_name = "portal"
@@ -122,6 +123,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "orders/<slug:number>/consultation/<uuid:uuid>/waiver/", deciding.waiver, name="consultation-waiver"
     ),
     path("orders/<slug:number>/reminder/", deciding.reminder, name="reminder"),
+    path("webhooks/", webhooks.webhooks_page, name="webhooks"),
+    path("webhooks/<uuid:uuid>/", webhooks.webhook_page, name="webhook"),
+    path("webhooks/<uuid:uuid>/switching-off/", webhooks.switching_off, name="webhook-off"),
+    path("webhooks/<uuid:uuid>/switching-on/", webhooks.switching_on, name="webhook-on"),
+    path("webhooks/<uuid:uuid>/secret/", webhooks.new_secret, name="webhook-secret"),
+    path("webhook-deliveries/<uuid:uuid>/redelivery/", webhooks.redelivery, name="webhook-redelivery"),
     path("absences/", absences.absences, name="absences"),
     path("absences/<uuid:uuid>/end/", absences.end, name="absence-end"),
     path("flows/", flows.flows, name="flows"),

@@ -137,6 +137,7 @@ class TemporaryRaise(models.Model):
     """A limit that falls back by itself: to ``falls_back_to`` when ``until``, its last day, is over.
 
     The row is the queue: it is due at ``next_run_at``. ``beyond`` is by how much more was held and used then than the limit.
+    ``warned_at`` is when the department was told that the end is near; with the grant itself, if it was near then.
     """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = TRANSITIONS
@@ -151,6 +152,7 @@ class TemporaryRaise(models.Model):
     order_number = models.CharField(max_length=20)
     since = models.DateTimeField()
     next_run_at = models.DateTimeField()
+    warned_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     beyond = models.PositiveBigIntegerField(default=0)
 

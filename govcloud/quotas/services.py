@@ -179,11 +179,13 @@ def grant(
         if each.until is not None:
             temporary.require(here, each.limit, until=each.until, at=at)
     limits.replace((one.running for one in now.values() if one.running is not None), actor=actor, at=at)
+    near = temporary.near(at=at) if any(each.until for each in wanted) else at
     raises = [
         TemporaryRaise(
             account=accounts[department.pk, each.dimension], limit=each.limit, falls_back_to=lasting,
             until=each.until, thread=order, order_number=number,
             since=at, next_run_at=temporary.over_at(each.until),
+            warned_at=at if temporary.over_at(each.until) <= near else None,
         )
         for each in wanted
         if each.until is not None and (lasting := now[each.dimension].lasting) is not None

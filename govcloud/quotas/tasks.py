@@ -9,7 +9,9 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="quotas.sweep", ignore_result=True)
 def sweep() -> None:
-    """Let limits fall back whose time is over, and note what comes near its limit. The rows decide: two at once do each once.
+    """Let limits fall back whose time is over, warn of those that will soon, and note what comes near its limit.
+
+    The rows decide: two at once do each once.
 
     One that cannot fall back is in the log and tried again by the next sweep; it does not hold up the others.
     """
@@ -18,4 +20,5 @@ def sweep() -> None:
             temporary.fall_back(ended, at=clock.now())
         except Exception:
             log.exception("limit has not fallen back", temporary_raise=ended)
+    temporary.warn(at=clock.now())
     thresholds.watch(at=clock.now())

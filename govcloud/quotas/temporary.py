@@ -1,20 +1,22 @@
 """Raises for a time: a limit that falls back by itself when its last day is over, whatever is in use then.
 
 Nothing is taken away from what stands: what is held and used above the limit stays, and nothing more is held until it is
-below. The row says by how much it was beyond, and so does the audit event.
+below. The row says by how much it was beyond, and so does the audit event. The department is warned some working days before.
 """
 
 from datetime import date, datetime, time, timedelta
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.calendars import services as calendars
 from govcloud.errors import Conflict
 from govcloud.lifecycle import transition
-from govcloud.quotas import limits
+from govcloud.quotas import limits, notices
 from govcloud.quotas.lifecycle import RaiseStatus
 from govcloud.quotas.limits import Change, Foreseen
 from govcloud.quotas.models import Origin, QuotaAccount, TemporaryRaise
@@ -33,6 +35,7 @@ class TimeIsOver(Conflict):
 
 
 BY_ITSELF = audit.SystemActor("quota")
+BATCH = 500
 
 
 def over_at(until: date) -> datetime:
@@ -51,6 +54,30 @@ def require(now: Foreseen, limit: int, *, until: date, at: datetime) -> None:
         raise NoTemporaryRaise(limit=limit, lasting=limits.shown(now.lasting))
     if over_at(until) <= at:
         raise TimeIsOver(until=until)
+
+
+def near(*, at: datetime) -> datetime:
+    """The midnight after the last of the next ``QUOTA_RAISE_NOTICE_WORKING_DAYS``: a raise that ends by then is near its end."""
+    last = calendars.due_after(start=at, working_days=settings.QUOTA_RAISE_NOTICE_WORKING_DAYS)
+    return over_at(timezone.localtime(last).date())
+
+
+@transaction.atomic
+def warn(*, at: datetime) -> int:
+    """Tell departments of raises whose end is near, each once; returns of how many.
+
+    Of two at once each takes what the other has not locked, and the mark is written with the notice.
+    """
+    rows = list(
+        TemporaryRaise.objects.running()
+        .filter(warned_at=None, next_run_at__gt=at, next_run_at__lte=near(at=at))
+        .select_related("account__department")
+        .select_for_update(of=("self",), skip_locked=True)
+        .order_by("pk")[:BATCH]
+    )
+    TemporaryRaise.objects.filter(pk__in=[row.pk for row in rows]).update(warned_at=at)
+    notices.falling_back(rows, at=at)
+    return len(rows)
 
 
 def due(*, at: datetime) -> QuerySet[TemporaryRaise, int]:
@@ -75,4 +102,6 @@ def fall_back(raise_pk: int, *, at: datetime) -> bool:
     transition(
         found, RaiseStatus.ENDED, actor=BY_ITSELF, at=at, thread=found.thread, ended_at=at, beyond=beyond
     )
+    found.account = account
+    notices.fell_back(found, at=at)
     return True

@@ -12,6 +12,7 @@ from django.db.models import Exists, F, OuterRef, QuerySet
 
 from govcloud.alone import alone
 from govcloud.audit import services as audit
+from govcloud.quotas import notices
 from govcloud.quotas.models import Crossing, QuotaAccount
 
 WATCH = audit.SystemActor("quota")
@@ -27,19 +28,21 @@ def reached(percent: int) -> "QuerySet[QuotaAccount]":
 
 @transaction.atomic
 def watch(*, at: datetime) -> int:
-    """Note what has been reached since the last look, and what is over; returns how many. Of two at once one looks."""
+    """Note and tell what has been reached since the last look, and note what is over; returns how many. Of two at once one looks."""
     if not alone(ALONE):
         return 0
-    noted = 0
+    crossed: list[Crossing] = []
     for percent in settings.QUOTA_THRESHOLDS:
-        while count := _note(percent, at=at):
-            noted += count
+        while rows := _note(percent, at=at):
+            crossed += rows
+    notices.reached(crossed, at=at)
+    noted = len(crossed)
     while count := _clear(at=at):
         noted += count
     return noted
 
 
-def _note(percent: int, *, at: datetime) -> int:
+def _note(percent: int, *, at: datetime) -> list[Crossing]:
     told = Crossing.objects.in_force().filter(account=OuterRef("pk"), percent=percent)
     accounts = reached(percent).filter(~Exists(told)).select_related("department").order_by("pk")[:BATCH]
     rows = [
@@ -55,7 +58,7 @@ def _note(percent: int, *, at: datetime) -> int:
         for row in rows
     ]
     audit.record_many(actor=WATCH, verb="quota.threshold_reached", entries=entries, at=at)
-    return len(rows)
+    return rows
 
 
 def _clear(*, at: datetime) -> int:

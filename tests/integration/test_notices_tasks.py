@@ -47,7 +47,7 @@ def test_the_sweep_rings_for_what_nobody_rang_for(at: datetime, monkeypatch: pyt
 
 
 def test_the_hourly_round_lets_go_of_the_log_and_renews_seals(at: datetime, settings: Settings) -> None:
-    row, secret = webhook("https://127.0.0.1:1/", at=at)
+    row, secret = webhook("https://localhost:1/", at=at)
     posted(at=at - timedelta(days=200))
     tasks.dispatch.dispatch(at=at - timedelta(days=200))
     Delivery.objects.update(state="delivered", next_run_at=None, finished_at=at - timedelta(days=91))

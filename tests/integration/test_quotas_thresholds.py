@@ -4,19 +4,23 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid4
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
+from govcloud.notifications import dispatch
+from govcloud.notifications.kinds import Kind
+from govcloud.notifications.models import Message, Notice
+from govcloud.notifications.texts import told as told_in_words
 from govcloud.quotas import services as quotas
 from govcloud.quotas import thresholds
 from govcloud.quotas.ledger import Hold
 from govcloud.quotas.models import Crossing, QuotaAccount
-from tenants.models import Department
+from tenants.models import Department, Role
 from tests.at_once import at_once
 from tests.factories.quotas import opened
-from tests.factories.tenants import DepartmentFactory
+from tests.factories.tenants import DepartmentFactory, member
 
 pytestmark = pytest.mark.django_db
 
@@ -130,9 +134,45 @@ def test_looking_takes_as_many_statements_for_many_accounts_as_for_one(at: datet
     assert (len(many), Crossing.objects.count()) == (len(one), 9)
 
 
+def test_the_department_hears_once_of_all_that_crossed_and_again_after_it_was_below(at: datetime) -> None:
+    department = DepartmentFactory()
+    opened(department, vcpus=100, servers=10)
+    approver, applicant = (member(role, department) for role in (Role.UNIT_APPROVER, Role.APPLICANT))
+    outsider = member(Role.UNIT_APPROVER, DepartmentFactory())
+    source = uuid4()
+    quotas.hold(department=department, holds=[Hold(source, {"vcpus": 96, "servers": 8})], at=at)
+    for _look in range(3):
+        thresholds.watch(at=at)
+    quotas.unhold(source=source, at=at)
+    thresholds.watch(at=at)
+    hold(department, 85, at=at)
+    thresholds.watch(at=at)
+    dispatch.dispatch(at=at)
+    for person in (approver, applicant):
+        said = [
+            told_in_words(message.notice, language="en").text
+            for message in Message.objects.visible_to(person).order_by("pk")
+        ]
+        assert ["vCPU: 96 of 100 (95 % reached)" in text for text in said] == [True, False]
+        assert ["servers: 8 of 10 (80 % reached)" in text for text in said] == [True, False]
+        assert "vCPU: 85 of 100 (80 % reached)" in said[1]
+    assert not Message.objects.visible_to(outsider).exists()
+
+
+def test_a_look_that_is_cut_off_tells_nobody_and_the_next_one_does(at: datetime) -> None:
+    hold(unit(vcpus=100), 85, at=at)
+    with transaction.atomic():
+        thresholds.watch(at=at)
+        transaction.set_rollback(True)
+    assert not Notice.objects.exists()
+    thresholds.watch(at=at)
+    assert Notice.objects.filter(kind=Kind.QUOTA_NEAR_LIMIT).count() == 1
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_many_who_look_at_once_each_crossing_is_noted_once(at: datetime) -> None:
     for _unit in range(5):
         hold(unit(vcpus=100), 99, at=at)
     assert at_once([lambda: thresholds.watch(at=at)] * 6) == [None] * 6
     assert Crossing.objects.count() == 10
+    assert Notice.objects.filter(kind=Kind.QUOTA_NEAR_LIMIT).count() == 5

@@ -63,7 +63,13 @@ def test_opening_one_marks_it_as_read_and_leads_to_its_order(
 
 
 @pytest.mark.parametrize(
-    ("kind", "leads_to"), [(Kind.LEASE_ENDING, "/leases/"), (Kind.WEBHOOK_DISABLED, "/inbox/")]
+    ("kind", "leads_to"),
+    [
+        (Kind.LEASE_ENDING, "/leases/"),
+        (Kind.QUOTA_NEAR_LIMIT, "/quota/"),
+        (Kind.ROLE_REQUESTED, "/security/roles/"),
+        (Kind.CARD_YELLOW, "/inbox/"),
+    ],
 )
 def test_each_kind_leads_to_its_page(
     people: scenes.Cast, signed_in: Signed, at: datetime, kind: Kind, leads_to: str

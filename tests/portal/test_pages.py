@@ -17,6 +17,7 @@ from tenants.models import Role
 from tests.factories.approvals import case_of, chain, default_flow, drafted
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
+from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
 from tests.factories.tenants import asked_for, grant, member
@@ -73,6 +74,8 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "second factor",
         "tokens",
         "permissions",
+        "webhooks",
+        "webhook",
         "roles",
         "everybody's tokens",
         "quota",
@@ -111,8 +114,9 @@ def shown(
         return browser.get(
             f"/orders/{order.number}/decision/" if request.param == "decision" else "/absences/"
         )
-    if request.param in {"flows", "draft of a flow", "stage of a flow"}:
-        return flow_page(request.param, signed_in, at=at)
+    if request.param in {"flows", "draft of a flow", "stage of a flow", "webhooks", "webhook"}:
+        page = webhook_page if request.param.startswith("webhook") else flow_page
+        return page(request.param, signed_in, at=at)
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
@@ -148,6 +152,15 @@ def shown(
         "permissions": "/security/permissions/",
     }
     return browser.get(paths.get(request.param, "/engine/"))
+
+
+def webhook_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """The list of webhooks, or one to which something was sent."""
+    row, _secret = webhook("https://localhost:1/", at=at)
+    posted(at=at)
+    delivered(at=at)
+    path = f"/webhooks/{row.uuid}/" if which == "webhook" else "/webhooks/"
+    return signed_in(member(Role.SYSTEM_ADMIN)).get(path)
 
 
 def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:

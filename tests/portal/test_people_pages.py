@@ -1,8 +1,10 @@
 """People on their pages: their roles, handing over, and the review of access."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from govcloud.orders.models import Order
@@ -59,33 +61,62 @@ def test_a_list_of_people_is_taken_out_with_a_line_for_each_role(keeper: Client,
     assert any("service desk" in row for row in rows)
 
 
+def seen(page: HttpResponse) -> str:
+    """What the look shows, as the confirming form sends it back."""
+    return re.search(r'name="seen" value="(\w+)"', page.content.decode())[1]  # type: ignore[index]
+
+
 def test_somebody_leaves_after_a_look_at_what_moves(keeper: Client, on: Scene, at: datetime) -> None:
     order, successor = drafted(on, at=at), member(Role.APPLICANT, on.department, display_name="接手人")
     url = f"/people/{on.applicant.uuid}/"
-    assert "接手人" in text(keeper.get(url))
-    look = text(keeper.post(f"{url}departure/", {"successor": str(successor.uuid), "look": "1"}))
-    assert f"{order.number} {order.title}" in look
-    assert "Nothing has been changed yet" in look
-    without = keeper.post(f"{url}departure/", {"reason": "retired", "leave": "1"})
-    assert (without.status_code, "None of the successors" in text(without)) == (409, True)
-    done = keeper.post(
-        f"{url}departure/", {"successor": str(successor.uuid), "reason": "retired", "leave": "1"}
-    )
+    first = text(keeper.get(url))
+    assert ("接手人" in first, "Hand over and shut out" in first) == (True, False)
+    typed = {"successor": str(successor.uuid), "reason": "retired"}
+    look = keeper.post(f"{url}departure/", {**typed, "look": "1"})
+    assert f"{order.number} {order.title} draft 接手人" in text(look)
+    assert "Nothing has been changed yet" in text(look)
+    done = keeper.post(f"{url}departure/", {**typed, "leave": "1", "seen": seen(look)})
     assert done.status_code == 302
     assert Order.objects.get().applicant == successor
     assert not User.objects.get(pk=on.applicant.pk).is_active
     assert "Left; work handed over" in text(keeper.get(url))
 
 
+def test_what_was_not_looked_at_is_not_confirmed(keeper: Client, on: Scene, at: datetime) -> None:
+    drafted(on, at=at)
+    successor = member(Role.APPLICANT, on.department)
+    url = f"/people/{on.applicant.uuid}/departure/"
+    typed = {"successor": str(successor.uuid), "reason": "retired"}
+    look = keeper.post(url, {**typed, "look": "1"})
+    drafted(on, at=at)  # meanwhile
+    for stale in ({"seen": seen(look)}, {}):
+        answer = keeper.post(url, {**typed, **stale, "leave": "1"})
+        assert (answer.status_code, "look again" in text(answer)) == (409, True)
+    assert User.objects.get(pk=on.applicant.pk).is_active
+    assert keeper.post(url, {**typed, "seen": seen(answer), "leave": "1"}).status_code == 302
+
+
+def test_an_order_that_nobody_takes_over_stands_in_the_way(keeper: Client, on: Scene, at: datetime) -> None:
+    drafted(on, at=at)
+    member(Role.APPLICANT, on.department)
+    url = f"/people/{on.applicant.uuid}/departure/"
+    look = keeper.post(url, {"look": "1"})
+    answer = keeper.post(url, {"reason": "retired", "leave": "1", "seen": seen(look)})
+    assert (answer.status_code, "None of the successors" in text(answer)) == (409, True)
+
+
 def test_a_handover_is_forced_where_nobody_else_is(keeper: Client, on: Scene) -> None:
     url = f"/people/{on.applicant.uuid}/departure/"
-    assert "Nobody else would be" in text(keeper.post(url, {"reason": "retired", "leave": "1"}))
-    assert keeper.post(url, {"reason": "retired", "leave": "1", "force": "yes"}).status_code == 302
+    look = keeper.post(url, {"look": "1"})
+    assert "Nobody else would be" in text(look)
+    typed = {"reason": "retired", "leave": "1", "seen": seen(look)}
+    assert keeper.post(url, typed).status_code == 409
+    assert keeper.post(url, {**typed, "force": "yes"}).status_code == 302
 
 
 def test_nobody_lets_themselves_go(keeper: Client) -> None:
     own = User.objects.get(display_name="安全员")
-    assert "Hand over and shut out" not in text(keeper.get(f"/people/{own.uuid}/"))
+    assert "Look what would move" not in text(keeper.get(f"/people/{own.uuid}/"))
     assert keeper.post(f"/people/{own.uuid}/departure/", {"reason": "x", "leave": "1"}).status_code == 403
 
 

@@ -120,7 +120,11 @@ def test_a_day_is_entered_and_taken_out_by_the_administrator(people: scenes.Cast
 
 @pytest.mark.parametrize(
     ("day", "kind", "said"),
-    [("2027-02-08", "work", "is a weekday and worked anyway"), ("soon", "rest", "is no date")],
+    [
+        ("2027-02-08", "work", "is a weekday and worked anyway"),
+        ("soon", "rest", "is no date"),
+        ("", "rest", "A date is needed"),
+    ],
 )
 def test_what_is_wrong_with_a_day_is_told_with_what_was_typed(
     people: scenes.Cast, signed_in: Signed, day: str, kind: str, said: str
@@ -145,7 +149,22 @@ def test_a_file_with_wrong_lines_is_told_line_by_line(people: scenes.Cast, signe
     admin = signed_in(member(Role.SYSTEM_ADMIN))
     answer = admin.post("/calendar/sheet/", {"file": csv_of("soon,班,春节"), "do": "take-in"})
     assert (answer.status_code, "Line 2: “soon” is no date" in text(answer)) == (422, True)
-    assert admin.post("/calendar/sheet/", {"do": "take-in"}).status_code in {200, 302, 422}
+    answer = admin.post("/calendar/sheet/", {"file": csv_of(",班,春节"), "do": "look"})
+    assert (answer.status_code, "Line 2: A date is needed" in text(answer)) == (422, True)
+
+
+@pytest.mark.parametrize("do", ["look", "take-in"])
+def test_without_a_file_or_without_lines_nothing_is_in_order(
+    people: scenes.Cast, signed_in: Signed, do: str
+) -> None:
+    admin = signed_in(member(Role.SYSTEM_ADMIN))
+    for sent, said in (
+        ({}, "Choose a file first."),
+        ({"file": csv_of()}, "There is no line below the heading"),
+    ):
+        answer = admin.post("/calendar/sheet/", {**sent, "do": do})
+        page = text(answer)
+        assert (answer.status_code, said in page, "is in order" in page) == (422, True, False)
 
 
 def test_who_does_not_keep_it_may_not_change_it(people: scenes.Cast, signed_in: Signed) -> None:

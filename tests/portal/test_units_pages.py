@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from govcloud.audit.models import Event
+from govcloud.organisation import writing
 from tenants.models import Connection, Department, Role, System
 from tenants.owners import Owner, sealed_row
 from tests.factories.sheets import opened, workbook
@@ -181,6 +182,18 @@ def test_what_is_wrong_in_a_workbook_is_told_by_cell_and_nothing_can_be_taken_in
     assert page.status_code == 422
     assert "C2 单位 Units" in text(page)
     assert 'name="import"' not in page.content.decode()
+
+
+def test_a_workbook_without_rows_or_without_changes_is_not_offered_to_be_taken_in(desk: Client) -> None:
+    page = sent(desk, writing.blank())
+    assert (page.status_code, "There is no row below the headings" in text(page)) == (422, True)
+    assert 'name="import"' not in page.content.decode()
+    DivisionFactory()
+    kept = base64.b64encode(workbook(units=[GOOD])).decode()
+    desk.post("/units/import/", {"content": kept, "name": "units.xlsx", "import": "1"})
+    again = sent(desk, workbook(units=[GOOD]))
+    assert "0 new, 0 changed, 1 unchanged" in text(again)
+    assert 'name="import"' not in again.content.decode()
 
 
 @pytest.mark.parametrize(

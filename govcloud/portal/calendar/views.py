@@ -40,9 +40,8 @@ def entry(request: HttpRequest) -> HttpResponse:
     actor, at = admitted(request, *KEEPERS)
     typed = {name: request.POST.get(name, "").replace("\0", "") for name in ("day", "kind", "name")}
     try:
-        day = date.fromisoformat(typed["day"])
-    except ValueError:
-        refusal = editing.BadDay(given=typed["day"][:40])
+        day = editing.day_of(typed["day"])
+    except (editing.DayMissing, editing.BadDay) as refusal:
         return _page(request, _year(request.GET), refused=Refused(refusal.detail, 422, typed))
     refused = attempt(
         lambda: editing.enter(day=day, kind=typed["kind"], name=typed["name"], actor=actor, at=at),
@@ -76,7 +75,9 @@ def sheet(request: HttpRequest) -> HttpResponse:
     """Look at a file, or take it in; a file with wrong lines is told line by line and stays out."""
     actor, at = admitted(request, *KEEPERS)
     file, dry = request.FILES.get("file"), request.POST.get("do") != "take-in"
-    content = file.read(sheets.MOST_BYTES + 1) if file else b""
+    if file is None:
+        return _page(request, _year(request.GET), refused=Refused(_("Choose a file first."), 422))
+    content = file.read(sheets.MOST_BYTES + 1)
     reports: list[editing.Report] = []
 
     def take_in() -> None:

@@ -18,6 +18,14 @@ from tenants.models import User
 VIEWS: Mapping[str, str | Promise] = {"": _("Unread"), "all": _("All of them")}
 
 
+PAGES: Mapping[str, str] = {
+    "lease.": "portal:leases",
+    "quota.": "portal:quota",
+    "role.": "portal:roles",
+}
+"""By how a kind begins, for those that are about no order."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A message in the reader's words."""
@@ -45,9 +53,11 @@ def page_about(notice: Notice) -> str | None:
     """The page of what a notice is about; who may not see that is told so there. None where there is no such page."""
     if notice.subject_type == "provisioning.operation":
         return reverse("portal:operation", args=[notice.subject_id])
-    if notice.kind.startswith("lease."):
-        return reverse("portal:leases")
+    if notice.subject_type == "organisation.accessreview":
+        return reverse("portal:review", args=[notice.subject_id])
+    if notice.subject_type == "notifications.webhook":
+        return reverse("portal:webhook", args=[notice.subject_id])
     if notice.thread is None:
-        return None
+        return next((reverse(page) for begins, page in PAGES.items() if notice.kind.startswith(begins)), None)
     number = Order.objects.filter(uuid=notice.thread).values_list("number", flat=True).first()
     return reverse("portal:order", args=[number]) if number else None

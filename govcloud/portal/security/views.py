@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud import clock
+from govcloud.organisation import appointing
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
@@ -83,7 +84,7 @@ def confirmation(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Be the second of the two."""
     actor, at = deeds.admitted(request, MANAGER)
     asked = get_object_or_404(RoleRequest.objects.select_related("user"), uuid=uuid)
-    refused = deeds.attempt(lambda: grants.confirm(request=asked, actor=actor, at=at))
+    refused = deeds.attempt(lambda: appointing.confirm(request=asked, actor=actor, at=at))
     return _done(request, actor, at=at, refused=refused)
 
 
@@ -97,7 +98,7 @@ def refusal(request: HttpRequest, uuid: UUID) -> HttpResponse:
         actor,
         at=at,
         refused=deeds.attempt_for_reason(
-            request, lambda reason: grants.decline(request=asked, actor=actor, at=at, reason=reason)
+            request, lambda reason: appointing.decline(request=asked, actor=actor, at=at, reason=reason)
         ),
     )
 
@@ -171,7 +172,7 @@ def _give(typed: Typed, person: User, department: Department | None, *, actor: U
     """An administrator's role is asked for, any other granted."""
     begins, ends = _midnight(typed.valid_from), _midnight(typed.valid_until)
     if typed.role in ADMINISTRATORS:
-        return lambda: grants.ask(
+        return lambda: appointing.ask(
             user=person, role=typed.role, reason=typed.reason, valid_from=begins, valid_until=ends,
             actor=actor, at=at,
         )  # fmt: skip

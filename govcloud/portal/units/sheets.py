@@ -58,7 +58,7 @@ def taking_in(request: HttpRequest) -> HttpResponse:
         "rows": [each for each in outcome.rows if each.action != Action.UNCHANGED][:SHOWN] if outcome else [],
         "problems": outcome.problems[:SHOWN] if outcome else [],
         "counts": {each.value: outcome.count(each) for each in Action} if outcome else {},
-        "ready": outcome is not None and not outcome.applied and not outcome.problems,
+        "ready": _would_change(outcome),
         "content": base64.b64encode(content).decode() if outcome and not outcome.problems else "",
         "name": name,
         "most": reading.MOST_BYTES // 1000,
@@ -67,6 +67,13 @@ def taking_in(request: HttpRequest) -> HttpResponse:
     }
     status = refused.status if refused else 422 if outcome and outcome.problems else 200
     return render(request, "portal/unit/import.html", context, status=status)
+
+
+def _would_change(outcome: Outcome | None) -> bool:
+    """Whether there is anything to take in, and nothing in its way."""
+    if outcome is None or outcome.applied or outcome.problems:
+        return False
+    return any(each.action != Action.UNCHANGED for each in outcome.rows)
 
 
 def _sent(request: HttpRequest) -> tuple[bytes, str]:

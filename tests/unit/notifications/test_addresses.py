@@ -68,3 +68,30 @@ def test_a_host_of_which_one_address_is_inside_is_not_called(monkeypatch: pytest
     monkeypatch.setattr("socket.getaddrinfo", both)
     with pytest.raises(webhooks.AddressRefused, match=r"10\.0\.0\.1"):
         webhooks.resolved("two-faced.example.org", 443)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1", "127.0.0.1:8443", "127.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.0.0.1.", "１２７.0.0.1",
+        "10.0.0.1", "169.254.169.254", "0", "[::1]", "[::1]:8443", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[64:ff9b::a00:1]",
+        "[fe80::1]", "[fe80::1%25eth0]", "[fd00::1]",
+    ],
+)  # fmt: skip
+def test_an_address_inside_is_refused_before_anything_is_called(host: str) -> None:
+    with pytest.raises(webhooks.LeadsInside):
+        webhooks.check(f"https://{host}/hook")
+
+
+@pytest.mark.parametrize(
+    "host", ["1.1.1.1", "[2606:4700::1111]:8443", "localhost", "10.example.org", "127.0.0.1.example.org"]
+)
+def test_public_addresses_and_names_may_be_registered(host: str) -> None:
+    webhooks.check(f"https://{host}/hook")
+
+
+def test_an_address_of_a_network_that_is_open_may_be_registered(settings: Settings) -> None:
+    settings.WEBHOOK_NETWORKS = [ipaddress.ip_network("10.20.0.0/16")]
+    webhooks.check("https://10.20.0.5/hook")
+    with pytest.raises(webhooks.LeadsInside):
+        webhooks.check("https://10.21.0.5/hook")

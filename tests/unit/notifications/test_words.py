@@ -29,11 +29,27 @@ def test_every_kind_is_told_in_both_languages(kind: Kind) -> None:
 @pytest.mark.parametrize("kind", every_kind())
 def test_both_languages_name_the_same_facts(kind: Kind) -> None:
     words = KINDS[kind]
-    named = []
+    for words_of_it in (words.title, *words.texts):
+        named = []
+        for language in ("zh-hans", "en"):
+            with translation.override(language):
+                named.append({part.split(")")[0] for part in str(words_of_it).split("%(")[1:]})
+        assert named[0] == named[1]
+
+
+@pytest.mark.parametrize("kind", [kind for kind, words in KINDS.items() if words.by_action])
+def test_what_an_order_does_has_its_own_words_in_both_languages(kind: Kind) -> None:
     for language in ("zh-hans", "en"):
-        with translation.override(language):
-            named.append({part.split(")")[0] for part in f"{words.title}{words.text}".split("%(")[1:]})
-    assert named[0] == named[1]
+        said = {
+            told(notice(kind, action=action), language=language).text
+            for action in ("create", "change", "renew", "release", "")
+        }
+        assert len(said) == 5
+
+
+def test_a_notice_from_before_orders_told_what_they_do_is_still_told() -> None:
+    old = Notice(kind=Kind.ORDER_FULFILLED, facts={"label": "GC-1"})
+    assert told(old, language="en").text == "All that “GC-1” asked for is done."
 
 
 def test_names_are_in_the_readers_language_and_moments_by_the_wall_clock() -> None:

@@ -16,6 +16,7 @@ from govcloud.quotas.models import Dimension, QuotaAccount
 from tenants import owners
 from tenants.models import Connection, Department, NetworkZone, System, SystemOwner
 from tenants.owners import Owner, sealed_row
+from tests.factories.inventory import whole_server
 from tests.factories.sheets import workbook
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code
 
@@ -108,11 +109,73 @@ def test_one_wrong_row_keeps_all_out_and_every_wrong_cell_is_told(at: datetime) 
             ("A3", "bad-system-code"),
             ("D3", "mlps-level-not-taken"),
             ("C4", "unknown-unit"),
+            ("A4", "owner-name-missing"),
+            ("E4", "bad-telephone"),
             ("A5", "row-repeated"),
         ]
     )
     assert not outcome.applied
     assert not Department.objects.exists()
+
+
+def test_every_wrong_cell_of_a_row_is_told_at_once_what_cannot_be_read_included(at: datetime) -> None:
+    """Names that are missing, words and numbers that are none, rules of one field and units that are not there."""
+    content = workbook(
+        units=[unit("1", name="", division="999999", parent="2", connection="offline")],
+        systems=[
+            system(
+                "Bad!", "3", mlps_level="many", zone="moon", dr_level=9, filing_number="x", authority="4",
+                owner_phone="138****5678",
+            )
+        ],
+    )  # fmt: skip
+    told = {
+        (problem.sheet, problem.heading.split(" / ")[1], problem.error.code)
+        for problem in run(content, at).problems
+    }
+    assert told == {
+        ("单位 Units", "Unified social credit code", "bad-credit-code"),
+        ("单位 Units", "Name", "cell-empty"),
+        ("单位 Units", "Division", "no-such-division"),
+        ("单位 Units", "Credit code of the unit above", "unknown-unit"),
+        ("单位 Units", "Connection", "cell-no-choice"),
+        ("业务系统 Systems", "Code", "bad-system-code"),
+        ("业务系统 Systems", "Credit code of the department", "unknown-unit"),
+        ("业务系统 Systems", "MLPS level", "cell-not-whole"),
+        ("业务系统 Systems", "Zone", "cell-no-choice"),
+        ("业务系统 Systems", "DR level", "dr-level-unknown"),
+        ("业务系统 Systems", "Filing number", "bad-filing-number"),
+        ("业务系统 Systems", "Credit code of the competent authority", "unknown-unit"),
+        ("业务系统 Systems", "Owner", "owner-name-missing"),
+        ("业务系统 Systems", "Owner's telephone", "bad-telephone"),
+    }
+
+
+def test_every_change_that_is_refused_is_told_of_a_row_at_once(at: datetime) -> None:
+    department = DepartmentFactory(credit_code=A, connection=Connection.NOT_CONNECTED)
+    DepartmentFactory(credit_code=B, parent=department)
+    standing = SystemFactory(code="oa", department=department, mlps_level=2, filing_number="")
+    whole_server(system=standing)
+    other = NetworkZone.PRIVATE if standing.zone != NetworkZone.PRIVATE else NetworkZone.PUBLIC
+    content = workbook(
+        units=[unit(A, parent=B, connection="connected")],
+        systems=[system("oa", A, mlps_level=3, zone=other, dr_level=9, owner_phone="x")],
+    )
+    told = problems(run(content, at))
+    assert {code for _cell, code in told} >= {"unit-below-itself", "connection-does-not-follow"}
+    assert {code for _cell, code in told} >= {"dr-level-unknown", "bad-telephone"}
+    content = workbook(systems=[system("oa", A, mlps_level=3, zone=other)])
+    told = problems(run(content, at))
+    assert {code for _cell, code in told} >= {"zone-fixed", "filing-number-missing"}
+
+
+def test_a_row_that_changes_nothing_is_taken_although_it_says_what_could_not_be_entered_today(
+    at: datetime,
+) -> None:
+    department = DepartmentFactory(credit_code=A)
+    SystemFactory(code="oa", department=department, name="系统oa", mlps_level=2, filing_number="old-1")
+    outcome = run(workbook(systems=[system("oa", A, filing_number="old-1")]), at)
+    assert (problems(outcome), told(outcome)) == ([], [("oa", "unchanged")])
 
 
 def test_masked_particulars_are_not_taken_for_a_persons(at: datetime) -> None:
@@ -210,5 +273,5 @@ def test_the_command_writes_a_template_that_is_not_there_yet(tmp_path: Path) -> 
     call_command("import_units", str(file), "--template", stdout=StringIO())
     with pytest.raises(CommandError, match="there already"):
         call_command("import_units", str(file), "--template")
-    call_command("import_units", str(file), stdout=StringIO())
-    assert not Department.objects.exists()
+    with pytest.raises(CommandError, match="There is no row below the headings"):
+        call_command("import_units", str(file))

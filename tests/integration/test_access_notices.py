@@ -1,0 +1,146 @@
+"""What the keepers of access hear of: roles that wait for a second person, and reviews near their deadline or past it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import transaction
+
+from govcloud.audit.models import Event, Outcome
+from govcloud.notifications import dispatch
+from govcloud.notifications.models import Message, Notice
+from govcloud.notifications.texts import told
+from govcloud.organisation import appointing, reviews, telling
+from govcloud.organisation.lifecycle import Verdict
+from tenants.access import grants
+from tenants.access.models import RoleRequest
+from tenants.models import Role, User
+from tests.at_once import at_once
+from tests.factories.organisation import review_of
+from tests.factories.tenants import DepartmentFactory, UserFactory, grant, member
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+def heard(person: User, *, at: datetime) -> list[str]:
+    dispatch.dispatch(at=at)
+    return list(Message.objects.visible_to(person).order_by("pk").values_list("notice__kind", flat=True))
+
+
+def asked(*, user: User, actor: User, at: datetime) -> RoleRequest:
+    return appointing.ask(user=user, role=Role.AUDIT_ADMIN, reason="岗位空缺", actor=actor, at=at)
+
+
+# -- roles that take two
+
+
+def test_who_could_be_the_second_person_hears_of_a_request(at: datetime) -> None:
+    officer, second, candidate = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN), UserFactory()
+    other = member(Role.SYSTEM_ADMIN)
+    asked(user=candidate, actor=officer, at=at)
+    assert heard(second, at=at) == ["role.requested"]
+    assert [heard(person, at=at) for person in (officer, candidate, other)] == [[], [], []]
+    said = told(Notice.objects.get(), language="en")
+    assert ("audit administrator" in said.title.lower(), "岗位空缺" in said.text) == (True, True)
+
+
+def test_who_asked_and_who_holds_it_now_hear_of_the_confirmation(at: datetime) -> None:
+    officer, second, candidate = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN), UserFactory()
+    request = asked(user=candidate, actor=officer, at=at)
+    appointing.confirm(request=request, actor=second, at=at)
+    assert [heard(person, at=at) for person in (officer, candidate)] == [["role.confirmed"]] * 2
+
+
+def test_who_asked_hears_why_it_was_declined(at: datetime) -> None:
+    officer, second, candidate = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN), UserFactory()
+    appointing.decline(
+        request=asked(user=candidate, actor=officer, at=at), reason="已有两名", actor=second, at=at
+    )
+    assert (heard(officer, at=at), heard(candidate, at=at)) == (["role.declined"], [])
+    assert "已有两名" in told(Notice.objects.get(kind="role.declined"), language="zh-hans").text
+
+
+def test_who_asked_hears_once_that_nobody_confirmed_in_time(at: datetime) -> None:
+    officer, second = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN)
+    request = asked(user=UserFactory(), actor=officer, at=at)
+    confirmed = asked(user=UserFactory(), actor=officer, at=at)
+    appointing.confirm(request=confirmed, actor=second, at=at)
+    over = request.expires_at
+    times = (over - timedelta(seconds=1), over, over, over + DAY, over + 30 * DAY)
+    assert [appointing.tell_lapsed(at=moment) for moment in times] == [0, 1, 0, 0, 0]
+    assert heard(officer, at=over) == ["role.confirmed", "role.lapsed"]
+
+
+def test_a_refused_confirmation_is_audited_and_tells_nobody(at: datetime) -> None:
+    officer = member(Role.SECURITY_ADMIN)
+    request = asked(user=UserFactory(), actor=officer, at=at)
+    with pytest.raises(grants.OwnRequest):
+        appointing.confirm(request=request, actor=officer, at=at)
+    assert Event.objects.get(verb="rolerequest.confirmed").outcome == Outcome.REFUSED
+    assert not Notice.objects.filter(kind="role.confirmed").exists()
+
+
+# -- access reviews
+
+
+def test_reviewers_hear_once_that_the_deadline_is_near_and_once_that_it_is_past(at: datetime) -> None:
+    above = DepartmentFactory()
+    unit = DepartmentFactory(parent=above)
+    chief, approver = member(Role.UNIT_APPROVER, above), member(Role.UNIT_APPROVER, unit)
+    for _role in range(2):
+        member(Role.APPLICANT, unit)
+    officer = member(Role.SECURITY_ADMIN)
+    stranger = member(Role.UNIT_APPROVER, DepartmentFactory())
+    review = review_of(above, at=at, by=officer, days=30)
+    near, over = review.due_at - 2 * DAY, review.due_at
+    assert [telling.tell(at=moment) for moment in (at, near, near, over, over)] == [0, 1, 0, 1, 0]
+    for person in (chief, approver, officer):
+        assert heard(person, at=over) == ["review.due", "review.overdue"]
+    assert heard(stranger, at=over) == []
+    counts = {
+        message.person_id: message.notice.facts["count"]
+        for message in Message.objects.filter(notice__kind="review.due")
+    }
+    assert counts == {chief.pk: 3, approver.pk: 2, officer.pk: 4}  # nobody decides on their own
+
+
+def test_who_has_decided_on_everything_is_not_reminded(at: datetime) -> None:
+    unit = DepartmentFactory()
+    approver, applicant = member(Role.UNIT_APPROVER, unit), member(Role.APPLICANT, unit)
+    officer = member(Role.SECURITY_ADMIN)
+    review = review_of(unit, at=at, by=officer)
+    line = review.lines.get(membership__user=applicant)
+    reviews.decide(line=line, verdict=Verdict.CONFIRMED, reason="", actor=approver, at=at)
+    telling.tell(at=review.due_at)
+    assert (heard(approver, at=at), heard(officer, at=at)) == ([], ["review.overdue"])
+
+
+def test_a_review_with_nothing_left_to_decide_tells_nobody(at: datetime) -> None:
+    unit = DepartmentFactory()
+    member(Role.APPLICANT, unit)
+    officer = member(Role.SECURITY_ADMIN)
+    review = review_of(unit, at=at, by=officer)
+    for line in review.lines.all():
+        reviews.decide(line=line, verdict=Verdict.CONFIRMED, reason="", actor=officer, at=at)
+    telling.tell(at=review.due_at)
+    assert not Notice.objects.exists()
+
+
+def test_a_sweep_that_is_cut_off_tells_nobody_and_the_next_one_does(at: datetime) -> None:
+    unit = DepartmentFactory()
+    member(Role.APPLICANT, unit)
+    review = review_of(unit, at=at)
+    with transaction.atomic():
+        assert telling.tell(at=review.due_at) == 1
+        transaction.set_rollback(True)
+    assert not Notice.objects.exists()
+    assert [telling.tell(at=review.due_at) for _again in range(2)] == [1, 0]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_who_sweep_at_once_one_tells(at: datetime) -> None:
+    unit = DepartmentFactory()
+    grant(UserFactory(), Role.APPLICANT, unit)
+    review = review_of(unit, at=at)
+    at_once([lambda: telling.tell(at=review.due_at)] * 5)
+    assert Notice.objects.filter(kind="review.overdue").count() == 1
