@@ -14,6 +14,7 @@ from govcloud.approvals.flows import FlowSkipsMatters, publish, publish_default_
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import APPROVING, Case, CaseStage, FlowVersion, Manner, Stage, Verb
 from govcloud.approvals.routing import Matter, applicable, decides_itself
+from govcloud.approvals.signable import where_needed
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Invalid
@@ -201,6 +202,7 @@ def decide(
             turn = policies.require_decider(
                 locked, stages, seen=seen, revision_hash=revision_hash, actor=actor, at=at
             )
+            turn = where_needed(turn, stages, actor=actor, at=at)
             if verb in APPROVING:
                 _require_opinions(turn.stage)
             progress.write_down(turn, Verb(verb), opinion.strip(), actor=actor, at=at)
