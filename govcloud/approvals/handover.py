@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 
 from govcloud.approvals import notices
 from govcloud.approvals.lifecycle import StageStatus, Status
@@ -30,30 +30,20 @@ def deciders_of(cases: Iterable[int]) -> set[tuple[int, int]]:
     return found | {(case, pk) for case, *people in given for pk in people if pk is not None}
 
 
-def vacate(*, person: User) -> int:
-    """Seats that somebody who leaves has by name, or has given away: open again to the holders of their role; returns how many.
-
-    One that was added to those of the stage is asked for no more, as long as another is left.
-    """
-    mine = Seat.objects.filter(Q(person=person) | Q(given_by=person), status=SeatStatus.OPEN)
-    by_role = mine.exclude(role="").filter(origin=SeatOrigin.DELEGATED)
-    freed = by_role.update(origin=SeatOrigin.ROLE, person=None, given_by=None, given_at=None, reason="")
-    others = Seat.objects.filter(stage=OuterRef("stage"), status=SeatStatus.OPEN).exclude(pk=OuterRef("pk"))
-    added = mine.filter(person=person, origin=SeatOrigin.ADDED).filter(Exists(others))
-    return freed + added.update(status=SeatStatus.RELEASED)
-
-
 def revoke(*, membership: Membership, actor: User, at: datetime, reason: str) -> None:
     """Take a role away; what the person has by name to decide is free at once. Raises RoleMissing and RoleEnded."""
     with transaction.atomic():
         grants.revoke(membership=membership, actor=actor, at=at, reason=reason)
-        vacate_lost(person=membership.user, actor=actor, at=at)
+        vacate(person=membership.user, actor=actor, at=at)
 
 
 @transaction.atomic
-def vacate_lost(*, actor: audit.Actor, at: datetime, person: User | None = None) -> int:
-    """As ``vacate``, seats of those who decide nothing any more in the case's department, or of the one ``person``: a role of
-    theirs was revoked or has run out. Returns how many. One query for each who has a seat by name or has given one.
+def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> int:
+    """Free the seats by name of those who decide nothing any more in the case's department (they left, or their role was
+    revoked or has run out), and what these have given away; of one ``person``, or of everybody. Returns how many.
+
+    They are open again to the holders of their role. One that was added to those of the stage is asked for no more, as long as
+    another is left. One query for each who has a seat by name or has given one.
     """
     found = _lost(person, at=at)
     list(

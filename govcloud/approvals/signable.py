@@ -52,12 +52,9 @@ def short_of(
     case = stage.case
     barred = {*policies.owners(case), *policies.involved_by_deciding(stages), *without}
     barred |= {seat.person_id for seat in stage.seats.all() if seat.person_id is not None}
+    barred |= policies.given_away(stage)
     held = policies.deciders(department=case.department, roles=set(roles), without=barred, at=at)
-    holders = {
-        role: [p.pk for p in people if next(policies.delegates_of(p, stage), None) is None]
-        for role, people in held.items()
-    }
-    return unfilled(roles, holders)
+    return unfilled(roles, {role: [person.pk for person in people] for role, people in held.items()})
 
 
 def unfilled(seats: Sequence[str], holders: Mapping[str, Collection[int]]) -> int:

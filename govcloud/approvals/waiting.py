@@ -40,16 +40,15 @@ def of(cases: Collection[int], *, at: datetime) -> dict[int, Waiting]:
         Absence.objects.in_force(at=at).filter(person__is_active=True).select_related("person", "substitute")
     )
     return {
-        stage.case_id: _waiting(stage, decided.get(stage.case_id, set()), away, at=at) for stage in stages
+        stage.case_id: _waiting(stage, decided.get(stage.case_id, set()), away, at=at)
+        for stage in stages
+        if policies.open_seats(stage)  # none where somebody signed the last one between the two looks
     }
 
 
 def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at: datetime) -> Waiting:
     seats = policies.open_seats(stage)
     barred = policies.owners(stage.case) | decided
-    given = {
-        seat.given_by_id for seat in stage.seats.all() if seat.role and seat.given_by_id != seat.person_id
-    }
     return Waiting(
         stage=stage.pk,
         roles=tuple(dict.fromkeys(seat.role or stage.role for seat in seats)),
@@ -62,7 +61,7 @@ def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at
             and policies.seat_of(stage, absence.person, at=at) is not None
             and _decides(absence.substitute, stage, at=at)
         ),
-        without=frozenset(barred | {pk for pk in given if pk is not None}),
+        without=frozenset(barred | policies.given_away(stage)),
     )
 
 

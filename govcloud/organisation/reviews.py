@@ -174,4 +174,4 @@ def _write(line: ReviewLine, verdict: str, *, reason: str, actor: User, at: date
     )  # fmt: skip
     if verdict == Verdict.ENDED:
         memberships.end(membership=membership, reason=reason, actor=actor, at=at)
-        handover.vacate_lost(person=membership.user, actor=actor, at=at)
+        handover.vacate(person=membership.user, actor=actor, at=at)

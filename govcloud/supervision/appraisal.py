@@ -115,7 +115,7 @@ def _own_steps(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
 def _cards(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
     unit = Q(role=Role.UNIT_APPROVER) | Q(also_roles__contains=[Role.UNIT_APPROVER])
     own = unit & Q(stage__isnull=False)
-    only_own = own & Q(role=Role.UNIT_APPROVER, also_roles=[])
+    only_own = own & Q(also_roles=[])
     limit = Q(cause=Cause.LIMIT)
     cards = SupervisionCard.objects.filter(period.of("raised_at")).order_by().values("department")
     counted = cards.annotate(

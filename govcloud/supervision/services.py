@@ -55,7 +55,7 @@ def sweep(*, at: datetime) -> int:
 
     Seats by name of people whose role has ended are freed first, so that a card reaches who can sign.
     """
-    handover.vacate_lost(actor=SUPERVISION, at=at)
+    handover.vacate(actor=SUPERVISION, at=at)
     raised = 0
     while count := _raise_due(at=at):
         raised += count

@@ -187,6 +187,7 @@ class TestDelegating:
         flow(replace(INTAKE, quorum="some", quorum_count=2), at=at)
         case = case_of(people, at=at)
         delegate(case, people.service_desk, colleague, at)
+        assert set(approvals.current_deciders(case=case, at=at)) == {colleague, third}
         decide(case, colleague, at)
         assert decide(case, third, at).status == Status.APPROVED
 
@@ -232,13 +233,13 @@ class TestDelegating:
     def test_so_does_a_role_of_who_gave_it(self, people: Chain, case: Case, at: datetime) -> None:
         delegate(case, people.unit_approver, people.cloud_admin, at)
         Membership.objects.filter(user=people.unit_approver).update(valid_until=at)
-        assert handover.vacate_lost(actor=SystemActor("tests"), at=at) == 1
+        assert handover.vacate(actor=SystemActor("tests"), at=at) == 1
 
     def test_another_role_that_decides_there_keeps_it(self, people: Chain, case: Case, at: datetime) -> None:
         delegate(case, people.unit_approver, people.cloud_admin, at)
         grant(people.cloud_admin, Role.FINANCE)
         Membership.objects.filter(user=people.cloud_admin, role=Role.CLOUD_ADMIN).update(valid_until=at)
-        assert handover.vacate_lost(actor=SystemActor("tests"), at=at) == 0
+        assert handover.vacate(actor=SystemActor("tests"), at=at) == 0
 
     def test_the_delegates_decision_bars_them_from_later_stages(
         self, people: Chain, case: Case, at: datetime
