@@ -126,11 +126,17 @@ class FlowSummary(Answer):
     drafted_by = PersonRef(allow_null=True)
     in_force_from = serializers.DateTimeField(allow_null=True)
     published_at = serializers.DateTimeField(allow_null=True)
+    published_by = PersonRef(
+        allow_null=True, help_text="null: by a command, as an installation's first version"
+    )
 
 
 class FlowAnswer(FlowSummary):
     stages = serializers.SerializerMethodField()
     problems = serializers.SerializerMethodField(help_text="what keeps a draft from being published")
+    editors = serializers.SerializerMethodField(
+        help_text="who has drafted or changed it: none of them publishes it"
+    )
 
     @extend_schema_field(StageBody(many=True))
     def get_stages(self, flow: FlowVersion) -> Any:
@@ -140,6 +146,10 @@ class FlowAnswer(FlowSummary):
     def get_problems(self, flow: FlowVersion) -> Any:
         found = [] if flow.published_at else flows.problems(flow=flow, at=self.context["at"])
         return ProblemAnswer(cast("Any", found), many=True).data
+
+    @extend_schema_field(PersonRef(many=True))
+    def get_editors(self, flow: FlowVersion) -> Any:
+        return PersonRef(cast("Any", flows.editors_of(flow)), many=True).data
 
 
 class StationAnswer(serializers.Serializer[Station]):
@@ -195,7 +205,7 @@ class FlowVersions(Listed[FlowVersion], Retrieved[FlowVersion]):
     }
 
     def get_queryset(self) -> QuerySet[FlowVersion]:
-        return super().get_queryset().select_related("based_on", "drafted_by")
+        return super().get_queryset().select_related("based_on", "drafted_by", "published_by")
 
     @extend_schema(responses=FlowAnswer)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
@@ -238,7 +248,10 @@ class FlowVersions(Listed[FlowVersion], Retrieved[FlowVersion]):
     @extend_schema(request=PublicationBody, responses=FlowAnswer)
     @action(detail=True, methods=["post"])
     def publication(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Publish a draft as the next version, in force from a date. Running cases stay on theirs."""
+        """Publish a draft as the next version, in force from a date. Running cases stay on theirs.
+
+        Who has drafted or changed it is refused (`own-flow`): it takes another system administrator.
+        """
         flow = self.get_object()
         version = expected_version(request, flow)
         begins = self.parsed(PublicationBody)["in_force_from"]

@@ -5,7 +5,7 @@ from typing import Any
 
 import django_filters as filters
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import FileResponse
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -42,7 +42,11 @@ class SupervisionCardAnswer(Answer):
     )
     stage_name = serializers.CharField(source="stage.name", default=None, allow_null=True)
     stage_name_en = serializers.CharField(source="stage.name_en", default=None, allow_null=True)
-    role = serializers.ChoiceField(Role.choices, help_text="whose turn it was")
+    role = serializers.ChoiceField(Role.choices, help_text="whose signature was missing")
+    also_roles = serializers.ListField(
+        child=serializers.ChoiceField(Role.choices), help_text="whose were missing as well"
+    )
+    people = PersonRef(many=True, help_text="who had it by name: delegates, added reviewers")
     decider = PersonRef(allow_null=True, help_text="who decided late without a reason")
     due_at = serializers.DateTimeField(help_text="the limit as it stood")
     raised_at = serializers.DateTimeField()
@@ -52,11 +56,16 @@ class SupervisionCardAnswer(Answer):
 class SupervisionCardFilters(filters.FilterSet):  # type: ignore[misc]
     colour = filters.ChoiceFilter(choices=Colour.choices)
     cause = filters.ChoiceFilter(choices=Cause.choices)
-    role = filters.MultipleChoiceFilter(choices=Role.choices)
+    role = filters.MultipleChoiceFilter(choices=Role.choices, method="waiting_for")
     department = filters.UUIDFilter("department__uuid")
     case = filters.UUIDFilter("case__uuid")
     raised_after = filters.IsoDateTimeFilter("raised_at", lookup_expr="gte")
     raised_before = filters.IsoDateTimeFilter("raised_at", lookup_expr="lt")
+
+    def waiting_for(
+        self, rows: QuerySet[SupervisionCard], _name: str, roles: list[str]
+    ) -> QuerySet[SupervisionCard]:
+        return rows.filter(Q(role__in=roles) | Q(also_roles__overlap=roles)) if roles else rows
 
 
 class SupervisionCards(Listed[SupervisionCard], Retrieved[SupervisionCard]):
@@ -70,12 +79,14 @@ class SupervisionCards(Listed[SupervisionCard], Retrieved[SupervisionCard]):
 
     def get_queryset(self) -> QuerySet[SupervisionCard]:
         rows = SupervisionCard.objects.visible_to(self.actor, at=self.at)
-        return rows.select_related("case", "stage", "department", "decider", "escalation").order_by("-pk")
+        related = rows.select_related("case", "stage", "department", "decider", "escalation")
+        return related.prefetch_related("people").order_by("-pk")
 
 
 class MattersAnswer(serializers.Serializer[Any]):
     kind = serializers.ChoiceField(CaseKind.choices)
-    closed = serializers.IntegerField(help_text="approved or rejected in the period")
+    closed = serializers.IntegerField(help_text="approved or rejected by people in the period")
+    by_rule = serializers.IntegerField(help_text="besides these: decided by rules alone")
     early = serializers.IntegerField(help_text="on a day before that of the limit")
     in_time = serializers.IntegerField()
     on_the_spot = serializers.IntegerField(help_text="on the day of opening")

@@ -23,7 +23,8 @@ from govcloud.approvals.models import (
 from govcloud.approvals.policies import DECIDING, FLOW_EDITORS
 from govcloud.approvals.routing import DEFAULT_FLOW, StageRule
 from govcloud.audit import services as audit
-from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from govcloud.audit.refusals import refuse
+from govcloud.errors import Conflict, DomainError, Forbidden, Invalid, Invalids
 from govcloud.lifecycle import ChangedMeanwhile
 from tenants.models import UNIT_ROLES, Membership, NetworkZone, Role, User
 from tenants.policies import require
@@ -121,6 +122,11 @@ class FlowPublished(Conflict):
     message = _("What is published never changes: draft a further version.")
 
 
+class OwnFlow(Forbidden):
+    code = "own-flow"
+    message = _("You have worked on this draft: another system administrator publishes it.")
+
+
 class FlowBeginsInThePast(Invalid):
     code = "flow-begins-in-the-past"
     message = _("A version comes into force when it is published or later, not before.")
@@ -138,7 +144,11 @@ def draft(*, name: str, based_on: FlowVersion, actor: User, at: datetime) -> Flo
     require(actor, *FLOW_EDITORS, at=at)
     _refuse([*_name_problems(name)])
     origin = based_on if based_on.published_at else based_on.based_on  # a draft may go again
-    flow = FlowVersion.objects.create(name=name.strip(), based_on=origin, drafted_by=actor)
+    # Who wrote the draft that this one is copied from has written this one too.
+    editors = {actor.pk, *(() if based_on.published_at else based_on.editors)}
+    flow = FlowVersion.objects.create(
+        name=name.strip(), based_on=origin, drafted_by=actor, editors=sorted(editors)
+    )
     rules = rules_of(based_on.stages.all())
     _write(flow, rules)
     _tell("flow.drafted", flow, actor=actor, at=at, after={"based_on": str(based_on), "stages": _told(rules)})
@@ -167,7 +177,8 @@ def change(
     _write(flow, stages)
     flow.name = name.strip()
     flow.version += 1
-    flow.save(update_fields=["name", "version"])
+    flow.editors = sorted({*flow.editors, actor.pk})
+    flow.save(update_fields=["name", "version", "editors"])
     told = {"before": {"stages": _told(before)}, "after": {"stages": _told(stages)}}
     _tell("flow.changed", flow, actor=actor, at=at, **told)
     return flow
@@ -181,20 +192,37 @@ def discard(*, flow: FlowVersion, expected_version: int, actor: User, at: dateti
     flow.delete()
 
 
-@transaction.atomic
 def publish_draft(
     *, flow: FlowVersion, in_force_from: datetime, expected_version: int, actor: User, at: datetime
 ) -> FlowVersion:
     """Publish a draft as the next version, in force from an instant that is not over. Running cases stay on theirs.
 
-    Raises FlowBeginsInThePast, Invalids with the draft's ``problems``, FlowPublished, StaleFlow, and ChangedMeanwhile when
-    somebody else publishes at the same moment.
+    It takes two people, since a version may let rules alone decide. Raises OwnFlow for who drafted or changed it,
+    FlowBeginsInThePast, Invalids with the draft's ``problems``, FlowPublished, StaleFlow, and ChangedMeanwhile when somebody
+    else publishes at the same moment.
     """
-    flow = _locked_draft(flow, expected_version, actor=actor, at=at)
-    if in_force_from < at:
-        raise FlowBeginsInThePast(pointers=("/in_force_from",))
-    _refuse(problems(flow=flow, at=at))
-    return _publish(flow, in_force_from=in_force_from, actor=actor, at=at)
+    try:
+        with transaction.atomic():
+            draft = _locked_draft(flow, expected_version, actor=actor, at=at)
+            _require_another(draft, actor)
+            if in_force_from < at:
+                raise FlowBeginsInThePast(pointers=("/in_force_from",))
+            _refuse(problems(flow=draft, at=at))
+            draft.published_by = actor
+            return _publish(draft, in_force_from=in_force_from, actor=actor, at=at)
+    except OwnFlow as refusal:
+        refuse(actor=actor, verb="flow.published", subject=flow, at=at, reason=refusal.code)
+        raise
+
+
+def may_publish(flow: FlowVersion, *, actor: User) -> bool:
+    """Whether somebody who edits flows may publish this draft: not who has worked on it."""
+    return actor.pk not in flow.editors
+
+
+def editors_of(flow: FlowVersion) -> list[User]:
+    """Who has drafted or changed a version, by name."""
+    return sorted(User.objects.filter(pk__in=flow.editors), key=lambda user: (str(user), user.pk))
 
 
 @transaction.atomic
@@ -330,6 +358,11 @@ def _locked_draft(flow: FlowVersion, expected_version: int, *, actor: User, at: 
     return locked
 
 
+def _require_another(draft: FlowVersion, actor: User) -> None:
+    if not may_publish(draft, actor=actor):
+        raise OwnFlow
+
+
 def _write(flow: FlowVersion, rules: Sequence[StageRule]) -> None:
     Stage.objects.bulk_create(
         Stage(flow=flow, position=n, **{**asdict(rule), "also_roles": list(rule.also_roles)})
@@ -342,7 +375,7 @@ def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, 
     flow.number, flow.in_force_from, flow.published_at = last + 1, in_force_from, at
     try:
         with transaction.atomic():
-            flow.save(update_fields=["number", "in_force_from", "published_at"])
+            flow.save(update_fields=["number", "in_force_from", "published_at", "published_by"])
     except IntegrityError:
         raise ChangedMeanwhile from None
     told = [stage.code for stage in flow.stages.all()]

@@ -1,6 +1,7 @@
 """What people are told as a case moves: those whose turn it is, and those who have applied."""
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +54,12 @@ def given(seat: Seat, *, actor: Actor, at: datetime) -> None:
     if seat.person_id is not None:
         facts = {"asker": actor.audit_name, "due_at": seat.stage.due_at, "opinion": seat.reason}
         _tell(Kind.CASE_GIVEN, seat.stage, [seat.person_id], facts, at=at)
+
+
+def freed(seat: Seat, *, at: datetime) -> None:
+    """Tell the holders of its role that a seat which was somebody's by name is theirs again."""
+    posting = replace(_waits(seat.stage.case, seat.stage), roles=[Role(seat.role)])
+    notifications.post_many(postings=[posting], at=at)
 
 
 def consulted(asked: Consultation, *, actor: Actor, at: datetime) -> None:

@@ -256,5 +256,11 @@ def delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
             yield cast("User", seat.person)
 
 
+def given_away(stage: CaseStage) -> set[int]:
+    """Who has given their part in a stage to somebody else: they sign nothing else there."""
+    delegated = [seat for seat in stage.seats.all() if seat.origin == SeatOrigin.DELEGATED]
+    return {cast("int", seat.given_by_id) for seat in delegated if seat.given_by_id != seat.person_id}
+
+
 def _holds(actor: User, role: str, case: Case, *, at: datetime) -> bool:
     return scope_of(actor, at=at).holds(role, department=case.department)

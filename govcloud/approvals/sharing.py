@@ -21,6 +21,7 @@ from govcloud.approvals.models import (
 )
 from govcloud.approvals.policies import AUDITED, DECIDING, SelfApproval, Turn
 from govcloud.approvals.services import lock, stages_of
+from govcloud.approvals.signable import short_of
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
@@ -40,6 +41,13 @@ class ReasonMissing(Invalid):
 class PersonUnfit(Invalid):
     code = "person-unfit"
     message = _("%(person)s cannot take this: it needs somebody who decides here and has no part in it yet.")
+
+
+class NobodyLeftToSign(Conflict):
+    code = "nobody-left-to-sign"
+    message = _(
+        "%(person)s is needed for another signature of this step, and each person signs once. Choose somebody else."
+    )
 
 
 class NotToBeHandedOn(Forbidden):
@@ -96,7 +104,8 @@ def delegate(
     """Give one's seat of the current stage to another person, for this stage alone; they decide it in their own name.
 
     Who gave a seat (``seat``) may give it to yet another, or take it back by naming themselves. Raises ReasonMissing,
-    PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, and what ``policies.require_decider`` raises.
+    PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, NobodyLeftToSign where the person is needed for another
+    seat, and what ``policies.require_decider`` raises.
     """
     _require(reason, ReasonMissing, "/reason")
     with _audited(case, verb="case.delegated", actor=actor, at=at), transaction.atomic():
@@ -115,7 +124,10 @@ def delegate(
             "given_at": at,
             "reason": reason.strip(),
         }
+        short = short_of(given.stage, stages, at=at)
         _change(given, **changes)
+        if short_of(given.stage, stages, at=at) > short:
+            raise NobodyLeftToSign(person=str(person), pointers=("/person",))
         after = {"stage": given.stage.code, "person": person.audit_ref}
         _tell("case.delegated", locked, actor=actor, at=at, before=before, after=after, reason=reason)
         if person != actor:
@@ -126,7 +138,8 @@ def delegate(
 def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: User, at: datetime) -> Seat:
     """Have another person sign the current stage as well before it closes.
 
-    Raises ReasonMissing, PersonUnfit, SelfApproval for the applicant, TooManySeats, and what ``policies.require_decider`` raises.
+    Raises ReasonMissing, PersonUnfit, SelfApproval for the applicant, TooManySeats, NobodyLeftToSign where the person is needed
+    for another seat, and what ``policies.require_decider`` raises.
     """
     _require(reason, ReasonMissing, "/reason")
     with _audited(case, verb="case.reviewer_added", actor=actor, at=at), transaction.atomic():
@@ -138,6 +151,8 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
             raise PersonUnfit(person=str(person), pointers=("/person",))
         if len(turn.stage.seats.all()) >= MOST_SEATS:
             raise TooManySeats(most=MOST_SEATS)
+        if short_of(turn.stage, stages, at=at, without=[person.pk]) > short_of(turn.stage, stages, at=at):
+            raise NobodyLeftToSign(person=str(person), pointers=("/person",))
         added = Seat.objects.create(
             stage=turn.stage,
             origin=SeatOrigin.ADDED,

@@ -42,15 +42,18 @@ class Person:
 def people(departments: Sequence[Department]) -> list[Person]:
     """One in each role of the centre, and an applicant and an approver in each department.
 
-    Those of the ordering department are plainly ``applicant`` and ``unit-approver``; there is a second security
-    administrator, because granting an administrator's role takes two.
+    Those of the ordering department are plainly ``applicant`` and ``unit-approver``; there is a second security and a
+    second system administrator, because granting an administrator's role and publishing a flow take two.
     """
     centre = [
         Person(_username(role), f"云中心{TITLES[role]}", role, None)
         for role in Role
         if role not in UNIT_ROLES
     ]
-    centre.append(Person("security-admin.2", "云中心安全管理员乙", Role.SECURITY_ADMIN, None))
+    centre += [
+        Person("security-admin.2", "云中心安全管理员乙", Role.SECURITY_ADMIN, None),
+        Person("system-admin.2", "云中心系统管理员乙", Role.SYSTEM_ADMIN, None),
+    ]
     units = [
         Person(
             _username(role) + ("" if n == ORDERING else f".{n + 1:03d}"),

@@ -123,9 +123,9 @@ def hand_over(
         if not force:
             _require_whole(foreseen)
         _reassign(foreseen.moves, actor=actor, at=at)
-        approvals.vacate(person=leaver)
         memberships.end_all(user=leaver, reason=reason.strip(), actor=actor, at=at)
         _shut_out(leaver, reason=reason.strip(), actor=actor, at=at)
+        approvals.vacate(person=leaver, actor=actor, at=at)
         _tell(leaver, foreseen, successors, reason.strip(), forced=force, actor=actor, at=at)
     return foreseen
 

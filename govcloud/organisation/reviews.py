@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.approvals import handover
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
@@ -173,3 +174,4 @@ def _write(line: ReviewLine, verdict: str, *, reason: str, actor: User, at: date
     )  # fmt: skip
     if verdict == Verdict.ENDED:
         memberships.end(membership=membership, reason=reason, actor=actor, at=at)
+        handover.vacate(person=membership.user, actor=actor, at=at)

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from typing import IO, Any
 
 import xlsxwriter
-from django.db.models import Count, F, Q
+from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from govcloud.approvals.models import Case, CaseKind, CaseStage
+from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision
 from govcloud.periods import Month
 from govcloud.supervision.models import Cause, Colour, SupervisionCard
 from govcloud.supervision.statistics import CLOSED, COUNTED, DECIDED, Period, judged
@@ -22,7 +22,9 @@ CITY = 4
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A unit's month, or a city's. Cards at the unit's own step count for the unit; all others are the centre's."""
+    """A unit's month, or a city's. A card counts for the unit where its own approval was missing, and for the centre where
+    another signature was, or where it is for the whole matter.
+    """
 
     city: str
     unit: str
@@ -30,6 +32,7 @@ class Line:
     early: int = 0
     instant: int = 0
     on_the_spot: int = 0
+    by_rule: int = 0
     own_steps: int = 0
     own_late: int = 0
     yellow: int = 0
@@ -43,7 +46,7 @@ class Line:
 
 
 COUNTS = (
-    "committed", "early", "instant", "on_the_spot", "own_steps", "own_late", "yellow", "red", "reasons",
+    "committed", "early", "instant", "on_the_spot", "by_rule", "own_steps", "own_late", "yellow", "red", "reasons",
     "cards_of_centre",
 )  # fmt: skip
 
@@ -54,7 +57,9 @@ def lines(*, month: Month) -> list[Line]:
     period = Period(start, end)
     found: dict[int, dict[str, int]] = {}
     for department, counts in (*_matters(period), *_own_steps(period), *_cards(period)):
-        found.setdefault(department, {}).update(counts)
+        sums = found.setdefault(department, {})
+        for name, count in counts.items():
+            sums[name] = sums.get(name, 0) + count
     departments = Department.objects.filter(pk__in=found).select_related("division")
     cities = {city.code[:CITY]: city for city in Division.objects.filter(code__endswith="00")}
     told = (
@@ -83,32 +88,41 @@ def _matters(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
     closed = judged(Case.objects.filter(period.of("closed_at"), status__in=CLOSED))
     rows: Iterable[Mapping[str, Any]] = closed.order_by().values("department", "kind").annotate(**COUNTED)
     for row in rows:
+        by_rule = {"by_rule": row["by_rule"]}
         if row["kind"] == CaseKind.INSTANT:
-            yield row["department"], {"instant": row["closed"], "on_the_spot": row["on_the_spot"]}
+            yield row["department"], {"instant": row["closed"], "on_the_spot": row["on_the_spot"], **by_rule}
         else:
-            yield row["department"], {"committed": row["closed"], "early": row["early"]}
+            yield row["department"], {"committed": row["closed"], "early": row["early"], **by_rule}
 
 
 def _own_steps(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
-    steps = CaseStage.objects.filter(
-        period.of("decided_at"), status__in=DECIDED, role=Role.UNIT_APPROVER
-    ).order_by()
-    counted = steps.values("case__department").annotate(
-        own_steps=Count("pk"), own_late=Count("pk", filter=Q(decided_at__gt=F("due_at")))
+    """Steps that ask for the unit's approval, if among others. One is late by when the unit signed, however long the others
+    took; not signed at all, by when it was closed.
+    """
+    asked = Q(role=Role.UNIT_APPROVER) | Q(also_roles__contains=[Role.UNIT_APPROVER])
+    signed = Decision.objects.filter(stage=OuterRef("pk"), seat__role=Role.UNIT_APPROVER)
+    late = Exists(signed.filter(at__gt=OuterRef("due_at"))) | Q(decided_at__gt=F("due_at")) & ~Exists(signed)
+    steps = CaseStage.objects.filter(period.of("decided_at"), asked, status__in=DECIDED, auto_reason="")
+    counted = (
+        steps.order_by()
+        .values("case__department")
+        .annotate(own_steps=Count("pk"), own_late=Count("pk", filter=late))
     )
     for row in counted:
         yield row["case__department"], {"own_steps": row["own_steps"], "own_late": row["own_late"]}
 
 
 def _cards(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
-    own = Q(role=Role.UNIT_APPROVER, stage__isnull=False)
+    unit = Q(role=Role.UNIT_APPROVER) | Q(also_roles__contains=[Role.UNIT_APPROVER])
+    own = unit & Q(stage__isnull=False)
+    only_own = own & Q(also_roles=[])
     limit = Q(cause=Cause.LIMIT)
     cards = SupervisionCard.objects.filter(period.of("raised_at")).order_by().values("department")
     counted = cards.annotate(
         yellow=Count("pk", filter=own & limit & Q(colour=Colour.YELLOW)),
         red=Count("pk", filter=own & limit & Q(colour=Colour.RED)),
         reasons=Count("pk", filter=own & Q(cause=Cause.REASON)),
-        cards_of_centre=Count("pk", filter=~own),
+        cards_of_centre=Count("pk", filter=~only_own),
     )
     for row in counted:
         counts: dict[str, Any] = dict(row)
@@ -136,7 +150,7 @@ def write(*, month: Month, file: IO[bytes]) -> None:
 def _headings() -> list[str]:
     return [
         _("Committed matters"), _("of them early"), _("Early rate"), _("Instant matters"), _("on the spot"),
-        _("On-the-spot rate"), _("Steps of the unit"), _("of them late"), _("Yellow cards"), _("Red cards"),
+        _("On-the-spot rate"), _("Decided by rules"), _("Steps of the unit"), _("of them late"), _("Yellow cards"), _("Red cards"),
         _("Cards for missing reasons"), _("Cards of the centre"),
     ]  # fmt: skip
 
@@ -152,8 +166,8 @@ def _city_cells(line: Line) -> list[Any]:
 def _count_cells(line: Line) -> list[Any]:
     return [
         line.committed, line.early, _rate(line.early, line.committed), line.instant, line.on_the_spot,
-        _rate(line.on_the_spot, line.instant), line.own_steps, line.own_late, line.yellow, line.red, line.reasons,
-        line.cards_of_centre,
+        _rate(line.on_the_spot, line.instant), line.by_rule, line.own_steps, line.own_late, line.yellow, line.red,
+        line.reasons, line.cards_of_centre,
     ]  # fmt: skip
 
 
@@ -162,18 +176,28 @@ def _rate(part: int, whole: int) -> float | None:
 
 
 def _card_headings() -> list[str]:
-    return [_("Raised"), _("Card"), _("Cause"), _("Unit"), _("Matter"), _("Step"), _("Role"), _("Limit")]
+    return [
+        _("Raised"),
+        _("Card"),
+        _("Cause"),
+        _("Unit"),
+        _("Matter"),
+        _("Step"),
+        _("Waited for"),
+        _("Limit"),
+    ]
 
 
 def _card_cells(month: Month) -> Iterator[list[Any]]:
     start, end = month.bounds(timezone.get_default_timezone())
     cards = SupervisionCard.objects.filter(raised_at__gte=start, raised_at__lt=end)
-    for card in cards.select_related("department", "case", "stage").order_by("pk").iterator(chunk_size=500):
+    related = cards.select_related("department", "case", "stage", "decider").prefetch_related("people")
+    for card in related.order_by("pk").iterator(chunk_size=500):
         stage = card.stage
         step = (stage.name_en if get_language() == "en" else stage.name) if stage else _("the whole matter")
         yield [
             _local(card.raised_at), card.get_colour_display(), card.get_cause_display(), _name(card.department),
-            card.case.subject_label, step, card.get_role_display(), _local(card.due_at),
+            card.case.subject_label, step, card.waited_for, _local(card.due_at),
         ]  # fmt: skip
 
 

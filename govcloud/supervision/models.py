@@ -6,6 +6,7 @@ The database refuses UPDATE, DELETE and TRUNCATE on these tables (triggers in th
 from typing import ClassVar
 from uuid import uuid4
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -28,7 +29,8 @@ class Cause(models.TextChoices):
 class SupervisionCard(models.Model):
     """A card for one stage of a case, or (without a stage) for the case as a whole: each at most once.
 
-    ``department`` is the applicant's and ``role`` whose turn it was; ``due_at`` is the limit as it stood.
+    ``department`` is the applicant's; ``role`` and ``also_roles`` are those that had not signed yet, ``people`` who had a seat
+    by name; ``due_at`` is the limit as it stood. For a missing reason it is one card for each who gave none, with their role.
     """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
@@ -38,6 +40,8 @@ class SupervisionCard(models.Model):
     stage = models.ForeignKey(CaseStage, null=True, on_delete=models.PROTECT, related_name="cards")
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="cards")
     role = models.CharField(max_length=30, choices=Role)
+    also_roles = ArrayField(models.CharField(max_length=30, choices=Role), default=list)
+    people = models.ManyToManyField(User, related_name="+")
     decider = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="cards")
     due_at = models.DateTimeField()
     raised_at = models.DateTimeField()
@@ -49,7 +53,7 @@ class SupervisionCard(models.Model):
         indexes: ClassVar = [models.Index(fields=["raised_at"], name="card_by_time")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["case", "stage", "colour", "cause"], name="card_once", nulls_distinct=False
+                fields=["case", "stage", "colour", "cause", "decider"], name="card_once", nulls_distinct=False
             ),
             models.CheckConstraint(
                 condition=Q(cause=Cause.LIMIT, decider__isnull=True)
@@ -60,6 +64,14 @@ class SupervisionCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_colour_display()}: {self.case}"
+
+    @property
+    def waited_for(self) -> str:
+        """Whose signature was missing, by name where there is one; for a missing reason, who gave none."""
+        if self.decider is not None:
+            return str(self.decider)
+        roles = [str(Role(role).label) for role in (self.role, *self.also_roles)]
+        return ", ".join([*roles, *(str(person) for person in self.people.all())])
 
 
 class Escalation(models.Model):

@@ -4,10 +4,9 @@ A case that is back for correction gets none: its clock stands still. One goes t
 lock); should two, the cards' unique constraint lets one of them through.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 from django.conf import settings
@@ -15,8 +14,11 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from govcloud.alone import alone
+from govcloud.approvals import handover, waiting
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Decision, Verb
+from govcloud.approvals.policies import owners
+from govcloud.approvals.waiting import Waiting
 from govcloud.audit import services as audit
 from govcloud.calendars import services as calendars
 from govcloud.notifications import services as notifications
@@ -49,7 +51,11 @@ ESCALATED_TO = (Role.LEADER, Role.SUPERVISOR)
 
 
 def sweep(*, at: datetime) -> int:
-    """Raise all cards that are due, a batch at a time, and escalate; returns how many were raised."""
+    """Raise all cards that are due, a batch at a time, and escalate; returns how many were raised.
+
+    Seats by name of people whose role has ended are freed first, so that a card reaches who can sign.
+    """
+    handover.vacate(actor=SUPERVISION, at=at)
     raised = 0
     while count := _raise_due(at=at):
         raised += count
@@ -65,17 +71,34 @@ def _raise_due(*, at: datetime) -> int:
     passed = Q(due_at__lte=at)
     # What began after the warning was due gets none: it would be one at once.
     near = Q(due_at__gt=at, due_at__lte=warned.until, opened_at__lte=warned.since)
-    due = chain(
-        _for_stages(Colour.RED, passed, at=at),
-        _for_stages(Colour.YELLOW, near, at=at),
-        _for_cases(Colour.RED, passed, at=at),
-        _for_cases(Colour.YELLOW, near, at=at),
-        _for_missing_reasons(at=at),
-    )
-    cards = SupervisionCard.objects.bulk_create(due)
+    limits = [
+        *_for_stages(Colour.RED, passed, at=at),
+        *_for_stages(Colour.YELLOW, near, at=at),
+        *_for_cases(Colour.RED, passed, at=at),
+        *_for_cases(Colour.YELLOW, near, at=at),
+    ]
+    waits = waiting.of({card.case_id for card in limits}, at=at)
+    limits = [card for card in limits if _waits_still(card, waits)]
+    for card in limits:
+        card.role, *card.also_roles = waits[card.case_id].roles
+    cards = SupervisionCard.objects.bulk_create([*limits, *_for_missing_reasons(at=at)])
     if cards:
-        _tell(cards, at=at)
+        _name_people(limits, waits)
+        _tell(cards, waits, at=at)
     return len(cards)
+
+
+def _waits_still(card: SupervisionCard, waits: Mapping[int, Waiting]) -> bool:
+    """Unless the step was decided between the two looks."""
+    waits_for = waits.get(card.case_id)
+    return waits_for is not None and card.stage_id in {None, waits_for.stage}
+
+
+def _name_people(cards: Iterable[SupervisionCard], waits: Mapping[int, Waiting]) -> None:
+    named = SupervisionCard.people.through
+    named.objects.bulk_create(
+        named(supervisioncard=card, user_id=person) for card in cards for person in waits[card.case_id].named
+    )
 
 
 # -- what a card is due for
@@ -93,30 +116,29 @@ def _for_stages(colour: Colour, near: Q, *, at: datetime) -> Iterator[Supervisio
         current.select_related("case__department"), colour, Cause.LIMIT, stage=OuterRef("pk")
     )
     for stage in rows:
-        yield _card(colour, Cause.LIMIT, stage.case, stage, role=stage.role, due_at=stage.due_at, at=at)
+        yield _card(colour, Cause.LIMIT, stage.case, stage, due_at=stage.due_at, at=at)
 
 
 def _for_cases(colour: Colour, near: Q, *, at: datetime) -> Iterator[SupervisionCard]:
-    turn = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT).values("role")[:1]
-    running = Case.objects.filter(near, status=Status.OPEN).annotate(turn=turn).exclude(turn=None)
+    current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
+    running = Case.objects.filter(near, Exists(current), status=Status.OPEN)
     rows = _without_card(
         running.select_related("department"), colour, Cause.LIMIT, case=OuterRef("pk"), stage=None
     )
     for case in rows:
-        yield _card(colour, Cause.LIMIT, case, None, role=case.turn, due_at=case.due_at, at=at)
+        yield _card(colour, Cause.LIMIT, case, None, due_at=case.due_at, at=at)
 
 
 def _for_missing_reasons(*, at: datetime) -> Iterator[SupervisionCard]:
-    """Approved after the limit with no opinion: returns and rejections have one anyway."""
+    """Signed after the limit with no opinion: returns and rejections have one anyway."""
     late = Decision.objects.filter(
         verb=Verb.APPROVE, opinion="", at__gt=F("stage__due_at"), at__gte=at - REASONS_LOOKED_BACK
-    ).select_related("stage__case__department", "decider")
-    found = _without_card(late, Colour.YELLOW, Cause.REASON, stage=OuterRef("stage"))
-    for decision in {decision.stage_id: decision for decision in found}.values():
+    ).select_related("stage__case__department", "decider", "seat")
+    which = {"stage": OuterRef("stage"), "decider": OuterRef("decider")}
+    for decision in _without_card(late, Colour.YELLOW, Cause.REASON, **which):
         stage = decision.stage
-        card = _card(
-            Colour.YELLOW, Cause.REASON, stage.case, stage, role=stage.role, due_at=stage.due_at, at=at
-        )
+        card = _card(Colour.YELLOW, Cause.REASON, stage.case, stage, due_at=stage.due_at, at=at)
+        card.role = (decision.seat.role if decision.seat else "") or stage.role
         card.decider = decision.decider
         yield card
 
@@ -127,20 +149,18 @@ def _card(
     case: Case,
     stage: CaseStage | None,
     *,
-    role: str,
     due_at: datetime,
     at: datetime,
 ) -> SupervisionCard:
     return SupervisionCard(
-        colour=colour, cause=cause, case=case, stage=stage, department=case.department, role=role, due_at=due_at,
-        raised_at=at,
+        colour=colour, cause=cause, case=case, stage=stage, department=case.department, due_at=due_at, raised_at=at
     )  # fmt: skip
 
 
 # -- who hears of it
 
 
-def _tell(cards: Sequence[SupervisionCard], *, at: datetime) -> None:
+def _tell(cards: Sequence[SupervisionCard], waits: Mapping[int, Waiting], *, at: datetime) -> None:
     audit.record_many(
         actor=SUPERVISION, verb="card.raised", at=at,
         entries=[
@@ -154,22 +174,31 @@ def _tell(cards: Sequence[SupervisionCard], *, at: datetime) -> None:
             for card in cards
         ],
     )  # fmt: skip
-    notifications.post_many(postings=[_posting(card) for card in cards], at=at)
+    notifications.post_many(postings=[_posting(card, waits) for card in cards], at=at)
 
 
-def _posting(card: SupervisionCard) -> Posting:
-    rule = RULES[card.colour, card.cause]
-    turn = (Role(card.role),) if card.decider_id is None else ()
+def _posting(card: SupervisionCard, waits: Mapping[int, Waiting]) -> Posting:
     return Posting(
-        kind=rule.kind,
+        kind=RULES[card.colour, card.cause].kind,
         subject=card,
         facts=_facts(card),
-        people=[card.decider_id] if card.decider_id is not None else [],
-        roles=[*turn, *rule.also],
-        without=[card.case.applicant_id, card.case.submitted_by_id],
+        **_audience(card, waits),
         department=card.department,
         thread=card.case.thread,
     )
+
+
+def _audience(card: SupervisionCard, waits: Mapping[int, Waiting]) -> dict[str, Any]:
+    """For a limit whom the step waits for, for a missing reason who gave none; and who hears of such cards besides."""
+    also = RULES[card.colour, card.cause].also
+    if card.decider_id is not None:
+        return {"people": [card.decider_id], "roles": also, "without": owners(card.case)}
+    waits_for = waits[card.case_id]
+    return {
+        "people": [*waits_for.named, *waits_for.substitutes],
+        "roles": [*map(Role, waits_for.open_to), *also],
+        "without": waits_for.without,
+    }
 
 
 def _facts(card: SupervisionCard) -> dict[str, Any]:

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseKind, CaseStage
+from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision
 from govcloud.calendars import deadlines
 from govcloud.calendars import services as calendars
 from govcloud.supervision.models import Cause, Colour, SupervisionCard
@@ -42,10 +42,14 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class Matters:
-    """Matters decided for good in the period. Early: on a day before that of the limit. On the spot: on the day of opening."""
+    """Matters decided for good in the period. Early: on a day before that of the limit. On the spot: on the day of opening.
+
+    All but ``by_rule`` are of those that people have decided: what rules alone decide is no merit of theirs.
+    """
 
     kind: str
     closed: int = 0
+    by_rule: int = 0
     early: int = 0
     in_time: int = 0
     on_the_spot: int = 0
@@ -109,20 +113,23 @@ YELLOW = (Colour.YELLOW, Cause.LIMIT)
 
 
 def judged(cases: QuerySet[Case]) -> QuerySet[Case]:
-    """With the local days on which they were opened, were due and were closed."""
+    """With the local days on which they were opened, were due and were closed, and whether anybody has decided on them."""
     zone = timezone.get_default_timezone()
     return cases.annotate(
+        by_people=Exists(Decision.objects.filter(stage__case=OuterRef("pk"), decider__isnull=False)),
         opened_on=TruncDate("opened_at", tzinfo=zone),
         due_on=TruncDate("due_at", tzinfo=zone),
         closed_on=TruncDate("closed_at", tzinfo=zone),
     )
 
 
+BY_PEOPLE = Q(by_people=True)
 COUNTED = {
-    "closed": Count("pk"),
-    "early": Count("pk", filter=Q(closed_on__lt=F("due_on"))),
-    "in_time": Count("pk", filter=Q(closed_at__lte=F("due_at"))),
-    "on_the_spot": Count("pk", filter=Q(closed_on=F("opened_on"))),
+    "closed": Count("pk", filter=BY_PEOPLE),
+    "by_rule": Count("pk", filter=~BY_PEOPLE),
+    "early": Count("pk", filter=BY_PEOPLE & Q(closed_on__lt=F("due_on"))),
+    "in_time": Count("pk", filter=BY_PEOPLE & Q(closed_at__lte=F("due_at"))),
+    "on_the_spot": Count("pk", filter=BY_PEOPLE & Q(closed_on=F("opened_on"))),
 }
 
 

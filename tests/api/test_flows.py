@@ -31,6 +31,12 @@ def admin(signed_in: SignedIn) -> APIClient:
 
 
 @pytest.fixture
+def publisher(signed_in: SignedIn) -> APIClient:
+    """Another one than who drafts."""
+    return signed_in(member(Role.SYSTEM_ADMIN))
+
+
+@pytest.fixture
 def draft(admin: APIClient, on: Scene) -> dict:
     based_on = FlowVersion.objects.get()
     answer = admin.post("/api/v1/flow-versions", {"name": "2027", "based_on": str(based_on.uuid)})
@@ -68,7 +74,7 @@ def test_everything_wrong_with_stages_is_told_at_once(admin: APIClient, draft: d
 
 
 def test_a_draft_is_tried_then_published_and_never_changes_again(
-    admin: APIClient, draft: dict, on: Scene
+    admin: APIClient, publisher: APIClient, draft: dict, on: Scene
 ) -> None:
     order = submitted(on, at=AT)
     put(admin, draft, STAGE)
@@ -79,17 +85,21 @@ def test_a_draft_is_tried_then_published_and_never_changes_again(
     assert (one["case"], one["label"], one["amount"]) == (str(order.case.uuid), "", "1812.00")
     assert [station["code"] for station in one["after"]] == ["intake"]
     begins = {"in_force_from": "2999-01-01T00:00:00Z"}
-    published = admin.post(f"{url}/publication", begins, headers={"If-Match": '"2"'})
+    refused = admin.post(f"{url}/publication", begins, headers={"If-Match": '"2"'})
+    assert (refused.status_code, refused.json()["code"]) == (403, "own-flow")
+    published = publisher.post(f"{url}/publication", begins, headers={"If-Match": '"2"'})
     assert (published.status_code, published.json()["number"]) == (200, 2)
+    (editor,) = published.json()["editors"]
+    assert editor == draft["drafted_by"] != published.json()["published_by"]
     assert put(admin, draft, STAGE, etag='"2"').json()["code"] == "flow-published"
     assert admin.delete(url, headers={"If-Match": '"2"'}).json()["code"] == "flow-published"
 
 
-def test_a_draft_with_problems_is_not_published(admin: APIClient, draft: dict) -> None:
+def test_a_draft_with_problems_is_not_published(admin: APIClient, publisher: APIClient, draft: dict) -> None:
     problems = put(admin, draft, {**STAGE, "min_mlps_level": 3}).json()["problems"]
     assert [(one["code"], one["pointer"]) for one in problems] == [("flow-skips-matters", "/stages")]
     url = f"/api/v1/flow-versions/{draft['uuid']}/publication"
-    refused = admin.post(url, {"in_force_from": "2999-01-01T00:00:00Z"}, headers={"If-Match": '"2"'})
+    refused = publisher.post(url, {"in_force_from": "2999-01-01T00:00:00Z"}, headers={"If-Match": '"2"'})
     assert refused.status_code == 422
     assert [error["code"] for error in refused.json()["errors"]] == ["flow-skips-matters"]
 

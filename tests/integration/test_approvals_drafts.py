@@ -12,7 +12,7 @@ from govcloud.approvals.dry_run import dry_run
 from govcloud.approvals.flows import rules_of
 from govcloud.approvals.models import Case, FlowVersion, Stage
 from govcloud.approvals.routing import DEFAULT_FLOW, StageRule
-from govcloud.audit.models import Event
+from govcloud.audit.models import Event, Outcome
 from govcloud.errors import Invalids
 from govcloud.lifecycle import ChangedMeanwhile
 from tenants.models import Role, User
@@ -36,6 +36,12 @@ LEVEL_3 = StageRule("level_3", "三级评审", "Level 3 review", Role.TECHNICAL_
 
 @pytest.fixture
 def admin() -> User:
+    return member(Role.SYSTEM_ADMIN)
+
+
+@pytest.fixture
+def publisher() -> User:
+    """Another one than who drafts."""
     return member(Role.SYSTEM_ADMIN)
 
 
@@ -120,11 +126,11 @@ class TestDrafts:
 @pytest.mark.django_db
 class TestPublishing:
     def test_a_draft_becomes_the_next_version_and_never_changes_again(
-        self, draft: FlowVersion, admin: User, at: datetime
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
     ) -> None:
         member(Role.SERVICE_DESK)
         change(draft, admin, at, INTAKE)
-        published = publish(draft, admin, at)
+        published = publish(draft, publisher, at)
         assert (published.number, published.in_force_from, published.published_at) == (2, at, at)
         with pytest.raises(flows.FlowPublished):
             change(published, admin, at, LEVEL_3, version=2)
@@ -132,12 +138,12 @@ class TestPublishing:
             Stage.objects.filter(flow=published).update(working_days=9)
 
     def test_it_is_in_force_from_its_date_and_running_cases_stay_on_theirs(
-        self, draft: FlowVersion, admin: User, at: datetime
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
     ) -> None:
         people = chain()
         begins = at + timedelta(days=30)
         change(draft, admin, at, INTAKE)
-        publish(draft, admin, at, begins=begins)
+        publish(draft, publisher, at, begins=begins)
         before = case_of(people, at=at)
         after = case_of(people, at=begins)
         assert (before.flow.number, after.flow.number) == (1, 2)
@@ -145,17 +151,17 @@ class TestPublishing:
         assert current_stage(before).code == "intake"
         assert before.stages.count() == 4
 
-    def test_not_for_the_past(self, draft: FlowVersion, admin: User, at: datetime) -> None:
+    def test_not_for_the_past(self, draft: FlowVersion, publisher: User, at: datetime) -> None:
         with pytest.raises(flows.FlowBeginsInThePast):
-            publish(draft, admin, at, begins=at - timedelta(seconds=1))
+            publish(draft, publisher, at, begins=at - timedelta(seconds=1))
 
     def test_not_where_some_matters_would_be_approved_by_nobody(
-        self, draft: FlowVersion, admin: User, at: datetime
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
     ) -> None:
         chain()
         change(draft, admin, at, LEVEL_3)
         with pytest.raises(Invalids) as refusal:
-            publish(draft, admin, at)
+            publish(draft, publisher, at)
         assert [error.code for error in refusal.value.errors] == ["flow-skips-matters"]
 
     def test_not_where_more_shall_sign_than_there_are(
@@ -167,6 +173,51 @@ class TestPublishing:
         assert (problem.code, problem.pointers) == ("quorum-beyond-holders", ("/stages/0/quorum_count",))
         member(Role.SERVICE_DESK)
         assert flows.problems(flow=draft, at=at) == []
+
+    def test_who_has_drafted_it_does_not_publish_it(
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
+    ) -> None:
+        chain()
+        with pytest.raises(flows.OwnFlow):
+            publish(draft, admin, at)
+        told = Event.objects.get(verb="flow.published", outcome=Outcome.REFUSED)
+        assert (told.actor, told.reason) == (admin.audit_ref, "own-flow")
+        published = publish(draft, publisher, at)
+        assert (published.editors, published.published_by) == ([admin.pk], publisher)
+
+    def test_nor_who_has_changed_anything_in_it(
+        self, draft: FlowVersion, publisher: User, at: datetime
+    ) -> None:
+        chain()
+        change(draft, publisher, at, INTAKE)
+        with pytest.raises(flows.OwnFlow):
+            publish(draft, publisher, at)
+        assert publish(draft, member(Role.SYSTEM_ADMIN), at).number == 2
+
+    def test_nor_who_has_written_the_draft_it_was_copied_from(
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
+    ) -> None:
+        chain()
+        change(draft, admin, at, INTAKE)
+        copied = flows.draft(name="另一稿", based_on=draft, actor=publisher, at=at)
+        with pytest.raises(flows.OwnFlow):
+            publish(copied, admin, at)
+        assert publish(copied, member(Role.SYSTEM_ADMIN), at).number == 2
+
+    def test_what_was_published_before_is_not_its_drafters_any_more(
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
+    ) -> None:
+        chain()
+        following = flows.draft(
+            name="2028 年流程", based_on=publish(draft, publisher, at), actor=publisher, at=at
+        )
+        assert publish(following, admin, at).published_by == admin
+
+    def test_the_database_refuses_one_person_too(self, draft: FlowVersion, admin: User, at: datetime) -> None:
+        with pytest.raises(IntegrityError, match="flow_published_by_another"), transaction.atomic():
+            FlowVersion.objects.filter(pk=draft.pk).update(
+                number=2, in_force_from=at, published_at=at, published_by=admin
+            )
 
     def test_a_published_version_needs_its_number(self, at: datetime) -> None:
         with pytest.raises(IntegrityError, match="flow_published_has_its_number"), transaction.atomic():
@@ -278,10 +329,10 @@ class TestDryRun:
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_publish_at_once_each_gets_a_number_or_is_told(at: datetime) -> None:
     chain()
-    admin = member(Role.SYSTEM_ADMIN)
+    admin, publisher = member(Role.SYSTEM_ADMIN), member(Role.SYSTEM_ADMIN)
     base = FlowVersion.objects.get()
     drafts = [flows.draft(name=f"稿 {n}", based_on=base, actor=admin, at=at) for n in range(2)]
-    outcomes = at_once([lambda d=d: publish_unread(d, admin, at) for d in drafts])
+    outcomes = at_once([lambda d=d: publish_unread(d, publisher, at) for d in drafts])
     assert {type(outcome) for outcome in outcomes if outcome is not None} <= {ChangedMeanwhile}
     numbers = list(
         FlowVersion.objects.exclude(number=None).values_list("number", flat=True).order_by("number")

@@ -5,12 +5,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from govcloud.approvals import absences, policies, reminders, sharing
+from govcloud.approvals import absences, handover, policies, reminders, sharing
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import Absence, Case, Consultation, Decision, Reminder, Seat
 from govcloud.audit.models import Event, Outcome
+from govcloud.audit.services import SystemActor
 from govcloud.lifecycle import WrongState
+from govcloud.supervision import services as supervision
 from tenants.models import Membership, Role, User
 from tenants.policies import RoleMissing
 from tests.at_once import at_once
@@ -166,6 +168,29 @@ class TestDelegating:
         case = decide(case, people.cloud_admin, at)
         assert decide(case, colleague, at).status == Status.APPROVED
 
+    @pytest.mark.parametrize("quorum", [{"quorum": "some", "quorum_count": 2}, {"quorum": "all"}])
+    def test_not_to_who_has_to_sign_another_seat_of_the_stage(
+        self, people: Chain, at: datetime, quorum: dict
+    ) -> None:
+        colleague = member(Role.SERVICE_DESK)
+        flow(replace(INTAKE, **quorum), at=at)
+        case = case_of(people, at=at)
+        with pytest.raises(sharing.NobodyLeftToSign):
+            delegate(case, people.service_desk, colleague, at)
+        assert not Seat.objects.exclude(person=None).exists()
+        delegate(case, people.service_desk, people.cloud_admin, at)
+        decide(case, people.cloud_admin, at)
+        assert decide(case, colleague, at).status == Status.APPROVED
+
+    def test_but_where_enough_others_are_left_to_a_colleague_too(self, people: Chain, at: datetime) -> None:
+        colleague, third = member(Role.SERVICE_DESK), member(Role.SERVICE_DESK)
+        flow(replace(INTAKE, quorum="some", quorum_count=2), at=at)
+        case = case_of(people, at=at)
+        delegate(case, people.service_desk, colleague, at)
+        assert set(approvals.current_deciders(case=case, at=at)) == {colleague, third}
+        decide(case, colleague, at)
+        assert decide(case, third, at).status == Status.APPROVED
+
     def test_a_delegate_who_decides_nothing_any_more_does_not_decide_this(
         self, people: Chain, case: Case, at: datetime
     ) -> None:
@@ -174,6 +199,47 @@ class TestDelegating:
         with pytest.raises(policies.StageDecided):
             decide(case, people.cloud_admin, at + timedelta(hours=2))
         assert not Decision.objects.exists()
+
+    def test_a_role_that_is_revoked_frees_what_its_holder_has_by_name(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        security, held = member(Role.SECURITY_ADMIN), Membership.objects.get(user=people.cloud_admin)
+        handover.revoke(membership=held, reason="调离岗位", actor=security, at=at)
+        seat = Seat.objects.get()
+        assert (seat.origin, seat.person, seat.given_by, seat.status) == ("role", None, None, "open")
+        told = Event.objects.get(verb="case.seat_freed")
+        assert (told.actor, told.before, told.thread) == (
+            security.audit_ref, {"person": people.cloud_admin.audit_ref}, case.thread,
+        )  # fmt: skip
+        assert decide(case, people.unit_approver, at).stages.get(code="unit_approval").status == "approved"
+
+    def test_a_role_that_has_run_out_does_so_by_the_sweep(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        add(case, people.cloud_admin, people.technical_reviewer, at)
+        over = at + timedelta(days=1)
+        for person in (people.cloud_admin, people.technical_reviewer):
+            Membership.objects.filter(user=person).update(valid_until=over)
+        supervision.sweep(at=over - timedelta(seconds=1))
+        assert Seat.objects.filter(person=None).count() == 0
+        supervision.sweep(at=over)
+        given, added = Seat.objects.order_by("pk")
+        assert (given.person, given.status, added.status) == (None, "open", "released")
+        assert Event.objects.filter(verb="case.seat_freed", actor="system:supervision").count() == 2
+        assert case in Case.objects.todo(people.unit_approver, at=over)
+
+    def test_so_does_a_role_of_who_gave_it(self, people: Chain, case: Case, at: datetime) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        Membership.objects.filter(user=people.unit_approver).update(valid_until=at)
+        assert handover.vacate(actor=SystemActor("tests"), at=at) == 1
+
+    def test_another_role_that_decides_there_keeps_it(self, people: Chain, case: Case, at: datetime) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        grant(people.cloud_admin, Role.FINANCE)
+        Membership.objects.filter(user=people.cloud_admin, role=Role.CLOUD_ADMIN).update(valid_until=at)
+        assert handover.vacate(actor=SystemActor("tests"), at=at) == 0
 
     def test_the_delegates_decision_bars_them_from_later_stages(
         self, people: Chain, case: Case, at: datetime
@@ -215,6 +281,14 @@ class TestAddedReviewers:
         case = decide(case, colleague, at)
         assert current_stage(case).code == "unit_approval"
         assert current_stage(decide(case, people.unit_approver, at)).code == "intake"
+
+    def test_not_who_alone_can_sign_for_the_role(self, people: Chain, at: datetime) -> None:
+        flow(replace(INTAKE, also_roles=(Role.CLOUD_ADMIN,)), at=at)
+        case = case_of(people, at=at)
+        with pytest.raises(sharing.NobodyLeftToSign):
+            add(case, people.service_desk, people.cloud_admin, at)
+        member(Role.CLOUD_ADMIN)
+        assert add(case, people.service_desk, people.cloud_admin, at).person == people.cloud_admin
 
     def test_never_the_applicant_nor_the_same_person_twice(
         self, people: Chain, case: Case, at: datetime

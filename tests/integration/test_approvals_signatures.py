@@ -142,6 +142,15 @@ class TestCountersigning:
         with pytest.raises(policies.DecidedAlready):
             decide(case, people.cloud_admin, at)
 
+    def test_who_holds_two_of_the_roles_signs_for_the_one_that_nobody_else_can(
+        self, people: Chain, at: datetime
+    ) -> None:
+        """The first of the two seats is the desk's, but a colleague can sign that as well."""
+        flow(replace(INTAKE, also_roles=(Role.CLOUD_ADMIN,)), at=at)
+        grant(people.cloud_admin, Role.SERVICE_DESK)
+        case = decide(case_of(people, at=at), people.cloud_admin, at)
+        assert decide(case, people.service_desk, at).status == Status.APPROVED
+
     def test_a_colleague_whose_role_has_signed_is_told_and_has_nothing_to_do(
         self, people: Chain, at: datetime
     ) -> None:

@@ -279,6 +279,18 @@ def test_markup_in_what_people_type_stays_text(on: Scene, at: datetime) -> None:
     assert approval_form(order=order, at=at).startswith(b"%PDF-")
 
 
+def test_what_has_no_spaces_stays_in_its_cell(on: Scene, at: datetime) -> None:
+    """It takes as many lines as it needs, and so a page more; it would be one line that runs off the paper."""
+    order = submitted(on, at=at)
+    before = pages(approval_form(order=order, at=at))
+    order = decided(on, order, at=at, opinion="x" * 2_000)
+    assert pages(approval_form(order=order, at=at)) > before
+
+
+def pages(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type\s*/Page\b", pdf))
+
+
 # the package
 
 

@@ -4,6 +4,7 @@ The default chain for a committed matter in the private zone: unit approval 2, i
 approval 2 working days. ``at`` is Wednesday, 18 November 2026, 10:00 in Beijing.
 """
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from govcloud.approvals import services as approvals
+from govcloud.approvals import sharing
 from govcloud.approvals.models import Case
 from govcloud.audit.models import Event
 from govcloud.calendars.services import due_after, seed
@@ -21,7 +23,17 @@ from govcloud.supervision import services
 from govcloud.supervision.models import SupervisionCard
 from tenants.models import Role, User
 from tests.at_once import at_once
-from tests.factories.approvals import INSTANT, Chain, approved_up_to, case_of, chain
+from tests.factories.approvals import (
+    INSTANT,
+    INTAKE,
+    Chain,
+    absence,
+    approved_up_to,
+    case_of,
+    chain,
+    decide,
+    flow,
+)
 from tests.factories.supervision import cards, decided_by_chain, overdue
 from tests.factories.tenants import member
 
@@ -48,6 +60,12 @@ def told(person: User, *, at: datetime) -> list[str]:
     dispatch.dispatch(at=at)
     rows = Message.objects.visible_to(person).filter(notice__kind__startswith="card.")
     return list(rows.order_by("pk").values_list("notice__kind", flat=True))
+
+
+def countersigned(people: Chain, *, at: datetime) -> Case:
+    """One step of one working day, signed by the service desk and by technical review."""
+    flow(replace(INTAKE, also_roles=(Role.TECHNICAL_REVIEWER,)), at=at)
+    return case_of(people, at=at)
 
 
 # -- when
@@ -157,6 +175,21 @@ def test_in_time_or_with_a_reason_there_is_none(case: Case, people: Chain, when:
     assert not SupervisionCard.objects.filter(cause="reason").exists()
 
 
+def test_of_a_step_that_several_sign_each_answers_for_their_own_signature(
+    people: Chain, at: datetime
+) -> None:
+    case = countersigned(people, at=at)  # due on the 19th, 18:00
+    decide(case, people.service_desk, moment("20T09:00"))
+    decide(case, people.technical_reviewer, moment("20T10:00"))
+    services.sweep(at=moment("20T10:01"))
+    services.sweep(at=moment("20T10:02"))
+    found = SupervisionCard.objects.filter(cause="reason").order_by("pk").values_list("role", "decider")
+    assert list(found) == [
+        ("service_desk", people.service_desk.pk),
+        ("technical_reviewer", people.technical_reviewer.pk),
+    ]
+
+
 # -- once, and for ever
 
 
@@ -167,7 +200,9 @@ def test_sweeping_again_raises_nothing_twice(case: Case) -> None:
     assert Event.objects.filter(verb="card.raised").count() == 1
 
 
-@pytest.mark.parametrize("table", ["supervision_supervisioncard", "supervision_escalation"])
+@pytest.mark.parametrize(
+    "table", ["supervision_supervisioncard", "supervision_supervisioncard_people", "supervision_escalation"]
+)
 @pytest.mark.parametrize("change", ["UPDATE {} SET id = id", "DELETE FROM {}", "TRUNCATE {} CASCADE"])
 def test_the_database_lets_nobody_change_or_remove_a_card(at: datetime, table: str, change: str) -> None:
     overdue(at=at)
@@ -223,6 +258,50 @@ def test_a_yellow_card_is_told_to_who_can_decide_and_a_red_one_to_supervisors_to
     assert told(supervisor, at=moment("20T18:00")) == ["card.red"]
     assert told(leader, at=moment("20T18:00")) == []
     assert told(people.service_desk, at=moment("20T18:00")) == []
+
+
+def test_who_has_signed_their_part_hears_nothing_and_who_has_not_does(people: Chain, at: datetime) -> None:
+    case = countersigned(people, at=at)
+    decide(case, people.service_desk, moment("19T09:00"))
+    services.sweep(at=moment("19T18:00"))
+    card = SupervisionCard.objects.get(case=case, colour="red", stage__isnull=False)
+    assert (card.role, card.also_roles) == (Role.TECHNICAL_REVIEWER, [])
+    assert told(people.technical_reviewer, at=moment("19T18:00")) == ["card.red", "card.red"]
+    assert told(people.service_desk, at=moment("19T18:00")) == []
+
+
+def test_as_long_as_nobody_has_signed_all_of_them_hear(people: Chain, at: datetime) -> None:
+    case = countersigned(people, at=at)
+    services.sweep(at=moment("19T18:00"))
+    card = SupervisionCard.objects.get(case=case, colour="red", stage__isnull=False)
+    assert (card.role, card.also_roles) == (Role.SERVICE_DESK, [Role.TECHNICAL_REVIEWER])
+    for person in (people.service_desk, people.technical_reviewer):
+        assert told(person, at=moment("19T18:00")) == ["card.red", "card.red"]
+
+
+def test_a_seat_that_was_given_to_somebody_is_told_to_them_alone(
+    case: Case, people: Chain, at: datetime
+) -> None:
+    sharing.delegate(
+        case=case, stage="unit_approval", person=people.cloud_admin, reason="出差", actor=people.unit_approver, at=at
+    )  # fmt: skip
+    colleague = member(Role.UNIT_APPROVER, people.department)
+    services.sweep(at=moment("19T18:00"))
+    card = SupervisionCard.objects.get(case=case)
+    assert (card.role, list(card.people.all())) == (Role.UNIT_APPROVER, [people.cloud_admin])
+    assert told(people.cloud_admin, at=moment("19T18:00")) == ["card.yellow"]
+    assert told(people.unit_approver, at=moment("19T18:00")) == []
+    assert told(colleague, at=moment("19T18:00")) == []
+
+
+def test_who_stands_in_for_somebody_hears_of_what_waits_for_them(
+    case: Case, people: Chain, at: datetime
+) -> None:
+    absence(people.unit_approver, people.cloud_admin, begins=at, days=9)
+    absence(people.service_desk, people.technical_reviewer, begins=at, days=9)
+    services.sweep(at=moment("19T18:00"))
+    assert told(people.cloud_admin, at=moment("19T18:00")) == ["card.yellow"]
+    assert told(people.technical_reviewer, at=moment("19T18:00")) == []
 
 
 def test_leaders_hear_of_what_still_waits_two_working_days_later_and_once(case: Case) -> None:

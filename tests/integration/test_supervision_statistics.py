@@ -1,6 +1,7 @@
 """Figures: rates, what each step takes by flow version, and the appraisal of units and cities."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -10,10 +11,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import translation
 
-from govcloud.approvals.models import CaseKind
+from govcloud.approvals.models import Case, CaseKind
 from govcloud.periods import Month
 from govcloud.supervision import appraisal, services, statistics
-from tests.factories.approvals import INSTANT, Chain, approved_up_to, case_of, chain, one_stage_flow
+from tests.factories.approvals import (
+    INSTANT,
+    INTAKE,
+    Chain,
+    approved_up_to,
+    case_of,
+    chain,
+    decide,
+    flow,
+    one_stage_flow,
+)
 from tests.factories.supervision import decided_by_chain
 from tests.factories.tenants import DepartmentFactory, DivisionFactory
 
@@ -61,6 +72,26 @@ def test_nothing_decided_has_no_rate(people: Chain) -> None:
     assert statistics.figures(period=MONTH).stages == []
 
 
+def test_what_rules_alone_decide_is_counted_by_itself(people: Chain) -> None:
+    closed(people, opened="02T10:00", at="02T11:00", matter=INSTANT)
+    flow(replace(INTAKE, auto_quota="within"), at=moment("03T00:00"))
+    case_of(people, at=moment("03T10:00"), matter=INSTANT)
+    case_of(people, at=moment("03T10:00"))
+    instant, committed = matters(CaseKind.INSTANT), matters(CaseKind.COMMITTED)
+    assert (instant.closed, instant.on_the_spot, instant.by_rule) == (1, 1, 1)
+    assert (committed.closed, committed.early, committed.by_rule, committed.early_rate) == (0, 0, 1, None)
+    (line,) = appraisal.lines(month=Month(2026, 11))
+    assert (line.instant, line.committed, line.by_rule, line.own_steps) == (1, 0, 2, 1)
+
+
+def test_what_one_step_leaves_to_people_counts_for_them(people: Chain) -> None:
+    by_rule = replace(INTAKE, code="automatic", auto_quota="within")
+    flow(by_rule, INTAKE, at=moment("02T00:00"))
+    closed(people, opened="02T10:00", at="02T11:00", matter=INSTANT)
+    found = matters(CaseKind.INSTANT)
+    assert (found.closed, found.on_the_spot, found.by_rule) == (1, 1, 0)
+
+
 def test_a_rejected_matter_counts_and_a_withdrawn_or_returned_one_does_not(people: Chain) -> None:
     for verb in ("reject", "return"):
         decided_by_chain(
@@ -88,6 +119,15 @@ def test_what_a_step_takes_is_counted_in_working_days_for_each_flow_version(peop
     assert (first.flow, first.code, first.decided, first.late) == (1, "unit_approval", 4, 0)
     assert (first.median_days, first.p90_days, first.mean_days) == (1, 2, 1.0)
     assert (second.flow, second.code, second.median_days) == (2, "intake", 0)
+
+
+def test_a_countersigned_step_is_one_and_lasts_until_the_last_signature(people: Chain) -> None:
+    flow(replace(INTAKE, also_roles=("technical_reviewer",)), at=moment("05T00:00"))
+    case = case_of(people, at=moment("05T09:00"))
+    decide(case, people.service_desk, moment("05T10:00"))
+    decide(case, people.technical_reviewer, moment("09T10:00"))
+    (step,) = statistics.figures(period=MONTH).stages
+    assert (step.decided, step.late, step.median_days) == (1, 1, 2)
 
 
 def test_cards_are_counted_for_their_step_and_in_all(people: Chain) -> None:
@@ -153,6 +193,24 @@ def test_each_unit_has_its_line_and_each_city_its_sum(two_cities: list[Chain]) -
     first, second = appraisal.by_city(units)
     assert (first.city, first.committed, first.instant, first.on_the_spot, first.red) == ("甲市", 2, 2, 2, 1)
     assert (second.city, second.committed) == ("乙市", 1)
+
+
+@pytest.mark.parametrize(("late", "counts"), [("unit", (1, 1, 0)), ("centre", (0, 0, 1))])
+def test_a_unit_answers_for_its_own_signature_alone(
+    people: Chain, late: str, counts: tuple[int, int, int]
+) -> None:
+    flow(replace(INTAKE, also_roles=("unit_approver",), working_days=2), at=moment("02T00:00"))
+    case = case_of(people, at=moment("02T10:00"))
+    first, last = people.service_desk, people.unit_approver
+    if late == "centre":
+        first, last = last, first
+    decide(case, first, moment("02T11:00"))
+    Case.objects.filter(pk=case.pk).update(due_at=moment("20T18:00"))  # the whole has cards of its own
+    services.sweep(at=moment("04T18:00"))
+    decide(case, last, moment("04T19:00"), opinion="延后")
+    (line,) = appraisal.lines(month=Month(2026, 11))
+    assert line.own_steps == 1
+    assert (line.own_late, line.red, line.cards_of_centre) == counts
 
 
 @pytest.mark.parametrize(

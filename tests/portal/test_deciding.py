@@ -70,6 +70,28 @@ class TestTheDecision:
         assert "同意，请按三级要求" in answer.content.decode()
         assert not Decision.objects.exists()
 
+    @pytest.mark.parametrize(
+        ("language", "words"), [("en", "Choose what you decide."), ("zh-hans", "请选择办理意见。")]
+    )
+    def test_without_a_choice_it_is_asked_for_in_plain_words(
+        self, people: scenes.Cast, url: str, signed_in: Signed, language: str, words: str
+    ) -> None:
+        answer = sign(signed_in(people.approver, language=language), url, verb="", opinion="同意扩容")
+        page = text(answer)
+        assert (answer.status_code, words in page, "approve_with_conditions" in page) == (422, True, False)
+        assert "同意扩容" in answer.content.decode().split("<textarea")[1].split("</textarea>")[0]
+        assert not Decision.objects.exists()
+
+    @pytest.mark.parametrize(("opinion", "folds"), [("同意", 0), ("请补充" * 100, 1), ("一\n" * 12, 1)])
+    def test_a_long_opinion_is_folded_on_the_orders_page(
+        self, people: scenes.Cast, url: str, signed_in: Signed, opinion: str, folds: int
+    ) -> None:
+        browser = signed_in(people.approver)
+        sign(browser, url, opinion=opinion)
+        page = browser.get(url).content.decode()
+        assert page.count('<details class="said">') == folds
+        assert opinion.splitlines()[0] in page.split('<blockquote class="opinion">')[1]
+
     def test_who_comes_second_is_told_and_keeps_their_words(
         self, people: scenes.Cast, url: str, signed_in: Signed
     ) -> None:

@@ -40,6 +40,12 @@ def draft(browser: Client) -> FlowVersion:
     return FlowVersion.objects.drafts().get()
 
 
+@pytest.fixture
+def publisher(draft: FlowVersion, signed_in: Signed) -> Client:
+    """The browser after another administrator than who drafted has signed in."""
+    return signed_in(member(Role.SYSTEM_ADMIN))
+
+
 def typed(draft: FlowVersion, **changes: object) -> dict[str, object]:
     draft.refresh_from_db()
     stage = {
@@ -126,23 +132,35 @@ def test_it_is_tried_on_the_past(browser: Client, draft: FlowVersion, people: Ch
     assert "GC-2026-000001" not in page  # a system administrator as such reads no department's orders
 
 
-def test_it_is_published_from_a_date_and_shown_as_to_come(
-    browser: Client, draft: FlowVersion, people: Chain
-) -> None:
+def test_it_is_published_from_a_date_and_shown_as_to_come(publisher: Client, draft: FlowVersion) -> None:
     begun = {"begins": "2027-01-01T00:00", "version": draft.version}
-    assert browser.post(f"/flows/{draft.uuid}/publication/", begun).status_code == 302
+    assert publisher.post(f"/flows/{draft.uuid}/publication/", begun).status_code == 302
     draft.refresh_from_db()
     assert (draft.number, draft.in_force_from.isoformat()) == (2, "2026-12-31T16:00:00+00:00")
-    page = text(browser.get("/flows/"))
+    page = text(publisher.get("/flows/"))
     assert "To come".lower() in page.lower()
-    assert "Rename" not in text(browser.get(f"/flows/{draft.uuid}/"))
-    assert browser.get(f"/flows/{draft.uuid}/stages/intake/").status_code == 404
+    assert "Rename" not in text(publisher.get(f"/flows/{draft.uuid}/"))
+    assert publisher.get(f"/flows/{draft.uuid}/stages/intake/").status_code == 404
+
+
+def test_who_has_worked_on_it_reads_who_publishes_it(
+    browser: Client, admin: User, draft: FlowVersion, signed_in: Signed
+) -> None:
+    url = f"/flows/{draft.uuid}/"
+    told = f"another system administrator than those who have worked on this draft ({admin})"
+    page = browser.get(url)
+    assert told in " ".join(text(page).split())
+    assert "publication/" not in page.content.decode()
+    refused = browser.post(f"{url}publication/", {"begins": "", "version": draft.version})
+    assert (refused.status_code, "another system administrator publishes it" in text(refused)) == (409, True)
+    other = signed_in(member(Role.SYSTEM_ADMIN))
+    assert "publication/" in other.get(url).content.decode()
 
 
 @pytest.mark.parametrize("begins", ["2026-01-01T00:00", "soon"])
-def test_not_from_a_date_that_is_over_or_none(browser: Client, draft: FlowVersion, begins: str) -> None:
+def test_not_from_a_date_that_is_over_or_none(publisher: Client, draft: FlowVersion, begins: str) -> None:
     given = {"begins": begins, "version": draft.version}
-    answer = browser.post(f"/flows/{draft.uuid}/publication/", given)
+    answer = publisher.post(f"/flows/{draft.uuid}/publication/", given)
     assert (answer.status_code, f'value="{begins}"' in answer.content.decode()) == (422, True)
 
 
@@ -166,5 +184,5 @@ def test_others_do_not_edit(draft: FlowVersion, people: Chain, signed_in: Signed
 
 def test_in_chinese(admin: User, draft: FlowVersion, signed_in: Signed) -> None:
     page = text(signed_in(admin, language="zh-hans").get(f"/flows/{draft.uuid}/"))
-    for words in ("环节（按顺序）", "单位审批", "历史试算", "发布"):
+    for words in ("环节（按顺序）", "单位审批", "历史试算", "需要两人"):
         assert words in page

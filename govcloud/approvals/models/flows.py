@@ -5,7 +5,8 @@ from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Func, Q
+from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.queries import FlowVersionQuerySet
@@ -52,7 +53,8 @@ class Quorum(models.TextChoices):
 class FlowVersion(models.Model):
     """One version of the chain of stages; running cases stay on the version they were opened on.
 
-    A draft has no number: it is given the next one when it is published.
+    A draft has no number: it is given the next one when it is published, by somebody who has not worked on it. What was
+    written down elsewhere and published by a command has neither editors nor a publisher.
     """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
@@ -60,6 +62,8 @@ class FlowVersion(models.Model):
     name = models.CharField(max_length=80)
     based_on = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     drafted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    editors = ArrayField(models.BigIntegerField(), default=list)  # keys of people: who drafted or changed it
+    published_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     version = models.PositiveIntegerField(default=1)  # counts edits of a draft, for ETag
     in_force_from = models.DateTimeField(null=True)
     published_at = models.DateTimeField(
@@ -73,6 +77,18 @@ class FlowVersion(models.Model):
             models.CheckConstraint(
                 condition=Q(published_at__isnull=True) | Q(number__isnull=False, in_force_from__isnull=False),
                 name="flow_published_has_its_number",
+            ),
+            models.CheckConstraint(
+                condition=IsNull(
+                    Func(
+                        F("editors"),
+                        F("published_by"),
+                        function="array_position",
+                        output_field=models.IntegerField(),
+                    ),
+                    True,
+                ),
+                name="flow_published_by_another",
             ),
         ]
 

@@ -5,10 +5,16 @@ from collections.abc import Iterable
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.approvals.models import Verb
 from govcloud.errors import Invalid
 from tenants.models import User
 
 LONGEST = 2_000
+
+
+class DecisionMissing(Invalid):
+    code = "decision-missing"
+    message = _("Choose what you decide.")
 
 
 class PersonMissing(Invalid):
@@ -31,6 +37,13 @@ def bounded(text: str, most: int = LONGEST) -> str:
     if len(text) > most:
         raise TextTooLong(most=most)
     return text
+
+
+def verb_of(given: str) -> str:
+    """What was decided. Raises DecisionMissing where nothing was chosen."""
+    if given not in Verb.values:
+        raise DecisionMissing
+    return given
 
 
 def chosen(people: Iterable[User], uuid: str) -> User:

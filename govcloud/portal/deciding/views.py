@@ -18,7 +18,7 @@ from govcloud.catalog.models import Cloud
 from govcloud.orders import services as orders
 from govcloud.orders.models import Order
 from govcloud.portal import deeds
-from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed
+from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed, verb_of
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_page
 from govcloud.provisioning import capacity
@@ -92,7 +92,7 @@ def waiver(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
 def _decide(order: Order, _case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
     return orders.decide(
         order=order,
-        verb=given["verb"],
+        verb=verb_of(given["verb"]),
         opinion=bounded(given["opinion"]),
         revision_hash=given["revision_hash"],
         stage=given["stage"],

@@ -239,6 +239,8 @@ def _page(
         "stages": [(r, forms.who(r), forms.when(r), forms.rule_in_words(r)) for r in rules],
         "editable": editable,
         "edits": _edits(actor, at=at),
+        "editors": services.editors_of(found),
+        "publishes": services.may_publish(found, actor=actor),
         "problems": services.problems(flow=found, at=at) if editable else [],
         "tried": tried,
         "seen": _seen([one.case for one in tried.rerouted], actor, at=at) if tried else (),
@@ -268,7 +270,7 @@ def _draft(request: HttpRequest, uuid: UUID) -> FlowVersion:
 
 
 def _found(uuid: UUID) -> FlowVersion:
-    return get_object_or_404(FlowVersion.objects.select_related("based_on", "drafted_by"), uuid=uuid)
+    return get_object_or_404(FlowVersion.objects.select_related("based_on", "published_by"), uuid=uuid)
 
 
 def _rule(found: FlowVersion, code: str) -> StageRule:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud import clock
+from govcloud.approvals import handover
 from govcloud.organisation import appointing
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
@@ -73,7 +74,7 @@ def revocation(request: HttpRequest, uuid: UUID) -> HttpResponse:
         actor,
         at=at,
         refused=deeds.attempt_for_reason(
-            request, lambda reason: grants.revoke(membership=membership, actor=actor, at=at, reason=reason)
+            request, lambda reason: handover.revoke(membership=membership, actor=actor, at=at, reason=reason)
         ),
     )
 

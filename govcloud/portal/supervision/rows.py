@@ -53,7 +53,11 @@ class Asked:
 def cards(period: Period, view: str) -> QuerySet[SupervisionCard]:
     """The latest first."""
     rows = SupervisionCard.objects.filter(period.of("raised_at"), NARROWED[view])
-    return rows.select_related("case", "stage", "department", "decider", "escalation").order_by("-pk")
+    return (
+        rows.select_related("case", "stage", "department", "decider", "escalation")
+        .prefetch_related("people")
+        .order_by("-pk")
+    )
 
 
 def counts(period: Period) -> dict[str, int]:
