@@ -129,13 +129,12 @@ class Schema(AutoSchema):
 
     def _refusals(self) -> list[int]:
         view = self.view
-        statuses = [
-            400,
-            *(EVERYWHERE if self.get_auth() else ()),
-        ]  # 400: a format that there is not, at the least
-        takes_body = self.method != "GET" and self.get_request_serializer() is not None
+        statuses = [400]  # at the least for a format that there is not
+        if self.get_auth():
+            statuses += EVERYWHERE
+        names_things = self.method != "GET" and self.get_auth() and self.get_request_serializer() is not None
         # What a body names may not be there, or not for the caller; nor the page that is asked for.
-        if "{" in self.path or takes_body or self._is_list_view():
+        if "{" in self.path or names_things or self._is_list_view():
             statuses.append(404)
         if self.method != "GET":
             statuses += [*WITH_BODY, 409]
