@@ -43,3 +43,9 @@ def test_signing_in_works_where_the_server_tells_no_address(anonymous: APIClient
         "/api/v1/tokens", {"username": person.username, "password": PASSWORD, "name": "a"}, REMOTE_ADDR=None
     )
     assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("year", ["0", "-1", "10000", "1e9"])
+def test_a_year_that_no_calendar_has_is_a_bad_parameter(signed_in: SignedIn, year: str) -> None:
+    answer = signed_in(UserFactory()).get(f"/api/v1/special-days?year={year}")
+    assert (answer.status_code, answer.json()["params"]["parameter"]) == (400, "year")

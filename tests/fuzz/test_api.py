@@ -23,8 +23,12 @@ service = get_wsgi_application()
 
 
 def served(environ: dict[str, Any], start_response: Any) -> Any:
-    """The service, as a server calls it that knows who is calling."""
-    return service({**environ, "REMOTE_ADDR": "127.0.0.1"}, start_response)
+    """The service, as a server calls it that knows who is calling, and that is done with the answer once it is sent."""
+    answer = service({**environ, "REMOTE_ADDR": "127.0.0.1"}, start_response)
+    try:
+        return [b"".join(answer)]
+    finally:
+        answer.close()
 
 
 @pytest.mark.parametrize("who", PERSONAS)

@@ -113,6 +113,7 @@ def _next_door(home: House) -> Scene:
     DifferenceFactory(finding=FindingFactory(system=system))
     account = next(iter(accounts.values()))
     raised(account, times=1, at=AT)
+    account.raises.update(order_number=order.number)  # the factory has that of the house
     crossed(account, times=1, at=AT)
     webhook("https://bus.example/hook", at=AT, department=unit)
     posted(on.applicant, at=AT, department=unit)
