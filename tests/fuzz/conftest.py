@@ -1,7 +1,8 @@
-"""How much is asked: ``--examples`` generated requests of each kind per operation and role, from ``--fuzz-seed``."""
+"""How much is asked: ``--examples`` odd requests per operation and role, from ``--fuzz-seed``."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -10,19 +11,17 @@ from django.db import close_old_connections
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption(
-        "--examples", type=int, default=1, help="generated requests of each kind per operation and role"
-    )
+    parser.addoption("--examples", type=int, default=1, help="odd requests per operation and role")
     parser.addoption("--fuzz-seed", type=int, default=1, help="another seed asks other requests")
     parser.addoption("--only", default="", help="only operations with this in their method and path")
 
 
 @pytest.fixture(autouse=True)
-def _by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: object) -> None:
+def _by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> None:
     """No cloud that happens to run on this machine is reached, and what was counted for a limit before is forgotten."""
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
-    settings.ALLOWED_HOSTS = ["localhost"]  # type: ignore[attr-defined]
-    settings.ATTACHMENT_DIR = tmp_path / "attachments"  # type: ignore[attr-defined]
+    settings.ALLOWED_HOSTS = ["localhost"]
+    settings.ATTACHMENT_DIR = tmp_path / "attachments"
     cache.clear()
 
 
