@@ -16,7 +16,7 @@ N ?= 1000
 CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
 	$(if $(FAULTS),--faults $(FAULTS)) $(if $(QUIET),--quiet $(QUIET))
 
-.PHONY: help demo story test test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench clean database
+.PHONY: help demo story test fuzz test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench clean database
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -40,6 +40,9 @@ story: $(VENV)/.production ## The same without staying open; fails if any part o
 
 test: $(VENV)/.development ## All tests that need nothing but this machine
 	$(VENV)/bin/pytest -n 2 --dist loadfile $(ARGS)
+
+fuzz: $(VENV)/.development ## Every operation of the API asked by every role, well and badly (EXAMPLES SEED)
+	$(VENV)/bin/pytest tests/fuzz -n 2 --dist worksteal --show-capture=no --examples $(or $(EXAMPLES),1) --fuzz-seed $(or $(SEED),1) $(ARGS)
 
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
 	$(VENV)/bin/pytest tests/openstack $(ARGS)

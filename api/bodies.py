@@ -27,6 +27,23 @@ class Body(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class ByName(serializers.DictField):
+    """Values by name. A name is text like any other: REST framework looks at the values alone."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        """Raises ValidationError that points at the names which are no text that can be kept."""
+        name_field = serializers.CharField(max_length=120, allow_blank=True)
+        wrong = {}
+        for name in data if isinstance(data, Mapping) else ():
+            try:
+                name_field.run_validation(name)
+            except serializers.ValidationError as error:
+                wrong[name] = error.detail
+        if wrong:
+            raise serializers.ValidationError(wrong)
+        return super().to_internal_value(data)
+
+
 def integer(**options: Any) -> serializers.IntegerField:
     """A whole number that a column can hold; whether it makes sense is the domain's to say."""
     return serializers.IntegerField(min_value=-GREATEST_INTEGER, max_value=GREATEST_INTEGER, **options)

@@ -23,8 +23,9 @@ from api.filters import Filters, Ordering, Search
 from api.parsers import StrictJSONParser
 from api.references import find
 from govcloud import clock
-from govcloud.audit import refusals
+from govcloud.audit import refusals as audited
 from govcloud.audit import services as audit
+from govcloud.errors import DomainError
 from tenants.models import User
 from tenants.policies import Wanted, require
 
@@ -44,11 +45,14 @@ class Endpoint(GenericViewSet[M_co]):
     """Whether POST honours ``Idempotency-Key``; not where the answer holds a secret that must not be kept."""
     commits_itself: ClassVar[bool] = False
     """Whether the service behind it ends its transactions by itself: where something is to be on record before a cloud is asked."""
+    refusals: ClassVar[Mapping[str, tuple[type[DomainError], ...]]] = {}
+    """What an action may be refused by besides what all of its kind are, for the description."""
     versioned: ClassVar[frozenset[str]] = frozenset()
     """Actions that demand ``If-Match``."""
 
     lookup_field = "uuid"
     lookup_value_converter = "uuid"
+    content_negotiation_class: type[BaseContentNegotiation] = exports.Negotiation
     metadata_class = None  # the schema describes the API; OPTIONS does not
     parser_classes: ClassVar[list[type[BaseParser]]] = [StrictJSONParser]  # type: ignore[misc]
     filter_backends: ClassVar[list[type[BaseFilterBackend]]] = [Filters, Search, Ordering]  # type: ignore[misc]
@@ -60,7 +64,7 @@ class Endpoint(GenericViewSet[M_co]):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         self.at = clock.now()
-        with refusals.kept(), self.unit_of_work(request):
+        with audited.kept(), self.unit_of_work(request):
             response = super().dispatch(request, *args, **kwargs)
             if self._is_one_transaction(request) and response.status_code >= 400:
                 transaction.set_rollback(True)
@@ -107,8 +111,6 @@ class Retrieved(Endpoint[M_co]):
 
 class Listed(Endpoint[M_co]):
     """``GET /things``: filtered, searched, ordered, in pages; with ``?format=csv`` or ``xlsx`` all of it as a file."""
-
-    content_negotiation_class: type[BaseContentNegotiation] = exports.Negotiation
 
     def get_renderers(self) -> list[BaseRenderer]:
         if self.action == "list":

@@ -42,7 +42,7 @@ class XLSXRenderer(CSVRenderer):
 
 
 class Negotiation(DefaultContentNegotiation):
-    """``?format=`` wins over ``Accept``; a format that a list does not have is a bad parameter."""
+    """``?format=`` wins over ``Accept``; a format that there is not is a bad parameter."""
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from api.endpoints import Endpoint, Listed
 from api.fields import Answer
-from api.problems import MEDIA_TYPE
+from api.problems import MEDIA_TYPE, status_of
 
 
 class ProblemEntry(serializers.Serializer[Any]):
@@ -66,7 +66,7 @@ IF_MATCH = OpenApiParameter(
     description="The ETag of the version that you are changing.",
 )
 EVERYWHERE = (401, 403)
-WITH_BODY = (400, 415, 422)
+WITH_BODY = (415, 422)
 
 
 class Schema(AutoSchema):
@@ -129,15 +129,19 @@ class Schema(AutoSchema):
 
     def _refusals(self) -> list[int]:
         view = self.view
-        statuses = [*EVERYWHERE] if self.get_auth() else []
-        if "{" in self.path:
+        statuses = [400]  # at the least for a format that there is not
+        if self.get_auth():
+            statuses += EVERYWHERE
+        names_things = self.method != "GET" and self.get_auth() and self.get_request_serializer() is not None
+        # What a body names may not be there, or not for the caller; nor the page that is asked for.
+        if "{" in self.path or names_things or self._is_list_view():
             statuses.append(404)
-        if self.method == "GET" and self._lists():
-            statuses.append(400)
         if self.method != "GET":
             statuses += [*WITH_BODY, 409]
-        if isinstance(view, Endpoint) and view.action in view.versioned:
-            statuses += [412, 428]
+        if isinstance(view, Endpoint):
+            statuses += [status_of(error) for error in view.refusals.get(view.action, ())]
+            if view.action in view.versioned:
+                statuses += [412, 428]
         if self.method == "POST" and not self.get_auth():
             statuses.append(429)
         return sorted(set(statuses))

@@ -30,5 +30,6 @@ class AddressThrottle(SimpleRateThrottle):
         return _key(self.scope, self.get_ident(request))
 
 
-def _key(scope: str, who: str) -> str:
-    return f"{scope}:{sha256(who.encode(errors='replace')).hexdigest()}"
+def _key(scope: str, who: str | None) -> str:
+    """None: a server that listens on a socket of the machine tells no address."""
+    return f"{scope}:{sha256(str(who).encode(errors='replace')).hexdigest()}"

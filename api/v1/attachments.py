@@ -17,6 +17,7 @@ from api.downloads import as_file
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
 from govcloud.orders import attachments
+from govcloud.orders.contents import FORMATS
 from govcloud.orders.models import Attachment, Order
 
 
@@ -53,6 +54,7 @@ class Attachments(Listed[Attachment], Retrieved[Attachment]):
     filterset_class = AttachmentFilters
     search_fields = ("name", "order__number")
     ordering_fields = ("added_at", "name", "size")
+    refusals = {"content": (attachments.AttachmentLost,)}
 
     def get_queryset(self) -> QuerySet[Attachment]:
         rows = Attachment.objects.visible_to(self.actor, at=self.at)
@@ -65,7 +67,9 @@ class Attachments(Listed[Attachment], Retrieved[Attachment]):
         return Response(status=204)
 
     @extend_schema(
-        responses={(200, "application/octet-stream"): OpenApiResponse(bytes, description="the file")}
+        responses={
+            (200, each.content_type): OpenApiResponse(bytes, description="the file") for each in FORMATS
+        }
     )
     @action(detail=True, methods=["get"])
     def content(self, request: Request, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
@@ -77,6 +81,7 @@ class Attachments(Listed[Attachment], Retrieved[Attachment]):
 class OrderAttachments(Endpoint[Order]):
     queryset = Order.objects.all()
     serializer_class = AttachmentAnswer
+    refusals = {"create": (attachments.ScannerDoesNotAnswer,)}
     once: ClassVar[bool] = False  # the same file a second time is refused
     parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]  # type: ignore[misc]
 

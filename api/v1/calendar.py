@@ -1,5 +1,6 @@
 """The working calendar: the dates on which the week's pattern does not hold."""
 
+from datetime import MAXYEAR, MINYEAR
 from typing import Any, ClassVar
 
 import django_filters as filters
@@ -32,7 +33,7 @@ class SpecialDayBody(Body):
 
 
 class SpecialDayFilters(filters.FilterSet):  # type: ignore[misc]
-    year = filters.NumberFilter("day__year")
+    year = filters.NumberFilter("day__year", min_value=MINYEAR, max_value=MAXYEAR)
     kind = filters.ChoiceFilter(choices=DayKind.choices)
     since = filters.DateFilter("day", lookup_expr="gte")
     before = filters.DateFilter("day", lookup_expr="lt")

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
-from api.bodies import Body, integer
+from api.bodies import Body, ByName, integer
 from govcloud.catalog.models import Site
 from govcloud.clouds.credentials import INTERFACES, CredentialDraft
 from govcloud.clouds.services import AvailabilityZoneDraft, NetworkZoneDraft
@@ -97,7 +97,7 @@ class CredentialBody(Body):
     ca_certificate = serializers.CharField(
         max_length=200_000, allow_blank=True, default="", help_text="PEM", trim_whitespace=False
     )
-    endpoint_overrides = serializers.DictField(
+    endpoint_overrides = ByName(
         child=serializers.CharField(max_length=300), default=dict, help_text="addresses by service"
     )
 
@@ -114,9 +114,9 @@ class CredentialBody(Body):
 
 
 class NamesBody(Body):
-    flavors = serializers.DictField(child=serializers.CharField(max_length=120), required=False)
-    storage_classes = serializers.DictField(child=serializers.CharField(max_length=120), required=False)
-    images = serializers.DictField(child=serializers.CharField(max_length=120), required=False)
+    flavors = ByName(child=serializers.CharField(max_length=120), required=False)
+    storage_classes = ByName(child=serializers.CharField(max_length=120), required=False)
+    images = ByName(child=serializers.CharField(max_length=120), required=False)
 
 
 class Why(Body):

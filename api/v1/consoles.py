@@ -22,6 +22,7 @@ class ConsoleAnswer(Answer):
 class Consoles(Endpoint[Resource]):
     once: ClassVar[bool] = False
     serializer_class = ConsoleAnswer
+    refusals = {"create": (consoles.CloudDoesNotAnswer,)}
 
     def get_queryset(self) -> Any:
         return Resource.objects.visible_to(self.actor, at=self.at).with_particulars()

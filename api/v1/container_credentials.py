@@ -15,6 +15,7 @@ from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.inventory.models import Access, ContainerCredential
 from govcloud.provisioning import container_secrets
+from govcloud.provisioning.consoles import CloudDoesNotAnswer
 
 
 class CredentialAnswer(Answer):
@@ -66,6 +67,7 @@ class Secrets(Endpoint[ContainerCredential]):
     once: ClassVar[bool] = False  # an answer that is kept to be given again would keep the secret
     commits_itself: ClassVar[bool] = True
     serializer_class = SecretAnswer
+    refusals = {"create": (CloudDoesNotAnswer,)}
 
     def get_queryset(self) -> Any:
         rows = ContainerCredential.objects.visible_to(self.actor, at=self.at)

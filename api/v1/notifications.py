@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.bodies import Body, integer
+from api.bodies import Body, ByName, integer
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
 from govcloud.notifications import services
@@ -95,7 +95,7 @@ class PreferencesAnswer(Answer):
 
 class PreferencesBody(Body):
     digest_hour = integer(allow_null=True)
-    ways = serializers.DictField(
+    ways = ByName(
         child=serializers.ChoiceField(Way.choices), default=dict, help_text="kinds left out stay as they are"
     )
 

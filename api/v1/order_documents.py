@@ -9,7 +9,7 @@ from rest_framework.request import Request
 
 from api.downloads import as_file
 from api.endpoints import Endpoint
-from govcloud.documents.archive import package
+from govcloud.documents.archive import NotSealedYet, OrderNotClosed, package
 from govcloud.documents.form import approval_form
 from govcloud.orders.models import Order
 
@@ -36,6 +36,8 @@ class Forms(_Paper):
 
 
 class Packages(_Paper):
+    refusals = {"retrieve": (OrderNotClosed, NotSealedYet)}
+
     @extend_schema(
         responses={(200, "application/zip"): OpenApiResponse(bytes, description="the package")},
         tags=["orders"],

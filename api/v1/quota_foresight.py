@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Endpoint
 from api.fields import Answer
-from api.problems import BadParameter, field_errors
+from api.problems import BadParameter, NotHere, field_errors
 from api.references import find
 from api.v1.order_answers import EffectAnswer, LimitEffectAnswer
 from govcloud.orders import services as orders
@@ -43,6 +43,7 @@ class WhatIfAnswer(Answer):
 class QuotaEffects(Endpoint[QuotaAccount]):
     queryset = QuotaAccount.objects.none()
     serializer_class = WhatIfAnswer
+    refusals = {"retrieve": (NotHere,)}
 
     @extend_schema(
         parameters=[

@@ -37,6 +37,7 @@ from govcloud.inventory.models import (
 from govcloud.protection import holds
 from govcloud.provisioning import container_usage
 from govcloud.provisioning.actions import requests
+from govcloud.provisioning.consoles import CloudDoesNotAnswer
 from govcloud.provisioning.models import Operation
 from tenants.models import NetworkZone
 
@@ -160,6 +161,7 @@ class Resources(Listed[Resource], Retrieved[Resource]):
     filterset_class = ResourceFilters
     search_fields = ("name", "external_id", "system__name", "system__name_en")
     ordering_fields = ("name", "built_at", "lease_end", "status", "kind")
+    refusals = {"count": (CloudDoesNotAnswer,)}
     roles = {"legal_hold": holds.KEEPERS, "legal_hold_lifting": holds.KEEPERS}
 
     def get_queryset(self) -> QuerySet[Resource]:

@@ -78,6 +78,7 @@ class Statements(Listed[Statement], Retrieved[Statement]):
     filterset_class = StatementFilters
     search_fields = ("number", "department__name", "department__name_en")
     ordering_fields = ("number", "total", "issued_at", "status")
+    refusals = {"export": (chargeback_exports.TooLongForSheet,)}
 
     def get_queryset(self) -> QuerySet[Statement]:
         return Statement.objects.visible_to(self.actor, at=self.at).select_related("department", "close")

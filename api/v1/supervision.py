@@ -140,6 +140,7 @@ class StatisticsQuery(serializers.Serializer[Any]):
 class SupervisionStatistics(Endpoint[SupervisionCard]):
     queryset = SupervisionCard.objects.all()
     serializer_class = StatisticsAnswer
+    refusals = {"retrieve": (NotHere,)}
     roles = {"retrieve": READERS}
 
     @extend_schema(parameters=PARAMETERS, responses=StatisticsAnswer)

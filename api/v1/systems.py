@@ -122,6 +122,7 @@ class Systems(Listed[System], Retrieved[System]):
     search_fields = ("code", "name", "name_en", "filing_number")
     ordering_fields = ("code", "name", "mlps_level", "created_at")
     versioned = frozenset({"partial_update"})
+    refusals = {"owner": (owners.OwnerUnreadable,)}
 
     def get_queryset(self) -> QuerySet[System]:
         rows = System.objects.visible_to(self.actor, at=self.at)

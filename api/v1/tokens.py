@@ -124,6 +124,7 @@ class Tokens(Listed[ApiToken]):
     once = False  # the answer holds the token, which is never kept
     search_fields = ("name", "token__user__username", "token__user__display_name")
     ordering_fields = ("name", "last_used_at")
+    refusals = {"create": (WrongCredentials, CodeNeeded, entry.PasswordChangeNeeded)}
 
     def get_queryset(self) -> QuerySet[ApiToken]:
         visible = ApiToken.objects.visible_to(self.actor, at=self.at).in_force(now=timezone.now())

@@ -19,6 +19,7 @@ from govcloud.organisation import exporting, importing, reading, writing
 from govcloud.organisation.importing import Action, Outcome
 from govcloud.organisation.policies import REGISTRARS
 from tenants.models import Department
+from tenants.owners import OwnerUnreadable
 
 FILE = OpenApiResponse(bytes, description="an Excel workbook")
 
@@ -73,6 +74,7 @@ class UnitSheet(Endpoint[Department]):
     queryset = Department.objects.all()
     serializer_class = OutcomeAnswer
     parser_classes: ClassVar[list[type[BaseParser]]] = [MultiPartParser]  # type: ignore[misc]
+    refusals = {"retrieve": (OwnerUnreadable,)}
     roles = dict.fromkeys(("retrieve", "template", "create"), REGISTRARS)
 
     def get_renderers(self) -> list[BaseRenderer]:

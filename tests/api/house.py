@@ -84,7 +84,7 @@ def house(many: int) -> House:
         cloud = CloudFactory(code=f"cloud-{number}", status="disabled")
         ZoneFactory(cloud=cloud)
         MaintenanceFactory(cloud=cloud, announced_at=AT)
-        TariffFactory(in_force=DateTimeTZRange(_year(1900 + number), _year(1901 + number)))
+        TariffFactory(in_force=DateTimeTZRange(_year(1910 + number), _year(1911 + number)))
     volumes = [server.volumes.first() for server in servers]
     points = [recovery_point(volume) for volume in volumes]
     floating = [FloatingAddressFactory(server=server) for server in servers]
