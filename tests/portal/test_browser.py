@@ -202,6 +202,19 @@ def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str,
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.parametrize("width", [1366, 1024])
+def test_the_bar_on_top_is_one_line_at_a_desk(page: Page, width: int) -> None:
+    people = scenes.cast()
+    people.admin.display_name = "A person with quite a long name indeed"
+    people.admin.save()
+    sign_in(page, "admin")
+    page.set_viewport_size({"width": width, "height": 768})
+    bar = page.locator(".topbar-row")
+    assert bar.evaluate("e => e.offsetHeight") == page.locator(".topbar-nav").evaluate("e => e.offsetHeight")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_the_table_of_permissions_fits_a_small_desk(page: Page, live_server, language: str) -> None:
     scenes.cast()
