@@ -1,13 +1,14 @@
 """Orders: drafted, revised, submitted, decided and withdrawn by people; followed until they are fulfilled."""
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import django_filters as filters
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BooleanField, Serializer
@@ -68,7 +69,7 @@ class OrderSearch(Search):
 
 
 class Orders(Listed[Order], Retrieved[Order]):
-    filter_backends = [Filters, OrderSearch, Ordering]
+    filter_backends: ClassVar[list[type[BaseFilterBackend]]] = [Filters, OrderSearch, Ordering]  # type: ignore[misc]
     queryset = Order.objects.all()
     serializer_class = OrderSummary
     filterset_class = OrderFilters
@@ -81,8 +82,9 @@ class Orders(Listed[Order], Retrieved[Order]):
         return rows if self.action == "list" else rows.select_related("system__department", "applicant")
 
     def paginate_queryset(self, queryset: Any) -> Any:
-        summed_up = self.action == "list"
-        return super().paginate_queryset(Leaves(queryset, with_summary) if summed_up else queryset)
+        if self.action == "list":
+            queryset = Leaves(queryset, with_summary)
+        return super().paginate_queryset(queryset)
 
     def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponseBase:
         return super().exported(with_summary(rows), format_=format_)

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
     from govcloud.inventory.models import Resource
     from govcloud.orders.models import Attachment, Order, Placement, Unit
-    from tenants.models import User
+    from tenants.models import System, User
+
+
+TEXTS: "models.Field[Any, Any]" = ArrayField(models.TextField())
 
 
 class Grams(Func):
@@ -26,7 +29,7 @@ class Grams(Func):
     """
 
     function = "govcloud_grams"
-    output_field = ArrayField(models.TextField())
+    output_field = TEXTS
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -34,33 +37,50 @@ class OrderQuerySet(models.QuerySet["Order"]):
         return self.filter(within(actor, at=at, path="system__department__path"))
 
     def mentioning(self, words: "Iterable[str]") -> "OrderQuerySet":
-        """Each word is in the number or the title, the name or code of the system, or a name of its department or applicant."""
+        """Each word is in the number or the title, the name or code of the system, or a name of its department or applicant.
+
+        The longest is looked for by index, and the others in what has it: nobody can tell beforehand how many rows have two
+        words, and PostgreSQL, guessing one, would compare every row that has the first with every one that has the second.
+        """
+        longest_first = sorted(words, key=len, reverse=True)
         rows = self
-        for word in words:
+        for word in longest_first[:1]:
             rows = rows.filter(pk__in=self._with(word))
+        for word in longest_first[1:]:
+            rows = rows.filter(_spelt(word) | Q(system__in=_systems(word)) | Q(applicant__in=_people(word)))
         return rows
 
-    def _with(self, word: str) -> "QuerySet[Order, dict[str, Any]]":
+    def _with(self, word: str) -> "QuerySet[Any, Any]":
         """A union, so that each place where the word may be has its index. It takes these rows, not all there are: few of
         them are read one by one.
         """
-        from tenants.models import System, User  # noqa: PLC0415  the models of orders read this module
-
         rows = self.order_by()
-        systems = System.objects.filter(
-            Q(name__icontains=word)
-            | Q(name_en__icontains=word)
-            | Q(code__icontains=word)
-            | Q(department__name__icontains=word)
-            | Q(department__name_en__icontains=word)
-        )
-        people = User.objects.filter(display_name__icontains=word)
-        spelt = rows.alias(grams=Grams(F("number"), F("title"))).filter(
-            Q(number__icontains=word) | Q(title__icontains=word),
-            grams__contains=Value(_grams_of(word), output_field=Grams.output_field),
-        )
-        named = (rows.filter(system__in=systems), rows.filter(applicant__in=people))
-        return spelt.values("pk").union(*(each.values("pk") for each in named), all=True)
+        grams = Value(_grams_of(word), output_field=TEXTS)
+        titled = rows.alias(grams=Grams(F("number"), F("title"))).filter(_spelt(word), grams__contains=grams)
+        named = (rows.filter(system__in=_systems(word)), rows.filter(applicant__in=_people(word)))
+        return titled.values("pk").union(*(each.values("pk") for each in named), all=True)
+
+
+def _spelt(word: str) -> Q:
+    return Q(number__icontains=word) | Q(title__icontains=word)
+
+
+def _systems(word: str) -> "QuerySet[System]":
+    from tenants.models import System  # noqa: PLC0415  the models of orders read this module
+
+    return System.objects.filter(
+        Q(name__icontains=word)
+        | Q(name_en__icontains=word)
+        | Q(code__icontains=word)
+        | Q(department__name__icontains=word)
+        | Q(department__name_en__icontains=word)
+    )
+
+
+def _people(word: str) -> "QuerySet[User]":
+    from tenants.models import User  # noqa: PLC0415  as above
+
+    return User.objects.filter(display_name__icontains=word)
 
 
 def _grams_of(word: str) -> list[str]:

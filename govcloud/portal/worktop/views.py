@@ -39,6 +39,7 @@ def orders(request: HttpRequest) -> HttpResponse:
         "statuses": _statuses(filters, by_status),
         "systems": System.objects.visible_to(actor, at=at)
         .filter(Exists(Order.objects.filter(system=OuterRef("pk"))))
+        .only("code", "name", "name_en")
         .order_by("name"),
         "shows_departments": scope_of(actor, at=at).everywhere,
         "at": at,

@@ -74,6 +74,16 @@ def test_a_word_is_found(word: str, found: list[int]) -> None:
     assert [int(number[-6:]) for number in numbers] == found
 
 
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [(["登记", "医疗"], [2]), (["医疗", "低保"], []), (["系统", "扩容", "dibao"], [1]), ([], [1, 2, 317])],
+)
+@pytest.mark.usefixtures("shelf")
+def test_every_word_has_to_be_somewhere(words: list[str], found: list[int]) -> None:
+    numbers = Order.objects.mentioning(words).order_by("number").values_list("number", flat=True)
+    assert [int(number[-6:]) for number in numbers] == found
+
+
 @pytest.mark.usefixtures("shelf")
 @pytest.mark.parametrize("word", ["保", "登记", "iot_hub", "000317"])
 def test_every_alternative_of_a_search_has_its_index(word: str) -> None:
