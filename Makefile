@@ -16,7 +16,7 @@ N ?= 1000
 CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
 	$(if $(FAULTS),--faults $(FAULTS)) $(if $(QUIET),--quiet $(QUIET))
 
-.PHONY: help demo story test fuzz test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench clean database
+.PHONY: help demo story test fuzz test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench bench-lists clean database
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -79,6 +79,9 @@ lock: ## Compile the locked requirements anew (needs uv)
 
 bench: $(VENV)/.development ## Measure; prints ratios within one run
 	$(VENV)/bin/pytest tests/bench -s --no-header $(ARGS)
+
+bench-lists: $(VENV)/.development ## Measure lists and searches over 100,000 orders, filled in once into a folder of their own
+	$(RUN) -m tests.bench.lists $(ARGS)
 
 simulate: $(VENV)/.development ## N orders on a cloud that fails at every step, in virtual time; SEED of the first world; writes simulation.json
 	$(RUN) -m tests.chaos.simulate --orders $(N) --seed $(or $(SEED),1) $(ARGS)

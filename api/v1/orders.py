@@ -1,18 +1,22 @@
 """Orders: drafted, revised, submitted, decided and withdrawn by people; followed until they are fulfilled."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import django_filters as filters
 from django.db.models import OuterRef, QuerySet, Subquery
+from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
+from rest_framework.filters import BaseFilterBackend
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BooleanField, Serializer
+from rest_framework.views import APIView
 
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
+from api.filters import Filters, Ordering, Search
 from api.references import all_visible, find
 from api.v1.audit import EventAnswer
 from api.v1.operations import OperationAnswer, with_progress
@@ -39,6 +43,7 @@ from govcloud.orders.drafts import (
 )
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
+from govcloud.orders.queries import Leaves, OrderQuerySet
 from govcloud.orders.resolution import as_uuid
 from govcloud.provisioning.models import Operation
 from tenants.models import System
@@ -46,7 +51,7 @@ from tenants.policies import require
 
 
 class OrderFilters(filters.FilterSet):  # type: ignore[misc]
-    status = filters.MultipleChoiceFilter(choices=Status.choices)
+    status = filters.MultipleChoiceFilter(choices=Status.choices, distinct=False)
     system = filters.UUIDFilter("system__uuid")
     department = filters.UUIDFilter("system__department__uuid")
     applicant = filters.UUIDFilter("applicant__uuid")
@@ -55,7 +60,16 @@ class OrderFilters(filters.FilterSet):  # type: ignore[misc]
     created_before = filters.IsoDateTimeFilter("created_at", lookup_expr="lt")
 
 
+class OrderSearch(Search):
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        """Each word as the portal looks for it; other lists of the resource are not searched."""
+        if not self.get_search_fields(view, request):
+            return queryset
+        return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request))
+
+
 class Orders(Listed[Order], Retrieved[Order]):
+    filter_backends: ClassVar[list[type[BaseFilterBackend]]] = [Filters, OrderSearch, Ordering]  # type: ignore[misc]
     queryset = Order.objects.all()
     serializer_class = OrderSummary
     filterset_class = OrderFilters
@@ -65,9 +79,15 @@ class Orders(Listed[Order], Retrieved[Order]):
 
     def get_queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(self.actor, at=self.at)
+        return rows if self.action == "list" else rows.select_related("system__department", "applicant")
+
+    def paginate_queryset(self, queryset: Any) -> Any:
         if self.action == "list":
-            return with_summary(rows.select_related("system__department", "applicant"))
-        return rows.select_related("system__department", "applicant")
+            queryset = Leaves(queryset, with_summary)
+        return super().paginate_queryset(queryset)
+
+    def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponseBase:
+        return super().exported(with_summary(rows), format_=format_)
 
     @extend_schema(responses=OrderAnswer)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
@@ -193,10 +213,10 @@ def _resources_in(items: list[ItemDraft]) -> Any:
 
 
 def with_summary(rows: QuerySet[Order]) -> QuerySet[Order]:
-    """Adds what a list shows of the last revision and of the stage that decides now, in the same query."""
+    """Adds what a list shows of the system, the last revision and the stage that decides now, in the same query."""
     last = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
     current = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
-    return rows.annotate(
+    return rows.select_related("system__department", "applicant").annotate(
         monthly_total=Subquery(last.values("monthly_total")[:1]),
         stage=Subquery(current.values("code")[:1]),
         stage_due_at=Subquery(current.values("due_at")[:1]),

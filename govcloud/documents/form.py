@@ -20,7 +20,7 @@ from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
 from govcloud.orders.models import Action, Order, Revision
 from govcloud.periods import wall_clock
-from tenants.models import NetworkZone, Role
+from tenants.models import Department, NetworkZone, Role, System
 from tenants.naming import name_of
 
 HERE = Path(__file__).resolve().parent
@@ -113,13 +113,18 @@ def _facts(order: Order, revision: Revision) -> list[tuple[str, str]]:
     return [
         (gettext("Order"), order.number),
         (gettext("Submitted"), wall_clock(revision.submitted_at)),
-        (gettext("Department"), revision.content["department"]["name"]),
+        (gettext("Department"), _named(order.system.department, revision.content["department"]["name"])),
         (gettext("Applicant"), str(order.applicant)),
-        (gettext("System"), f"{system['name']} ({system['code']})"),
+        (gettext("System"), f"{_named(order.system, system['name'])} ({system['code']})"),
         (gettext("Network zone"), str(NetworkZone(system["zone"]).label)),
         (gettext("MLPS level"), level),
         (gettext("Filing number"), system["filing_number"] or "—"),
     ]
+
+
+def _named(row: Department | System, frozen: str) -> str:
+    """The name that the revision holds; in English the row's, if it is still called so: a revision holds the Chinese one only."""
+    return str(name_of(row)) if row.name == frozen else frozen
 
 
 def _item(position: int, item: Mapping[str, Any]) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
@@ -13,7 +14,7 @@ from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, O
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import TRANSITIONS, Status
-from govcloud.orders.queries import AttachmentQuerySet, OrderQuerySet, PlacementQuerySet
+from govcloud.orders.queries import AttachmentQuerySet, Grams, OrderQuerySet, PlacementQuerySet
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.weighing import Verdict
@@ -53,7 +54,12 @@ class Order(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-id"]
-        indexes: ClassVar = [models.Index(fields=["system", "status"], name="order_of_system")]
+        indexes: ClassVar = [
+            models.Index(fields=["system", "status"], name="order_of_system"),
+            models.Index(fields=["status", "id"], name="order_by_status"),
+            models.Index(fields=["created_at", "id"], name="order_by_creation"),
+            GinIndex(Grams(F("number"), F("title")), name="order_grams"),
+        ]
 
     def __str__(self) -> str:
         return self.number

@@ -1,8 +1,11 @@
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import Q, QuerySet
+from django.db.models import F, Func, Q, QuerySet, Value
 from django.utils.translation import gettext
 
 from govcloud.orders.lifecycle import OPEN, Status
@@ -13,12 +16,100 @@ if TYPE_CHECKING:
 
     from govcloud.inventory.models import Resource
     from govcloud.orders.models import Attachment, Order, Placement, Unit
-    from tenants.models import User
+    from tenants.models import System, User
+
+
+TEXTS: "models.Field[Any, Any]" = ArrayField(models.TextField())
+
+
+class Grams(Func):
+    """The single characters and pairs of characters that number and title consist of, in capitals (migration 0012).
+
+    One or two Chinese characters are a word; an index of trigrams would not find them.
+    """
+
+    function = "govcloud_grams"
+    output_field = TEXTS
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "OrderQuerySet":
         return self.filter(within(actor, at=at, path="system__department__path"))
+
+    def mentioning(self, words: "Iterable[str]") -> "OrderQuerySet":
+        """Each word is in the number or the title, the name or code of the system, or a name of its department or applicant.
+
+        The longest is looked for by index, and the others in what has it: nobody can tell beforehand how many rows have two
+        words, and PostgreSQL, guessing one, would compare every row that has the first with every one that has the second.
+        """
+        longest_first = sorted(words, key=len, reverse=True)
+        rows = self
+        for word in longest_first[:1]:
+            rows = rows.filter(pk__in=self._with(word))
+        for word in longest_first[1:]:
+            rows = rows.filter(_spelt(word) | Q(system__in=_systems(word)) | Q(applicant__in=_people(word)))
+        return rows
+
+    def _with(self, word: str) -> "QuerySet[Any, Any]":
+        """A union, so that each place where the word may be has its index. It takes these rows, not all there are: few of
+        them are read one by one.
+        """
+        rows = self.order_by()
+        grams = Value(_grams_of(word), output_field=TEXTS)
+        titled = rows.alias(grams=Grams(F("number"), F("title"))).filter(_spelt(word), grams__contains=grams)
+        named = (rows.filter(system__in=_systems(word)), rows.filter(applicant__in=_people(word)))
+        return titled.values("pk").union(*(each.values("pk") for each in named), all=True)
+
+
+def _spelt(word: str) -> Q:
+    return Q(number__icontains=word) | Q(title__icontains=word)
+
+
+def _systems(word: str) -> "QuerySet[System]":
+    from tenants.models import System  # noqa: PLC0415  the models of orders read this module
+
+    return System.objects.filter(
+        Q(name__icontains=word)
+        | Q(name_en__icontains=word)
+        | Q(code__icontains=word)
+        | Q(department__name__icontains=word)
+        | Q(department__name_en__icontains=word)
+    )
+
+
+def _people(word: str) -> "QuerySet[User]":
+    from tenants.models import User  # noqa: PLC0415  as above
+
+    return User.objects.filter(display_name__icontains=word)
+
+
+def _grams_of(word: str) -> list[str]:
+    """What ``Grams`` holds wherever the word is: its pairs, or the one character that it is. PostgreSQL capitalises one by one."""
+    capitals = "".join(each.upper() if len(each.upper()) == 1 else each for each in word)
+    return sorted({capitals[at : at + 2] for at in range(max(1, len(capitals) - 1))})
+
+
+@dataclass(frozen=True, slots=True)
+class Leaves:
+    """Rows for a paginator. The keys of a page are found first, and only its rows are joined and summed up.
+
+    ``dress`` adds what is shown of them. Done to all of them, it would be done to every row that a page far back skips.
+    """
+
+    rows: QuerySet[Any]
+    dress: Callable[[QuerySet[Any]], QuerySet[Any]]
+
+    def count(self) -> int:
+        return self.rows.count()
+
+    def __len__(self) -> int:
+        return self.count()
+
+    def __getitem__(self, piece: slice) -> QuerySet[Any]:
+        keys = self.rows.values("pk")[piece]
+        shown = self.dress(self.rows.model._default_manager.filter(pk__in=keys))  # noqa: SLF001
+        asked = self.rows.query.order_by
+        return shown.order_by(*asked) if asked else shown
 
 
 class AttachmentQuerySet(models.QuerySet["Attachment"]):

@@ -19,6 +19,7 @@ from govcloud.organisation.reading import Row
 from govcloud.quotas import services as quotas
 from tenants import connections, owners
 from tenants.models import Connection, Department, Division, NetworkZone, System
+from tenants.naming import name_of
 from tenants.owners import Owner
 from tenants.services import (
     checked_credit_code,
@@ -215,7 +216,7 @@ class SystemEntry:
             self._register(row, department, in_charge)
             return None
         if system.department_id != department.pk:
-            raise OfAnotherUnit(department=system.department.name, pointers=("/department",))
+            raise OfAnotherUnit(department=name_of(system.department), pointers=("/department",))
         return self._changed(system, row, in_charge)
 
     def _register(self, row: Row, department: Department, authority: Department | None) -> None:

@@ -268,6 +268,21 @@ def test_the_form_says_what_was_asked_for_and_what_everybody_decided(on: Scene, 
     assert b"NotoSansCJKsc" in pdf  # embedded: it reads alike everywhere
 
 
+def test_the_english_form_has_english_names_as_long_as_they_are_those_of_the_revision(
+    on: Scene, at: datetime
+) -> None:
+    order = services.submit(order=drafted(on, at=at), actor=on.applicant, at=at)
+    facts = dict(contents_of(order, at=at)["facts"])
+    assert facts["Department"] == on.department.name_en
+    assert facts["System"] == f"{on.system.name_en} ({on.system.code})"
+
+    frozen = on.department.name
+    on.department.name, on.department.name_en = "示例新局", "Example new bureau"
+    on.department.save()
+    order = Order.objects.get(pk=order.pk)
+    assert dict(contents_of(order, at=at)["facts"])["Department"] == frozen
+
+
 def test_a_draft_has_no_form(on: Scene, at: datetime) -> None:
     with pytest.raises(NotSubmittedYet):
         approval_form(order=drafted(on, at=at), at=at)

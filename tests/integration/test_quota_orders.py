@@ -253,6 +253,17 @@ def test_a_dimension_is_ordered_once(on: Scene, at: datetime) -> None:
     assert {type(error) for error in refused(on, vcpus(150) + vcpus(160), at=at)} == {DimensionTwice}
 
 
+def test_all_that_is_wrong_with_an_item_is_told_at_once(on: Scene, at: datetime) -> None:
+    errors = refused(on, vcpus(10**12 + 1, until=by(at, days=-1)) + vcpus(100), at=at)
+    assert sorted((type(error).__name__, *error.pointers) for error in errors) == [
+        ("DimensionTwice", "/items/0/dimension"),
+        ("DimensionTwice", "/items/1/dimension"),
+        ("LimitOutOfRange", "/items/0/limit"),
+        ("SameLimit", "/items/1/limit"),
+        ("UntilOutOfRange", "/items/0/until"),
+    ]
+
+
 @pytest.mark.parametrize("limit", [-1, 10**12 + 1])
 def test_an_impossible_limit_is_refused(on: Scene, at: datetime, limit: int) -> None:
     assert isinstance(refused(on, vcpus(limit), at=at)[0], LimitOutOfRange)

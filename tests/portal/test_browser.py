@@ -202,6 +202,33 @@ def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str,
     assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
 
 
+@pytest.mark.parametrize("width", [1366, 1024])
+def test_the_bar_on_top_is_one_line_at_a_desk(page: Page, width: int) -> None:
+    people = scenes.cast()
+    people.admin.display_name = "A person with quite a long name indeed"
+    people.admin.save()
+    sign_in(page, "admin")
+    page.set_viewport_size({"width": width, "height": 768})
+    bar = page.locator(".topbar-row")
+    assert bar.evaluate("e => e.offsetHeight") == page.locator(".topbar-nav").evaluate("e => e.offsetHeight")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_the_table_of_permissions_fits_a_small_desk(page: Page, live_server, language: str) -> None:
+    scenes.cast()
+    sign_in(page, "applicant")
+    page.context.add_cookies([{"name": "django_language", "value": language, "url": live_server.url}])
+    page.goto("/security/permissions/")
+    table = page.locator(".matrix")
+    assert table.evaluate("e => e.scrollWidth <= e.parentElement.clientWidth")
+    heading = table.locator("tbody th").first
+    page.set_viewport_size(PHONE)
+    page.locator(".table-wrap").evaluate("e => e.scrollTo(200, 0)")
+    expect(heading).to_be_in_viewport(ratio=0.9)  # what a row is called stays in sight
+
+
 def test_the_history_of_an_order_is_shown_at_its_full_height(page: Page) -> None:
     people = scenes.cast()
     order = scenes.finish(scenes.building(people, at=clock.now()), people, at=clock.now())

@@ -225,7 +225,11 @@ class TestSubstitutes:
             "2026-11-19T16:00:00+00:00",
             "2026-11-24T16:00:00+00:00",
         )
-        assert "蒙立" in text(browser.get("/absences/"))
+        page = text(browser.get("/absences/"))
+        assert "蒙立" in page
+        assert "20 Nov 2026" in page
+        assert "24 Nov 2026" in page  # the last day, not the midnight after it
+        assert "25 Nov 2026" not in page
         assert browser.post(f"/absences/{named.uuid}/end/").status_code == 302
         named.refresh_from_db()
         assert named.ends_at == named.starts_at

@@ -81,6 +81,15 @@ def test_a_recovery_code_is_good_once_in_place_of_a_code(client: Client, at: dat
     assert other.post("/sign-in/code/", {"code": codes[0]}).status_code == 200
 
 
+def test_a_wrong_code_does_not_stay_in_the_field(client: Client, at: datetime) -> None:
+    user = UserFactory()
+    enrolled(user, at=at)
+    first_step(client, user)
+    answer = client.post("/sign-in/code/", {"code": "314159"})
+    assert answer.status_code == 200
+    assert "314159" not in answer.content.decode()
+
+
 def test_wrong_codes_lock_the_account_as_wrong_passwords_do(client: Client, at: datetime) -> None:
     user = UserFactory()
     secret, _codes = enrolled(user, at=at)

@@ -53,29 +53,28 @@ def check(order: Numbered) -> Iterator[DomainError]:
         here = (f"{pointer}/limit",)
         if times[line.dimension] > 1:
             yield DimensionTwice(dimension=line.dimension.label, pointers=(f"{pointer}/dimension",))
-        elif not 0 <= line.limit <= LARGEST_LIMIT:
+        yield from _last_day(order, line, pointer)
+        if not 0 <= line.limit <= LARGEST_LIMIT:
             yield LimitOutOfRange(largest=LARGEST_LIMIT, pointers=here)
-        else:
-            for error in _possible(order, line, order.now.limits[line.dimension], pointer):
-                error.pointers = error.pointers or here
-                yield error
+            continue
+        for error in _possible(line, order.now.limits[line.dimension]):
+            error.pointers = error.pointers or here
+            yield error
 
 
-def _possible(order: Numbered, line: LimitLine, now: Foreseen, pointer: str) -> Iterator[DomainError]:
+def _last_day(order: Numbered, line: LimitLine, pointer: str) -> Iterator[DomainError]:
+    earliest, latest = order.now.today, order.now.today + LONGEST
+    if line.until is not None and not earliest <= line.until <= latest:
+        yield UntilOutOfRange(earliest=earliest, latest=latest, pointers=(f"{pointer}/until",))
+
+
+def _possible(line: LimitLine, now: Foreseen) -> Iterator[DomainError]:
     if line.before != now.limit:
         yield limits.moved(now, line.before)
         return
     running = now.running
     if line.limit == now.limit and (running is None or line.until == running.until):
         yield SameLimit(dimension=line.dimension.label, limit=line.limit)
-    if line.until is not None:
-        yield from _for_a_time(order, line, now, pointer)
-    yield from limits.refusals(now, line.limit)
-
-
-def _for_a_time(order: Numbered, line: LimitLine, now: Foreseen, pointer: str) -> Iterator[DomainError]:
-    earliest, latest = order.now.today, order.now.today + LONGEST
-    if line.until is not None and not earliest <= line.until <= latest:
-        yield UntilOutOfRange(earliest=earliest, latest=latest, pointers=(f"{pointer}/until",))
-    if not temporary.raises(now, line.limit):
+    if line.until is not None and not temporary.raises(now, line.limit):
         yield NoTemporaryRaise(limit=line.limit, lasting=limits.shown(now.lasting))
+    yield from limits.refusals(now, line.limit)

@@ -16,13 +16,20 @@ from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
 
 
+class CodeInput(forms.TextInput):
+    """A code is typed anew each time: it holds for one try, and is no business of the page's."""
+
+    def format_value(self, value: Any) -> None:  # noqa: ARG002
+        return None
+
+
 class CodeForm(forms.Form):
     """The second step of signing in. Its failures count as those of the first step do."""
 
     code = forms.CharField(
         label=_("Code"),
         max_length=20,
-        widget=forms.TextInput(
+        widget=CodeInput(
             attrs={
                 "class": "form-control",
                 "autocomplete": "one-time-code",

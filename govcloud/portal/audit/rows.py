@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event, Outcome
+from govcloud.orders.models import Order
 from govcloud.portal.audit.words import words_of
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
@@ -69,7 +70,9 @@ def in_view(view: str) -> Q:
 
 
 def matching(filters: Narrowing) -> QuerySet[Event]:
-    """Narrowed by words, each of which some column begins with or contains; a public id finds all that is told of it."""
+    """Narrowed by words, each of which some column begins with or contains; the public id of anything, or the
+    number of an order, finds all that is told of it.
+    """
     rows = Event.objects.all()
     for word in filters.text.split():
         rows = rows.filter(_about(word))
@@ -77,6 +80,8 @@ def matching(filters: Narrowing) -> QuerySet[Event]:
 
 
 def _about(word: str) -> Q:
+    if order := Order.objects.filter(number=word.upper()).values_list("uuid", flat=True).first():
+        return Q(thread=order) | Q(subject_id=order)  # found by an index, as all of an order's story is
     try:
         uuid = UUID(word)
     except ValueError:

@@ -1,6 +1,6 @@
 """How the portal writes names, money, quantities, times and states."""
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Protocol
 
@@ -86,6 +86,22 @@ def day(at: date | None) -> SafeString | str:
         return "—"
     local = timezone.localtime(at) if isinstance(at, datetime) else at
     return format_html('<time datetime="{}">{}</time>', f"{local:%Y-%m-%d}", _in(DAYS, local))
+
+
+@register.filter
+def first_day(begins: datetime) -> SafeString | str:
+    """Where a range of days begins; one that begins within a day is told to the minute."""
+    return day(begins) if _is_midnight(begins) else moment(begins)
+
+
+@register.filter
+def last_day(ends: datetime) -> SafeString | str:
+    """The last day in a range of days, which ends where the next one begins."""
+    return day(ends - timedelta(days=1)) if _is_midnight(ends) else moment(ends)
+
+
+def _is_midnight(at: datetime) -> bool:
+    return timezone.localtime(at).time() == time()
 
 
 def plain_day(at: date) -> str:

@@ -14,6 +14,7 @@ from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import Case, CaseStage, Consultation
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
+from govcloud.orders.queries import OrderQuerySet
 from tenants.models import User
 
 SORTS: Mapping[str, str] = {
@@ -74,10 +75,12 @@ class Filters:
 def todo(actor: User, *, at: datetime) -> Q:
     """Orders whose present stage is for the actor to decide, and those on which their opinion is asked for."""
     asked = Consultation.objects.open().filter(person=actor)
-    return Q(case__in=Case.objects.todo(actor, at=at).values("pk")) | Q(case__in=asked.values("stage__case"))
+    # A union: with two alternatives in one condition PostgreSQL looks at every order there is.
+    cases = Case.objects.todo(actor, at=at).order_by().values("pk")
+    return Q(case__in=cases.union(asked.order_by().values("stage__case"), all=True))
 
 
-def viewed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
+def viewed(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
     """Visible orders narrowed by everything but the status, so that the statuses can be counted."""
     orders = Order.objects.visible_to(actor, at=at)
     if filters.view == "todo":
@@ -86,34 +89,40 @@ def viewed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
         orders = orders.filter(applicant=actor)
     if filters.system:
         orders = orders.filter(system__code=filters.system)
-    for word in filters.text.split():
-        orders = orders.filter(
-            Q(number__icontains=word)
-            | Q(title__icontains=word)
-            | Q(system__name__icontains=word)
-            | Q(system__name_en__icontains=word)
-            | Q(system__department__name__icontains=word)
-            | Q(applicant__display_name__icontains=word)
-        )
-    return orders
+    return orders.mentioning(filters.text.split())
 
 
-def listed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
-    """The rows of the list, with the monthly total of the last submission (none for drafts) as ``monthly_total``."""
-    latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
-    stage = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
+def ordered(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
+    """The rows of the list in their order, without what is shown of them."""
     orders = viewed(filters, actor, at=at)
     if filters.status:
         orders = orders.filter(status=filters.status)
-    column = F(SORTS[filters.sort.removeprefix("-")])
+    name = SORTS[filters.sort.removeprefix("-")]
+    if name == "monthly_total":
+        orders = orders.annotate(monthly_total=_monthly_total())
+    column = F(name)
     ordering = column.desc(nulls_last=True) if filters.sort.startswith("-") else column.asc(nulls_last=True)
-    return (
-        orders.select_related("system__department", "applicant")
-        .annotate(
-            monthly_total=Subquery(latest.values("monthly_total")[:1]),
-            stage_name=Subquery(stage.values("name")[:1]),
-            stage_name_en=Subquery(stage.values("name_en")[:1]),
-            stage_due_at=Subquery(stage.values("due_at")[:1]),
-        )
-        .order_by(ordering, "-id")
+    return orders.order_by(ordering, "-id")
+
+
+def dressed(orders: QuerySet[Order]) -> QuerySet[Order]:
+    """With system, department and applicant, the stage that decides now, and the monthly total of the last submission
+    (none for drafts) as ``monthly_total``.
+    """
+    stage = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
+    return orders.select_related("system__department", "applicant").annotate(
+        monthly_total=_monthly_total(),
+        stage_name=Subquery(stage.values("name")[:1]),
+        stage_name_en=Subquery(stage.values("name_en")[:1]),
+        stage_due_at=Subquery(stage.values("due_at")[:1]),
     )
+
+
+def _monthly_total() -> Subquery:
+    latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
+    return Subquery(latest.values("monthly_total")[:1])
+
+
+def listed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
+    """All rows of the list, for a file."""
+    return dressed(ordered(filters, actor, at=at))

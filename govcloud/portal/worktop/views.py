@@ -1,19 +1,21 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from govcloud import clock
 from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order
+from govcloud.orders.queries import Leaves
 from govcloud.portal import files
 from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
-from govcloud.portal.worktop.filters import VIEWS, Filters, listed, todo, viewed
+from govcloud.portal.worktop.filters import VIEWS, Filters, dressed, listed, ordered, todo, viewed
 from tenants.models import System, User
 from tenants.policies import scope_of
 
@@ -26,17 +28,18 @@ def orders(request: HttpRequest) -> HttpResponse:
     """The list of orders: filtered by status, system and words, sorted, in pages; it works without scripts."""
     actor, at = cast("User", request.user), clock.now()
     filters = Filters.read(request.GET.dict())
-    by_status = _count_by_status(filters, actor, at=at)
+    by_status, by_view = _counts(filters, actor, at=at)
     total = by_status[filters.status] if filters.status else sum(by_status.values())
-    pages = in_pages(listed(filters, actor, at=at), request.GET.get("page"), size=PAGE_SIZE, total=total)
+    rows = Leaves(ordered(filters, actor, at=at), dressed)
+    pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
         **pages.context,
-        "views": _views(filters, actor, at=at),
+        "views": _views(filters, by_view),
         "statuses": _statuses(filters, by_status),
         "systems": System.objects.visible_to(actor, at=at)
-        .filter(orders__isnull=False)
-        .distinct()
+        .filter(Exists(Order.objects.filter(system=OuterRef("pk"))))
+        .only("code", "name", "name_en")
         .order_by("name"),
         "shows_departments": scope_of(actor, at=at).everywhere,
         "at": at,
@@ -55,21 +58,36 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     )
 
 
-def _count_by_status(filters: Filters, actor: User, *, at: datetime) -> dict[str, int]:
-    rows = viewed(filters, actor, at=at).order_by().values_list("status").annotate(Count("pk"))
-    counted = dict(cast("Sequence[tuple[str, int]]", rows))
-    return {status: counted.get(status, 0) for status in Status.values}
+def _counts(filters: Filters, actor: User, *, at: datetime) -> tuple[dict[str, int], dict[str, int]]:
+    """How many there are by status, of what the list is narrowed to, and by view, of everything visible.
 
-
-def _views(filters: Filters, actor: User, *, at: datetime) -> list[Choice]:
-    plain = Filters()
-    counts = viewed(plain, actor, at=at).aggregate(
-        all=Count("pk"),
-        todo=Count("pk", filter=todo(actor, at=at)),
-        mine=Count("pk", filter=Q(applicant=actor)),
+    One statement of several parts, so that each is counted by the index that serves it.
+    """
+    visible = viewed(Filters(), actor, at=at).order_by()
+    views = {"todo": visible.filter(todo(actor, at=at)), "mine": visible.filter(applicant=actor)}
+    if filters.narrowed:
+        views[""] = visible
+    status = (
+        viewed(filters, actor, at=at)
+        .order_by()
+        .values_list(Value("status"), "status")
+        .annotate(count=Count("*"))
     )
+    parts = [
+        rows.values_list(Value("view"), Value(view)).annotate(count=Count("*"))
+        for view, rows in views.items()
+    ]
+    found = {(what, name): count for what, name, count in status.union(*parts, all=True)}
+    by_status = {name: found.get(("status", name), 0) for name in Status.values}
+    by_view = {name: found.get(("view", name), 0) for name in VIEWS}
+    if not filters.narrowed:
+        by_view[""] = sum(by_status.values())
+    return by_status, by_view
+
+
+def _views(filters: Filters, counts: Mapping[str, int]) -> list[Choice]:
     return [
-        Choice(name, label, filters.query(view=name, status=""), counts[name or "all"], filters.view == name)
+        Choice(name, label, filters.query(view=name, status=""), counts[name], filters.view == name)
         for name, label in VIEWS.items()
     ]
 
