@@ -42,7 +42,7 @@ test: $(VENV)/.development ## All tests that need nothing but this machine
 	$(VENV)/bin/pytest -n 2 --dist loadfile $(ARGS)
 
 fuzz: $(VENV)/.development ## Every operation of the API asked by every role, well and badly (EXAMPLES SEED)
-	$(VENV)/bin/pytest tests/fuzz -n 2 --dist worksteal --show-capture=no --examples $(or $(EXAMPLES),1) --fuzz-seed $(or $(SEED),1) $(ARGS)
+	$(VENV)/bin/pytest tests/fuzz -n 2 --dist worksteal --show-capture=no --examples $(or $(EXAMPLES),2) --fuzz-seed $(or $(SEED),1) $(ARGS)
 
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
 	$(VENV)/bin/pytest tests/openstack $(ARGS)

@@ -11,7 +11,7 @@ from django.db import close_old_connections
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--examples", type=int, default=1, help="odd requests per operation and role")
+    parser.addoption("--examples", type=int, default=2, help="odd requests per operation and role")
     parser.addoption("--fuzz-seed", type=int, default=1, help="another seed asks other requests")
     parser.addoption("--only", default="", help="only operations with this in their method and path")
 
