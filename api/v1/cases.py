@@ -33,6 +33,8 @@ from govcloud.approvals.models import (
     Verb,
 )
 from govcloud.approvals.policies import (
+    CaseNotOpen,
+    DecidedAlready,
     deciders,
     involved_by_deciding,
     open_seats,
@@ -249,6 +251,7 @@ class Cases(Listed[Case], Retrieved[Case]):
     filterset_class = CaseFilters
     search_fields = ("subject_label", "department__name", "department__name_en")
     ordering_fields = ("opened_at", "due_at", "status")
+    refusals = {"people": (CaseNotOpen, DecidedAlready)}
 
     def get_queryset(self) -> QuerySet[Case]:
         rows = Case.objects.visible_to(self.actor, at=self.at)

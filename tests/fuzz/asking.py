@@ -134,7 +134,7 @@ def _drawn(operation: Any, mode: GenerationMode, *, examples: int, beginning: in
 
 
 def asked(operation: Operation, *, who: str, at: World, examples: int, beginning: int) -> Iterator[Request]:
-    """All that this person asks of the operation, the same whenever the arguments are the same.
+    """All that this person asks of the operation: the same kinds in the same order whenever the arguments are the same.
 
     Everybody asks it well-formed once, and ``examples`` times otherwise. Who is let in by the committed table of
     routes and roles is dealt a part of the edges as well.
