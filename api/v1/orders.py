@@ -47,7 +47,7 @@ from govcloud.orders.queries import Leaves, OrderQuerySet
 from govcloud.orders.resolution import as_uuid
 from govcloud.provisioning.models import Operation
 from tenants.models import System
-from tenants.policies import require
+from tenants.policies import require, scope_of
 
 
 class OrderFilters(filters.FilterSet):  # type: ignore[misc]
@@ -65,7 +65,9 @@ class OrderSearch(Search):
         """Each word as the portal looks for it; other lists of the resource are not searched."""
         if not self.get_search_fields(view, request):
             return queryset
-        return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request))
+        orders = cast("Orders", view)
+        everywhere = scope_of(orders.actor, at=orders.at).everywhere
+        return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request), few=not everywhere)
 
 
 class Orders(Listed[Order], Retrieved[Order]):

@@ -36,17 +36,19 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "OrderQuerySet":
         return self.filter(within(actor, at=at, path="system__department__path"))
 
-    def mentioning(self, words: "Iterable[str]") -> "OrderQuerySet":
+    def mentioning(self, words: "Iterable[str]", *, few: bool = False) -> "OrderQuerySet":
         """Each word is in the number or the title, the name or code of the system, or a name of its department or applicant.
 
         The longest is looked for by index, and the others in what has it: nobody can tell beforehand how many rows have two
-        words, and PostgreSQL, guessing one, would compare every row that has the first with every one that has the second.
+        words, and PostgreSQL, guessing one, would compare every row that has the first with every one that has the second. With ``few``
+        (those of one department, say) all rows are read instead, which is less than the index finds everywhere.
         """
         longest_first = sorted(words, key=len, reverse=True)
+        by_index = 0 if few else 1
         rows = self
-        for word in longest_first[:1]:
+        for word in longest_first[:by_index]:
             rows = rows.filter(pk__in=self._with(word))
-        for word in longest_first[1:]:
+        for word in longest_first[by_index:]:
             rows = rows.filter(_spelt(word) | Q(system__in=_systems(word)) | Q(applicant__in=_people(word)))
         return rows
 

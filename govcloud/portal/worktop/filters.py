@@ -16,6 +16,7 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Revision
 from govcloud.orders.queries import OrderQuerySet
 from tenants.models import User
+from tenants.policies import scope_of
 
 SORTS: Mapping[str, str] = {
     "number": "id",
@@ -89,7 +90,7 @@ def viewed(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
         orders = orders.filter(applicant=actor)
     if filters.system:
         orders = orders.filter(system__code=filters.system)
-    return orders.mentioning(filters.text.split())
+    return orders.mentioning(filters.text.split(), few=not scope_of(actor, at=at).everywhere)
 
 
 def ordered(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:

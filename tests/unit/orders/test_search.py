@@ -80,8 +80,9 @@ def test_a_word_is_found(word: str, found: list[int]) -> None:
 )
 @pytest.mark.usefixtures("shelf")
 def test_every_word_has_to_be_somewhere(words: list[str], found: list[int]) -> None:
-    numbers = Order.objects.mentioning(words).order_by("number").values_list("number", flat=True)
-    assert [int(number[-6:]) for number in numbers] == found
+    for few in (False, True):
+        rows = Order.objects.mentioning(words, few=few).order_by("number")
+        assert [int(each.number[-6:]) for each in rows] == found
 
 
 @pytest.mark.usefixtures("shelf")
