@@ -56,8 +56,8 @@ class CaseQuerySet(models.QuerySet["Case"]):
         """
         from govcloud.approvals.models import CaseStage  # noqa: PLC0415  the models import this module
 
-        turn = Q(pk__in=[])
-        for person in [actor, *stood_in_for(actor, at=at)]:
+        turn = _seat_for(actor, at=at)
+        for person in stood_in_for(actor, at=at):
             turn |= _seat_for(person, at=at) & _not_involved(person)
         current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
         return self.filter(turn & _not_involved(actor), status=Status.OPEN).annotate(

@@ -79,6 +79,7 @@ class Case(models.Model):
                 fields=["subject_kind", "subject_id", "revision"], name="case_one_per_revision"
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["closed_at"], name="case_by_closing")]
 
     def __str__(self) -> str:
         return self.subject_label
@@ -131,6 +132,7 @@ class CaseStage(models.Model):
                 fields=["case"], condition=Q(status=StageStatus.CURRENT), name="case_stage_one_current"
             ),
         ]
+        indexes: ClassVar = [models.Index(fields=["decided_at"], name="case_stage_by_decision")]
 
     @property
     def roles(self) -> list[str]:
