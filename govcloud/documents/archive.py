@@ -19,7 +19,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
+from django.conf import settings
 from django.db import transaction
+from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import Decision
@@ -59,7 +61,8 @@ def package(*, order: Order, actor: User, at: datetime) -> bytes:
     """The ZIP. That somebody took it out is audited. Raises OrderNotClosed, NotSealedYet, NotSubmittedYet."""
     if order.status not in CLOSED:
         raise OrderNotClosed(status=Status(order.status).label)
-    files = dict(_files(order))
+    with translation.override(settings.LANGUAGE_CODE):  # of the service, whoever takes it out
+        files = dict(_files(order))
     manifest = {
         "format": FORMAT,
         "order": str(order.uuid),

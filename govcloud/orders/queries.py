@@ -118,11 +118,6 @@ class AttachmentQuerySet(models.QuerySet["Attachment"]):
     def in_the_order(self) -> "AttachmentQuerySet":
         return self.filter(removed_before=None)
 
-    def of_revision(self, number: int) -> "AttachmentQuerySet":
-        """Those that a revision was submitted with; of the order that the query is of."""
-        there = Q(removed_before=None) | Q(removed_before__gt=number)
-        return self.filter(there, first_revision__lte=number)
-
     def visible_to(self, actor: "User", *, at: datetime) -> "AttachmentQuerySet":
         return self.filter(within(actor, at=at, path="order__system__department__path"))
 

@@ -192,7 +192,7 @@ def next_number(order: Order) -> int:
 
 
 def freeze(
-    *, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime, has_files: bool = True
+    *, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime, has_files: bool
 ) -> Revision:
     """Write the next revision of the order and its quote lines; neither can be changed afterwards.
 

@@ -70,7 +70,7 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
     _hold(order, _plan(items, lines), at=at)
     quote = quote_lines(lines=lines, at=at)
     revision = freeze(
-        order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=getattr(order, "has_files", True)
+        order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=vars(order)["has_files"]
     )
     case = _open_case(order, lines, revision, actor=actor, at=at)
     transition(order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid, submitted_at=at, case=case)
@@ -107,6 +107,7 @@ def locked(order: Order) -> Order:
     return (
         Order.objects.select_for_update(of=("self", "system"), no_key=True)
         .select_related("system__department", "applicant", "case")
+        # read along, so that an order without files costs no statement for them
         .annotate(has_files=Exists(Attachment.objects.in_the_order().filter(order=OuterRef("pk"))))
         .get(pk=order.pk)
     )
