@@ -31,9 +31,10 @@ class Filters(DjangoFilterBackend):  # type: ignore[misc]
 
 
 class Search(SearchFilter):
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+    def get_search_terms(self, request: Request) -> Any:
+        """Raises BadParameter of what no text can hold."""
         try:
-            return super().filter_queryset(request, queryset, view)
+            return super().get_search_terms(request)
         except ValidationError as error:
             raise BadParameter(
                 parameter="search", reason=next(field_errors(error.detail))["detail"]

@@ -63,9 +63,9 @@ class OrderFilters(filters.FilterSet):  # type: ignore[misc]
 class OrderSearch(Search):
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
         """Each word as the portal looks for it; other lists of the resource are not searched."""
-        if not self.get_search_fields(view, request):
-            return queryset
         orders = cast("Orders", view)
+        if orders.action != "list":
+            return queryset
         everywhere = scope_of(orders.actor, at=orders.at).everywhere
         return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request), few=not everywhere)
 
@@ -75,7 +75,6 @@ class Orders(Listed[Order], Retrieved[Order]):
     queryset = Order.objects.all()
     serializer_class = OrderSummary
     filterset_class = OrderFilters
-    search_fields = ("number", "title", "system__name", "system__name_en", "system__code")
     ordering_fields = ("number", "created_at", "submitted_at", "status")
     versioned = frozenset({"update"})
 
@@ -164,13 +163,13 @@ class Orders(Listed[Order], Retrieved[Order]):
         return Response(ReviewAnswer(order, context={**self.get_serializer_context(), "at": self.at}).data)
 
     @extend_schema(responses=EventAnswer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    @action(detail=True, methods=["get"], filterset_class=None, ordering_fields=())
     def trail(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """The order's story, from its draft to the statement it was billed on, oldest first."""
         return self.paged(trail(thread=self.get_object().uuid), EventAnswer)
 
     @extend_schema(responses=OperationAnswer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    @action(detail=True, methods=["get"], filterset_class=None, ordering_fields=())
     def operations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """What is being done to the cloud for this order."""
         rows = Operation.objects.filter(thread=self.get_object().uuid)

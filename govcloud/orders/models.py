@@ -14,7 +14,7 @@ from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, O
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import TRANSITIONS, Status
-from govcloud.orders.queries import AttachmentQuerySet, Grams, OrderQuerySet, PlacementQuerySet
+from govcloud.orders.queries import AttachmentQuerySet, Grams, Joined, OrderQuerySet, PlacementQuerySet
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.weighing import Verdict
@@ -58,7 +58,7 @@ class Order(models.Model):
             models.Index(fields=["system", "status"], name="order_of_system"),
             models.Index(fields=["status", "id"], name="order_by_status"),
             models.Index(fields=["created_at", "id"], name="order_by_creation"),
-            GinIndex(Grams(F("number"), F("title")), name="order_grams"),
+            GinIndex(Grams(Joined(F("number"), F("title"))), name="order_grams"),
         ]
 
     def __str__(self) -> str:

@@ -22,10 +22,19 @@ if TYPE_CHECKING:
 TEXTS: "models.Field[Any, Any]" = ArrayField(models.TextField())
 
 
-class Grams(Func):
-    """The single characters and pairs of characters that number and title consist of, in capitals (migration 0012).
+class Joined(Func):
+    """Texts with a blank between them. (``Concat`` guards against nulls, and would have them in the index's expression.)"""
 
-    One or two Chinese characters are a word; an index of trigrams would not find them.
+    template = "(%(expressions)s)"
+    arg_joiner = " || ' ' || "
+    output_field = models.TextField()
+
+
+class Grams(Func):
+    """The single characters and pairs of characters that a text consists of, in capitals (migration 0012).
+
+    One or two Chinese characters are a word; an index of trigrams would not find them. PostgreSQL
+    capitalises rows and words alike, by the database's locale.
     """
 
     function = "govcloud_grams"
@@ -57,8 +66,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         them are read one by one.
         """
         rows = self.order_by()
-        grams = Value(_grams_of(word), output_field=TEXTS)
-        titled = rows.alias(grams=Grams(F("number"), F("title"))).filter(_spelt(word), grams__contains=grams)
+        grams = Grams(Value(word, output_field=models.TextField()))
+        titled = rows.alias(grams=Grams(Joined(F("number"), F("title")))).filter(
+            _spelt(word), grams__contains=grams
+        )
         named = (rows.filter(system__in=_systems(word)), rows.filter(applicant__in=_people(word)))
         return titled.values("pk").union(*(each.values("pk") for each in named), all=True)
 
@@ -83,12 +94,6 @@ def _people(word: str) -> "QuerySet[User]":
     from tenants.models import User  # noqa: PLC0415  as above
 
     return User.objects.filter(display_name__icontains=word)
-
-
-def _grams_of(word: str) -> list[str]:
-    """What ``Grams`` holds wherever the word is: its pairs, or the one character that it is. PostgreSQL capitalises one by one."""
-    capitals = "".join(each.upper() if len(each.upper()) == 1 else each for each in word)
-    return sorted({capitals[at : at + 2] for at in range(max(1, len(capitals) - 1))})
 
 
 @dataclass(frozen=True, slots=True)

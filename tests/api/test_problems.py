@@ -108,6 +108,7 @@ def test_a_body_too_large_to_read_is_refused(
         ("get", "/api/v1/orders?page=-1", {}, 400, "bad-parameter"),
         ("get", "/api/v1/orders?page=last", {}, 400, "bad-parameter"),
         ("get", "/api/v1/orders?page=%00", {}, 400, "bad-parameter"),
+        ("get", "/api/v1/orders?search=%00", {}, 400, "bad-parameter"),
         ("get", "/api/v1/dr-tiers/999999999999999999999", {}, 404, "not-found"),
     ],
 )

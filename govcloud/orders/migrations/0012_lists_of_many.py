@@ -4,11 +4,11 @@ from django.db import migrations, models
 import govcloud.orders.queries
 
 GRAMS = """
-CREATE FUNCTION govcloud_grams(number text, title text) RETURNS text[]
+CREATE FUNCTION govcloud_grams(given text) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT array_agg(DISTINCT substr(searched, begins, many))
-    FROM (SELECT upper(number || ' ' || title) AS searched) AS texts,
+    FROM (SELECT upper(given) AS searched) AS texts,
         generate_series(1, char_length(searched)) AS begins,
         generate_series(1, 2) AS many
     WHERE begins + many - 1 <= char_length(searched)
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(GRAMS, "DROP FUNCTION govcloud_grams(text, text)"),
+        migrations.RunSQL(GRAMS, "DROP FUNCTION govcloud_grams(text)"),
         migrations.AddIndex(
             model_name="order",
             index=models.Index(fields=["status", "id"], name="order_by_status"),
@@ -34,7 +34,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="order",
             index=django.contrib.postgres.indexes.GinIndex(
-                govcloud.orders.queries.Grams(models.F("number"), models.F("title")), name="order_grams"
+                govcloud.orders.queries.Grams(
+                    govcloud.orders.queries.Joined(models.F("number"), models.F("title"))
+                ),
+                name="order_grams",
             ),
         ),
     ]
