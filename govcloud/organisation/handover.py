@@ -1,5 +1,6 @@
 """Somebody leaves: what they have open goes to their successors, and at the same moment they are nobody here any more."""
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -52,6 +53,11 @@ class UnitLeftWithout(Conflict):
     message = _("Nobody else would be %(roles)s. Give the role to somebody first, or force it with a reason.")
 
 
+class NotAsSeen(Conflict):
+    code = "handover-not-as-seen"
+    message = _("This is not what you have looked at: look again, then confirm.")
+
+
 class LeavingReasonMissing(Invalid):
     code = "leaving-reason-missing"
     message = _("Say why somebody leaves, and why it is forced where it is.")
@@ -78,6 +84,14 @@ class Foreseen:
     def stuck(self) -> list[Order]:
         return [move.order for move in self.moves if move.successor is None]
 
+    @property
+    def seal(self) -> str:
+        """The same for the same orders, successors, roles and tokens."""
+        moves = [f"{move.order.pk}>{move.successor.pk if move.successor else ''}" for move in self.moves]
+        held, uncovered = ([str(each.pk) for each in roles] for roles in (self.held, self.uncovered))
+        told = "|".join((",".join(moves), ",".join(held), ",".join(uncovered), str(self.tokens)))
+        return hashlib.sha256(told.encode()).hexdigest()
+
 
 def foresee(*, person: User, successors: Sequence[User], at: datetime) -> Foreseen:
     """Raises NoSuccessor."""
@@ -103,12 +117,13 @@ def hand_over(
     force: bool,
     actor: User,
     at: datetime,
+    seen: str | None = None,
 ) -> Foreseen:
     """Reassign what is open, end every role, revoke tokens and sessions, and deactivate the account: all at once.
 
     Forced, orders that no successor may take stay with the leaver's name (the department's other applicants work on them
-    all the same), and roles may be left without a holder. Raises LeavingOneself, GoneAlready, NoSuccessor,
-    LeavingReasonMissing, NobodyTakesOver and UnitLeftWithout.
+    all the same), and roles may be left without a holder. With ``seen``, the seal of what was looked at, only that is done.
+    Raises LeavingOneself, GoneAlready, NoSuccessor, LeavingReasonMissing, NotAsSeen, NobodyTakesOver and UnitLeftWithout.
     """
     if actor.pk == person.pk:
         raise LeavingOneself
@@ -120,6 +135,8 @@ def hand_over(
             raise GoneAlready(person=leaver.audit_name)
         _lock_orders(leaver)
         foreseen = foresee(person=leaver, successors=successors, at=at)
+        if seen is not None and seen != foreseen.seal:
+            raise NotAsSeen
         if not force:
             _require_whole(foreseen)
         _reassign(foreseen.moves, actor=actor, at=at)

@@ -108,7 +108,7 @@ def _delegate(_order: Order, case: Case, given: dict[str, str], actor: User, at:
         stage=given["stage"],
         person=chosen(people, given["person"]),
         reason=bounded(given["reason"]),
-        seat=_uuid(given["seat"]),
+        seat=deeds.as_uuid(given["seat"]),
         actor=actor,
         at=at,
     )
@@ -139,13 +139,6 @@ def _consult(_order: Order, case: Case, given: dict[str, str], actor: User, at: 
 
 def _remind(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
     return reminders.remind(case=case, text=bounded(given["text"], 200), actor=actor, at=at)
-
-
-def _uuid(text: str) -> UUID | None:
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def _of(case: Case, uuid: UUID) -> Consultation:

@@ -1,6 +1,5 @@
 """One person, and what becomes of their work when they leave: looked at first, then done."""
 
-import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -9,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud.audit.models import Event
@@ -51,28 +49,16 @@ def departure(request: HttpRequest, uuid: UUID) -> HttpResponse:
     foreseen = handover.foresee(person=found, successors=chosen, at=at)
     if "leave" not in request.POST:
         return _page(request, found, actor, at=at, chosen=chosen, foreseen=foreseen, typed=typed)
-    if request.POST.get("seen") != _seal(foreseen):
-        text = _("This is not what you have looked at: look again, then confirm.")
-        refused: Refused | None = Refused(text, 409, typed)
-    else:
-        refused = deeds.attempt(
-            lambda: handover.hand_over(
-                person=found, successors=chosen, reason=reason, force="force" in request.POST, actor=actor, at=at
-            ),
-            typed=typed,
-        )  # fmt: skip
+    refused = deeds.attempt(
+        lambda: handover.hand_over(
+            person=found, successors=chosen, reason=reason, force="force" in request.POST,
+            seen=request.POST.get("seen", ""), actor=actor, at=at,
+        ),
+        typed=typed,
+    )  # fmt: skip
     if refused is None:
         return redirect("portal:people")
     return _page(request, found, actor, at=at, chosen=chosen, foreseen=foreseen, refused=refused, typed=typed)
-
-
-def _seal(foreseen: Foreseen) -> str:
-    """The same for the same orders, successors, roles and tokens: what is confirmed is what was shown."""
-    uncovered = [str(each.pk) for each in foreseen.uncovered]
-    moves = [f"{move.order.pk}>{move.successor.pk if move.successor else ''}" for move in foreseen.moves]
-    held = [str(each.pk) for each in foreseen.held]
-    told = "|".join((",".join(moves), ",".join(held), ",".join(uncovered), str(foreseen.tokens)))
-    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _chosen(request: HttpRequest, found: User, *, at: datetime) -> list[User]:
@@ -111,7 +97,7 @@ def _page(
         "possible": handover.possible_successors(person=found, at=at) if may_let_go else [],
         "chosen": {each.pk for each in chosen},
         "foreseen": foreseen,
-        "seen": _seal(foreseen) if foreseen else "",
+        "seen": foreseen.seal if foreseen else "",
         "refused": refused,
         "typed": typed or {},
         "most": deeds.LONGEST_REASON,

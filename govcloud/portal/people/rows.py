@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Self
 from urllib.parse import urlencode
-from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.organisation.people import kept_by, not_over, with_roles
+from govcloud.portal.deeds import as_uuid
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
@@ -39,11 +39,8 @@ class Asked(Narrowing):
     @classmethod
     def of(cls, query: Mapping[str, str]) -> Self:
         plain = Narrowing.read(query, views=VIEWS)
-        try:
-            unit = str(UUID(query.get("unit", "")))
-        except ValueError:
-            unit = ""
-        return cls(view=plain.view, text=plain.text, unit=unit)
+        unit = as_uuid(query.get("unit", ""))
+        return cls(view=plain.view, text=plain.text, unit=str(unit or ""))
 
     def query(self, **changes: str | int) -> str:
         values: dict[str, str | int] = {"view": self.view, "q": self.text, "unit": self.unit}
