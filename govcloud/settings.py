@@ -316,6 +316,7 @@ SPECTACULAR_SETTINGS = {
         "FindingStatus": "govcloud.reconciliation.lifecycle.FindingStatus",
         "DayKind": "govcloud.calendars.models.DayKind",
         "NoticeKind": "govcloud.notifications.kinds.Kind",
+        "WebhookKind": "govcloud.notifications.kinds.SENT_OUTSIDE.items",
         "LeaseNoticeKind": "govcloud.leases.models.NoticeKind",
         "WebhookStatus": "govcloud.notifications.lifecycle.WebhookStatus",
         "WebhookDeliveryState": "govcloud.notifications.lifecycle.DeliveryState",

@@ -19,7 +19,7 @@ from api.references import find
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
 from govcloud.notifications import webhooks
-from govcloud.notifications.kinds import Kind
+from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Attempt, Delivery, Webhook
 from govcloud.notifications.policies import KEEPERS
@@ -34,7 +34,8 @@ class WebhookAnswer(Answer):
     url = serializers.CharField()
     department = DepartmentRef(allow_null=True, help_text="whose events it hears of; null: everybody's")
     kinds = serializers.ListField(
-        child=serializers.ChoiceField(Kind.choices), help_text="those it hears of; empty: every kind"
+        child=serializers.ChoiceField(list(SENT_OUTSIDE.items())),
+        help_text="those it hears of; empty: all of these",
     )
     status = serializers.ChoiceField(WebhookStatus.choices)
     failing_since = serializers.DateTimeField(allow_null=True)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from govcloud.alone import alone
 from govcloud.calendars import services as calendars
 from govcloud.notifications import audience
-from govcloud.notifications.kinds import KINDS, Kind, Way
+from govcloud.notifications.kinds import KINDS, SENT_OUTSIDE, Kind, Way
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import (
     Channel,
@@ -152,7 +152,7 @@ def _call(notices: Iterable[Notice], *, at: datetime) -> None:
 
 
 def concerns(webhook: Webhook, notice: Notice) -> bool:
-    if webhook.kinds and notice.kind not in webhook.kinds:
+    if notice.kind not in SENT_OUTSIDE or (webhook.kinds and notice.kind not in webhook.kinds):
         return False
     if webhook.department is None:
         return True

@@ -58,16 +58,18 @@ class Way(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether.
+    """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether. What is
+    ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
-    ``by_action`` has the texts for what an order does, chosen by the fact ``action``; ``text`` is for all else, and for
-    orders that do several things.
+    ``by_action`` has texts chosen by the fact ``action``: what an order does, or that a limit leaves something ``beyond`` it;
+    ``text`` is for all else, and for orders that do several things.
     """
 
     title: str | Promise
     text: str | Promise
     usual: Way = Way.MAIL
     must: bool = False
+    personal: bool = False
     by_action: Mapping[str, str | Promise] = field(default_factory=dict)
 
     @property
@@ -145,7 +147,7 @@ KINDS: Mapping[Kind, Words] = {
     ),
     Kind.QUOTA_NEAR_LIMIT: Words(
         _("Quota comes near its limit: %(department)s"),
-        _("Of the quota of %(department)s much is taken: %(accounts)s. An order, or the unit above, can raise it."),
+        _("Most of the quota of %(department)s is taken: %(accounts)s. An order, or the unit above, can raise it."),
     ),
     Kind.QUOTA_FALLS_BACK: Words(
         _("Quota falls back soon: %(department)s"),
@@ -153,7 +155,10 @@ KINDS: Mapping[Kind, Words] = {
     ),
     Kind.QUOTA_FELL_BACK: Words(
         _("Quota has fallen back: %(department)s"),
-        _("The limit of %(department)s (%(dimension)s) has fallen back from %(limit)s to %(falls_back_to)s. %(taken)s is taken, %(beyond)s beyond it: what stands stays."),
+        _("The limit of %(department)s (%(dimension)s) has fallen back from %(limit)s to %(falls_back_to)s. %(taken)s is taken."),
+        by_action={
+            "beyond": _("The limit of %(department)s (%(dimension)s) has fallen back from %(limit)s to %(falls_back_to)s. %(taken)s is taken, %(beyond)s beyond it: what stands stays."),
+        },
     ),
     Kind.OPERATION_PARKED: Words(
         _("Waits for an administrator: %(system)s"),
@@ -206,36 +211,46 @@ KINDS: Mapping[Kind, Words] = {
     ),
     Kind.ROLE_REQUESTED: Words(
         _("Waits for a second person: %(role)s for %(person)s"),
-        _("%(actor)s asks that %(person)s becomes %(role)s: %(reason)s. A second security administrator confirms or declines it until %(expires_at)s."),
+        _("%(actor)s asks that %(person)s becomes %(role)s: %(reason)s. A second security administrator confirms or declines it by %(expires_at)s."),
         must=True,
+        personal=True,
     ),
     Kind.ROLE_CONFIRMED: Words(
         _("Granted: %(role)s for %(person)s"),
         _("%(actor)s was the second person: the role %(role)s is granted to %(person)s."),
         must=True,
+        personal=True,
     ),
     Kind.ROLE_DECLINED: Words(
         _("Declined: %(role)s for %(person)s"),
         _("%(actor)s has declined that %(person)s becomes %(role)s: %(reason)s"),
         must=True,
+        personal=True,
     ),
     Kind.ROLE_LAPSED: Words(
         _("Not confirmed in time: %(role)s for %(person)s"),
-        _("Nobody confirmed until %(expires_at)s that %(person)s becomes %(role)s. Ask again if it is still needed."),
+        _("Nobody confirmed by %(expires_at)s that %(person)s becomes %(role)s. Ask again if it is still needed."),
         must=True,
+        personal=True,
     ),
     Kind.REVIEW_DUE: Words(
         _("Access review is near its deadline: %(title)s"),
-        _("In “%(title)s”, %(count)s roles wait to be confirmed or ended until %(due_at)s."),
+        _("In “%(title)s”, %(count)s roles are to be confirmed or ended by %(due_at)s."),
         must=True,
+        personal=True,
     ),
     Kind.REVIEW_OVERDUE: Words(
         _("Access review is overdue: %(title)s"),
-        _("In “%(title)s”, %(count)s roles had to be confirmed or ended until %(due_at)s, and still wait."),
+        _("In “%(title)s”, %(count)s roles had to be confirmed or ended by %(due_at)s, and still wait."),
         must=True,
+        personal=True,
     ),
     Kind.WEBHOOK_DISABLED: Words(
         _("Webhook disabled: %(name)s"),
         _("Nothing could be delivered to the webhook “%(name)s” since %(since_at)s; it gets nothing any more until somebody switches it on again."),
     ),
 }  # fmt: skip
+
+
+SENT_OUTSIDE = {kind: kind.label for kind in Kind if not KINDS[kind].personal}
+"""What webhooks can hear of, with its name."""

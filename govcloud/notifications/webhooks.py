@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID, uuid4
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
@@ -13,7 +14,7 @@ from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.gateways import webhooks as calls
 from govcloud.lifecycle import ChangedMeanwhile
 from govcloud.notifications import payloads, sending
-from govcloud.notifications.kinds import Kind
+from govcloud.notifications.kinds import SENT_OUTSIDE
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.services import UnknownNoticeKind
@@ -49,6 +50,11 @@ class WebhookDepartmentMissing(Invalid):
     )
 
 
+class RegisteredAlready(Conflict):
+    code = "webhook-registered-already"
+    message = _("This webhook is registered already.")
+
+
 class NotGivenUp(Conflict):
     code = "delivery-on-its-way"
     message = _("This is on its way already.")
@@ -61,7 +67,7 @@ class WebhookDisabled(Conflict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookDraft:
-    """Without kinds it hears of every kind."""
+    """Without kinds it hears of every kind that is sent outside (``kinds.SENT_OUTSIDE``)."""
 
     name: str
     url: str
@@ -69,25 +75,35 @@ class WebhookDraft:
 
 
 def register(
-    *, draft: WebhookDraft, department: Department | None, actor: User, at: datetime
+    *,
+    draft: WebhookDraft,
+    department: Department | None,
+    actor: User,
+    at: datetime,
+    uuid: UUID | None = None,
 ) -> tuple[Webhook, str]:
     """Have an address called from now on; returns the secret that signs as well, which nobody is shown again.
 
-    Without a department it hears of everything. Raises RoleMissing, and Invalids of what is wrong with the draft, or of
-    WebhookDepartmentMissing for who keeps webhooks of a unit only.
+    Without a department it hears of everything. A ``uuid`` that the caller chose makes a form that is sent twice register
+    once. Raises RoleMissing, RegisteredAlready, and Invalids of what is wrong with the draft, or of WebhookDepartmentMissing
+    for who keeps webhooks of a unit only.
     """
     if department is None and _keeps_a_unit_only(actor, at=at):
         raise Invalids([WebhookDepartmentMissing(pointers=("/department",)), *_wrong(draft)])
     _require_keeper(department, actor=actor, at=at)
     _check(draft)
     webhook = Webhook(
-        name=draft.name.strip(), url=draft.url, kinds=sorted(set(draft.kinds)), department=department,
+        uuid=uuid or uuid4(), name=draft.name.strip(), url=draft.url, kinds=sorted(set(draft.kinds)), department=department,
         registered_by=actor, registered_at=at,
     )  # fmt: skip
     secret = payloads.new_secret()
     payloads.seal(webhook, secret)
     with transaction.atomic():
-        webhook.save(force_insert=True)
+        try:
+            with transaction.atomic():
+                webhook.save(force_insert=True)
+        except IntegrityError as error:  # the only thing of it that can be there already is the uuid
+            raise RegisteredAlready from error
         audit.record(actor=actor, verb="webhook.registered", subject=webhook, at=at, after=_told(webhook))
     return webhook, secret
 
@@ -205,7 +221,7 @@ def _wrong(draft: WebhookDraft) -> Iterator[DomainError]:
     if refusal is not None:
         yield refusal
     for position, kind in enumerate(draft.kinds):
-        if kind not in Kind.values:
+        if kind not in SENT_OUTSIDE:
             yield UnknownNoticeKind(given=kind, pointers=(f"/kinds/{position}",))
 
 

@@ -46,8 +46,12 @@ def _postings(kind: Kind, review: AccessReview, *, at: datetime) -> Iterator[Pos
     total = lines.count()
     if total:
         yield Posting(kind=kind, subject=review, facts=facts | {"count": total}, roles=[Role.SECURITY_ADMIN])
+    keepers = set(
+        Membership.objects.valid(at=at).filter(role=Role.SECURITY_ADMIN).values_list("user", flat=True)
+    )
     for person, count in _by_approver(lines, at=at).items():
-        yield Posting(kind=kind, subject=review, facts=facts | {"count": count}, people=[person])
+        if person not in keepers:
+            yield Posting(kind=kind, subject=review, facts=facts | {"count": count}, people=[person])
 
 
 def _by_approver(lines: QuerySet[ReviewLine], *, at: datetime) -> Counter[int]:

@@ -66,6 +66,7 @@ def _raised(kind: Kind, one: TemporaryRaise) -> Posting:
         **in_both(lambda: str(Dimension(account.dimension).label), name="dimension"),
         "limit": one.limit, "falls_back_to": one.falls_back_to, "until": one.until,
         "taken": account.taken, "beyond": one.beyond, "order": one.order_number,
+        "action": "beyond" if one.beyond else "",
     }  # fmt: skip
     return _posting(kind, account, account.department, facts)
 

@@ -14,6 +14,7 @@ import pytest
 from pytest_django import Settings
 
 from govcloud.audit.models import Event
+from govcloud.errors import Invalids
 from govcloud.gateways import webhooks as calls
 from govcloud.notifications import dispatch, payloads, webhooks
 from govcloud.notifications.kinds import Kind
@@ -67,6 +68,18 @@ def test_a_webhook_hears_of_its_kinds_and_of_its_department_and_below(heard: Lis
     hearing = set(Delivery.objects.values_list("webhook", flat=True))
     assert hearing == {everything.pk, of_department.pk}
     assert hearing.isdisjoint({of_a_kind.pk, foreign.pk})
+
+
+@pytest.mark.parametrize("kind", ["role.requested", "role.lapsed", "review.overdue"])
+def test_who_becomes_an_administrator_is_told_to_no_outside_system(
+    kind: str, heard: Listener, at: datetime
+) -> None:
+    webhook(heard.url(), at=at)
+    posted(at=at, kind=Kind(kind))
+    dispatch.dispatch(at=at)
+    assert not Delivery.objects.filter(channel="webhook").exists()
+    with pytest.raises(Invalids, match="no kind of notice"):
+        webhook(heard.url(), at=at, kinds=[kind])
 
 
 def test_a_call_that_fails_is_made_again_with_the_same_id_and_body(heard: Listener, at: datetime) -> None:

@@ -76,6 +76,34 @@ def test_one_is_registered_and_its_secret_shown_once(keeper: User, signed_in: Si
         assert not SECRET.search(page.content.decode())
 
 
+def test_a_form_that_is_sent_again_registers_nothing_more(keeper: User, signed_in: Signed) -> None:
+    browser = signed_in(keeper)
+    (uuid,) = re.findall(r'name="uuid" value="([\w-]+)"', browser.get(URL).content.decode())
+    assert SECRET.search(browser.post(URL, {**TYPED, "uuid": uuid}).content.decode())
+    again = browser.post(URL, {**TYPED, "uuid": uuid})
+    assert (again.status_code, again.headers["Location"]) == (302, f"{URL}{uuid}/")
+    assert str(Webhook.objects.get().uuid) == uuid
+
+
+def test_pages_of_calls_lead_to_the_webhook_whatever_was_posted(
+    keeper: User, signed_in: Signed, at: datetime
+) -> None:
+    row, _secret = webhook("https://bus.example/", at=at)
+    for _number in range(21):
+        posted(at=at)
+    delivered(at=at)
+    answer = signed_in(keeper).post(f"{URL}{row.uuid}/secret/")
+    assert f'href="{URL}{row.uuid}/?page=2"' in answer.content.decode()
+
+
+def test_roles_and_reviews_are_not_offered(keeper: User, signed_in: Signed) -> None:
+    page = signed_in(keeper).get(URL).content.decode()
+    assert 'value="case.approved"' in page
+    assert "role.requested" not in page
+    signed_in(keeper).post(URL, {**TYPED, "kinds": ["case.approved", "role.requested"]})
+    assert Webhook.objects.get().kinds == ["case.approved"]
+
+
 def test_a_units_approver_registers_for_the_unit_whose_code_is_filled_in(
     unit: Department, signed_in: Signed
 ) -> None:

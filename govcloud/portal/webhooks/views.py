@@ -3,18 +3,19 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from govcloud.notifications import webhooks
-from govcloud.notifications.kinds import Kind
+from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.policies import KEEPERS, departments_kept_by
 from govcloud.notifications.webhooks import WebhookDraft
@@ -36,6 +37,8 @@ class Typed:
     credit_code: str = ""
     kinds: list[str] = field(default_factory=list)
     version: int = 0
+    uuid: UUID = field(default_factory=uuid4)
+    """Of the one that the form registers, however often it is sent."""
 
     @classmethod
     def read(cls, request: HttpRequest) -> "Typed":
@@ -45,7 +48,8 @@ class Typed:
             name=_line(told.get("name", "")),
             url=_line(told.get("url", "")),
             credit_code=_line(told.get("credit_code", "")),
-            kinds=[each for each in told.getlist("kinds") if each in Kind.values],
+            kinds=[each for each in told.getlist("kinds") if each in SENT_OUTSIDE],
+            uuid=deeds.as_uuid(told.get("uuid", "")) or uuid4(),
             version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
         )
 
@@ -78,9 +82,11 @@ def webhooks_page(request: HttpRequest) -> HttpResponse:
     else:
         refused = deeds.attempt(
             lambda: made.append(
-                webhooks.register(draft=typed.draft, department=department, actor=actor, at=at)
+                webhooks.register(draft=typed.draft, department=department, actor=actor, at=at, uuid=typed.uuid)
             )
         )  # fmt: skip
+    if refused and _visible(actor, at=at).filter(uuid=typed.uuid).exists():
+        return redirect("portal:webhook", typed.uuid)  # the same form, sent again
     if refused:
         return _list(request, actor, at=at, typed=typed, refused=refused)
     ((webhook, secret),) = made
@@ -180,14 +186,17 @@ def _list(
     if filters.text:
         text = filters.text
         rows = rows.filter(
-            Q(name__icontains=text) | Q(url__icontains=text) | Q(department__name__icontains=text)
+            Q(name__icontains=text)
+            | Q(url__icontains=text)
+            | Q(department__name__icontains=text)
+            | Q(department__name_en__icontains=text)
         )
     pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE)
     context: dict[str, Any] = {
         "filters": filters,
         **pages.context,
         "typed": typed,
-        "kinds": Kind.choices,
+        "kinds": SENT_OUTSIDE.items(),
         "for_all": scope_of(actor, at=at).holds(Role.SYSTEM_ADMIN),
         "refused": refused,
         "at": at,
@@ -215,11 +224,14 @@ def _page(
     context: dict[str, Any] = {
         "filters": Narrowing(),
         **pages.context,
+        "here": reverse(
+            "portal:webhook", args=[webhook.uuid]
+        ),  # other addresses answer with this page as well
         "webhook": webhook,
         "hears_of": [labels.get(kind, kind) for kind in webhook.kinds],
         "sent": [(each, labels.get(each.notice.kind, each.notice.kind)) for each in pages.page],
         "typed": typed or Typed.of(webhook),
-        "kinds": Kind.choices,
+        "kinds": SENT_OUTSIDE.items(),
         "refused": refused,
         "secret": secret,
         "most": deeds.LONGEST_REASON,
