@@ -29,7 +29,9 @@ def end(*, membership: Membership, reason: str, actor: audit.Actor, at: datetime
 def end_all(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> list[Membership]:
     """End whatever somebody holds or would come to hold; returns it as it was."""
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # nobody grants another meanwhile
+        # Nobody grants another meanwhile; but what names the person is written all the same: who decides on a case holds it,
+        # and whoever leaves waits for it.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         held = list(
             Membership.objects.select_for_update(of=("self",))
             .filter(_not_over(at), user=user)

@@ -8,11 +8,12 @@ from django.db import transaction
 
 from govcloud.approvals import handover, policies
 from govcloud.approvals import services as approvals
-from govcloud.approvals.models import Case, Seat
+from govcloud.approvals.models import Case, Decision, Seat
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from govcloud.notifications import audience
 from govcloud.notifications.models import Notice
+from govcloud.organisation import handover as leaving
 from govcloud.supervision import services as supervision
 from tenants.models import Membership, Role, User
 from tests.at_once import at_once, held_up
@@ -171,3 +172,21 @@ class TestAtOnce:
         assert vacating.result() == 1
         assert Seat.objects.get(person__isnull=False).stage.case == cases[1]
         assert handover.vacate(actor=BY, at=at) == 1
+
+    def test_who_decides_while_they_are_handed_over_has_decided(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        keeper = member(Role.SYSTEM_ADMIN)
+        with transaction.atomic():
+            approvals.lock(case)
+            left = held_up(
+                lambda: leaving.hand_over(
+                    person=people.cloud_admin, successors=[], reason="退休", force=True, actor=keeper, at=at
+                )
+            )
+            decide(case, people.cloud_admin, at)
+        assert left.exception() is None
+        assert Decision.objects.get().decider == people.cloud_admin
+        assert not User.objects.get(pk=people.cloud_admin.pk).is_active
+        assert current_stage(case).code == "intake"
