@@ -44,8 +44,8 @@ def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> i
     """Free the seats by name of those who decide nothing any more in the case's department (they left, or their role was
     revoked or has run out), and what these have given away; of one ``person``, or of everybody. Returns how many.
 
-    They are open again to the holders of their role. One that was added to those of the stage is asked for no more, as long as
-    another is left; the last one is open to the stage's role. One query for each who has a seat by name or has given one.
+    They are open to the holders of their role. One that was added to those of the stage is asked for no more while another is open;
+    the last one is open to the stage's role. One query for each who has a seat by name or has given one.
     """
     named = _named(person)
     cases = {seat.stage.case_id for seat in _lost(named, at=at)}
@@ -91,8 +91,8 @@ def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
 
 
 def _needs_another(seat: Seat) -> bool:
-    """Whether somebody else has to sign it: all but an added one beside which another is open. Without any the stage would
-    stand still, since it is the last signature that moves a case on.
+    """Whether somebody else has to sign it: all but an added one beside which another is open. The last one is kept, since it is a
+    signature that moves a case on.
     """
     others = Seat.objects.filter(stage=seat.stage, status=SeatStatus.OPEN).exclude(pk=seat.pk)
     return seat.origin == SeatOrigin.DELEGATED or not others.exists()

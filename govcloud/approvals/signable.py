@@ -98,7 +98,7 @@ def _barred(stage: CaseStage, stages: Sequence[CaseStage]) -> set[int]:
 
 
 def unfilled(seats: Sequence[S], holders: Mapping[S, Collection[int]]) -> int:
-    """How many seats stay empty at best, each given by what those who may take it are found by, when nobody takes two."""
+    """How many seats stay empty at best when nobody takes two; each is given by the key under which ``holders`` has who may take it."""
     taken: dict[int, int] = {}  # a person's key -> the place of their seat
 
     def seated(place: int, asked: set[int]) -> bool:

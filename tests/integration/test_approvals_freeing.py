@@ -103,6 +103,7 @@ class TestDelegatedSeats:
         case = case_of(people, at=at, submitted_by=submitter)
         decide(case, signer, at, "return")
         case = case_of(people, at=at, subject_id=case.subject_id, revision=2)
+        assert told(at) == {people.service_desk, giver, signer, other}
         decide(case, signer, at)
         delegate(case, people.service_desk, people.cloud_admin, at)
         delegate(case, giver, people.technical_reviewer, at)
