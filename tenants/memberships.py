@@ -29,7 +29,9 @@ def end(*, membership: Membership, reason: str, actor: audit.Actor, at: datetime
 def end_all(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> list[Membership]:
     """End whatever somebody holds or would come to hold; returns it as it was."""
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)  # nobody grants another meanwhile
+        # Nobody grants another meanwhile. Rows that name the person are written all the same: who decides holds the case and needs
+        # a key share of them, while whoever has them leave waits for that case.
+        User.objects.select_for_update(no_key=True).get(pk=user.pk)
         held = list(
             Membership.objects.select_for_update(of=("self",))
             .filter(_not_over(at), user=user)

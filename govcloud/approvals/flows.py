@@ -140,9 +140,12 @@ class StaleFlow(Conflict):
 
 @transaction.atomic
 def draft(*, name: str, based_on: FlowVersion, actor: User, at: datetime) -> FlowVersion:
-    """A draft with the stages of a version that was. Raises FlowNameMissing, and RoleMissing for who may not edit flows."""
+    """A draft with the stages of a version that was. Raises FlowNameMissing, RoleMissing for who may not edit flows, and
+    ChangedMeanwhile where that was a draft and is thrown away.
+    """
     require(actor, *FLOW_EDITORS, at=at)
     _refuse([*_name_problems(name)])
+    based_on = _unchanging(based_on)
     origin = based_on if based_on.published_at else based_on.based_on  # a draft may go again
     # Who wrote the draft that this one is copied from has written this one too.
     editors = {actor.pk, *(() if based_on.published_at else based_on.editors)}
@@ -355,6 +358,16 @@ def _locked_draft(flow: FlowVersion, expected_version: int, *, actor: User, at: 
         raise FlowPublished
     if locked.version != expected_version:
         raise StaleFlow(version=locked.version)
+    return locked
+
+
+def _unchanging(flow: FlowVersion) -> FlowVersion:
+    """As it is now, until this transaction ends: its stages are copied along with whoever has written them. Cases that are
+    opened on it do not wait.
+    """
+    locked = FlowVersion.objects.select_for_update(no_key=True).filter(pk=flow.pk).first()
+    if locked is None:
+        raise ChangedMeanwhile  # thrown away since
     return locked
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from typing import cast
 
 from django.db import transaction
 from django.db.models import Q
@@ -10,6 +11,7 @@ from govcloud.approvals import notices
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, Decision, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.policies import decides_for
+from govcloud.approvals.queries import SeatQuerySet
 from govcloud.audit import services as audit
 from govcloud.audit.services import Entry
 from tenants.access import grants
@@ -42,34 +44,38 @@ def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> i
     """Free the seats by name of those who decide nothing any more in the case's department (they left, or their role was
     revoked or has run out), and what these have given away; of one ``person``, or of everybody. Returns how many.
 
-    They are open again to the holders of their role. One that was added to those of the stage is asked for no more, as long as
-    another is left. One query for each who has a seat by name or has given one.
+    They are open to the holders of their role. One that was added to those of the stage is asked for no more while another is open;
+    the last one is open to the stage's role. One query for each who has a seat by name or has given one.
     """
-    found = _lost(person, at=at)
-    list(
-        Case.objects.select_for_update().filter(pk__in={seat.stage.case_id for seat in found}).order_by("pk")
-    )
-    freed = [
-        Entry(
-            seat.stage.case,
-            {"stage": seat.stage.code, "role": seat.role},
-            before={"person": before.audit_ref},
-            thread=seat.stage.case.thread,
-        )
-        for seat in (_lost(person, at=at) if found else ())  # as they are now that nobody else changes them
-        if (before := seat.person) is not None and _free(seat, at=at)
-    ]
+    named = _named(person)
+    cases = {seat.stage.case_id for seat in _lost(named, at=at)}
+    list(Case.objects.select_for_update().filter(pk__in=cases).order_by("pk"))
+    freed, released = [], []
+    # As they are now that nobody else changes them. What is lost since then in a case that is not locked, the next look finds.
+    for seat in _lost(named.filter(stage__case__in=cases), at=at):
+        before = {"person": cast("User", seat.person).audit_ref}
+        case, after = seat.stage.case, {"stage": seat.stage.code}
+        if _needs_another(seat):
+            _open_to_role(seat, at=at)
+            freed.append(Entry(case, {**after, "role": seat.role}, before=before, thread=case.thread))
+        else:
+            _release(seat)
+            released.append(Entry(case, after, before=before, thread=case.thread))
     audit.record_many(actor=actor, verb="case.seat_freed", entries=freed, at=at)
-    return len(freed)
+    audit.record_many(actor=actor, verb="case.seat_released", entries=released, at=at)
+    return len(freed) + len(released)
 
 
-def _lost(person: User | None, *, at: datetime) -> list[Seat]:
-    """Open seats by name whose holder may not sign them, or whose giver could not give them any more."""
+def _named(person: User | None) -> SeatQuerySet:
+    """Open seats by name of current stages, with what is looked at of them."""
     named = Seat.objects.filter(
         status=SeatStatus.OPEN, person__isnull=False, stage__status=StageStatus.CURRENT
     ).select_related("person", "given_by", "stage__case__department")
-    if person is not None:
-        named = named.filter(Q(person=person) | Q(given_by=person))
+    return named if person is None else named.filter(Q(person=person) | Q(given_by=person))
+
+
+def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
+    """Those whose holder may not sign them, or whose giver could not give them any more."""
     known: dict[int, User] = {}  # so that each person's roles are read once
 
     def decides(user: User | None, seat: Seat) -> bool:
@@ -84,24 +90,25 @@ def _lost(person: User | None, *, at: datetime) -> list[Seat]:
     ]
 
 
-def _free(seat: Seat, *, at: datetime) -> bool:
-    """Back to the holders of its role, who are told; an added one is asked for no more, as long as another is left."""
-    if seat.origin == SeatOrigin.DELEGATED:
-        seat.origin, seat.person, seat.given_by, seat.given_at, seat.reason = (
-            SeatOrigin.ROLE,
-            None,
-            None,
-            None,
-            "",
-        )
-        seat.save(update_fields=["origin", "person", "given_by", "given_at", "reason"])
-        notices.freed(seat, at=at)
-        return True
-    if not Seat.objects.filter(stage=seat.stage, status=SeatStatus.OPEN).exclude(pk=seat.pk).exists():
-        return False
+def _needs_another(seat: Seat) -> bool:
+    """Whether somebody else has to sign it: all but an added one beside which another is open. The last one is kept, since it is a
+    signature that moves a case on.
+    """
+    others = Seat.objects.filter(stage=seat.stage, status=SeatStatus.OPEN).exclude(pk=seat.pk)
+    return seat.origin == SeatOrigin.DELEGATED or not others.exists()
+
+
+def _open_to_role(seat: Seat, *, at: datetime) -> None:
+    """To the holders of its role, of an added one of the stage's, who are told."""
+    seat.origin, seat.role = SeatOrigin.ROLE, seat.role or seat.stage.role
+    seat.person, seat.given_by, seat.given_at, seat.reason = None, None, None, ""
+    seat.save(update_fields=["origin", "role", "person", "given_by", "given_at", "reason"])
+    notices.freed(seat, at=at)
+
+
+def _release(seat: Seat) -> None:
     seat.status = SeatStatus.RELEASED
     seat.save(update_fields=["status"])
-    return True
 
 
 def reassign(*, cases: Collection[Case], to: User, actor: audit.Actor, at: datetime) -> None:

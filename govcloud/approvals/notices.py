@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from govcloud.approvals import policies, waiting
 from govcloud.approvals.models import Case, CaseStage, Consultation, Seat, Verb
 from govcloud.audit.services import Actor
 from govcloud.notifications import services as notifications
@@ -57,8 +58,10 @@ def given(seat: Seat, *, actor: Actor, at: datetime) -> None:
 
 
 def freed(seat: Seat, *, at: datetime) -> None:
-    """Tell the holders of its role that a seat which was somebody's by name is theirs again."""
-    posting = replace(_waits(seat.stage.case, seat.stage), roles=[Role(seat.role)])
+    """Tell the holders of its role, but for who cannot sign it, that a seat which was somebody's by name is open to them."""
+    stage = seat.stage
+    without = sorted(waiting.barred(stage))
+    posting = replace(_waits(stage.case, stage), roles=[Role(seat.role)], without=without)
     notifications.post_many(postings=[posting], at=at)
 
 
@@ -103,7 +106,7 @@ def _waits(case: Case, stage: CaseStage, *before: int) -> Posting:
             "due_at": stage.due_at,
         },
         roles=[Role(role) for role in stage.roles],
-        without=[case.applicant_id, case.submitted_by_id, *before],
+        without=sorted({*policies.owners(case), *before}),
         department=department,
         thread=case.thread,
     )

@@ -21,7 +21,7 @@ from govcloud.approvals.models import (
 )
 from govcloud.approvals.policies import AUDITED, DECIDING, SelfApproval, Turn
 from govcloud.approvals.services import lock, stages_of
-from govcloud.approvals.signable import short_of
+from govcloud.approvals.signable import shortages
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
@@ -46,7 +46,7 @@ class PersonUnfit(Invalid):
 class NobodyLeftToSign(Conflict):
     code = "nobody-left-to-sign"
     message = _(
-        "%(person)s is needed for another signature of this step, and each person signs once. Choose somebody else."
+        "%(person)s is needed for another signature of this step or of a later one, and each person signs once. Choose somebody else."
     )
 
 
@@ -105,7 +105,7 @@ def delegate(
 
     Who gave a seat (``seat``) may give it to yet another, or take it back by naming themselves. Raises ReasonMissing,
     PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, NobodyLeftToSign where the person is needed for another
-    seat, and what ``policies.require_decider`` raises.
+    seat of this stage or of a later one, and what ``policies.require_decider`` raises.
     """
     _require(reason, ReasonMissing, "/reason")
     with _audited(case, verb="case.delegated", actor=actor, at=at), transaction.atomic():
@@ -124,10 +124,9 @@ def delegate(
             "given_at": at,
             "reason": reason.strip(),
         }
-        short = short_of(given.stage, stages, at=at)
+        short = shortages(given.stage, stages, at=at)
         _change(given, **changes)
-        if short_of(given.stage, stages, at=at) > short:
-            raise NobodyLeftToSign(person=str(person), pointers=("/person",))
+        _require_no_shorter(short, shortages(given.stage, stages, at=at), person)
         after = {"stage": given.stage.code, "person": person.audit_ref}
         _tell("case.delegated", locked, actor=actor, at=at, before=before, after=after, reason=reason)
         if person != actor:
@@ -139,7 +138,7 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
     """Have another person sign the current stage as well before it closes.
 
     Raises ReasonMissing, PersonUnfit, SelfApproval for the applicant, TooManySeats, NobodyLeftToSign where the person is needed
-    for another seat, and what ``policies.require_decider`` raises.
+    for another seat of this stage or of a later one, and what ``policies.require_decider`` raises.
     """
     _require(reason, ReasonMissing, "/reason")
     with _audited(case, verb="case.reviewer_added", actor=actor, at=at), transaction.atomic():
@@ -151,8 +150,11 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
             raise PersonUnfit(person=str(person), pointers=("/person",))
         if len(turn.stage.seats.all()) >= MOST_SEATS:
             raise TooManySeats(most=MOST_SEATS)
-        if short_of(turn.stage, stages, at=at, without=[person.pk]) > short_of(turn.stage, stages, at=at):
-            raise NobodyLeftToSign(person=str(person), pointers=("/person",))
+        _require_no_shorter(
+            shortages(turn.stage, stages, at=at),
+            shortages(turn.stage, stages, at=at, without=[person.pk]),
+            person,
+        )
         added = Seat.objects.create(
             stage=turn.stage,
             origin=SeatOrigin.ADDED,
@@ -304,6 +306,12 @@ def _require_fit(
     decides = person.is_active and policies.decides_for(person, case.department, at=at)
     if decided or sits or not decides:
         raise PersonUnfit(person=str(person), pointers=("/person",))
+
+
+def _require_no_shorter(before: tuple[int, int], after: tuple[int, int], person: User) -> None:
+    """Raises NobodyLeftToSign where a seat that somebody could have signed is left to nobody, in the stage or later on."""
+    if after[0] > before[0] or after[1] > before[1]:
+        raise NobodyLeftToSign(person=str(person), pointers=("/person",))
 
 
 def _change(seat: Seat, **changes: Any) -> None:

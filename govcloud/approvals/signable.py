@@ -1,14 +1,18 @@
-"""Whether there is somebody left to sign every open seat of a stage, given that each person signs once."""
+"""Whether there is somebody left to sign every open seat of a stage, and every one to come, given that each person signs once."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from govcloud.approvals import policies
+from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import CaseStage, Seat
 from govcloud.approvals.policies import Turn
 from tenants.models import User
 from tenants.policies import scope_of
+
+S = TypeVar("S", bound=Hashable)
 
 
 def where_needed(turn: Turn, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Turn:
@@ -49,16 +53,52 @@ def short_of(
     roles = [seat.role for seat in policies.open_seats(stage) if seat.person_id is None and seat != but]
     if not roles:
         return 0
-    case = stage.case
-    barred = {*policies.owners(case), *policies.involved_by_deciding(stages), *without}
-    barred |= {seat.person_id for seat in stage.seats.all() if seat.person_id is not None}
-    barred |= policies.given_away(stage)
-    held = policies.deciders(department=case.department, roles=set(roles), without=barred, at=at)
+    barred = _barred(stage, stages) | policies.given_away(stage) | {*without}
+    held = policies.deciders(department=stage.case.department, roles=set(roles), without=barred, at=at)
     return unfilled(roles, {role: [person.pk for person in people] for role, people in held.items()})
 
 
-def unfilled(seats: Sequence[str], holders: Mapping[str, Collection[int]]) -> int:
-    """How many seats stay empty at best, each given by its role, when nobody takes two."""
+def shortages(
+    stage: CaseStage, stages: Sequence[CaseStage], *, at: datetime, without: Collection[int] = ()
+) -> tuple[int, int]:
+    """``short_of`` the stage, and of it together with all that are still to come. One query.
+
+    A person signs once on a revision: who has a seat by name here signs nothing later either, but who has given theirs away may.
+    ``without`` are keys of people who sign no seat of a role at all.
+    """
+    here = [(stage.pk, seat.role) for seat in policies.open_seats(stage) if seat.person_id is None]
+    seats = [*here, *_to_come(stages)]
+    if not seats:
+        return 0, 0
+    barred = _barred(stage, stages) | {*without}
+    roles = {role for _stage, role in seats}
+    held = policies.deciders(department=stage.case.department, roles=roles, without=barred, at=at)
+    away = policies.given_away(stage)
+    holders = {
+        (place, role): {person.pk for person in held[role]} - (away if place == stage.pk else set())
+        for place, role in set(seats)
+    }
+    return unfilled(here, holders), unfilled(seats, holders)
+
+
+def _to_come(stages: Sequence[CaseStage]) -> Iterator[tuple[int, str]]:
+    """The seats of roles, by stage (its key) and role, that stages will have for people to sign when their turn comes: where all
+    holders sign, one of each role at the least.
+    """
+    for stage in stages:
+        if stage.status == StageStatus.WAITING and not stage.auto_reason:
+            for role in stage.roles:
+                yield from [(stage.pk, role)] * (stage.quorum_count or 1)
+
+
+def _barred(stage: CaseStage, stages: Sequence[CaseStage]) -> set[int]:
+    """Who signs no seat of a role on this revision any more: it is their matter, they have decided, or have a seat by name."""
+    named = {seat.person_id for seat in stage.seats.all() if seat.person_id is not None}
+    return policies.owners(stage.case) | policies.involved_by_deciding(stages) | named
+
+
+def unfilled(seats: Sequence[S], holders: Mapping[S, Collection[int]]) -> int:
+    """How many seats stay empty at best when nobody takes two; each is given by the key under which ``holders`` has who may take it."""
     taken: dict[int, int] = {}  # a person's key -> the place of their seat
 
     def seated(place: int, asked: set[int]) -> bool:

@@ -46,6 +46,14 @@ def of(cases: Collection[int], *, at: datetime) -> dict[int, Waiting]:
     }
 
 
+def barred(stage: CaseStage) -> set[int]:
+    """Who signs no seat of a role in a current stage, by their keys: whose matter it is, who has decided on the revision, and
+    who has given their part away.
+    """
+    decided = _decided([stage]).get(stage.case_id, set())
+    return policies.owners(stage.case) | decided | policies.given_away(stage)
+
+
 def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at: datetime) -> Waiting:
     seats = policies.open_seats(stage)
     barred = policies.owners(stage.case) | decided

@@ -36,6 +36,8 @@ def approver(on: Scene, signed_in: SignedIn) -> APIClient:
 
 @pytest.fixture
 def other(on: Scene) -> User:
+    """Who decides at a later step, where a colleague can stand in."""
+    member(Role.AUTHORITY_APPROVER)
     return on.chain[Role.AUTHORITY_APPROVER]
 
 

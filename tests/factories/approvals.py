@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from govcloud.approvals import services, sharing
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Absence, Case, CaseKind, CaseStage, Consultation, FlowVersion
+from govcloud.approvals.models import Absence, Case, CaseKind, CaseStage, Consultation, FlowVersion, Seat
 from govcloud.approvals.routing import Matter, StageRule
 from govcloud.audit.services import SystemActor
 from tenants.models import Department, NetworkZone, Role, User
@@ -97,6 +97,18 @@ def decide(case: Case, actor: User, at: datetime, verb: str = "approve", **how: 
     opinion = "" if verb == "approve" else "请补充说明"
     how = {"opinion": opinion, "revision_hash": case.revision_hash, **how}
     return services.decide(case=case, verb=verb, actor=actor, at=at, **how)
+
+
+def delegate(case: Case, actor: User, person: User, at: datetime, **how: Any) -> Seat:
+    """The actor's part in the current stage is given to the person."""
+    how = {"stage": current_stage(case).code, "reason": "出差", **how}
+    return sharing.delegate(case=case, person=person, actor=actor, at=at, **how)
+
+
+def add_reviewer(case: Case, actor: User, person: User, at: datetime) -> Seat:
+    """The actor has the person sign the current stage as well."""
+    stage = current_stage(case).code
+    return sharing.add_reviewer(case=case, stage=stage, person=person, reason="涉及容量", actor=actor, at=at)
 
 
 def consulted(case: Case, person: User, *, at: datetime) -> Consultation:

@@ -17,7 +17,7 @@ from govcloud.errors import Invalids
 from govcloud.lifecycle import ChangedMeanwhile
 from tenants.models import Role, User
 from tenants.policies import RoleMissing
-from tests.at_once import at_once
+from tests.at_once import at_once, held_up
 from tests.factories.approvals import (
     COMMITTED,
     INSTANT,
@@ -204,6 +204,23 @@ class TestPublishing:
             publish(copied, admin, at)
         assert publish(copied, member(Role.SYSTEM_ADMIN), at).number == 2
 
+    def test_nor_who_has_changed_that_draft_since_it_was_read(
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
+    ) -> None:
+        chain()
+        change(FlowVersion.objects.get(pk=draft.pk), publisher, at, INTAKE)
+        copied = flows.draft(name="另一稿", based_on=draft, actor=admin, at=at)
+        assert rules_of(copied.stages.all()) == [INTAKE]
+        with pytest.raises(flows.OwnFlow):
+            publish(copied, publisher, at)
+
+    def test_nothing_is_copied_from_a_draft_that_was_thrown_away_since(
+        self, draft: FlowVersion, admin: User, at: datetime
+    ) -> None:
+        flows.discard(flow=draft, expected_version=1, actor=admin, at=at)
+        with pytest.raises(ChangedMeanwhile):
+            flows.draft(name="另一稿", based_on=draft, actor=admin, at=at)
+
     def test_what_was_published_before_is_not_its_drafters_any_more(
         self, draft: FlowVersion, admin: User, publisher: User, at: datetime
     ) -> None:
@@ -342,3 +359,15 @@ def test_of_two_who_publish_at_once_each_gets_a_number_or_is_told(at: datetime) 
 
 def publish_unread(draft: FlowVersion, admin: User, at: datetime) -> FlowVersion:
     return flows.publish_draft(flow=draft, in_force_from=at, expected_version=1, actor=admin, at=at)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_draft_that_is_being_changed_is_copied_with_who_changes_it(
+    draft: FlowVersion, admin: User, publisher: User, at: datetime
+) -> None:
+    with transaction.atomic():
+        change(draft, publisher, at, INTAKE)
+        copying = held_up(lambda: flows.draft(name="另一稿", based_on=draft, actor=admin, at=at))
+    copying.result()
+    copied = FlowVersion.objects.get(name="另一稿")
+    assert (copied.editors, rules_of(copied.stages.all())) == ([admin.pk, publisher.pk], [INTAKE])

@@ -1,50 +1,28 @@
-"""Delegating, adding reviewers, asking for opinions, standing in, reminding; and that none of them is a way to approve one's own."""
+"""Delegating, adding reviewers, asking for opinions, reminding; and that none of them is a way to approve one's own."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
 
-from govcloud.approvals import absences, handover, policies, reminders, sharing
+from govcloud.approvals import policies, reminders, sharing
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
-from govcloud.approvals.models import Absence, Case, Consultation, Decision, Reminder, Seat
+from govcloud.approvals.models import Case, Consultation, Decision, Reminder, Seat
+from govcloud.approvals.routing import StageRule
 from govcloud.audit.models import Event, Outcome
-from govcloud.audit.services import SystemActor
 from govcloud.lifecycle import WrongState
-from govcloud.supervision import services as supervision
 from tenants.models import Membership, Role, User
-from tenants.policies import RoleMissing
 from tests.at_once import at_once
-from tests.factories.approvals import INTAKE, Chain, case_of, chain, current_stage, decide, flow
+from tests.factories.approvals import INTAKE, Chain, case_of, chain, current_stage, decide, delegate, flow
+from tests.factories.approvals import add_reviewer as add
 from tests.factories.tenants import DepartmentFactory, UserFactory, grant, member
-
-
-def delegate(case: Case, actor: User, person: User, at: datetime, **how) -> Seat:
-    how = {"stage": current_stage(case).code, "reason": "出差", **how}
-    return sharing.delegate(case=case, person=person, actor=actor, at=at, **how)
-
-
-def add(case: Case, actor: User, person: User, at: datetime) -> Seat:
-    stage = current_stage(case).code
-    return sharing.add_reviewer(case=case, stage=stage, person=person, reason="涉及容量", actor=actor, at=at)
 
 
 def consult(case: Case, actor: User, person: User, at: datetime, manner: str = "advisory") -> Consultation:
     stage = current_stage(case).code
     return sharing.consult(
         case=case, stage=stage, person=person, question="容量够吗？", manner=manner, actor=actor, at=at
-    )
-
-
-def away(person: User, substitute: User, at: datetime, *, days: int = 7) -> Absence:
-    return absences.name_substitute(
-        substitute=substitute,
-        starts_at=at,
-        ends_at=at + timedelta(days=days),
-        reason="年休假",
-        actor=person,
-        at=at,
     )
 
 
@@ -148,6 +126,7 @@ class TestDelegating:
     def test_who_gave_it_gives_it_to_another_or_takes_it_back(
         self, people: Chain, case: Case, at: datetime
     ) -> None:
+        member(Role.TECHNICAL_REVIEWER)  # for the step that is theirs
         seat = delegate(case, people.unit_approver, people.cloud_admin, at)
         delegate(case, people.unit_approver, people.technical_reviewer, at, seat=seat.uuid)
         with pytest.raises(policies.NotADecider):
@@ -182,6 +161,13 @@ class TestDelegating:
         decide(case, people.cloud_admin, at)
         assert decide(case, colleague, at).status == Status.APPROVED
 
+    def test_nor_to_who_alone_can_sign_a_later_stage(self, people: Chain, case: Case, at: datetime) -> None:
+        with pytest.raises(sharing.NobodyLeftToSign):
+            delegate(case, people.unit_approver, people.service_desk, at)
+        assert not Seat.objects.exclude(person=None).exists()
+        member(Role.SERVICE_DESK)
+        assert delegate(case, people.unit_approver, people.service_desk, at).person == people.service_desk
+
     def test_but_where_enough_others_are_left_to_a_colleague_too(self, people: Chain, at: datetime) -> None:
         colleague, third = member(Role.SERVICE_DESK), member(Role.SERVICE_DESK)
         flow(replace(INTAKE, quorum="some", quorum_count=2), at=at)
@@ -200,50 +186,10 @@ class TestDelegating:
             decide(case, people.cloud_admin, at + timedelta(hours=2))
         assert not Decision.objects.exists()
 
-    def test_a_role_that_is_revoked_frees_what_its_holder_has_by_name(
-        self, people: Chain, case: Case, at: datetime
-    ) -> None:
-        delegate(case, people.unit_approver, people.cloud_admin, at)
-        security, held = member(Role.SECURITY_ADMIN), Membership.objects.get(user=people.cloud_admin)
-        handover.revoke(membership=held, reason="调离岗位", actor=security, at=at)
-        seat = Seat.objects.get()
-        assert (seat.origin, seat.person, seat.given_by, seat.status) == ("role", None, None, "open")
-        told = Event.objects.get(verb="case.seat_freed")
-        assert (told.actor, told.before, told.thread) == (
-            security.audit_ref, {"person": people.cloud_admin.audit_ref}, case.thread,
-        )  # fmt: skip
-        assert decide(case, people.unit_approver, at).stages.get(code="unit_approval").status == "approved"
-
-    def test_a_role_that_has_run_out_does_so_by_the_sweep(
-        self, people: Chain, case: Case, at: datetime
-    ) -> None:
-        delegate(case, people.unit_approver, people.cloud_admin, at)
-        add(case, people.cloud_admin, people.technical_reviewer, at)
-        over = at + timedelta(days=1)
-        for person in (people.cloud_admin, people.technical_reviewer):
-            Membership.objects.filter(user=person).update(valid_until=over)
-        supervision.sweep(at=over - timedelta(seconds=1))
-        assert Seat.objects.filter(person=None).count() == 0
-        supervision.sweep(at=over)
-        given, added = Seat.objects.order_by("pk")
-        assert (given.person, given.status, added.status) == (None, "open", "released")
-        assert Event.objects.filter(verb="case.seat_freed", actor="system:supervision").count() == 2
-        assert case in Case.objects.todo(people.unit_approver, at=over)
-
-    def test_so_does_a_role_of_who_gave_it(self, people: Chain, case: Case, at: datetime) -> None:
-        delegate(case, people.unit_approver, people.cloud_admin, at)
-        Membership.objects.filter(user=people.unit_approver).update(valid_until=at)
-        assert handover.vacate(actor=SystemActor("tests"), at=at) == 1
-
-    def test_another_role_that_decides_there_keeps_it(self, people: Chain, case: Case, at: datetime) -> None:
-        delegate(case, people.unit_approver, people.cloud_admin, at)
-        grant(people.cloud_admin, Role.FINANCE)
-        Membership.objects.filter(user=people.cloud_admin, role=Role.CLOUD_ADMIN).update(valid_until=at)
-        assert handover.vacate(actor=SystemActor("tests"), at=at) == 0
-
     def test_the_delegates_decision_bars_them_from_later_stages(
         self, people: Chain, case: Case, at: datetime
     ) -> None:
+        member(Role.SERVICE_DESK)  # for the step that is theirs
         delegate(case, people.unit_approver, people.service_desk, at)
         case = decide(case, people.service_desk, at)
         with pytest.raises(policies.DecidedAlready):
@@ -290,6 +236,38 @@ class TestAddedReviewers:
         member(Role.CLOUD_ADMIN)
         assert add(case, people.service_desk, people.cloud_admin, at).person == people.cloud_admin
 
+    def test_nor_who_alone_can_sign_for_the_role_at_a_later_stage(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        with pytest.raises(sharing.NobodyLeftToSign):
+            add(case, people.unit_approver, people.technical_reviewer, at)
+        member(Role.TECHNICAL_REVIEWER)
+        assert add(case, people.unit_approver, people.technical_reviewer, at).person
+
+    def test_nor_who_is_needed_as_two_later_stages_have_two_people(self, people: Chain, at: datetime) -> None:
+        member(Role.SERVICE_DESK)
+        unit = StageRule("unit", "单位审批", "Unit approval", Role.UNIT_APPROVER, 1)
+        flow(unit, INTAKE, replace(INTAKE, code="second"), at=at)
+        case = case_of(people, at=at)
+        with pytest.raises(sharing.NobodyLeftToSign):
+            add(case, people.unit_approver, people.service_desk, at)
+        member(Role.SERVICE_DESK)
+        assert add(case, people.unit_approver, people.service_desk, at).person == people.service_desk
+
+    def test_a_later_stage_that_a_rule_decides_needs_nobody(self, people: Chain, at: datetime) -> None:
+        unit = StageRule("unit", "单位审批", "Unit approval", Role.UNIT_APPROVER, 1)
+        flow(unit, replace(INTAKE, auto_max_mlps_level=5), at=at)
+        case = case_of(people, at=at)
+        assert add(case, people.unit_approver, people.service_desk, at).person == people.service_desk
+
+    def test_a_later_stage_that_nobody_could_sign_anyway_bars_nobody(
+        self, people: Chain, at: datetime
+    ) -> None:
+        unit = StageRule("unit", "单位审批", "Unit approval", Role.UNIT_APPROVER, 1)
+        flow(unit, replace(INTAKE, role=Role.FINANCE), at=at)
+        case = case_of(people, at=at)
+        assert add(case, people.unit_approver, people.service_desk, at).person == people.service_desk
+
     def test_never_the_applicant_nor_the_same_person_twice(
         self, people: Chain, case: Case, at: datetime
     ) -> None:
@@ -301,6 +279,7 @@ class TestAddedReviewers:
                 add(case, people.unit_approver, person, at)
 
     def test_who_added_them_can_name_another_instead(self, people: Chain, case: Case, at: datetime) -> None:
+        member(Role.TECHNICAL_REVIEWER)  # for the step that is theirs
         seat = add(case, people.unit_approver, people.cloud_admin, at)
         case = decide(case, people.unit_approver, at)
         delegate(case, people.unit_approver, people.technical_reviewer, at, seat=seat.uuid)
@@ -381,115 +360,6 @@ class TestConsulting:
 
 
 @pytest.mark.django_db
-class TestStandingIn:
-    @pytest.fixture
-    def people(self) -> Chain:
-        return chain()
-
-    def test_the_substitute_decides_and_both_names_are_kept(self, people: Chain, at: datetime) -> None:
-        case = case_of(people, at=at)
-        away(people.unit_approver, people.cloud_admin, at)
-        assert list(Case.objects.todo(people.cloud_admin, at=at)) == [case]
-        decide(case, people.cloud_admin, at)
-        decision = Decision.objects.get()
-        assert (decision.decider, decision.on_behalf_of) == (people.cloud_admin, people.unit_approver)
-        told = Event.objects.get(verb="case.decided")
-        assert told.after["on_behalf_of"] == people.unit_approver.audit_ref
-
-    def test_only_while_the_absence_lasts(self, people: Chain, at: datetime) -> None:
-        case = case_of(people, at=at)
-        away(people.unit_approver, people.cloud_admin, at, days=2)
-        for later in (at - timedelta(minutes=1), at + timedelta(days=2)):
-            assert not Case.objects.todo(people.cloud_admin, at=later).exists()
-            with pytest.raises(policies.NotADecider):
-                decide(case, member_again(people.cloud_admin), later)
-
-    def test_an_absence_ends_early(self, people: Chain, at: datetime) -> None:
-        absence = away(people.unit_approver, people.cloud_admin, at)
-        with pytest.raises(absences.NotYourAbsence):
-            absences.end(absence=absence, actor=people.cloud_admin, at=at)
-        absences.end(absence=absence, actor=people.unit_approver, at=at + timedelta(hours=1))
-        later = at + timedelta(hours=2)
-        case_of(people, at=later)
-        assert not Case.objects.todo(people.cloud_admin, at=later).exists()
-        with pytest.raises(absences.AbsenceOver):
-            absences.end(absence=absence, actor=people.unit_approver, at=later)
-
-    def test_nobody_stands_in_for_the_applicant(self, people: Chain, at: datetime) -> None:
-        """An approver who applies and is away: their substitute may not decide what they could not."""
-        grant(people.applicant, Role.UNIT_APPROVER, people.department)
-        away(people.applicant, people.service_desk, at)
-        flow(replace(INTAKE, role=Role.UNIT_APPROVER), at=at)
-        case = case_of(people, at=at)
-        assert not Case.objects.todo(people.service_desk, at=at).exists()
-        with pytest.raises(policies.SelfApproval):
-            decide(case, people.service_desk, at)
-        assert Event.objects.filter(reason="self-approval", outcome=Outcome.REFUSED).count() == 1
-
-    def test_the_applicant_stands_in_for_nobody_in_what_is_their_own(
-        self, people: Chain, at: datetime
-    ) -> None:
-        grant(people.applicant, Role.UNIT_APPROVER, people.department)
-        away(people.unit_approver, people.applicant, at)
-        case = case_of(people, at=at)
-        assert not Case.objects.todo(people.applicant, at=at).exists()
-        with pytest.raises(policies.SelfApproval):
-            decide(case, people.applicant, at)
-
-    def test_neither_of_the_two_decides_again(self, people: Chain, at: datetime) -> None:
-        flow(INTAKE, replace(INTAKE, code="second"), at=at)
-        away(people.service_desk, people.cloud_admin, at)
-        case = decide(case_of(people, at=at), people.cloud_admin, at)
-        for person in (people.service_desk, people.cloud_admin):
-            assert not Case.objects.todo(person, at=at).exists()
-            with pytest.raises(policies.DecidedAlready):
-                decide(case, person, at)
-
-    def test_a_substitutes_substitute_decides_nothing(self, people: Chain, at: datetime) -> None:
-        case = case_of(people, at=at)
-        away(people.unit_approver, people.cloud_admin, at)
-        away(people.cloud_admin, people.technical_reviewer, at)
-        assert not Case.objects.todo(people.technical_reviewer, at=at).exists()
-        with pytest.raises(policies.OutOfTurn):
-            decide(case, people.technical_reviewer, at)
-
-    def test_a_role_that_ends_takes_the_substitute_along(self, people: Chain, at: datetime) -> None:
-        case = case_of(people, at=at)
-        away(people.unit_approver, people.cloud_admin, at)
-        Membership.objects.filter(user=people.unit_approver).update(valid_until=at + timedelta(hours=1))
-        with pytest.raises(policies.NotADecider):
-            decide(case, people.cloud_admin, at + timedelta(hours=2))
-
-    def test_only_somebody_who_decides_wherever_one_does(self, people: Chain, at: datetime) -> None:
-        elsewhere = member(Role.UNIT_APPROVER, DepartmentFactory())
-        for person in (elsewhere, member(Role.LEADER), people.applicant, people.unit_approver):
-            with pytest.raises(absences.SubstituteUnfit):
-                away(people.unit_approver, person, at)
-        with pytest.raises(RoleMissing):
-            away(people.applicant, people.unit_approver, at)
-
-    def test_one_substitute_at_a_time(self, people: Chain, at: datetime) -> None:
-        away(people.unit_approver, people.cloud_admin, at, days=3)
-        with pytest.raises(absences.AbsenceOverlaps):
-            away(people.unit_approver, people.service_desk, at + timedelta(days=2))
-        away(people.unit_approver, people.service_desk, at + timedelta(days=3))
-
-    @pytest.mark.parametrize(("begins", "ends"), [(0, 0), (-3, -1), (0, 400)])
-    def test_an_absence_lasts_and_not_for_ever(
-        self, people: Chain, at: datetime, begins: int, ends: int
-    ) -> None:
-        with pytest.raises(absences.AbsenceUnfit):
-            absences.name_substitute(
-                substitute=people.cloud_admin,
-                starts_at=at + timedelta(days=begins),
-                ends_at=at + timedelta(days=ends),
-                reason="",
-                actor=people.unit_approver,
-                at=at,
-            )
-
-
-@pytest.mark.django_db
 class TestReminding:
     @pytest.fixture
     def people(self) -> Chain:
@@ -548,16 +418,6 @@ def test_a_delegation_and_a_decision_at_once_end_in_one_of_the_two(at: datetime)
     assert (current_stage(case).code, delegated) in {("unit_approval", True), ("intake", False)}
 
 
-@pytest.mark.django_db(transaction=True)
-def test_of_two_who_name_a_substitute_for_the_same_days_at_once_one_is_named(at: datetime) -> None:
-    people = chain()
-    outcomes = at_once(
-        [lambda s=s: away(people.unit_approver, s, at) for s in (people.cloud_admin, people.service_desk)]
-    )
-    assert [type(outcome) for outcome in outcomes if outcome is not None] == [absences.AbsenceOverlaps]
-    assert Absence.objects.count() == 1
-
-
 @pytest.mark.django_db
 def test_withdrawing_frees_seats_and_opinions_that_were_asked_for(at: datetime) -> None:
     people = chain()
@@ -568,8 +428,3 @@ def test_withdrawing_frees_seats_and_opinions_that_were_asked_for(at: datetime) 
     assert asked.status == ConsultationStatus.WAIVED
     assert set(Seat.objects.values_list("status", flat=True)) == {"released"}
     assert set(case.stages.values_list("status", flat=True)) == {StageStatus.CANCELLED}
-
-
-def member_again(person: User) -> User:
-    """The person as another request reads them: what is known of them for an instant is kept on the object."""
-    return User.objects.get(pk=person.pk)
