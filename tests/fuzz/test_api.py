@@ -40,7 +40,10 @@ def test_whatever_is_asked_is_answered_as_described(who: str, pytestconfig: pyte
     reached: set[str] = set()
     for operation in described(examples=examples, beginning=beginning, only=only):
         for request in asked(operation, who=who, at=at, examples=examples, beginning=beginning):
-            answer = _answer(request, headers=at.people[who])
+            try:
+                answer = _answer(request, headers=at.people[who])
+            except UnicodeEncodeError:  # half a surrogate pair can be said in JSON, but in no form
+                continue
             if answer.status_code < 300:
                 reached.add(operation.route)
             for fault in faults(request.case, answer, hidden=at.hidden[who], said=request.said):
