@@ -7,10 +7,9 @@ from typing import cast
 from django.db import transaction
 from django.db.models import Q
 
-from govcloud.approvals import notices
+from govcloud.approvals import notices, policies, waiting
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, Decision, Seat, SeatOrigin, SeatStatus
-from govcloud.approvals.policies import decides_for
+from govcloud.approvals.models import Case, CaseStage, Decision, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.queries import SeatQuerySet
 from govcloud.audit import services as audit
 from govcloud.audit.services import Entry
@@ -80,7 +79,11 @@ def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
 
     def decides(user: User | None, seat: Seat) -> bool:
         user = user and known.setdefault(user.pk, user)
-        return user is not None and user.is_active and decides_for(user, seat.stage.case.department, at=at)
+        return (
+            user is not None
+            and user.is_active
+            and policies.decides_for(user, seat.stage.case.department, at=at)
+        )
 
     return [
         seat
@@ -99,16 +102,33 @@ def _needs_another(seat: Seat) -> bool:
 
 
 def _open_to_role(seat: Seat, *, at: datetime) -> None:
-    """To the holders of its role, of an added one of the stage's, who are told."""
-    seat.origin, seat.role = SeatOrigin.ROLE, seat.role or seat.stage.role
+    """To the holders of its role, who are told; of an added one to those of the first of the stage's that somebody can sign for."""
+    seat.origin, seat.role = SeatOrigin.ROLE, seat.role or _signable_role(seat.stage, at=at)
     seat.person, seat.given_by, seat.given_at, seat.reason = None, None, None, ""
     seat.save(update_fields=["origin", "role", "person", "given_by", "given_at", "reason"])
     notices.freed(seat, at=at)
 
 
+def _signable_role(stage: CaseStage, *, at: datetime) -> str:
+    """The stage's own where nobody is left for any: then it waits for a new holder."""
+    held = policies.deciders(
+        department=stage.case.department, roles=stage.roles, without=waiting.barred(stage), at=at
+    )
+    return next((role for role in stage.roles if held[role]), stage.role)
+
+
 def _release(seat: Seat) -> None:
     seat.status = SeatStatus.RELEASED
     seat.save(update_fields=["status"])
+
+
+def lock(*, person: User) -> None:
+    """Whatever somebody who leaves applied for, has a seat by name in or gave one: all of it at once and in one order, so that
+    two who free seats do not wait for each other.
+    """
+    applied = Case.objects.filter(applicant=person, status__in=RUNNING)
+    cases = applied.order_by().values("pk").union(_named(person).order_by().values("stage__case"))
+    list(Case.objects.select_for_update().filter(pk__in=cases).order_by("pk").values_list("pk", flat=True))
 
 
 def reassign(*, cases: Collection[Case], to: User, actor: audit.Actor, at: datetime) -> None:

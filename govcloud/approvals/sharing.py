@@ -21,7 +21,7 @@ from govcloud.approvals.models import (
 )
 from govcloud.approvals.policies import AUDITED, DECIDING, SelfApproval, Turn
 from govcloud.approvals.services import lock, stages_of
-from govcloud.approvals.signable import shortages
+from govcloud.approvals.signable import shortages, where_needed
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
@@ -125,6 +125,8 @@ def delegate(
             "reason": reason.strip(),
         }
         short = shortages(given.stage, stages, at=at)
+        # by itself, since a seat that has found its person may hide another that loses its only one
+        _require_no_shorter(short, shortages(given.stage, stages, at=at, without=[person.pk]), person)
         _change(given, **changes)
         _require_no_shorter(short, shortages(given.stage, stages, at=at), person)
         after = {"stage": given.stage.code, "person": person.audit_ref}
@@ -288,7 +290,7 @@ def _seat_to_give(
     turn = _turn(case, stages, seen=seen, actor=actor, at=at)
     if turn.seat.person_id is not None:
         raise NotToBeHandedOn
-    return turn.seat
+    return where_needed(turn, stages, actor=actor, at=at).seat
 
 
 def _turn(case: Case, stages: Sequence[CaseStage], *, seen: str, actor: User, at: datetime) -> Turn:

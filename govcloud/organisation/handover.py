@@ -134,6 +134,7 @@ def hand_over(
         if not leaver.is_active:
             raise GoneAlready(person=leaver.audit_name)
         _lock_orders(leaver)
+        approvals.lock(person=leaver)
         foreseen = foresee(person=leaver, successors=successors, at=at)
         if seen is not None and seen != foreseen.seal:
             raise NotAsSeen

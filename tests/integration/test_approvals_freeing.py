@@ -144,6 +144,19 @@ class TestAddedSeats:
             decide(case, people.unit_approver, at)
         assert current_stage(decide(case, colleague, at)).code == "intake"
 
+    def test_or_of_a_countersigning_one_where_nobody_else_is_left(self, people: Chain, at: datetime) -> None:
+        countersigning = member(Role.FINANCE)
+        other = member(Role.FINANCE)
+        flow(replace(INTAKE, also_roles=(Role.FINANCE,)), at=at)
+        case = case_of(people, at=at)
+        add_reviewer(case, people.service_desk, people.cloud_admin, at)
+        for person in (people.service_desk, countersigning):
+            decide(case, person, at)
+        ended(people.cloud_admin, at)
+        assert handover.vacate(actor=BY, at=at) == 1
+        assert told(at) == {other}
+        assert decide(case, other, at).status == "approved"
+
     def test_of_two_that_are_lost_together_one_is_left(self, people: Chain, case: Case, at: datetime) -> None:
         reviewers = [people.cloud_admin, member(Role.FINANCE)]
         for person in reviewers:

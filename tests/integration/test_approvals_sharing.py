@@ -168,6 +168,24 @@ class TestDelegating:
         member(Role.SERVICE_DESK)
         assert delegate(case, people.unit_approver, people.service_desk, at).person == people.service_desk
 
+    def test_nor_where_the_giver_is_short_elsewhere_and_that_is_mended_by_it(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        """The giver was needed twice; with their seat given away they are not, and the later stage lost its only one."""
+        Membership.objects.filter(user=people.service_desk).delete()
+        grant(people.unit_approver, Role.SERVICE_DESK)
+        with pytest.raises(sharing.NobodyLeftToSign):
+            delegate(case, people.unit_approver, people.technical_reviewer, at)
+        assert delegate(case, people.unit_approver, people.cloud_admin, at).person == people.cloud_admin
+
+    def test_of_two_roles_that_is_given_which_nobody_else_holds(self, people: Chain, at: datetime) -> None:
+        member(Role.SERVICE_DESK)
+        Membership.objects.filter(user=people.cloud_admin).delete()
+        grant(people.service_desk, Role.CLOUD_ADMIN)
+        flow(replace(INTAKE, also_roles=(Role.CLOUD_ADMIN,)), at=at)
+        case = case_of(people, at=at)
+        assert delegate(case, people.service_desk, people.technical_reviewer, at).role == Role.CLOUD_ADMIN
+
     def test_but_where_enough_others_are_left_to_a_colleague_too(self, people: Chain, at: datetime) -> None:
         colleague, third = member(Role.SERVICE_DESK), member(Role.SERVICE_DESK)
         flow(replace(INTAKE, quorum="some", quorum_count=2), at=at)
