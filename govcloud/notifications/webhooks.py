@@ -14,7 +14,7 @@ from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.gateways import webhooks as calls
 from govcloud.lifecycle import ChangedMeanwhile
 from govcloud.notifications import payloads, sending
-from govcloud.notifications.kinds import SENT_OUTSIDE
+from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.services import UnknownNoticeKind
@@ -48,6 +48,11 @@ class WebhookDepartmentMissing(Invalid):
     message = _(
         "Name the department whose events it hears of: only system administrators register for those of all."
     )
+
+
+class KindStaysInside(Invalid):
+    code = "notice-kind-stays-inside"
+    message = _("No outside system is told of this: %(kind)s.")
 
 
 class RegisteredAlready(Conflict):
@@ -221,8 +226,10 @@ def _wrong(draft: WebhookDraft) -> Iterator[DomainError]:
     if refusal is not None:
         yield refusal
     for position, kind in enumerate(draft.kinds):
-        if kind not in SENT_OUTSIDE:
+        if kind not in Kind.values:
             yield UnknownNoticeKind(given=kind, pointers=(f"/kinds/{position}",))
+        elif kind not in SENT_OUTSIDE:
+            yield KindStaysInside(kind=Kind(kind).label, pointers=(f"/kinds/{position}",))
 
 
 def _refusal_of(url: str) -> DomainError | None:

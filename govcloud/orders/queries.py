@@ -31,7 +31,8 @@ class Joined(Func):
 
 
 class Grams(Func):
-    """The single characters and pairs of characters that a text consists of, in capitals (migration 0012).
+    """The single characters and pairs of characters that a text consists of, in capitals (migration 0012); with a second
+    argument of 2 the pairs alone.
 
     One or two Chinese characters are a word; an index of trigrams would not find them. PostgreSQL
     capitalises rows and words alike, by the database's locale.
@@ -66,7 +67,7 @@ class OrderQuerySet(models.QuerySet["Order"]):
         them are read one by one.
         """
         rows = self.order_by()
-        grams = Grams(Value(word, output_field=models.TextField()))
+        grams = Grams(Value(word, output_field=models.TextField()), Value(min(2, len(word))))
         titled = rows.alias(grams=Grams(Joined(F("number"), F("title")))).filter(
             _spelt(word), grams__contains=grams
         )

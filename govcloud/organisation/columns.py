@@ -15,6 +15,7 @@ class Kind(StrEnum):
     TEXT = "text"
     WHOLE = "whole"  # a whole number
     DAY = "day"
+    CREDIT_CODE = "credit_code"  # GB 32100
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,14 +74,15 @@ def _labels(choices: type[TextChoices], value: str) -> tuple[str, str]:
 UNITS: tuple[Column, ...] = (
     Column(
         "credit_code", "统一社会信用代码", "Unified social credit code", "GB 32100，18 位；以此识别单位",
-        "GB 32100, 18 characters; units are known by it", required=True, width=24,
+        "GB 32100, 18 characters; units are known by it", kind=Kind.CREDIT_CODE, required=True,
+        width=24,
     ),
     Column("name", "单位名称", "Name", required=True, width=32),
     Column("name_en", "英文名称", "Name in English", width=32),
     Column("division", "行政区划代码", "Division", "GB/T 2260，6 位", "GB/T 2260, six digits", required=True),
     Column(
         "parent", "上级单位信用代码", "Credit code of the unit above", "为空则为顶级单位；可为本文件中的单位",
-        "empty: at the top of the tree; may be a unit of this file", width=24,
+        "empty: at the top of the tree; may be a unit of this file", kind=Kind.CREDIT_CODE, width=24,
     ),
     Column(
         "connection", "接入状态", "Connection", "为空则不变，新单位为未接入", "empty: as it is; not connected for a new unit",
@@ -95,7 +97,7 @@ SYSTEMS: tuple[Column, ...] = (
     ),
     Column("name", "系统名称", "Name", required=True, width=32),
     Column("name_en", "英文名称", "Name in English", width=32),
-    Column("department", "所属单位信用代码", "Credit code of the department", required=True, width=24),
+    Column("department", "所属单位信用代码", "Credit code of the department", kind=Kind.CREDIT_CODE, required=True, width=24),
     Column("mlps_level", "等保级别", "MLPS level", "GB/T 22240，1 至 3", "GB/T 22240, 1 to 3", kind=Kind.WHOLE, required=True),
     Column("filing_number", "备案号", "Filing number", "如 450100-00021-26003", "like 450100-00021-26003", width=22),
     Column("cryptography_assessed_on", "密评日期", "Cryptography assessed on", "年-月-日", "year-month-day", kind=Kind.DAY),
@@ -109,7 +111,7 @@ SYSTEMS: tuple[Column, ...] = (
     ),
     Column("data_class", "数据级别", "Data class", choices=DataClass, width=24),
     Column("service_scope", "服务范围", "Scope of service", choices=ServiceScope, width=28),
-    Column("authority", "主管部门信用代码", "Credit code of the competent authority", width=24),
+    Column("authority", "主管部门信用代码", "Credit code of the competent authority", kind=Kind.CREDIT_CODE, width=24),
     Column("owner_name", "负责人", "Owner", personal=True),
     Column("owner_phone", "负责人电话", "Owner's telephone", personal=True),
     Column("owner_email", "负责人邮箱", "Owner's mail", personal=True, width=26),

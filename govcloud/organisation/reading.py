@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
 from django.utils.translation import gettext_lazy as _
+from stdnum.cn import uscc
 from xlsxwriter.utility import xl_col_to_name
 
 from govcloud.errors import DomainError, Invalid
@@ -297,6 +298,8 @@ def _value(column: Column, cell: Any) -> Any:
             return _whole(given)
         case Kind.DAY:
             return _day(value, given)
+        case Kind.CREDIT_CODE:
+            return uscc.compact(given)  # in capitals, without blanks and dashes, as it is stored
     return given
 
 

@@ -78,7 +78,7 @@ def test_who_becomes_an_administrator_is_told_to_no_outside_system(
     posted(at=at, kind=Kind(kind))
     dispatch.dispatch(at=at)
     assert not Delivery.objects.filter(channel="webhook").exists()
-    with pytest.raises(Invalids, match="no kind of notice"):
+    with pytest.raises(Invalids, match="No outside system"):
         webhook(heard.url(), at=at, kinds=[kind])
 
 

@@ -4,13 +4,13 @@ from django.db import migrations, models
 import govcloud.orders.queries
 
 GRAMS = """
-CREATE FUNCTION govcloud_grams(given text) RETURNS text[]
+CREATE FUNCTION govcloud_grams(given text, shortest integer DEFAULT 1) RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 AS $$
     SELECT array_agg(DISTINCT substr(searched, begins, many))
     FROM (SELECT upper(given) AS searched) AS texts,
         generate_series(1, char_length(searched)) AS begins,
-        generate_series(1, 2) AS many
+        generate_series(shortest, 2) AS many
     WHERE begins + many - 1 <= char_length(searched)
 $$
 """
@@ -22,7 +22,7 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.RunSQL(GRAMS, "DROP FUNCTION govcloud_grams(text)"),
+        migrations.RunSQL(GRAMS, "DROP FUNCTION govcloud_grams(text, integer)"),
         migrations.AddIndex(
             model_name="order",
             index=models.Index(fields=["status", "id"], name="order_by_status"),

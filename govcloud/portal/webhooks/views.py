@@ -48,7 +48,7 @@ class Typed:
             name=_line(told.get("name", "")),
             url=_line(told.get("url", "")),
             credit_code=_line(told.get("credit_code", "")),
-            kinds=[each for each in told.getlist("kinds") if each in SENT_OUTSIDE],
+            kinds=[_line(each) for each in told.getlist("kinds")[: len(Kind)]],
             uuid=deeds.as_uuid(told.get("uuid", "")) or uuid4(),
             version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
         )

@@ -185,6 +185,15 @@ def test_masked_particulars_are_not_taken_for_a_persons(at: datetime) -> None:
     assert {code for _cell, code in problems(run(content, at))} == {"bad-owner-name", "bad-telephone"}
 
 
+def test_a_credit_code_is_known_however_it_is_written(at: datetime) -> None:
+    DepartmentFactory(credit_code=A, name="旧")
+    written = [f" {code[:4].lower()} {code[4:].lower()}-" for code in (A, B)]
+    outcome = run(workbook(units=[unit(written[1], parent=written[0]), unit(written[0], name="新")]), at)
+    assert problems(outcome) == []
+    assert Department.objects.get(credit_code=A).name == "新"
+    assert Department.objects.get(credit_code=B).parent == Department.objects.get(credit_code=A)
+
+
 def test_units_in_a_ring_are_refused(at: datetime) -> None:
     outcome = run(workbook(units=[unit(A, parent=B), unit(B, parent=A)]), at)
     assert {code for _cell, code in problems(outcome)} == {"units-in-a-ring"}
