@@ -167,7 +167,7 @@ def test_a_granted_order_is_fulfilled_and_asks_for_nothing_more(
     ("language", "name", "told"),
     [
         ("en", "vCPU", ["limit from 100 to 1,200", "until 31 Dec 2027, then it falls back by itself"]),
-        ("zh-hans", "vCPU（核）", ["上限由 100 变更为 1,200", "至 2027年12月31日，到期自动恢复"]),
+        ("zh-hans", "vCPU（核）", ["上限由 100 变更为 1,200", "至 2027年12月31日，到期自动回落"]),
     ],
 )
 def test_the_portal_tells_it_in_plain_words(language: str, name: str, told: list[str]) -> None:

@@ -16,10 +16,12 @@ pytestmark = pytest.mark.django_db
 
 
 def order(number: int, title: str, *, at: datetime, **system: Any) -> Order:
-    on = SystemFactory(**system)
+    """Nothing about it has a number but its own."""
+    where = system.pop("department", None) or DepartmentFactory(name="示例厅", name_en="Example")
+    on = SystemFactory(department=where, **system)
     return Order.objects.create(
         number=f"GC-2026-{number:06d}", title=title, system=on, created_at=at,
-        applicant=member(Role.APPLICANT, on.department),
+        applicant=member(Role.APPLICANT, where, display_name="申请人"),
     )  # fmt: skip
 
 
