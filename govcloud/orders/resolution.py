@@ -431,6 +431,7 @@ def targets(system: System) -> QuerySet[Resource]:
 
 
 def as_uuid(text: str) -> UUID | None:
+    """What somebody wrote, if it is one."""
     try:
         return UUID(text)
     except ValueError:

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
-from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
@@ -26,14 +25,6 @@ class Refused:
     detail: str
     status: int
     typed: dict[str, str] = field(default_factory=dict)
-
-
-def as_uuid(text: str) -> UUID | None:
-    """What a form or an address says, if it is one."""
-    try:
-        return UUID(text)
-    except ValueError:
-        return None
 
 
 def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) -> Refused | None:

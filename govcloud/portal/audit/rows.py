@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
@@ -11,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
+from govcloud.orders.resolution import as_uuid
 from govcloud.portal.audit.words import words_of
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
@@ -82,16 +82,14 @@ def matching(filters: Narrowing) -> QuerySet[Event]:
 def _about(word: str) -> Q:
     if order := Order.objects.filter(number=word.upper()).values_list("uuid", flat=True).first():
         return Q(thread=order) | Q(subject_id=order)  # found by an index, as all of an order's story is
-    try:
-        uuid = UUID(word)
-    except ValueError:
-        return (
-            Q(actor_name__icontains=word)
-            | Q(subject_label__icontains=word)
-            | Q(verb__startswith=word.lower())
-            | Q(request_id=word)
-        )
-    return Q(subject_id=uuid) | Q(thread=uuid) | Q(actor=f"user:{uuid}") | Q(uuid=uuid)
+    if uuid := as_uuid(word):
+        return Q(subject_id=uuid) | Q(thread=uuid) | Q(actor=f"user:{uuid}") | Q(uuid=uuid)
+    return (
+        Q(actor_name__icontains=word)
+        | Q(subject_label__icontains=word)
+        | Q(verb__startswith=word.lower())
+        | Q(request_id=word)
+    )
 
 
 def listed(filters: Narrowing) -> QuerySet[Event]:

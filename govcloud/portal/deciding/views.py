@@ -17,6 +17,7 @@ from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.orders import services as orders
 from govcloud.orders.models import Order
+from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed, verb_of
 from govcloud.portal.deeds import Refused
@@ -108,7 +109,7 @@ def _delegate(_order: Order, case: Case, given: dict[str, str], actor: User, at:
         stage=given["stage"],
         person=chosen(people, given["person"]),
         reason=bounded(given["reason"]),
-        seat=deeds.as_uuid(given["seat"]),
+        seat=as_uuid(given["seat"]),
         actor=actor,
         at=at,
     )

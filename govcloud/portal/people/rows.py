@@ -10,8 +10,8 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.orders.resolution import as_uuid
 from govcloud.organisation.people import kept_by, not_over, with_roles
-from govcloud.portal.deeds import as_uuid
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named

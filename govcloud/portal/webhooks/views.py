@@ -19,6 +19,7 @@ from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.policies import KEEPERS, departments_kept_by
 from govcloud.notifications.webhooks import WebhookDraft
+from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
@@ -49,7 +50,7 @@ class Typed:
             url=_line(told.get("url", "")),
             credit_code=_line(told.get("credit_code", "")),
             kinds=[_line(each) for each in told.getlist("kinds")[: len(Kind)]],
-            uuid=deeds.as_uuid(told.get("uuid", "")) or uuid4(),
+            uuid=as_uuid(told.get("uuid", "")) or uuid4(),
             version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
         )
 
