@@ -53,3 +53,15 @@ def within(actor: "User", *, at: datetime, path: str) -> Q:
     for prefix in scope.paths:
         condition |= Q(**{f"{path}__startswith": prefix})
     return condition
+
+
+def in_units_approved_by(actor: "User", *, at: datetime, path: str) -> Q:
+    """The filter "belongs to a unit whose approver this actor is, or to one below", as ``within`` is told the path."""
+    from tenants.models import Role  # noqa: PLC0415  as above
+    from tenants.policies import scope_of  # noqa: PLC0415
+
+    condition = Q(pk__in=[])
+    for role, prefix in scope_of(actor, at=at).unit_roles:
+        if role == Role.UNIT_APPROVER:
+            condition |= Q(**{f"{path}__startswith": prefix})
+    return condition

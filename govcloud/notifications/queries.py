@@ -7,6 +7,7 @@ from django.db.models import Q
 from govcloud.notifications.lifecycle import DeliveryState
 from tenants.models import Role, User
 from tenants.policies import scope_of
+from tenants.queries import in_units_approved_by
 
 if TYPE_CHECKING:
     from govcloud.notifications.models import Delivery, Message, Webhook
@@ -24,13 +25,13 @@ class MessageQuerySet(models.QuerySet["Message"]):
 class WebhookQuerySet(models.QuerySet["Webhook"]):
     def visible_to(self, actor: User, *, at: datetime) -> "WebhookQuerySet":
         """All of them for the system administrator; for a unit approver those of their units."""
-        return self.filter(_kept_by(actor, at=at, path="department__path"))
+        return self.filter(kept_by(actor, at=at, path="department__path"))
 
 
 class DeliveryQuerySet(models.QuerySet["Delivery"]):
     def visible_to(self, actor: User, *, at: datetime) -> "DeliveryQuerySet":
         """Calls of the webhooks that the actor keeps; mail is nobody's to look at."""
-        kept = _kept_by(actor, at=at, path="webhook__department__path")
+        kept = kept_by(actor, at=at, path="webhook__department__path")
         return self.filter(kept, webhook__isnull=False)
 
     def due(self, *, at: datetime) -> "DeliveryQuerySet":
@@ -42,12 +43,8 @@ class DeliveryQuerySet(models.QuerySet["Delivery"]):
         return self.filter(free, awake, state=DeliveryState.DUE, next_run_at__lte=at)
 
 
-def _kept_by(actor: User, *, at: datetime, path: str) -> Q:
-    scope = scope_of(actor, at=at)
-    if Role.SYSTEM_ADMIN in scope.roles:
+def kept_by(actor: User, *, at: datetime, path: str) -> Q:
+    """The filter "of a department whose webhooks the actor keeps": all for the system administrator."""
+    if Role.SYSTEM_ADMIN in scope_of(actor, at=at).roles:
         return Q()
-    condition = Q(pk__in=[])
-    for role, prefix in scope.unit_roles:
-        if role == Role.UNIT_APPROVER:
-            condition |= Q(**{f"{path}__startswith": prefix})
-    return condition
+    return in_units_approved_by(actor, at=at, path=path)

@@ -7,6 +7,7 @@ from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from tenants.models import Membership, Role, User
 from tenants.policies import RoleMissing, scope_of
+from tenants.queries import in_units_approved_by
 
 
 def kept_by(actor: User, *, at: datetime) -> QuerySet[User]:
@@ -43,8 +44,4 @@ def require_keeper(*, person: User, actor: User, at: datetime) -> None:
 
 def _in_units_of(actor: User, *, at: datetime) -> Q:
     """Memberships in the units in which the actor is an approver, and below them."""
-    condition = Q(pk__in=[])
-    for role, path in scope_of(actor, at=at).unit_roles:
-        if role == Role.UNIT_APPROVER:
-            condition |= Q(department__path__startswith=path)
-    return condition
+    return in_units_approved_by(actor, at=at, path="department__path")

@@ -7,6 +7,7 @@ from django.db.models import Count, Q
 from govcloud.organisation.lifecycle import ReviewStatus, Verdict
 from tenants.models import Role
 from tenants.policies import scope_of
+from tenants.queries import in_units_approved_by
 
 if TYPE_CHECKING:
     from govcloud.organisation.models import AccessReview, ReviewLine
@@ -31,14 +32,9 @@ class AccessReviewQuerySet(models.QuerySet["AccessReview"]):
 
 class ReviewLineQuerySet(models.QuerySet["ReviewLine"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "ReviewLineQuerySet":
-        scope = scope_of(actor, at=at)
-        if scope.roles & READ_ALL:
+        if scope_of(actor, at=at).roles & READ_ALL:
             return self
-        condition = Q(pk__in=[])
-        for role, path in scope.unit_roles:
-            if role == Role.UNIT_APPROVER:
-                condition |= Q(department__path__startswith=path)
-        return self.filter(condition)
+        return self.filter(in_units_approved_by(actor, at=at, path="department__path"))
 
     def overdue(self, *, at: datetime) -> "ReviewLineQuerySet":
         """Undecided after the review's deadline."""
