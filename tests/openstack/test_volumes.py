@@ -1,5 +1,6 @@
 """Volumes: found by what we wrote on them, grown, snapshotted, deleted."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -164,7 +165,9 @@ def test_a_volume_does_not_move_to_the_type_it_has_or_to_none(laboratory: Labora
 def test_a_volume_is_put_back_to_its_newest_snapshot(laboratory: Laboratory, cloud: Cloud) -> None:
     volume = laboratory.volume()
     first = laboratory.snapshot(volume)
+    time.sleep(1)  # of two made in one second the cloud may take either for the newest
     newest = laboratory.snapshot(volume)
+    assert newest.created_at > first.created_at
     with pytest.raises(errors.Refused) as refusal:
         cloud.volumes.revert_volume(volume.id, snapshot_id=first.id)
     assert refusal.value.status == 400
