@@ -26,6 +26,7 @@ from govcloud import clock
 from govcloud.audit import refusals as audited
 from govcloud.audit import services as audit
 from govcloud.errors import DomainError
+from govcloud.leaves import Dress, Leaves
 from tenants.models import User
 from tenants.policies import Wanted, require
 
@@ -112,6 +113,9 @@ class Retrieved(Endpoint[M_co]):
 class Listed(Endpoint[M_co]):
     """``GET /things``: filtered, searched, ordered, in pages; with ``?format=csv`` or ``xlsx`` all of it as a file."""
 
+    dress: ClassVar[Dress | None] = None
+    """Adds what a list shows of its rows. A long list is joined and summed up so for the page that was asked for alone."""
+
     def get_renderers(self) -> list[BaseRenderer]:
         if self.action == "list":
             return [JSONRenderer(), exports.CSVRenderer(), exports.XLSXRenderer()]
@@ -121,8 +125,10 @@ class Listed(Endpoint[M_co]):
         """Filtered, searched, ordered, in pages; as a file (format) all of it."""
         rows = self.filter_queryset(self.get_queryset())
         if request.accepted_renderer.format != "json":
-            return self.exported(rows, format_=request.accepted_renderer.format)
-        serializer: Any = self.get_serializer(self.paginate_queryset(rows), many=True)
+            dressed = self.dress(rows) if self.dress else rows
+            return self.exported(dressed, format_=request.accepted_renderer.format)
+        page = self.paginate_queryset(cast("Any", Leaves(rows, self.dress)) if self.dress else rows)
+        serializer: Any = self.get_serializer(page, many=True)
         _ = serializer.child.fields  # so that a field that does not exist is refused on an empty page as well
         return self.get_paginated_response(serializer.data)
 

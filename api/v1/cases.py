@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 import django_filters as filters
-from django.db.models import Prefetch, QuerySet
+from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -133,7 +133,7 @@ class PauseAnswer(serializers.Serializer[Any]):
     until = serializers.DateTimeField(allow_null=True, help_text="null while it lasts")
 
 
-class CaseAnswer(Answer):
+class CaseSummary(Answer):
     uuid = serializers.UUIDField()
     kind = serializers.ChoiceField(CaseKind.choices)
     status = serializers.ChoiceField(Status.choices)
@@ -147,19 +147,21 @@ class CaseAnswer(Answer):
     opened_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
+    stage = serializers.CharField(allow_null=True, help_text="code of the stage that decides now")
+    stage_due_at = serializers.DateTimeField(allow_null=True)
+
+
+class CaseDetail(CaseSummary):
     pauses = serializers.SerializerMethodField(
         help_text="while it was back for correction: the clock of the whole case stood still"
     )
     stages = StageAnswer(many=True, help_text="in the order in which they were opened, earlier rounds first")
+    consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
+    reminders = serializers.SerializerMethodField()
 
     @extend_schema_field(PauseAnswer(many=True))
     def get_pauses(self, case: Case) -> Any:
         return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
-
-
-class CaseDetail(CaseAnswer):
-    consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
-    reminders = serializers.SerializerMethodField()
 
     @extend_schema_field(ConsultationAnswer(many=True))
     def get_consultations(self, case: Case) -> Any:
@@ -243,20 +245,30 @@ def decider_context(case: Case, *, at: Any) -> dict[str, Any]:
     return {"deciders": deciders(department=case.department, roles=roles, without=without, at=at)}
 
 
+def with_stage(rows: QuerySet[Case]) -> QuerySet[Case]:
+    """Adds what a list shows of the parties and of the stage that decides now, in the same query."""
+    current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
+    return rows.select_related("department", "applicant").annotate(
+        stage=Subquery(current.values("code")[:1]), stage_due_at=Subquery(current.values("due_at")[:1])
+    )
+
+
 class Cases(Listed[Case], Retrieved[Case]):
     """Matters being decided. They are decided under their order: ``POST /orders/{uuid}/decisions``."""
 
     queryset = Case.objects.all()
-    serializer_class = CaseAnswer
+    serializer_class = CaseSummary
     filterset_class = CaseFilters
+    dress = staticmethod(with_stage)
     search_fields = ("subject_label", "department__name", "department__name_en")
     ordering_fields = ("opened_at", "due_at", "status")
     refusals = {"people": (CaseNotOpen, DecidedAlready)}
 
     def get_queryset(self) -> QuerySet[Case]:
         rows = Case.objects.visible_to(self.actor, at=self.at)
-        rows = rows.select_related("department", "applicant", "submitted_by")
-        return rows.prefetch_related(*stage_prefetches())
+        if self.action == "list":
+            return rows
+        return with_stage(rows).select_related("submitted_by").prefetch_related(*stage_prefetches())
 
     @extend_schema(responses=CaseDetail)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002

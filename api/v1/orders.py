@@ -1,11 +1,10 @@
 """Orders: drafted, revised, submitted, decided and withdrawn by people; followed until they are fulfilled."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import django_filters as filters
 from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpResponseBase
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.filters import BaseFilterBackend
@@ -42,12 +41,14 @@ from govcloud.orders.drafts import (
     StorageDraft,
 )
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.models import Order, Revision
-from govcloud.orders.queries import Leaves, OrderQuerySet
+from govcloud.orders.models import Order
 from govcloud.orders.resolution import as_uuid
 from govcloud.provisioning.models import Operation
 from tenants.models import System
-from tenants.policies import require, scope_of
+from tenants.policies import require
+
+if TYPE_CHECKING:
+    from govcloud.orders.queries import OrderQuerySet
 
 
 class OrderFilters(filters.FilterSet):  # type: ignore[misc]
@@ -66,8 +67,16 @@ class OrderSearch(Search):
         orders = cast("Orders", view)
         if orders.action != "list":
             return queryset
-        everywhere = scope_of(orders.actor, at=orders.at).everywhere
-        return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request), few=not everywhere)
+        return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request))
+
+
+def with_summary(rows: QuerySet[Order]) -> QuerySet[Order]:
+    """Adds what a list shows of the system and the stage that decides now, in the same query."""
+    current = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
+    return rows.select_related("system__department", "applicant").annotate(
+        stage=Subquery(current.values("code")[:1]),
+        stage_due_at=Subquery(current.values("due_at")[:1]),
+    )
 
 
 class Orders(Listed[Order], Retrieved[Order]):
@@ -75,20 +84,13 @@ class Orders(Listed[Order], Retrieved[Order]):
     queryset = Order.objects.all()
     serializer_class = OrderSummary
     filterset_class = OrderFilters
+    dress = staticmethod(with_summary)
     ordering_fields = ("number", "created_at", "submitted_at", "status")
     versioned = frozenset({"update"})
 
     def get_queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(self.actor, at=self.at)
         return rows if self.action == "list" else rows.select_related("system__department", "applicant")
-
-    def paginate_queryset(self, queryset: Any) -> Any:
-        if self.action == "list":
-            queryset = Leaves(queryset, with_summary)
-        return super().paginate_queryset(queryset)
-
-    def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponseBase:
-        return super().exported(with_summary(rows), format_=format_)
 
     @extend_schema(responses=OrderAnswer)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
@@ -211,14 +213,3 @@ def _resources_in(items: list[ItemDraft]) -> Any:
             yield item.server, f"/items/{position}/server"
         elif isinstance(item, ServerDraft) and (network := as_uuid(item.network)) is not None:
             yield network, f"/items/{position}/network"
-
-
-def with_summary(rows: QuerySet[Order]) -> QuerySet[Order]:
-    """Adds what a list shows of the system, the last revision and the stage that decides now, in the same query."""
-    last = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
-    current = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
-    return rows.select_related("system__department", "applicant").annotate(
-        monthly_total=Subquery(last.values("monthly_total")[:1]),
-        stage=Subquery(current.values("code")[:1]),
-        stage_due_at=Subquery(current.values("due_at")[:1]),
-    )

@@ -48,6 +48,8 @@ class Order(models.Model):
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
+    # Yuan for a whole month, of the last revision: kept here as well, so that a list is sorted by it from an index.
+    monthly_total = models.DecimalField(max_digits=18, decimal_places=2, null=True)
     finished_at = models.DateTimeField(null=True)
 
     objects = OrderQuerySet.as_manager()
@@ -58,7 +60,22 @@ class Order(models.Model):
             models.Index(fields=["system", "status"], name="order_of_system"),
             models.Index(fields=["status", "id"], name="order_by_status"),
             models.Index(fields=["created_at", "id"], name="order_by_creation"),
+            models.Index(fields=["title", "id"], name="order_by_title"),
+            # Drafts come last whichever way a list is sorted, so each way has its own.
+            models.Index("monthly_total", "id", name="order_cheapest_first"),
+            models.Index(
+                F("monthly_total").desc(nulls_last=True), F("id").desc(), name="order_dearest_first"
+            ),
+            models.Index("submitted_at", "id", name="order_oldest_first"),
+            models.Index(F("submitted_at").desc(nulls_last=True), F("id").desc(), name="order_newest_first"),
             GinIndex(Grams(Joined(F("number"), F("title"))), name="order_grams"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(submitted_at__isnull=True, monthly_total__isnull=True)
+                | Q(submitted_at__isnull=False, monthly_total__isnull=False),
+                name="order_has_a_total_once_submitted",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,5 +1,3 @@
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +10,7 @@ from govcloud.orders.lifecycle import OPEN, Status
 from tenants.queries import within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from govcloud.inventory.models import Resource
     from govcloud.orders.models import Attachment, Order, Placement, Unit
@@ -46,37 +44,34 @@ class OrderQuerySet(models.QuerySet["Order"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "OrderQuerySet":
         return self.filter(within(actor, at=at, path="system__department__path"))
 
-    def mentioning(self, words: "Iterable[str]", *, few: bool = False) -> "OrderQuerySet":
+    def mentioning(self, words: "Iterable[str]") -> "OrderQuerySet":
         """Each word is in the number or the title, the name or code of the system, or a name of its department or applicant.
 
-        The longest is looked for by index, and the others in what has it: nobody can tell beforehand how many rows have two
-        words, and PostgreSQL, guessing one, would compare every row that has the first with every one that has the second. With ``few``
-        (those of one department, say) all rows are read instead, which is less than the index finds everywhere.
+        Whose name a word is in is looked up first, by one query for all words: with the keys at hand every alternative has its
+        index, and PostgreSQL knows how many rows to expect. The characters decide only what is read, the spelling what is found.
         """
-        longest_first = sorted(words, key=len, reverse=True)
-        by_index = 0 if few else 1
-        rows = self
-        for word in longest_first[:by_index]:
-            rows = rows.filter(pk__in=self._with(word))
-        for word in longest_first[by_index:]:
-            rows = rows.filter(_spelt(word) | Q(system__in=_systems(word)) | Q(applicant__in=_people(word)))
+        words = list(words)
+        rows = self.alias(grams=Grams(Joined(F("number"), F("title"))))
+        for word, named in zip(words, _named(words), strict=True):
+            grams = Grams(Value(word, output_field=models.TextField()), Value(min(2, len(word))))
+            spelt = Q(number__icontains=word) | Q(title__icontains=word)
+            rows = rows.filter(Q(grams__contains=grams) | named, spelt | named)
         return rows
 
-    def _with(self, word: str) -> "QuerySet[Any, Any]":
-        """A union, so that each place where the word may be has its index. It takes these rows, not all there are: few of
-        them are read one by one.
-        """
-        rows = self.order_by()
-        grams = Grams(Value(word, output_field=models.TextField()), Value(min(2, len(word))))
-        titled = rows.alias(grams=Grams(Joined(F("number"), F("title")))).filter(
-            _spelt(word), grams__contains=grams
-        )
-        named = (rows.filter(system__in=_systems(word)), rows.filter(applicant__in=_people(word)))
-        return titled.values("pk").union(*(each.values("pk") for each in named), all=True)
 
-
-def _spelt(word: str) -> Q:
-    return Q(number__icontains=word) | Q(title__icontains=word)
+def _named(words: "Sequence[str]") -> list[Q]:
+    """For each word the orders of systems and of people in whose names it is."""
+    queries: list[QuerySet[Any, Any]] = []
+    for place, word in enumerate(words):
+        queries.append(_systems(word).values_list(Value(place), Value("system"), "pk"))
+        queries.append(_people(word).values_list(Value(place), Value("applicant"), "pk"))
+    keys: dict[tuple[int, str], list[int]] = {}
+    for place, what, key in queries[0].union(*queries[1:], all=True) if queries else ():
+        keys.setdefault((place, what), []).append(key)
+    return [
+        Q(system__in=keys.get((place, "system"), ())) | Q(applicant__in=keys.get((place, "applicant"), ()))
+        for place in range(len(words))
+    ]
 
 
 def _systems(word: str) -> "QuerySet[System]":
@@ -95,29 +90,6 @@ def _people(word: str) -> "QuerySet[User]":
     from tenants.models import User  # noqa: PLC0415  as above
 
     return User.objects.filter(display_name__icontains=word)
-
-
-@dataclass(frozen=True, slots=True)
-class Leaves:
-    """Rows for a paginator. The keys of a page are found first, and only its rows are joined and summed up.
-
-    ``dress`` adds what is shown of them. Done to all of them, it would be done to every row that a page far back skips.
-    """
-
-    rows: QuerySet[Any]
-    dress: Callable[[QuerySet[Any]], QuerySet[Any]]
-
-    def count(self) -> int:
-        return self.rows.count()
-
-    def __len__(self) -> int:
-        return self.count()
-
-    def __getitem__(self, piece: slice) -> QuerySet[Any]:
-        keys = self.rows.values("pk")[piece]
-        shown = self.dress(self.rows.model._default_manager.filter(pk__in=keys))  # noqa: SLF001
-        asked = self.rows.query.order_by
-        return shown.order_by(*asked) if asked else shown
 
 
 class AttachmentQuerySet(models.QuerySet["Attachment"]):

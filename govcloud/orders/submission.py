@@ -73,7 +73,10 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
         order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=vars(order)["has_files"]
     )
     case = _open_case(order, lines, revision, actor=actor, at=at)
-    transition(order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid, submitted_at=at, case=case)
+    transition(
+        order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid,
+        submitted_at=at, monthly_total=quote.monthly_total, case=case,
+    )  # fmt: skip
     audit.record(
         actor=actor,
         verb="order.submitted",

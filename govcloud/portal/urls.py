@@ -50,6 +50,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
+    path("orders/systems", worktop.systems, name="orders-systems"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
     path("quota/", quota.units, name="quota"),

@@ -179,6 +179,7 @@ def submitted(people: Cast, *, decided: int = 0, number: int = 1, at: datetime, 
         )
     order.case = _case(order, people, decided=decided, at=at)
     order.status, order.submitted_at = Status.IN_APPROVAL, at - timedelta(days=1)
+    order.monthly_total = revision.monthly_total
     order.save()
     with transaction.atomic():
         audit.record(

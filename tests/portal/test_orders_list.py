@@ -1,5 +1,7 @@
 import csv
 import io
+import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -47,15 +49,26 @@ def test_newest_orders_come_first(shelf: scenes.Cast, signed_in: Signed) -> None
         ("q=medical+草拟", [3]),
         ("sort=number", [1, 2, 3, 4]),
         ("sort=-submitted", [2, 1, 4, 3]),
+        ("sort=submitted", [4, 1, 2, 3]),  # drafts have not been submitted: last either way
+        ("sort=amount", [1, 2, 4, 3]),
+        ("sort=-amount", [4, 2, 1, 3]),
+        ("sort=-system&status=draft", [3]),
         ("sort=nonsense&status=nonsense&page=nonsense", [4, 3, 2, 1]),
         ("system=settlement&status=in_approval", [2, 1]),
         ("system=another", []),
+        ("system=医保结算平台&status=in_approval", [2, 1]),
         ("page=99", [4, 3, 2, 1]),
     ],
 )
 def test_filters_and_sorting(shelf: scenes.Cast, signed_in: Signed, query: str, found: list[int]) -> None:
     page = text(signed_in(shelf.applicant).get(f"/orders/?{query}"))
     assert numbers(page) == [f"GC-2026-00000{n}" for n in found]
+
+
+def test_the_other_way_round_is_the_reverse(shelf: scenes.Cast, signed_in: Signed) -> None:
+    for name in ("number", "title", "status", "system"):
+        one = numbers(text(signed_in(shelf.applicant).get(f"/orders/?sort={name}")))
+        assert one == numbers(text(signed_in(shelf.applicant).get(f"/orders/?sort=-{name}")))[::-1]
 
 
 def test_waiting_for_me_is_what_my_role_decides_now(shelf: scenes.Cast, signed_in: Signed) -> None:
@@ -98,6 +111,32 @@ def test_list_in_chinese(shelf: scenes.Cast, signed_in: Signed) -> None:
     page = text(signed_in(shelf.desk, language="zh-hans").get("/orders/"))
     for words in ("共 4 张申请单", "待我办理", "退回补正", "医保结算平台", "示例自治区医疗保障局"):
         assert words in page
+
+
+def test_few_systems_are_a_menu(shelf: scenes.Cast, signed_in: Signed) -> None:
+    page = signed_in(shelf.applicant).get("/orders/").content.decode()
+    assert '<option value="settlement">' in page
+
+
+def test_many_systems_are_looked_for_while_typing(
+    shelf: scenes.Cast, signed_in: Signed, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govcloud.portal.worktop.views.MOST_IN_A_MENU", 1)
+    other = SystemFactory(department=shelf.department, name="另一系统", name_en="Another", code="other-1")
+    scenes.draft(replace(shelf, system=other), number=9, at=at)
+    page = signed_in(shelf.desk).get("/orders/?system=settlement").content.decode()
+    assert '<option value="settlement">' not in page
+    assert 'list="filter-systems"' in page
+    assert 'value="settlement"' in page
+
+    def offered(person: object, typed: str) -> list[str]:
+        answer = signed_in(person).get(f"/orders/systems?system={typed}").content.decode()
+        return re.findall(r'<option value="([^"]*)">', answer)
+
+    assert offered(shelf.desk, "other") == ["other-1"]
+    assert offered(shelf.desk, "anoth") == ["other-1"]
+    assert len(offered(shelf.desk, "")) == 1  # the first of them
+    assert offered(shelf.foreigner, "other") == []
 
 
 def test_csv_holds_the_filtered_list_and_no_formulas(

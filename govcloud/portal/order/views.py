@@ -83,7 +83,6 @@ def visible(number: str, actor: User, *, at: datetime) -> Order:
         .annotate(
             revision_number=Subquery(latest.values("number")[:1]),
             revision_digest=Subquery(latest.values("digest")[:1]),
-            monthly_total=Subquery(latest.values("monthly_total")[:1]),
             **waiting.flags(at=at),
         )
     )

@@ -23,7 +23,6 @@ HEADINGS: tuple[str | Promise, ...] = (
 
 
 def sheet(orders: Iterable[Any]) -> Sheet:
-    """``orders`` are Order rows annotated with ``monthly_total``."""
     return Sheet("orders", _("Orders"), HEADINGS, _rows(orders))
 
 

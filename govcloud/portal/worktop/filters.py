@@ -13,10 +13,9 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import Case, CaseStage, Consultation
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.models import Order, Revision
+from govcloud.orders.models import Order
 from govcloud.orders.queries import OrderQuerySet
 from tenants.models import User
-from tenants.policies import scope_of
 
 SORTS: Mapping[str, str] = {
     "number": "id",
@@ -27,6 +26,8 @@ SORTS: Mapping[str, str] = {
     "submitted": "submitted_at",
 }
 """What a list can be sorted by, and the column behind it."""
+
+ABSENT_IN_DRAFTS = frozenset({"monthly_total", "submitted_at"})
 
 VIEWS: Mapping[str, str | Promise] = {
     "": _("All orders"),
@@ -52,7 +53,7 @@ class Filters:
         return cls(
             view=query.get("view", "") if query.get("view", "") in VIEWS else "",
             status=query.get("status", "") if query.get("status", "") in Status.values else "",
-            system=query.get("system", "").replace("\0", "").strip()[:40],
+            system=query.get("system", "").replace("\0", "").strip()[:80],
             text=query.get("q", "").replace("\0", "").strip()[:80],
             sort=sort if sort.removeprefix("-") in SORTS else "-number",
         )
@@ -89,41 +90,37 @@ def viewed(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
     elif filters.view == "mine":
         orders = orders.filter(applicant=actor)
     if filters.system:
-        orders = orders.filter(system__code=filters.system)
-    return orders.mentioning(filters.text.split(), few=not scope_of(actor, at=at).everywhere)
+        orders = orders.filter(
+            Q(system__code=filters.system)
+            | Q(system__name=filters.system)
+            | Q(system__name_en=filters.system)
+        )
+    return orders.mentioning(filters.text.split())
 
 
-def ordered(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
-    """The rows of the list in their order, without what is shown of them."""
-    orders = viewed(filters, actor, at=at)
+def ordered(orders: QuerySet[Order], filters: Filters) -> QuerySet[Order]:
+    """The rows of the list (of those ``viewed``) in their order, without what is shown of them."""
     if filters.status:
         orders = orders.filter(status=filters.status)
-    name = SORTS[filters.sort.removeprefix("-")]
-    if name == "monthly_total":
-        orders = orders.annotate(monthly_total=_monthly_total())
-    column = F(name)
-    ordering = column.desc(nulls_last=True) if filters.sort.startswith("-") else column.asc(nulls_last=True)
-    return orders.order_by(ordering, "-id")
+    column = SORTS[filters.sort.removeprefix("-")]
+    if not filters.sort.startswith("-"):
+        return orders.order_by(column, "id")
+    # "nulls last" keeps an index from serving a column that has none
+    return orders.order_by(
+        F(column).desc(nulls_last=True) if column in ABSENT_IN_DRAFTS else f"-{column}", "-id"
+    )
 
 
 def dressed(orders: QuerySet[Order]) -> QuerySet[Order]:
-    """With system, department and applicant, the stage that decides now, and the monthly total of the last submission
-    (none for drafts) as ``monthly_total``.
-    """
+    """With system, department and applicant, and the stage that decides now."""
     stage = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
     return orders.select_related("system__department", "applicant").annotate(
-        monthly_total=_monthly_total(),
         stage_name=Subquery(stage.values("name")[:1]),
         stage_name_en=Subquery(stage.values("name_en")[:1]),
         stage_due_at=Subquery(stage.values("due_at")[:1]),
     )
 
 
-def _monthly_total() -> Subquery:
-    latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
-    return Subquery(latest.values("monthly_total")[:1])
-
-
 def listed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
     """All rows of the list, for a file."""
-    return dressed(ordered(filters, actor, at=at))
+    return dressed(ordered(viewed(filters, actor, at=at), filters))

@@ -3,15 +3,15 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Exists, OuterRef, Value
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from govcloud import clock
+from govcloud.leaves import Leaves
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.queries import Leaves
 from govcloud.portal import files
 from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
@@ -20,6 +20,7 @@ from tenants.models import System, User
 from tenants.policies import scope_of
 
 PAGE_SIZE = 20
+MOST_IN_A_MENU = 50
 
 
 @require_GET
@@ -28,23 +29,38 @@ def orders(request: HttpRequest) -> HttpResponse:
     """The list of orders: filtered by status, system and words, sorted, in pages; it works without scripts."""
     actor, at = cast("User", request.user), clock.now()
     filters = Filters.read(request.GET.dict())
-    by_status, by_view = _counts(filters, actor, at=at)
+    found = viewed(filters, actor, at=at)
+    by_status, by_view = _counts(found, filters, actor, at=at)
     total = by_status[filters.status] if filters.status else sum(by_status.values())
-    rows = Leaves(ordered(filters, actor, at=at), dressed)
+    rows = Leaves(ordered(found, filters), dressed)
     pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE, total=total)
     context = {
         "filters": filters,
         **pages.context,
         "views": _views(filters, by_view),
         "statuses": _statuses(filters, by_status),
-        "systems": System.objects.visible_to(actor, at=at)
-        .filter(Exists(Order.objects.filter(system=OuterRef("pk"))))
-        .only("code", "name", "name_en")
-        .order_by("name"),
+        "systems": _menu(_ordering(actor, at=at)),
         "shows_departments": scope_of(actor, at=at).everywhere,
         "at": at,
     }
     return render(request, "portal/orders.html", context)
+
+
+@require_GET
+@login_required
+def systems(request: HttpRequest) -> HttpResponse:
+    """What the field for a system offers while it is typed in: the first whose code, name or department has these characters."""
+    actor, at = cast("User", request.user), clock.now()
+    text = Filters.read(request.GET.dict()).system
+    found = _ordering(actor, at=at).filter(
+        Q(code__icontains=text)
+        | Q(name__icontains=text)
+        | Q(name_en__icontains=text)
+        | Q(department__name__icontains=text)
+        | Q(department__name_en__icontains=text)
+    )
+    rows = found.select_related("department").order_by("name", "code")[:MOST_IN_A_MENU]
+    return render(request, "portal/systems.html", {"systems": rows})
 
 
 @require_GET
@@ -58,7 +74,20 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     )
 
 
-def _counts(filters: Filters, actor: User, *, at: datetime) -> tuple[dict[str, int], dict[str, int]]:
+def _ordering(actor: User, *, at: datetime) -> QuerySet[System]:
+    """Visible systems that have orders."""
+    return System.objects.visible_to(actor, at=at).filter(Exists(Order.objects.filter(system=OuterRef("pk"))))
+
+
+def _menu(systems: QuerySet[System]) -> list[System] | None:
+    """All of them, unless they are more than anybody reads: then the page has a field to type in."""
+    rows = list(systems.only("code", "name", "name_en").order_by("name", "code")[: MOST_IN_A_MENU + 1])
+    return rows if len(rows) <= MOST_IN_A_MENU else None
+
+
+def _counts(
+    found: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
+) -> tuple[dict[str, int], dict[str, int]]:
     """How many there are by status, of what the list is narrowed to, and by view, of everything visible.
 
     One statement of several parts, so that each is counted by the index that serves it.
@@ -67,19 +96,14 @@ def _counts(filters: Filters, actor: User, *, at: datetime) -> tuple[dict[str, i
     views = {"todo": visible.filter(todo(actor, at=at)), "mine": visible.filter(applicant=actor)}
     if filters.narrowed:
         views[""] = visible
-    status = (
-        viewed(filters, actor, at=at)
-        .order_by()
-        .values_list(Value("status"), "status")
-        .annotate(count=Count("*"))
-    )
+    status = found.order_by().values_list(Value("status"), "status").annotate(count=Count("*"))
     parts = [
         rows.values_list(Value("view"), Value(view)).annotate(count=Count("*"))
         for view, rows in views.items()
     ]
-    found = {(what, name): count for what, name, count in status.union(*parts, all=True)}
-    by_status = {name: found.get(("status", name), 0) for name in Status.values}
-    by_view = {name: found.get(("view", name), 0) for name in VIEWS}
+    counts = {(what, name): count for what, name, count in status.union(*parts, all=True)}
+    by_status = {name: counts.get(("status", name), 0) for name in Status.values}
+    by_view = {name: counts.get(("view", name), 0) for name in VIEWS}
     if not filters.narrowed:
         by_view[""] = sum(by_status.values())
     return by_status, by_view

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 
 from api.v1.orders import with_summary
+from govcloud.leaves import Leaves
 from govcloud.orders.models import Order
-from govcloud.orders.queries import Leaves
 from tenants.models import Role
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 
@@ -82,9 +82,8 @@ def test_a_word_is_found(word: str, found: list[int]) -> None:
 )
 @pytest.mark.usefixtures("shelf")
 def test_every_word_has_to_be_somewhere(words: list[str], found: list[int]) -> None:
-    for few in (False, True):
-        rows = Order.objects.mentioning(words, few=few).order_by("number")
-        assert [int(each.number[-6:]) for each in rows] == found
+    rows = Order.objects.mentioning(words).order_by("number")
+    assert [int(each.number[-6:]) for each in rows] == found
 
 
 @pytest.mark.usefixtures("shelf")
@@ -93,6 +92,7 @@ def test_every_alternative_of_a_search_has_its_index(word: str) -> None:
     """An index on an expression serves only the very same one."""
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("SET LOCAL enable_indexscan = off")  # of three rows in the order of their keys
     plan = Order.objects.mentioning([word]).explain()
     assert "order_grams" in plan
     assert "Seq Scan on orders_order" not in plan
