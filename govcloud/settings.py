@@ -423,11 +423,11 @@ DEFAULT_FROM_EMAIL = env("MAIL_FROM", "govcloud@localhost")
 if EMBEDDED and not env("SMTP_HOST"):
     EMAIL_BACKEND = "django.core.mail.backends.filebased.EmailBackend"
     EMAIL_FILE_PATH = VAR_DIR / "mail"
+MAIL_DOMAINS = [each.lower() for each in listed("MAIL_DOMAINS")]  # of people's addresses; empty: all
 PORTAL_URL = env("PORTAL_URL", "http://127.0.0.1:8000").rstrip("/")  # what links in mail begin with
 NOTICES_GIVEN_UP_AFTER = timedelta(hours=float(env("NOTICES_GIVEN_UP_HOURS", "72")))
-WEBHOOK_NETWORKS = [
-    ip_network(each) for each in listed("WEBHOOK_NETWORKS")
-]  # CIDRs; empty: every public address and no other
+# CIDRs; empty: every public address and no other
+WEBHOOK_NETWORKS = [ip_network(each) for each in listed("WEBHOOK_NETWORKS")]
 WEBHOOK_PLAIN_HTTP = flag("WEBHOOK_PLAIN_HTTP")
 WEBHOOK_TIMEOUT = float(env("WEBHOOK_TIMEOUT_SECONDS", "10"))
 WEBHOOK_LOG_KEPT = timedelta(days=int(env("WEBHOOK_LOG_DAYS", "90")))

@@ -63,12 +63,17 @@ class Owner:
     @property
     def masked(self) -> "Owner":
         """Enough to recognise somebody one knows: 张*, 138****5678, z***@example.org."""
-        account, _at, domain = self.email.partition("@")
         return Owner(
             name=self.name and self.name[0] + MASK * max(1, len(self.name) - 1),
             phone=self.phone and _middle_masked(self.phone),
-            email=self.email and f"{account[:1]}***@{domain}",
+            email=masked_mail(self.email),
         )
+
+
+def masked_mail(address: str) -> str:
+    """z***@example.org"""
+    account, _at, domain = address.partition("@")
+    return address and f"{account[:1]}***@{domain}"
 
 
 def _middle_masked(phone: str) -> str:
@@ -83,12 +88,12 @@ def wrong_with(owner: Owner) -> Iterator[DomainError]:
     if len(owner.name) > LONGEST_NAME or MASK in owner.name:
         yield BadOwnerName(most=LONGEST_NAME, pointers=("/owner/name",))
     if owner.phone and not TELEPHONE.fullmatch(owner.phone):
-        yield BadTelephone(given=_quoted(owner.phone), pointers=("/owner/phone",))
+        yield BadTelephone(given=quoted(owner.phone), pointers=("/owner/phone",))
     if owner.email and (len(owner.email) > LONGEST_MAIL or not MAIL.fullmatch(owner.email)):
-        yield BadMail(given=_quoted(owner.email), pointers=("/owner/email",))
+        yield BadMail(given=quoted(owner.email), pointers=("/owner/email",))
 
 
-def _quoted(given: str) -> str:
+def quoted(given: str) -> str:
     return given if len(given) <= 40 else f"{given[:40]}…"
 
 

@@ -2,7 +2,7 @@ from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
 from govcloud.portal import session
-from govcloud.portal.account import tokens
+from govcloud.portal.account import mail, tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
 from govcloud.portal.calendar import views as calendar
@@ -37,6 +37,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/second-factor/", account.second_factor_page, name="second-factor"),
     path("account/second-factor/codes/", account.recovery_codes, name="recovery-codes"),
     path("account/second-factor/removal/", account.second_factor_removal, name="second-factor-removal"),
+    path("account/mail/", mail.mail_page, name="mail"),
+    path("account/mail/removal/", mail.removal, name="mail-removal"),
+    path("account/mail/<str:link>/", mail.confirmation, name="mail-confirmation"),
     path("account/tokens/", tokens.tokens_page, name="tokens"),
     path("account/tokens/<uuid:uuid>/revocation/", tokens.revocation, name="token-revocation"),
     path("security/roles/", security.roles, name="roles"),

@@ -105,6 +105,8 @@ WORDS: Mapping[str, str | Promise] = {
     "accessreview.decided": _("Access review: decided"),
     "accessreview.closed": _("Access review closed"),
     "user.notices_chosen": _("Notices chosen"),
+    "user.mail_address_asked": _("Link sent to a mail address"),
+    "user.mail_address_changed": _("Mail address changed"),
     "notice.read": _("Notice read"),
     "calendar.day_entered": _("Day entered in the calendar"),
     "calendar.day_taken_out": _("Day taken out of the calendar"),
