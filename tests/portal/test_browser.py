@@ -15,10 +15,10 @@ from govcloud.quotas.ledger import Hold
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import FindingFactory
+from tests.factories.second_factors import code_of, enrolled
 from tests.factories.tenants import PASSWORD, DepartmentFactory
 from tests.portal import scenes
 from tests.portal.browser import PHONE, chromium, page
-from tests.portal.test_second_factor import code_of, enrolled
 
 __all__ = ["chromium", "page"]
 pytestmark = pytest.mark.django_db(transaction=True)
