@@ -10,6 +10,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event, Outcome
+from govcloud.notifications import dispatch
+from govcloud.notifications.models import Message
+from govcloud.organisation import identity
 from tenants.access import accounts, confirmations, passwords, second_factor
 from tenants.access.models import Enrolment
 from tenants.access.second_factor import Standing
@@ -117,6 +120,7 @@ def test_a_wrong_code_stays_in_the_field_of_whose_it_was_typed_for(
         r'<input class="form-control"\s+id="code-(\d+)".*?>', answer.content.decode(), re.DOTALL
     )
     assert len(fields) == 2
+    assert answer.content.decode().count("autofocus") == 1
     (kept,) = re.findall(r'id="code-(\d+)"[^>]*value="ABCD-2345"', answer.content.decode())
     assert int(kept) == waiting.enrolment.pk
     assert Event.objects.get(verb="second_factor.confirmed").outcome == Outcome.REFUSED
@@ -147,6 +151,14 @@ def test_people_are_found_by_name(waiting: User, officer: User, signed_in: Signe
     page = text(signed_in(officer).get(f"{PAGE}?q={waiting.username}"))
     assert "李娜" in page
     assert "王芳" not in page
+
+
+def test_the_notice_leads_to_where_it_is_confirmed(officer: User, signed_in: Signed, at: datetime) -> None:
+    enrolled(member(Role.SERVICE_DESK), at=at)
+    identity.tell_waiting(at=at)
+    dispatch.dispatch(at=at)
+    message = Message.objects.visible_to(officer).get()
+    assert signed_in(officer).post(f"/inbox/{message.uuid}/opening/").url == PAGE
 
 
 @pytest.mark.parametrize("user", ["00000000-0000-4000-8000-000000000000", "x", ""])
