@@ -65,8 +65,8 @@ class Words:
     """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether. What is
     ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
-    ``by_action`` has texts chosen by the fact ``action``: what an order does, that a limit leaves something ``beyond`` it, or that no person did it;
-    ``text`` is for all else, and for orders that do several things.
+    ``by_action`` has texts chosen by the fact ``action``: what an order does, that a limit leaves something ``beyond`` it, or
+    that something was done ``on-the-machine``; ``text`` is for all else, and for orders that do several things.
     """
 
     title: str | Promise

@@ -6,8 +6,8 @@ from govcloud.organisation import appointing, identity, telling
 
 @shared_task(name="organisation.sweep", ignore_result=True)
 def sweep() -> None:
-    """Tell reviewers of access what waits for them, security administrators which second factors do, and who asked for a role
-    that nobody confirmed it in time.
+    """Tell reviewers of access what waits for them, who asked for a role that nobody confirmed it in time, and security
+    administrators which second factors are to be confirmed.
 
     Two at once tell it once: the rows decide.
     """

@@ -8,6 +8,7 @@ import hmac
 from base64 import b32encode
 from datetime import datetime
 
+from allauth.mfa.models import Authenticator
 from allauth.mfa.utils import decrypt
 from django.conf import settings
 from django.db import transaction
@@ -59,10 +60,7 @@ class AdministratorsConfirm(Conflict):
 
 def code_of(user: User) -> str:
     """What the person tells, like ``ABCD-EFGH``: derived from the secret and nowhere kept. Raises NotEnrolled."""
-    enrolment = Enrolment.objects.filter(user=user).select_related("authenticator").first()
-    if enrolment is None:
-        raise NotEnrolled
-    code = _code(enrolment)
+    code = _code(_app_of(user))
     return f"{code[:4]}-{code[4:]}"
 
 
@@ -104,19 +102,19 @@ def confirm_on_the_machine(*, user: User, code: str, actor: audit.Actor, at: dat
 def _confirm(user: User, code: str, *, actor: audit.Actor, by: User | None, at: datetime) -> None:
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
-        enrolment = Enrolment.objects.filter(user=user).select_related("authenticator").first()
-        if enrolment is None:
-            raise NotEnrolled
+        app = _app_of(user)
+        # There is a row, unless it was set up while the release that brought them was being installed.
+        enrolment, _new = Enrolment.objects.get_or_create(
+            authenticator=app, defaults={"user": user, "enrolled_at": app.created_at}
+        )
         if enrolment.confirmed_at is not None:
             raise ConfirmedAlready
-        right = hmac.compare_digest(_code(enrolment).encode(), _normal(code).encode())
+        right = hmac.compare_digest(_code(app).encode(), _normal(code).encode(errors="replace"))
         if right:
             enrolment.confirmed_at, enrolment.confirmed_by = at, by
             enrolment.save(update_fields=["confirmed_at", "confirmed_by"])
             # Who knew the first password may have made tokens that would now do what the second factor is needed for.
-            tokens.revoke_older(
-                user=user, than=enrolment.authenticator.created_at, actor=actor, at=at, reason=OLDER_TOKENS
-            )
+            tokens.revoke_older(user=user, than=app.created_at, actor=actor, at=at, reason=OLDER_TOKENS)
             audit.record(actor=actor, verb="second_factor.confirmed", subject=user, at=at)
     if not right:
         refuse(
@@ -126,8 +124,15 @@ def _confirm(user: User, code: str, *, actor: audit.Actor, by: User | None, at: 
         raise WrongConfirmationCode(pointers=("/code",))
 
 
-def _code(enrolment: Enrolment) -> str:
-    secret = decrypt(enrolment.authenticator.data["secret"])
+def _app_of(user: User) -> Authenticator:
+    app = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).first()
+    if app is None:
+        raise NotEnrolled
+    return app
+
+
+def _code(app: Authenticator) -> str:
+    secret = decrypt(app.data["secret"])
     return b32encode(hmac.digest(secret.encode(), LABEL, "sha256")[:BYTES]).decode()
 
 

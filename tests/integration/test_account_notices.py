@@ -11,6 +11,7 @@ from govcloud.notifications.kinds import KINDS, SENT_OUTSIDE, Kind
 from govcloud.notifications.models import Delivery, Message, Notice
 from govcloud.notifications.texts import told
 from govcloud.organisation import identity
+from govcloud.organisation.tasks import sweep
 from tenants.access import confirmations, second_factor
 from tenants.models import Role, User
 from tests.at_once import at_once
@@ -60,6 +61,13 @@ def test_one_that_is_set_up_before_the_role_is_told_of_when_it_is_held(at: datet
     grant(user, Role.CLOUD_ADMIN, valid_from=at + DAY)
     assert [identity.tell_waiting(at=at + days * DAY) for days in (0, 1, 1, 2)] == [0, 1, 0, 0]
     assert heard(officer, at=at + DAY) == ["account.factor_waiting"]
+
+
+def test_the_sweep_tells_of_it(at: datetime) -> None:
+    member(Role.SECURITY_ADMIN)
+    enrolled(member(Role.CLOUD_ADMIN), at=at)
+    sweep()
+    assert Notice.objects.get().kind == "account.factor_waiting"
 
 
 def test_where_second_factors_are_only_offered_nobody_hears(at: datetime, settings: LazySettings) -> None:

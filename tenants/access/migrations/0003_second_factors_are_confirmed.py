@@ -1,4 +1,4 @@
-"""Second factors count once they are confirmed; those that people have already, do: they signed in with them before."""
+"""Second factors count once they are confirmed. Those that people have already count as confirmed: they signed in with them before."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from django.utils import timezone
 
 
 def confirm_what_there_is(apps: Any, _schema_editor: Any) -> None:
-    apps_of_people = apps.get_model("mfa", "Authenticator").objects.filter(type="totp")
+    there = apps.get_model("mfa", "Authenticator").objects.filter(type="totp")
     now = timezone.now()
     Enrolment = apps.get_model("access", "Enrolment")
     Enrolment.objects.bulk_create(
         Enrolment(authenticator_id=each.pk, user_id=each.user_id, enrolled_at=each.created_at, confirmed_at=now)
-        for each in apps_of_people.iterator()
+        for each in there.iterator()
     )
 
 

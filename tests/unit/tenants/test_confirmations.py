@@ -165,6 +165,21 @@ def test_guessing_locks_whoever_guesses(waiting: User, officer: User, at: dateti
     assert second_factor.standing(waiting) is Standing.CONFIRMED
 
 
+@pytest.mark.parametrize("code", ["", "ABCD", "ＡＢＣＤ-ＥＦＧＨ", "\ud800", "确认"])
+def test_what_is_no_code_is_a_wrong_one(code: str, waiting: User, officer: User, at: datetime) -> None:
+    with pytest.raises(confirmations.WrongConfirmationCode):
+        confirmations.confirm(user=waiting, code=code, actor=officer, at=at)
+
+
+def test_one_that_was_set_up_while_the_release_was_installed_is_confirmed_too(
+    waiting: User, officer: User, at: datetime
+) -> None:
+    Enrolment.objects.filter(user=waiting).delete()
+    assert first_thing(waiting, at=at) == "second-factor-unconfirmed"
+    confirmations.confirm(user=waiting, code=confirmations.code_of(waiting), actor=officer, at=at)
+    assert first_thing(waiting, at=at) == ""
+
+
 def test_nobody_confirms_their_own(at: datetime) -> None:
     user = member(Role.SECURITY_ADMIN)
     enrolled(user, at=at)
