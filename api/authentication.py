@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from govcloud import clock
-from tenants.access import entry, second_factor, tokens
+from tenants.access import entry, tokens
 from tenants.access.models import ApiToken
 from tenants.models import User
 
@@ -36,8 +36,9 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
             return None
         user, token = found
         at = _instant_of(request)
-        if second_factor.missing(user, at=at):
-            raise entry.SecondFactorMissing
+        thing = entry.lacking(user, at=at)
+        if thing is not None:
+            raise thing
         tokens.use(
             token.label,
             user=user,

@@ -61,6 +61,7 @@ app_name = "api"
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("tokens", tokens.Tokens, "tokens")
 router.register("accounts", accounts.Accounts, "accounts")
+router.register("second-factors", accounts.SecondFactors, "second-factors")
 router.register("memberships", roles.Memberships, "memberships")
 router.register("role-requests", roles.RoleRequests, "role-requests")
 router.register("role-permissions", roles.RolePermissions, "role-permissions")

@@ -15,8 +15,10 @@ ATTEMPTS = (
     "user.password_changed",
     "second_factor.recovery_codes_renewed",
     "second_factor.removed",
+    "second_factor.confirmed",
 )
-"""What tells of an attempt to prove who one is, with the account as the actor: signing in, or changing what one does it with."""
+"""What tells of an attempt to prove who one is, with the account as the actor: signing in, or changing what one does it with;
+and of one to say for somebody else who they are, which could be guessed as well."""
 
 LOCKED = "account-locked"
 """The reason of attempts that were not looked at; they do not prolong the lock."""

@@ -1,4 +1,4 @@
-"""Accounts: opened by system administrators, who reset passwords; security administrators reset second factors."""
+"""Accounts: opened by system administrators, who reset passwords; security administrators confirm and reset second factors."""
 
 from typing import Any
 
@@ -15,8 +15,11 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.v1.people import PersonRef
 from api.v1.roles import ReasonBody
-from tenants.access import accounts
+from govcloud.organisation import identity
+from tenants.access import accounts, confirmations
+from tenants.access.models import Enrolment
 from tenants.models import Role, User
 
 READERS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
@@ -48,6 +51,12 @@ class AccountBody(Body):
     language = serializers.ChoiceField(settings.LANGUAGES, default=settings.LANGUAGE_CODE)
 
 
+class ConfirmationCodeBody(Body):
+    code = serializers.CharField(
+        max_length=20, write_only=True, help_text="That the person tells, face to face; upper or lower case."
+    )
+
+
 class AccountFilters(filters.FilterSet):  # type: ignore[misc]
     is_active = filters.BooleanFilter()
     has_second_factor = filters.BooleanFilter()
@@ -68,6 +77,7 @@ class Accounts(Listed[User], Retrieved[User]):
         "create": (Role.SYSTEM_ADMIN,),
         "password_reset": (Role.SYSTEM_ADMIN,),
         "second_factor_reset": (Role.SECURITY_ADMIN,),
+        "second_factor_confirmation": (Role.SECURITY_ADMIN,),
     }
 
     def get_queryset(self) -> QuerySet[User]:
@@ -92,7 +102,7 @@ class Accounts(Listed[User], Retrieved[User]):
     @action(detail=True, methods=["post"], url_path="password-reset")
     def password_reset(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """A first password anew, for who has forgotten theirs; all their sessions end."""
-        opened = accounts.reset_password(user=self.get_object(), actor=self.actor, at=self.at)
+        opened = identity.reset_password(user=self.get_object(), actor=self.actor, at=self.at)
         return Response(FirstPasswordAnswer(opened).data)
 
     @extend_schema(request=ReasonBody, responses={204: None})
@@ -100,5 +110,48 @@ class Accounts(Listed[User], Retrieved[User]):
     def second_factor_reset(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Take a lost second factor away; who needs one sets up another at the next sign-in."""
         user, reason = self.get_object(), self.parsed(ReasonBody)["reason"]
-        accounts.reset_second_factor(user=user, reason=reason, actor=self.actor, at=self.at)
+        identity.reset_second_factor(user=user, reason=reason, actor=self.actor, at=self.at)
         return Response(status=204)
+
+    @extend_schema(request=ConfirmationCodeBody, responses={204: None})
+    @action(detail=True, methods=["post"], url_path="second-factor-confirmation")
+    def second_factor_confirmation(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Confirm that a second factor is that of whom the account belongs to, by the code that they tell.
+
+        Not one's own. Wrong codes are audited; five of them lock your account.
+        """
+        user, code = self.get_object(), self.parsed(ConfirmationCodeBody)["code"]
+        identity.confirm(user=user, code=code, actor=self.actor, at=self.at)
+        return Response(status=204)
+
+
+class SecondFactorAnswer(Answer):
+    user = PersonRef()
+    enrolled_at = serializers.DateTimeField()
+    confirmed_at = serializers.DateTimeField(allow_null=True)
+    confirmed_by = PersonRef(
+        allow_null=True,
+        help_text="Null of a confirmed one: on the machine, or before confirmations were asked for.",
+    )
+
+
+class SecondFactorFilters(filters.FilterSet):  # type: ignore[misc]
+    confirmed = filters.BooleanFilter("confirmed_at", lookup_expr="isnull", exclude=True)
+    waiting = filters.BooleanFilter(
+        method="that_waits", label="not confirmed, of somebody whose role needs a confirmed one"
+    )
+
+    def that_waits(self, rows: QuerySet[Enrolment], _name: str, value: bool) -> QuerySet[Enrolment]:  # noqa: FBT001
+        waiting = confirmations.waiting(at=self.request.parser_context["view"].at).values("pk")
+        return rows.filter(pk__in=waiting) if value else rows.exclude(pk__in=waiting)
+
+
+class SecondFactors(Listed[Enrolment]):
+    """Who has set up a second factor, and who has confirmed it; `waiting=true` are those to be confirmed."""
+
+    queryset = Enrolment.objects.select_related("user", "confirmed_by").order_by("enrolled_at", "pk")
+    serializer_class = SecondFactorAnswer
+    filterset_class = SecondFactorFilters
+    search_fields = ("user__username", "user__display_name")
+    ordering_fields = ("enrolled_at", "confirmed_at")
+    roles = {"list": (Role.SECURITY_ADMIN,)}

@@ -45,6 +45,10 @@ class Kind(models.TextChoices):
     ROLE_LAPSED = "role.lapsed", _("an administrator's role that I asked for found no second person")
     REVIEW_DUE = "review.due", _("an access review is near its deadline")
     REVIEW_OVERDUE = "review.overdue", _("an access review is past its deadline")
+    ACCOUNT_FACTOR_WAITING = "account.factor_waiting", _("a second factor waits to be confirmed")
+    ACCOUNT_FACTOR_CONFIRMED = "account.factor_confirmed", _("my second factor is confirmed")
+    ACCOUNT_FACTOR_RESET = "account.factor_reset", _("somebody has reset my second factor")
+    ACCOUNT_PASSWORD_RESET = "account.password_reset", _("somebody has reset my password")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
 
 
@@ -61,8 +65,8 @@ class Words:
     """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether. What is
     ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
-    ``by_action`` has texts chosen by the fact ``action``: what an order does, or that a limit leaves something ``beyond`` it;
-    ``text`` is for all else, and for orders that do several things.
+    ``by_action`` has texts chosen by the fact ``action``: what an order does, that a limit leaves something ``beyond`` it, or
+    that something was done ``on-the-machine``; ``text`` is for all else, and for orders that do several things.
     """
 
     title: str | Promise
@@ -242,6 +246,33 @@ KINDS: Mapping[Kind, Words] = {
     Kind.REVIEW_OVERDUE: Words(
         _("Access review is overdue: %(title)s"),
         _("In “%(title)s”, %(count)s roles had to be confirmed or ended by %(due_at)s, and still wait."),
+        must=True,
+        personal=True,
+    ),
+    Kind.ACCOUNT_FACTOR_WAITING: Words(
+        _("Second factor to be confirmed: %(person)s"),
+        _("%(person)s has set up a second factor, which counts once a security administrator has confirmed it. Have the confirmation code told to you face to face, by somebody whom you know to be %(person)s."),
+        must=True,
+        personal=True,
+    ),
+    Kind.ACCOUNT_FACTOR_CONFIRMED: Words(
+        _("Your second factor is confirmed"),
+        _("%(actor)s has confirmed your second factor on %(done_at)s. If you had told nobody your confirmation code, tell a security administrator at once: somebody else signs in as you."),
+        must=True,
+        personal=True,
+        by_action={
+            "on-the-machine": _("Your second factor was confirmed on the machine on %(done_at)s. If you had told nobody your confirmation code, tell a security administrator at once: somebody else signs in as you."),
+        },
+    ),
+    Kind.ACCOUNT_FACTOR_RESET: Words(
+        _("Your second factor was reset"),
+        _("%(actor)s has taken your second factor away on %(done_at)s: %(reason)s. If you had not asked for it, tell a security administrator at once."),
+        must=True,
+        personal=True,
+    ),
+    Kind.ACCOUNT_PASSWORD_RESET: Words(
+        _("Your password was reset"),
+        _("%(actor)s has set a first password for your account on %(done_at)s. If you had not asked for it, tell a security administrator at once: whoever has this password could sign in as you."),
         must=True,
         personal=True,
     ),

@@ -19,6 +19,7 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
+from govcloud.portal.security import factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
 from govcloud.portal.units import sheets, systems
@@ -46,6 +47,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("security/roles/<uuid:uuid>/revocation/", security.revocation, name="role-revocation"),
     path("security/requests/<uuid:uuid>/confirmation/", security.confirmation, name="role-confirmation"),
     path("security/requests/<uuid:uuid>/refusal/", security.refusal, name="role-refusal"),
+    path("security/second-factors/", factors.factors, name="second-factors"),
     path("security/permissions/", security.permissions, name="permissions"),
     path("security/tokens/", security.everybodys_tokens, name="everybodys-tokens"),
     path(

@@ -1,4 +1,4 @@
-"""What somebody has to do before anything else: change a password, set up a second factor."""
+"""What somebody has to do before anything else: change a password, set up a second factor, have it confirmed."""
 
 from datetime import datetime
 
@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import DomainError, Forbidden
 from tenants.access import passwords, second_factor
+from tenants.access.second_factor import Standing
 from tenants.models import User
 
 
@@ -19,9 +20,29 @@ class SecondFactorMissing(Forbidden):
     message = _("Your role needs a second factor: set one up in the portal first.")
 
 
+class SecondFactorUnconfirmed(Forbidden):
+    code = "second-factor-unconfirmed"
+    message = _(
+        "Your second factor counts once a security administrator has confirmed it: tell one, face to face, the code "
+        "that your page of the second factor shows."
+    )
+
+
+LACKING: dict[Standing, type[Forbidden]] = {
+    Standing.MISSING: SecondFactorMissing,
+    Standing.UNCONFIRMED: SecondFactorUnconfirmed,
+}
+
+
 def first_thing(user: User, *, at: datetime) -> DomainError | None:
     if passwords.must_change(user, at=at):
         return PasswordChangeNeeded()
-    if second_factor.missing(user, at=at):
-        return SecondFactorMissing()
-    return None
+    return lacking(user, at=at)
+
+
+def lacking(user: User, *, at: datetime) -> DomainError | None:
+    """What a second factor is obliged to be, and is not."""
+    if not second_factor.obliged(user, at=at):
+        return None
+    refusal = LACKING.get(second_factor.standing(user))
+    return refusal() if refusal is not None else None

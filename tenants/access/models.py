@@ -1,4 +1,4 @@
-"""How people get in, and what their roles allow: permissions, requests for roles, former passwords, API tokens."""
+"""How people get in, and what their roles allow: permissions, requests for roles, second factors, former passwords, API tokens."""
 
 from datetime import datetime
 from typing import ClassVar
@@ -119,6 +119,38 @@ class FormerPassword(models.Model):
 
     class Meta:
         indexes: ClassVar = [models.Index(fields=["user", "-id"], name="former_password_of_user")]
+
+
+class Enrolment(models.Model):
+    """A second factor that somebody has set up, and who has confirmed since when that it is that person's.
+
+    It goes with allauth's row, which keeps the secret. Confirmed by nobody of the people: on the machine, or before
+    confirmations were asked for.
+    """
+
+    authenticator = models.OneToOneField(
+        "mfa.Authenticator", on_delete=models.CASCADE, primary_key=True, related_name="enrolment"
+    )
+    user = models.OneToOneField(User, on_delete=models.CASCADE, related_name="enrolment")
+    enrolled_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True, blank=True)  # when security administrators heard that it waits
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    confirmed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True) | ~Q(confirmed_by=F("user")),
+                name="second_factor_not_confirmed_by_oneself",
+            ),
+            models.CheckConstraint(
+                condition=Q(confirmed_by__isnull=True) | Q(confirmed_at__isnull=False),
+                name="second_factor_confirmed_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.user)
 
 
 class TokenKind(models.TextChoices):

@@ -4,6 +4,7 @@ allauth keeps the secrets, encrypted by the adapter of ``MFA_ADAPTER``. A code i
 """
 
 from datetime import datetime
+from enum import Enum
 
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
@@ -17,6 +18,7 @@ from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
 from tenants.access import sessions
+from tenants.access.models import Enrolment
 from tenants.lockout import locked_until
 from tenants.models import ADMINISTRATORS, Role, User
 from tenants.policies import scope_of
@@ -62,6 +64,14 @@ class Obliged(Forbidden):
     )
 
 
+class Standing(Enum):
+    """How far somebody has come with their second factor. Of who is obliged to have one, only a confirmed one counts."""
+
+    MISSING = "missing"
+    UNCONFIRMED = "unconfirmed"
+    CONFIRMED = "confirmed"
+
+
 def obliged(user: User, *, at: datetime) -> bool:
     if settings.SECOND_FACTOR != "required":
         return False
@@ -73,8 +83,12 @@ def enrolled(user: User) -> bool:
     return bool(Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP).exists())
 
 
-def missing(user: User, *, at: datetime) -> bool:
-    return obliged(user, at=at) and not enrolled(user)
+def standing(user: User) -> Standing:
+    """By one query, which every request of somebody obliged makes."""
+    apps = Authenticator.objects.filter(user=user, type=Authenticator.Type.TOTP)
+    for confirmed_at in apps.values_list("enrolment__confirmed_at", flat=True):
+        return Standing.CONFIRMED if confirmed_at else Standing.UNCONFIRMED
+    return Standing.MISSING
 
 
 def new_secret() -> str:
@@ -94,7 +108,9 @@ def enrol(*, user: User, secret: str, code: str, at: datetime) -> list[str]:
         step = _step_of(secret, code)
         if step is None:
             raise WrongCode(pointers=("/code",))
-        _used(totp.TOTP.activate(user, secret).instance, step)
+        app = totp.TOTP.activate(user, secret).instance
+        _used(app, step)
+        Enrolment.objects.create(authenticator=app, user=user, enrolled_at=at)
         codes = _fresh_codes(user)
         sessions.end(user=user)
         audit.record(actor=user, verb="second_factor.enrolled", subject=user, at=at)

@@ -131,6 +131,13 @@ def revoke_all(*, user: User, actor: audit.Actor, at: datetime, reason: str) -> 
         revoke(token=token, actor=actor, at=at, reason=reason)
 
 
+def revoke_older(*, user: User, than: datetime, actor: audit.Actor, at: datetime, reason: str) -> None:
+    """Those that somebody made before ``than``, an instant that real clocks showed."""
+    older = ApiToken.objects.filter(token__user=user, token__created__lt=than)
+    for token in older.select_related("token__user"):
+        revoke(token=token, actor=actor, at=at, reason=reason)
+
+
 def idle_limit() -> timedelta:
     return timedelta(seconds=settings.SESSION_COOKIE_AGE)
 

@@ -45,6 +45,7 @@ from tests.factories.orders import Scene, paper_of, scene, submitted
 from tests.factories.organisation import review_of
 from tests.factories.quotas import crossed, opened, raised
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory, SweepFactory
+from tests.factories.second_factors import enrolled
 from tests.factories.takeovers import CandidateFactory, EquivalentFactory, TakeoverFactory
 from tests.factories.tenants import (
     DepartmentFactory,
@@ -113,6 +114,8 @@ def house(many: int) -> House:
     exports = [_audit_export(number) for number in range(1, many + 1)]
     officer = member(Role.SECURITY_ADMIN)
     asked = [asked_for(member(Role.LEADER), by=officer, at=AT) for _system in systems]
+    for each in asked:
+        enrolled(each.user, at=AT)
     reviews = [review_of(on.department, at=AT) for _number in range(many)]
     for _person in range(many):
         member(Role.APPLICANT, on.department)

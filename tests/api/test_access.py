@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 
 from api.urls import v1
 from govcloud.organisation import writing
+from tenants.access.confirmations import code_of
 from tenants.models import UNIT_ROLES, Role, User
 from tests.api.house import House, house, stranger_department
 from tests.api.story import content, order_body
@@ -91,6 +92,7 @@ def everybody(filled: House, signed_in: Callable[[User], APIClient]) -> dict[str
 def bodies(filled: House) -> dict[str, dict[str, Any]]:
     """A well-formed body for each route that reads one, so that what refuses is a rule and not the form."""
     order = filled.order
+    account = User.objects.get(uuid=filled.keys["accounts"])
     shared = {"stage": "unit_approval", "person": str(filled.on.chain[Role.AUTHORITY_APPROVER].uuid)}
     return {
         "POST departments": {"name": "n", "credit_code": credit_code(77_777), "division": "450000"},
@@ -167,6 +169,7 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "PATCH me": {"language": "en"},
         "POST accounts": {"username": "new-person", "name": "n"},
         "POST accounts/{key}/second-factor-reset": {"reason": "lost"},
+        "POST accounts/{key}/second-factor-confirmation": {"code": code_of(account)},
         "POST memberships": {"user": str(filled.keys["accounts"]), "role": "finance"},
         "POST memberships/{key}/revocation": {"reason": "moved"},
         "POST role-requests": {

@@ -29,7 +29,7 @@ FEWER_BY_NATURE = {
     "tokens",
     "role-permissions",
 }
-OF_SECURITY = {"accounts", "memberships", "role-requests"}
+OF_SECURITY = {"accounts", "memberships", "role-requests", "second-factors"}
 """Lists that only security administrators see whole; nobody who may do other work is one."""
 
 

@@ -10,8 +10,8 @@ from govcloud import clock
 from govcloud.audit.models import Event
 from tenants.access import second_factor
 from tenants.models import Membership, Role, User
+from tests.factories.second_factors import enrolled
 from tests.factories.tenants import DepartmentFactory, UserFactory, asked_for, grant, member
-from tests.portal.test_second_factor import enrolled
 
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[User], APIClient]

@@ -4,6 +4,7 @@ from datetime import datetime
 from uuid import uuid4
 
 import pytest
+from django.conf import LazySettings
 from playwright.sync_api import Page, expect
 
 from govcloud import clock
@@ -13,12 +14,14 @@ from govcloud.provisioning.models import Step
 from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
 from govcloud.quotas.models import QuotaAccount
+from tenants.access import confirmations
+from tenants.models import Role
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import FindingFactory
-from tests.factories.tenants import PASSWORD, DepartmentFactory
+from tests.factories.second_factors import code_of, confirmed, enrolled
+from tests.factories.tenants import PASSWORD, DepartmentFactory, member
 from tests.portal import scenes
 from tests.portal.browser import PHONE, chromium, page
-from tests.portal.test_second_factor import code_of, enrolled
 
 __all__ = ["chromium", "page"]
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -56,6 +59,27 @@ def test_the_second_step_by_keyboard_alone(page: Page, at: datetime) -> None:
     page.keyboard.type(code_of(secret, later=1))
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Orders", exact=True)).to_be_visible()
+
+
+def test_a_second_factor_is_confirmed_by_keyboard_alone(
+    page: Page, at: datetime, settings: LazySettings
+) -> None:
+    settings.SECOND_FACTOR = "required"
+    waiting, officer = member(Role.SERVICE_DESK), member(Role.SECURITY_ADMIN, username="officer")
+    enrolled(waiting, at=at)
+    secret, _codes = confirmed(officer, at=at)
+    page.goto("/security/second-factors/")
+    page.keyboard.type("officer")
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("验证码")).to_be_focused()
+    page.keyboard.type(code_of(secret, later=1))
+    page.keyboard.press("Enter")
+    page.get_by_label(f"Confirmation code of {waiting}").focus()
+    page.keyboard.type(confirmations.code_of(waiting).lower())
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nobody waits.")).to_be_visible()
 
 
 def test_first_tab_leads_past_the_navigation(page: Page) -> None:

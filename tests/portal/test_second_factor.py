@@ -5,32 +5,20 @@ from datetime import datetime
 
 import pytest
 from allauth.mfa.models import Authenticator
-from allauth.mfa.totp.internal import auth as totp
 from django.conf import LazySettings
 from django.core.management import call_command
 from django.test import Client
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event, Outcome
-from tenants.access import second_factor
+from tenants.access import confirmations, second_factor
 from tenants.models import Role, User
+from tests.factories.second_factors import code_of, confirmed, enrolled
 from tests.factories.tenants import PASSWORD, DepartmentFactory, UserFactory, grant, member, token_of
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
 
 pytestmark = pytest.mark.django_db
-
-
-def code_of(secret: str, *, later: int = 0) -> str:
-    """What an app with the secret shows now, or some half minutes later (as a fast telephone does)."""
-    present = list(totp.yield_hotp_counters_from_time())[1]
-    return totp.format_hotp_value(totp.hotp_value(secret, present + later))
-
-
-def enrolled(user: User, *, at: datetime) -> tuple[str, list[str]]:
-    """The secret of the person's app, whose present code is used up, and their recovery codes."""
-    secret = second_factor.new_secret()
-    return secret, second_factor.enrol(user=user, secret=secret, code=code_of(secret), at=at)
 
 
 @pytest.fixture
@@ -145,7 +133,7 @@ def test_whoever_gets_such_a_role_has_to_enrol_before_the_next_page(signed_in: S
 
 
 @pytest.mark.usefixtures("required")
-def test_setting_it_up_opens_the_rest_and_shows_the_recovery_codes(signed_in: Signed) -> None:
+def test_setting_it_up_shows_the_recovery_codes_and_what_is_to_be_told(signed_in: Signed) -> None:
     user = member(Role.CLOUD_ADMIN)
     browser = signed_in(user)
     page = browser.get("/account/second-factor/").content.decode()
@@ -153,7 +141,7 @@ def test_setting_it_up_opens_the_rest_and_shows_the_recovery_codes(signed_in: Si
     assert browser.post("/account/second-factor/", {"code": "000000"}).status_code == 422
     shown = browser.post("/account/second-factor/", {"code": code_of(secret)})
     assert len(re.findall(r"<code>\d{8}</code>", shown.content.decode())) == 10
-    assert browser.get("/orders/").status_code == 200
+    assert confirmations.code_of(user) in text(shown)
     assert Event.objects.filter(verb="second_factor.enrolled", subject_id=user.uuid).exists()
 
 
@@ -172,7 +160,7 @@ def test_setting_it_up_ends_sessions_that_were_opened_without_it(signed_in: Sign
 @pytest.mark.usefixtures("required")
 def test_the_obliged_cannot_give_it_up(signed_in: Signed, at: datetime) -> None:
     user = member(Role.CLOUD_ADMIN)
-    secret, _codes = enrolled(user, at=at)
+    secret, _codes = confirmed(user, at=at)
     answer = signed_in(user).post("/account/second-factor/removal/", {"code": code_of(secret, later=1)})
     assert answer.status_code == 409
     assert second_factor.enrolled(user)

@@ -16,9 +16,10 @@ from django.test import Client
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.embedded.installation import free_port
-from tests.factories.tenants import UserFactory
+from tenants.models import Role
+from tests.factories.second_factors import code_of, enrolled
+from tests.factories.tenants import UserFactory, member
 from tests.portal.reading import text
-from tests.portal.test_second_factor import code_of, enrolled
 
 pytestmark = pytest.mark.django_db
 
@@ -184,3 +185,15 @@ def test_a_provider_that_does_not_answer_is_told_of_in_words(
     answer = client.get("/sign-in/with/sso/")
     assert answer.status_code == 403
     assert "身份认证系统登录未成功" in text(answer)
+
+
+def test_who_enrolled_before_the_person_did_gets_nowhere_by_the_provider(
+    client: Client, provider: Provider, settings: LazySettings, at: datetime
+) -> None:
+    settings.SECOND_FACTOR = "required"
+    user = member(Role.CLOUD_ADMIN, username="wang.fang")
+    secret, _codes = enrolled(user, at=at)
+    provider.signs_in(client, "subject-1")
+    client.post("/sign-in/code/", {"code": code_of(secret, later=1)})
+    assert client.session["_auth_user_id"] == str(user.pk)
+    assert client.get("/orders/").url == "/account/second-factor/"

@@ -15,6 +15,7 @@ OPEN = ("portal:sign-out", "portal:set-language")
 PAGES = {
     entry.PasswordChangeNeeded: "portal:password",
     entry.SecondFactorMissing: "portal:second-factor",
+    entry.SecondFactorUnconfirmed: "portal:second-factor",
 }
 
 

@@ -18,12 +18,14 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from requests import RequestException
 
 from govcloud import clock
+from govcloud.organisation import identity
 from govcloud.portal import deeds
 from govcloud.portal.account.entrance import turned_away
 from govcloud.portal.account.forms import NewPasswordForm
 from govcloud.portal.account.single_sign_on import FAILED
 from govcloud.portal.deeds import Refused
-from tenants.access import passwords, second_factor
+from tenants.access import confirmations, passwords, second_factor
+from tenants.access.second_factor import Standing
 from tenants.models import Membership, User
 
 SECRET = "portal_second_factor_secret"  # noqa: S105  the session's key for it, until the app has proved that it has it
@@ -90,14 +92,12 @@ def second_factor_page(request: HttpRequest) -> HttpResponse:
         return _second_factor(request, user, at=at)
     codes: list[str] = []
     secret, code = request.session.get(SECRET, ""), request.POST.get("code", "")
-    refused = deeds.attempt(
-        lambda: codes.extend(second_factor.enrol(user=user, secret=secret, code=code, at=at))
-    )
+    refused = deeds.attempt(lambda: codes.extend(identity.enrol(user=user, secret=secret, code=code, at=at)))
     if refused:
         return _second_factor(request, user, at=at, refused=refused)
     del request.session[SECRET]
     update_session_auth_hash(request, user)
-    return _codes(request, codes, at=at)
+    return _codes(request, user, codes, at=at)
 
 
 @never_cache
@@ -111,7 +111,9 @@ def recovery_codes(request: HttpRequest) -> HttpResponse:
     refused = deeds.attempt(
         lambda: codes.extend(second_factor.renew_recovery_codes(user=user, code=code, at=at))
     )
-    return _second_factor(request, user, at=at, refused=refused) if refused else _codes(request, codes, at=at)
+    if refused:
+        return _second_factor(request, user, at=at, refused=refused)
+    return _codes(request, user, codes, at=at)
 
 
 @require_POST
@@ -124,8 +126,15 @@ def second_factor_removal(request: HttpRequest) -> HttpResponse:
     return _second_factor(request, user, at=at, refused=refused) if refused else redirect("portal:account")
 
 
-def _codes(request: HttpRequest, codes: list[str], *, at: datetime) -> HttpResponse:
-    return render(request, "portal/account/recovery_codes.html", {"codes": codes, "at": at})
+def _codes(request: HttpRequest, user: User, codes: list[str], *, at: datetime) -> HttpResponse:
+    context = {"codes": codes, "confirmation_code": _confirmation_code(user, at=at), "at": at}
+    return render(request, "portal/account/recovery_codes.html", context)
+
+
+def _confirmation_code(user: User, *, at: datetime) -> str:
+    """What the person has to tell a security administrator; empty if nothing needs to be confirmed."""
+    waits = second_factor.obliged(user, at=at) and second_factor.standing(user) is Standing.UNCONFIRMED
+    return confirmations.code_of(user) if waits else ""
 
 
 def _second_factor(
@@ -135,6 +144,7 @@ def _second_factor(
         "enrolled": second_factor.enrolled(user),
         "obliged": second_factor.obliged(user, at=at),
         "codes_left": second_factor.recovery_codes_left(user),
+        "confirmation_code": _confirmation_code(user, at=at),
         "refused": refused,
         "at": at,
     }

@@ -121,6 +121,7 @@ WORDS: Mapping[str, str | Promise] = {
     "user.password_reset": _("Password reset"),
     "user.identity_linked": _("Identity linked"),
     "second_factor.enrolled": _("Second factor set up"),
+    "second_factor.confirmed": _("Second factor confirmed"),
     "second_factor.recovery_codes_renewed": _("Recovery codes renewed"),
     "second_factor.removed": _("Second factor removed"),
     "second_factor.secrets_rotated": _("Secrets of second factors encrypted anew"),

@@ -19,6 +19,8 @@ VIEWS: Mapping[str, str | Promise] = {"": _("Unread"), "all": _("All of them")}
 
 
 PAGES: Mapping[str, str] = {
+    "account.factor_waiting": "portal:second-factors",
+    "account.": "portal:account",
     "lease.": "portal:leases",
     "quota.": "portal:quota",
     "role.": "portal:roles",

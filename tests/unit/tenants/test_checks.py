@@ -52,6 +52,16 @@ def test_a_superuser_behind_the_back_of_the_constraint_is_found() -> None:
         transaction.set_rollback(True)
 
 
+@pytest.mark.django_db
+def test_an_empty_database_can_be_migrated() -> None:
+    """The command that makes the tables has the checks run first."""
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE tenants_user RENAME TO not_yet_there")
+        assert list(checks.no_superusers(databases=["default"])) == []
+        transaction.set_rollback(True)
+
+
 def started_with(**environment: str) -> subprocess.CompletedProcess[str]:
     """The settings of the production profile, read by a process of its own."""
     production = {
