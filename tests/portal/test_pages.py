@@ -13,13 +13,14 @@ from django.test import Client, override_settings
 from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
-from tenants.models import Role
+from tenants.models import Role, User
 from tests.factories.approvals import case_of, chain, default_flow, drafted
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
 from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
+from tests.factories.second_factors import confirmed
 from tests.factories.tenants import asked_for, grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -78,6 +79,9 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "webhook",
         "roles",
         "everybody's tokens",
+        "accounts",
+        "an account",
+        "first password",
         "quota",
         "quota of a unit",
         "granted and available",
@@ -109,6 +113,8 @@ def shown(
         officer = member(Role.SECURITY_ADMIN)
         asked_for(people.applicant, by=member(Role.SECURITY_ADMIN), at=clock.now())
         return signed_in(officer).get(OF_SECURITY[request.param])
+    if request.param in {"accounts", "an account", "first password"}:
+        return account_page(request.param, people.applicant, signed_in, at=at)
     if request.param in {"decision", "substitutes"}:
         order, browser = scenes.submitted(people, at=at), signed_in(people.approver)
         return browser.get(
@@ -152,6 +158,18 @@ def shown(
         "permissions": "/security/permissions/",
     }
     return browser.get(paths.get(request.param, "/engine/"))
+
+
+def account_page(which: str, person: User, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """The list with the form to open one, one with a second factor to be reset, or one with its first password."""
+    one = f"/security/accounts/{person.uuid}/"
+    if which == "an account":
+        confirmed(person, at=at)
+        return signed_in(member(Role.SECURITY_ADMIN)).get(one)
+    browser = signed_in(member(Role.SYSTEM_ADMIN))
+    return (
+        browser.get("/security/accounts/") if which == "accounts" else browser.post(f"{one}password-reset/")
+    )
 
 
 def webhook_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
