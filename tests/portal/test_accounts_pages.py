@@ -177,6 +177,10 @@ def test_a_second_factor_waits_only_if_a_role_asks_for_one(
     assert "needless · active set up, needs no confirmation" in text(browser.get(f"{URL}?q=needless"))
     page = text(browser.get(f"{URL}?q={officer.username}"))
     assert f"{officer.username} · active confirmed" in page
+    where = 'href="/security/second-factors/?q={}"'
+    for person, leads_on in ((waits, True), (needless, False)):
+        page = browser.get(f"{URL}{person.uuid}/").content.decode()
+        assert (where.format(person.username) in page) == leads_on
 
 
 def test_views_and_words_narrow_the_list(system_admin: User, signed_in: Signed, at: datetime) -> None:

@@ -267,6 +267,7 @@ def _page(
         "leads_to_person": keeps and kept_by(actor, at=at).filter(pk=found.pk).exists(),
         "may_reset_password": found.is_active and scope.holds(Role.SYSTEM_ADMIN),
         "may_reset_factor": factor is not Factor.NONE and scope.holds(Role.SECURITY_ADMIN),
+        "may_confirm": factor is Factor.WAITING and scope.holds(Role.SECURITY_ADMIN) and found.pk != actor.pk,
         "opened": opened,
         "refused": refused,
         "most": deeds.LONGEST_REASON,
