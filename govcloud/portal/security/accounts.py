@@ -6,7 +6,7 @@ A first password is on the page that answers the deed and nowhere else: those vi
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
@@ -78,8 +78,9 @@ class Typed:
     @classmethod
     def read(cls, request: HttpRequest) -> "Typed":
         told = {name: request.POST.get(name, "").replace("\0", "").strip()[:500] for name in cls.__slots__}
-        known = told["language"] in dict(settings.LANGUAGES)
-        return cls(**told) if known else cls(**{**told, "language": settings.LANGUAGE_CODE})
+        if told["language"] not in dict(settings.LANGUAGES):
+            told["language"] = settings.LANGUAGE_CODE
+        return cls(**told)
 
 
 @sensitive_variables()
@@ -251,7 +252,7 @@ def _page(
     refused: Refused | None = None,
     opened: Opened | None = None,
 ) -> HttpResponse:
-    found = cast("User", get_object_or_404(_told(at=at), uuid=uuid))
+    found = get_object_or_404(_told(at=at), uuid=uuid)
     scope, factor = scope_of(actor, at=at), _factor_of(found)
     keeps = any(scope.holds(each) for each in KEEPERS_OF_PEOPLE)
     context: dict[str, Any] = {
