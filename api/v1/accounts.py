@@ -18,11 +18,10 @@ from api.fields import Answer
 from api.v1.people import PersonRef
 from api.v1.roles import ReasonBody
 from govcloud.organisation import identity
+from govcloud.organisation.policies import READERS_OF_ACCOUNTS
 from tenants.access import accounts, confirmations
 from tenants.access.models import Enrolment
 from tenants.models import Role, User
-
-READERS = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
 
 
 class AccountAnswer(Answer):
@@ -72,8 +71,8 @@ class Accounts(Listed[User], Retrieved[User]):
     ordering_fields = ("username", "last_login", "date_joined")
     once = False  # answers hold a first password, which is never kept
     roles = {
-        "list": READERS,
-        "retrieve": READERS,
+        "list": READERS_OF_ACCOUNTS,
+        "retrieve": READERS_OF_ACCOUNTS,
         "create": (Role.SYSTEM_ADMIN,),
         "password_reset": (Role.SYSTEM_ADMIN,),
         "second_factor_reset": (Role.SECURITY_ADMIN,),

@@ -15,6 +15,9 @@ OF_A_UNIT: Final = (Role.APPLICANT, Role.UNIT_APPROVER)
 KEEPERS_OF_PEOPLE: Final = (Role.SECURITY_ADMIN, Role.UNIT_APPROVER)
 """The security administrator for everybody, unit approvers for the people of their own unit."""
 
+READERS_OF_ACCOUNTS: Final = (Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN)
+"""Who opens accounts and resets passwords, and who confirms and resets second factors."""
+
 
 def require_for_connection(*, department: Department, to: str, actor: User, at: datetime) -> None:
     """A department asks for its connection and takes that back; the centre makes it, refuses it, cuts it off.

@@ -46,6 +46,7 @@ SOMES = (
     Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
     Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_EDITORS),
+    Entry("portal:accounts", "user", _("Accounts"), (Role.SYSTEM_ADMIN,)),
     Entry("portal:calendar", "calendar-event", _("Calendar"), (Role.SYSTEM_ADMIN,)),
     Entry("portal:webhooks", "send", _("Webhooks"), KEEP_WEBHOOKS),
     Entry("portal:roles", "lock", _("Roles"), (Role.SECURITY_ADMIN,)),

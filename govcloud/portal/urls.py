@@ -19,7 +19,7 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
-from govcloud.portal.security import factors
+from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
 from govcloud.portal.units import sheets, systems
@@ -43,6 +43,19 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("account/mail/<str:link>/", mail.confirmation, name="mail-confirmation"),
     path("account/tokens/", tokens.tokens_page, name="tokens"),
     path("account/tokens/<uuid:uuid>/revocation/", tokens.revocation, name="token-revocation"),
+    path("security/accounts/", accounts.accounts_page, name="accounts"),
+    path("security/accounts/export.<str:form>", accounts.export, name="accounts-export"),
+    path("security/accounts/<uuid:uuid>/", accounts.account, name="account-of"),
+    path(
+        "security/accounts/<uuid:uuid>/password-reset/",
+        accounts.password_reset,
+        name="account-password-reset",
+    ),
+    path(
+        "security/accounts/<uuid:uuid>/second-factor-reset/",
+        accounts.factor_reset,
+        name="account-factor-reset",
+    ),
     path("security/roles/", security.roles, name="roles"),
     path("security/roles/<uuid:uuid>/revocation/", security.revocation, name="role-revocation"),
     path("security/requests/<uuid:uuid>/confirmation/", security.confirmation, name="role-confirmation"),

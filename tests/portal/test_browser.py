@@ -15,7 +15,7 @@ from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
 from govcloud.quotas.models import QuotaAccount
 from tenants.access import confirmations
-from tenants.models import Role
+from tenants.models import Role, User
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import FindingFactory
 from tests.factories.second_factors import code_of, confirmed, enrolled
@@ -80,6 +80,24 @@ def test_a_second_factor_is_confirmed_by_keyboard_alone(
     page.keyboard.type(confirmations.code_of(waiting).lower())
     page.keyboard.press("Enter")
     expect(page.get_by_text("Nobody waits.")).to_be_visible()
+
+
+def test_a_password_is_reset_by_keyboard_alone(page: Page) -> None:
+    somebody, admin = member(Role.FINANCE), member(Role.SYSTEM_ADMIN)
+    sign_in(page, admin.username)
+    page.set_viewport_size(PHONE)
+    page.goto(f"/security/accounts/{somebody.uuid}/")
+    page.get_by_text("Reset the password…").focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Reset the password")).to_be_focused()
+    page.keyboard.press("Enter")
+    password = page.locator("#first-password")
+    expect(password).to_be_visible()
+    assert User.objects.get(pk=somebody.pk).check_password(password.inner_text())
+    page.goto("/security/accounts/")
+    expect(page.get_by_text("to be changed at the next sign-in")).to_be_visible()
+    assert page.locator(".table-wrap").evaluate("e => e.scrollWidth <= e.clientWidth")
 
 
 def test_first_tab_leads_past_the_navigation(page: Page) -> None:

@@ -20,6 +20,7 @@ from tests.factories.leases import found
 from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
+from tests.factories.second_factors import confirmed
 from tests.factories.tenants import asked_for, grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -79,6 +80,9 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "webhook",
         "roles",
         "everybody's tokens",
+        "accounts",
+        "an account",
+        "first password",
         "quota",
         "quota of a unit",
         "granted and available",
@@ -115,9 +119,8 @@ def shown(
         return browser.get(
             f"/orders/{order.number}/decision/" if request.param == "decision" else "/absences/"
         )
-    if request.param in {"flows", "draft of a flow", "stage of a flow", "webhooks", "webhook"}:
-        page = webhook_page if request.param.startswith("webhook") else flow_page
-        return page(request.param, signed_in, at=at)
+    if request.param in OF_THE_SYSTEM:
+        return OF_THE_SYSTEM[request.param](request.param, signed_in, at=at)
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
@@ -156,6 +159,19 @@ def shown(
     return browser.get(paths.get(request.param, "/engine/"))
 
 
+def account_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """The list with the form to open one, one with a second factor to be reset, or one with its first password."""
+    person = member(Role.FINANCE)
+    one = f"/security/accounts/{person.uuid}/"
+    if which == "an account":
+        confirmed(person, at=at)
+        return signed_in(member(Role.SECURITY_ADMIN)).get(one)
+    browser = signed_in(member(Role.SYSTEM_ADMIN))
+    return (
+        browser.get("/security/accounts/") if which == "accounts" else browser.post(f"{one}password-reset/")
+    )
+
+
 def webhook_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
     """The list of webhooks, or one to which something was sent."""
     row, _secret = webhook("https://localhost:1/", at=at)
@@ -172,6 +188,13 @@ def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
     case_of(chain(), at=at)
     paths = {"flows": "", "draft of a flow": f"{draft.uuid}/?tried"}
     return browser.get(f"/flows/{paths.get(which, f'{draft.uuid}/stages/intake/')}")
+
+
+OF_THE_SYSTEM = {
+    **dict.fromkeys(("accounts", "an account", "first password"), account_page),
+    **dict.fromkeys(("webhooks", "webhook"), webhook_page),
+    **dict.fromkeys(("flows", "draft of a flow", "stage of a flow"), flow_page),
+}
 
 
 def test_nothing_is_loaded_or_linked_from_elsewhere(shown: HttpResponse) -> None:
