@@ -134,6 +134,26 @@ def test_order_page_follows_the_delivery_without_being_reloaded(page: Page) -> N
     assert page.evaluate("window.loaded") == "once"
 
 
+def test_a_large_order_is_narrowed_by_the_keyboard_and_follows_only_what_it_shows(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.many_building(people, servers=20, at=clock.now())
+    sign_in(page, "applicant")
+    page.goto(f"/orders/{order.number}/")
+    page.get_by_role("link", name="1 held up").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("progressbar")).to_have_count(1)
+    expect(page.get_by_role("progressbar", name="app-13")).to_be_in_viewport()
+    page.get_by_role("link", name="All steps (3 of 8 done) app-13").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".step-row")).to_have_count(8)
+    page.evaluate("window.loaded = 'once'")
+
+    Step.objects.filter(state=StepState.PARKED).update(state=StepState.SETTLING)
+    expect(page.get_by_text("Nothing is in this state at present.")).to_be_visible()
+    expect(page.get_by_role("link", name="3 in progress")).to_be_visible()
+    assert page.evaluate("window.loaded") == "once"
+
+
 def test_polling_ends_with_the_delivery(page: Page) -> None:
     people = scenes.cast()
     order = scenes.building(people, at=clock.now())
