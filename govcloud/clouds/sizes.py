@@ -43,13 +43,14 @@ def compare(cloud: Cloud, connection: openstack.Cloud) -> list[SizeDifference]:
 @transaction.atomic
 def store(*, cloud: Cloud, found: list[SizeDifference], at: datetime) -> None:
     """Replace what was found before."""
+    # first, so that of two looks at the same time one waits for the other
+    CloudHealth.objects.filter(cloud=cloud).update(sizes_compared_at=at)
     before = {_key(row) for row in cloud.size_differences.all()}
     if before != {_key(row) for row in found}:
         told = [f"{row.code}: {row.measure} {row.found} for {row.expected}" for row in found]
         log.warning("cloud sizes", cloud=cloud.code, differences=told)
     cloud.size_differences.all().delete()
     SizeDifference.objects.bulk_create(found)
-    CloudHealth.objects.filter(cloud=cloud).update(sizes_compared_at=at)
 
 
 def forget_renamed(*, cloud: Cloud, names: Mapping[str, Mapping[str, str]], at: datetime) -> None:

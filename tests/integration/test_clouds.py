@@ -15,6 +15,7 @@ from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass, Flavo
 from govcloud.clouds import access, credentials, health, maintenance
 from govcloud.clouds.credentials import CredentialDraft
 from govcloud.clouds.models import CloudHealth, HealthChange, Maintenance
+from govcloud.demo import data
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
 from govcloud.orders import fulfilment, placing
@@ -436,3 +437,10 @@ def test_where_sizes_need_not_match_a_smaller_server_is_built(
     work()
     assert servers(far_cloud) == ["distant-1"], states()
     assert differences(far_cloud) == {("flavors", "g.4c16g", "vcpus", 4, 1)}
+
+
+def test_the_sandbox_has_the_demos_catalogue_in_its_sizes(db: None, building: Sandbox) -> None:
+    data.load(cloud="sandbox", at=now())
+    cloud = Cloud.objects.get()
+    look_again(cloud)
+    assert (differences(cloud), cloud.health.sizes_compared_at is not None) == (set(), True)

@@ -1,6 +1,5 @@
 """Orders in the states that the pages show, made row by row so that each test says what it looks at."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -26,7 +25,6 @@ from govcloud.orders.models import (
     Unit,
     VolumeSpec,
 )
-from govcloud.orders.services import MOST_ITEMS
 from govcloud.protection.models import Frequency
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
@@ -119,14 +117,14 @@ def draft(people: Cast, *, number: int = 1, title: str = "医保结算平台扩�
 
 def _items(order: Order, shelf: Catalogue) -> None:
     _item(order, 0, Kind.NETWORK, "app-net", shelf)
-    _server_item(order, 1, "app", shelf)
+    server_item(order, 1, "app", shelf)
     backup = _item(order, 2, Kind.BACKUP, "dr", shelf)
     BackupSpec.objects.create(
         item=backup, tier=shelf.dr_tiers[3], capacity_gb=1200, frequency=Frequency.DAILY, off_site=True
     )
 
 
-def _server_item(order: Order, position: int, name: str, shelf: Catalogue) -> None:
+def server_item(order: Order, position: int, name: str, shelf: Catalogue) -> None:
     """Two servers on the order's network, with two volumes each."""
     server = _item(order, position, Kind.SERVER, name, shelf, quantity=2)
     ServerSpec.objects.create(
@@ -270,17 +268,17 @@ STEPS = (
 def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **draft_of: str) -> Order:
     """Approved and being built: of app-1 so many of eight steps are done and the next is under way; app-2 waits."""
     order = submitted(people, decided=4, number=number, at=at, **draft_of)
-    operation = _begun(order, people, at=at)
+    operation = begun(order, people, at=at)
     network = Unit.objects.create(item=order.items.get(position=0), position=0, name="app-net")
     _step(operation, 0, kind="project", label="project", unit=uuid4(), state=StepState.DONE, at=at)
     _step(operation, 1, kind="network", label="app-net", unit=network.uuid, state=StepState.DONE, at=at)
     item = order.items.get(position=1)
     for server, finished in (("app-1", done), ("app-2", 0)):
-        _server_steps(operation, item, server, finished=finished, at=at)
+        server_steps(operation, item, server, finished=finished, at=at)
     return order
 
 
-def _begun(order: Order, people: Cast, *, at: datetime) -> Operation:
+def begun(order: Order, people: Cast, *, at: datetime) -> Operation:
     order.status = Status.FULFILLING
     order.save()
     Case.objects.filter(pk=order.case_id).update(status=CaseStatus.APPROVED, closed_at=at)
@@ -294,42 +292,7 @@ def _begun(order: Order, people: Cast, *, at: datetime) -> Operation:
     )
 
 
-def many_building(people: Cast, *, servers: int = 100, at: datetime) -> Order:
-    """As many items as an order may have, with so many servers in all: the first half is done, two are under way, the next
-    needs a person, the others wait. Each has its prices and its events, minutes apart.
-    """
-    order = submitted(people, decided=4, at=at)
-    order.items.exclude(kind=Kind.NETWORK).delete()
-    operation, revision = _begun(order, people, at=at), order.revisions.get()
-    for number in range(1, MOST_ITEMS):
-        _server_item(order, number, f"part-{number}", people.catalogue)
-        for place, code in enumerate(("block_sas_gb", "block_ssd_gb", "memory_gb", "vcpu")):
-            QuoteLine.objects.create(
-                revision=revision, position=len(QUOTE) + 4 * number + place, item_position=number,
-                meter=people.catalogue.meters[code], quantity=8, per_month=Decimal(46), amount=Decimal(368),
-            )  # fmt: skip
-    items = list(order.items.filter(kind=Kind.SERVER).order_by("position"))
-    for number in range(servers):
-        finished = len(STEPS) if number < servers // 2 else 3 if number < servers // 2 + 3 else 0
-        server = f"app-{number + 1}"
-        _server_steps(operation, items[number % len(items)], server, finished=finished, at=at)
-        for minutes, verb in enumerate(("resource.built", "usage.opened", "resource.in_service")):
-            happened(order, verb, [server], at=at + timedelta(minutes=4 * number + minutes))
-    last = f"app-{servers // 2 + 3}-data-1"
-    operation.steps.filter(label=last, state=StepState.SETTLING).update(
-        state=StepState.PARKED, last_error="No valid host was found", attempts=8
-    )
-    return order
-
-
-def happened(order: Order, verb: str, things: Sequence[str], *, at: datetime) -> None:
-    """The engine did it to each of them, at the same moment."""
-    entries = [audit.Entry(order.system, {}, label=thing, thread=order.uuid) for thing in things]
-    with transaction.atomic():
-        audit.record_many(actor=audit.SystemActor("engine"), verb=verb, entries=entries, at=at)
-
-
-def _server_steps(operation: Operation, item: OrderItem, server: str, *, finished: int, at: datetime) -> None:
+def server_steps(operation: Operation, item: OrderItem, server: str, *, finished: int, at: datetime) -> None:
     """Of its eight steps so many are done, and the next, if any is, is under way."""
     units, before = _units(item, server), operation.steps.count()
     for index, (kind, volume) in enumerate(STEPS):

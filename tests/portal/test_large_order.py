@@ -10,7 +10,7 @@ from govcloud import clock
 from govcloud.orders.models import Order
 from govcloud.portal.order.parts import SIZES
 from tenants.models import User
-from tests.portal import scenes
+from tests.portal import large_orders, scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
 
@@ -33,7 +33,7 @@ def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
 @pytest.fixture
 def building(people: scenes.Cast, at: datetime) -> Order:
     """Fifty servers stand, two are under way, one needs a person, 47 wait."""
-    return scenes.many_building(people, at=at)
+    return large_orders.many_building(people, at=at)
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_things_beyond_ten_on_a_line_of_the_history_are_counted(
     people: scenes.Cast, signed_in: Signed, at: datetime
 ) -> None:
     order = scenes.submitted(people, at=at)
-    scenes.happened(order, "resource.built", [f"disk-{number}" for number in range(13)], at=at)
+    large_orders.happened(order, "resource.built", [f"disk-{number}" for number in range(13)], at=at)
     told = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
     assert "disk-8 · disk-9 and 3 more" in told
     assert "disk-10" not in told
