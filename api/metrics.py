@@ -122,6 +122,14 @@ class Engine(Collector):
             seconds.add_metric([cloud, service, outcome], float(milliseconds) / 1000)
         yield calls
         yield seconds
+        differing = GaugeMetricFamily(
+            "govcloud_cloud_size_differences",
+            "Sizes in which a cloud has something otherwise than the catalogue.",
+            labels=["cloud"],
+        )
+        for traffic in self.seen.clouds:
+            differing.add_metric([traffic.cloud.code], len(traffic.differences))
+        yield differing
 
     def _paces(self) -> Iterator[Metric]:
         done = GaugeMetricFamily(

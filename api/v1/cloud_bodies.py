@@ -65,6 +65,10 @@ class CloudChange(Body):
     build_width = serializers.IntegerField(
         min_value=1, max_value=1_000, required=False, help_text="servers that are being built at a time"
     )
+    sizes_must_match = serializers.BooleanField(
+        required=False,
+        help_text="whether what differs from the catalogue is kept from being placed there (default: yes)",
+    )
     zones = serializers.ListField(child=NetworkZoneBody(), required=False, max_length=10)
     availability_zones = serializers.ListField(child=AvailabilityZoneBody(), required=False, max_length=50)
 

@@ -25,8 +25,11 @@ from govcloud.clouds.models import (
     HealthChange,
     HealthState,
     Maintenance,
+    Measure,
     ObjectStorage,
     ServiceAnswer,
+    SizeDifference,
+    Sold,
 )
 from govcloud.provisioning import capacity
 from tenants.access.permissions import Permission
@@ -107,6 +110,15 @@ class ServiceAnswerAnswer(serializers.Serializer[ServiceAnswer]):
     at = serializers.DateTimeField()
 
 
+class SizeDifferenceAnswer(serializers.Serializer[SizeDifference]):
+    kind = serializers.ChoiceField(Sold.choices)
+    code = serializers.CharField(help_text="the catalogue's")
+    cloud_name = serializers.CharField(help_text="what it was looked for by")
+    measure = serializers.ChoiceField(Measure.choices)
+    expected = serializers.IntegerField(help_text="the catalogue's figure; 1 for what is missing")
+    found = serializers.IntegerField(help_text="the cloud's; 0 for what is missing")
+
+
 class CloudTechnical(serializers.Serializer[Any]):
     profile = serializers.CharField(help_text="its name in clouds.yaml; empty where credentials are stored")
     credentials_stored_at = serializers.DateTimeField(
@@ -125,6 +137,13 @@ class CloudTechnical(serializers.Serializer[Any]):
     )
     services = ServiceAnswerAnswer(source="service_answers", many=True)
     storage = PoolAnswer(source="storage_pools", many=True)
+    sizes_must_match = serializers.BooleanField(
+        help_text="whether what differs from the catalogue is kept from being placed there"
+    )
+    sizes_compared_at = serializers.DateTimeField(
+        source="health.sizes_compared_at", default=None, allow_null=True
+    )
+    size_differences = SizeDifferenceAnswer(many=True)
 
 
 class CloudDetail(CloudAnswer):

@@ -86,6 +86,12 @@ class TrafficAnswer(serializers.Serializer[Any]):
     name = serializers.CharField(source="cloud.name")
     name_en = serializers.CharField(source="cloud.name_en")
     windows = WindowAnswer(many=True)
+    size_differences = serializers.SerializerMethodField(
+        help_text="sizes in which it has something otherwise than the catalogue"
+    )
+
+    def get_size_differences(self, traffic: overview.Traffic) -> int:
+        return len(traffic.differences)
 
 
 class WorkerAnswer(serializers.Serializer[Any]):

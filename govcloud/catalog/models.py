@@ -217,6 +217,9 @@ class Cloud(models.Model):
     retyping = models.CharField(max_length=8, choices=Retyping, default=Retyping.DETACHED)
     backup_zone = models.CharField(max_length=80, blank=True)  # Cinder availability zone of off-site backups
     build_width = models.PositiveSmallIntegerField(default=20)  # servers that are being built at a time
+    sizes_must_match = models.BooleanField(
+        default=True
+    )  # whether what is not of the catalogue's size there (clouds.sizes) is kept from being placed there
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Looking at the clouds every so often: whether they answer, how fast, and what they hold.
+"""Looking at the clouds every so often: whether they answer, how fast, what they hold, and in what sizes.
 
 One look at a time for each cloud, by whoever moves its ``due_at`` on; nothing is locked while a cloud is asked.
 """
@@ -12,7 +12,7 @@ from django.db import transaction
 
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.clouds import access
+from govcloud.clouds import access, sizes
 from govcloud.clouds.models import (
     CloudCapacity,
     CloudHealth,
@@ -56,6 +56,7 @@ def look(*, cloud_pk: int, clock: Callable[[], datetime]) -> CloudHealth | None:
     if found.ok and health.capacity_due_at <= at:
         CloudHealth.objects.filter(cloud=cloud).update(capacity_due_at=at + CAPACITY_EVERY)
         _look_at_capacity(cloud, clock)
+        sizes.look(cloud=cloud, timeout=PATIENCE, clock=clock)
     return health
 
 

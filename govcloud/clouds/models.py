@@ -1,4 +1,4 @@
-"""What is kept of each cloud besides its name: credentials, parts, health, capacity, maintenance."""
+"""What is kept of each cloud besides its name: credentials, parts, health, capacity, sizes, maintenance."""
 
 from typing import ClassVar
 from uuid import uuid4
@@ -86,7 +86,8 @@ class CloudHealth(models.Model):
     answered_at = models.DateTimeField(null=True)  # when everything answered last
     object_storage = models.CharField(max_length=7, choices=ObjectStorage, default=ObjectStorage.UNKNOWN)
     due_at = models.DateTimeField()
-    capacity_due_at = models.DateTimeField()
+    capacity_due_at = models.DateTimeField()  # and of its sizes
+    sizes_compared_at = models.DateTimeField(null=True)
 
 
 class HealthChange(models.Model):
@@ -142,6 +143,48 @@ class StoragePool(models.Model):
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["cloud", "name"], name="storage_pool_once_per_cloud")
+        ]
+
+
+class Sold(models.TextChoices):
+    """What the catalogue sells under a name that a cloud has its own for; keys of ``names.TABLES``."""
+
+    FLAVOR = "flavors", _("flavor")
+    STORAGE_CLASS = "storage_classes", _("storage class")
+    IMAGE = "images", _("image")
+
+
+class Measure(models.TextChoices):
+    """In what a cloud's thing can differ from the catalogue's."""
+
+    MISSING = "missing", _("is there")
+    VCPUS = "vcpus", _("vCPUs")
+    MEMORY_MIB = "memory_mib", _("memory, MiB")
+    ORDERED_GB_PER_BUILT_GB = "ordered_gb_per_built_gb", _("GB ordered for each GB built")
+    MIN_DISK_GB = "min_disk_gb", _("smallest disk, GB")
+    MIN_MEMORY_MIB = "min_memory_mib", _("smallest memory, MiB")
+
+
+class SizeDifference(models.Model):
+    """A measure in which the last comparison found a cloud's thing to be other than what the catalogue sells.
+
+    ``expected`` is the catalogue's figure and ``found`` the cloud's, in the measure's unit; of what is missing 1 and 0.
+    """
+
+    cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="size_differences")
+    kind = models.CharField(max_length=15, choices=Sold)
+    code = models.SlugField(max_length=40)  # the catalogue's
+    cloud_name = models.CharField(max_length=120)  # under which it was looked for
+    measure = models.CharField(max_length=23, choices=Measure)
+    expected = models.PositiveIntegerField()
+    found = models.PositiveIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["cloud", "kind", "code", "measure"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["cloud", "kind", "code", "measure"], name="size_difference_once_per_measure"
+            )
         ]
 
 

@@ -17,6 +17,7 @@ from govcloud.catalog.models import (
     Image,
     StorageClass,
 )
+from govcloud.clouds import sizes
 from govcloud.clouds.services import locked
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 
@@ -89,6 +90,7 @@ def set_names(
                 table.objects.update_or_create(
                     cloud=cloud, **{column: thing}, defaults={"cloud_name": names[kind][code]}
                 )
+        sizes.forget_renamed(cloud=cloud, names=names, at=at)
         cloud.version += 1
         cloud.save(update_fields=["version"])
         audit.record(

@@ -21,6 +21,7 @@ from tenants.models import NetworkZone
 
 EDITABLE: Final = (
     "name", "name_en", "profile", "mlps_level", "management_cidr", "online_extend", "backup_zone", "build_width",
+    "sizes_must_match",
 )  # fmt: skip
 
 

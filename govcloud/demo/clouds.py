@@ -42,6 +42,7 @@ class CloudPlan:
     online_extend: bool = True
     backup_zone: str = ""
     wiping: Wiping = Wiping.UNDECLARED
+    sizes_must_match: bool = True
 
 
 def plan_of(code: str) -> CloudPlan:
@@ -71,6 +72,7 @@ def plan_of(code: str) -> CloudPlan:
                 online_extend=False,
                 backup_zone="nova",  # its only zone has to stand for another site
                 wiping=Wiping.UNMAPPED,  # files on NFS
+                sizes_must_match=False,  # emulated guests are small on purpose
             )
         case _:
             return CloudPlan(code, code)
@@ -79,16 +81,19 @@ def plan_of(code: str) -> CloudPlan:
 def load(code: str) -> Cloud:
     """The cloud with its zones and names, as this installation reaches it today."""
     plan = plan_of(code)
+    reached = {
+        "name": plan.name,
+        "name_en": plan.name_en,
+        "profile": code,
+        "ssh_proxy_command": plan.ssh_proxy_command,
+        "online_extend": plan.online_extend,
+        "backup_zone": plan.backup_zone,
+    }
     cloud, _fresh = Cloud.objects.update_or_create(
         code=code,
-        defaults={
-            "name": plan.name,
-            "name_en": plan.name_en,
-            "profile": code,
-            "ssh_proxy_command": plan.ssh_proxy_command,
-            "online_extend": plan.online_extend,
-            "backup_zone": plan.backup_zone,
-        },
+        defaults=reached,
+        # whether sizes have to match is afterwards its administrators' to say
+        create_defaults={**reached, "sizes_must_match": plan.sizes_must_match},
     )
     Zone.objects.bulk_create(
         (Zone(cloud=cloud, zone=zone, address_pool=pool) for zone, pool in POOLS.items()),

@@ -293,6 +293,7 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.NETWORK_ELSEWHERE: _("%(subject)s is elsewhere"),
         Verdict.BACKUP_ELSEWHERE: _("the backup of this order is elsewhere"),
         Verdict.LACKS: _("does not have “%(subject)s”"),
+        Verdict.OTHER_SIZE: _("does not have “%(subject)s” in the catalogue's size"),
         Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),
         Verdict.FULL: _("has not enough room left"),
         Verdict.DOWN: _("does not answer as it should"),

@@ -14,6 +14,7 @@ from django.db.models.functions import Coalesce
 
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
+from govcloud.clouds.models import SizeDifference
 from govcloud.provisioning import places, presence
 from govcloud.provisioning.lifecycle import CLOUDS_TROUBLE, OperationStatus, Outcome, StepState
 from govcloud.provisioning.models import CallCount, Operation, Step
@@ -106,8 +107,11 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
+    """``differences`` are the sizes in which the cloud has something otherwise than the catalogue."""
+
     cloud: Cloud
     windows: tuple[Window, ...]
+    differences: tuple[SizeDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,11 @@ class Overview:
     @property
     def workers_present(self) -> int:
         return sum(worker.present for worker in self.workers)
+
+    @property
+    def differing(self) -> int:
+        """Sizes in which a cloud has something otherwise than the catalogue, of all clouds."""
+        return sum(len(traffic.differences) for traffic in self.clouds)
 
 
 def read(*, at: datetime) -> Overview:
@@ -229,8 +238,14 @@ def _clouds(at: datetime) -> tuple[Traffic, ...]:
     )
     called = {row["cloud"] for row in counts}
     found = Cloud.objects.filter(Q(status=CloudStatus.ENABLED) | Q(pk__in=called)).order_by("code")
+    differences = list(SizeDifference.objects.filter(cloud__in=found))
     return tuple(
-        Traffic(cloud, _windows(row for row in counts if row["cloud"] == cloud.pk)) for cloud in found
+        Traffic(
+            cloud,
+            _windows(row for row in counts if row["cloud"] == cloud.pk),
+            tuple(row for row in differences if row.cloud_id == cloud.pk),
+        )
+        for cloud in found
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
 from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.lifecycle import CloudStatus
@@ -29,7 +30,16 @@ from govcloud.catalog.models import (
     Site,
     StorageClass,
 )
-from govcloud.clouds.models import USABLE, AvailabilityZone, HealthState, Maintenance, ObjectStorage
+from govcloud.clouds.models import (
+    USABLE,
+    AvailabilityZone,
+    HealthState,
+    Maintenance,
+    Measure,
+    ObjectStorage,
+    SizeDifference,
+    Sold,
+)
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import capacity
@@ -41,6 +51,11 @@ from tenants.models import System
 class NoCloudForZone(Conflict):
     code = "no-cloud-for-zone"
     message = _("No cloud takes orders for the %(zone)s at present.")
+
+
+KINDS: Mapping[type[Offerable], Sold] = {
+    Flavor: Sold.FLAVOR, Image: Sold.IMAGE, StorageClass: Sold.STORAGE_CLASS,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +135,16 @@ def _with_names(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
     )
 
 
+def _with_differences(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
+    """Adds ``differences``, what the last comparison found to be other than in the catalogue; none where sizes need not match."""
+    differences = SizeDifference.objects.filter(cloud=OuterRef("pk"), cloud__sizes_must_match=True)
+    return clouds.annotate(
+        differences=ArraySubquery(
+            differences.values(row=JSONObject(kind="kind", code="code", measure="measure"))
+        )
+    )
+
+
 @dataclass(slots=True)
 class Need:
     """What shall be built in one place: how many servers of each flavor, how many GB of each storage class of volumes.
@@ -170,7 +195,7 @@ def decide(
 def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[int]) -> Iterator[Facts]:
     """Every cloud that is not retired, or each of its availability zones where it has some."""
     clouds = list(
-        _with_names(Cloud.objects.exclude(status=CloudStatus.RETIRED))
+        _with_differences(_with_names(Cloud.objects.exclude(status=CloudStatus.RETIRED)))
         .select_related("health")
         .prefetch_related("zones", "availability_zones")
     )
@@ -197,6 +222,7 @@ def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[
                 things_in_part=in_parts[part.pk] if part is not None else 0,
                 usable=_state(cloud) in USABLE,
                 lacks=_lacks(cloud, need),
+                other_size=_other_size(cloud, need),
                 maintenance=maintenances.get(cloud.pk),
                 storage=storage,
                 builds_smaller=smaller,
@@ -210,10 +236,24 @@ def _state(cloud: Cloud) -> str:
 
 
 def _lacks(cloud: Any, need: Need) -> str:
+    """What it has no name for, or nothing under the name although its sizes must match."""
     names: Mapping[type[Offerable], list[int]] = {
         Flavor: cloud.has_flavors, Image: cloud.has_images, StorageClass: cloud.has_classes,
     }  # fmt: skip
-    return next((thing.code for thing in need.things if thing.pk not in names[type(thing)]), "")
+    missing = {(row["kind"], row["code"]) for row in cloud.differences if row["measure"] == Measure.MISSING}
+    return next(
+        (
+            thing.code
+            for thing in need.things
+            if thing.pk not in names[type(thing)] or (KINDS[type(thing)], thing.code) in missing
+        ),
+        "",
+    )
+
+
+def _other_size(cloud: Any, need: Need) -> str:
+    differing = {(row["kind"], row["code"]) for row in cloud.differences}
+    return next((thing.code for thing in need.things if (KINDS[type(thing)], thing.code) in differing), "")
 
 
 def _things(system: System) -> tuple[Counter[int], Counter[int]]:

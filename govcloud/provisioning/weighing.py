@@ -26,6 +26,7 @@ class Verdict(models.TextChoices):
     NETWORK_ELSEWHERE = "network_elsewhere"
     BACKUP_ELSEWHERE = "backup_elsewhere"
     LACKS = "lacks"
+    OTHER_SIZE = "other_size"  # than in the catalogue
     MAINTENANCE = "maintenance"
     FULL = "full"
     DOWN = "down"  # not taken while another can be
@@ -35,7 +36,14 @@ class Verdict(models.TextChoices):
 
 
 TAKEN = frozenset({Verdict.NETWORK_THERE, Verdict.SYSTEM_THERE, Verdict.ONLY_ONE, Verdict.MOST_ROOM})
-PASSING = (Verdict.MAINTENANCE, Verdict.FULL, Verdict.LACKS, Verdict.DISABLED, Verdict.LEVEL_TOO_HIGH)
+PASSING = (
+    Verdict.MAINTENANCE,
+    Verdict.FULL,
+    Verdict.OTHER_SIZE,
+    Verdict.LACKS,
+    Verdict.DISABLED,
+    Verdict.LEVEL_TOO_HIGH,
+)
 """What keeps things waiting, the likeliest to end by itself first: of several, the first is what people are told."""
 
 
@@ -66,7 +74,8 @@ class Room:
 class Facts:
     """What is known of a cloud, or of one availability zone of it, for what is wanted.
 
-    ``things`` counts what the system has there; ``lacks`` is the code of something wanted that the cloud has no name for;
+    ``things`` counts what the system has there; ``lacks`` is the code of something wanted that the cloud has no name for,
+    ``other_size`` of something that must not be built there, as the cloud has it in another size than the catalogue;
     ``storage`` the GiB to build, by the cloud's name of the class; ``room`` is None where nobody has looked lately.
     A test cloud ``builds_smaller`` than is ordered, servers as well: its vCPUs and memory say nothing then.
     """
@@ -78,6 +87,7 @@ class Facts:
     things_in_part: int = 0
     usable: bool = True
     lacks: str = ""
+    other_size: str = ""
     maintenance: Maintenance | None = None
     storage: Mapping[str, int] = field(default_factory=dict)
     room: Room | None = None
@@ -127,7 +137,7 @@ def weigh(candidates: Iterable[Facts], wanted: Wanted) -> Decision:
     return Decision(_reason(best, rest, wanted), (*others, *refused))
 
 
-def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: PLR0911  one return for each rule, in order
+def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: C901, PLR0911  one return for each rule, in order
     cloud, part = facts.cloud, facts.part
 
     def no(verdict: Verdict, subject: str = "", until: datetime | None = None) -> Judged:
@@ -147,6 +157,8 @@ def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: PLR0911  
         return no(Verdict.DISABLED)
     if facts.lacks:
         return no(Verdict.LACKS, facts.lacks)
+    if facts.other_size:
+        return no(Verdict.OTHER_SIZE, facts.other_size)
     if facts.maintenance is not None:
         return no(Verdict.MAINTENANCE, facts.maintenance.reason, facts.maintenance.ends_at)
     short = _short_of(facts, wanted)

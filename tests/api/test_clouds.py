@@ -13,11 +13,12 @@ from api.models import IdempotencyRecord
 from govcloud import clock
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud
+from govcloud.clouds import sizes
 from govcloud.clouds.models import CloudCredential, ServiceAnswer
 from tenants.models import Role, User
 from tests.api.story import order_body
 from tests.factories.catalog import CloudFactory, FlavorFactory
-from tests.factories.clouds import CREDENTIALS, MaintenanceFactory, healthy, room, signed_in_with
+from tests.factories.clouds import CREDENTIALS, MaintenanceFactory, differing, healthy, room, signed_in_with
 from tests.factories.inventory import whole_server
 from tests.factories.orders import Scene, approved, scene, submitted
 from tests.factories.tenants import member
@@ -176,6 +177,27 @@ def test_what_administrators_read_of_a_cloud_others_do_not(keeper: APIClient, re
     assert "the cloud's own words" not in reader.get(f"{ROOT}/clouds").content.decode()
     assert reader.get(f"{url}/health-changes").status_code == 403
     assert keeper.get(f"{url}/health-changes").json()["count"] == 0
+
+
+def test_sizes_that_differ_are_told_to_keepers_and_need_not_match_where_it_is_said(
+    keeper: APIClient, reader: APIClient
+) -> None:
+    url = keeper.post(f"{ROOT}/clouds", EAST)["Location"]
+    cloud, at = Cloud.objects.get(), clock.now()
+    healthy(cloud, at=at)
+    sizes.store(cloud=cloud, found=[], at=at)
+    differing(cloud, "g.4c16g")
+    technical = keeper.get(url).json()["technical"]
+    assert (technical["sizes_must_match"], technical["sizes_compared_at"] is not None) == (True, True)
+    assert technical["size_differences"] == [
+        {"kind": "flavors", "code": "g.4c16g", "cloud_name": "g.4c16g", "measure": "vcpus", "expected": 4, "found": 1}
+    ]  # fmt: skip
+    changed = changing(keeper, url, {"sizes_must_match": False}, method="patch")
+    assert changed.json()["technical"]["sizes_must_match"] is False
+    event = Event.objects.get(verb="cloud.changed")
+    assert (event.before["sizes_must_match"], event.after["sizes_must_match"]) == (True, False)
+    assert reader.get(url).json()["technical"] is None
+    assert "g.4c16g" not in reader.get(f"{ROOT}/clouds").content.decode()
 
 
 # -- maintenance

@@ -14,6 +14,8 @@ from govcloud.notifications.models import Webhook
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Step
 from tests.api.house import house
+from tests.factories.catalog import CloudFactory
+from tests.factories.clouds import differing
 from tests.factories.notifications import posted, webhook
 from tests.factories.tenants import UserFactory
 from tests.unit.provisioning.scripted import operation
@@ -49,6 +51,15 @@ def test_the_figures_are_those_of_the_whole_installation(client: Client) -> None
     assert samples["govcloud_cloud_calls_total", (cloud, "answered", "compute")] == 2
     assert samples["govcloud_cloud_calls_total", (cloud, "failed", "compute")] == 1
     assert samples["govcloud_cloud_call_seconds_total", (cloud, "answered", "compute")] == 1.0
+
+
+def test_sizes_that_differ_are_counted_by_cloud(client: Client) -> None:
+    small, right = CloudFactory(code="small"), CloudFactory(code="right")
+    for code in ("g.4c8g", "g.4c16g"):
+        differing(small, code)
+    samples = scraped(client)
+    told = {cloud.code: samples["govcloud_cloud_size_differences", (cloud.code,)] for cloud in (small, right)}
+    assert told == {"small": 2, "right": 0}
 
 
 def test_a_counter_does_not_go_down_when_old_counts_are_summed_up(client: Client) -> None:

@@ -10,7 +10,16 @@ from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import credentials
 from govcloud.clouds.credentials import CredentialDraft
-from govcloud.clouds.models import AvailabilityZone, CloudCapacity, CloudHealth, Maintenance, Running
+from govcloud.clouds.models import (
+    AvailabilityZone,
+    CloudCapacity,
+    CloudHealth,
+    Maintenance,
+    Measure,
+    Running,
+    SizeDifference,
+    Sold,
+)
 from tests.factories.catalog import CloudFactory
 from tests.factories.tenants import UserFactory
 
@@ -58,6 +67,15 @@ def room(cloud: Cloud, *, at: datetime, vcpus: int, used: int = 0, memory_gb: in
         memory_gb_total=memory_gb,
         memory_gb_used=0,
         read_at=at,
+    )
+
+
+def differing(
+    cloud: Cloud, code: str, *, kind: str = Sold.FLAVOR, measure: str = Measure.VCPUS, found: int = 1
+) -> SizeDifference:
+    """The cloud has the thing of this code in another size than the catalogue's: 1 vCPU for 4."""
+    return SizeDifference.objects.create(
+        cloud=cloud, kind=kind, code=code, cloud_name=code, measure=measure, expected=4, found=found
     )
 
 

@@ -11,10 +11,11 @@ import yaml
 from pytest_django import Settings
 
 from govcloud.audit.services import SystemActor
-from govcloud.catalog.models import Cloud
+from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass, Flavor
 from govcloud.clouds import access, credentials, health, maintenance
 from govcloud.clouds.credentials import CredentialDraft
-from govcloud.clouds.models import HealthChange, Maintenance
+from govcloud.clouds.models import CloudHealth, HealthChange, Maintenance
+from govcloud.demo import data
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
 from govcloud.orders import fulfilment, placing
@@ -24,7 +25,7 @@ from govcloud.orders.models import Order
 from govcloud.provisioning import capacity, engine
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
-from govcloud.sandbox.seed import USER, _hex
+from govcloud.sandbox.seed import USER, _hex, fixed_id
 from tests.factories.catalog import (
     CloudFactory,
     CloudFlavorFactory,
@@ -333,3 +334,113 @@ def test_a_cloud_that_does_not_answer_is_known_by_its_health(on: Scene, tmp_path
     found = health.look(cloud_pk=_due(cloud), clock=now)
     assert found is not None
     assert (found.state, found.service, found.answered_at) == ("unreachable", "identity", None)
+
+
+# -- sizes
+
+
+@pytest.fixture
+def small_flavor(far: Sandbox) -> Iterator[str]:
+    """On the far cloud ``g.4c16g`` has one vCPU, as somebody there made it, until it is put right."""
+    row = f"/rows/flavor/{fixed_id('flavor', 'g.4c16g')}"
+    far.ask("POST", row, {"vcpus": 1})
+    yield row
+    far.ask("POST", row, {"vcpus": 4})
+
+
+def look_again(cloud: Cloud) -> None:
+    CloudHealth.objects.filter(cloud=cloud).update(due_at=now(), capacity_due_at=now())
+    assert health.look(cloud_pk=_due(cloud), clock=now) is not None
+
+
+def differences(cloud: Cloud) -> set[tuple[str, str, str, int, int]]:
+    return set(cloud.size_differences.values_list("kind", "code", "measure", "expected", "found"))
+
+
+def test_a_look_compares_flavors_volume_types_and_images_with_the_catalogue(
+    on: Scene, far_cloud: Cloud, far: Sandbox, small_flavor: str
+) -> None:
+    image = f"/rows/image/{fixed_id('image', 'debian-12')}"
+    CloudFlavor.objects.filter(cloud=far_cloud, flavor__code="g.2c4g").update(cloud_name="m1.small")
+    CloudStorageClass.objects.filter(cloud=far_cloud, storage_class__code="ssd").update(cloud_name="nvme")
+    CloudStorageClass.objects.filter(cloud=far_cloud, storage_class__code="sas").update(
+        ordered_gb_per_built_gb=200
+    )
+    far.ask("POST", small_flavor, {"vcpus": 1, "ram": 320})
+    far.ask("POST", image, {"min_disk": 40, "min_ram": 512})
+    try:
+        look_again(far_cloud)
+    finally:
+        far.ask("POST", small_flavor, {"ram": 16 * 1024})
+        far.ask("POST", image, {"min_disk": 1, "min_ram": 0})
+    assert differences(far_cloud) == {
+        ("flavors", "g.4c16g", "vcpus", 4, 1),
+        ("flavors", "g.4c16g", "memory_mib", 16 * 1024, 320),
+        ("flavors", "g.2c4g", "missing", 1, 0),
+        ("storage_classes", "ssd", "missing", 1, 0),
+        ("storage_classes", "sas", "ordered_gb_per_built_gb", 1, 200),
+        ("images", "debian-12", "min_disk_gb", 20, 40),
+    }
+    assert far_cloud.health.sizes_compared_at > far_cloud.health.looked_at
+
+
+def test_what_is_retired_from_the_catalogue_is_not_compared(
+    on: Scene, far_cloud: Cloud, small_flavor: str
+) -> None:
+    Flavor.objects.filter(code="g.4c16g").update(retired_at=now())
+    look_again(far_cloud)
+    assert differences(far_cloud) == set()
+
+
+def test_a_cloud_that_does_not_tell_its_sizes_leaves_what_was_found(
+    on: Scene, far_cloud: Cloud, far: Sandbox, small_flavor: str
+) -> None:
+    look_again(far_cloud)
+    compared_at = far_cloud.health.sizes_compared_at
+    far.ask("POST", small_flavor, {"vcpus": 4})
+    refused = {"service": "compute", "path": "/flavors", "action": "status", "status": 503, "when": "before"}
+    far.ask("POST", "/faults", refused)
+    try:
+        look_again(far_cloud)
+    finally:
+        far.ask("DELETE", "/faults")
+    far_cloud.health.refresh_from_db()
+    assert (far_cloud.health.state, far_cloud.health.sizes_compared_at) == ("ok", compared_at)
+    assert differences(far_cloud) == {("flavors", "g.4c16g", "vcpus", 4, 1)}
+
+
+def test_an_order_waits_for_a_flavor_of_its_size_and_starts_by_itself(
+    on: Scene, far_cloud: Cloud, far: Sandbox, small_flavor: str
+) -> None:
+    look_again(far_cloud)
+    order = approved(on, at=now(), items=(*HERE, *THERE))
+    work()
+    assert (servers(on.catalogue.cloud), servers(far_cloud)) == (["near-1"], [])
+    assert why(order)["dr"].startswith(
+        "It waits: disaster-recovery site, Far cloud: does not have “g.4c16g” in the catalogue's size"
+    )
+    far.ask("POST", small_flavor, {"vcpus": 4})
+    look_again(far_cloud)
+    for waiting in fulfilment.waiting():
+        fulfilment.place_waiting(waiting, at=now())
+    work()
+    order.refresh_from_db()
+    assert (order.status, servers(far_cloud)) == ("fulfilled", ["distant-1"]), states()
+
+
+def test_where_sizes_need_not_match_a_smaller_server_is_built(
+    on: Scene, far_cloud: Cloud, small_flavor: str
+) -> None:
+    Cloud.objects.filter(pk=far_cloud.pk).update(sizes_must_match=False)
+    look_again(far_cloud)
+    approved(on, at=now(), items=THERE)
+    work()
+    assert servers(far_cloud) == ["distant-1"], states()
+    assert differences(far_cloud) == {("flavors", "g.4c16g", "vcpus", 4, 1)}
+
+
+def test_the_sandbox_has_the_demos_catalogue_in_its_sizes(db: None, building: Sandbox) -> None:
+    data.load(cloud="sandbox", at=now())
+    cloud = Cloud.objects.get()
+    look_again(cloud)
+    assert (differences(cloud), cloud.health.sizes_compared_at is not None) == (set(), True)

@@ -60,3 +60,10 @@ def test_an_image_is_registered_once_under_the_id_we_chose(laboratory: Laborator
     assert cloud.images.find_image(name) == image
     cloud.images.delete_image(image_id)
     gone(lambda: cloud.images.get_image(image_id))
+
+
+def test_operators_see_flavors_and_volume_types_as_projects_do(operator: Cloud, cloud: Cloud) -> None:
+    assert {flavor.name: flavor for flavor in operator.compute.flavors()} == {
+        flavor.name: flavor for flavor in cloud.compute.flavors()
+    }
+    assert set(cloud.volumes.volume_types()) <= set(operator.volumes.volume_types())

@@ -116,19 +116,27 @@ def draft(people: Cast, *, number: int = 1, title: str = "医保结算平台扩�
 
 
 def _items(order: Order, shelf: Catalogue) -> None:
-    network = _item(order, 0, Kind.NETWORK, "app-net", shelf)
-    server = _item(order, 1, Kind.SERVER, "app", shelf, quantity=2)
-    ServerSpec.objects.create(
-        item=server, flavor=shelf.flavors["g.4c16g"], image=shelf.images["debian-12"], network_item=network
-    )
-    for position, (code, size) in enumerate((("ssd", 100), ("sas", 500))):
-        VolumeSpec.objects.create(
-            item=server, position=position, storage_class=shelf.storage_classes[code], size_gb=size
-        )
+    _item(order, 0, Kind.NETWORK, "app-net", shelf)
+    server_item(order, 1, "app", shelf)
     backup = _item(order, 2, Kind.BACKUP, "dr", shelf)
     BackupSpec.objects.create(
         item=backup, tier=shelf.dr_tiers[3], capacity_gb=1200, frequency=Frequency.DAILY, off_site=True
     )
+
+
+def server_item(order: Order, position: int, name: str, shelf: Catalogue) -> None:
+    """Two servers on the order's network, with two volumes each."""
+    server = _item(order, position, Kind.SERVER, name, shelf, quantity=2)
+    ServerSpec.objects.create(
+        item=server,
+        flavor=shelf.flavors["g.4c16g"],
+        image=shelf.images["debian-12"],
+        network_item=order.items.get(position=0),
+    )
+    for place, (code, size) in enumerate((("ssd", 100), ("sas", 500))):
+        VolumeSpec.objects.create(
+            item=server, position=place, storage_class=shelf.storage_classes[code], size_gb=size
+        )
 
 
 def _item(
@@ -261,10 +269,21 @@ STEPS = (
 def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **draft_of: str) -> Order:
     """Approved and being built: of app-1 so many of eight steps are done and the next is under way; app-2 waits."""
     order = submitted(people, decided=4, number=number, at=at, **draft_of)
+    operation = begun(order, people, at=at)
+    network = Unit.objects.create(item=order.items.get(position=0), position=0, name="app-net")
+    _step(operation, 0, kind="project", label="project", unit=uuid4(), state=StepState.DONE, at=at)
+    _step(operation, 1, kind="network", label="app-net", unit=network.uuid, state=StepState.DONE, at=at)
+    item = order.items.get(position=1)
+    for server, finished in (("app-1", done), ("app-2", 0)):
+        server_steps(operation, item, server, finished=finished, at=at)
+    return order
+
+
+def begun(order: Order, people: Cast, *, at: datetime) -> Operation:
     order.status = Status.FULFILLING
     order.save()
     Case.objects.filter(pk=order.case_id).update(status=CaseStatus.APPROVED, closed_at=at)
-    operation = Operation.objects.create(
+    return Operation.objects.create(
         kind=OperationKind.DELIVER,
         reason=order.number,
         thread=order.uuid,
@@ -272,24 +291,20 @@ def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **dr
         cloud=people.catalogue.cloud,
         created_at=at,
     )
-    network = Unit.objects.create(item=order.items.get(position=0), position=0, name="app-net")
-    _step(operation, 0, kind="project", label="project", unit=uuid4(), state=StepState.DONE, at=at)
-    _step(operation, 1, kind="network", label="app-net", unit=network.uuid, state=StepState.DONE, at=at)
-    position = 2
-    for server, finished in (("app-1", done), ("app-2", 0)):
-        units = _units(order, server)
-        for index, (kind, volume) in enumerate(STEPS):
-            state = StepState.DONE if index < finished else StepState.WAITING
-            if index == finished and finished:
-                state = StepState.SETTLING
-            label = f"{server}-{volume}" if volume else server
-            _step(operation, position, kind=kind, label=label, unit=units[volume], state=state, at=at)
-            position += 1
-    return order
 
 
-def _units(order: Order, server: str) -> dict[str, UUID]:
-    item = order.items.get(position=1)
+def server_steps(operation: Operation, item: OrderItem, server: str, *, finished: int, at: datetime) -> None:
+    """Of its eight steps so many are done, and the next, if any is, is under way."""
+    units, before = _units(item, server), operation.steps.count()
+    for index, (kind, volume) in enumerate(STEPS):
+        state = StepState.DONE if index < finished else StepState.WAITING
+        if index == finished and finished:
+            state = StepState.SETTLING
+        label = f"{server}-{volume}" if volume else server
+        _step(operation, before + index, kind=kind, label=label, unit=units[volume], state=state, at=at)
+
+
+def _units(item: OrderItem, server: str) -> dict[str, UUID]:
     position = item.units.count()
     specs = list(item.volumes.all())
     unit = Unit.objects.create(item=item, position=position, name=server)
@@ -385,11 +400,12 @@ def finish(order: Order, people: Cast, *, at: datetime) -> Order:
     }
     NetworkFactory(resource__name="app-net", cidr="10.20.0.0/26", gateway="10.20.0.1", **shared)
     block = AddressBlockFactory(cloud=people.catalogue.cloud)
-    for number in (1, 2):
-        server = ServerFactory(resource__name=f"app-{number}", **shared)
+    built = Unit.objects.filter(item__order=order, item__kind=Kind.SERVER, server=None).order_by("pk")
+    for number, name in enumerate(built.values_list("name", flat=True), start=1):
+        server = ServerFactory(resource__name=name, **shared)
         AddressFactory(block=block, unit=server.resource.unit, address=f"10.20.0.{10 + number}")
-        VolumeFactory(server=server, system_volume=True, resource__name=f"app-{number}-system")
-        VolumeFactory(server=server, resource__name=f"app-{number}-data-1")
+        VolumeFactory(server=server, system_volume=True, resource__name=f"{name}-system")
+        VolumeFactory(server=server, resource__name=f"{name}-data-1")
     ResourceFactory.reset_sequence()
     order.status, order.finished_at = Status.FULFILLED, at
     order.save()

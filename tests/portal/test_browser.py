@@ -20,7 +20,7 @@ from tests.factories.quotas import opened
 from tests.factories.reconciliation import FindingFactory
 from tests.factories.second_factors import code_of, confirmed, enrolled
 from tests.factories.tenants import PASSWORD, DepartmentFactory, member
-from tests.portal import scenes
+from tests.portal import large_orders, scenes
 from tests.portal.browser import PHONE, chromium, page
 
 __all__ = ["chromium", "page"]
@@ -174,6 +174,37 @@ def test_order_page_follows_the_delivery_without_being_reloaded(page: Page) -> N
     expect(page.get_by_role("cell", name="10.20.0.11")).to_be_visible()
     assert page.locator("[hx-trigger]").count() == 0
     assert page.evaluate("window.loaded") == "once"
+
+
+def test_a_large_order_is_narrowed_by_the_keyboard_and_follows_only_what_it_shows(page: Page) -> None:
+    people = scenes.cast()
+    order = large_orders.many_building(people, servers=20, at=clock.now())
+    sign_in(page, "applicant")
+    page.goto(f"/orders/{order.number}/")
+    page.get_by_role("link", name="1 held up").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("progressbar")).to_have_count(1)
+    expect(page.get_by_role("progressbar", name="app-13")).to_be_in_viewport()
+    page.get_by_role("link", name="All steps (3 of 8 done) app-13").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".step-row")).to_have_count(8)
+    page.evaluate("window.loaded = 'once'")
+
+    Step.objects.filter(state=StepState.PARKED).update(state=StepState.SETTLING)
+    expect(page.get_by_text("Nothing is in this state at present.")).to_be_visible()
+    expect(page.get_by_role("link", name="3 in progress")).to_be_visible()
+    assert page.evaluate("window.loaded") == "once"
+
+
+def test_the_page_of_a_large_order_does_not_scroll_sideways_on_a_phone(page: Page) -> None:
+    people = scenes.cast()
+    order = large_orders.many_building(people, at=clock.now())
+    scenes.finish(order, people, at=clock.now())
+    sign_in(page, "admin")
+    page.set_viewport_size(PHONE)
+    for query in ("", "?trail=9&built=8&quote=6", "?state=done&progress=3"):
+        page.goto(f"/orders/{order.number}/{query}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"], query
 
 
 def test_polling_ends_with_the_delivery(page: Page) -> None:

@@ -10,6 +10,7 @@ from django.utils import translation
 from govcloud.inventory import containers
 from govcloud.inventory.containers import GIB
 from govcloud.orders.drafts import ContainerDraft, ItemDraft, QuotaDraft, ReleaseDraft
+from govcloud.portal.order.parts import Asked
 from govcloud.portal.order.resources import built
 from tenants.models import User
 from tests.factories.inventory import ContainerFactory
@@ -56,5 +57,5 @@ def test_what_stands_is_told_with_what_it_holds(on: Scene, at: datetime) -> None
     order = submitted(on, at=at, items=(QuotaDraft(target=files.resource.uuid, quota_gb=250),))
     containers.count(container=files, bytes_used=3 * GIB, objects_held=1_234, at=at)
     with translation.override("en"):
-        (shown,) = built(order)
+        (shown,) = built(order, Asked("/")).rows
     assert shown.facts == ["100 GB, object", "1,234 objects, 3.0\xa0GB"]

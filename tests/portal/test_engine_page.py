@@ -9,6 +9,8 @@ from govcloud.portal.templatetags.portal import span
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
+from tests.factories.catalog import CloudFactory
+from tests.factories.clouds import differing
 from tests.factories.tenants import member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -78,6 +80,22 @@ def test_a_parked_operation_is_shown_with_the_clouds_words_and_leads_to_its_orde
     assert "No valid host was found" in text(answer)
     its_page = signed_in(people.admin).get(f"/operations/{operation.uuid}/").content.decode()
     assert f'<a href="/orders/{order.number}/">{order.number}</a>' in its_page
+
+
+def test_sizes_that_differ_are_shown_with_what_the_catalogue_says(
+    people: scenes.Cast, signed_in: Signed, _well: None
+) -> None:
+    strict, small = (
+        CloudFactory(code="east", name_en="East"),
+        CloudFactory(code="small", name_en="Small", sizes_must_match=False),
+    )
+    differing(strict, "g.4c16g")
+    differing(small, "debian-12", kind="images", measure="missing", found=0)
+    page = text(signed_in(people.admin).get(URL))
+    assert "East differs from the catalogue in 1 size. What differs is not built there." in page
+    assert "Small differs from the catalogue in 1 size." in page
+    assert page.count("What differs is not built there.") == 1
+    assert "East flavor g.4c16g vCPUs 4 1 Small image debian-12 is there yes no" in " ".join(page.split())
 
 
 def test_administrators_of_the_system_see_how_many_wait_and_not_whose(

@@ -167,7 +167,7 @@ def _do(request: HttpRequest, number: str, deed: Deed, form: str, fields: tuple[
 def _page(
     request: HttpRequest, order: Order, actor: User, *, at: datetime, refused: Refused | None = None
 ) -> HttpResponse:
-    shown = order_page.context(order, actor, at=at)
+    shown = order_page.context(order, actor, {}, at=at)
     case, offered = order.case, shown["offer"]
     if case is None or (refused is None and not offered.decides):
         return redirect("portal:order", number=order.number)

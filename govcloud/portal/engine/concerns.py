@@ -7,7 +7,7 @@ from django.utils.translation import ngettext
 
 from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning import presence
-from govcloud.provisioning.overview import Overview
+from govcloud.provisioning.overview import Overview, Traffic
 
 OLD = 120  # seconds that a step may be due
 ERROR_RATE = 0.1  # of a cloud's calls in the last five minutes
@@ -33,8 +33,21 @@ def _of(seen: Overview) -> Iterator[str]:
             seen.parked.operations,
         ) % {"count": seen.parked.operations}
     for traffic in seen.clouds:
+        if traffic.differences:
+            yield _differing(traffic)
         latest = traffic.windows[0]
         if latest.calls >= FEW and latest.error_rate > ERROR_RATE:
             yield _("%(cloud)s fails: %(rate)s of its calls in the last five minutes.") % {
                 "cloud": named(traffic.cloud), "rate": f"{latest.error_rate:.0%}",
             }  # fmt: skip
+
+
+def _differing(traffic: Traffic) -> str:
+    told = ngettext(
+        "%(cloud)s differs from the catalogue in %(count)s size.",
+        "%(cloud)s differs from the catalogue in %(count)s sizes.",
+        len(traffic.differences),
+    ) % {"cloud": named(traffic.cloud), "count": len(traffic.differences)}
+    if not traffic.cloud.sizes_must_match:
+        return told
+    return told + " " + _("What differs is not built there.")

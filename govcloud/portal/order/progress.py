@@ -1,5 +1,6 @@
 """What is being done in the cloud for an order, one line per server, in plain words while it happens."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ from django.utils.translation import gettext as _
 
 from govcloud.catalog.models import Kind
 from govcloud.orders.models import Order, Unit
+from govcloud.portal.listing import Choice
 from govcloud.portal.order.items import ICONS
+from govcloud.portal.order.parts import STATES, Asked, Part
 from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.lifecycle import FINISHED, StepState
@@ -19,6 +22,9 @@ from govcloud.provisioning.models import CloudCall, OperationKind, Step
 
 UNDER_WAY = frozenset({StepState.UNKNOWN, StepState.SETTLING, StepState.REPLACING, StepState.REMOVING})
 MAXIMUM = datetime.max.replace(tzinfo=UTC)
+FEW = 10
+"""Of so many groups all steps are on the page, to be opened; of more only those of the one that was asked for."""
+
 REQUEST_IDS = 5
 """So many of a step's calls, the last ones, are shown to a cloud administrator."""
 
@@ -36,12 +42,18 @@ class Doing:
 
 @dataclass(slots=True)
 class Group:
-    """Everything that is done for one server (or network, or backup allowance), and how far it is."""
+    """Everything that is done for one server (or network, or backup allowance), and how far it is.
 
+    ``key`` is the same at every look, so that what somebody opened stays open wherever it stands on the page; ``address`` is
+    where its steps are shown, if they are not here.
+    """
+
+    key: str
     name: str
     kind: str
     icon: str
     steps: list[Doing] = field(default_factory=list)
+    address: str = ""
 
     @property
     def finished(self) -> int:
@@ -74,13 +86,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        words = {
-            StepState.PARKED: _("held up"),
-            StepState.GONE: _("removed"),
-            StepState.DONE: _("done"),
-            StepState.WAITING: _("about to start"),
-        }
-        return words.get(StepState(self.state), _("in progress"))
+        return _label(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,48 @@ class Progress:
     @property
     def held_up(self) -> bool:
         return any(group.state == StepState.PARKED for group in self.groups)
+
+    def shown(self, asked: Asked) -> Part:
+        """Those in the state that was asked for. Where there are many, those come first that somebody may have to look at,
+        and the steps are shown of one of them.
+        """
+        groups = [group for group in self.groups if asked.state in {"", group.state}]
+        if self.many:
+            groups.sort(key=lambda group: STATES.index(StepState(group.state)))
+            for group in groups:
+                if group.key != asked.group:
+                    group.address = asked.address(to=f"group-{group.key}", group=group.key)
+        return asked.part("progress", groups)
+
+    @property
+    def many(self) -> bool:
+        return len(self.groups) > FEW
+
+    def states(self, asked: Asked) -> list[Choice]:
+        """All of them, then those in each state that one is in or that was asked for, with how many there are."""
+        counts = Counter(group.state for group in self.groups)
+        views = [(state.value, _label(state), counts[state]) for state in STATES]
+        return [
+            Choice(
+                value,
+                label,
+                asked.address(to="progress-heading", state=value, progress=""),
+                count,
+                asked.state == value,
+            )
+            for value, label, count in [("", _("all of them"), len(self.groups)), *views]
+            if count or asked.state == value
+        ]
+
+
+def _label(state: str) -> str:
+    words = {
+        StepState.PARKED: _("held up"),
+        StepState.GONE: _("removed"),
+        StepState.DONE: _("done"),
+        StepState.WAITING: _("about to start"),
+    }
+    return words.get(StepState(state), _("in progress"))
 
 
 def progress(order: Order, *, technical: bool) -> Progress:
@@ -139,12 +187,13 @@ def _steps(order: Order, *, technical: bool) -> Iterable[Any]:
 
 def _group(step: Any) -> Group:
     """The group a step opens: its server's, its own thing's, that of the backups, or of what all of them need."""
+    key = str(step.group)
     if step.group == OperationKind.BACKUP:
-        return Group(_("First backup"), _("of every volume"), "archive")
+        return Group(key, _("First backup"), _("of every volume"), "archive")
     if _shared(step):
-        return Group(_("Preparation"), _("for all of them"), "stack-2")
+        return Group(key, _("Preparation"), _("for all of them"), "stack-2")
     kind = Kind(step.unit_kind)
-    return Group(step.group_name or step.unit_name, str(kind.label), ICONS[kind])
+    return Group(key, step.group_name or step.unit_name, str(kind.label), ICONS[kind])
 
 
 def _shared(step: Any) -> bool:

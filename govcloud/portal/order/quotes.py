@@ -12,6 +12,7 @@ from govcloud.orders import services
 from govcloud.orders.lifecycle import EDITABLE
 from govcloud.orders.models import Order, QuoteLine
 from govcloud.portal.order.items import Line
+from govcloud.portal.order.parts import Asked, Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +30,29 @@ class Row:
 class Shown:
     """``frozen`` prices are those that were told to the approvers; ``trouble`` says why there is no price today."""
 
-    lines: Sequence[Row]
+    lines: Part
     monthly_total: Decimal | None
     frozen: bool
     trouble: str = ""
 
 
-def quote(order: Any, items: Sequence[Line], *, at: datetime) -> Shown:
+def quote(order: Any, items: Sequence[Line], asked: Asked, *, at: datetime) -> Shown:
     """``order`` is annotated with its last revision's number and total; one query for a submitted order."""
     names = {item.position: item.name for item in items}
     if order.status in EDITABLE:
-        return _reckoned(order, names, at=at)
+        return _reckoned(order, names, asked, at=at)
     frozen = (
         QuoteLine.objects.filter(revision__order=order, revision__number=order.revision_number)
         .select_related("meter")
         .order_by("position")
     )
-    rows = _rows(((line.item_position, line) for line in frozen), names)
-    return Shown(list(rows), order.monthly_total or Decimal(), frozen=True)
+    priced = [(line.item_position, line) for line in frozen]
+    return Shown(_part(priced, names, asked), order.monthly_total or Decimal(), frozen=True)
+
+
+def _part(priced: Sequence[tuple[int, Any]], names: Mapping[int, str], asked: Asked) -> Part:
+    """Every page begins with the name of an item."""
+    return asked.part("quote", priced, lambda lines: _rows(lines, names))
 
 
 def _rows(lines: Iterable[tuple[int, Any]], names: Mapping[int, str]) -> Iterator[Row]:
@@ -58,10 +64,10 @@ def _rows(lines: Iterable[tuple[int, Any]], names: Mapping[int, str]) -> Iterato
         before = position
 
 
-def _reckoned(order: Order, names: Mapping[int, str], *, at: datetime) -> Shown:
+def _reckoned(order: Order, names: Mapping[int, str], asked: Asked, *, at: datetime) -> Shown:
     try:
         reckoned = services.quote(order=order, at=at)
     except DomainError as refusal:
-        return Shown((), None, frozen=False, trouble=refusal.detail)
-    rows = _rows(((line.item, line) for line in reckoned.lines), names)
-    return Shown(list(rows), reckoned.monthly_total, frozen=False)
+        return Shown(_part((), names, asked), None, frozen=False, trouble=refusal.detail)
+    priced = [(line.item, line) for line in reckoned.lines]
+    return Shown(_part(priced, names, asked), reckoned.monthly_total, frozen=False)

@@ -11,6 +11,7 @@ from django.utils.translation import ngettext
 from govcloud.inventory.models import Address, FloatingAddress, Resource, ResourceKind, SecurityRule
 from govcloud.orders.models import Order, Unit
 from govcloud.portal.order.items import ICONS
+from govcloud.portal.order.parts import Asked, Part
 from govcloud.portal.templatetags.portal import named, quantity
 from govcloud.protection.models import RecoveryPoint
 
@@ -26,16 +27,26 @@ class Built:
     indent: bool = False
 
 
-def built(order: Order) -> list[Built]:
+def built(order: Order, asked: Asked) -> Part:
     """Networks, servers each with their volumes, then the rest; one query."""
-    rows: list[Any] = list(_resources(order))
-    listed: list[Built] = [_built(row) for row in rows if row.kind == ResourceKind.NETWORK]
-    servers = [row for row in rows if row.kind == ResourceKind.SERVER]
-    for server in servers:
-        listed.append(_built(server))
-        listed += [_built(row, indent=True) for row in rows if _server_id(row) == server.pk]
-    shown = {item.row.pk for item in listed}
-    return listed + [_built(row) for row in rows if row.pk not in shown]
+    return asked.part(
+        "built",
+        _arranged(list(_resources(order))),
+        lambda rows: (_built(row, indent=indent) for row, indent in rows),
+    )
+
+
+def _arranged(rows: list[Any]) -> list[tuple[Any, bool]]:
+    """Each with whether it stands below its server."""
+    volumes: dict[int | None, list[Any]] = {}
+    for row in rows:
+        volumes.setdefault(_server_id(row), []).append(row)
+    listed = [(row, False) for row in rows if row.kind == ResourceKind.NETWORK]
+    for server in (row for row in rows if row.kind == ResourceKind.SERVER):
+        listed.append((server, False))
+        listed += [(row, True) for row in volumes.get(server.pk, ())]
+    shown = {row.pk for row, _indent in listed}
+    return listed + [(row, False) for row in rows if row.pk not in shown]
 
 
 def _server_id(row: Any) -> int | None:
@@ -69,7 +80,7 @@ def _resources(order: Order) -> QuerySet[Resource]:
     )
 
 
-def _built(row: Any, *, indent: bool = False) -> Built:
+def _built(row: Any, *, indent: bool) -> Built:
     facts = {
         ResourceKind.SERVER: _server,
         ResourceKind.VOLUME: _volume,

@@ -136,6 +136,9 @@ SILENT = frozenset(
 EVENTS_READ = 500
 """An order's trail is some dozens of events; one with more is read to its end through the API."""
 
+NAMED = 10
+"""Of the things (and requests) of one line, so many are told; the trail itself and the API have them all."""
+
 TOGETHER = timedelta(minutes=1)
 """Events of one kind by one actor within this time are told in one line."""
 
@@ -153,6 +156,19 @@ class Told:
     verb: str
     subjects: list[str] = field(default_factory=list)
     request_ids: set[str] = field(default_factory=set)
+
+    @property
+    def named(self) -> list[str]:
+        return self.subjects[:NAMED]
+
+    @property
+    def further(self) -> int:
+        """How many more things it happened to."""
+        return len(self.subjects) - len(self.named)
+
+    @property
+    def first_requests(self) -> list[str]:
+        return sorted(self.request_ids)[:NAMED]
 
     def takes(self, event: Event) -> bool:
         """Whether the next older event belongs on this line."""

@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, cast
 
@@ -5,6 +6,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
@@ -16,6 +18,7 @@ from govcloud.orders.models import Order, Revision
 from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting
+from govcloud.portal.order.parts import Asked
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
@@ -32,35 +35,46 @@ def order(request: HttpRequest, number: str) -> HttpResponse:
     found = visible(number, actor, at=at)
     fragment = "HX-Request" in request.headers
     template = "portal/order/live.html" if fragment else "portal/order/page.html"
-    return render(request, template, context(found, actor, at=at))
+    return render(request, template, context(found, actor, request.GET, at=at))
 
 
 def page(
     request: HttpRequest, found: Order, actor: User, *, at: datetime, refused: Refused | None = None
 ) -> HttpResponse:
     """The whole page, after something that was asked for on it was refused."""
-    shown = {**context(found, actor, at=at), "refused": refused, "live": False}
+    shown = {**context(found, actor, {}, at=at), "refused": refused, "live": False}
     return render(request, "portal/order/page.html", shown, status=refused.status if refused else 200)
 
 
-def context(order: Order, actor: User, *, at: datetime) -> dict[str, Any]:
-    """What the order's page shows, and that on which it is decided."""
+def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime) -> dict[str, Any]:
+    """What the order's page shows, and that on which it is decided; ``query`` says how much of it."""
+    asked = Asked.read(reverse("portal:order", args=[order.number]), query)
     scope = scope_of(actor, at=at)
     technical = scope.holds(Role.CLOUD_ADMIN)
     begun = order.status in BEGUN
     lines = items.lines(order)
     stages = flow.stages_of(order)
     way = flow.steps(order, stages, at=at)
+    delivery = progress.progress(order, technical=technical) if begun else progress.Progress([])
     return {
         "order": order,
-        "lines": lines,
-        "quote": quotes.quote(order, lines, at=at),
+        "here": asked.address(),
+        "lines": asked.part("items", lines),
+        "quote": quotes.quote(order, lines, asked, at=at),
         "flow": way,
         "offer": offers.offer(order.case, stages, actor, at=at),
-        "progress": progress.progress(order, technical=technical) if begun else None,
+        "progress": delivery,
+        "groups": delivery.shown(asked),
+        "states": delivery.states(asked) if delivery.many else (),
+        "steps_open": order.status == Status.FULFILLING
+        or asked.state
+        or asked.group
+        or "progress" in asked.pages,
         "waiting": waiting.reasons(order, at=at),
-        "built": resources.built(order) if begun else (),
-        "trail": trail.trail(order, stages={step.code: step.name for step in way if step.code}),
+        "built": resources.built(order, asked) if begun else None,
+        "trail": asked.part(
+            "trail", trail.trail(order, stages={step.code: step.name for step in way if step.code})
+        ),
         "files": [
             file for file in order.attachments.select_related("added_by") if file.removed_before is None
         ],

@@ -161,6 +161,7 @@ def test_there_is_a_fresh_level_3_system_for_many_stories(at: datetime) -> None:
 
 def test_a_small_test_cloud_builds_smaller_what_is_ordered_large(at: datetime) -> None:
     data.load(cloud="devcloud", at=at)
+    assert not Cloud.objects.get(code="devcloud").sizes_must_match
     ssd = CloudStorageClass.objects.get(cloud__code="devcloud", storage_class__code="ssd")
     assert (ssd.built_gb(100), ssd.built_gb(500), ssd.built_gb(800)) == (1, 3, 4)
     codes = CloudFlavor.objects.filter(cloud__code="devcloud").values_list("cloud_name", flat=True)

@@ -12,7 +12,7 @@ from govcloud.provisioning import capacity, placement
 from govcloud.provisioning.placement import Need, Where
 from tenants.models import NetworkZone, System
 from tests.factories.catalog import CloudFactory, ZoneFactory, catalogue
-from tests.factories.clouds import AvailabilityZoneFactory, MaintenanceFactory, healthy, room
+from tests.factories.clouds import AvailabilityZoneFactory, MaintenanceFactory, differing, healthy, room
 from tests.factories.inventory import ProjectFactory, whole_server
 from tests.factories.tenants import SystemFactory
 from tests.unit.provisioning.scripted import operation
@@ -65,6 +65,36 @@ def test_maintenance_and_ill_health_send_new_things_elsewhere(at: datetime) -> N
     MaintenanceFactory(cloud=first, announced_at=at)
     assert taken(at) is None
     assert taken(at + timedelta(hours=2)) == second
+
+
+@pytest.mark.parametrize(
+    ("measure", "verdict", "fields"),
+    [
+        ("vcpus", "other_size", {}),
+        ("missing", "lacks", {}),
+        ("vcpus", None, {"sizes_must_match": False}),
+        ("missing", None, {"sizes_must_match": False}),
+    ],
+)
+def test_what_has_another_size_than_in_the_catalogue_is_built_only_where_that_may_be(
+    at: datetime, measure: str, verdict: str | None, fields: dict[str, Any]
+) -> None:
+    offered = catalogue()
+    Cloud.objects.update(**fields)
+    differing(offered.cloud, "g.4c16g", measure=measure)
+    need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 1}))
+    decision = placement.decide(system=SystemFactory(), where=PRIVATE, need=need, at=at)
+    obstacle = decision.obstacle
+    assert (obstacle and (obstacle.verdict, obstacle.subject)) == (verdict and (verdict, "g.4c16g"))
+    assert (decision.taken is None) == (verdict is not None)
+
+
+def test_a_flavor_of_the_catalogues_size_is_built_where_another_differs(at: datetime) -> None:
+    offered = catalogue()
+    differing(offered.cloud, "g.4c16g")
+    # an image of that code would not be the flavor
+    differing(offered.cloud, "g.2c4g", kind="images", measure="min_disk_gb")
+    assert taken(at, need=Need(flavors=Counter({offered.flavors["g.2c4g"]: 1}))) == offered.cloud
 
 
 def test_room_that_open_operations_will_take_is_not_free(at: datetime) -> None:

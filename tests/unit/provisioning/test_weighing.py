@@ -83,6 +83,7 @@ def test_a_server_goes_where_its_network_is_whatever_its_zone_and_site() -> None
         ("level_too_high", {"part": part(1, "a", level=2)}),
         ("disabled", {"on": {"status": "disabled"}}),
         ("lacks", {"lacks": "g.4c16g"}),
+        ("other_size", {"other_size": "g.4c16g"}),
         ("maintenance", {"maintenance": Maintenance(reason="switches", ends_at=UNTIL)}),
         ("full", {"room": replace(ROOM, vcpus_free=7)}),
         ("full", {"room": replace(ROOM, memory_gb_free=31)}),
