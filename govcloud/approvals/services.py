@@ -113,11 +113,11 @@ def _planned(stage: Stage, matter: Matter, due: datetime, people: dict[str, list
     )
 
 
-def current_deciders(*, case: Case, at: datetime) -> list[User]:
+def current_deciders(*, case: Case, at: datetime, stages: Sequence[CaseStage] | None = None) -> list[User]:
     """Who can decide the case's current stage: those its open seats name and holders of their roles, without those the
-    matter is of, who decided before or who have given their part away.
+    matter is of, who decided before or who have given their part away. ``stages`` are those of ``stages_of``, if at hand.
     """
-    stages = stages_of(case)
+    stages = stages_of(case) if stages is None else stages
     current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
     if current is None:
         return []

@@ -132,7 +132,7 @@ def delegate(
         after = {"stage": given.stage.code, "person": person.audit_ref}
         _tell("case.delegated", locked, actor=actor, at=at, before=before, after=after, reason=reason)
         if person != actor:
-            notices.given(given, actor=actor, at=at)
+            notices.given(given, before=policies.involved_by_deciding(stages), actor=actor, at=at)
     return given
 
 
@@ -167,7 +167,7 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
         )
         after = {"stage": turn.stage.code, "person": person.audit_ref}
         _tell("case.reviewer_added", locked, actor=actor, at=at, after=after, reason=reason)
-        notices.given(added, actor=actor, at=at)
+        notices.given(added, before=policies.involved_by_deciding(stages), actor=actor, at=at)
     return added
 
 
