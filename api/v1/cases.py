@@ -197,9 +197,20 @@ class ReminderBody(Body):
     text = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
+class SeatAgainAnswer(serializers.Serializer[Any]):
+    seat = serializers.UUIDField()
+    candidates = PersonRef(many=True, help_text="who can have it instead; oneself to take it back")
+
+
 class PeopleAnswer(serializers.Serializer[Any]):
-    candidates = PersonRef(many=True, help_text="who can decide it instead, or as well")
+    """Whoever is not named is refused."""
+
+    candidates = PersonRef(many=True, help_text="who can decide it instead (a delegation)")
+    reviewers = PersonRef(many=True, help_text="who can sign it as well")
     consulted = PersonRef(many=True, help_text="who can be asked for an opinion")
+    given = SeatAgainAnswer(
+        many=True, help_text="the seats that one has given to others who have not signed yet"
+    )
 
 
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]
@@ -268,7 +279,7 @@ class Cases(Listed[Case], Retrieved[Case]):
     def delegations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Give one's seat of the current stage to somebody else, or a seat that one gave to yet another."""
         case, given = self.get_object(), self.parsed(DelegationBody)
-        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        person = self.person(given, sharing.eligible(case=case, at=self.at))
         sharing.delegate(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
         return self.answer(self.get_object())
 
@@ -277,7 +288,7 @@ class Cases(Listed[Case], Retrieved[Case]):
     def reviewers(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Have somebody else sign the current stage as well."""
         case, given = self.get_object(), self.parsed(ReviewerBody)
-        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        person = self.person(given, sharing.eligible(case=case, at=self.at))
         sharing.add_reviewer(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
         return self.answer(self.get_object())
 
@@ -301,16 +312,22 @@ class Cases(Listed[Case], Retrieved[Case]):
     @extend_schema(responses=PeopleAnswer)
     @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
     def people(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who may decide it now."""
+        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who may decide it now, and those
+        who have given their part in it to others.
+        """
         case = self.get_object()
-        stages = services.stages_of(case)
-        current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
-        require_decider(case, stages, seen=current, revision_hash=None, actor=self.actor, at=self.at)
-        found = {
-            "candidates": sharing.candidates(case=case, at=self.at),
-            "consulted": sharing.consulted(case=case, at=self.at),
+        found = sharing.offered(case=case, actor=self.actor, at=self.at)
+        if not found.again:
+            stages = services.stages_of(case)
+            current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+            require_decider(case, stages, seen=current, revision_hash=None, actor=self.actor, at=self.at)
+        people = {
+            "candidates": found.delegates,
+            "reviewers": found.reviewers,
+            "consulted": found.consulted,
+            "given": [{"seat": seat.uuid, "candidates": persons} for seat, persons in found.again],
         }
-        return Response(PeopleAnswer(found).data)
+        return Response(PeopleAnswer(people).data)
 
     def person(self, given: dict[str, Any], known: list[User]) -> User:
         """Whom the body names: anybody whom the case can be shared with, or who has to do with it. Others are not told apart."""

@@ -14,7 +14,7 @@ from govcloud.approvals.flows import FlowSkipsMatters, publish, publish_default_
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import APPROVING, Case, CaseStage, FlowVersion, Manner, Stage, Verb
 from govcloud.approvals.routing import Matter, applicable, decides_itself
-from govcloud.approvals.signable import where_needed
+from govcloud.approvals.signable import Signers
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Invalid
@@ -124,7 +124,7 @@ def current_deciders(*, case: Case, at: datetime, stages: Sequence[CaseStage] | 
     seats = policies.open_seats(current)
     without = policies.owners(case) | policies.involved_by_deciding(stages)
     roles = {seat.role for seat in seats if seat.person_id is None}
-    others = without | policies.given_away(current)
+    others = without | policies.given_away(current.seats.all())
     people = policies.deciders(department=case.department, roles=roles, without=others, at=at)
     named = [seat.person for seat in seats if seat.person is not None and seat.person_id not in without]
     return list(dict.fromkeys([*named, *(user for role in roles for user in people[role])]))
@@ -203,7 +203,7 @@ def decide(
             turn = policies.require_decider(
                 locked, stages, seen=seen, revision_hash=revision_hash, actor=actor, at=at
             )
-            turn = where_needed(turn, stages, actor=actor, at=at)
+            turn = Signers(turn.stage, stages, at).where_needed(turn, actor=actor)
             if verb in APPROVING:
                 _require_opinions(turn.stage)
             progress.write_down(turn, Verb(verb), opinion.strip(), actor=actor, at=at)

@@ -1,13 +1,14 @@
 """Whether there is somebody left to sign every open seat of a stage, and every one to come, given that each person signs once."""
 
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cached_property
 from typing import TypeVar
 
 from govcloud.approvals import policies
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import CaseStage, Seat
+from govcloud.approvals.models import CaseStage, Seat, SeatStatus
 from govcloud.approvals.policies import Turn
 from tenants.models import User
 from tenants.policies import scope_of
@@ -15,86 +16,87 @@ from tenants.policies import scope_of
 S = TypeVar("S", bound=Hashable)
 
 
-def where_needed(turn: Turn, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Turn:
-    """The turn on that of the seats of roles a person holds after which the others can still be signed."""
-    if turn.seat.person_id is not None:
-        return turn
-    person = turn.on_behalf_of or actor
-    held = scope_of(person, at=at)
-    seats: dict[str, Seat] = {}
-    for seat in policies.open_seats(turn.stage):
-        if seat.person_id is None and held.holds(seat.role, department=turn.stage.case.department):
-            seats.setdefault(seat.role, seat)
-    if len(seats) < 2:
-        return turn
-    both = {actor.pk, person.pk}
-    return replace(
-        turn,
-        seat=min(
-            seats.values(), key=lambda seat: short_of(turn.stage, stages, at=at, without=both, but=seat)
-        ),
-    )
+@dataclass(frozen=True)
+class Signers:
+    """Who could sign what of a case that is being decided, for all that may be done with the seats of its current stage.
 
-
-def short_of(
-    stage: CaseStage,
-    stages: Sequence[CaseStage],
-    *,
-    at: datetime,
-    without: Collection[int] = (),
-    but: Seat | None = None,
-) -> int:
-    """How many of a stage's open seats of a role nobody is left for; 0 is as it should be. One query.
-
-    ``stages`` are those of the present revision with seats and decisions. Who has a seat by name signs that, and who has
-    given theirs away signs nothing else. ``without`` are keys of further people who sign no seat of a role, and ``but`` is a seat
-    that is not to be counted.
+    ``stages`` are those of the present revision with seats and decisions. One query, once something is asked of it.
     """
-    roles = [seat.role for seat in policies.open_seats(stage) if seat.person_id is None and seat != but]
-    if not roles:
-        return 0
-    barred = _barred(stage, stages) | policies.given_away(stage) | {*without}
-    held = policies.deciders(department=stage.case.department, roles=set(roles), without=barred, at=at)
-    return unfilled(roles, {role: [person.pk for person in people] for role, people in held.items()})
+
+    stage: CaseStage
+    stages: Sequence[CaseStage]
+    at: datetime
+
+    def where_needed(self, turn: Turn, *, actor: User) -> Turn:
+        """The turn on that of the seats of roles a person holds after which the others can still be signed."""
+        if turn.seat.person_id is not None:
+            return turn
+        person = turn.on_behalf_of or actor
+        held = scope_of(person, at=self.at)
+        seats: dict[str, Seat] = {}
+        for seat in policies.open_seats(self.stage):
+            if seat.person_id is None and held.holds(seat.role, department=self.stage.case.department):
+                seats.setdefault(seat.role, seat)
+        if len(seats) < 2:
+            return turn
+        return min(
+            (replace(turn, seat=seat) for seat in seats.values()),
+            key=lambda each: self.shortages(self._left_by(each), without=_both(each, actor)),
+        )
+
+    def shortages(self, seats: Collection[Seat], *, without: Collection[int] = ()) -> tuple[int, int]:
+        """How many open seats of a role nobody is left for if these were the stage's ``seats``: of the stage, and of it together
+        with all that are still to come; 0 is as it should be.
+
+        Who has a seat by name signs nothing else, here or later; who has given theirs away signs nothing else here, but may
+        later. ``without`` are keys of people who sign no seat of a role at all.
+        """
+        here = [(self.stage.pk, seat.role) for seat in seats if _is_open_to_role(seat)]
+        wanted = [*here, *self._to_come()]
+        if not wanted:
+            return 0, 0
+        barred = {seat.person_id for seat in seats if seat.person_id is not None} | {*without}
+        away = policies.given_away(seats)
+        holders = {
+            (place, role): {person.pk for person in self._held[role]}
+            - (barred | away if place == self.stage.pk else barred)
+            for place, role in set(wanted)
+        }
+        return unfilled(here, holders), unfilled(wanted, holders)
+
+    def _left_by(self, turn: Turn) -> list[Seat]:
+        """The stage's seats but for the one that is signed."""
+        return [seat for seat in self.stage.seats.all() if seat.pk != turn.seat.pk]
+
+    def _to_come(self) -> Iterator[tuple[int, str]]:
+        """The seats of roles, by stage (its key) and role, that stages will have for people to sign when their turn comes: where
+        all holders sign, one of each role at the least.
+        """
+        for stage in self.stages:
+            if stage.status == StageStatus.WAITING and not stage.auto_reason:
+                for role in stage.roles:
+                    yield from [(stage.pk, role)] * (stage.quorum_count or 1)
+
+    @cached_property
+    def _held(self) -> Mapping[str, list[User]]:
+        """By role who holds it, without whose matter it is and who has decided on this revision."""
+        roles = {seat.role for seat in policies.open_seats(self.stage) if _is_open_to_role(seat)}
+        case = self.stage.case
+        return policies.deciders(
+            department=case.department,
+            roles=roles | {role for _stage, role in self._to_come()},
+            without=policies.owners(case) | policies.involved_by_deciding(self.stages),
+            at=self.at,
+        )
 
 
-def shortages(
-    stage: CaseStage, stages: Sequence[CaseStage], *, at: datetime, without: Collection[int] = ()
-) -> tuple[int, int]:
-    """``short_of`` the stage, and of it together with all that are still to come. One query.
-
-    A person signs once on a revision: who has a seat by name here signs nothing later either, but who has given theirs away may.
-    ``without`` are keys of people who sign no seat of a role at all.
-    """
-    here = [(stage.pk, seat.role) for seat in policies.open_seats(stage) if seat.person_id is None]
-    seats = [*here, *_to_come(stages)]
-    if not seats:
-        return 0, 0
-    barred = _barred(stage, stages) | {*without}
-    roles = {role for _stage, role in seats}
-    held = policies.deciders(department=stage.case.department, roles=roles, without=barred, at=at)
-    away = policies.given_away(stage)
-    holders = {
-        (place, role): {person.pk for person in held[role]} - (away if place == stage.pk else set())
-        for place, role in set(seats)
-    }
-    return unfilled(here, holders), unfilled(seats, holders)
+def _is_open_to_role(seat: Seat) -> bool:
+    return seat.status == SeatStatus.OPEN and seat.person_id is None
 
 
-def _to_come(stages: Sequence[CaseStage]) -> Iterator[tuple[int, str]]:
-    """The seats of roles, by stage (its key) and role, that stages will have for people to sign when their turn comes: where all
-    holders sign, one of each role at the least.
-    """
-    for stage in stages:
-        if stage.status == StageStatus.WAITING and not stage.auto_reason:
-            for role in stage.roles:
-                yield from [(stage.pk, role)] * (stage.quorum_count or 1)
-
-
-def _barred(stage: CaseStage, stages: Sequence[CaseStage]) -> set[int]:
-    """Who signs no seat of a role on this revision any more: it is their matter, they have decided, or have a seat by name."""
-    named = {seat.person_id for seat in stage.seats.all() if seat.person_id is not None}
-    return policies.owners(stage.case) | policies.involved_by_deciding(stages) | named
+def _both(turn: Turn, actor: User) -> set[int]:
+    """Whom a signature bars from others: who signs, and on whose behalf."""
+    return {actor.pk, (turn.on_behalf_of or actor).pk}
 
 
 def unfilled(seats: Sequence[S], holders: Mapping[S, Collection[int]]) -> int:

@@ -51,7 +51,7 @@ def barred(stage: CaseStage) -> set[int]:
     who has given their part away.
     """
     decided = _decided([stage]).get(stage.case_id, set())
-    return policies.owners(stage.case) | decided | policies.given_away(stage)
+    return policies.owners(stage.case) | decided | policies.given_away(stage.seats.all())
 
 
 def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at: datetime) -> Waiting:
@@ -69,7 +69,7 @@ def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at
             and policies.seat_of(stage, absence.person, at=at) is not None
             and _decides(absence.substitute, stage, at=at)
         ),
-        without=frozenset(barred | policies.given_away(stage)),
+        without=frozenset(barred | policies.given_away(stage.seats.all())),
     )
 
 
