@@ -1,5 +1,6 @@
 """Cases: matters being decided, and what waits for the person who asks (``?todo=true``)."""
 
+from datetime import datetime
 from typing import Any, cast
 
 import django_filters as filters
@@ -41,6 +42,8 @@ from govcloud.approvals.policies import (
     owners,
     require_decider,
 )
+from govcloud.approvals.signable import Need, need_of
+from govcloud.errors import DomainError
 from tenants.models import Role, User
 
 
@@ -157,9 +160,25 @@ class CaseAnswer(Answer):
         return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
 
 
+class NeedAnswer(serializers.Serializer[Need]):
+    stage = serializers.CharField(source="stage.code", help_text="code")
+    refused = serializers.BooleanField(
+        source="others", help_text="an approval is refused (409): others could approve now"
+    )
+    text = serializers.CharField()
+
+
 class CaseDetail(CaseAnswer):
+    leaves_to_nobody = serializers.SerializerMethodField(
+        help_text="where nobody would be left for a signature once the person who asks has approved, as each person signs once"
+    )
     consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
     reminders = serializers.SerializerMethodField()
+
+    @extend_schema_field(NeedAnswer(allow_null=True))
+    def get_leaves_to_nobody(self, case: Case) -> Any:
+        need = _need(case, self.context["actor"], at=self.context["at"])
+        return None if need is None else NeedAnswer(need).data
 
     @extend_schema_field(ConsultationAnswer(many=True))
     def get_consultations(self, case: Case) -> Any:
@@ -243,15 +262,27 @@ def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
     ]
 
 
-def decider_context(case: Case, *, at: Any) -> dict[str, Any]:
-    """Who may decide the stages of a case that are still open, in one query; for ``StageAnswer``."""
+def _need(case: Case, actor: User, *, at: datetime) -> Need | None:
+    """What an approval by the actor would leave to nobody; None for who has nothing to sign now."""
+    stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
+    current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+    try:
+        turn = require_decider(case, stages, seen=current, revision_hash=None, actor=actor, at=at)
+    except DomainError:
+        return None
+    return need_of(turn, stages, actor=actor, at=at)
+
+
+def decider_context(case: Case, *, actor: User, at: datetime) -> dict[str, Any]:
+    """Who asks, and who may decide the stages of a case that are still open, in one query; for ``CaseDetail``."""
     stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
     unfinished = [s for s in stages if s.status in {StageStatus.CURRENT, StageStatus.WAITING}]
     roles = {role for stage in unfinished for role in stage.roles}
     if not roles:
-        return {"deciders": {}}
+        return {"deciders": {}, "actor": actor, "at": at}
     without = owners(case) | involved_by_deciding(stages)
-    return {"deciders": deciders(department=case.department, roles=roles, without=without, at=at)}
+    held = deciders(department=case.department, roles=roles, without=without, at=at)
+    return {"deciders": held, "actor": actor, "at": at}
 
 
 class Cases(Listed[Case], Retrieved[Case]):
@@ -338,5 +369,5 @@ class Cases(Listed[Case], Retrieved[Case]):
 
     def answer(self, case: Case) -> Response:
         """The case as it is now."""
-        context = {**self.get_serializer_context(), **decider_context(case, at=self.at)}
+        context = {**self.get_serializer_context(), **decider_context(case, actor=self.actor, at=self.at)}
         return Response(CaseDetail(case, context=context).data)

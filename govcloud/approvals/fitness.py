@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.approvals import policies
 from govcloud.approvals.models import Seat, SeatOrigin
 from govcloud.approvals.policies import SelfApproval
-from govcloud.approvals.signable import Signers
+from govcloud.approvals.signable import Signers, is_shorter
 from govcloud.errors import Conflict, Invalid
 from tenants.models import User
 
@@ -71,7 +71,7 @@ def _require_fit(signers: Signers, person: User) -> None:
 
 def _require_no_shorter(before: tuple[int, int], after: tuple[int, int], person: User) -> None:
     """Raises NobodyLeftToSign where a seat that somebody could have signed is left to nobody, in the stage or later on."""
-    if after[0] > before[0] or after[1] > before[1]:
+    if is_shorter(after, before):
         raise NobodyLeftToSign(person=str(person), pointers=("/person",))
 
 

@@ -1,19 +1,65 @@
 """Whether there is somebody left to sign every open seat of a stage, and every one to come, given that each person signs once."""
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import TypeVar
+from typing import Any, TypeVar
+
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import policies
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import CaseStage, Seat, SeatStatus
 from govcloud.approvals.policies import Turn
-from tenants.models import User
+from govcloud.errors import Conflict
+from tenants.models import Role, User
+from tenants.naming import name_of
 from tenants.policies import scope_of
 
 S = TypeVar("S", bound=Hashable)
+NAMED = 3
+"""Of the people who could sign instead."""
+
+
+class NeededElsewhere(Conflict):
+    code = "needed-elsewhere"
+    message = _(
+        "Once you have signed, nobody is left for the step “%(stage)s”: each person signs once. Leave this approval to %(people)s, or have somebody else given the role of %(roles)s."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """That somebody who approves now is missed at a ``stage``: nobody is left for one of its seats.
+
+    ``others`` could approve now in their place. Where there are none the approval takes no way out from anybody, and somebody
+    has to be given a role of the stage in any case.
+    """
+
+    stage: CaseStage
+    others: tuple[User, ...]
+
+    @property
+    def text(self) -> str:
+        """For who would approve, in the language active now."""
+        if self.others:
+            return self.refusal().detail
+        return (
+            _(
+                "Once you have signed, nobody is left for the step “%(stage)s”: each person signs once. Somebody else has to be given the role of %(roles)s."
+            )
+            % self._facts
+        )
+
+    def refusal(self) -> NeededElsewhere:
+        people = ", ".join(str(person) for person in self.others[:NAMED])
+        return NeededElsewhere(people=people, **self._facts)
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        roles = ", ".join(str(Role(role).label) for role in self.stage.roles)
+        return {"stage": name_of(self.stage), "roles": roles}
 
 
 @dataclass(frozen=True)
@@ -44,6 +90,20 @@ class Signers:
             key=lambda each: self.shortages(self._left_by(each), without=_both(each, actor)),
         )
 
+    def need(self, turn: Turn, *, actor: User) -> Need | None:
+        """What the approval of this turn would leave to nobody; None where nobody is missed."""
+        rest, both = self._left_by(turn), _both(turn, actor)
+        missed = self._missed(rest, both)
+        if missed is None:
+            return None
+        before = self.shortages(self.stage.seats.all())
+
+        def short(people: Collection[int]) -> bool:
+            return is_shorter(self.shortages(rest, without=people), before)
+
+        others = [person for person in self._holders_of(turn) if person != actor and not short([person.pk])]
+        return Need(missed, tuple(others) if short(both) else ())
+
     def shortages(self, seats: Collection[Seat], *, without: Collection[int] = ()) -> tuple[int, int]:
         """How many open seats of a role nobody is left for if these were the stage's ``seats``: of the stage, and of it together
         with all that are still to come; 0 is as it should be.
@@ -51,10 +111,16 @@ class Signers:
         Who has a seat by name signs nothing else, here or later; who has given theirs away signs nothing else here, but may
         later. ``without`` are keys of people who sign no seat of a role at all.
         """
+        return self._unfilled(seats, (), without), self._unfilled(seats, self._to_come, without)
+
+    def _unfilled(
+        self, seats: Collection[Seat], to_come: Sequence[CaseStage], without: Collection[int]
+    ) -> int:
+        """How many seats nobody is left for: of the current stage, if it had these, and of the stages ``to_come``."""
         here = [(self.stage.pk, seat.role) for seat in seats if _is_open_to_role(seat)]
-        wanted = [*here, *self._to_come()]
+        wanted = [*here, *((stage.pk, role) for stage in to_come for role in _asked_for(stage))]
         if not wanted:
-            return 0, 0
+            return 0
         barred = {seat.person_id for seat in seats if seat.person_id is not None} | {*without}
         away = policies.given_away(seats)
         holders = {
@@ -62,20 +128,32 @@ class Signers:
             - (barred | away if place == self.stage.pk else barred)
             for place, role in set(wanted)
         }
-        return unfilled(here, holders), unfilled(wanted, holders)
+        return unfilled(wanted, holders)
+
+    def _missed(self, rest: Collection[Seat], people: Collection[int]) -> CaseStage | None:
+        """The first stage that is left short if these people sign nothing any more; of the current one ``rest`` is to be signed."""
+        for place, stage in enumerate((self.stage, *self._to_come)):
+            until = self._to_come[:place]
+            if self._unfilled(rest, until, people) > self._unfilled(rest, until, ()):
+                return stage
+        return None
+
+    def _holders_of(self, turn: Turn) -> list[User]:
+        """Who could sign the turn's seat."""
+        if turn.seat.person is not None:
+            return [turn.seat.person]
+        seats = self.stage.seats.all()
+        barred = {seat.person_id for seat in seats} | policies.given_away(seats)
+        return [person for person in self._held[turn.seat.role] if person.pk not in barred]
 
     def _left_by(self, turn: Turn) -> list[Seat]:
         """The stage's seats but for the one that is signed."""
         return [seat for seat in self.stage.seats.all() if seat.pk != turn.seat.pk]
 
-    def _to_come(self) -> Iterator[tuple[int, str]]:
-        """The seats of roles, by stage (its key) and role, that stages will have for people to sign when their turn comes: where
-        all holders sign, one of each role at the least.
-        """
-        for stage in self.stages:
-            if stage.status == StageStatus.WAITING and not stage.auto_reason:
-                for role in stage.roles:
-                    yield from [(stage.pk, role)] * (stage.quorum_count or 1)
+    @cached_property
+    def _to_come(self) -> list[CaseStage]:
+        """The stages that people still have to sign when their turn comes."""
+        return [each for each in self.stages if each.status == StageStatus.WAITING and not each.auto_reason]
 
     @cached_property
     def _held(self) -> Mapping[str, list[User]]:
@@ -84,10 +162,25 @@ class Signers:
         case = self.stage.case
         return policies.deciders(
             department=case.department,
-            roles=roles | {role for _stage, role in self._to_come()},
+            roles=roles.union(*(stage.roles for stage in self._to_come)),
             without=policies.owners(case) | policies.involved_by_deciding(self.stages),
             at=self.at,
         )
+
+
+def need_of(turn: Turn, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Need | None:
+    """As ``Signers.need``, on the seat that would be signed; ``stages`` as there."""
+    signers = Signers(turn.stage, stages, at)
+    return signers.need(signers.where_needed(turn, actor=actor), actor=actor)
+
+
+def _asked_for(stage: CaseStage) -> list[str]:
+    """The roles of the seats that a stage will have: where all holders sign, one of each role at the least."""
+    return [role for role in stage.roles for _each in range(stage.quorum_count or 1)]
+
+
+def is_shorter(after: tuple[int, int], before: tuple[int, int]) -> bool:
+    return after[0] > before[0] or after[1] > before[1]
 
 
 def _is_open_to_role(seat: Seat) -> bool:

@@ -1,100 +1,22 @@
 """Whom a step can be shared with: everybody who is offered is accepted, and nobody else."""
 
-import random
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from govcloud.approvals import policies, sharing
+from govcloud.approvals import sharing
 from govcloud.approvals.lifecycle import Status
 from govcloud.approvals.models import Case, Seat
 from govcloud.approvals.services import current_deciders
-from govcloud.errors import DomainError
-from tenants.models import UNIT_ROLES, Membership, Role, User
-from tests.factories.approvals import (
-    INTAKE,
-    Chain,
-    absence,
-    add_reviewer,
-    case_of,
-    chain,
-    current_stage,
-    decide,
-    delegate,
-    flow,
-)
-from tests.factories.tenants import DepartmentFactory, UserFactory, grant, member
+from tenants.models import Role, User
+from tests.factories.approvals import case_of, chain, current_stage, decide
+from tests.factories.situations import SITUATIONS, accepted, somewhere
+from tests.factories.tenants import UserFactory, member
 
 pytestmark = pytest.mark.django_db
-SITUATIONS = 12
-ROLES = sorted(policies.DECIDING | {Role.LEADER, Role.APPLICANT})
-
-
-def somewhere(dice: random.Random, at: datetime) -> Case:
-    """A case half way through a flow of a few steps, among people who hold several roles, stand in and have given seats away."""
-    people = chain(DepartmentFactory(parent=DepartmentFactory()))
-    above = people.department.parent
-    staff = [
-        *(people.of(role) for role in Chain.__annotations__ if role != "department"),
-        *(member(dice.choice(ROLES), above) for _each in range(dice.randrange(5))),
-        member(Role.CLOUD_ADMIN, is_active=False),
-        member(Role.UNIT_APPROVER, DepartmentFactory()),
-    ]
-    for _each in range(dice.randrange(6)):
-        role = Role(dice.choice(ROLES))
-        person = dice.choice(staff)
-        if not Membership.objects.filter(user=person, role=role).exists():
-            grant(person, role, people.department if role in UNIT_ROLES else None)
-    for person in dice.sample(staff, 2):
-        substitute = dice.choice([each for each in staff if each != person])
-        absence(person, substitute, begins=at)
-    steps = [
-        replace(
-            INTAKE,
-            code=f"step-{number}",
-            role=role,
-            also_roles=tuple(dice.sample([Role.FINANCE, Role.CLOUD_ADMIN], dice.randrange(2))),
-            **dice.choice([{}, {}, {"quorum": "some", "quorum_count": 2}, {"quorum": "all"}]),
-        )
-        for number, role in enumerate(
-            dice.sample([Role.UNIT_APPROVER, Role.SERVICE_DESK, Role.TECHNICAL_REVIEWER], 3)
-        )
-    ]
-    flow(*steps, at=at)
-    case = case_of(people, at=at)
-    for _each in range(dice.randrange(4)):
-        case = _moved(dice, case, staff, at)
-    return case
-
-
-def _moved(dice: random.Random, case: Case, staff: list[User], at: datetime) -> Case:
-    """After one deed of somebody who may do it, if there is one that is not refused."""
-    deciding = current_deciders(case=case, at=at)
-    if case.status != Status.OPEN or not deciding:
-        return case
-    actor, other = dice.choice(deciding), dice.choice(staff)
-    deed: Callable[[], object] = dice.choice(
-        [
-            lambda: decide(case, actor, at),
-            lambda: delegate(case, actor, other, at),
-            lambda: add_reviewer(case, actor, other, at),
-        ]
-    )
-    accepted(deed)
-    return Case.objects.get(pk=case.pk)
-
-
-def accepted(deed: Callable[[], object]) -> bool:
-    try:
-        with transaction.atomic():
-            deed()
-    except DomainError:
-        return False
-    return True
 
 
 def tried(deed: Callable[[User], object], everybody: list[User]) -> set[User]:
@@ -116,7 +38,7 @@ def sharers(case: Case, at: datetime) -> set[User]:
 
 @pytest.mark.parametrize("seed", range(SITUATIONS))
 def test_who_is_offered_is_accepted_and_nobody_else(seed: int, at: datetime) -> None:
-    case = somewhere(random.Random(seed), at)  # noqa: S311  the same situation each time
+    case = somewhere(seed, at)
     if case.status != Status.OPEN:
         pytest.skip("it is decided already")
     stage = current_stage(case).code
@@ -148,7 +70,7 @@ def test_the_situations_are_not_all_alike(at: datetime) -> None:
     seen = set()
     for seed in range(SITUATIONS):
         with transaction.atomic():
-            case = somewhere(random.Random(seed), at)  # noqa: S311  the same situation each time
+            case = somewhere(seed, at)
             for actor in sharers(case, at):
                 offered = sharing.offered(case=case, actor=actor, at=at)
                 lists = (offered.delegates, offered.reviewers, offered.consulted, offered.again)

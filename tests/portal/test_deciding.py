@@ -11,7 +11,7 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
 from tenants.models import Role
 from tests.factories.approvals import absence
-from tests.factories.tenants import member
+from tests.factories.tenants import grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -91,6 +91,18 @@ class TestTheDecision:
         page = browser.get(url).content.decode()
         assert page.count('<details class="said">') == folds
         assert opinion.splitlines()[0] in page.split('<blockquote class="opinion">')[1]
+
+    def test_who_is_needed_at_a_later_step_reads_it_before_signing(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        words = "Once you have signed, nobody is left for the step “Intake”"
+        assert words not in text(signed_in(people.approver).get(f"{url}decision/"))
+        grant(people.desk, Role.UNIT_APPROVER, people.department)
+        browser = signed_in(people.desk)
+        page = text(browser.get(f"{url}decision/"))
+        assert f"{words}: each person signs once. Leave this approval to {people.approver}" in page
+        assert sign(browser, url).status_code == 409
+        assert current(order) == "unit"
 
     def test_who_comes_second_is_told_and_keeps_their_words(
         self, people: scenes.Cast, url: str, signed_in: Signed
