@@ -372,7 +372,7 @@ CELERY_BEAT_SCHEDULE = {
     "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
     "seal-audit": {
         "task": "audit.seal",
-        "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
+        "schedule": float(env("AUDIT_SEAL_SECONDS", 10 if EMBEDDED else 60)),
     },
 }
 

@@ -343,9 +343,7 @@ class Cases(Listed[Case], Retrieved[Case]):
     @extend_schema(responses=PeopleAnswer)
     @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
     def people(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who may decide it now, and those
-        who have given their part in it to others.
-        """
+        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who decide it now or have given it."""
         case = self.get_object()
         found = sharing.offered(case=case, actor=self.actor, at=self.at)
         if not found.again:

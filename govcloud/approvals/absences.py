@@ -152,7 +152,7 @@ def tell_of_beginnings(*, at: datetime) -> int:
 
 
 def _waiting_in(absence: Absence, *, at: datetime) -> list[Case]:
-    """What the substitute can decide on behalf of the person, the longest waiting first."""
+    """What the substitute can decide on behalf of the person, the oldest first."""
     person, substitute = absence.person, absence.substitute
     if not (person.is_active and substitute.is_active):
         return []

@@ -47,6 +47,13 @@ class NotToBeHandedOn(Forbidden):
     )
 
 
+class SeatGone(Conflict):
+    code = "seat-gone"
+    message = _(
+        "This part is not yours to give any more: it has been signed, or is free again. Look at it once more."
+    )
+
+
 class QuestionMissing(Invalid):
     code = "question-missing"
     message = _("Say what you ask.")
@@ -89,7 +96,7 @@ def delegate(
     """Give one's seat of the current stage to another person, for this stage alone; they decide it in their own name.
 
     Who gave a seat (``seat``) may give it to yet another, or take it back by naming themselves. Raises ReasonMissing,
-    PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, NobodyLeftToSign where the person is needed for another
+    PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, SeatGone, NobodyLeftToSign where the person is needed for another
     seat of this stage or of a later one, and what ``policies.require_decider`` raises.
     """
     _require(reason, ReasonMissing, "/reason")
@@ -286,6 +293,8 @@ def _seat_to_give(
         _require_giver(case, given.stage, actor, at=at)
         return given
     turn = _turn(case, stages, seen=seen, actor=actor, at=at)
+    if seat is not None:
+        raise SeatGone(pointers=("/seat",))  # and not their own seat instead
     if turn.seat.person_id is not None:
         raise NotToBeHandedOn
     return Signers(turn.stage, stages, at).where_needed(turn, actor=actor).seat

@@ -1,5 +1,6 @@
 """Whether there is somebody left to sign every open seat of a stage, and every one to come, given that each person signs once."""
 
+import copy
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,8 +34,8 @@ class NeededElsewhere(Conflict):
 class Need:
     """That somebody who approves now is missed at a ``stage``: nobody is left for one of its seats.
 
-    ``others`` could approve now in their place. Where there are none the approval takes no way out from anybody, and somebody
-    has to be given a role of the stage in any case.
+    ``others`` could approve now in their place. Where there are none, a refusal would open no other way, and somebody has
+    to be given a role of the stage in any case.
     """
 
     stage: CaseStage
@@ -147,8 +148,10 @@ class Signers:
         return [person for person in self._held[turn.seat.role] if person.pk not in barred]
 
     def _left_by(self, turn: Turn) -> list[Seat]:
-        """The stage's seats but for the one that is signed."""
-        return [seat for seat in self.stage.seats.all() if seat.pk != turn.seat.pk]
+        """The stage's seats as they are once this one is signed."""
+        signed = copy.copy(turn.seat)
+        signed.status = SeatStatus.SIGNED
+        return [signed if seat == signed else seat for seat in self.stage.seats.all()]
 
     @cached_property
     def _to_come(self) -> list[CaseStage]:

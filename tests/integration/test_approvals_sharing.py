@@ -303,6 +303,16 @@ class TestAddedReviewers:
         delegate(case, people.unit_approver, people.technical_reviewer, at, seat=seat.uuid)
         assert current_stage(decide(case, people.technical_reviewer, at)).code == "intake"
 
+    def test_once_they_have_signed_nothing_else_is_given_in_its_place(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        member(Role.TECHNICAL_REVIEWER)  # for the step that is theirs
+        seat = add(case, people.unit_approver, people.cloud_admin, at)
+        decide(case, people.cloud_admin, at)
+        with pytest.raises(sharing.SeatGone):
+            delegate(case, people.unit_approver, people.technical_reviewer, at, seat=seat.uuid)
+        assert current_stage(decide(case, people.unit_approver, at)).code == "intake"
+
 
 @pytest.mark.django_db
 class TestConsulting:
