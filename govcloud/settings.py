@@ -143,7 +143,6 @@ TEMPLATES = [
     },
 ]
 
-
 GIVE_UP_ON_DATABASE = {"connect_timeout": "5", "tcp_user_timeout": "15000", "keepalives_idle": "30"}
 """libpq's: a database host that vanished without a word would else be waited for as long as TCP does, a quarter of an hour."""
 
@@ -372,7 +371,7 @@ CELERY_BEAT_SCHEDULE = {
     "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
     "seal-audit": {
         "task": "audit.seal",
-        "schedule": float(env("AUDIT_SEAL_SECONDS", 10 if EMBEDDED else 60)),
+        "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
     },
 }
 
