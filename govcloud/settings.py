@@ -114,6 +114,7 @@ MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "govcloud.portal.middleware.DefaultLanguageMiddleware",
+    "govcloud.portal.middleware.PageOfDeedMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -141,7 +142,6 @@ TEMPLATES = [
         },
     },
 ]
-
 
 GIVE_UP_ON_DATABASE = {"connect_timeout": "5", "tcp_user_timeout": "15000", "keepalives_idle": "30"}
 """libpq's: a database host that vanished without a word would else be waited for as long as TCP does, a quarter of an hour."""

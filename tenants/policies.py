@@ -70,22 +70,31 @@ class Scope:
 def scope_of(actor: User, *, at: datetime) -> Scope:
     """Read once per request: the result is kept on the actor for the instant it was asked for."""
     kept: tuple[datetime, Scope] | None = getattr(actor, "_scope", None)
-    if kept is not None and kept[0] == at:
-        return kept[1]
+    if kept is None or kept[0] != at:
+        kept = at, read_scopes([actor], at=at)[actor.pk]
+    return kept[1]
+
+
+def read_scopes(people: Collection[User], *, at: datetime) -> dict[int, Scope]:
+    """By the people's keys, in one query; ``scope_of`` each of these objects takes none then, for the same instant."""
     allowed = RolePermission.objects.filter(role=OuterRef("role")).values("permission")
-    rows = Membership.objects.valid(at=at).filter(user=actor).annotate(allowed=ArraySubquery(allowed))
-    held = {
-        (permission, path)
-        for path, permissions in rows.values_list("department__path", "allowed")
-        for permission in permissions
-        if actor.limited_to is None or permission in actor.limited_to
-    }
-    scope = Scope(
-        permissions=frozenset(permission for permission, path in held if path is None),
-        unit_permissions=frozenset((permission, path) for permission, path in held if path is not None),
+    rows = Membership.objects.valid(at=at).filter(user__in=people).annotate(allowed=ArraySubquery(allowed))
+    held: dict[int, set[tuple[str, str | None]]] = {person.pk: set() for person in people}
+    for user, path, permissions in rows.values_list("user", "department__path", "allowed"):
+        held[user] |= {(permission, path) for permission in permissions}
+    scopes = {person.pk: _scope(person, held[person.pk]) for person in people}
+    for person in people:
+        person._scope = (at, scopes[person.pk])  # type: ignore[attr-defined]  # noqa: SLF001
+    return scopes
+
+
+def _scope(person: User, held: Collection[tuple[str, str | None]]) -> Scope:
+    """Of what a person's roles allow, that which they may do now."""
+    may = [each for each in held if person.limited_to is None or each[0] in person.limited_to]
+    return Scope(
+        permissions=frozenset(permission for permission, path in may if path is None),
+        unit_permissions=frozenset((permission, path) for permission, path in may if path is not None),
     )
-    actor._scope = (at, scope)  # type: ignore[attr-defined]  # noqa: SLF001
-    return scope
 
 
 def limit(actor: User, *, to: Collection[str]) -> None:

@@ -1,5 +1,6 @@
 """Cases: matters being decided, and what waits for the person who asks (``?todo=true``)."""
 
+from datetime import datetime
 from typing import Any, cast
 
 import django_filters as filters
@@ -41,6 +42,8 @@ from govcloud.approvals.policies import (
     owners,
     require_decider,
 )
+from govcloud.approvals.signable import Need, need_of
+from govcloud.errors import DomainError
 from tenants.models import Role, User
 
 
@@ -151,7 +154,18 @@ class CaseSummary(Answer):
     stage_due_at = serializers.DateTimeField(allow_null=True)
 
 
+class NeedAnswer(serializers.Serializer[Need]):
+    stage = serializers.CharField(source="stage.code", help_text="code")
+    refused = serializers.BooleanField(
+        source="others", help_text="an approval is refused (409): others could approve now"
+    )
+    text = serializers.CharField()
+
+
 class CaseDetail(CaseSummary):
+    leaves_to_nobody = serializers.SerializerMethodField(
+        help_text="where nobody would be left for a signature once the person who asks has approved, as each person signs once"
+    )
     pauses = serializers.SerializerMethodField(
         help_text="while it was back for correction: the clock of the whole case stood still"
     )
@@ -162,6 +176,11 @@ class CaseDetail(CaseSummary):
     @extend_schema_field(PauseAnswer(many=True))
     def get_pauses(self, case: Case) -> Any:
         return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
+
+    @extend_schema_field(NeedAnswer(allow_null=True))
+    def get_leaves_to_nobody(self, case: Case) -> Any:
+        need = _need(case, self.context["actor"], at=self.context["at"])
+        return None if need is None else NeedAnswer(need).data
 
     @extend_schema_field(ConsultationAnswer(many=True))
     def get_consultations(self, case: Case) -> Any:
@@ -199,9 +218,20 @@ class ReminderBody(Body):
     text = serializers.CharField(max_length=200, allow_blank=True, default="")
 
 
+class SeatAgainAnswer(serializers.Serializer[Any]):
+    seat = serializers.UUIDField()
+    candidates = PersonRef(many=True, help_text="who can have it instead; oneself to take it back")
+
+
 class PeopleAnswer(serializers.Serializer[Any]):
-    candidates = PersonRef(many=True, help_text="who can decide it instead, or as well")
+    """Whoever is not named is refused."""
+
+    candidates = PersonRef(many=True, help_text="who can decide it instead (a delegation)")
+    reviewers = PersonRef(many=True, help_text="who can sign it as well")
     consulted = PersonRef(many=True, help_text="who can be asked for an opinion")
+    given = SeatAgainAnswer(
+        many=True, help_text="the seats that one has given to others who have not signed yet"
+    )
 
 
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]
@@ -234,15 +264,27 @@ def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
     ]
 
 
-def decider_context(case: Case, *, at: Any) -> dict[str, Any]:
-    """Who may decide the stages of a case that are still open, in one query; for ``StageAnswer``."""
+def _need(case: Case, actor: User, *, at: datetime) -> Need | None:
+    """What an approval by the actor would leave to nobody; None for who has nothing to sign now."""
+    stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
+    current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+    try:
+        turn = require_decider(case, stages, seen=current, revision_hash=None, actor=actor, at=at)
+    except DomainError:
+        return None
+    return need_of(turn, stages, actor=actor, at=at)
+
+
+def decider_context(case: Case, *, actor: User, at: datetime) -> dict[str, Any]:
+    """Who asks, and who may decide the stages of a case that are still open, in one query; for ``CaseDetail``."""
     stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
     unfinished = [s for s in stages if s.status in {StageStatus.CURRENT, StageStatus.WAITING}]
     roles = {role for stage in unfinished for role in stage.roles}
     if not roles:
-        return {"deciders": {}}
+        return {"deciders": {}, "actor": actor, "at": at}
     without = owners(case) | involved_by_deciding(stages)
-    return {"deciders": deciders(department=case.department, roles=roles, without=without, at=at)}
+    held = deciders(department=case.department, roles=roles, without=without, at=at)
+    return {"deciders": held, "actor": actor, "at": at}
 
 
 def with_stage(rows: QuerySet[Case]) -> QuerySet[Case]:
@@ -280,7 +322,7 @@ class Cases(Listed[Case], Retrieved[Case]):
     def delegations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Give one's seat of the current stage to somebody else, or a seat that one gave to yet another."""
         case, given = self.get_object(), self.parsed(DelegationBody)
-        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        person = self.person(given, sharing.eligible(case=case, at=self.at))
         sharing.delegate(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
         return self.answer(self.get_object())
 
@@ -289,7 +331,7 @@ class Cases(Listed[Case], Retrieved[Case]):
     def reviewers(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Have somebody else sign the current stage as well."""
         case, given = self.get_object(), self.parsed(ReviewerBody)
-        person = self.person(given, sharing.candidates(case=case, at=self.at))
+        person = self.person(given, sharing.eligible(case=case, at=self.at))
         sharing.add_reviewer(case=case, **{**given, "person": person}, actor=self.actor, at=self.at)
         return self.answer(self.get_object())
 
@@ -313,16 +355,20 @@ class Cases(Listed[Case], Retrieved[Case]):
     @extend_schema(responses=PeopleAnswer)
     @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
     def people(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who may decide it now."""
+        """Who it can be delegated to, added as a reviewer, or asked for an opinion. For those who decide it now or have given it."""
         case = self.get_object()
-        stages = services.stages_of(case)
-        current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
-        require_decider(case, stages, seen=current, revision_hash=None, actor=self.actor, at=self.at)
-        found = {
-            "candidates": sharing.candidates(case=case, at=self.at),
-            "consulted": sharing.consulted(case=case, at=self.at),
+        found = sharing.offered(case=case, actor=self.actor, at=self.at)
+        if not found.again:
+            stages = services.stages_of(case)
+            current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+            require_decider(case, stages, seen=current, revision_hash=None, actor=self.actor, at=self.at)
+        people = {
+            "candidates": found.delegates,
+            "reviewers": found.reviewers,
+            "consulted": found.consulted,
+            "given": [{"seat": seat.uuid, "candidates": persons} for seat, persons in found.again],
         }
-        return Response(PeopleAnswer(found).data)
+        return Response(PeopleAnswer(people).data)
 
     def person(self, given: dict[str, Any], known: list[User]) -> User:
         """Whom the body names: anybody whom the case can be shared with, or who has to do with it. Others are not told apart."""
@@ -333,5 +379,5 @@ class Cases(Listed[Case], Retrieved[Case]):
 
     def answer(self, case: Case) -> Response:
         """The case as it is now."""
-        context = {**self.get_serializer_context(), **decider_context(case, at=self.at)}
+        context = {**self.get_serializer_context(), **decider_context(case, actor=self.actor, at=self.at)}
         return Response(CaseDetail(case, context=context).data)

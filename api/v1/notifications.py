@@ -18,7 +18,7 @@ from api.fields import Answer
 from govcloud.notifications import services
 from govcloud.notifications.kinds import Kind, Way
 from govcloud.notifications.models import Message, Preference
-from govcloud.notifications.texts import told
+from govcloud.notifications.texts import told_to
 
 
 class MessageAnswer(Answer):
@@ -35,10 +35,10 @@ class MessageAnswer(Answer):
     read_at = serializers.DateTimeField(allow_null=True)
 
     def get_title(self, message: Message) -> str:
-        return told(message.notice, language=_language()).title
+        return told_to(message, language=_language()).title
 
     def get_text(self, message: Message) -> str:
-        return told(message.notice, language=_language()).text
+        return told_to(message, language=_language()).text
 
 
 def _language() -> str:

@@ -279,7 +279,8 @@ class OrderAnswer(PricedAnswer):
     def get_case(self, order: Order) -> Any:
         if order.case is None:
             return None
-        return CaseDetail(order.case, context=decider_context(order.case, at=self.context["at"])).data
+        actor, at = self.context["request"].user, self.context["at"]
+        return CaseDetail(order.case, context=decider_context(order.case, actor=actor, at=at)).data
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:

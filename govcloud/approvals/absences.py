@@ -1,19 +1,24 @@
 """Substitutes: for a time somebody decides on behalf of a person who is away."""
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.models import Absence
-from govcloud.approvals.policies import DECIDING
+from govcloud.approvals import notices
+from govcloud.approvals.models import Absence, Case
+from govcloud.approvals.policies import DECIDING, decides_for
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
+from govcloud.notifications.audience import StandIn
 from tenants.models import UNIT_ROLES, Membership, User
-from tenants.policies import require, scope_of
+from tenants.policies import read_scopes, require, scope_of
 
 LONGEST = timedelta(days=366)
+BATCH = 100
 
 
 class AbsenceUnfit(Invalid):
@@ -114,3 +119,42 @@ def substitutes_for(person: User, *, at: datetime) -> list[User]:
         if reaches:
             found.setdefault(membership.user)
     return list(found)
+
+
+def stand_ins(people: Collection[int], at: datetime) -> dict[int, StandIn]:
+    """Who stands in for which of these people (keys) at the instant: one query, and one more where anybody does."""
+    absences = Absence.objects.in_force(at=at).filter(person__in=people, substitute__is_active=True)
+    found = {absence.person_id: absence.substitute for absence in absences.select_related("substitute")}
+    if found:
+        read_scopes(list(found.values()), at=at)
+
+    return {key: StandIn(person, partial(decides_for, person, at=at)) for key, person in found.items()}
+
+
+@transaction.atomic
+def tell_of_beginnings(*, at: datetime) -> int:
+    """Tell each substitute whose time has begun what waits for the person now; returns how many such absences there were.
+
+    Once for each absence, also where nothing waits: what comes later they are told as the person is.
+    """
+    begun = list(
+        Absence.objects.to_tell(at=at)
+        .select_for_update(of=("self",), skip_locked=True)
+        .select_related("person", "substitute")
+        .order_by("pk")[:BATCH]
+    )
+    for absence in begun:
+        cases = _waiting_in(absence, at=at)
+        if cases:
+            notices.stand_in_begins(absence, cases, at=at)
+    Absence.objects.filter(pk__in=[absence.pk for absence in begun]).update(told_at=at)
+    return len(begun)
+
+
+def _waiting_in(absence: Absence, *, at: datetime) -> list[Case]:
+    """What the substitute can decide on behalf of the person, the oldest first."""
+    person, substitute = absence.person, absence.substitute
+    if not (person.is_active and substitute.is_active):
+        return []
+    cases = Case.objects.on_behalf_of(person, substitute, at=at).select_related("department").order_by("pk")
+    return [case for case in cases if decides_for(substitute, case.department, at=at)]

@@ -1,17 +1,20 @@
 """What people are told as a case moves: those whose turn it is, and those who have applied."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from govcloud.approvals import policies, waiting
-from govcloud.approvals.models import Case, CaseStage, Consultation, Seat, Verb
+from govcloud.approvals.models import Absence, Case, CaseStage, Consultation, Seat, Verb
 from govcloud.audit.services import Actor
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.services import Posting
 from tenants.models import Role
+
+NAMED = 5
+"""Of the cases in one notice; the others are counted."""
 
 ENDS = {
     Verb.APPROVE: Kind.CASE_APPROVED,
@@ -50,11 +53,11 @@ def ended(case: Case, decided: CaseStage, verb: Verb, opinion: str, *, actor: Ac
     notifications.post_many(postings=[posting], at=at)
 
 
-def given(seat: Seat, *, actor: Actor, at: datetime) -> None:
-    """Tell whoever was given a seat, or added to sign as well."""
+def given(seat: Seat, *, before: Collection[int], actor: Actor, at: datetime) -> None:
+    """Tell whoever was given a seat, or added to sign as well; who decided ``before`` stands in for nobody here."""
     if seat.person_id is not None:
         facts = {"asker": actor.audit_name, "due_at": seat.stage.due_at, "opinion": seat.reason}
-        _tell(Kind.CASE_GIVEN, seat.stage, [seat.person_id], facts, at=at)
+        _tell(Kind.CASE_GIVEN, seat.stage, [seat.person_id], facts, before=before, at=at)
 
 
 def freed(seat: Seat, *, at: datetime) -> None:
@@ -75,19 +78,42 @@ def answered(asked: Consultation, *, actor: Actor, at: datetime) -> None:
     _tell(Kind.CASE_ANSWERED, asked.stage, [asked.asked_by_id], facts, at=at)
 
 
-def reminded(stage: CaseStage, people: Collection[int], *, actor: Actor, at: datetime) -> None:
+def reminded(
+    stage: CaseStage, people: Collection[int], *, before: Collection[int], actor: Actor, at: datetime
+) -> None:
+    """Tell these people; who decided ``before`` stands in for nobody here."""
     facts = {"asker": actor.audit_name, "due_at": stage.due_at}
-    _tell(Kind.CASE_REMINDED, stage, people, facts, at=at)
+    _tell(Kind.CASE_REMINDED, stage, people, facts, before=before, at=at)
+
+
+def stand_in_begins(absence: Absence, cases: Sequence[Case], *, at: datetime) -> None:
+    """Tell the substitute what waits for the person now: the cases in one notice."""
+    labels = ", ".join(case.subject_label for case in cases[:NAMED])
+    facts = {
+        "person": absence.person.audit_name,
+        "ends_at": absence.ends_at,
+        "count": len(cases),
+        "labels": labels if len(cases) <= NAMED else f"{labels}, …",
+    }
+    notifications.post(
+        kind=Kind.ABSENCE_BEGAN, subject=absence, facts=facts, people=[absence.substitute_id], at=at
+    )
 
 
 def _tell(
-    kind: Kind, stage: CaseStage, people: Collection[int], facts: dict[str, Any], *, at: datetime
+    kind: Kind,
+    stage: CaseStage,
+    people: Collection[int],
+    facts: dict[str, Any],
+    *,
+    before: Collection[int] = (),
+    at: datetime,
 ) -> None:
     case = stage.case
     told = {"label": case.subject_label, "stage": stage.name, "stage_en": stage.name_en}
     posting = Posting(
-        kind=kind, subject=case, facts={**told, **facts}, people=list(people), department=case.department,
-        thread=case.thread,
+        kind=kind, subject=case, facts={**told, **facts}, people=list(people),
+        without=sorted({*policies.owners(case), *before}), department=case.department, thread=case.thread,
     )  # fmt: skip
     notifications.post_many(postings=[posting], at=at)
 

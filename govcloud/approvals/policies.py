@@ -1,6 +1,6 @@
 """Who decides, and who must not."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import cast
@@ -256,9 +256,9 @@ def delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
             yield cast("User", seat.person)
 
 
-def given_away(stage: CaseStage) -> set[int]:
-    """Who has given their part in a stage to somebody else: they sign nothing else there."""
-    delegated = [seat for seat in stage.seats.all() if seat.origin == SeatOrigin.DELEGATED]
+def given_away(seats: Iterable[Seat]) -> set[int]:
+    """Who has given their part in the stage of these seats to somebody else: they sign nothing else there."""
+    delegated = [seat for seat in seats if seat.origin == SeatOrigin.DELEGATED]
     return {cast("int", seat.given_by_id) for seat in delegated if seat.given_by_id != seat.person_id}
 
 

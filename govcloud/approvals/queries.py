@@ -28,6 +28,10 @@ class AbsenceQuerySet(models.QuerySet["Absence"]):
     def in_force(self, *, at: datetime) -> "AbsenceQuerySet":
         return self.filter(starts_at__lte=at, ends_at__gt=at)
 
+    def to_tell(self, *, at: datetime) -> "AbsenceQuerySet":
+        """In force, without a word to the substitute yet."""
+        return self.in_force(at=at).filter(told_at=None)
+
 
 class SeatQuerySet(models.QuerySet["Seat"]):
     def open_to(self, person: "User", *, at: datetime) -> "SeatQuerySet":
@@ -66,6 +70,11 @@ class CaseQuerySet(models.QuerySet["Case"]):
             waiting_since=Subquery(current.values("opened_at")[:1]),
             stage_due_at=Subquery(current.values("due_at")[:1]),
         )
+
+    def on_behalf_of(self, person: "User", substitute: "User", *, at: datetime) -> "CaseQuerySet":
+        """The cases that wait for this person and that neither of the two has a part in."""
+        seat = _seat_for(person, undecided_by=[person, substitute], at=at)
+        return self.filter(seat & ~_applied(person) & ~_applied(substitute), status=Status.OPEN)
 
     def with_stages(self) -> "CaseQuerySet":
         """With every stage and who decided it, in three queries however many cases."""

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.approvals import notices, policies
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, Reminder
-from govcloud.approvals.services import current_deciders, lock
+from govcloud.approvals.services import current_deciders, lock, stages_of
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden
@@ -40,7 +40,8 @@ def remind(*, case: Case, text: str, actor: User, at: datetime) -> Reminder:
             _require_standing(locked, actor=actor, at=at)
             if locked.status != Status.OPEN:
                 raise policies.CaseNotOpen(status=locked.get_status_display())
-            stage = locked.stages.get(status=StageStatus.CURRENT)
+            stages = stages_of(locked)
+            stage = next(each for each in stages if each.status == StageStatus.CURRENT)
             last = stage.reminders.filter(at__gt=at - REST).select_related("person").last()
             if last is not None:
                 raise RemindedAlready(person=str(last.person), next=wall_clock(last.at + REST))
@@ -54,8 +55,9 @@ def remind(*, case: Case, text: str, actor: User, at: datetime) -> Reminder:
                 after={"stage": stage.code},
                 reason=text.strip(),
             )
-            people = [person.pk for person in current_deciders(case=locked, at=at)]
-            notices.reminded(stage, people, actor=actor, at=at)
+            people = [person.pk for person in current_deciders(case=locked, at=at, stages=stages)]
+            before = policies.involved_by_deciding(stages)
+            notices.reminded(stage, people, before=before, actor=actor, at=at)
     except MayNotRemind as refusal:
         refuse(
             actor=actor, verb="case.reminded", subject=case, at=at, thread=case.thread, reason=refusal.code

@@ -7,14 +7,25 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic, pauses, policies, progress
 from govcloud.approvals.flows import FlowSkipsMatters, publish, publish_default_flow
-from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
-from govcloud.approvals.models import APPROVING, Case, CaseStage, FlowVersion, Manner, Stage, Verb
+from govcloud.approvals.lifecycle import StageStatus, Status
+from govcloud.approvals.models import (
+    APPROVING,
+    Case,
+    CaseStage,
+    Consultation,
+    FlowVersion,
+    Manner,
+    Stage,
+    Verb,
+)
+from govcloud.approvals.policies import Turn
 from govcloud.approvals.routing import Matter, applicable, decides_itself
-from govcloud.approvals.signable import where_needed
+from govcloud.approvals.signable import Signers
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Invalid
@@ -113,18 +124,18 @@ def _planned(stage: Stage, matter: Matter, due: datetime, people: dict[str, list
     )
 
 
-def current_deciders(*, case: Case, at: datetime) -> list[User]:
+def current_deciders(*, case: Case, at: datetime, stages: Sequence[CaseStage] | None = None) -> list[User]:
     """Who can decide the case's current stage: those its open seats name and holders of their roles, without those the
-    matter is of, who decided before or who have given their part away.
+    matter is of, who decided before or who have given their part away. ``stages`` are those of ``stages_of``, if at hand.
     """
-    stages = stages_of(case)
+    stages = stages_of(case) if stages is None else stages
     current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
     if current is None:
         return []
     seats = policies.open_seats(current)
     without = policies.owners(case) | policies.involved_by_deciding(stages)
     roles = {seat.role for seat in seats if seat.person_id is None}
-    others = without | policies.given_away(current)
+    others = without | policies.given_away(current.seats.all())
     people = policies.deciders(department=case.department, roles=roles, without=others, at=at)
     named = [seat.person for seat in seats if seat.person is not None and seat.person_id not in without]
     return list(dict.fromkeys([*named, *(user for role in roles for user in people[role])]))
@@ -190,7 +201,8 @@ def decide(
     ``stage`` is the code of the stage the decider looked at; left out, the stage that is current on entry is meant. Of two
     who decide one stage at once, the second is told so and decides nothing.
 
-    Raises UnknownVerb, OpinionMissing, OpinionAwaited, and what ``policies.require_decider`` raises.
+    Raises UnknownVerb, OpinionMissing, OpinionAwaited, NeededElsewhere where an approval by this person would leave nobody for
+    another signature while others could approve, and what ``policies.require_decider`` raises.
     """
     _check_form(verb, opinion)
     seen = (
@@ -203,9 +215,13 @@ def decide(
             turn = policies.require_decider(
                 locked, stages, seen=seen, revision_hash=revision_hash, actor=actor, at=at
             )
-            turn = where_needed(turn, stages, actor=actor, at=at)
+            signers = Signers(turn.stage, stages, at)
+            turn = signers.where_needed(turn, actor=actor)
+            asked = Consultation.objects.open().select_related("person").order_by("id")
+            prefetch_related_objects([turn.stage], Prefetch("consultations", asked))
             if verb in APPROVING:
                 _require_opinions(turn.stage)
+                _require_not_needed(signers, turn, actor=actor)
             progress.write_down(turn, Verb(verb), opinion.strip(), actor=actor, at=at)
             progress.move_on(turn, stages, Verb(verb), opinion.strip(), actor=actor, at=at)
     except policies.AUDITED as refusal:
@@ -301,10 +317,16 @@ def _check_form(verb: str, opinion: str) -> None:
 
 
 def _require_opinions(stage: CaseStage) -> None:
-    awaited = stage.consultations.filter(status=ConsultationStatus.ASKED, manner=Manner.AWAITED)
-    consultation = awaited.select_related("person").first()
-    if consultation is not None:
-        raise OpinionAwaited(person=str(consultation.person))
+    for consultation in stage.consultations.all():
+        if consultation.manner == Manner.AWAITED:
+            raise OpinionAwaited(person=str(consultation.person))
+
+
+def _require_not_needed(signers: Signers, turn: Turn, *, actor: User) -> None:
+    """Raises NeededElsewhere where others could approve now, and nobody is left for something else once the actor has."""
+    need = signers.need(turn, actor=actor)
+    if need is not None and need.others:
+        raise need.refusal()
 
 
 def _kept(matter: Matter) -> dict[str, Any]:

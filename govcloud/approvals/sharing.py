@@ -1,16 +1,18 @@
 """A decision shared with others: a seat delegated to one person, a further reviewer added, an opinion asked for."""
 
 import contextlib
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import notices, policies
-from govcloud.approvals.lifecycle import ConsultationStatus
+from govcloud.approvals import fitness, notices, policies
+from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
 from govcloud.approvals.models import (
     Case,
     CaseStage,
@@ -21,14 +23,14 @@ from govcloud.approvals.models import (
 )
 from govcloud.approvals.policies import AUDITED, DECIDING, SelfApproval, Turn
 from govcloud.approvals.services import lock, stages_of
-from govcloud.approvals.signable import shortages, where_needed
+from govcloud.approvals.signable import Signers
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
-from govcloud.errors import Conflict, Forbidden, Invalid
+from govcloud.errors import Conflict, DomainError, Forbidden, Invalid
 from govcloud.lifecycle import transition
 from tenants.models import Role, User
+from tenants.policies import read_scopes
 
-MOST_SEATS = 20
 CONSULTED = DECIDING | {Role.LEADER, Role.SUPERVISOR}
 """Who can be asked for an opinion; it decides nothing."""
 
@@ -38,18 +40,6 @@ class ReasonMissing(Invalid):
     message = _("Say why you hand it to somebody else.")
 
 
-class PersonUnfit(Invalid):
-    code = "person-unfit"
-    message = _("%(person)s cannot take this: it needs somebody who decides here and has no part in it yet.")
-
-
-class NobodyLeftToSign(Conflict):
-    code = "nobody-left-to-sign"
-    message = _(
-        "%(person)s is needed for another signature of this step or of a later one, and each person signs once. Choose somebody else."
-    )
-
-
 class NotToBeHandedOn(Forbidden):
     code = "not-to-be-handed-on"
     message = _(
@@ -57,9 +47,11 @@ class NotToBeHandedOn(Forbidden):
     )
 
 
-class TooManySeats(Conflict):
-    code = "too-many-seats"
-    message = _("A stage is signed by at most %(most)s.")
+class SeatGone(Conflict):
+    code = "seat-gone"
+    message = _(
+        "This part is not yours to give any more: it has been signed, or is free again. Look at it once more."
+    )
 
 
 class QuestionMissing(Invalid):
@@ -104,35 +96,23 @@ def delegate(
     """Give one's seat of the current stage to another person, for this stage alone; they decide it in their own name.
 
     Who gave a seat (``seat``) may give it to yet another, or take it back by naming themselves. Raises ReasonMissing,
-    PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, NobodyLeftToSign where the person is needed for another
+    PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, SeatGone, NobodyLeftToSign where the person is needed for another
     seat of this stage or of a later one, and what ``policies.require_decider`` raises.
     """
     _require(reason, ReasonMissing, "/reason")
     with _audited(case, verb="case.delegated", actor=actor, at=at), transaction.atomic():
         locked = lock(case)
         stages = stages_of(locked)
-        given = _seat_to_give(locked, stages, seat, seen=stage, actor=actor, at=at)
-        _require_fit(locked, stages, given.stage, person, at=at)
-        if person == actor and given.given_by_id != actor.pk:
-            raise PersonUnfit(person=str(person), pointers=("/person",))
-        before = {"stage": given.stage.code, "person": given.person.audit_ref if given.person else given.role}
-        origin = SeatOrigin.DELEGATED if given.role else SeatOrigin.ADDED
-        changes = {
-            "origin": origin,
-            "person": person,
-            "given_by": actor,
-            "given_at": at,
-            "reason": reason.strip(),
-        }
-        short = shortages(given.stage, stages, at=at)
-        # by itself, since a seat that has found its person may hide another that loses its only one
-        _require_no_shorter(short, shortages(given.stage, stages, at=at, without=[person.pk]), person)
-        _change(given, **changes)
-        _require_no_shorter(short, shortages(given.stage, stages, at=at), person)
-        after = {"stage": given.stage.code, "person": person.audit_ref}
+        was = _seat_to_give(locked, stages, seat, seen=stage, actor=actor, at=at)
+        fitness.require_delegable(Signers(was.stage, stages, at), was, person, actor=actor)
+        given = fitness.handed_to(was, person, actor)
+        given.given_at, given.reason = at, reason.strip()
+        given.save(update_fields=["origin", "person", "given_by", "given_at", "reason"])
+        before = {"stage": was.stage.code, "person": was.person.audit_ref if was.person else was.role}
+        after = {"stage": was.stage.code, "person": person.audit_ref}
         _tell("case.delegated", locked, actor=actor, at=at, before=before, after=after, reason=reason)
         if person != actor:
-            notices.given(given, actor=actor, at=at)
+            notices.given(given, before=policies.involved_by_deciding(stages), actor=actor, at=at)
     return given
 
 
@@ -147,16 +127,7 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
         locked = lock(case)
         stages = stages_of(locked)
         turn = _turn(locked, stages, seen=stage, actor=actor, at=at)
-        _require_fit(locked, stages, turn.stage, person, at=at)
-        if person == actor:
-            raise PersonUnfit(person=str(person), pointers=("/person",))
-        if len(turn.stage.seats.all()) >= MOST_SEATS:
-            raise TooManySeats(most=MOST_SEATS)
-        _require_no_shorter(
-            shortages(turn.stage, stages, at=at),
-            shortages(turn.stage, stages, at=at, without=[person.pk]),
-            person,
-        )
+        fitness.require_addable(Signers(turn.stage, stages, at), person, actor=actor)
         added = Seat.objects.create(
             stage=turn.stage,
             origin=SeatOrigin.ADDED,
@@ -167,7 +138,7 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
         )
         after = {"stage": turn.stage.code, "person": person.audit_ref}
         _tell("case.reviewer_added", locked, actor=actor, at=at, after=after, reason=reason)
-        notices.given(added, actor=actor, at=at)
+        notices.given(added, before=policies.involved_by_deciding(stages), actor=actor, at=at)
     return added
 
 
@@ -183,7 +154,7 @@ def consult(
         locked = lock(case)
         turn = _turn(locked, stages_of(locked), seen=stage, actor=actor, at=at)
         if person == actor or person not in consulted(case=locked, at=at):
-            raise PersonUnfit(person=str(person), pointers=("/person",))
+            raise fitness.PersonUnfit(person=str(person), pointers=("/person",))
         if turn.stage.consultations.filter(person=person, status=ConsultationStatus.ASKED).exists():
             raise ConsultedAlready(person=str(person), pointers=("/person",))
         asked = Consultation.objects.create(
@@ -242,10 +213,55 @@ def waive(*, consultation: Consultation, actor: User, at: datetime) -> Consultat
     return locked
 
 
-def candidates(*, case: Case, at: datetime) -> list[User]:
-    """Who a seat of the case can be given to, or who can be added: people who decide there and have no part in it yet."""
-    without = policies.owners(case) | policies.involved_by_deciding(stages_of(case))
-    return _people(case, DECIDING, without, at=at)
+@dataclass(frozen=True, slots=True)
+class Offered:
+    """Whom somebody can share the current stage with now: none of these is refused, and everybody else is.
+
+    Who can have their seat (``delegates``), sign as well (``reviewers``) or be asked (``consulted``); and who can have each of the
+    seats that they have given to others (``again``).
+    """
+
+    delegates: list[User] = field(default_factory=list)
+    reviewers: list[User] = field(default_factory=list)
+    consulted: list[User] = field(default_factory=list)
+    again: list[tuple[Seat, list[User]]] = field(default_factory=list)
+
+
+def offered(*, case: Case, actor: User, at: datetime) -> Offered:
+    """As many statements for many people as for few. Nothing for who has no seat to sign there and has given none."""
+    stages = stages_of(case)
+    current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
+    if current is None:
+        return Offered()
+    try:
+        turn = _turn(case, stages, seen=current.code, actor=actor, at=at)
+    except DomainError:
+        turn = None
+    given = _given_by(actor, stages) if _passes(lambda: _require_giver(case, current, actor, at=at)) else []
+    people = eligible(case=case, at=at) if turn or given else []
+    signers = Signers(current, stages, at)
+
+    def delegable(seat: Seat) -> list[User]:
+        return _fit(people, lambda person: fitness.require_delegable(signers, seat, person, actor=actor))
+
+    again = [(seat, delegable(seat)) for seat in given]
+    if turn is None:
+        return Offered(again=again)
+    own = signers.where_needed(turn, actor=actor).seat
+    asked = set(current.consultations.open().values_list("person", flat=True))
+    return Offered(
+        delegates=delegable(own) if own.person_id is None else [],
+        reviewers=_fit(people, lambda person: fitness.require_addable(signers, person, actor=actor)),
+        consulted=[one for one in consulted(case=case, at=at) if one != actor and one.pk not in asked],
+        again=again,
+    )
+
+
+def eligible(*, case: Case, at: datetime) -> list[User]:
+    """Everybody who decides in the case's department, whatever else keeps them from this case. Two queries."""
+    people = _people(case, list(Role), (), at=at)
+    read_scopes(people, at=at)
+    return [person for person in people if policies.decides_for(person, case.department, at=at)]
 
 
 def consulted(*, case: Case, at: datetime) -> list[User]:
@@ -272,54 +288,46 @@ def _people(case: Case, roles: Collection[Role], without: Collection[int], *, at
 def _seat_to_give(
     case: Case, stages: Sequence[CaseStage], seat: UUID | None, *, seen: str, actor: User, at: datetime
 ) -> Seat:
-    given = next(
-        (
-            s
-            for stage in stages
-            for s in policies.open_seats(stage)
-            if s.uuid == seat and s.given_by_id == actor.pk
-        ),
-        None,
-    )
+    given = next((each for each in _given_by(actor, stages) if each.uuid == seat), None)
     if given is not None:
-        if actor.pk in policies.owners(case):
-            raise SelfApproval
-        if not policies.decides_for(actor, case.department, at=at):
-            raise policies.NotADecider(roles=", ".join(str(Role(role).label) for role in given.stage.roles))
+        _require_giver(case, given.stage, actor, at=at)
         return given
     turn = _turn(case, stages, seen=seen, actor=actor, at=at)
+    if seat is not None:
+        raise SeatGone(pointers=("/seat",))  # and not their own seat instead
     if turn.seat.person_id is not None:
         raise NotToBeHandedOn
-    return where_needed(turn, stages, actor=actor, at=at).seat
+    return Signers(turn.stage, stages, at).where_needed(turn, actor=actor).seat
+
+
+def _given_by(actor: User, stages: Sequence[CaseStage]) -> list[Seat]:
+    """What the actor has given to others who have not signed yet."""
+    return [seat for stage in stages for seat in policies.open_seats(stage) if seat.given_by_id == actor.pk]
+
+
+def _require_giver(case: Case, stage: CaseStage, actor: User, *, at: datetime) -> None:
+    """Raises SelfApproval and NotADecider for who may not give it any more."""
+    if actor.pk in policies.owners(case):
+        raise SelfApproval
+    if not policies.decides_for(actor, case.department, at=at):
+        raise policies.NotADecider(roles=", ".join(str(Role(role).label) for role in stage.roles))
 
 
 def _turn(case: Case, stages: Sequence[CaseStage], *, seen: str, actor: User, at: datetime) -> Turn:
     return policies.require_decider(case, stages, seen=seen, revision_hash=None, actor=actor, at=at)
 
 
-def _require_fit(
-    case: Case, stages: Sequence[CaseStage], stage: CaseStage, person: User, *, at: datetime
-) -> None:
-    """Raises SelfApproval for whose matter it is, and PersonUnfit for who may not or has decided or sits there already."""
-    if person.pk in policies.owners(case):
-        raise SelfApproval(pointers=("/person",))
-    decided = person.pk in policies.involved_by_deciding(stages)
-    sits = any(seat.person_id == person.pk for seat in stage.seats.all())
-    decides = person.is_active and policies.decides_for(person, case.department, at=at)
-    if decided or sits or not decides:
-        raise PersonUnfit(person=str(person), pointers=("/person",))
+def _fit(people: Collection[User], required: Callable[[User], None]) -> list[User]:
+    """Those of whom it is not refused."""
+    return [person for person in people if _passes(partial(required, person))]
 
 
-def _require_no_shorter(before: tuple[int, int], after: tuple[int, int], person: User) -> None:
-    """Raises NobodyLeftToSign where a seat that somebody could have signed is left to nobody, in the stage or later on."""
-    if after[0] > before[0] or after[1] > before[1]:
-        raise NobodyLeftToSign(person=str(person), pointers=("/person",))
-
-
-def _change(seat: Seat, **changes: Any) -> None:
-    for name, value in changes.items():
-        setattr(seat, name, value)
-    seat.save(update_fields=list(changes))
+def _passes(required: Callable[[], object]) -> bool:
+    try:
+        required()
+    except DomainError:
+        return False
+    return True
 
 
 def _locked(consultation: Consultation) -> Consultation:

@@ -1,100 +1,198 @@
 """Whether there is somebody left to sign every open seat of a stage, and every one to come, given that each person signs once."""
 
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import replace
+import copy
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from functools import cached_property
+from typing import Any, TypeVar
+
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import policies
 from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import CaseStage, Seat
+from govcloud.approvals.models import CaseStage, Seat, SeatStatus
 from govcloud.approvals.policies import Turn
-from tenants.models import User
+from govcloud.errors import Conflict
+from tenants.models import Role, User
+from tenants.naming import name_of
 from tenants.policies import scope_of
 
 S = TypeVar("S", bound=Hashable)
+NAMED = 3
+"""Of the people who could sign instead."""
 
 
-def where_needed(turn: Turn, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Turn:
-    """The turn on that of the seats of roles a person holds after which the others can still be signed."""
-    if turn.seat.person_id is not None:
-        return turn
-    person = turn.on_behalf_of or actor
-    held = scope_of(person, at=at)
-    seats: dict[str, Seat] = {}
-    for seat in policies.open_seats(turn.stage):
-        if seat.person_id is None and held.holds(seat.role, department=turn.stage.case.department):
-            seats.setdefault(seat.role, seat)
-    if len(seats) < 2:
-        return turn
-    both = {actor.pk, person.pk}
-    return replace(
-        turn,
-        seat=min(
-            seats.values(), key=lambda seat: short_of(turn.stage, stages, at=at, without=both, but=seat)
-        ),
+class NeededElsewhere(Conflict):
+    code = "needed-elsewhere"
+    message = _(
+        "Once you have signed, nobody is left for the step “%(stage)s”: each person signs once. Leave this approval to %(people)s, or have somebody else given the role of %(roles)s."
     )
 
 
-def short_of(
-    stage: CaseStage,
-    stages: Sequence[CaseStage],
-    *,
-    at: datetime,
-    without: Collection[int] = (),
-    but: Seat | None = None,
-) -> int:
-    """How many of a stage's open seats of a role nobody is left for; 0 is as it should be. One query.
+@dataclass(frozen=True, slots=True)
+class Need:
+    """That somebody who approves now is missed at a ``stage``: nobody is left for one of its seats.
 
-    ``stages`` are those of the present revision with seats and decisions. Who has a seat by name signs that, and who has
-    given theirs away signs nothing else. ``without`` are keys of further people who sign no seat of a role, and ``but`` is a seat
-    that is not to be counted.
+    ``others`` could approve now in their place. Where there are none, a refusal would open no other way, and somebody has
+    to be given a role of the stage in any case.
     """
-    roles = [seat.role for seat in policies.open_seats(stage) if seat.person_id is None and seat != but]
-    if not roles:
-        return 0
-    barred = _barred(stage, stages) | policies.given_away(stage) | {*without}
-    held = policies.deciders(department=stage.case.department, roles=set(roles), without=barred, at=at)
-    return unfilled(roles, {role: [person.pk for person in people] for role, people in held.items()})
+
+    stage: CaseStage
+    others: tuple[User, ...]
+
+    @property
+    def text(self) -> str:
+        """For who would approve, in the language active now."""
+        if self.others:
+            return self.refusal().detail
+        return (
+            _(
+                "Once you have signed, nobody is left for the step “%(stage)s”: each person signs once. Somebody else has to be given the role of %(roles)s."
+            )
+            % self._facts
+        )
+
+    def refusal(self) -> NeededElsewhere:
+        people = ", ".join(str(person) for person in self.others[:NAMED])
+        return NeededElsewhere(people=people, **self._facts)
+
+    @property
+    def _facts(self) -> dict[str, Any]:
+        roles = ", ".join(str(Role(role).label) for role in self.stage.roles)
+        return {"stage": name_of(self.stage), "roles": roles}
 
 
-def shortages(
-    stage: CaseStage, stages: Sequence[CaseStage], *, at: datetime, without: Collection[int] = ()
-) -> tuple[int, int]:
-    """``short_of`` the stage, and of it together with all that are still to come. One query.
+@dataclass(frozen=True)
+class Signers:
+    """Who could sign what of a case that is being decided, for all that may be done with the seats of its current stage.
 
-    A person signs once on a revision: who has a seat by name here signs nothing later either, but who has given theirs away may.
-    ``without`` are keys of people who sign no seat of a role at all.
+    ``stages`` are those of the present revision with seats and decisions. One query, once something is asked of it.
     """
-    here = [(stage.pk, seat.role) for seat in policies.open_seats(stage) if seat.person_id is None]
-    seats = [*here, *_to_come(stages)]
-    if not seats:
-        return 0, 0
-    barred = _barred(stage, stages) | {*without}
-    roles = {role for _stage, role in seats}
-    held = policies.deciders(department=stage.case.department, roles=roles, without=barred, at=at)
-    away = policies.given_away(stage)
-    holders = {
-        (place, role): {person.pk for person in held[role]} - (away if place == stage.pk else set())
-        for place, role in set(seats)
-    }
-    return unfilled(here, holders), unfilled(seats, holders)
+
+    stage: CaseStage
+    stages: Sequence[CaseStage]
+    at: datetime
+
+    def where_needed(self, turn: Turn, *, actor: User) -> Turn:
+        """The turn on that of the seats of roles a person holds after which the others can still be signed."""
+        if turn.seat.person_id is not None:
+            return turn
+        person = turn.on_behalf_of or actor
+        held = scope_of(person, at=self.at)
+        seats: dict[str, Seat] = {}
+        for seat in policies.open_seats(self.stage):
+            if seat.person_id is None and held.holds(seat.role, department=self.stage.case.department):
+                seats.setdefault(seat.role, seat)
+        if len(seats) < 2:
+            return turn
+        return min(
+            (replace(turn, seat=seat) for seat in seats.values()),
+            key=lambda each: self.shortages(self._left_by(each), without=_both(each, actor)),
+        )
+
+    def need(self, turn: Turn, *, actor: User) -> Need | None:
+        """What the approval of this turn would leave to nobody; None where nobody is missed."""
+        rest, both = self._left_by(turn), _both(turn, actor)
+        missed = self._missed(rest, both)
+        if missed is None:
+            return None
+        before = self.shortages(self.stage.seats.all())
+
+        def short(people: Collection[int]) -> bool:
+            return is_shorter(self.shortages(rest, without=people), before)
+
+        others = [person for person in self._holders_of(turn) if person != actor and not short([person.pk])]
+        return Need(missed, tuple(others) if short(both) else ())
+
+    def shortages(self, seats: Collection[Seat], *, without: Collection[int] = ()) -> tuple[int, int]:
+        """How many open seats of a role nobody is left for if these were the stage's ``seats``: of the stage, and of it together
+        with all that are still to come; 0 is as it should be.
+
+        Who has a seat by name signs nothing else, here or later; who has given theirs away signs nothing else here, but may
+        later. ``without`` are keys of people who sign no seat of a role at all.
+        """
+        return self._unfilled(seats, (), without), self._unfilled(seats, self._to_come, without)
+
+    def _unfilled(
+        self, seats: Collection[Seat], to_come: Sequence[CaseStage], without: Collection[int]
+    ) -> int:
+        """How many seats nobody is left for: of the current stage, if it had these, and of the stages ``to_come``."""
+        here = [(self.stage.pk, seat.role) for seat in seats if _is_open_to_role(seat)]
+        wanted = [*here, *((stage.pk, role) for stage in to_come for role in _asked_for(stage))]
+        if not wanted:
+            return 0
+        barred = {seat.person_id for seat in seats if seat.person_id is not None} | {*without}
+        away = policies.given_away(seats)
+        holders = {
+            (place, role): {person.pk for person in self._held[role]}
+            - (barred | away if place == self.stage.pk else barred)
+            for place, role in set(wanted)
+        }
+        return unfilled(wanted, holders)
+
+    def _missed(self, rest: Collection[Seat], people: Collection[int]) -> CaseStage | None:
+        """The first stage that is left short if these people sign nothing any more; of the current one ``rest`` is to be signed."""
+        for place, stage in enumerate((self.stage, *self._to_come)):
+            until = self._to_come[:place]
+            if self._unfilled(rest, until, people) > self._unfilled(rest, until, ()):
+                return stage
+        return None
+
+    def _holders_of(self, turn: Turn) -> list[User]:
+        """Who could sign the turn's seat."""
+        if turn.seat.person is not None:
+            return [turn.seat.person]
+        seats = self.stage.seats.all()
+        barred = {seat.person_id for seat in seats} | policies.given_away(seats)
+        return [person for person in self._held[turn.seat.role] if person.pk not in barred]
+
+    def _left_by(self, turn: Turn) -> list[Seat]:
+        """The stage's seats as they are once this one is signed."""
+        signed = copy.copy(turn.seat)
+        signed.status = SeatStatus.SIGNED
+        return [signed if seat == signed else seat for seat in self.stage.seats.all()]
+
+    @cached_property
+    def _to_come(self) -> list[CaseStage]:
+        """The stages that people still have to sign when their turn comes."""
+        return [each for each in self.stages if each.status == StageStatus.WAITING and not each.auto_reason]
+
+    @cached_property
+    def _held(self) -> Mapping[str, list[User]]:
+        """By role who holds it, without whose matter it is and who has decided on this revision."""
+        roles = {seat.role for seat in policies.open_seats(self.stage) if _is_open_to_role(seat)}
+        case = self.stage.case
+        return policies.deciders(
+            department=case.department,
+            roles=roles.union(*(stage.roles for stage in self._to_come)),
+            without=policies.owners(case) | policies.involved_by_deciding(self.stages),
+            at=self.at,
+        )
 
 
-def _to_come(stages: Sequence[CaseStage]) -> Iterator[tuple[int, str]]:
-    """The seats of roles, by stage (its key) and role, that stages will have for people to sign when their turn comes: where all
-    holders sign, one of each role at the least.
-    """
-    for stage in stages:
-        if stage.status == StageStatus.WAITING and not stage.auto_reason:
-            for role in stage.roles:
-                yield from [(stage.pk, role)] * (stage.quorum_count or 1)
+def need_of(turn: Turn, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Need | None:
+    """As ``Signers.need``, on the seat that would be signed; ``stages`` as there."""
+    signers = Signers(turn.stage, stages, at)
+    return signers.need(signers.where_needed(turn, actor=actor), actor=actor)
 
 
-def _barred(stage: CaseStage, stages: Sequence[CaseStage]) -> set[int]:
-    """Who signs no seat of a role on this revision any more: it is their matter, they have decided, or have a seat by name."""
-    named = {seat.person_id for seat in stage.seats.all() if seat.person_id is not None}
-    return policies.owners(stage.case) | policies.involved_by_deciding(stages) | named
+def _asked_for(stage: CaseStage) -> list[str]:
+    """The roles of the seats that a stage will have: where all holders sign, one of each role at the least."""
+    return [role for role in stage.roles for _each in range(stage.quorum_count or 1)]
+
+
+def is_shorter(after: tuple[int, int], before: tuple[int, int]) -> bool:
+    return after[0] > before[0] or after[1] > before[1]
+
+
+def _is_open_to_role(seat: Seat) -> bool:
+    return seat.status == SeatStatus.OPEN and seat.person_id is None
+
+
+def _both(turn: Turn, actor: User) -> set[int]:
+    """Whom a signature bars from others: who signs, and on whose behalf."""
+    return {actor.pk, (turn.on_behalf_of or actor).pk}
 
 
 def unfilled(seats: Sequence[S], holders: Mapping[S, Collection[int]]) -> int:

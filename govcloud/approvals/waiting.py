@@ -50,13 +50,16 @@ def barred(stage: CaseStage) -> set[int]:
     """Who signs no seat of a role in a current stage, by their keys: whose matter it is, who has decided on the revision, and
     who has given their part away.
     """
-    decided = _decided([stage]).get(stage.case_id, set())
-    return policies.owners(stage.case) | decided | policies.given_away(stage)
+    return _barred(stage, _decided([stage]).get(stage.case_id, set()))
+
+
+def _barred(stage: CaseStage, decided: set[int]) -> set[int]:
+    return policies.owners(stage.case) | decided | policies.given_away(stage.seats.all())
 
 
 def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at: datetime) -> Waiting:
     seats = policies.open_seats(stage)
-    barred = policies.owners(stage.case) | decided
+    involved = policies.owners(stage.case) | decided  # who has given their part away may stand in for others
     return Waiting(
         stage=stage.pk,
         roles=tuple(dict.fromkeys(seat.role or stage.role for seat in seats)),
@@ -65,11 +68,11 @@ def _waiting(stage: CaseStage, decided: set[int], away: Iterable[Absence], *, at
         substitutes=tuple(
             absence.substitute_id
             for absence in away
-            if not barred & {absence.person_id, absence.substitute_id}
+            if not involved & {absence.person_id, absence.substitute_id}
             and policies.seat_of(stage, absence.person, at=at) is not None
             and _decides(absence.substitute, stage, at=at)
         ),
-        without=frozenset(barred | policies.given_away(stage)),
+        without=frozenset(_barred(stage, decided)),
     )
 
 

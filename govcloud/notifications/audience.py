@@ -1,14 +1,43 @@
-"""Whom a notice is for, looked up when it is dispatched: people by name, and whoever holds a role then."""
+"""Whom a notice is for, looked up when it is dispatched: people by name, whoever holds a role then, and who stands in for them."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
+from govcloud.notifications.kinds import FOR_SUBSTITUTES
 from govcloud.notifications.models import Notice
-from tenants.models import Membership, User
+from tenants.models import Department, Membership, User
 
 
-def of(notices: Sequence[Notice], *, at: datetime) -> Mapping[int, list[User]]:
-    """By the notice's key, everybody once; two queries, however many notices.
+@dataclass(frozen=True, slots=True)
+class Addressee:
+    """Who is told; ``on_behalf_of`` are those they stand in for, none where it is for themselves."""
+
+    person: User
+    on_behalf_of: tuple[User, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """Who stands in for somebody, in the departments that they can do it in."""
+
+    person: User
+    can: Callable[[Department], bool]
+
+
+StandIns = Callable[[Collection[int], datetime], Mapping[int, StandIn]]
+"""By the keys of those they stand in for; asked with the keys of people and the instant."""
+
+_STAND_INS: list[StandIns] = []
+
+
+def register_stand_ins(look_up: StandIns) -> None:
+    """Enter what knows who stands in for whom; called from the AppConfig of the package that has it."""
+    _STAND_INS.append(look_up)
+
+
+def of(notices: Sequence[Notice], *, at: datetime) -> Mapping[int, list[Addressee]]:
+    """By the notice's key, everybody once; two queries and what the look-up of stand-ins takes, however many notices.
 
     A unit's role counts in the notice's department and above it, a role of the centre for every department.
     """
@@ -23,7 +52,9 @@ def of(notices: Sequence[Notice], *, at: datetime) -> Mapping[int, list[User]]:
     held: dict[str, list[Membership]] = {}
     for membership in memberships:
         held.setdefault(membership.role, []).append(membership)
-    return {notice.pk: list(_of(notice, users, held).values()) for notice in notices}
+    found = {notice.pk: _of(notice, users, held) for notice in notices}
+    away = _away({key for n in notices if n.kind in FOR_SUBSTITUTES for key in found[n.pk]}, at=at)
+    return {notice.pk: [*_addressed(notice, found[notice.pk], away)] for notice in notices}
 
 
 def _of(
@@ -40,3 +71,24 @@ def _holders(notice: Notice, held: Mapping[str, Sequence[Membership]]) -> Iterat
         for membership in held.get(role, ()):
             if membership.department_id is None or membership.department_id in above:
                 yield membership.user
+
+
+def _away(people: Collection[int], *, at: datetime) -> dict[int, StandIn]:
+    found: dict[int, StandIn] = {}
+    for look_up in _STAND_INS if people else ():
+        found |= look_up(people, at)
+    return found
+
+
+def _addressed(notice: Notice, found: Mapping[int, User], away: Mapping[int, StandIn]) -> Iterator[Addressee]:
+    """Those found, and who stands in for them unless they are told anyway or barred from it. Nobody stands in for a stand-in."""
+    yield from map(Addressee, found.values())
+    if notice.kind not in FOR_SUBSTITUTES or notice.department is None:
+        return
+    behalf: dict[User, list[User]] = {}
+    for key, person in found.items():
+        other = away.get(key)
+        if other and other.person.pk not in {*found, *notice.without} and other.can(notice.department):
+            behalf.setdefault(other.person, []).append(person)
+    for substitute, people in behalf.items():
+        yield Addressee(substitute, tuple(people))

@@ -51,12 +51,17 @@ def _dispatch(*, at: datetime) -> int:
 def _messages(notices: Sequence[Notice], *, at: datetime) -> list[Message]:
     """Into the inboxes, but for who does not want the kind at all."""
     people = audience.of(notices, at=at)
-    wishes = _wishes({person.pk for found in people.values() for person in found})
+    wishes = _wishes({each.person.pk for found in people.values() for each in found})
     messages = [
-        Message(notice=notice, person=person, created_at=notice.created_at)
+        Message(
+            notice=notice,
+            person=each.person,
+            on_behalf_of=[person.audit_name for person in each.on_behalf_of],
+            created_at=notice.created_at,
+        )
         for notice in notices
-        for person in people[notice.pk]
-        if wishes.get((person.pk, notice.kind)) != Way.NOT
+        for each in people[notice.pk]
+        if wishes.get((each.person.pk, notice.kind)) != Way.NOT
     ]
     return Message.objects.bulk_create(messages)
 

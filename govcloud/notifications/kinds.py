@@ -50,6 +50,7 @@ class Kind(models.TextChoices):
     ACCOUNT_FACTOR_RESET = "account.factor_reset", _("somebody has reset my second factor")
     ACCOUNT_PASSWORD_RESET = "account.password_reset", _("somebody has reset my password")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
+    ABSENCE_BEGAN = "absence.began", _("I stand in for somebody from now on, and something waits")
 
 
 class Way(models.TextChoices):
@@ -280,8 +281,17 @@ KINDS: Mapping[Kind, Words] = {
         _("Webhook disabled: %(name)s"),
         _("Nothing could be delivered to the webhook “%(name)s” since %(since_at)s; it gets nothing any more until somebody switches it on again."),
     ),
+    Kind.ABSENCE_BEGAN: Words(
+        _("To be decided on behalf of %(person)s"),
+        _("You stand in for %(person)s until %(ends_at)s. Waiting for their decision now (%(count)s): %(labels)s."),
+        personal=True,
+    ),
 }  # fmt: skip
 
 
 SENT_OUTSIDE = {kind: kind.label for kind in Kind if not KINDS[kind].personal}
 """What webhooks can hear of, with its name."""
+
+
+FOR_SUBSTITUTES = frozenset({Kind.CASE_WAITING, Kind.CASE_GIVEN, Kind.CASE_REMINDED})
+"""What who stands in for somebody hears of as well: it asks for a decision that they can take."""

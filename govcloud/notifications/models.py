@@ -159,11 +159,15 @@ class Attempt(models.Model):
 
 
 class Message(models.Model):
-    """A notice in one person's inbox; ``delivery`` is the mail that carries it as well."""
+    """A notice in one person's inbox; ``delivery`` is the mail that carries it as well.
+
+    ``on_behalf_of`` has the names of those it is for whom the person stands in for; empty where it is for the person.
+    """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     notice = models.ForeignKey(Notice, on_delete=models.PROTECT, related_name="messages")
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="messages")
+    on_behalf_of = ArrayField(models.CharField(max_length=150), default=list)
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True)
     delivery = models.ForeignKey(Delivery, null=True, on_delete=models.PROTECT, related_name="messages")

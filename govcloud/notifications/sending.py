@@ -22,7 +22,7 @@ from govcloud.notifications import payloads, services
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Attempt, Channel, Delivery, Webhook
-from govcloud.notifications.texts import told
+from govcloud.notifications.texts import told_to
 from tenants.models import Role, User
 
 log = structlog.get_logger(__name__)
@@ -111,7 +111,7 @@ def _mail(held: Delivery) -> Tried:
 def mail_of(held: Delivery, person: User) -> tuple[str, str]:
     """Subject and text in the person's language: of the one message, or of all that the digest has gathered."""
     messages = list(held.messages.select_related("notice").order_by("pk"))
-    parts = [(told(message.notice, language=person.language), message.uuid) for message in messages]
+    parts = [(told_to(message, language=person.language), message.uuid) for message in messages]
     with translation.override(person.language):
         if held.channel == Channel.DIGEST:
             subject = ngettext("%(count)s notice", "%(count)s notices", len(parts)) % {"count": len(parts)}

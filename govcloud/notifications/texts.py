@@ -7,9 +7,10 @@ from typing import Any
 
 from django.utils import timezone, translation
 from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
 
 from govcloud.notifications.kinds import KINDS, Kind
-from govcloud.notifications.models import Notice
+from govcloud.notifications.models import Message, Notice
 
 MOMENT = "%Y-%m-%d %H:%M"
 
@@ -26,6 +27,17 @@ def told(notice: Notice, *, language: str) -> Told:
     with translation.override(language):
         facts = {name: _fact(notice.facts, name) for name in notice.facts}
         return Told(str(words.title) % facts, str(words.text_of(notice.facts)) % facts)
+
+
+def told_to(message: Message, *, language: str) -> Told:
+    """As ``told``; who is told for others reads for whom."""
+    words = told(message.notice, language=language)
+    if not message.on_behalf_of:
+        return words
+    with translation.override(language):
+        people = _(", ").join(message.on_behalf_of)
+        behalf = _("You are told on behalf of %(people)s, for whom you stand in.") % {"people": people}
+    return Told(words.title, f"{words.text} {behalf}")
 
 
 def in_both(words: Callable[[], str], *, name: str) -> dict[str, str]:

@@ -188,7 +188,7 @@ class SystemEntry:
             errors += wrong_with(System(**self._columns(row)), at=self.at)
             errors += owners.wrong_with(_owner(row.values, Owner()))
         elif named["department"] not in (None, system.department.credit_code):
-            errors.append(OfAnotherUnit(department=system.department.name, pointers=("/department",)))
+            errors.append(OfAnotherUnit(department=name_of(system.department), pointers=("/department",)))
         else:
             errors += self._wrong_changes(system, row)
         return _of_what_is_read(row, errors)

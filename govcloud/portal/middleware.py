@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from http import HTTPStatus
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import is_valid_path
 from django.utils import translation
 
 Respond = Callable[[HttpRequest], HttpResponse]
@@ -52,6 +55,34 @@ class DefaultLanguageMiddleware:
             translation.activate(settings.LANGUAGE_CODE)
             request.LANGUAGE_CODE = settings.LANGUAGE_CODE
         return self.get_response(request)
+
+
+class PageOfDeedMiddleware:
+    """Leads from an address that takes forms alone to the page that the form is on, the nearest above it.
+
+    A form that is refused is answered with its page, at its own address. From there the switch of the language, links that change
+    the query alone, a page that polls and a reload would ask for what is no page.
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        refused = response.status_code == HTTPStatus.METHOD_NOT_ALLOWED
+        if not refused or request.method not in {"GET", "HEAD"} or not is_page(request):
+            return response
+        query = request.META.get("QUERY_STRING", "")
+        return redirect(f"{_address_above(request.path)}{'?' if query else ''}{query}")
+
+
+def _address_above(path: str) -> str:
+    """The nearest that there is."""
+    while path != "/":
+        path = path.rstrip("/").rpartition("/")[0] + "/"
+        if is_valid_path(path):
+            break
+    return path
 
 
 class IdleSignOutMiddleware:

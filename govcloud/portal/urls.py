@@ -58,8 +58,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     ),
     path("security/roles/", security.roles, name="roles"),
     path("security/roles/<uuid:uuid>/revocation/", security.revocation, name="role-revocation"),
-    path("security/requests/<uuid:uuid>/confirmation/", security.confirmation, name="role-confirmation"),
-    path("security/requests/<uuid:uuid>/refusal/", security.refusal, name="role-refusal"),
+    path(
+        "security/roles/requests/<uuid:uuid>/confirmation/", security.confirmation, name="role-confirmation"
+    ),
+    path("security/roles/requests/<uuid:uuid>/refusal/", security.refusal, name="role-refusal"),
     path("security/second-factors/", factors.factors, name="second-factors"),
     path("security/permissions/", security.permissions, name="permissions"),
     path("security/tokens/", security.everybodys_tokens, name="everybodys-tokens"),
@@ -124,22 +126,28 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("access-reviews/<uuid:uuid>/", reviews.review, name="review"),
     path("access-reviews/<uuid:uuid>/closing/", reviews.closing, name="review-closing"),
     path("access-reviews/<uuid:uuid>/export.<str:form>", reviews.export, name="review-export"),
-    path("access-review-lines/<uuid:uuid>/decision/", reviews.decision, name="review-decision"),
+    path(
+        "access-reviews/<uuid:review>/lines/<uuid:uuid>/decision/", reviews.decision, name="review-decision"
+    ),
     path("orders/<slug:number>/", order.order, name="order"),
     path("orders/<slug:number>/form.pdf", papers.form, name="order-form"),
     path("orders/<slug:number>/package.zip", papers.package, name="order-package"),
     path("orders/<slug:number>/files/", papers.upload, name="order-files"),
     path("orders/<slug:number>/files/<uuid:uuid>/", papers.file, name="order-file"),
-    path("orders/<slug:number>/files/<uuid:uuid>/removal/", papers.removal, name="order-file-removal"),
+    path("orders/<slug:number>/files/removal/<uuid:uuid>/", papers.removal, name="order-file-removal"),
     path("orders/<slug:number>/decision/", deciding.decision, name="decision"),
-    path("orders/<slug:number>/delegation/", deciding.delegation, name="delegation"),
-    path("orders/<slug:number>/reviewer/", deciding.reviewer, name="reviewer"),
-    path("orders/<slug:number>/consultation/", deciding.consultation, name="consultation"),
+    path("orders/<slug:number>/decision/delegation/", deciding.delegation, name="delegation"),
+    path("orders/<slug:number>/decision/reviewer/", deciding.reviewer, name="reviewer"),
+    path("orders/<slug:number>/decision/consultation/", deciding.consultation, name="consultation"),
     path(
-        "orders/<slug:number>/consultation/<uuid:uuid>/answer/", deciding.answer, name="consultation-answer"
+        "orders/<slug:number>/decision/consultation/<uuid:uuid>/answer/",
+        deciding.answer,
+        name="consultation-answer",
     ),
     path(
-        "orders/<slug:number>/consultation/<uuid:uuid>/waiver/", deciding.waiver, name="consultation-waiver"
+        "orders/<slug:number>/decision/consultation/<uuid:uuid>/waiver/",
+        deciding.waiver,
+        name="consultation-waiver",
     ),
     path("orders/<slug:number>/reminder/", deciding.reminder, name="reminder"),
     path("webhooks/", webhooks.webhooks_page, name="webhooks"),
@@ -147,7 +155,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("webhooks/<uuid:uuid>/switching-off/", webhooks.switching_off, name="webhook-off"),
     path("webhooks/<uuid:uuid>/switching-on/", webhooks.switching_on, name="webhook-on"),
     path("webhooks/<uuid:uuid>/secret/", webhooks.new_secret, name="webhook-secret"),
-    path("webhook-deliveries/<uuid:uuid>/redelivery/", webhooks.redelivery, name="webhook-redelivery"),
+    path(
+        "webhooks/<uuid:webhook>/deliveries/<uuid:uuid>/redelivery/",
+        webhooks.redelivery,
+        name="webhook-redelivery",
+    ),
     path("absences/", absences.absences, name="absences"),
     path("absences/<uuid:uuid>/end/", absences.end, name="absence-end"),
     path("flows/", flows.flows, name="flows"),

@@ -14,7 +14,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from govcloud.alone import alone
-from govcloud.approvals import handover, waiting
+from govcloud.approvals import absences, handover, waiting
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Decision, Verb
 from govcloud.approvals.policies import owners
@@ -53,9 +53,11 @@ ESCALATED_TO = (Role.LEADER, Role.SUPERVISOR)
 def sweep(*, at: datetime) -> int:
     """Raise all cards that are due, a batch at a time, and escalate; returns how many were raised.
 
-    Seats by name of people whose role has ended are freed first, so that a card reaches who can sign.
+    Seats by name of people whose role has ended are freed first, so that a card reaches who can sign; substitutes whose time
+    has begun are told what waits.
     """
     handover.vacate(actor=SUPERVISION, at=at)
+    absences.tell_of_beginnings(at=at)
     raised = 0
     while count := _raise_due(at=at):
         raised += count

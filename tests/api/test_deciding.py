@@ -12,7 +12,7 @@ from govcloud.orders.models import Order
 from tenants.models import Role, User
 from tests.api.house import AT
 from tests.factories.orders import Scene, scene, submitted
-from tests.factories.tenants import DepartmentFactory, member
+from tests.factories.tenants import DepartmentFactory, grant, member
 
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[User], APIClient]
@@ -160,6 +160,35 @@ def test_who_can_take_it_is_told_to_who_decides(
     assert str(other.uuid) in {person["uuid"] for person in people["candidates"]}
     assert str(on.applicant.uuid) not in {person["uuid"] for which in people.values() for person in which}
     assert signed_in(on.applicant).get(url).status_code == 403
+
+
+def test_who_gave_their_seat_is_told_who_can_have_it_instead(
+    approver: APIClient, on: Scene, order: Order, other: User
+) -> None:
+    post(approver, order, "delegations", person=str(other.uuid), reason="away")
+    people = approver.get(f"/api/v1/cases/{order.case.uuid}/people").json()
+    (given,) = people["given"]
+    assert (given["seat"], people["candidates"]) == (
+        str(order.case.stages.get(code="unit_approval").seats.get().uuid),
+        [],
+    )
+    assert str(on.chain[Role.UNIT_APPROVER].uuid) in {person["uuid"] for person in given["candidates"]}
+
+
+def test_who_is_needed_at_a_later_step_is_told_and_then_refused(
+    approver: APIClient, on: Scene, order: Order, signed_in: SignedIn
+) -> None:
+    url = f"/api/v1/cases/{order.case.uuid}"
+    grant(on.chain[Role.SERVICE_DESK], Role.UNIT_APPROVER, on.department)
+    desk = signed_in(on.chain[Role.SERVICE_DESK])
+    told = desk.get(url).json()["leaves_to_nobody"]
+    assert (told["stage"], told["refused"]) == ("intake", True)
+    refused = approve(desk, order)
+    assert (refused.status_code, refused.json()["code"]) == (409, "needed-elsewhere")
+    assert refused.json()["detail"] == told["text"]
+    assert approver.get(url).json()["leaves_to_nobody"] is None
+    assert approve(approver, order).json()["case"]["leaves_to_nobody"] is None
+    assert signed_in(on.applicant).get(url).json()["leaves_to_nobody"] is None
 
 
 def in_a_week() -> str:

@@ -51,7 +51,7 @@ def ended(person: User, at: datetime) -> None:
 def told(at: datetime) -> set[User]:
     """Whom the latest notice is for."""
     notice = Notice.objects.latest("id")
-    return set(audience.of([notice], at=at)[notice.pk])
+    return {each.person for each in audience.of([notice], at=at)[notice.pk]}
 
 
 @pytest.mark.django_db

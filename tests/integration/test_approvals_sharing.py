@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from govcloud.approvals import policies, reminders, sharing
+from govcloud.approvals import fitness, policies, reminders, sharing
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import Case, Consultation, Decision, Reminder, Seat
@@ -88,7 +88,7 @@ class TestDelegating:
 
     def test_never_to_who_has_decided_before(self, people: Chain, case: Case, at: datetime) -> None:
         case = decide(case, people.unit_approver, at)
-        with pytest.raises(sharing.PersonUnfit):
+        with pytest.raises(fitness.PersonUnfit):
             delegate(case, people.service_desk, people.unit_approver, at)
 
     def test_only_to_somebody_who_decides_and_sees_it(self, people: Chain, case: Case, at: datetime) -> None:
@@ -102,11 +102,11 @@ class TestDelegating:
             people.unit_approver,
         ]
         for person in strangers:
-            with pytest.raises(sharing.PersonUnfit):
+            with pytest.raises(fitness.PersonUnfit):
                 delegate(case, people.unit_approver, person, at)
-        offered = sharing.candidates(case=case, at=at)
-        assert not set(strangers[:-1]) & set(offered)
-        assert people.cloud_admin in offered
+        offered = sharing.offered(case=case, actor=people.unit_approver, at=at)
+        assert not set(strangers) & {*offered.delegates, *offered.reviewers}
+        assert people.cloud_admin in offered.delegates
 
     def test_only_by_who_could_decide_now(self, people: Chain, case: Case, at: datetime) -> None:
         with pytest.raises(policies.OutOfTurn):
@@ -154,7 +154,7 @@ class TestDelegating:
         colleague = member(Role.SERVICE_DESK)
         flow(replace(INTAKE, **quorum), at=at)
         case = case_of(people, at=at)
-        with pytest.raises(sharing.NobodyLeftToSign):
+        with pytest.raises(fitness.NobodyLeftToSign):
             delegate(case, people.service_desk, colleague, at)
         assert not Seat.objects.exclude(person=None).exists()
         delegate(case, people.service_desk, people.cloud_admin, at)
@@ -162,7 +162,7 @@ class TestDelegating:
         assert decide(case, colleague, at).status == Status.APPROVED
 
     def test_nor_to_who_alone_can_sign_a_later_stage(self, people: Chain, case: Case, at: datetime) -> None:
-        with pytest.raises(sharing.NobodyLeftToSign):
+        with pytest.raises(fitness.NobodyLeftToSign):
             delegate(case, people.unit_approver, people.service_desk, at)
         assert not Seat.objects.exclude(person=None).exists()
         member(Role.SERVICE_DESK)
@@ -174,7 +174,7 @@ class TestDelegating:
         """The giver was needed twice; with their seat given away they are not, and the later stage lost its only one."""
         Membership.objects.filter(user=people.service_desk).delete()
         grant(people.unit_approver, Role.SERVICE_DESK)
-        with pytest.raises(sharing.NobodyLeftToSign):
+        with pytest.raises(fitness.NobodyLeftToSign):
             delegate(case, people.unit_approver, people.technical_reviewer, at)
         assert delegate(case, people.unit_approver, people.cloud_admin, at).person == people.cloud_admin
 
@@ -249,7 +249,7 @@ class TestAddedReviewers:
     def test_not_who_alone_can_sign_for_the_role(self, people: Chain, at: datetime) -> None:
         flow(replace(INTAKE, also_roles=(Role.CLOUD_ADMIN,)), at=at)
         case = case_of(people, at=at)
-        with pytest.raises(sharing.NobodyLeftToSign):
+        with pytest.raises(fitness.NobodyLeftToSign):
             add(case, people.service_desk, people.cloud_admin, at)
         member(Role.CLOUD_ADMIN)
         assert add(case, people.service_desk, people.cloud_admin, at).person == people.cloud_admin
@@ -257,7 +257,7 @@ class TestAddedReviewers:
     def test_nor_who_alone_can_sign_for_the_role_at_a_later_stage(
         self, people: Chain, case: Case, at: datetime
     ) -> None:
-        with pytest.raises(sharing.NobodyLeftToSign):
+        with pytest.raises(fitness.NobodyLeftToSign):
             add(case, people.unit_approver, people.technical_reviewer, at)
         member(Role.TECHNICAL_REVIEWER)
         assert add(case, people.unit_approver, people.technical_reviewer, at).person
@@ -267,7 +267,7 @@ class TestAddedReviewers:
         unit = StageRule("unit", "单位审批", "Unit approval", Role.UNIT_APPROVER, 1)
         flow(unit, INTAKE, replace(INTAKE, code="second"), at=at)
         case = case_of(people, at=at)
-        with pytest.raises(sharing.NobodyLeftToSign):
+        with pytest.raises(fitness.NobodyLeftToSign):
             add(case, people.unit_approver, people.service_desk, at)
         member(Role.SERVICE_DESK)
         assert add(case, people.unit_approver, people.service_desk, at).person == people.service_desk
@@ -293,7 +293,7 @@ class TestAddedReviewers:
             add(case, people.unit_approver, people.applicant, at)
         add(case, people.unit_approver, people.cloud_admin, at)
         for person in (people.cloud_admin, people.unit_approver):
-            with pytest.raises(sharing.PersonUnfit):
+            with pytest.raises(fitness.PersonUnfit):
                 add(case, people.unit_approver, person, at)
 
     def test_who_added_them_can_name_another_instead(self, people: Chain, case: Case, at: datetime) -> None:
@@ -302,6 +302,16 @@ class TestAddedReviewers:
         case = decide(case, people.unit_approver, at)
         delegate(case, people.unit_approver, people.technical_reviewer, at, seat=seat.uuid)
         assert current_stage(decide(case, people.technical_reviewer, at)).code == "intake"
+
+    def test_once_they_have_signed_nothing_else_is_given_in_its_place(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        member(Role.TECHNICAL_REVIEWER)  # for the step that is theirs
+        seat = add(case, people.unit_approver, people.cloud_admin, at)
+        decide(case, people.cloud_admin, at)
+        with pytest.raises(sharing.SeatGone):
+            delegate(case, people.unit_approver, people.technical_reviewer, at, seat=seat.uuid)
+        assert current_stage(decide(case, people.unit_approver, at)).code == "intake"
 
 
 @pytest.mark.django_db
@@ -362,7 +372,7 @@ class TestConsulting:
     def test_the_applicant_is_not_asked_and_nobody_twice_at_a_time(
         self, people: Chain, case: Case, at: datetime
     ) -> None:
-        with pytest.raises(sharing.PersonUnfit):
+        with pytest.raises(fitness.PersonUnfit):
             consult(case, people.unit_approver, people.applicant, at)
         consult(case, people.unit_approver, people.cloud_admin, at)
         with pytest.raises(sharing.ConsultedAlready):

@@ -11,7 +11,7 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
 from tenants.models import Role
 from tests.factories.approvals import absence
-from tests.factories.tenants import member
+from tests.factories.tenants import grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -92,6 +92,18 @@ class TestTheDecision:
         assert page.count('<details class="said">') == folds
         assert opinion.splitlines()[0] in page.split('<blockquote class="opinion">')[1]
 
+    def test_who_is_needed_at_a_later_step_reads_it_before_signing(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed
+    ) -> None:
+        words = "Once you have signed, nobody is left for the step “Intake”"
+        assert words not in text(signed_in(people.approver).get(f"{url}decision/"))
+        grant(people.desk, Role.UNIT_APPROVER, people.department)
+        browser = signed_in(people.desk)
+        page = text(browser.get(f"{url}decision/"))
+        assert f"{words}: each person signs once. Leave this approval to {people.approver}" in page
+        assert sign(browser, url).status_code == 409
+        assert current(order) == "unit"
+
     def test_who_comes_second_is_told_and_keeps_their_words(
         self, people: scenes.Cast, url: str, signed_in: Signed
     ) -> None:
@@ -137,7 +149,7 @@ class TestWithOthers:
     ) -> None:
         browser = signed_in(people.approver)
         given = {"stage": "unit", "person": str(people.admin.uuid), "reason": "出差"}
-        assert browser.post(f"{url}delegation/", given).status_code == 302
+        assert browser.post(f"{url}decision/delegation/", given).status_code == 302
         seat = Seat.objects.get(status="open")
         assert (seat.person, seat.given_by) == (people.admin, people.approver)
         page = text(browser.get(f"{url}decision/"))
@@ -145,7 +157,7 @@ class TestWithOthers:
         assert "Your decision" not in page
         member(Role.TECHNICAL_REVIEWER)  # for the step that is the reviewer's
         again = {**given, "person": str(people.reviewer.uuid), "seat": str(seat.uuid)}
-        assert browser.post(f"{url}delegation/", again).status_code == 302
+        assert browser.post(f"{url}decision/delegation/", again).status_code == 302
         assert text(signed_in(people.applicant).get(url)).count("陆一帆") > 0
         assert sign(signed_in(people.reviewer), url).status_code == 302
         assert current(order) == "intake"
@@ -156,7 +168,7 @@ class TestWithOthers:
         browser = signed_in(people.approver)
         assert str(people.applicant.uuid) not in browser.get(f"{url}decision/").content.decode()
         given = {"stage": "unit", "person": str(people.applicant.uuid), "reason": "出差"}
-        answer = browser.post(f"{url}delegation/", given)
+        answer = browser.post(f"{url}decision/delegation/", given)
         assert (answer.status_code, "出差" in answer.content.decode()) == (422, True)
         assert not Seat.objects.exclude(person=None).exists()
 
@@ -165,7 +177,7 @@ class TestWithOthers:
     ) -> None:
         browser = signed_in(people.approver)
         given = {"stage": "unit", "person": str(people.admin.uuid), "reason": "涉及容量"}
-        assert browser.post(f"{url}reviewer/", given).status_code == 302
+        assert browser.post(f"{url}decision/reviewer/", given).status_code == 302
         sign(browser, url, opinion="同意")
         page = text(signed_in(people.applicant).get(url))
         assert "added reviewer by 黄岚, still to sign" in page
@@ -180,13 +192,16 @@ class TestWithOthers:
             "question": "够吗？",
             "manner": "awaited",
         }
-        assert signed_in(people.approver).post(f"{url}consultation/", question).status_code == 302
+        assert signed_in(people.approver).post(f"{url}decision/consultation/", question).status_code == 302
         assert sign(signed_in(people.approver), url).status_code == 409
         asked = Consultation.objects.get()
         browser = signed_in(people.reviewer)
         assert order.number in text(browser.get("/orders/?view=todo"))
         assert "asks for your opinion" in text(browser.get(url))
-        assert browser.post(f"{url}consultation/{asked.uuid}/answer/", {"answer": "够"}).status_code == 302
+        assert (
+            browser.post(f"{url}decision/consultation/{asked.uuid}/answer/", {"answer": "够"}).status_code
+            == 302
+        )
         assert "Answer: 够" in text(signed_in(people.applicant).get(url))
         assert sign(signed_in(people.approver), url).status_code == 302
 
@@ -198,9 +213,9 @@ class TestWithOthers:
             "question": "够吗？",
             "manner": "awaited",
         }
-        browser.post(f"{url}consultation/", question)
+        browser.post(f"{url}decision/consultation/", question)
         asked = Consultation.objects.get()
-        assert browser.post(f"{url}consultation/{asked.uuid}/waiver/").status_code == 302
+        assert browser.post(f"{url}decision/consultation/{asked.uuid}/waiver/").status_code == 302
         assert sign(browser, url).status_code == 302
 
     def test_it_is_reminded_of_once_a_day(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:

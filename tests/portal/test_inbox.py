@@ -114,8 +114,10 @@ def test_all_are_marked_as_read_at_once_and_stay_to_be_looked_up(
 
 def test_nothing_changes_by_following_a_link(people: scenes.Cast, told: Message, signed_in: Signed) -> None:
     browser = signed_in(people.applicant)
-    assert browser.get(f"{URL}reading/").status_code == 405
-    assert browser.get(f"{URL}{told.uuid}/opening/").status_code == 405
+    for deed, page in (("reading/", ""), (f"{told.uuid}/opening/", f"{told.uuid}/")):
+        assert browser.get(f"{URL}{deed}").headers["Location"] == f"{URL}{page}"
+    told.refresh_from_db()
+    assert told.read_at is None
 
 
 def test_a_long_inbox_comes_in_pages(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:

@@ -49,7 +49,7 @@ def test_files_are_added_fetched_and_removed(on: Scene, draft: Order, signed_in:
     url = f"/orders/{draft.number}/files/{row.uuid}/"
     answer = applicant.get(url)
     assert (answer.content, answer.headers["Content-Security-Policy"]) == (PDF, "sandbox; default-src 'none'")
-    assert applicant.post(f"{url}removal/").status_code == 302
+    assert applicant.post(f"/orders/{draft.number}/files/removal/{row.uuid}/").status_code == 302
     assert applicant.get(url).status_code == 404
 
 
@@ -98,5 +98,5 @@ def test_papers_of_another_department_are_not_there(on: Scene, draft: Order, sig
     stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
     for path in ("form.pdf", "package.zip", f"files/{row.uuid}/"):
         assert stranger.get(f"/orders/{draft.number}/{path}").status_code == 404
-    for path in ("files/", f"files/{row.uuid}/removal/"):
+    for path in ("files/", f"files/removal/{row.uuid}/"):
         assert stranger.post(f"/orders/{draft.number}/{path}").status_code == 404

@@ -149,7 +149,7 @@ def test_an_approver_confirms_and_ends_but_not_their_own(on: Scene, signed_in: S
 
     def decide(person: User, **form: str) -> int:
         line = ReviewLine.objects.get(membership__user=person)
-        return browser.post(f"/access-review-lines/{line.uuid}/decision/", form).status_code
+        return browser.post(f"{page}lines/{line.uuid}/decision/", form).status_code
 
     assert decide(on.applicant, verdict="confirmed") == 302
     assert decide(other, verdict="ended") == 422

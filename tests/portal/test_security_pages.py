@@ -75,7 +75,7 @@ def test_an_administrators_role_waits_for_the_other_one(officer: User, signed_in
     browser.post("/security/roles/", typed)
     asked = RoleRequest.objects.get(user=user)
     assert "Somebody else confirms this one." in text(browser.get("/security/roles/"))
-    path = f"/security/requests/{asked.uuid}/confirmation/"
+    path = f"/security/roles/requests/{asked.uuid}/confirmation/"
     assert browser.post(path).status_code == 409
     signed_in(member(Role.SECURITY_ADMIN)).post(path)
     assert Membership.objects.get(user=user).role == "system_admin"
@@ -83,7 +83,7 @@ def test_an_administrators_role_waits_for_the_other_one(officer: User, signed_in
 
 def test_a_request_is_declined_for_a_reason(officer: User, signed_in: Signed, at: datetime) -> None:
     asked = asked_for(UserFactory(), by=member(Role.SECURITY_ADMIN), at=at)
-    path = f"/security/requests/{asked.uuid}/refusal/"
+    path = f"/security/roles/requests/{asked.uuid}/refusal/"
     browser = signed_in(officer)
     assert browser.post(path, {"reason": ""}).status_code == 422
     browser.post(path, {"reason": "not needed"})

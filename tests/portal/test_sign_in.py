@@ -81,7 +81,8 @@ def test_a_success_forgets_the_failures_before_it(people: scenes.Cast, client: C
 
 def test_signing_out_is_a_form_and_audited(people: scenes.Cast, signed_in: Signed) -> None:
     browser = signed_in(people.applicant)
-    assert browser.get("/sign-out/").status_code == 405
+    assert browser.get("/sign-out/").headers["Location"] == "/"
+    assert browser.get("/orders/").status_code == 200
     browser.post("/sign-out/")
     assert Event.objects.filter(verb="session.closed", subject_id=people.applicant.uuid).exists()
     assert browser.get("/orders/").status_code == 302

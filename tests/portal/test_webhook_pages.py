@@ -92,8 +92,11 @@ def test_pages_of_calls_lead_to_the_webhook_whatever_was_posted(
     for _number in range(21):
         posted(at=at)
     delivered(at=at)
-    answer = signed_in(keeper).post(f"{URL}{row.uuid}/secret/")
-    assert f'href="{URL}{row.uuid}/?page=2"' in answer.content.decode()
+    browser, posted_to = signed_in(keeper), f"{URL}{row.uuid}/secret/"
+    assert 'href="?page=2"' in browser.post(posted_to).content.decode()
+    second = browser.get(f"{posted_to}?page=2", follow=True)
+    assert second.redirect_chain == [(f"{URL}{row.uuid}/?page=2", 302)]
+    assert 'aria-current="page"><span class="visually-hidden">Page </span>2' in second.content.decode()
 
 
 def test_roles_and_reviews_are_not_offered(keeper: User, signed_in: Signed) -> None:
@@ -146,7 +149,7 @@ def test_foreign_ones_are_not_there(
     assert browser.get(f"{URL}{row.uuid}/").status_code == 404
     for deed in ("switching-off", "switching-on", "secret"):
         assert browser.post(f"{URL}{row.uuid}/{deed}/", {"reason": "x"}).status_code == 404
-    assert browser.post(f"/webhook-deliveries/{failed.uuid}/redelivery/").status_code == 404
+    assert browser.post(f"{URL}{failed.webhook.uuid}/deliveries/{failed.uuid}/redelivery/").status_code == 404
     assert "总线" not in text(browser.get(URL))
 
 
@@ -186,7 +189,7 @@ def test_what_was_sent_is_told_with_its_tries_and_sent_again(
     browser, path = signed_in(keeper), f"{URL}{failed.webhook.uuid}/"
     page = text(browser.get(path))
     assert ("given up" in page, "1 try · no answer" in page, "Send again" in page) == (True, True, True)
-    again = f"/webhook-deliveries/{failed.uuid}/redelivery/"
+    again = f"{URL}{failed.webhook.uuid}/deliveries/{failed.uuid}/redelivery/"
     assert browser.post(again).headers["Location"] == path
     assert Delivery.objects.get(pk=failed.pk).state == DeliveryState.DUE
     assert "Send again" not in text(browser.get(path))

@@ -17,7 +17,7 @@ from tenants.models import User
 
 
 class Absence(models.Model):
-    """For a time, one person decides on behalf of another."""
+    """For a time, one person decides on behalf of another, who is told at its beginning (``told_at``) what waits."""
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     person = models.ForeignKey(User, on_delete=models.PROTECT, related_name="absences")
@@ -26,6 +26,7 @@ class Absence(models.Model):
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=200, blank=True)
     named_at = models.DateTimeField()
+    told_at = models.DateTimeField(null=True)
 
     objects = AbsenceQuerySet.as_manager()
 

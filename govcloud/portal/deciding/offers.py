@@ -9,18 +9,20 @@ from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Consultation, Seat
 from govcloud.approvals.policies import Turn
 from govcloud.approvals.reminders import may_remind
+from govcloud.approvals.signable import Need, need_of
 from govcloud.errors import DomainError
 from tenants.models import User
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """``turn`` is the seat the reader may sign; ``given`` are seats they gave to others who have not signed yet; ``asked`` the
+    """``turn`` is the seat the reader may sign, ``need`` what an approval of it would leave to nobody; ``given`` are seats they gave to others who have not signed yet; ``asked`` the
     opinions that they are asked for, ``asking`` those that keep a stage of theirs or that they asked for.
     """
 
     stage: CaseStage | None = None
     turn: Turn | None = None
+    need: Need | None = None
     given: list[Seat] = field(default_factory=list)
     asked: list[Consultation] = field(default_factory=list)
     asking: list[Consultation] = field(default_factory=list)
@@ -44,6 +46,7 @@ def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: da
     return Offer(
         stage=stage,
         turn=turn,
+        need=need_of(turn, present, actor=actor, at=at) if turn else None,
         given=[seat for seat in policies.open_seats(stage) if seat.given_by_id == actor.pk],
         asked=[one for one in opinions if one.person_id == actor.pk],
         asking=[one for one in opinions if turn is not None or one.asked_by_id == actor.pk],

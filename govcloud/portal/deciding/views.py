@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
@@ -103,11 +103,10 @@ def _decide(order: Order, _case: Case, given: dict[str, str], actor: User, at: d
 
 
 def _delegate(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
-    people = sharing.candidates(case=case, at=at)
     return sharing.delegate(
         case=case,
         stage=given["stage"],
-        person=chosen(people, given["person"]),
+        person=chosen(sharing.eligible(case=case, at=at), given["person"]),
         reason=bounded(given["reason"]),
         seat=as_uuid(given["seat"]),
         actor=actor,
@@ -119,7 +118,7 @@ def _add_reviewer(_order: Order, case: Case, given: dict[str, str], actor: User,
     return sharing.add_reviewer(
         case=case,
         stage=given["stage"],
-        person=chosen(sharing.candidates(case=case, at=at), given["person"]),
+        person=chosen(sharing.eligible(case=case, at=at), given["person"]),
         reason=bounded(given["reason"]),
         actor=actor,
         at=at,
@@ -171,14 +170,9 @@ def _page(
     case, offered = order.case, shown["offer"]
     if case is None or (refused is None and not offered.decides):
         return redirect("portal:order", number=order.number)
-    people: dict[str, Any] = {}
-    if offered.decides:
-        people["candidates"] = sharing.candidates(case=case, at=at)
-    if offered.turn:
-        people["consulted"] = [p for p in sharing.consulted(case=case, at=at) if p != actor]
     context = {
         **shown,
-        **people,
+        "people": sharing.offered(case=case, actor=actor, at=at) if offered.decides else None,
         "refused": refused,
         "effect": orders.effect(order=order, at=at),
         "capacity": _capacity(at=at),

@@ -11,21 +11,22 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.notifications.models import Message, Notice
-from govcloud.notifications.texts import Told, told
+from govcloud.notifications.texts import Told, told_to
 from govcloud.orders.models import Order
 from tenants.models import User
 
 VIEWS: Mapping[str, str | Promise] = {"": _("Unread"), "all": _("All of them")}
 
 
-PAGES: Mapping[str, str] = {
-    "account.factor_waiting": "portal:second-factors",
-    "account.": "portal:account",
-    "lease.": "portal:leases",
-    "quota.": "portal:quota",
-    "role.": "portal:roles",
+PAGES: Mapping[str, tuple[str, str]] = {
+    "account.factor_waiting": ("portal:second-factors", ""),
+    "account.": ("portal:account", ""),
+    "lease.": ("portal:leases", ""),
+    "quota.": ("portal:quota", ""),
+    "role.": ("portal:roles", ""),
+    "absence.": ("portal:orders", "?view=todo"),
 }
-"""By how a kind begins, for those that are about no order."""
+"""By how a kind begins, for those that are about no order: the page, and what of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def in_view(view: str) -> Q:
 def shown(messages: Iterable[Message]) -> Iterator[Shown]:
     language = get_language() or settings.LANGUAGE_CODE
     for message in messages:
-        yield Shown(message, told(message.notice, language=language))
+        yield Shown(message, told_to(message, language=language))
 
 
 def page_about(notice: Notice) -> str | None:
@@ -60,6 +61,7 @@ def page_about(notice: Notice) -> str | None:
     if notice.subject_type == "notifications.webhook":
         return reverse("portal:webhook", args=[notice.subject_id])
     if notice.thread is None:
-        return next((reverse(page) for begins, page in PAGES.items() if notice.kind.startswith(begins)), None)
+        pages = (PAGES[begins] for begins in PAGES if notice.kind.startswith(begins))
+        return next((reverse(page) + query for page, query in pages), None)
     number = Order.objects.filter(uuid=notice.thread).values_list("number", flat=True).first()
     return reverse("portal:order", args=[number]) if number else None

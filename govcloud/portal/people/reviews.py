@@ -139,11 +139,11 @@ def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
-def decision(request: HttpRequest, uuid: UUID) -> HttpResponse:
+def decision(request: HttpRequest, review: UUID, uuid: UUID) -> HttpResponse:
     """Confirm a role, or end it."""
     actor, at = deeds.admitted(request, *REVIEWERS)
     rows = ReviewLine.objects.visible_to(actor, at=at).with_particulars()
-    line = get_object_or_404(rows, uuid=uuid)
+    line = get_object_or_404(rows, uuid=uuid, review__uuid=review)
     reason = request.POST.get("reason", "").replace("\0", "").strip()[: deeds.LONGEST_REASON]
     verdict = request.POST.get("verdict", "")
     refused = deeds.attempt(

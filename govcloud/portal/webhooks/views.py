@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -144,11 +143,11 @@ def new_secret(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
-def redelivery(request: HttpRequest, uuid: UUID) -> HttpResponse:
+def redelivery(request: HttpRequest, webhook: UUID, uuid: UUID) -> HttpResponse:
     """Call once more with the same notice."""
     actor, at = deeds.admitted(request, *KEEPERS)
     rows = Delivery.objects.visible_to(actor, at=at).select_related("webhook__department")
-    delivery = get_object_or_404(rows, uuid=uuid)
+    delivery = get_object_or_404(rows, uuid=uuid, webhook__uuid=webhook)
     refused = deeds.attempt(lambda: webhooks.send_again(delivery=delivery, actor=actor, at=at))
     return _done(request, actor, cast("Webhook", delivery.webhook), at=at, refused=refused)
 
@@ -225,9 +224,6 @@ def _page(
     context: dict[str, Any] = {
         "filters": Narrowing(),
         **pages.context,
-        "here": reverse(
-            "portal:webhook", args=[webhook.uuid]
-        ),  # other addresses answer with this page as well
         "webhook": webhook,
         "hears_of": [labels.get(kind, kind) for kind in webhook.kinds],
         "sent": [(each, labels.get(each.notice.kind, each.notice.kind)) for each in pages.page],

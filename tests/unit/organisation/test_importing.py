@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import translation
 
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
@@ -221,8 +222,12 @@ def test_rules_of_changes_hold_for_sheets(at: datetime) -> None:
 
 def test_a_system_is_not_moved_to_another_department_by_a_sheet(at: datetime) -> None:
     DepartmentFactory(credit_code=A)
-    SystemFactory(code="oa")
-    assert problems(run(workbook(systems=[system("oa", A)]), at)) == [("C2", "system-of-another-unit")]
+    SystemFactory(code="oa", department=DepartmentFactory(name="示例局", name_en="Example Bureau"))
+    outcome = run(workbook(systems=[system("oa", A)]), at)
+    assert problems(outcome) == [("C2", "system-of-another-unit")]
+    for language, name in (("zh-hans", "示例局"), ("en", "Example Bureau")):
+        with translation.override(language):
+            assert name in outcome.problems[0].error.detail
 
 
 def test_an_empty_cell_empties_what_may_be_empty_and_a_missing_column_leaves_it(at: datetime) -> None:

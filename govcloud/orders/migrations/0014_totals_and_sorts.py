@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('approvals', '0007_periods_by_index'),
-        ('orders', '0012_lists_of_many'),
+        ('orders', '0013_other_sizes_are_passed_over'),
         ('tenants', '0007_owners_names_are_nowhere_plain'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
