@@ -45,7 +45,7 @@ fuzz: $(VENV)/.development ## Every operation of the API asked by every role, we
 	$(VENV)/bin/pytest tests/fuzz -n 2 --dist worksteal --show-capture=no --examples $(or $(EXAMPLES),2) --fuzz-seed $(or $(SEED),1) $(ARGS)
 
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
-	$(VENV)/bin/pytest tests/openstack $(ARGS)
+	$(VENV)/bin/pytest tests/openstack -n 3 --dist loadfile $(ARGS)
 
 chaos: $(VENV)/.development ## Orders by the hundred while workers die and the sandbox fails (ORDERS SEED KILL_EVERY FAULTS QUIET)
 	$(RUN) -m tests.chaos.chaos_run $(CHAOS) $(ARGS)
