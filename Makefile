@@ -65,7 +65,7 @@ check: $(VENV)/.development ## Style, types, import contract, migrations, API de
 	$(RUN) manage.py spectacular --validate --fail-on-warn --file $(GOVCLOUD_VAR)/openapi.yaml
 	diff -u api/openapi.yaml $(GOVCLOUD_VAR)/openapi.yaml
 	$(RUN) manage.py translations --check
-	$(VENV)/bin/djlint --quiet --check --lint govcloud/portal/templates
+	$(VENV)/bin/djlint --check --lint govcloud/portal/templates
 	cd playbooks && ../$(VENV)/bin/ansible-lint --offline -q
 
 fix: $(VENV)/.development ## Format the code and mend what the linters can
