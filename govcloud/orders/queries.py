@@ -63,7 +63,7 @@ def _named(words: "Sequence[str]") -> list[Q]:
     """For each word the orders of systems and of people in whose names it is."""
     queries: list[QuerySet[Any, Any]] = []
     for place, word in enumerate(words):
-        queries.append(_systems(word).values_list(Value(place), Value("system"), "pk"))
+        queries.append(systems_named(word).values_list(Value(place), Value("system"), "pk"))
         queries.append(_people(word).values_list(Value(place), Value("applicant"), "pk"))
     keys: dict[tuple[int, str], list[int]] = {}
     for place, what, key in queries[0].union(*queries[1:], all=True) if queries else ():
@@ -74,7 +74,8 @@ def _named(words: "Sequence[str]") -> list[Q]:
     ]
 
 
-def _systems(word: str) -> "QuerySet[System]":
+def systems_named(word: str) -> "QuerySet[System]":
+    """Those in whose name or code, or in whose department's name, the word is."""
     from tenants.models import System  # noqa: PLC0415  the models of orders read this module
 
     return System.objects.filter(

@@ -84,7 +84,7 @@ class ListedThing:
 
 @dataclass(frozen=True, slots=True)
 class ListedGroup:
-    """A security group with its rules, which need not belong to the same project."""
+    """A security group with its rules, which need not belong to the same project; by id, as the cloud keeps no order."""
 
     id: str
     project_id: str
@@ -279,7 +279,7 @@ def _group(body: dict[str, Any]) -> ListedGroup:
         project_id=body["project_id"],
         name=body["name"],
         tags=frozenset(body.get("tags", ())),
-        rules=tuple(rule_of(each) for each in body["security_group_rules"]),
+        rules=tuple(sorted(map(rule_of, body["security_group_rules"]), key=lambda rule: rule.id)),
     )
 
 

@@ -3,7 +3,7 @@ from datetime import datetime
 from typing import cast
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Value
+from django.db.models import Count, Exists, OuterRef, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
@@ -12,6 +12,7 @@ from govcloud import clock
 from govcloud.leaves import Leaves
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
+from govcloud.orders.queries import systems_named
 from govcloud.portal import files
 from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
@@ -52,13 +53,7 @@ def systems(request: HttpRequest) -> HttpResponse:
     """What the field for a system offers while it is typed in: the first whose code, name or department has these characters."""
     actor, at = cast("User", request.user), clock.now()
     text = Filters.read(request.GET.dict()).system
-    found = _ordering(actor, at=at).filter(
-        Q(code__icontains=text)
-        | Q(name__icontains=text)
-        | Q(name_en__icontains=text)
-        | Q(department__name__icontains=text)
-        | Q(department__name_en__icontains=text)
-    )
+    found = _ordering(actor, at=at).filter(pk__in=systems_named(text))
     rows = found.select_related("department").order_by("name", "code")[:MOST_IN_A_MENU]
     return render(request, "portal/systems.html", {"systems": rows})
 
