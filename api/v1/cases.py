@@ -268,6 +268,8 @@ def _need(case: Case, actor: User, *, at: datetime) -> Need | None:
     """What an approval by the actor would leave to nobody; None for who has nothing to sign now."""
     stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
     current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
+    if not current:
+        return None
     try:
         turn = require_decider(case, stages, seen=current, revision_hash=None, actor=actor, at=at)
     except DomainError:
