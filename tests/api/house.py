@@ -116,7 +116,7 @@ def house(many: int) -> House:
     asked = [asked_for(member(Role.LEADER), by=officer, at=AT) for _system in systems]
     for each in asked:
         enrolled(each.user, at=AT)
-    reviews = [review_of(on.department, at=AT) for _number in range(many)]
+    reviews = [review_of(on.department, at=AT, days=3650) for _number in range(many)]
     for _person in range(many):
         member(Role.APPLICANT, on.department)
     return House(
