@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, cast
 
 import django_filters as filters
-from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
+from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -41,9 +41,10 @@ from govcloud.approvals.policies import (
     open_seats,
     owners,
     require_decider,
+    turn_of,
 )
+from govcloud.approvals.queries import current_stage
 from govcloud.approvals.signable import Need, need_of
-from govcloud.errors import DomainError
 from tenants.models import Role, User
 
 
@@ -267,14 +268,8 @@ def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
 def _need(case: Case, actor: User, *, at: datetime) -> Need | None:
     """What an approval by the actor would leave to nobody; None for who has nothing to sign now."""
     stages = [stage for stage in case.stages.all() if stage.revision == case.revision]
-    current = next((stage.code for stage in stages if stage.status == StageStatus.CURRENT), "")
-    if not current:
-        return None
-    try:
-        turn = require_decider(case, stages, seen=current, revision_hash=None, actor=actor, at=at)
-    except DomainError:
-        return None
-    return need_of(turn, stages, actor=actor, at=at)
+    turn = turn_of(case, stages, actor=actor, at=at)
+    return need_of(turn, stages, actor=actor, at=at) if turn else None
 
 
 def decider_context(case: Case, *, actor: User, at: datetime) -> dict[str, Any]:
@@ -291,9 +286,8 @@ def decider_context(case: Case, *, actor: User, at: datetime) -> dict[str, Any]:
 
 def with_stage(rows: QuerySet[Case]) -> QuerySet[Case]:
     """Adds what a list shows of the parties and of the stage that decides now, in the same query."""
-    current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
     return rows.select_related("department", "applicant").annotate(
-        stage=Subquery(current.values("code")[:1]), stage_due_at=Subquery(current.values("due_at")[:1])
+        stage=current_stage("code"), stage_due_at=current_stage("due_at")
     )
 
 

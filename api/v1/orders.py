@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import django_filters as filters
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework.decorators import action
 from rest_framework.filters import BaseFilterBackend
@@ -23,8 +23,7 @@ from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
 from api.v1.order_bodies import CancellationBody, DecisionBody, OrderBody, OrderContent, WithdrawalBody
 from api.v1.order_review import READERS as REVIEWERS
 from api.v1.order_review import ReviewAnswer
-from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import CaseStage
+from govcloud.approvals.queries import current_stage
 from govcloud.audit.queries import trail
 from govcloud.inventory.models import Resource
 from govcloud.orders import services
@@ -72,10 +71,9 @@ class OrderSearch(Search):
 
 def with_summary(rows: QuerySet[Order]) -> QuerySet[Order]:
     """Adds what a list shows of the system and the stage that decides now, in the same query."""
-    current = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
     return rows.select_related("system__department", "applicant").annotate(
-        stage=Subquery(current.values("code")[:1]),
-        stage_due_at=Subquery(current.values("due_at")[:1]),
+        stage=current_stage("code", case="case"),
+        stage_due_at=current_stage("due_at", case="case"),
     )
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.queries import stood_in_for
-from govcloud.errors import Conflict, Forbidden
+from govcloud.errors import Conflict, DomainError, Forbidden
 from tenants.models import Department, Membership, Role, User
 from tenants.policies import Scope, scope_of
 
@@ -154,6 +154,17 @@ def require_decider(
         if seat is not None:
             return Turn(current, seat, None if person == actor else person)
     raise _no_seat(current, people, at=at)
+
+
+def turn_of(case: Case, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Turn | None:
+    """The seat that the actor may sign now, if there is one; ``stages`` as for ``require_decider``."""
+    current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
+    if current is None:
+        return None
+    try:
+        return require_decider(case, stages, seen=current.code, revision_hash=None, actor=actor, at=at)
+    except DomainError:
+        return None
 
 
 def _no_seat(stage: CaseStage, people: Sequence[User], *, at: datetime) -> Conflict:

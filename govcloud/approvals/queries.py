@@ -60,15 +60,11 @@ class CaseQuerySet(models.QuerySet["Case"]):
         """The cases that wait for this actor, or for one they stand in for: a seat is open to them, and the matter is
         neither their own nor decided by them.
         """
-        from govcloud.approvals.models import CaseStage  # noqa: PLC0415  the models import this module
-
         turn = _seat_for(actor, undecided_by=[actor], at=at)
         for person in stood_in_for(actor, at=at):
             turn |= _seat_for(person, undecided_by=[actor, person], at=at) & ~_applied(person)
-        current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
         return self.filter(turn & ~_applied(actor), status=Status.OPEN).annotate(
-            waiting_since=Subquery(current.values("opened_at")[:1]),
-            stage_due_at=Subquery(current.values("due_at")[:1]),
+            waiting_since=current_stage("opened_at"), stage_due_at=current_stage("due_at")
         )
 
     def on_behalf_of(self, person: "User", substitute: "User", *, at: datetime) -> "CaseQuerySet":
@@ -90,6 +86,14 @@ class ConsultationQuerySet(models.QuerySet["Consultation"]):
 
     def open(self) -> "ConsultationQuerySet":
         return self.filter(status=ConsultationStatus.ASKED)
+
+
+def current_stage(name: str, *, case: str = "pk") -> Subquery:
+    """What the stage that decides now has in a column; ``case`` is where the rows that it is added to have their case."""
+    from govcloud.approvals.models import CaseStage  # noqa: PLC0415  the models import this module
+
+    current = CaseStage.objects.filter(case=OuterRef(case), status=StageStatus.CURRENT)
+    return Subquery(current.values(name)[:1])
 
 
 def stood_in_for(actor: "User", *, at: datetime) -> "list[User]":

@@ -233,10 +233,7 @@ def offered(*, case: Case, actor: User, at: datetime) -> Offered:
     current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
     if current is None:
         return Offered()
-    try:
-        turn = _turn(case, stages, seen=current.code, actor=actor, at=at)
-    except DomainError:
-        turn = None
+    turn = policies.turn_of(case, stages, actor=actor, at=at)
     given = _given_by(actor, stages) if _passes(lambda: _require_giver(case, current, actor, at=at)) else []
     people = eligible(case=case, at=at) if turn or given else []
     signers = Signers(current, stages, at)

@@ -22,6 +22,7 @@ class MailNotSent(Unavailable):
 
 def ask(*, user: User, address: str, at: datetime) -> None:
     """Send the link to the address. Raises what ``mail_address.ask`` raises, and MailNotSent."""
+    address = address.strip()
     link = mail_address.ask(user=user, address=address, at=at)
     with translation.override(user.language):
         subject = gettext("Confirm your mail address")
@@ -30,8 +31,6 @@ def ask(*, user: User, address: str, at: datetime) -> None:
             "%(link)s\n\nIt is good for a day. If you have not asked for it, do nothing."
         ) % {"name": user, "link": settings.PORTAL_URL + reverse("portal:mail-confirmation", args=[link])}
     try:
-        mail.send(
-            to=address.strip(), subject=subject, text=text, message_id=str(uuid4()), language=user.language
-        )
+        mail.send(to=address, subject=subject, text=text, message_id=str(uuid4()), language=user.language)
     except mail.MailRefused as refused:
         raise MailNotSent from refused

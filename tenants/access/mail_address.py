@@ -42,7 +42,6 @@ def ask(*, user: User, address: str, at: datetime) -> str:
 
     It is sealed, so that no log has the address, and of use to this user alone, until their address is another one. Raises BadMail, MailAddressElsewhere and TooManyMails.
     """
-    address = address.strip()
     if len(address) > LONGEST_MAIL or not address.isascii() or not MAIL.fullmatch(address):
         raise BadMail(given=quoted(address), pointers=("/address",))
     domain = address.rpartition("@")[2].lower()

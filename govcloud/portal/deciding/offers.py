@@ -10,7 +10,6 @@ from govcloud.approvals.models import Case, CaseStage, Consultation, Seat
 from govcloud.approvals.policies import Turn
 from govcloud.approvals.reminders import may_remind
 from govcloud.approvals.signable import Need, need_of
-from govcloud.errors import DomainError
 from tenants.models import User
 
 
@@ -40,7 +39,7 @@ def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: da
         return Offer()
     present = [stage for stage in stages if stage.revision == case.revision]
     stage = next(stage for stage in present if stage.status == StageStatus.CURRENT)
-    turn = _turn(case, present, stage, actor, at=at)
+    turn = policies.turn_of(case, present, actor=actor, at=at)
     asked = Consultation.objects.filter(stage=stage, status=ConsultationStatus.ASKED)
     opinions = list(asked.select_related("asked_by", "person")) if stage.consulted else []  # type: ignore[attr-defined]
     return Offer(
@@ -52,12 +51,3 @@ def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: da
         asking=[one for one in opinions if turn is not None or one.asked_by_id == actor.pk],
         reminds=may_remind(case, actor=actor, at=at),
     )
-
-
-def _turn(
-    case: Case, stages: Sequence[CaseStage], stage: CaseStage, actor: User, *, at: datetime
-) -> Turn | None:
-    try:
-        return policies.require_decider(case, stages, seen=stage.code, revision_hash=None, actor=actor, at=at)
-    except DomainError:
-        return None

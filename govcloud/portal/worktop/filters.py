@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Self
 from urllib.parse import urlencode
 
-from django.db.models import F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import F, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.lifecycle import StageStatus
-from govcloud.approvals.models import Case, CaseStage, Consultation
+from govcloud.approvals.models import Case, Consultation
+from govcloud.approvals.queries import current_stage
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.orders.queries import OrderQuerySet
@@ -113,11 +113,10 @@ def ordered(orders: QuerySet[Order], filters: Filters) -> QuerySet[Order]:
 
 def dressed(orders: QuerySet[Order]) -> QuerySet[Order]:
     """With system, department and applicant, and the stage that decides now."""
-    stage = CaseStage.objects.filter(case=OuterRef("case"), status=StageStatus.CURRENT)
     return orders.select_related("system__department", "applicant").annotate(
-        stage_name=Subquery(stage.values("name")[:1]),
-        stage_name_en=Subquery(stage.values("name_en")[:1]),
-        stage_due_at=Subquery(stage.values("due_at")[:1]),
+        stage_name=current_stage("name", case="case"),
+        stage_name_en=current_stage("name_en", case="case"),
+        stage_due_at=current_stage("due_at", case="case"),
     )
 
 
