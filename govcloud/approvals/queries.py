@@ -63,9 +63,7 @@ class CaseQuerySet(models.QuerySet["Case"]):
         turn = _seat_for(actor, undecided_by=[actor], at=at)
         for person in stood_in_for(actor, at=at):
             turn |= _seat_for(person, undecided_by=[actor, person], at=at) & ~_applied(person)
-        return self.filter(turn & ~_applied(actor), status=Status.OPEN).annotate(
-            waiting_since=current_stage("opened_at"), stage_due_at=current_stage("due_at")
-        )
+        return self.filter(turn & ~_applied(actor), status=Status.OPEN)
 
     def on_behalf_of(self, person: "User", substitute: "User", *, at: datetime) -> "CaseQuerySet":
         """The cases that wait for this person and that neither of the two has a part in."""

@@ -51,12 +51,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         index, and PostgreSQL knows how many rows to expect. The characters decide only what is read, the spelling what is found.
         """
         words = list(words)
-        rows = self.alias(grams=Grams(Joined(F("number"), F("title"))))
+        text = Joined(F("number"), F("title"))
+        rows = self.alias(text=text, grams=Grams(text))
         for word, named in zip(words, _named(words), strict=True):
             grams = Grams(Value(word, output_field=models.TextField()), Value(min(2, len(word))))
-            spelt = Q(number__icontains=word) | Q(title__icontains=word)
-            # Names first: to take a row's characters apart costs more than all else.
-            rows = rows.filter(named | Q(grams__contains=grams), named | spelt)
+            # To take a row's characters apart costs more than all else: PostgreSQL asks for names and spelling first.
+            rows = rows.filter(named | Q(grams__contains=grams), named | Q(text__icontains=word))
         return rows
 
 

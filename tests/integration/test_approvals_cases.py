@@ -338,11 +338,6 @@ class TestTodo:
         decide(case, people.unit_approver, at)
         assert not Case.objects.todo(people.unit_approver, at=at).exists()
 
-    def test_it_says_since_when_and_until_when(self, people: Chain, at: datetime) -> None:
-        case_of(people, at=at)
-        (waiting,) = Case.objects.todo(people.unit_approver, at=at)
-        assert (waiting.waiting_since, waiting.stage_due_at) == (at, due_after(start=at, working_days=2))
-
     def test_somebody_without_a_role_has_nothing_to_do(self, people: Chain, at: datetime) -> None:
         case_of(people, at=at)
         assert not Case.objects.todo(UserFactory(), at=at).exists()

@@ -2,6 +2,7 @@
 
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any, Protocol
 
 from django import template
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from govcloud import clock
 from govcloud.notifications.models import Message
 from govcloud.portal import navigation as navigating
-from govcloud.portal.states import Look, look_of
+from govcloud.portal.states import look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
 from tenants.access.permissions import Permission
@@ -174,6 +175,7 @@ def navigation(context: template.Context) -> dict[str, Any]:
 
 
 @register.simple_tag
+@cache
 def icon(name: str, extra: str = "") -> SafeString:
     """A Tabler icon from the sprite; it says nothing to a screen reader, so a word goes with it."""
     return format_html(
@@ -184,10 +186,13 @@ def icon(name: str, extra: str = "") -> SafeString:
     )
 
 
-@register.inclusion_tag("portal/state.html")
-def state(value: str, label: str) -> dict[str, Look | str]:
+@register.simple_tag
+def state(value: str, label: str) -> SafeString:
     """A status as a word with an icon; its colour only repeats what they say."""
-    return {"look": look_of(value), "label": label}
+    look = look_of(value)
+    return format_html(
+        '<span class="state state-{}">{}<span>{}</span></span>', look.tone, icon(look.icon), label
+    )
 
 
 @register.simple_tag
@@ -210,14 +215,16 @@ def page_query(filters: Paged, number: int) -> str:
 
 
 @register.simple_tag
-def sort_query(filters: Filters, name: str) -> str:
-    """A heading sorts upwards first, and the other way when it is chosen again."""
-    return filters.query(sort=f"-{name}" if filters.sort == name else name)
-
-
-@register.simple_tag
-def sorted_by(filters: Filters, name: str) -> str:
-    """How the list is sorted by a column, as ``aria-sort`` says it; empty if it is not."""
-    if filters.sort.removeprefix("-") != name:
-        return ""
-    return "descending" if filters.sort.startswith("-") else "ascending"
+def sort_heading(filters: Filters, name: str, label: str, extra: str = "") -> SafeString:
+    """The heading of a column by which the list can be sorted: upwards first, and the other way when it is chosen again."""
+    chosen, down = filters.sort.removeprefix("-") == name, filters.sort.startswith("-")
+    direction = "descending" if down else "ascending"
+    mark = icon(f"arrow-{'down' if down else 'up'}") if chosen else icon("arrows-sort", "sort-idle")
+    return format_html(
+        '<th scope="col" class="{}"{}><a href="{}" class="sort">{}{}</a></th>',
+        extra,
+        format_html(' aria-sort="{}"', direction) if chosen else "",
+        filters.query(sort=f"-{name}" if chosen and not down else name),
+        label,
+        mark,
+    )
