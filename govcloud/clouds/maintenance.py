@@ -1,10 +1,9 @@
 """Times in which nothing new is placed on a cloud; and, where that was chosen, nothing that is under way goes on."""
 
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -87,11 +86,6 @@ def end(*, maintenance: Maintenance, actor: audit.Actor, at: datetime) -> Mainte
             before=before, after={"ends_at": row.ends_at},
         )  # fmt: skip
     return row
-
-
-def paused(*, at: datetime) -> QuerySet[Any]:
-    """The clouds none of whose steps are run now, for a query; found by an index, and nearly always none."""
-    return Maintenance.objects.in_force(at=at).filter(running=Running.PAUSE).values("cloud")
 
 
 def worked(cloud: int, *, since: datetime, at: datetime) -> timedelta:

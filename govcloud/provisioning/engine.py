@@ -7,7 +7,6 @@ Every write checks the fence, so a worker that lost its lease, or wakes after it
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any
@@ -15,12 +14,12 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F
 
 from govcloud.clouds import maintenance
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.provisioning import completion, places, traffic
+from govcloud.provisioning import completion, places, queue, traffic
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import (
     Broken,
@@ -37,6 +36,7 @@ from govcloud.provisioning.kinds.base import (
 )
 from govcloud.provisioning.lifecycle import Desired, StepState
 from govcloud.provisioning.models import Step
+from govcloud.provisioning.queue import Claim
 
 log = structlog.get_logger(__name__)
 
@@ -45,42 +45,6 @@ LONGEST_PAUSE = timedelta(seconds=60)  # between two tries while the cloud does 
 
 class LeaseLost(Exception):
     """Another worker has claimed the step since; what we know of it is not to be written."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    step: Step
-    fence: int
-
-
-def claim(*, at: datetime, worker: str = "") -> Claim | None:
-    """Take the step that has been due longest and that nobody holds; None when there is none.
-
-    The lease must be longer than a call to the cloud may take; long work renews it. ``worker`` is noted for operators:
-    what makes the step ours is the fence.
-    """
-    with transaction.atomic():
-        step = (
-            _ready(at)
-            .select_for_update(skip_locked=True, of=("self",))
-            .select_related("operation__cloud", "operation__system__department")
-            .order_by("next_run_at", "pk")
-            .first()
-        )
-        if step is None:
-            return None
-        step.fence += 1
-        step.lease_until = at + settings.STEP_LEASE
-        step.started_at = step.started_at or at
-        step.worker = worker
-        step.save(update_fields=["fence", "lease_until", "started_at", "worker"])
-    return Claim(step, step.fence)
-
-
-def _ready(at: datetime) -> QuerySet[Step]:
-    """What a worker could take: due, in nobody's hands, of a kind that has places left, on no cloud that is paused."""
-    due = Step.objects.filter(Q(lease_until__isnull=True) | Q(lease_until__lte=at), next_run_at__lte=at)
-    return due.filter(places.open_to_workers(at=at)).exclude(operation__cloud__in=maintenance.paused(at=at))
 
 
 def advance(held: Claim, *, clock: Callable[[], datetime]) -> None:
@@ -104,7 +68,7 @@ def run_due(*, clock: Callable[[], datetime], most: int | None = None, worker: s
     """Claim and advance until nothing is due, or so many steps have been visited; returns how many were."""
     visited = 0
     while most is None or visited < most:
-        held = claim(at=clock(), worker=worker)
+        held = queue.claim(at=clock(), worker=worker)
         if held is None:
             break
         advance(held, clock=clock)
@@ -409,8 +373,3 @@ class Visit:
 def next_look(waited: timedelta) -> timedelta:
     """A tenth of the time it has been on its way: seen a twentieth too late on average, and rarely asked for if it takes long."""
     return min(max(waited / 10, settings.STEP_POLL / 4), settings.STEP_POLL * 10)
-
-
-def due(*, at: datetime) -> int:
-    """How many steps a worker could take now."""
-    return _ready(at).count()

@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import SizeDifference
-from govcloud.provisioning import places, presence
+from govcloud.provisioning import presence, queue
 from govcloud.provisioning.lifecycle import CLOUDS_TROUBLE, OperationStatus, Outcome, StepState
 from govcloud.provisioning.models import CallCount, Operation, Step
 
@@ -176,18 +176,11 @@ def read(*, at: datetime) -> Overview:
 def _queue(at: datetime) -> Queue:
     """What is due or in hand has a time to run at, and an index of its own. A step that has to wait for a place is not due."""
     open_steps = Step.objects.filter(next_run_at__isnull=False)
-    free = (Q(lease_until__isnull=True) | Q(lease_until__lte=at)) & places.open_to_workers(at=at)
+    oldest = queue.oldest(at=at)
     counted = open_steps.aggregate(
-        due=Count("pk", filter=free & Q(next_run_at__lte=at)),
         held=Count("pk", filter=Q(lease_until__gt=at)),
         expired=Count("pk", filter=Q(lease_until__lte=at)),
         **{state.value: Count("pk", filter=Q(state=state)) for state in IN_CLOUD},
-    )
-    oldest = (
-        open_steps.filter(free, next_run_at__lte=at)
-        .select_related("operation")
-        .order_by("next_run_at")
-        .first()
     )
     held = (
         open_steps.filter(lease_until__isnull=False)
@@ -195,7 +188,7 @@ def _queue(at: datetime) -> Queue:
         .order_by("lease_until", "pk")[:SHOWN]
     )
     return Queue(
-        due=counted["due"],
+        due=oldest.due if oldest else 0,
         oldest=_due(oldest, at) if oldest else None,
         held=counted["held"],
         expired=counted["expired"],
@@ -204,9 +197,8 @@ def _queue(at: datetime) -> Queue:
     )
 
 
-def _due(step: Step, at: datetime) -> Due:
-    since = step.next_run_at or at
-    return Due(step.operation.uuid, step.kind, since, (at - since).total_seconds())
+def _due(step: queue.Oldest, at: datetime) -> Due:
+    return Due(step.operation, step.kind, step.since, (at - step.since).total_seconds())
 
 
 def _lease(step: Step, at: datetime) -> Lease:

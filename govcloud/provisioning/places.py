@@ -1,13 +1,11 @@
-"""How much goes on at a time: what a cloud builds, and how many playbooks run.
+"""How much a cloud builds at a time: an order of a hundred servers must not be a hundred requests at once.
 
-An order of a hundred servers must not be a hundred requests at once, nor may its playbooks keep every worker busy.
+(How many playbooks run at a time is asked where steps are taken: ``queue``.)
 """
 
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, Q
 
 from govcloud.catalog.models import Cloud
 from govcloud.provisioning.kinds.base import kinds
@@ -43,18 +41,6 @@ def wake_next(step: Step, *, at: datetime) -> int:
     with transaction.atomic():
         following = waiting.select_for_update(skip_locked=True, of=("self",)).values_list("pk", flat=True)[:1]
         return Step.objects.filter(pk__in=list(following)).update(next_run_at=at)
-
-
-def open_to_workers(*, at: datetime) -> Q:
-    """Which steps are of a kind that has places left, for a query: as many playbooks run as may at once.
-
-    A playbook keeps its worker for minutes; were all of them in guests, nobody would look at the clouds. The count is taken
-    without a lock, so that two workers at once may start one too many.
-    """
-    in_guest = [name for name, kind in kinds().items() if kind.in_guest]
-    running = Step.objects.filter(kind__in=in_guest, lease_until__gt=at, finished_at=None)
-    last_place = running.order_by("pk")[settings.PLAYBOOKS_AT_ONCE - 1 : settings.PLAYBOOKS_AT_ONCE]
-    return ~Q(kind__in=in_guest) | Q(~Exists(last_place))
 
 
 def _kinds() -> list[str]:

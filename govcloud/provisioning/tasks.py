@@ -6,7 +6,7 @@ from datetime import timedelta
 from celery import current_task, shared_task
 
 from govcloud import clock
-from govcloud.provisioning import engine, presence, traffic
+from govcloud.provisioning import engine, presence, queue, traffic
 from govcloud.provisioning.models import Operation
 
 LONGEST_TURN = timedelta(
@@ -32,7 +32,7 @@ def sweep() -> None:
     at = clock.agreed()()
     presence.sweep_seen(at=at)
     presence.worker_seen(name=_worker(), at=at)
-    for _bell in range(min(engine.due(at=at), MOST_BELLS)):
+    for _bell in range(queue.due(at=at, most=MOST_BELLS)):
         ring.apply_async(ignore_result=True)
     if Operation.objects.filter(taken_up_at=None, finished_at__isnull=False).exists():
         operation_ended()

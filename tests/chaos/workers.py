@@ -15,7 +15,7 @@ from typing import Any
 from django.db import OperationalError, connection
 
 from govcloud import clock
-from govcloud.provisioning import engine
+from govcloud.provisioning import engine, queue
 from tests.chaos.agenda import Agenda
 from tests.chaos.faults import LANDING_SECONDS
 from tests.chaos.wire import Sent
@@ -96,7 +96,7 @@ class Shift:
     def _work(self, trip: Trip) -> bool:
         try:
             now = clock.agreed()  # as the task does
-            held = engine.claim(at=now())
+            held = queue.claim(at=now())
             if held is None:
                 return False
             self.visits += 1

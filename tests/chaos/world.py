@@ -22,7 +22,7 @@ from govcloud import clock
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.notifications.tasks import deliver
-from govcloud.provisioning import engine, guest_key, tasks
+from govcloud.provisioning import guest_key, queue, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, Step
 from govcloud.sandbox.cloud import Cloud
@@ -158,8 +158,8 @@ class World:
             self.agenda.add(timedelta(seconds=countdown + delay), self.shift.visit)
 
     def _sweep(self) -> None:
-        due = engine.due(at=self.agenda.now)
-        for _ in range(min(due, tasks.MOST_BELLS)):
+        due = queue.due(at=self.agenda.now, most=tasks.MOST_BELLS)
+        for _ in range(due):
             self._bell()
         self.agenda.add(
             SWEEP if due else max(SWEEP, min(self._next_due() - self.agenda.now, SWEEP * 5)), self._sweep

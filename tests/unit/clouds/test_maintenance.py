@@ -13,7 +13,7 @@ from govcloud.clouds import maintenance
 from govcloud.clouds.maintenance import MaintenanceEndsTooEarly, MaintenanceOver, MaintenanceOverlaps
 from govcloud.clouds.models import Maintenance
 from govcloud.clouds.services import CloudRetired
-from govcloud.provisioning import engine
+from govcloud.provisioning import engine, queue
 from govcloud.provisioning.kinds import base
 from govcloud.provisioning.kinds.base import register
 from govcloud.provisioning.models import Step
@@ -117,9 +117,9 @@ def test_steps_of_a_paused_cloud_are_left_alone_until_it_ends(
     clock = Clock(at)
     operation(at, "server")
     announced(cloud, at, at + HOUR, at=at, running="pause")
-    assert (engine.run_due(clock=clock), engine.due(at=at), things.created) == (0, 0, 0)
+    assert (engine.run_due(clock=clock), queue.due(at=at), things.created) == (0, 0, 0)
     clock.later(hours=1)
-    assert engine.due(at=clock.now) == 1
+    assert queue.due(at=clock.now) == 1
     engine.run_due(clock=clock)
     assert things.created == 1
 
@@ -164,7 +164,7 @@ def test_the_pause_is_asked_for_within_the_one_statement_that_claims(
     operation(at, "server")
     announced(cloud, at, at + HOUR, at=at, running="pause")
     with CaptureQueriesContext(connection) as queries:
-        assert engine.claim(at=at) is None
+        assert queue.claim(at=at) is None
     claiming = [each["sql"] for each in queries if "SKIP LOCKED" in each["sql"]]
     assert len(claiming) == 1
     assert "clouds_maintenance" in claiming[0]

@@ -12,7 +12,7 @@ from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
 from govcloud.gateways.openstack import errors
 from govcloud.lifecycle import WrongState
-from govcloud.provisioning import engine, services
+from govcloud.provisioning import engine, queue, services
 from govcloud.provisioning.kinds import base
 from govcloud.provisioning.kinds.base import register
 from govcloud.provisioning.models import Operation, Step
@@ -94,11 +94,11 @@ def test_a_worker_that_dies_after_the_effect_leaves_one_server_for_the_next_to_a
 
 def test_nobody_touches_a_step_while_its_lease_lasts(things: Things, clock: Clock) -> None:
     operation(clock.now, "server")
-    assert engine.claim(at=clock.now) is not None
+    assert queue.claim(at=clock.now) is not None
     clock.later(seconds=settings.STEP_LEASE.total_seconds() - 1)
-    assert engine.claim(at=clock.now) is None
+    assert queue.claim(at=clock.now) is None
     clock.later(seconds=2)
-    assert engine.claim(at=clock.now) is not None
+    assert queue.claim(at=clock.now) is not None
 
 
 def test_a_timeout_with_effect_is_looked_up_and_not_repeated(things: Things, clock: Clock) -> None:
@@ -147,7 +147,7 @@ def test_a_locked_request_is_sent_again_at_once_because_the_cloud_lets_one_win(
 
 def test_a_worker_that_wakes_after_its_lease_writes_nothing(things: Things, clock: Clock) -> None:
     started = operation(clock.now, "server")
-    zombie = engine.claim(at=clock.now)
+    zombie = queue.claim(at=clock.now)
     assert zombie is not None
     clock.later(seconds=settings.STEP_LEASE.total_seconds() + 1)
     run(clock)
@@ -243,7 +243,7 @@ def test_abandon_waits_for_a_request_that_may_still_land_and_removes_what_it_mad
     things: Things, clock: Clock
 ) -> None:
     started = operation(clock.now, "server")
-    held = engine.claim(at=clock.now)
+    held = queue.claim(at=clock.now)
     assert held is not None
     Step.objects.update(intent_at=clock.now)  # its request is on the way
     services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
@@ -456,12 +456,12 @@ def test_playbooks_leave_workers_for_the_clouds(
     for _playbook in range(3):
         operation(clock.now, "web", kind="locked_thing")
     operation(clock.now, "web", kind="thing")
-    claimed = [held.step.kind for held in (engine.claim(at=clock.now) for _worker in range(4)) if held]
+    claimed = [held.step.kind for held in (queue.claim(at=clock.now) for _worker in range(4)) if held]
     assert claimed == ["locked_thing", "locked_thing", "thing"]
     clock.later(
         seconds=settings.STEP_LEASE.total_seconds() + 1
     )  # their workers are gone, and so are their runs
-    assert engine.due(at=clock.now) == 4
+    assert queue.due(at=clock.now) == 4
 
 
 def test_refused_credentials_are_waited_for_without_counting_and_made_good_without_a_duplicate(

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from govcloud.errors import DomainError
 from govcloud.gateways.openstack import errors
-from govcloud.provisioning import engine, services
+from govcloud.provisioning import engine, queue, services
 from govcloud.provisioning.kinds.base import _KINDS, register
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import Operation, Step
@@ -56,7 +56,7 @@ class Engine(RuleBasedStateMachine):
             operation(AT, "volume", "server", kind="locked_thing"),
         ]
         self.person = UserFactory()
-        self.held: list[engine.Claim] = []
+        self.held: list[queue.Claim] = []
         self.fences: dict[int, int] = {}
 
     def teardown(self) -> None:
@@ -66,7 +66,7 @@ class Engine(RuleBasedStateMachine):
         for name in ("thing", "locked_thing"):
             _KINDS.pop(name, None)
 
-    def advance(self, held: engine.Claim) -> None:
+    def advance(self, held: queue.Claim) -> None:
         try:
             engine.advance(held, clock=self.clock)
         except WorkerDied:
@@ -77,7 +77,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule(fault=st.sampled_from(sorted(FAULTS)), born=st.sampled_from(["ok", "ok", "busy", "error"]))
     def a_worker_makes_a_visit(self, fault: str, born: str) -> None:
-        held = engine.claim(at=self.clock.now)
+        held = queue.claim(at=self.clock.now)
         if held is None:
             return
         before, after = FAULTS[fault]
@@ -89,7 +89,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def a_worker_takes_a_step_and_stops(self) -> None:
-        held = engine.claim(at=self.clock.now)
+        held = queue.claim(at=self.clock.now)
         if held is not None:
             self.held.append(held)
 
