@@ -1,4 +1,4 @@
-"""Units and systems as one workbook: taken out, the blank template, and taken in again."""
+"""Divisions, units and systems as one workbook: taken out, the blank template, and taken in again."""
 
 from io import BytesIO
 from typing import Any, ClassVar
@@ -86,7 +86,7 @@ class UnitSheet(Endpoint[Department]):
 
     @extend_schema(responses={200: FILE})
     def retrieve(self, request: Request) -> HttpResponse:  # noqa: ARG002
-        """All units and systems in service, with their owners in full, in the form that is read back. That is audited."""
+        """All divisions, and the units and systems in service, with their owners in full, in the form that is read back. That is audited."""
         return self.workbook(exporting.workbook(actor=self.actor, at=self.at), "units-and-systems")
 
     @extend_schema(responses={200: FILE})

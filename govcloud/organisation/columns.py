@@ -1,4 +1,4 @@
-"""The columns of the sheets in which units and systems are exchanged. Headings are in both languages in every file."""
+"""The columns of the sheets in which divisions, units and systems are exchanged. Headings are in both languages in every file."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -71,6 +71,15 @@ def _labels(choices: type[TextChoices], value: str) -> tuple[str, str]:
     return labels[0], labels[1]
 
 
+DIVISIONS: tuple[Column, ...] = (
+    Column(
+        "code", "行政区划代码", "Division", "GB/T 2260，6 位；以此识别行政区划，并由此得知上级区划",
+        "GB/T 2260, six digits; divisions are known by it, and so is what they belong to", required=True,
+    ),
+    Column("name", "名称", "Name", required=True, width=32),
+    Column("name_en", "英文名称", "Name in English", width=32),
+)  # fmt: skip
+
 UNITS: tuple[Column, ...] = (
     Column(
         "credit_code", "统一社会信用代码", "Unified social credit code", "GB 32100，18 位；以此识别单位",
@@ -79,7 +88,7 @@ UNITS: tuple[Column, ...] = (
     ),
     Column("name", "单位名称", "Name", required=True, width=32),
     Column("name_en", "英文名称", "Name in English", width=32),
-    Column("division", "行政区划代码", "Division", "GB/T 2260，6 位", "GB/T 2260, six digits", required=True),
+    Column("division", "行政区划代码", "Division", "GB/T 2260，6 位；可为本文件中的行政区划", "GB/T 2260, six digits; may be one of this file", required=True),
     Column(
         "parent", "上级单位信用代码", "Credit code of the unit above", "为空则为顶级单位；可为本文件中的单位",
         "empty: at the top of the tree; may be a unit of this file", kind=Kind.CREDIT_CODE, width=24,
@@ -133,6 +142,8 @@ class SheetForm:
         return _folded(title) in {_folded(name) for name in (self.chinese, self.english, self.title)}
 
 
+DIVISION_SHEET = SheetForm("行政区划", "Divisions", DIVISIONS, "code")
 UNIT_SHEET = SheetForm("单位", "Units", UNITS, "credit_code")
 SYSTEM_SHEET = SheetForm("业务系统", "Systems", SYSTEMS, "code")
-FORMS = (UNIT_SHEET, SYSTEM_SHEET)
+FORMS = (DIVISION_SHEET, UNIT_SHEET, SYSTEM_SHEET)
+"""In the order in which they are taken in: rows name those of the sheets before."""

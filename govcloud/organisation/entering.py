@@ -1,4 +1,4 @@
-"""One row of a sheet as a unit or a system: entered if it is new, else changed where it differs."""
+"""One row of a sheet as a division, a unit or a system: entered if it is new, else changed where it differs."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.ciphers import Unreadable
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
-from govcloud.organisation import systems, units
-from govcloud.organisation.columns import SYSTEM_SHEET, UNIT_SHEET, Column
+from govcloud.organisation import divisions, systems, units
+from govcloud.organisation.columns import DIVISION_SHEET, SYSTEM_SHEET, UNIT_SHEET, Column
 from govcloud.organisation.reading import Row
 from govcloud.quotas import services as quotas
 from tenants import connections, owners
@@ -48,12 +48,57 @@ class UnknownUnit(Invalid):
 
 class NoSuchDivision(Invalid):
     code = "no-such-division"
-    message = _("There is no administrative division with the code “%(given)s”.")
+    message = _(
+        "There is no administrative division with the code “%(given)s”: it is not registered, and no row of this file that could be taken in has it."
+    )
 
 
 class OfAnotherUnit(Conflict):
     code = "system-of-another-unit"
     message = _("The system is registered for another department (%(department)s): a sheet does not move it.")
+
+
+@dataclass(frozen=True, slots=True)
+class DivisionEntry:
+    """``known`` are all divisions, by code; new ones join it as they are entered. ``coming`` are the codes of all rows."""
+
+    known: dict[str, Division]
+    coming: AbstractSet[str]
+    actor: audit.Actor
+    at: datetime
+
+    @classmethod
+    def all(cls, rows: Iterable[Row], *, actor: audit.Actor, at: datetime) -> "DivisionEntry":
+        coming = {row.key for row in rows if row.form is DIVISION_SHEET}
+        return cls({division.code: division for division in Division.objects.all()}, coming, actor, at)
+
+    def wrong(self, row: Row) -> list[DomainError]:
+        """What is wrong with the row by itself, but for cells that could not be read."""
+        return _of_what_is_read(row, divisions.wrong_with(code=row.key, **_names(row)))
+
+    def may_name(self, code: str) -> bool:
+        """Whether there is such a division, or a row for one."""
+        return code in self.known or code in self.coming
+
+    def named(self, code: str) -> Division:
+        """Raises NoSuchDivision."""
+        if code not in self.known:
+            raise NoSuchDivision(given=code, pointers=("/division",))
+        return self.known[code]
+
+    def enter(self, row: Row) -> Changes | None:
+        """What changes of a division that is known; None for a new one."""
+        names, division = _names(row), self.known.get(row.key)
+        if division is None:
+            self.known[row.key] = divisions.enter(code=row.key, **names, actor=self.actor, at=self.at)
+            return None
+        told = _differences(
+            DIVISION_SHEET.columns, {name: getattr(division, name) for name in names}, row.values
+        )
+        if told:
+            given = {name: names[name] if name in row.values else getattr(division, name) for name in names}
+            divisions.rename(division=division, **given, actor=self.actor, at=self.at)
+        return told
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +109,16 @@ class UnitEntry:
 
     known: dict[str, Department]
     coming: AbstractSet[str]
-    divisions: dict[str, Division]
+    divisions: DivisionEntry
     actor: audit.Actor
     at: datetime
 
     @classmethod
-    def all(cls, rows: Iterable[Row], *, actor: audit.Actor, at: datetime) -> "UnitEntry":
+    def all(
+        cls, rows: Iterable[Row], divisions: DivisionEntry, *, actor: audit.Actor, at: datetime
+    ) -> "UnitEntry":
         named = {row.values.get(name) for row in rows for name in NAME_UNITS} - {None}
         known = Department.objects.filter(credit_code__in=named).select_related("division", "parent")
-        divisions = {division.code: division for division in Division.objects.all()}
         coming = {row.key for row in rows if row.form is UNIT_SHEET}
         return cls({unit.credit_code: unit for unit in known}, coming, divisions, actor, at)
 
@@ -80,10 +126,10 @@ class UnitEntry:
         """What is wrong with the row by itself, but for cells that could not be read."""
         values = row.values
         division, parent = values.get("division"), values.get("parent")
-        errors = wrong_names((values["name"] or "").strip(), (values.get("name_en") or "").strip())
+        errors = wrong_names(**_names(row))
         if row.key not in self.known:
             errors += checked_credit_code(row.key)[1]
-        if division and division not in self.divisions:
+        if division and not self.divisions.may_name(division):
             errors.append(NoSuchDivision(given=division, pointers=("/division",)))
         if parent and not self.may_name(parent):
             errors.append(UnknownUnit(given=parent, pointers=("/parent",)))
@@ -108,7 +154,7 @@ class UnitEntry:
             name=values["name"] or "",
             name_en=values.get("name_en") or "",
             credit_code=row.key,
-            division=self.divisions[values["division"]],
+            division=self.divisions.named(values["division"]),
             parent=_unit(self.known, parent, "/parent") if parent else None,
             connection_status=values.get("connection") or Connection.NOT_CONNECTED,
             actor=self.actor,
@@ -147,7 +193,7 @@ class UnitEntry:
         if fields & {"name", "name_en", "division"}:
             columns = {name: values[name] or "" for name in fields & {"name", "name_en"}}
             if "division" in fields:
-                columns["division"] = self.divisions[values["division"]]
+                columns["division"] = self.divisions.named(values["division"])
             yield lambda: units.change(
                 department=unit, changes=columns, expected_version=unit.version, actor=actor, at=at
             )
@@ -279,6 +325,10 @@ class SystemEntry:
                 changes = {name: value for name, value in changes.items() if name not in about}
         if refused:
             raise Invalids(refused)
+
+
+def _names(row: Row) -> dict[str, str]:
+    return {name: (row.values.get(name) or "").strip() for name in ("name", "name_en")}
 
 
 def _changes(fields: AbstractSet[str], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Units and systems out of a workbook: all of it or nothing, and beforehand, on request, exactly what it would do.
+"""Divisions, units and systems out of a workbook: all of it or nothing, and beforehand, on request, exactly what it would do.
 
 A dry run does everything and takes it back, so what it tells is what would come of it.
 """
@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.organisation import reading
-from govcloud.organisation.columns import SYSTEM_SHEET, UNIT_SHEET
-from govcloud.organisation.entering import SystemEntry, UnitEntry, field_of
+from govcloud.organisation.columns import DIVISION_SHEET, FORMS, SYSTEM_SHEET, UNIT_SHEET
+from govcloud.organisation.entering import DivisionEntry, SystemEntry, UnitEntry, field_of
 from govcloud.organisation.reading import Contents, Problem, Row
 
 Progress = Callable[[int, int], None]
@@ -122,29 +122,32 @@ def _entered(
     What is wrong with a row by itself is told of all rows first, whatever else of it cannot be read.
     """
     problems = list(contents.problems)
-    given = [row for form in (UNIT_SHEET, SYSTEM_SHEET) for row in contents.of(form)]
-    units = UnitEntry.all(given, actor=actor, at=at)
+    given = [row for form in FORMS for row in contents.of(form)]
+    divisions = DivisionEntry.all(given, actor=actor, at=at)
+    units = UnitEntry.all(given, divisions, actor=actor, at=at)
     systems = SystemEntry.all(given, units, actor=actor, at=at)
+    entries: dict[str, DivisionEntry | UnitEntry | SystemEntry]
+    entries = {DIVISION_SHEET.title: divisions, UNIT_SHEET.title: units, SYSTEM_SHEET.title: systems}
     rows: list[Row] = []
     seen: dict[tuple[str, str], int] = {}
     for row in given:
-        entry = units if row.form is UNIT_SHEET else systems
-        wrong = [*_repeated(row, seen), *_at_their_cells(row, *entry.wrong(row))]
+        wrong = [*_repeated(row, seen), *_at_their_cells(row, *entries[row.form.title].wrong(row))]
         problems += wrong
         if not wrong and not row.unread:
             rows.append(row)
     done: list[Done] = []
     total = len(rows)
-    ordered = [*_above_first([row for row in rows if row.form is UNIT_SHEET], units, problems)]
+    ordered = [row for row in rows if row.form is DIVISION_SHEET]
+    ordered += _above_first([row for row in rows if row.form is UNIT_SHEET], units, problems)
     ordered += [row for row in rows if row.form is SYSTEM_SHEET]
     for count, row in enumerate(ordered, start=1):
         try:
             with transaction.atomic():
-                done.append(_done(row, (units if row.form is UNIT_SHEET else systems).enter(row)))
+                done.append(_done(row, entries[row.form.title].enter(row)))
         except DomainError as error:
             problems += _at_their_cells(row, error)
         progress(count, total)
-    order = {form.title: position for position, form in enumerate((UNIT_SHEET, SYSTEM_SHEET))}
+    order = {form.title: position for position, form in enumerate(FORMS)}
     done.sort(key=lambda each: (order.get(each.sheet, 0), each.sheet, each.row))
     return done, problems
 

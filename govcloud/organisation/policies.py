@@ -8,7 +8,7 @@ from tenants.models import Connection, Department, Role, System, User
 from tenants.policies import require, scope_of
 
 REGISTRARS: Final = (Permission.REGISTER,)
-"""Of the centre: they keep the register of units and systems."""
+"""Of the centre: they keep the register of divisions, units and systems."""
 
 OF_A_UNIT: Final = (Role.APPLICANT, Role.UNIT_APPROVER)
 

@@ -1,4 +1,4 @@
-"""Writing the workbook of units and systems, filled in or blank."""
+"""Writing the workbook of divisions, units and systems, filled in or blank."""
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime

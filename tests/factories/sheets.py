@@ -6,14 +6,19 @@ from typing import Any
 
 from openpyxl import Workbook, load_workbook
 
-from govcloud.organisation.columns import SYSTEM_SHEET, UNIT_SHEET, SheetForm
+from govcloud.organisation.columns import DIVISION_SHEET, SYSTEM_SHEET, UNIT_SHEET, SheetForm
 
 
-def workbook(*, units: Sequence[Mapping[str, Any]] = (), systems: Sequence[Mapping[str, Any]] = ()) -> bytes:
+def workbook(
+    *,
+    divisions: Sequence[Mapping[str, Any]] = (),
+    units: Sequence[Mapping[str, Any]] = (),
+    systems: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
     """With the columns that the rows name, and those that are needed."""
     book = Workbook()
     book.remove(book.active)
-    for form, rows in ((UNIT_SHEET, units), (SYSTEM_SHEET, systems)):
+    for form, rows in ((DIVISION_SHEET, divisions), (UNIT_SHEET, units), (SYSTEM_SHEET, systems)):
         if rows:
             _fill(book.create_sheet(form.title), form, rows)
     return saved(book)

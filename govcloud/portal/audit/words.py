@@ -49,6 +49,8 @@ WORDS: Mapping[str, str | Promise] = {
     "candidate.gone": _("Given up again"),
     "month.closed": _("Month closed"),
     "statement.exported": _("Statement exported"),
+    "division.registered": _("Administrative division registered"),
+    "division.changed": _("Administrative division renamed"),
     "department.registered": _("Department registered"),
     "system.registered": _("System registered"),
     "role.granted": _("Role granted"),

@@ -32,7 +32,7 @@ def template(request: HttpRequest) -> HttpResponse:
 @require_GET
 @login_required
 def workbook(request: HttpRequest) -> HttpResponse:
-    """All units and systems in service, with their owners in full. That it was taken out is audited."""
+    """All divisions, and the units and systems in service, with their owners in full. That it was taken out is audited."""
     actor, at = deeds.admitted(request, *REGISTRARS)
     content = exporting.workbook(actor=actor, at=at)
     return _workbook(content, f"units-and-systems-{timezone.localtime(at):%Y%m%d-%H%M}.xlsx")

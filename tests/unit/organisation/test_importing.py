@@ -15,7 +15,7 @@ from govcloud.organisation import exporting, importing
 from govcloud.organisation.importing import Outcome
 from govcloud.quotas.models import Dimension, QuotaAccount
 from tenants import owners
-from tenants.models import Connection, Department, NetworkZone, System, SystemOwner
+from tenants.models import Connection, Department, Division, NetworkZone, System, SystemOwner
 from tenants.owners import Owner, sealed_row
 from tests.factories.inventory import whole_server
 from tests.factories.sheets import workbook
@@ -70,6 +70,66 @@ def test_units_come_in_with_those_above_them_in_whatever_order(at: datetime) -> 
     assert QuotaAccount.objects.filter(department=lowest).count() == len(Dimension)
     oa = System.objects.get(code="oa")
     assert (oa.zone, oa.authority.credit_code, owners.owner_of(oa).name) == ("private", A, "张三")
+
+
+CITY = [
+    {"code": "450103", "name": "青秀区", "name_en": "Qingxiu"},
+    {"code": "450100", "name": "南宁市", "name_en": "Nanning"},
+]
+
+
+def test_divisions_come_in_with_those_that_belong_to_them_and_units_may_name_them(at: datetime) -> None:
+    outcome = run(workbook(divisions=CITY, units=[unit(A, division="450103")]), at)
+    assert (outcome.applied, told(outcome)) == (
+        True,
+        [("450103", "created"), ("450100", "created"), (A, "created")],
+    )
+    district = Department.objects.get(credit_code=A).division
+    assert (district.name_en, district.parent.code, district.parent.parent.code) == (
+        "Qingxiu",
+        "450100",
+        "450000",
+    )
+    entered = Event.objects.filter(verb="division.registered").order_by("id")
+    assert list(entered.values_list("subject_label", flat=True)) == ["450103", "450100"]
+
+
+def test_a_county_directly_below_its_region_and_a_region_by_itself(at: datetime) -> None:
+    run(workbook(divisions=[{"code": "459001", "name": "直管县"}, {"code": "460000", "name": "海南省"}]), at)
+    assert Division.objects.get(code="459001").parent.code == "450000"
+    assert Division.objects.get(code="460000").parent is None
+
+
+def test_a_division_is_renamed_and_what_the_file_does_not_say_is_kept(at: datetime) -> None:
+    run(workbook(divisions=CITY), at)
+    outcome = run(
+        workbook(divisions=[{"code": "450103", "name": "青秀新区"}, {"code": "450100", "name": "南宁市"}]), at
+    )
+    assert told(outcome) == [("450103", "changed"), ("450100", "unchanged")]
+    renamed = Division.objects.get(code="450103")
+    assert (renamed.name, renamed.name_en) == ("青秀新区", "Qingxiu")
+    (event,) = Event.objects.filter(verb="division.changed")
+    assert (event.before["name"], event.after["name"]) == ("青秀区", "青秀新区")
+
+
+def test_what_is_wrong_with_divisions_is_told_at_its_cell_and_no_unit_is_taken_in(at: datetime) -> None:
+    rows = [
+        {"code": "45010", "name": "短"},
+        {"code": "450200", "name": "长" * 81},
+        {"code": "450300", "name": ""},
+    ]
+    outcome = run(
+        workbook(divisions=rows, units=[unit(A, division="450200"), unit(B, division="459999")]), at
+    )
+    assert not outcome.applied
+    assert problems(outcome) == [
+        ("B4", "cell-empty"),
+        ("A2", "not-a-division-code"),
+        ("B3", "name-too-long"),
+        ("C3", "no-such-division"),
+        ("C2", "no-such-division"),
+    ]
+    assert not Division.objects.filter(code="450200").exists()
 
 
 def test_a_dry_run_tells_the_same_and_changes_nothing(at: datetime) -> None:
@@ -256,7 +316,7 @@ def test_what_is_exported_is_read_back_unchanged(at: datetime) -> None:
     content = exporting.workbook(actor=BY, at=at)
     outcome = run(content, at)
     assert problems(outcome) == []
-    assert [action for _key, action in told(outcome)] == ["unchanged"] * 5
+    assert [action for _key, action in told(outcome)] == ["unchanged"] * 6
     assert Event.objects.get(verb="units.exported").after == {"units": 4, "systems": 1}
     assert SystemOwner.objects.count() == 1
 

@@ -18,7 +18,7 @@ OPERATOR = SystemActor("import_units")
 
 class Command(BaseCommand):
     help = (
-        "Take units and systems in from an Excel workbook, all or nothing (exit status 1 if a cell stands in the way); "
+        "Take divisions, units and systems in from an Excel workbook, all or nothing (exit status 1 if a cell stands in the way); "
         "with --dry-run only tell what would come of it."
     )
 
