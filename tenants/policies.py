@@ -1,6 +1,6 @@
 """What an actor may do, and where: the roles they hold, and what the table of permissions gives those roles."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -65,6 +65,9 @@ class Scope:
             held == permission and (department is None or department.path.startswith(path))
             for held, path in self.unit_permissions
         )
+
+    def holds_any(self, wanted: Iterable[str], *, department: Department | None = None) -> bool:
+        return any(self.holds(each, department=department) for each in wanted)
 
 
 def scope_of(actor: User, *, at: datetime) -> Scope:

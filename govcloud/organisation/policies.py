@@ -35,5 +35,4 @@ def require_for_system(*, system: System, actor: User, at: datetime) -> None:
 
 def needs_owner(*, system: System, actor: User, at: datetime) -> bool:
     """Whether the actor may read who answers for a system: its own department, and who has to call when it fails."""
-    scope = scope_of(actor, at=at)
-    return any(scope.holds(role, department=system.department) for role in (*OF_A_UNIT, *REGISTRARS))
+    return scope_of(actor, at=at).holds_any((*OF_A_UNIT, *REGISTRARS), department=system.department)

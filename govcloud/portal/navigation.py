@@ -65,7 +65,7 @@ class Navigation:
 def of(user: User, *, at: datetime) -> Navigation:
     """What the reader finds in the header; their roles are those that the page has read already."""
     scope = scope_of(user, at=at)
-    theirs = [entry for entry in SOMES if any(scope.holds(each) for each in entry.wanted)]
+    theirs = [entry for entry in SOMES if scope.holds_any(entry.wanted)]
     if len(theirs) <= FEW:
         return Navigation((*EVERYBODYS, *theirs), ())
     return Navigation(EVERYBODYS, theirs)

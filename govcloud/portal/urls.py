@@ -22,7 +22,7 @@ from govcloud.portal.quota import views as quota
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
-from govcloud.portal.units import sheets, systems
+from govcloud.portal.units import registering, sheets, systems
 from govcloud.portal.units import views as units
 from govcloud.portal.webhooks import views as webhooks
 from govcloud.portal.worktop import views as worktop
@@ -106,6 +106,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),
     path("units/", units.units, name="units"),
     path("units/export.<str:form>", units.export, name="units-export"),
+    path("units/new/", registering.unit, name="unit-new"),
+    path("units/<uuid:uuid>/new-system/", registering.system, name="system-new"),
     path("units/import/", sheets.taking_in, name="units-import"),
     path("units/template.xlsx", sheets.template, name="units-template"),
     path("units/workbook.xlsx", sheets.workbook, name="units-workbook"),

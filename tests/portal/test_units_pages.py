@@ -9,8 +9,9 @@ from django.test import Client
 
 from govcloud.audit.models import Event
 from govcloud.organisation import writing
+from govcloud.quotas.models import QuotaAccount
 from tenants.models import Connection, Department, Role, System
-from tenants.owners import Owner, sealed_row
+from tenants.owners import Owner, owner_of, sealed_row
 from tests.factories.sheets import opened, workbook
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code, member
 from tests.portal.conftest import Signed
@@ -58,6 +59,98 @@ def test_people_of_a_department_see_their_own_units_alone(unit: Department, sign
     assert browser.post(f"/units/{unit.uuid}/closing/", {"reason": "x"}).status_code == 403
 
 
+NEW_UNIT = {
+    "name": "市水利局",
+    "name_en": "Water bureau",
+    "credit_code": credit_code(90_001),
+    "division": "450000",
+    "parent": "",
+    "connection": "connected",
+}
+
+
+def test_a_unit_is_registered_below_another_with_accounts_of_nothing(desk: Client, unit: Department) -> None:
+    page = text(desk.get("/units/"))
+    assert "Register a unit" in page
+    assert "Take in a workbook" in page
+    answer = desk.post("/units/new/", {**NEW_UNIT, "parent": unit.credit_code})
+    made = Department.objects.get(credit_code=NEW_UNIT["credit_code"])
+    assert (answer.status_code, answer["Location"]) == (302, f"/units/{made.uuid}/")
+    assert (made.parent, made.connection) == (unit, Connection.CONNECTED)
+    assert set(QuotaAccount.objects.filter(department=made).values_list("limit", flat=True)) == {0}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"credit_code": "12"}, "credit code"),
+        ({"division": "999999"}, "999999"),
+        ({"parent": "nobody"}, "nobody"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_a_unit_that_cannot_be_registered_comes_back_as_it_was_typed(
+    desk: Client, unit: Department, wrong: dict[str, str], said: str
+) -> None:
+    answer = desk.post("/units/new/", {**NEW_UNIT, **wrong})
+    page = answer.content.decode()
+    assert (answer.status_code, said in text(answer)) == (422, True)
+    assert 'value="Water bureau"' in page
+    assert not Department.objects.filter(name_en="Water bureau").exists()
+
+
+def test_only_the_centre_registers_units(unit: Department, signed_in: Signed) -> None:
+    browser = signed_in(member(Role.APPLICANT, unit))
+    assert "Register a unit" not in text(browser.get("/units/"))
+    assert browser.get("/units/new/").status_code == 403
+    assert browser.post("/units/new/", NEW_UNIT).status_code == 403
+
+
+NEW_SYSTEM = {
+    "code": "water-levels",
+    "name": "水位监测",
+    "name_en": "Water levels",
+    "mlps_level": "2",
+    "dr_level": "3",
+    "zone": "private",
+    "owner_name": "张三",
+}
+
+
+def test_an_applicant_registers_a_system_of_their_unit(unit: Department, signed_in: Signed) -> None:
+    browser, url = signed_in(member(Role.APPLICANT, unit)), f"/units/{unit.uuid}/new-system/"
+    assert url in browser.get(f"/units/{unit.uuid}/").content.decode()
+    answer = browser.post(url, NEW_SYSTEM)
+    made = System.objects.get(code="water-levels")
+    assert answer["Location"] == f"/systems/{made.uuid}/"
+    assert (made.department, made.mlps_level, made.dr_level, made.zone) == (unit, 2, 3, "private")
+    assert owner_of(made).name == "张三"
+
+
+def test_a_system_that_cannot_be_registered_comes_back_as_it_was_typed(
+    unit: Department, signed_in: Signed
+) -> None:
+    SystemFactory(code="water-levels")
+    browser, url = signed_in(member(Role.APPLICANT, unit)), f"/units/{unit.uuid}/new-system/"
+    refused = browser.post(url, NEW_SYSTEM)
+    assert (refused.status_code, "registered already" in text(refused)) == (409, True)
+    assert 'value="Water levels"' in refused.content.decode()
+    assert '<option value="private" selected>' in refused.content.decode()
+    assert browser.post(url, {**NEW_SYSTEM, "code": "Water"}).status_code == 422
+    assert (
+        browser.post(url, {**NEW_SYSTEM, "code": "x", "cryptography_assessed_on": "soon"}).status_code == 422
+    )
+
+
+def test_nobody_registers_a_system_of_another_unit(unit: Department, signed_in: Signed) -> None:
+    foreign = DepartmentFactory()
+    browser = signed_in(member(Role.APPLICANT, unit))
+    assert browser.post(f"/units/{foreign.uuid}/new-system/", NEW_SYSTEM).status_code == 404
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    assert auditor.get(f"/units/{unit.uuid}/new-system/").status_code in {403, 404}
+    assert not System.objects.filter(code="water-levels").exists()
+
+
 def test_the_desk_makes_a_connection_and_cuts_it_off_with_a_reason(desk: Client, unit: Department) -> None:
     url = f"/units/{unit.uuid}/connection/"
     desk.post(url, {"to": "connected"})
@@ -75,6 +168,16 @@ def test_an_applicant_asks_for_a_connection_and_cannot_make_it(unit: Department,
     page = text(browser.get(f"/units/{unit.uuid}/"))
     assert "Connection to the extranet" in page
     assert browser.post(url, {"to": "not_connected", "reason": "too early"}).status_code == 302
+
+
+def test_the_page_of_a_unit_offers_the_centre_what_it_may_do(
+    desk: Client, unit: Department, signed_in: Signed
+) -> None:
+    offered = (f"/units/{unit.uuid}/{deed}/" for deed in ("change", "move", "closing"))
+    page = desk.get(f"/units/{unit.uuid}/").content.decode()
+    assert all(address in page for address in offered)
+    page = signed_in(member(Role.APPLICANT, unit)).get(f"/units/{unit.uuid}/").content.decode()
+    assert f"/units/{unit.uuid}/change/" not in page
 
 
 def test_a_unit_is_changed_moved_and_closed(desk: Client, unit: Department) -> None:

@@ -112,7 +112,7 @@ def _shown_again(found: Finding) -> HttpResponse:
 def _page(
     request: HttpRequest, found: Finding, actor: "User", *, at: datetime, refused: Refused | None = None
 ) -> HttpResponse:
-    acts = bool(scope_of(actor, at=at).roles & set(ACTORS))
+    acts = scope_of(actor, at=at).holds_any(ACTORS)
     decidable = acts and found.status == FindingStatus.OPEN
     context: dict[str, Any] = {
         "finding": found,

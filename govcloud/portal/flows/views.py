@@ -257,7 +257,7 @@ def _seen(cases: Sequence[Case], actor: User, *, at: datetime) -> set[int]:
 
 
 def _edits(actor: User, *, at: datetime) -> bool:
-    return bool(scope_of(actor, at=at).roles & set(FLOW_EDITORS))
+    return scope_of(actor, at=at).holds_any(FLOW_EDITORS)
 
 
 def _draft(request: HttpRequest, uuid: UUID) -> FlowVersion:

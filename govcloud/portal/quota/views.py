@@ -52,7 +52,7 @@ def units(request: HttpRequest) -> HttpResponse:
         **pages.context,
         "rows": list(rows.units(pages.page.object_list)),
         "views": choices(VIEWS, filters, counts, first=""),
-        "reads_capacity": bool(scope_of(actor, at=at).roles & set(CAPACITY_READERS)),
+        "reads_capacity": scope_of(actor, at=at).holds_any(CAPACITY_READERS),
         "at": at,
     }
     return render(request, "portal/quota/units.html", context)

@@ -62,15 +62,14 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """What the form has; an owner only where one was typed."""
     actor, at = cast("User", request.user), clock.now()
     found = _found(uuid, actor, at=at)
-    names = (*WORDS, *NUMBERS, *OWNER, "cryptography_assessed_on", "authority", "version")
-    typed = {name: request.POST.get(name, "").replace("\0", "").strip()[:300] for name in names}
+    typed = typed_in(request, "version")
 
     def do() -> None:
         require_for_system(system=found, actor=actor, at=at)
         systems.change(
             system=found,
-            changes=_changes(typed),
-            owner=_owner(typed),
+            changes=columns_of(typed),
+            owner=owner_in(typed),
             expected_version=_number(typed["version"]),
             actor=actor,
             at=at,
@@ -96,7 +95,24 @@ def retirement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _done(request, found, refused, actor, at=at)
 
 
-def _changes(typed: dict[str, str]) -> dict[str, Any]:
+def choices() -> dict[str, Any]:
+    """What ``portal/unit/system_fields.html`` offers."""
+    return {
+        "zones": NetworkZone.choices,
+        "data_classes": [("", _("not said yet")), *DataClass.choices],
+        "scopes": [("", _("not said yet")), *ServiceScope.choices],
+        "levels": ["1", "2", "3"],
+        "dr_levels": ["1", "2", "3", "4", "5", "6"],
+    }
+
+
+def typed_in(request: HttpRequest, *more: str) -> dict[str, str]:
+    """What the form of a system has, as it was typed."""
+    names = (*WORDS, *NUMBERS, *OWNER, "cryptography_assessed_on", "authority", *more)
+    return {name: request.POST.get(name, "").replace("\0", "").strip()[:300] for name in names}
+
+
+def columns_of(typed: dict[str, str]) -> dict[str, Any]:
     """Raises CellNoDay, and NoSuchAuthority for a credit code of nobody."""
     code = typed["authority"]
     authority = Department.objects.filter(credit_code=code).first() if code else None
@@ -110,7 +126,7 @@ def _changes(typed: dict[str, str]) -> dict[str, Any]:
     }
 
 
-def _owner(typed: dict[str, str]) -> Owner | None:
+def owner_in(typed: dict[str, str]) -> Owner | None:
     if not any(typed[name] for name in OWNER):
         return None
     return Owner(name=typed["owner_name"], phone=typed["owner_phone"], email=typed["owner_email"])
@@ -158,11 +174,7 @@ def _page(
         "may_read_owner": whole is None and needs_owner(system=found, actor=actor, at=at),
         "changes": found.retired_at is None and _may_change(found, actor, at=at),
         "form": refused.typed if refused and "version" in refused.typed else _as_typed(found),
-        "zones": NetworkZone.choices,
-        "data_classes": [("", _("not said yet")), *DataClass.choices],
-        "scopes": [("", _("not said yet")), *ServiceScope.choices],
-        "levels": ["1", "2", "3"],
-        "dr_levels": ["1", "2", "3", "4", "5", "6"],
+        **choices(),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [

@@ -21,6 +21,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.tellings import told
+from govcloud.portal.units.registering import may_register_system
 from govcloud.portal.units.rows import VIEWS, concerned, in_view, listed, sheet
 from tenants import connections
 from tenants.connections import TRANSITIONS
@@ -57,7 +58,7 @@ def units(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         **pages.context,
         "views": choices(VIEWS, filters, counts, first="open"),
-        "registers": bool(scope_of(actor, at=at).roles & set(REGISTRARS)),
+        "registers": scope_of(actor, at=at).holds_any(REGISTRARS),
         "at": at,
     }
     return render(request, "portal/unit/list.html", context)
@@ -181,11 +182,13 @@ def _page(
     )
     context: dict[str, Any] = {
         "unit": found,
+        "form": refused.typed if refused and "credit_code" in refused.typed else _as_typed(found),
         "above": list(above),
         "below": list(found.children.filter(closed_at=None).order_by("path")),
         "systems": list(found.systems.filter(retired_at=None).order_by("code")),
         "steps": [(to, DEEDS[found.connection, to]) for to in _next_connections(found, actor, at=at)],
-        "registers": bool(scope.roles & set(REGISTRARS)) and found.closed_at is None,
+        "registers": scope.holds_any(REGISTRARS) and found.closed_at is None,
+        "registers_systems": found.closed_at is None and may_register_system(found, actor, at=at),
         "keeps_people": scope.holds(Role.SECURITY_ADMIN) or scope.holds(Role.UNIT_APPROVER, department=found),
         "divisions": Division.objects.order_by("code"),
         "refused": refused,
@@ -197,6 +200,11 @@ def _page(
         "at": at,
     }
     return render(request, "portal/unit/page.html", context, status=refused.status if refused else 200)
+
+
+def _as_typed(found: Department) -> dict[str, str]:
+    told = {name: getattr(found, name) for name in ("name", "name_en", "credit_code")}
+    return {**told, "division": found.division.code}
 
 
 def _next_connections(found: Department, actor: "User", *, at: datetime) -> list[Connection]:
