@@ -150,7 +150,7 @@ class Offers:
         rows = Resource.objects.filter(system=self.system, released_at=None)
         return list(
             rows.select_related(
-                "server__flavor", "volume__storage_class", "volume__server__resource", "container", "network"
+                "server", "volume__storage_class", "volume__server__resource", "container", "backup"
             ).order_by("kind", "name", "pk")
         )
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from django.http import HttpRequest
 
 from govcloud.errors import DomainError, Invalids
-from govcloud.orders.drafts import ItemDraft, NetworkDraft
+from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import rewritten
+from govcloud.orders.rules.of_protection import OFF_SITE_FROM
 from govcloud.portal.deciding.forms import typed
 from govcloud.portal.writing.choices import CHOICES, Choice, choice_of
 from govcloud.portal.writing.offers import Offers
@@ -119,6 +120,11 @@ class Sheet:
         self.slots.append(slot)
         return slot
 
+    def renumber(self) -> None:
+        """After items have moved on the page."""
+        for place, each in enumerate(self.slots):
+            each.number = place
+
     def read_slots(self, request: HttpRequest) -> None:
         """The items that a form has sent; what it names and does not exist is left out."""
         for number, slug in enumerate(request.POST.getlist("slot")[:MOST]):
@@ -144,8 +150,7 @@ class Sheet:
                 self.slots[number].drop_row(row)
             case "drop" if number < len(self.slots) and len(self.slots) > 1:
                 del self.slots[number]
-                for place, each in enumerate(self.slots):
-                    each.number = place
+                self.renumber()
             case _:
                 return False
         return True
@@ -215,6 +220,14 @@ def needs_network(drafts: Sequence[ItemDraft], offers: Offers) -> bool:
     """Whether a server would have nothing to be on."""
     ordered = any(isinstance(draft, NetworkDraft) for draft in drafts)
     return not ordered and not any(each.kind == "network" for each in offers.standing)
+
+
+def needs_backup(drafts: Sequence[ItemDraft], offers: Offers) -> bool:
+    """Whether a server could not be ordered without an off-site backup, as there is none yet."""
+    if offers.system.mlps_level < OFF_SITE_FROM:
+        return False
+    ordered = any(isinstance(draft, BackupDraft) and draft.off_site for draft in drafts)
+    return not ordered and not any(each.kind == "backup" and each.backup.off_site for each in offers.standing)
 
 
 def _called(draft: ItemDraft) -> str:

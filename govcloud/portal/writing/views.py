@@ -15,7 +15,6 @@ from govcloud.orders import services
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import drafts_of
-from govcloud.orders.rules.of_protection import OFF_SITE_FROM
 from govcloud.orders.submission import NotEditable, require_editable
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
@@ -24,7 +23,7 @@ from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES
 from govcloud.portal.writing.fields import YES
 from govcloud.portal.writing.offers import ON_THIS_PAGE, Offers
-from govcloud.portal.writing.sheets import Heading, Problem, Sheet, needs_network
+from govcloud.portal.writing.sheets import Heading, Problem, Sheet, needs_backup, needs_network
 from tenants.models import Role, System, User
 
 MOST_IN_A_MENU = 50
@@ -263,30 +262,28 @@ def _refused_as_classified(heading: Heading, actor: User, *, at: datetime) -> Re
 
 
 def _first(sheet: Sheet, slug: str, request: HttpRequest) -> None:
-    """An item to begin with, and what has to come with it."""
+    """An item to begin with, for something that stands if that is named (``?target=``)."""
     if sheet.offers is None:
         return
     target = request.GET.get("target", "").replace("\0", "")[:36]
-    sheet.add(slug, {"target": target} if target else None)
+    slot = sheet.add(slug, {"target": target} if target else None)
     _complete(sheet, sheet.offers)
-    first = sheet.slots[0]
-    first.begins = first.choice.fields[1 if target and len(first.choice.fields) > 1 else 0].key
+    if target and len(slot.choice.fields) > 1:
+        slot.begins = slot.choice.fields[1].key
 
 
 def _complete(sheet: Sheet, offers: Offers) -> None:
     """With a server that would lack them: its network, and the off-site backup that its system must have."""
     (slot,) = sheet.slots
+    slot.begins = slot.choice.fields[0].key
     if slot.choice.slug != "server":
         return
     if needs_network(sheet.drafts, offers):
-        slot.values["network"] = ON_THIS_PAGE
-        sheet.add("network")
+        slot.values["network"], slot.begins = ON_THIS_PAGE, ""
+        sheet.add("network").begins = "name"
         sheet.slots.reverse()
-        for number, each in enumerate(sheet.slots):
-            each.number = number
-    backed_up = any(each.kind == "backup" and each.backup.off_site for each in offers.standing)
-    ordered = any(getattr(draft, "off_site", False) for draft in sheet.drafts)
-    if offers.system.mlps_level >= OFF_SITE_FROM and not backed_up and not ordered:
+        sheet.renumber()
+    if needs_backup(sheet.drafts, offers):
         sheet.add("backup", {"off_site": YES})
 
 
