@@ -17,6 +17,19 @@ NOT_CHOSEN = _("Choose one.")
 NO_NUMBER = _("Write a whole number, in digits only.")
 NO_DAY = _("Write a day as year-month-day, such as 2026-12-31.")
 YES = "yes"
+WIDE = frozenset(
+    {
+        "flavors",
+        "classes",
+        "object_classes",
+        "tiers",
+        "servers",
+        "volumes",
+        "containers",
+        "resources",
+        "leased",
+    }
+)
 
 
 class Unreadable(ValueError):
@@ -40,6 +53,11 @@ class Field:
     default: str = ""
     optional: bool = False
     type: str = "text"  # of the element: "text", "number", "date", "checkbox"; a list where there are options
+
+    @property
+    def wide(self) -> bool:
+        """Whether its list has much to tell of each thing."""
+        return self.options in WIDE
 
     def parsed(self, typed: str) -> Any:
         """Raises Unreadable; None for what may be left out and was."""

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TypeVar
 from uuid import UUID
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from govcloud.catalog.models import (
@@ -24,9 +25,10 @@ from govcloud.catalog.models import (
 )
 from govcloud.chargeback.models import Price
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind, Server, Volume
+from govcloud.inventory.models import Resource, ResourceKind, Server, Volume, VolumeRole
 from govcloud.orders.drafts import ItemDraft, NetworkDraft
 from govcloud.portal.templatetags.portal import money, named, plain_day, price, quantity
+from govcloud.portal.writing.choices import OF_KINDS
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.placement import Availability, Where, availability
 from govcloud.quotas.models import Dimension
@@ -134,15 +136,16 @@ class Offers:
         return self._standing(ResourceKind.CONTAINER)
 
     def resources(self) -> Iterator[Option]:
-        return self._standing(*ResourceKind)
+        """What can be given back by itself."""
+        for each in self.standing:
+            if "release" in deeds_of(each):
+                yield Option(str(each.uuid), _told(each.name, each.get_kind_display(), *_particulars(each)))
 
     def leased(self) -> Iterator[Option]:
         for each in self.standing:
-            if each.lease_end is not None:
-                yield Option(
-                    str(each.uuid),
-                    _told(each.name, _("until %(day)s") % {"day": plain_day(each.lease_end)}),
-                )
+            if each.lease_end is not None and "renew" in deeds_of(each):
+                until = _("until %(day)s") % {"day": plain_day(timezone.localtime(each.lease_end))}
+                yield Option(str(each.uuid), _told(each.name, until))
 
     @cached_property
     def standing(self) -> list[Resource]:
@@ -154,11 +157,10 @@ class Offers:
             ).order_by("kind", "name", "pk")
         )
 
-    def _standing(self, *kinds: str) -> Iterator[Option]:
+    def _standing(self, kind: str) -> Iterator[Option]:
         for each in self.standing:
-            if each.kind in kinds:
-                kind = str(each.get_kind_display()) if len(kinds) > 1 else ""
-                yield Option(str(each.uuid), _told(each.name, kind, *_particulars(each)))
+            if each.kind == kind:
+                yield Option(str(each.uuid), _told(each.name, *_particulars(each)))
 
     def _classes(self, keeps: str) -> Iterator[Option]:
         rows = StorageClass.objects.filter(retired_at=None, keeps=keeps).select_related("meter")
@@ -214,6 +216,17 @@ LISTS: Mapping[str, Callable[[Offers], Iterable[Option]]] = {
         "leased",
     )
 }
+
+
+def deeds_of(row: Resource) -> list[str]:
+    """The forms of what can be ordered for something that stands. A server's volumes go by its lease, its system volume with it."""
+    volume = row.volume if row.kind == Kind.VOLUME else None
+    without = set() if row.lease_end is not None else {"renew"}
+    if volume is not None and volume.server_id is not None:
+        without.add("renew")
+    if volume is not None and volume.role == VolumeRole.SYSTEM:
+        without.add("release")
+    return [slug for slug in OF_KINDS[row.kind] if slug not in without]
 
 
 def _told(*words: object) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from django.http import QueryDict
@@ -113,15 +113,9 @@ class Slot:
 
     def _of_row(self, number: int) -> Iterator[Field]:
         rows = self.choice.rows
-        for each in rows.fields if rows else ():
-            yield Field(
-                key=f"{rows.key}/{number}/{each.key}",  # type: ignore[union-attr]
-                label=each.label,
-                read=each.read,
-                options=each.options,
-                unit=each.unit,
-                type=each.type,
-            )
+        if rows is not None:
+            for each in rows.fields:
+                yield replace(each, key=f"{rows.key}/{number}/{each.key}")
 
     def shown(self, offers: Offers) -> list[Shown]:
         """The fields of the item itself."""

@@ -17,7 +17,8 @@ from govcloud.portal.order.parts import Asked
 from govcloud.portal.order.resources import standing as rows_of
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.writing import places
-from govcloud.portal.writing.choices import CHOICES, OF_KINDS
+from govcloud.portal.writing.choices import CHOICES
+from govcloud.portal.writing.offers import deeds_of
 from tenants.models import System, User
 
 
@@ -43,8 +44,10 @@ def change(request: HttpRequest, uuid: UUID, resource: UUID) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     system = _system(uuid, actor, at=at)
     places.require_applicant(system, actor, at=at)
-    row = get_object_or_404(Resource, system=system, uuid=resource, released_at=None)
-    possible = [CHOICES[slug] for slug in OF_KINDS[row.kind] if slug != "renew" or row.lease_end is not None]
+    row = get_object_or_404(
+        Resource.objects.select_related("volume"), system=system, uuid=resource, released_at=None
+    )
+    possible = [CHOICES[slug] for slug in deeds_of(row)]
     begun = list(places.begun(system, actor, at=at)[:20])
     item = request.GET.get("item", "")
     if item in {each.slug for each in possible}:

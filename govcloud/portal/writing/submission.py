@@ -6,6 +6,7 @@ from datetime import datetime
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from govcloud.approvals.services import PlannedStage
@@ -22,6 +23,7 @@ from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
+from tenants.models import Role
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -84,12 +86,16 @@ def _page(
     )
 
 
-def _route(order: Order, *, at: datetime) -> Sequence[PlannedStage]:
-    """None where it cannot be told for want of a price, of which the quote tells."""
+def _route(order: Order, *, at: datetime) -> list[tuple[PlannedStage, str]]:
+    """The stages with whose they are; none where it cannot be told for want of a price, of which the quote tells."""
     try:
-        return services.route(order=order, at=at)
+        planned = services.route(order=order, at=at)
     except DomainError:
-        return ()
+        return []
+    return [
+        (stage, _(" and ").join(str(Role(role).label) for role in (stage.role, *stage.also_roles)))
+        for stage in planned
+    ]
 
 
 def _problem(error: DomainError, lines: Sequence[Line]) -> Problem:

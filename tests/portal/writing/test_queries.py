@@ -1,0 +1,40 @@
+"""What the pages ask of the database, however much the order and the system have."""
+
+import pytest
+from django.test import Client
+
+from govcloud.inventory.models import Server
+from govcloud.orders.models import Order
+from tests.factories.inventory import whole_server
+from tests.factories.orders import Scene
+
+SAVEPOINTS = 2  # the session's own row is saved between a savepoint and its release
+
+
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/orders/new/", 7),
+        ("/orders/{number}/", 32),  # with price, effect and route, which read the items each by itself
+        ("/orders/{number}/heading/", 9),
+        ("/orders/{number}/items/2/", 18),
+        ("/orders/{number}/items/new/release/", 10),
+        ("/orders/{number}/submission/", 31),  # likewise, and what keeps it from being submitted
+        ("/systems/{system}/standing/", 7),
+    ],
+)
+def test_a_page_takes_so_many_queries_at_most(
+    browser: Client,
+    on: Scene,
+    order: Order,
+    server: Server,
+    path: str,
+    most: int,
+    django_assert_max_num_queries,
+) -> None:
+    for n in range(3):
+        whole_server(system=on.system, cloud=on.catalogue.cloud, name=f"further-{n}")
+    address = path.format(number=order.number, system=on.system.uuid)
+    browser.get(address)
+    with django_assert_max_num_queries(most + SAVEPOINTS):
+        assert browser.get(address).status_code == 200
