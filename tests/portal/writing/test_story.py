@@ -8,9 +8,8 @@ from playwright.sync_api import Page, expect
 from govcloud.orders.models import Order
 from tests.factories.orders import scene
 from tests.factories.tenants import PASSWORD
-from tests.portal.browser import PHONE, chromium, page
+from tests.portal.browser import PHONE
 
-__all__ = ["chromium", "page"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
