@@ -13,9 +13,9 @@ from django.views.decorators.vary import vary_on_headers
 from govcloud import clock
 from govcloud.audit import refusals
 from govcloud.documents.archive import CLOSED
-from govcloud.orders import services
-from govcloud.orders.lifecycle import Status
+from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order, Revision
+from govcloud.orders.readiness import reckon
 from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting, writing
@@ -56,15 +56,17 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
     offer = writing.offer(order, actor, at=at)
     lines = items.lines(order)
     stages = flow.stages_of(order)
-    way = flow.steps(order, stages, at=at)
+    reckoned = reckon(order=order, at=at) if order.status in EDITABLE else None
+    planned = reckoned.route if reckoned and order.status == Status.DRAFT else ()
+    way = flow.steps(order, stages, planned=planned, at=at)
     delivery = progress.progress(order, technical=technical) if begun else progress.Progress([])
     return {
         "order": order,
         "here": asked.address(),
         "lines": asked.part("items", lines),
-        "quote": quotes.quote(order, lines, asked, at=at),
+        "quote": quotes.quote(order, lines, asked, reckoned=reckoned),
         "writing": offer,
-        "effect": services.effect(order=order, at=at) if offer.edits else (),
+        "effect": reckoned.effect if reckoned and offer.edits else (),
         "flow": way,
         "offer": offers.offer(order.case, stages, actor, at=at),
         "progress": delivery,

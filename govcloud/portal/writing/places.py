@@ -1,8 +1,7 @@
 """For which systems somebody may write orders, and which of their orders they may go on writing."""
 
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
@@ -11,10 +10,8 @@ from django.http import Http404
 
 from govcloud.audit import refusals
 from govcloud.inventory.models import Resource
-from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.lifecycle import EDITABLE
 from govcloud.orders.models import Order
-from govcloud.orders.resolution import as_uuid
 from tenants.access.permissions import DUTIES
 from tenants.models import Role, System, User
 from tenants.policies import scope_of
@@ -51,23 +48,13 @@ def begun(system: System, actor: User, *, at: datetime) -> QuerySet[Order]:
     return Order.objects.filter(system=system, status__in=EDITABLE).order_by("-pk")
 
 
-def require_seen(drafts: Iterable[ItemDraft], actor: User, *, at: datetime) -> None:
-    """That the actor may see every resource that the drafts name. Raises Http404; what is foreign is audited."""
-    named = {uuid for draft in drafts for uuid in _named(draft)}
+def require_seen(named: Collection[UUID], actor: User, *, at: datetime) -> None:
+    """That the actor may see every resource that is named. Raises Http404; what is foreign is audited."""
     if not named:
         return
-    seen = Resource.objects.visible_to(actor, at=at).filter(uuid__in=named)
-    unseen = Resource.objects.filter(uuid__in=named - set(seen.values_list("uuid", flat=True)))
-    foreign = list(unseen)
+    seen = Resource.objects.visible_to(actor, at=at).filter(uuid__in=named).values("pk")
+    foreign = list(Resource.objects.filter(uuid__in=named).exclude(pk__in=seen))
     for each in foreign:
         refusals.refuse(actor=actor, verb="access.refused", subject=each, at=at, reason="not-found")
     if foreign:
         raise Http404
-
-
-def _named(draft: Any) -> Iterable[UUID]:
-    for name in ("target", "server", "network"):
-        value = getattr(draft, name, None)
-        uuid = as_uuid(value) if isinstance(value, str) else value
-        if uuid is not None:
-            yield uuid

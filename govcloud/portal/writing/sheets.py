@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from django.http import HttpRequest
 
@@ -10,6 +11,7 @@ from govcloud.errors import DomainError, Invalids
 from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import rewritten
+from govcloud.orders.resolution import as_uuid
 from govcloud.orders.rules.of_protection import OFF_SITE_FROM
 from govcloud.portal.deciding.forms import typed
 from govcloud.portal.writing.choices import CHOICES, Choice, choice_of
@@ -17,6 +19,8 @@ from govcloud.portal.writing.offers import Offers
 from govcloud.portal.writing.slots import MOST, Row, Shown, Slot, mark_of
 
 HEADING = ("title", "justification", "urgency", "declares_classified")
+NAMING = ("target", "server", "network")
+"""Fields that can have the id of something that stands."""
 ITEM = re.compile(r"/items/(\d+)(?:/(.+))?")
 LONGEST = {"title": 120, "justification": 10_000, "urgency": 500}
 """Characters, as the API takes them."""
@@ -154,6 +158,12 @@ class Sheet:
             case _:
                 return False
         return True
+
+    @property
+    def named(self) -> set[UUID]:
+        """The resources that the items of the page name."""
+        given = (as_uuid(slot.values.get(key, "")) for slot in self.slots for key in NAMING)
+        return {uuid for uuid in given if uuid is not None}
 
     def made(self) -> list[ItemDraft] | None:
         """The drafts of the items of the page; None after telling at the fields why there are not all."""

@@ -14,7 +14,7 @@ from govcloud.errors import DomainError
 from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.readiness import obstacles, submit_as_read
+from govcloud.orders.readiness import obstacles, reckon, submit_as_read
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import items, quotes
@@ -69,15 +69,15 @@ def _page(
 ) -> HttpResponse:
     lines = items.lines(order)
     asked = Asked.read(request.path, request.GET)
-    effect = services.effect(order=order, at=at)
+    reckoned = reckon(order=order, at=at)
     context = {
         "order": order,
         "lines": asked.part("items", lines),
-        "quote": quotes.quote(order, lines, asked, at=at),
-        "effect": effect,
-        "over": [one for one in effect if not one.fits],
-        "route": _route(order, at=at),
-        "problems": [_problem(error, lines) for error in obstacles(order=order, at=at)],
+        "quote": quotes.quote(order, lines, asked, reckoned=reckoned),
+        "effect": reckoned.effect,
+        "over": [one for one in reckoned.effect if not one.fits],
+        "route": [(stage, _whose(stage)) for stage in reckoned.route],
+        "problems": [_problem(error, lines) for error in obstacles(order=order, reckoned=reckoned, at=at)],
         "refused": refused,
         "at": at,
     }
@@ -86,16 +86,8 @@ def _page(
     )
 
 
-def _route(order: Order, *, at: datetime) -> list[tuple[PlannedStage, str]]:
-    """The stages with whose they are; none where it cannot be told for want of a price, of which the quote tells."""
-    try:
-        planned = services.route(order=order, at=at)
-    except DomainError:
-        return []
-    return [
-        (stage, _(" and ").join(str(Role(role).label) for role in (stage.role, *stage.also_roles)))
-        for stage in planned
-    ]
+def _whose(stage: PlannedStage) -> str:
+    return _(" and ").join(str(Role(role).label) for role in (stage.role, *stage.also_roles))
 
 
 def _problem(error: DomainError, lines: Sequence[Line]) -> Problem:

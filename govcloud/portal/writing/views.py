@@ -190,11 +190,11 @@ def _items(request: HttpRequest, number: str, begin: Begin) -> HttpResponse:
     if not sheet.slots:
         begin(sheet)
     elif not sheet.obey(request.POST.get("do", "")):
+        places.require_seen(sheet.named, actor, at=at)
         made = sheet.made()
-        if made is not None:
-            places.require_seen(made, actor, at=at)
-            if _kept(sheet, found, sheet.content(made), _heading_of(found), actor, at=at):
-                return redirect("portal:order", number)
+        told = _heading_of(found)
+        if made is not None and _kept(sheet, found, sheet.content(made), told, actor, at=at):
+            return redirect("portal:order", number)
     return _page(request, sheet, found, at=at)
 
 
@@ -233,10 +233,10 @@ def _kept(
 
 def _created(sheet: Sheet, system: System, actor: User, *, at: datetime) -> Order | None:
     """The draft; None after the sheet has been told why there is none."""
+    places.require_seen(sheet.named, actor, at=at)
     made = sheet.made()
     if made is None or sheet.heading is None:
         return None
-    places.require_seen(made, actor, at=at)
     told = {name: sheet.heading.values[name] for name in ("title", "justification", "urgency")}
     orders: list[Order] = []
     refusal = deeds.refusal_of(

@@ -35,4 +35,8 @@ def order(on: Scene, at: datetime) -> Order:
 def server(on: Scene) -> Server:
     """One that the system has, with its two volumes and the network."""
     NetworkFactory(resource__system=on.system, resource__cloud=on.catalogue.cloud, resource__name="old-net")
-    return whole_server(system=on.system, cloud=on.catalogue.cloud, name="old-1")
+    server = whole_server(system=on.system, cloud=on.catalogue.cloud, name="old-1")
+    for volume in server.volumes.select_related("resource"):
+        volume.resource.name = f"old-1-{volume.role}"  # those of the factory could be an order's
+        volume.resource.save()
+    return server

@@ -14,11 +14,11 @@ SAVEPOINTS = 2  # the session's own row is saved between a savepoint and its rel
     ("path", "most"),
     [
         ("/orders/new/", 7),
-        ("/orders/{number}/", 32),  # with price, effect and route, which read the items each by itself
+        ("/orders/{number}/", 17),  # with price, effect and route
         ("/orders/{number}/heading/", 9),
         ("/orders/{number}/items/2/", 18),
         ("/orders/{number}/items/new/release/", 10),
-        ("/orders/{number}/submission/", 31),  # likewise, and what keeps it from being submitted
+        ("/orders/{number}/submission/", 18),  # likewise, and what keeps it from being submitted
         ("/systems/{system}/standing/", 7),
     ],
 )
