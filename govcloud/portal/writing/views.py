@@ -63,6 +63,7 @@ def _go_on(
 ) -> Order | None:
     """From what the order is for to its items, and from these to the draft: the one that was made, if it was."""
     if system is None or sheet.offers is None:
+        sheet.slots.clear()  # what was written for another system, or for one that has gone, can be in none of its lists
         heading.tell("system", _("Choose one of your systems."))
     if not heading.declared:
         heading.tell("declares_classified", _("Answer this."))

@@ -1,5 +1,7 @@
 """A new order, from what it is for to its first items."""
 
+from datetime import datetime
+
 import pytest
 from django.http import HttpResponse
 from django.test import Client
@@ -134,6 +136,18 @@ def test_only_systems_of_the_own_department_in_service_can_be_ordered_for(
     assert page.status_code == 422
     assert "Choose one of your systems." in text(page)
     assert system not in Form(browser.get("/orders/new/")).options["system"]
+
+
+def test_items_written_for_a_system_that_has_gone_are_not_shown_with_another(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    page = begun(browser, on)
+    on.system.retired_at = at
+    on.system.save()
+    page = press(browser, page, typed=FILLED)
+    assert page.status_code == 422
+    assert "slot" not in Form(page).values
+    assert Form(page).values["title"] == ["A first server"]
 
 
 @pytest.mark.parametrize("role", [Role.UNIT_APPROVER, Role.CLOUD_ADMIN])

@@ -1,6 +1,7 @@
 """From what stands to an order that changes it."""
 
-from datetime import datetime
+import re
+from datetime import datetime, timedelta
 
 import pytest
 from django.test import Client
@@ -49,6 +50,37 @@ def test_a_release_into_an_order_that_is_being_written(
     page = browser.get(path, {"item": "release", "order": order.number}, follow=True)
     assert press(browser, page).status_code == 302
     assert [type(draft).__name__ for draft in drafts_of(order)] == ["NetworkDraft", "ReleaseDraft"]
+
+
+def test_a_lease_that_ends_is_renewed_from_the_list_of_leases(
+    browser: Client, on: Scene, server: Server, at: datetime
+) -> None:
+    server.resource.lease_end = at + timedelta(days=5)
+    server.resource.save()
+    (link,) = re.findall(r'href="(/systems/[^"]+)"', browser.get("/leases/").content.decode())
+    page = browser.get(link, follow=True)
+    typed = {"0-lease_months": "3", "declares_classified": "no"}
+    assert press(browser, page, typed=typed).status_code == 302
+    (draft,) = drafts_of(Order.objects.get())
+    assert (draft.target, draft.lease_months) == (server.resource.uuid, 3)
+
+
+def test_who_only_reads_leases_is_offered_nothing(
+    on: Scene, server: Server, signed_in: Signed, at: datetime
+) -> None:
+    server.resource.lease_end = at + timedelta(days=5)
+    server.resource.save()
+    page = signed_in(on.chain[Role.UNIT_APPROVER]).get("/leases/")
+    assert "old-1" in text(page)
+    assert "/standing/" not in page.content.decode()
+
+
+def test_only_what_can_be_ordered_for_it_is_offered(browser: Client, on: Scene, server: Server) -> None:
+    boot = server.volumes.get(role="system").resource
+    page = text(browser.get(f"/systems/{on.system.uuid}/standing/{boot.uuid}/"))
+    assert "Another storage class" in page
+    assert "Release" not in page
+    assert "Renew a lease" not in page
 
 
 @pytest.mark.parametrize("item", ["extend", "nothing", ""])
