@@ -1,6 +1,6 @@
 """What the lists of an item's form offer: of the catalogue, of the order, and of what the system has; with prices where there are any."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -59,9 +59,9 @@ class Offers:
     _kept: dict[str, list[Option]] = field(default_factory=dict)
 
     def of(self, name: str) -> list[Option]:
-        """The options of the list with this name, as fields name it."""
+        """The options of the list with this name, a method below, as fields name it."""
         if name not in self._kept:
-            self._kept[name] = list(LISTS[name](self))
+            self._kept[name] = list(getattr(self, name)())
         return self._kept[name]
 
     def kind_of(self, target: UUID) -> str | None:
@@ -194,28 +194,6 @@ class Offers:
     def _per_gb(self, meter: str) -> str:
         per_month = self._prices.get(meter)
         return "" if per_month is None else _("%(price)s per GB and month") % {"price": price(per_month)}
-
-
-LISTS: Mapping[str, Callable[[Offers], Iterable[Option]]] = {
-    name: getattr(Offers, name)
-    for name in (
-        "zones",
-        "sites",
-        "networks",
-        "flavors",
-        "images",
-        "classes",
-        "object_classes",
-        "tiers",
-        "frequencies",
-        "dimensions",
-        "servers",
-        "volumes",
-        "containers",
-        "resources",
-        "leased",
-    )
-}
 
 
 def deeds_of(row: Resource) -> list[str]:

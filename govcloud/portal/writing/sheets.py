@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.http import HttpRequest
 
@@ -13,7 +13,7 @@ from govcloud.orders.models import Order
 from govcloud.orders.redrafting import rewritten
 from govcloud.orders.resolution import as_uuid
 from govcloud.orders.rules.of_protection import OFF_SITE_FROM
-from govcloud.portal.deciding.forms import typed
+from govcloud.portal.deciding.forms import TextTooLong, typed
 from govcloud.portal.writing.choices import CHOICES, Choice, choice_of
 from govcloud.portal.writing.offers import Offers
 from govcloud.portal.writing.slots import MOST, Row, Shown, Slot, mark_of
@@ -49,8 +49,12 @@ class Heading:
 
     @classmethod
     def read(cls, request: HttpRequest) -> "Heading":
-        """What a form has sent."""
-        return cls({name: text[: LONGEST.get(name, 10)] for name, text in typed(request, *HEADING).items()})
+        """What a form has sent, and which of it is too long."""
+        read = cls(typed(request, *HEADING))
+        for name, most in LONGEST.items():
+            if len(read.values[name]) > most:
+                read.tell(name, TextTooLong(most=most).detail)
+        return read
 
     @classmethod
     def of(cls, order: Order) -> "Heading":
@@ -72,7 +76,10 @@ class Heading:
 
 @dataclass
 class Sheet:
-    """``drafts`` are the items of the order as they are; ``version`` the one that they were read at."""
+    """``drafts`` are the items of the order as they are; ``version`` the one that they were read at.
+
+    ``key`` tells the form of a new order from another one.
+    """
 
     offers: Offers | None = None
     slots: list[Slot] = field(default_factory=list)
@@ -80,6 +87,7 @@ class Sheet:
     drafts: Sequence[ItemDraft] = ()
     version: int = 0
     problems: list[Problem] = field(default_factory=list)
+    key: UUID = field(default_factory=uuid4)
 
     @property
     def items(self) -> list[tuple[Slot, list[Shown], list[Row]]]:

@@ -15,6 +15,7 @@ from govcloud.orders import services
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import drafts_of
+from govcloud.orders.resolution import as_uuid
 from govcloud.orders.submission import NotEditable, require_editable
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
@@ -23,6 +24,7 @@ from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES
 from govcloud.portal.writing.fields import YES
 from govcloud.portal.writing.offers import ON_THIS_PAGE, Offers
+from govcloud.portal.writing.once import once
 from govcloud.portal.writing.sheets import Heading, Problem, Sheet, needs_backup, needs_network
 from tenants.models import Role, System, User
 
@@ -52,16 +54,17 @@ def new(request: HttpRequest) -> HttpResponse:
         return _begin(request, Sheet(heading=Heading()), None, actor, at=at, refused=refused)
     sheet = Sheet(offers, heading=heading)
     sheet.read_slots(request)
-    order = _go_on(sheet, heading, system, request.POST.get("do", ""), actor, at=at)
-    if order is not None:
-        return redirect("portal:order", order.number)
+    sheet.key = as_uuid(request.POST.get("key", "")) or sheet.key
+    number = _go_on(sheet, heading, system, request.POST.get("do", ""), actor, at=at)
+    if number is not None:
+        return redirect("portal:order", number)
     return _begin(request, sheet, system, actor, at=at)
 
 
 def _go_on(
     sheet: Sheet, heading: Heading, system: System | None, deed: str, actor: User, *, at: datetime
-) -> Order | None:
-    """From what the order is for to its items, and from these to the draft: the one that was made, if it was."""
+) -> str | None:
+    """From what the order is for to its items, and from these to the draft: the number of the one that was made, if it was."""
     if system is None or sheet.offers is None:
         sheet.slots.clear()  # what was written for another system, or for one that has gone, can be in none of its lists
         heading.tell("system", _("Choose one of your systems."))
@@ -74,7 +77,7 @@ def _go_on(
         if not begun and sheet.slots:
             _complete(sheet, sheet.offers)
         return None
-    return _created(sheet, system, actor, at=at)
+    return once(key=sheet.key, make=lambda: _created(sheet, system, actor, at=at), actor=actor, at=at)
 
 
 @require_GET
@@ -112,7 +115,7 @@ def heading(request: HttpRequest, number: str) -> HttpResponse:
         sheet.version = version_of(request)
         if not heading.declared:
             heading.tell("declares_classified", _("Answer this."))
-        elif _kept(sheet, found, list(sheet.drafts), heading.values, actor, at=at):
+        if not heading.errors and _kept(sheet, found, list(sheet.drafts), heading.values, actor, at=at):
             return redirect("portal:order", number)
     return _page(request, sheet, found, at=at)
 

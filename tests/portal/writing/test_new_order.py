@@ -49,6 +49,22 @@ def test_the_draft_shows_its_price_its_effect_and_its_route(browser: Client, on:
         assert words in page  # 2 x 46 + 4 x 17 + 40 x 0.7 + 40 x 0.3
 
 
+def test_a_form_that_is_sent_twice_makes_one_order(browser: Client, on: Scene) -> None:
+    page = begun(browser, on)
+    first, second = press(browser, page, typed=FILLED), press(browser, page, typed=FILLED)
+    assert first.headers["Location"] == second.headers["Location"]
+    assert Order.objects.count() == 1
+    assert press(browser, begun(browser, on), typed=FILLED).headers["Location"] != first.headers["Location"]
+
+
+@pytest.mark.parametrize(("field", "most"), [("justification", 10_000), ("urgency", 500), ("title", 120)])
+def test_what_is_too_long_is_told_and_not_cut(browser: Client, on: Scene, field: str, most: int) -> None:
+    page = press(browser, begun(browser, on), typed={**FILLED, field: "x" * (most + 1)})
+    assert page.status_code == 422
+    assert f"Write at most {most} characters." in text(page)
+    assert Form(page).values[field] == ["x" * (most + 1)]
+
+
 def test_lists_tell_prices_and_only_zones_that_the_system_may_use(browser: Client, on: Scene) -> None:
     page = begun(browser, on)
     assert Form(page).options["0-zone"] == ["", "private", "public"]
