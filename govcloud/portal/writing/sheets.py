@@ -185,9 +185,12 @@ class Sheet:
 
     def content(self, made: Sequence[ItemDraft]) -> list[ItemDraft]:
         """All items of the order with those of the page in their places."""
-        pairs = list(zip(self.slots, made, strict=True))
-        changed = {slot.position: draft for slot, draft in pairs if slot.position is not None}
-        added = [draft for slot, draft in pairs if slot.position is None]
+        changed, added = {}, []
+        for slot, draft in zip(self.slots, made, strict=True):
+            if slot.position is not None and slot.position < len(self.drafts):
+                changed[slot.position] = draft
+            else:
+                added.append(draft)
         return rewritten(self.drafts, changed, added)
 
     def tell(self, refusal: DomainError) -> None:
