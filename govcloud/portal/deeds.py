@@ -29,13 +29,21 @@ class Refused:
 
 def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) -> Refused | None:
     """Do it; or tell why not. Raises PermissionDenied for who has not the role for it."""
+    refusal = refusal_of(deed)
+    if refusal is None:
+        return None
+    status = next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
+    return Refused(refusal.detail, status, typed or {})
+
+
+def refusal_of(deed: Callable[[], object]) -> DomainError | None:
+    """Do it; or hand on the refusal, for a page that tells at each field what is wrong. Raises as ``attempt``."""
     try:
         deed()
     except RoleMissing as missing:
         raise PermissionDenied from missing
     except DomainError as refusal:
-        status = next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
-        return Refused(refusal.detail, status, typed or {})
+        return refusal
     return None
 
 

@@ -27,6 +27,7 @@ class Entry:
     wanted: Collection[Wanted] = ()
 
 
+WRITES = Entry("portal:order-new", "plus", _("New order"), (Role.APPLICANT,))
 EVERYBODYS = (
     Entry("portal:orders", "list", _("Orders")),
     Entry("portal:leases", "hourglass", _("Leases")),
@@ -66,6 +67,7 @@ def of(user: User, *, at: datetime) -> Navigation:
     """What the reader finds in the header; their roles are those that the page has read already."""
     scope = scope_of(user, at=at)
     theirs = [entry for entry in SOMES if scope.holds_any(entry.wanted)]
+    beside = (WRITES, *EVERYBODYS) if scope.holds(Role.APPLICANT) else EVERYBODYS
     if len(theirs) <= FEW:
-        return Navigation((*EVERYBODYS, *theirs), ())
-    return Navigation(EVERYBODYS, theirs)
+        return Navigation((*beside, *theirs), ())
+    return Navigation(beside, theirs)

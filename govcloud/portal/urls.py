@@ -26,6 +26,8 @@ from govcloud.portal.units import registering, sheets, systems
 from govcloud.portal.units import views as units
 from govcloud.portal.webhooks import views as webhooks
 from govcloud.portal.worktop import views as worktop
+from govcloud.portal.writing import standing, submission
+from govcloud.portal.writing import views as writing
 
 app_name = "portal"
 urlpatterns: list[URLPattern | URLResolver] = [
@@ -71,6 +73,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/", worktop.orders, name="orders"),
     path("orders/export.<str:form>", worktop.export, name="orders-export"),
     path("orders/systems", worktop.systems, name="orders-systems"),
+    path("orders/new/", writing.new, name="order-new"),
+    path("orders/new/systems", writing.systems, name="order-new-systems"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
     path("quota/", quota.units, name="quota"),
@@ -120,6 +124,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("systems/<uuid:uuid>/owner/", systems.owner, name="system-owner"),
     path("systems/<uuid:uuid>/change/", systems.change, name="system-change"),
     path("systems/<uuid:uuid>/retirement/", systems.retirement, name="system-retirement"),
+    path("systems/<uuid:uuid>/standing/", standing.standing, name="system-standing"),
+    path("systems/<uuid:uuid>/standing/<uuid:resource>/", standing.change, name="system-change-of"),
     path("people/", people.people, name="people"),
     path("people/export.<str:form>", people.export, name="people-export"),
     path("people/<uuid:uuid>/", departures.person, name="person"),
@@ -132,6 +138,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
         "access-reviews/<uuid:review>/lines/<uuid:uuid>/decision/", reviews.decision, name="review-decision"
     ),
     path("orders/<slug:number>/", order.order, name="order"),
+    path("orders/<slug:number>/heading/", writing.heading, name="order-heading"),
+    path("orders/<slug:number>/items/new/<slug:choice>/", writing.new_item, name="order-new-item"),
+    path("orders/<slug:number>/items/<int:position>/", writing.item, name="order-item"),
+    path("orders/<slug:number>/items/<int:position>/removal/", writing.removal, name="order-item-removal"),
+    path("orders/<slug:number>/submission/", submission.submission, name="order-submission"),
+    path("orders/<slug:number>/withdrawal/", submission.withdrawal, name="order-withdrawal"),
     path("orders/<slug:number>/form.pdf", papers.form, name="order-form"),
     path("orders/<slug:number>/package.zip", papers.package, name="order-package"),
     path("orders/<slug:number>/files/", papers.upload, name="order-files"),

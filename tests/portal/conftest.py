@@ -6,7 +6,9 @@ from django.test import Client
 
 from tenants.models import User
 from tests.portal import scenes
+from tests.portal.browser import chromium, page
 
+__all__ = ["chromium", "page"]  # here, so that all modules have one browser
 Signed = Callable[..., Client]
 
 

@@ -21,9 +21,8 @@ from tests.factories.reconciliation import FindingFactory
 from tests.factories.second_factors import code_of, confirmed, enrolled
 from tests.factories.tenants import PASSWORD, DepartmentFactory, member
 from tests.portal import large_orders, scenes
-from tests.portal.browser import PHONE, chromium, page
+from tests.portal.browser import PHONE
 
-__all__ = ["chromium", "page"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

@@ -35,7 +35,9 @@ def shelf(people: scenes.Cast, at: datetime) -> scenes.Cast:
 
 
 def names(page: str) -> list[str]:
-    return [word for word in page.split() if word in {"soon-1", "spare", "busy-1", "later-1"}]
+    """Each once: the link to its renewal names it as well."""
+    named = [word for word in page.split() if word in {"soon-1", "spare", "busy-1", "later-1"}]
+    return list(dict.fromkeys(named))
 
 
 def test_what_ends_soon_or_has_ended_is_listed_with_the_days(shelf: scenes.Cast, signed_in: Signed) -> None:

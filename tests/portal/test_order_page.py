@@ -212,7 +212,7 @@ def test_draft_shows_who_will_decide_and_by_when(
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.IN_APPROVAL, Status.FULFILLING, Status.FULFILLED])
-def test_order_page_takes_at_most_16_queries_and_10_more_to_plan_a_draft(
+def test_order_page_takes_at_most_16_queries_and_2_more_to_plan_a_draft(
     people: scenes.Cast, signed_in: Signed, at: datetime, django_assert_max_num_queries, status: Status
 ) -> None:
     browser = signed_in(people.admin)
@@ -226,7 +226,7 @@ def test_order_page_takes_at_most_16_queries_and_10_more_to_plan_a_draft(
     }[status]()
     savepoints = 2  # the session's own row is saved between a savepoint and its release
     # Nothing of a draft is frozen: its price, its effect on the quota and its stages are reckoned when it is looked at.
-    planning = 10 if status == Status.DRAFT else 0
+    planning = 2 if status == Status.DRAFT else 0
     with django_assert_max_num_queries(16 + planning + savepoints):
         browser.get(f"/orders/{order.number}/")
 

@@ -14,6 +14,7 @@ from govcloud import clock
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tenants.models import Role
+from tests.factories import orders as made
 from tests.factories.approvals import case_of, chain, default_flow, drafted
 from tests.factories.inventory import whole_server
 from tests.factories.leases import found
@@ -96,6 +97,15 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "person",
         "reviews",
         "review",
+        "new order",
+        "new order with a server",
+        "written order",
+        "item",
+        "item with mistakes",
+        "title and reason",
+        "submission",
+        "what a system has",
+        "change of what stands",
         "404",
     ]
 )
@@ -194,7 +204,44 @@ def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
     return browser.get(f"/flows/{paths.get(which, f'{draft.uuid}/stages/intake/')}")
 
 
+def page_of_writing(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """A page on which an applicant writes an order."""
+    on = made.scene()
+    browser, order = signed_in(on.applicant), made.drafted(on, at=at)
+    server = whole_server(system=on.system, cloud=on.catalogue.cloud, name="old-1")
+    page, standing = f"/orders/{order.number}/", f"/systems/{on.system.uuid}/standing/"
+    if which == "item with mistakes":
+        return browser.post(
+            f"{page}items/2/", {"slot": "server", "0-rows": "2", "version": "1", "do": "keep"}
+        )
+    paths = {
+        "new order": "/orders/new/",
+        "new order with a server": f"/orders/new/?system={on.system.code}&item=server",
+        "written order": page,
+        "item": f"{page}items/2/",
+        "title and reason": f"{page}heading/",
+        "submission": f"{page}submission/",
+        "what a system has": standing,
+        "change of what stands": f"{standing}{server.resource.uuid}/",
+    }
+    return browser.get(paths[which])
+
+
 OF_THE_SYSTEM = {
+    **dict.fromkeys(
+        (
+            "new order",
+            "new order with a server",
+            "written order",
+            "item",
+            "item with mistakes",
+            "title and reason",
+            "submission",
+            "what a system has",
+            "change of what stands",
+        ),
+        page_of_writing,
+    ),
     **dict.fromkeys(("accounts", "an account", "first password"), account_page),
     **dict.fromkeys(("webhooks", "webhook"), webhook_page),
     **dict.fromkeys(("flows", "draft of a flow", "stage of a flow"), flow_page),

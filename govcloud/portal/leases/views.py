@@ -10,6 +10,7 @@ from govcloud import clock
 from govcloud.portal import files
 from govcloud.portal.leases.rows import VIEWS, concerned, in_view, listed, sheet, shown
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.order.writing import offer_of_system
 from tenants.policies import scope_of
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def leases(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         **pages.context,
         "rows": list(shown(pages.page.object_list, at=at)),
+        "renews": {row.pk for row in pages.page if offer_of_system(row.system, actor, at=at).changes_built},
         "views": choices(VIEWS, filters, counts, first="all"),
         "shows_departments": scope_of(actor, at=at).everywhere,
         "at": at,

@@ -26,8 +26,6 @@ from govcloud.approvals.services import PlannedStage
 from govcloud.approvals.telling import rule_of, said, signed_by
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
-from govcloud.errors import DomainError
-from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.periods import wall_clock
@@ -104,17 +102,19 @@ def stages_of(order: Order) -> list[CaseStage]:
     )
 
 
-def steps(order: Order, stages: list[CaseStage], *, at: datetime) -> list[FlowStep]:
+def steps(
+    order: Order, stages: list[CaseStage], *, planned: Sequence[PlannedStage] = (), at: datetime
+) -> list[FlowStep]:
     """From the application over the stages of its case to the delivery; two queries for a submitted order, and one each
     where opinions were asked for or it was reminded of.
 
-    A draft has no case yet and shows the stages that are planned for it, which costs what ``services.route`` does.
+    A draft has no case yet and shows the stages that are ``planned`` for it.
     """
     holders = _holders(order, stages, at=at)
     asides = _asides(stages)
     return [
         _application(order),
-        *(_planned(stage) for stage in _route(order, at=at)),
+        *(_planned(stage) for stage in planned),
         *(
             replace(
                 _stage(stage, days, holders, asides.get(stage.pk, ())),
@@ -181,16 +181,6 @@ def _application(order: Order) -> FlowStep:
         since=order.created_at,
         decided_at=submitted,
     )
-
-
-def _route(order: Order, *, at: datetime) -> Sequence[PlannedStage]:
-    """The stages of a draft; none where they cannot be told yet, say for want of a price, which the page tells of."""
-    if order.status != Status.DRAFT:
-        return ()
-    try:
-        return services.route(order=order, at=at)
-    except DomainError:
-        return ()
 
 
 def _planned(stage: PlannedStage) -> FlowStep:

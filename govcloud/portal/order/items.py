@@ -31,6 +31,7 @@ class Line:
     """One item as people read it: what is done to what, and its particulars one fact at a time."""
 
     position: int
+    choice: str  # by which form it is written, if it is something new
     icon: str
     action: str
     kind: str
@@ -38,12 +39,18 @@ class Line:
     quantity: int
     facts: list[str]
 
+    @property
+    def number(self) -> int:
+        """As people count."""
+        return self.position + 1
+
 
 def lines(order: Order) -> list[Line]:
     """Every item of the order in its order; one query."""
     return [
         Line(
             position=item.position,
+            choice=item.kind if item.action == Action.CREATE else "",
             icon=ICONS[Kind(item.kind)],
             action=item.get_action_display(),
             kind=item.get_kind_display(),

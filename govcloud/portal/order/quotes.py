@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from govcloud.catalog.models import Meter
-from govcloud.errors import DomainError
-from govcloud.orders import services
-from govcloud.orders.lifecycle import EDITABLE
-from govcloud.orders.models import Order, QuoteLine
+from govcloud.orders.models import QuoteLine
+from govcloud.orders.readiness import Reckoning
 from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked, Part
 
@@ -36,11 +33,11 @@ class Shown:
     trouble: str = ""
 
 
-def quote(order: Any, items: Sequence[Line], asked: Asked, *, at: datetime) -> Shown:
-    """``order`` is annotated with its last revision's number and total; one query for a submitted order."""
+def quote(order: Any, items: Sequence[Line], asked: Asked, *, reckoned: Reckoning | None) -> Shown:
+    """``order`` is annotated with its last revision's number and total; one query where nothing is to be reckoned."""
     names = {item.position: item.name for item in items}
-    if order.status in EDITABLE:
-        return _reckoned(order, names, asked, at=at)
+    if reckoned is not None:
+        return _of_today(reckoned, names, asked)
     frozen = (
         QuoteLine.objects.filter(revision__order=order, revision__number=order.revision_number)
         .select_related("meter")
@@ -64,10 +61,8 @@ def _rows(lines: Iterable[tuple[int, Any]], names: Mapping[int, str]) -> Iterato
         before = position
 
 
-def _reckoned(order: Order, names: Mapping[int, str], asked: Asked, *, at: datetime) -> Shown:
-    try:
-        reckoned = services.quote(order=order, at=at)
-    except DomainError as refusal:
-        return Shown(_part((), names, asked), None, frozen=False, trouble=refusal.detail)
-    priced = [(line.item, line) for line in reckoned.lines]
-    return Shown(_part(priced, names, asked), reckoned.monthly_total, frozen=False)
+def _of_today(reckoned: Reckoning, names: Mapping[int, str], asked: Asked) -> Shown:
+    if reckoned.quote is None:
+        return Shown(_part((), names, asked), None, frozen=False, trouble=reckoned.trouble)
+    priced = [(line.item, line) for line in reckoned.quote.lines]
+    return Shown(_part(priced, names, asked), reckoned.quote.monthly_total, frozen=False)

@@ -14,6 +14,7 @@ from govcloud.portal.order.items import ICONS
 from govcloud.portal.order.parts import Asked, Part
 from govcloud.portal.templatetags.portal import named, quantity
 from govcloud.protection.models import RecoveryPoint
+from tenants.models import System
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,19 @@ class Built:
 
 def built(order: Order, asked: Asked) -> Part:
     """Networks, servers each with their volumes, then the rest; one query."""
+    touched = Unit.objects.filter(item__order=order, resource__isnull=False).values("resource")
+    return _part(Resource.objects.filter(Q(thread=order.uuid) | Q(pk__in=touched)), asked)
+
+
+def standing(system: System, asked: Asked) -> Part:
+    """What a system has, as ``built`` tells it of an order."""
+    return _part(Resource.objects.filter(system=system, released_at=None), asked)
+
+
+def _part(resources: QuerySet[Resource], asked: Asked) -> Part:
     return asked.part(
         "built",
-        _arranged(list(_resources(order))),
+        _arranged(list(_dressed(resources))),
         lambda rows: (_built(row, indent=indent) for row, indent in rows),
     )
 
@@ -55,8 +66,7 @@ def _server_id(row: Any) -> int | None:
     return server_id
 
 
-def _resources(order: Order) -> QuerySet[Resource]:
-    touched = Unit.objects.filter(item__order=order, resource__isnull=False).values("resource")
+def _dressed(resources: Any) -> QuerySet[Resource]:
     address = Address.objects.filter(unit=OuterRef("unit"), released_at__isnull=True)
     floating = FloatingAddress.objects.filter(server=OuterRef("pk"), released_at__isnull=True)
     rules = SecurityRule.objects.filter(network=OuterRef("pk"), removed_at__isnull=True)
@@ -66,9 +76,8 @@ def _resources(order: Order) -> QuerySet[Resource]:
         .order_by()
         .values("run__plan__allowance")
     )
-    return (
-        Resource.objects.filter(Q(thread=order.uuid) | Q(pk__in=touched))
-        .with_particulars()
+    rows: QuerySet[Resource] = (
+        resources.with_particulars()
         .annotate(
             address=Subquery(address.values("address")[:1]),
             floating=Subquery(floating.values("address")[:1]),
@@ -78,6 +87,7 @@ def _resources(order: Order) -> QuerySet[Resource]:
         )
         .order_by("id")
     )
+    return rows
 
 
 def _built(row: Any, *, indent: bool) -> Built:

@@ -15,9 +15,10 @@ from govcloud.audit import refusals
 from govcloud.documents.archive import CLOSED
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order, Revision
+from govcloud.orders.readiness import reckon
 from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
-from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting
+from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting, writing
 from govcloud.portal.order.parts import Asked
 from tenants.models import Role, User
 from tenants.policies import scope_of
@@ -52,15 +53,20 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
     scope = scope_of(actor, at=at)
     technical = scope.holds(Role.CLOUD_ADMIN)
     begun = order.status in BEGUN
+    offer = writing.offer(order, actor, at=at)
     lines = items.lines(order)
     stages = flow.stages_of(order)
-    way = flow.steps(order, stages, at=at)
+    reckoned = reckon(order=order, at=at) if order.status in EDITABLE else None
+    planned = reckoned.route if reckoned and order.status == Status.DRAFT else ()
+    way = flow.steps(order, stages, planned=planned, at=at)
     delivery = progress.progress(order, technical=technical) if begun else progress.Progress([])
     return {
         "order": order,
         "here": asked.address(),
         "lines": asked.part("items", lines),
-        "quote": quotes.quote(order, lines, asked, at=at),
+        "quote": quotes.quote(order, lines, asked, reckoned=reckoned),
+        "writing": offer,
+        "effect": reckoned.effect if reckoned and offer.edits else (),
         "flow": way,
         "offer": offers.offer(order.case, stages, actor, at=at),
         "progress": delivery,
@@ -78,8 +84,7 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
         "files": [
             file for file in order.attachments.select_related("added_by") if file.removed_before is None
         ],
-        "may_attach": order.status in EDITABLE
-        and scope.holds(Role.APPLICANT, department=order.system.department),
+        "may_attach": offer.edits,
         "has_form": order.submitted_at is not None,
         "has_package": order.status in CLOSED and order.submitted_at is not None,
         "technical": technical,

@@ -20,6 +20,7 @@ from govcloud.organisation.policies import needs_owner, require_for_system
 from govcloud.organisation.reading import CellNoDay
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.tellings import told
 from tenants import owners
 from tenants.models import DataClass, Department, NetworkZone, ServiceScope, System
@@ -172,6 +173,7 @@ def _page(
         "system": found,
         "owner": whole or owners.masked_owner_of(found),
         "may_read_owner": whole is None and needs_owner(system=found, actor=actor, at=at),
+        "orders": offer_of_system(found, actor, at=at).changes_built,
         "changes": found.retired_at is None and _may_change(found, actor, at=at),
         "form": refused.typed if refused and "version" in refused.typed else _as_typed(found),
         **choices(),

@@ -1,0 +1,48 @@
+"""What who reads an order may do to write it: go on writing it, take it back, order changes of what it has built."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders.models import Order
+from govcloud.portal.deeds import LONGEST_REASON
+from govcloud.portal.writing import places
+from govcloud.portal.writing.choices import CHOICES, Choice
+from tenants.models import System, User
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """``new`` and ``changes`` are what can be put into it, if it can be edited; ``most`` the characters of a reason.
+
+    ``changes_built`` says whether changes of what stands can be ordered.
+    """
+
+    edits: bool = False
+    withdraws: bool = False
+    changes_built: bool = False
+    new: Sequence[Choice] = ()
+    changes: Sequence[Choice] = ()
+    most: int = LONGEST_REASON
+
+
+def offer(order: Order, actor: User, *, at: datetime) -> Offer:
+    """Nothing for who is no applicant of the department."""
+    of_system = offer_of_system(order.system, actor, at=at)
+    if not places.applies_for(order.system, actor, at=at):
+        return of_system
+    edits = order.status in EDITABLE
+    return replace(
+        of_system,
+        edits=edits,
+        withdraws=order.status in {Status.IN_APPROVAL, Status.RETURNED},
+        new=[each for each in CHOICES.values() if each.creates] if edits else (),
+        changes=[each for each in CHOICES.values() if not each.creates] if edits else (),
+    )
+
+
+def offer_of_system(system: System, actor: User, *, at: datetime) -> Offer:
+    """Orders for a system that is in service."""
+    in_service = system.retired_at is None
+    return Offer(changes_built=in_service and places.applies_for(system, actor, at=at))

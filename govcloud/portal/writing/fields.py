@@ -1,0 +1,138 @@
+"""The fields of an item's form, and what was typed into them read into what a draft has."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+GREATEST = 2**31 - 1
+LONGEST = 200
+
+MISSING = _("Fill this in.")
+NOT_CHOSEN = _("Choose one.")
+NO_NUMBER = _("Write a whole number, in digits only.")
+NO_DAY = _("Write a day as year-month-day, such as 2026-12-31.")
+YES = "yes"
+WIDE = frozenset(
+    {
+        "flavors",
+        "classes",
+        "object_classes",
+        "tiers",
+        "servers",
+        "volumes",
+        "containers",
+        "resources",
+        "leased",
+    }
+)
+
+
+class Unreadable(ValueError):
+    """What was typed is nothing that the field can have; told as ``said``, at the field."""
+
+    def __init__(self, said: str | Promise) -> None:
+        super().__init__(str(said))
+        self.said = said
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """``key`` is where the draft has it, as the pointers of refusals name it; ``options`` the name of a list in ``offers``."""
+
+    key: str
+    label: str | Promise
+    read: Callable[[str], Any]
+    options: str = ""
+    unit: str | Promise = ""
+    hint: str | Promise = ""
+    default: str = ""
+    optional: bool = False
+    type: str = "text"  # of the element: "text", "number", "date", "checkbox"; a list where there are options
+
+    @property
+    def wide(self) -> bool:
+        """Whether its list has much to tell of each thing."""
+        return self.options in WIDE
+
+    def parsed(self, typed: str) -> Any:
+        """Raises Unreadable; None for what may be left out and was."""
+        if typed == "" and self.type != "checkbox":
+            if self.optional:
+                return None
+            raise Unreadable(NOT_CHOSEN if self.options else MISSING)
+        return self.read(typed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rows:
+    """Fields that come as often as they are needed: ``key/0/…``, ``key/1/…``."""
+
+    key: str
+    label: str | Promise
+    fields: tuple[Field, ...]
+    most: int
+
+
+def whole(typed: str) -> int:
+    """Digits, also grouped by commas as this site writes them. Raises Unreadable."""
+    digits = typed.replace(",", "")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10) or int(digits) > GREATEST:
+        raise Unreadable(NO_NUMBER)
+    return int(digits)
+
+
+def a_day(typed: str) -> date:
+    try:
+        return date.fromisoformat(typed)
+    except ValueError:
+        raise Unreadable(NO_DAY) from None
+
+
+def an_id(typed: str) -> UUID:
+    try:
+        return UUID(typed)
+    except ValueError:
+        raise Unreadable(NOT_CHOSEN) from None
+
+
+def ticked(typed: str) -> bool:
+    return typed == YES
+
+
+def text(key: str, label: str | Promise, **more: Any) -> Field:
+    return Field(key=key, label=label, read=str, **more)
+
+
+def number(key: str, label: str | Promise, **more: Any) -> Field:
+    return Field(key=key, label=label, read=whole, type="number", **more)
+
+
+def choice(
+    key: str, label: str | Promise, options: str, *, read: Callable[[str], Any] = str, **more: Any
+) -> Field:
+    return Field(key=key, label=label, read=read, options=options, **more)
+
+
+def tick(key: str, label: str | Promise, **more: Any) -> Field:
+    return Field(key=key, label=label, read=ticked, type="checkbox", **more)
+
+
+def day(key: str, label: str | Promise, **more: Any) -> Field:
+    return Field(key=key, label=label, read=a_day, type="date", **more)
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """What is keyed by "a/b" as a dictionary below "a"."""
+    result: dict[str, Any] = {}
+    for key, value in flat.items():
+        above, _slash, below = key.partition("/")
+        if below:
+            result.setdefault(above, {})[below] = value
+        else:
+            result[above] = value
+    return result

@@ -1,0 +1,60 @@
+"""For which systems somebody may write orders, and which of their orders they may go on writing."""
+
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
+from django.http import Http404
+
+from govcloud.audit import refusals
+from govcloud.inventory.models import Resource
+from govcloud.orders.lifecycle import EDITABLE
+from govcloud.orders.models import Order
+from tenants.access.permissions import DUTIES
+from tenants.models import Role, System, User
+from tenants.policies import scope_of
+
+
+def applies_for(system: System, actor: User, *, at: datetime) -> bool:
+    """Whether the actor is an applicant of the system's department."""
+    return scope_of(actor, at=at).holds(Role.APPLICANT, department=system.department)
+
+
+def require_applicant(system: System, actor: User, *, at: datetime) -> None:
+    """Raises PermissionDenied."""
+    if not applies_for(system, actor, at=at):
+        raise PermissionDenied
+
+
+def orderable(actor: User, *, at: datetime) -> QuerySet[System]:
+    """The systems in service for which the actor may write orders."""
+    systems = System.objects.filter(retired_at=None, department__closed_at=None)
+    scope, duty = scope_of(actor, at=at), DUTIES[Role.APPLICANT]
+    if duty in scope.permissions:
+        return systems
+    condition = Q(pk__in=[])
+    for permission, path in scope.unit_permissions:
+        if permission == duty:
+            condition |= Q(department__path__startswith=path)
+    return systems.filter(condition)
+
+
+def begun(system: System, actor: User, *, at: datetime) -> QuerySet[Order]:
+    """The orders for a system that the actor can still write, the latest first."""
+    if not applies_for(system, actor, at=at):
+        return Order.objects.none()
+    return Order.objects.filter(system=system, status__in=EDITABLE).order_by("-pk")
+
+
+def require_seen(named: Collection[UUID], actor: User, *, at: datetime) -> None:
+    """That the actor may see every resource that is named. Raises Http404; what is foreign is audited."""
+    if not named:
+        return
+    seen = Resource.objects.visible_to(actor, at=at).filter(uuid__in=named).values("pk")
+    foreign = list(Resource.objects.filter(uuid__in=named).exclude(pk__in=seen))
+    for each in foreign:
+        refusals.refuse(actor=actor, verb="access.refused", subject=each, at=at, reason="not-found")
+    if foreign:
+        raise Http404

@@ -1,0 +1,90 @@
+"""Submitting, withdrawing and discarding on the pages."""
+
+from datetime import datetime
+
+from django.test import Client
+
+from govcloud.catalog.models import Flavor
+from govcloud.catalog.services import retire_flavor
+from govcloud.orders.models import Order
+from govcloud.quotas.models import QuotaAccount
+from tests.factories.orders import Scene, returned, submitted
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+
+def page_of(order: Order) -> str:
+    return f"/orders/{order.number}/submission/"
+
+
+def test_it_shows_what_will_be_frozen_and_the_route_with_its_limits(browser: Client, order: Order) -> None:
+    page = text(browser.get(page_of(order)))
+    for words in ("¥1,812.00", "What it takes of the quota", "Technical review technical reviewer 2"):
+        assert words in page
+    assert (
+        browser.post(page_of(order), {"version": order.version}).headers["Location"]
+        == f"/orders/{order.number}/"
+    )
+    order.refresh_from_db()
+    assert (order.status, str(order.monthly_total)) == ("in_approval", "1812.00")
+
+
+def test_in_chinese(on: Scene, signed_in: Signed, order: Order) -> None:
+    page = text(signed_in(on.applicant, language="zh-hans").get(page_of(order)))
+    for words in ("须经谁审批", "工作日", "配额", "提交后，此处内容连同价格即行固定"):
+        assert words in page
+
+
+def test_what_was_changed_since_it_was_read_is_not_submitted(browser: Client, order: Order) -> None:
+    answer = browser.post(page_of(order), {"version": order.version - 1})
+    assert answer.status_code == 409
+    assert "changed since you read it" in text(answer)
+    order.refresh_from_db()
+    assert order.status == "draft"
+
+
+def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
+    browser: Client, on: Scene, order: Order, at: datetime
+) -> None:
+    retire_flavor(flavor=Flavor.objects.get(code="g.4c16g"), actor=on.applicant, at=at)
+    page = browser.get(page_of(order))
+    assert "has been retired from the catalogue" in text(page)
+    assert f'href="/orders/{order.number}/items/2/"' in page.content.decode()
+    assert browser.post(page_of(order), {"version": order.version}).status_code == 422
+    order.refresh_from_db()
+    assert order.status == "draft"
+
+
+def test_too_little_quota_is_told_before_and_refused(browser: Client, order: Order) -> None:
+    QuotaAccount.objects.filter(department=order.system.department, dimension="vcpus").update(limit=4)
+    assert "vCPU over the limit (8 / 4)" in text(browser.get(page_of(order)))
+    assert browser.post(page_of(order), {"version": order.version}).status_code == 409
+
+
+def test_a_returned_order_shows_its_route_and_is_submitted_again(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    order = returned(on, at=at)
+    assert "Technical review technical reviewer 2" in text(browser.get(page_of(order)))
+    assert browser.post(page_of(order), {"version": order.version}).status_code == 302
+    order.refresh_from_db()
+    assert order.status == "in_approval"
+
+
+def test_a_draft_is_discarded_without_a_reason(browser: Client, order: Order) -> None:
+    assert "Discard the draft" in text(browser.get(f"/orders/{order.number}/"))
+    assert browser.post(f"/orders/{order.number}/withdrawal/").status_code == 302
+    order.refresh_from_db()
+    assert order.status == "withdrawn"
+
+
+def test_a_submitted_order_is_withdrawn_for_a_reason(browser: Client, on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at)
+    path = f"/orders/{order.number}/withdrawal/"
+    assert "Withdraw the order" in text(browser.get(f"/orders/{order.number}/"))
+    assert browser.post(path).status_code == 422
+    assert browser.post(path, {"reason": "Not needed any more"}).status_code == 302
+    order.refresh_from_db()
+    assert order.status == "withdrawn"
+    assert "Not needed any more" in text(browser.get(f"/orders/{order.number}/"))
+    assert "Withdraw the order" not in text(browser.get(f"/orders/{order.number}/"))
