@@ -17,7 +17,7 @@ from govcloud.portal import files
 from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
 from govcloud.portal.worktop.filters import VIEWS, Filters, dressed, listed, ordered, todo, viewed
-from tenants.models import System, User
+from tenants.models import Role, System, User
 from tenants.policies import scope_of
 
 PAGE_SIZE = 20
@@ -29,7 +29,7 @@ MOST_IN_A_MENU = 50
 def orders(request: HttpRequest) -> HttpResponse:
     """The list of orders: filtered by status, system and words, sorted, in pages; it works without scripts."""
     actor, at = cast("User", request.user), clock.now()
-    filters = Filters.read(request.GET.dict())
+    filters, scope = Filters.read(request.GET.dict()), scope_of(actor, at=at)
     found = viewed(filters, actor, at=at)
     by_status, by_view = _counts(found, filters, actor, at=at)
     total = by_status[filters.status] if filters.status else sum(by_status.values())
@@ -41,7 +41,8 @@ def orders(request: HttpRequest) -> HttpResponse:
         "views": _views(filters, by_view),
         "statuses": _statuses(filters, by_status),
         "systems": _menu(_ordering(actor, at=at)),
-        "shows_departments": scope_of(actor, at=at).everywhere,
+        "shows_departments": scope.everywhere,
+        "writes": scope.holds(Role.APPLICANT),
         "at": at,
     }
     return render(request, "portal/orders.html", context)
