@@ -144,6 +144,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/<slug:number>/items/<int:position>/removal/", writing.removal, name="order-item-removal"),
     path("orders/<slug:number>/submission/", submission.submission, name="order-submission"),
     path("orders/<slug:number>/withdrawal/", submission.withdrawal, name="order-withdrawal"),
+    path("orders/<slug:number>/cancellation/", submission.cancellation, name="order-cancellation"),
     path("orders/<slug:number>/form.pdf", papers.form, name="order-form"),
     path("orders/<slug:number>/package.zip", papers.package, name="order-package"),
     path("orders/<slug:number>/files/", papers.upload, name="order-files"),

@@ -1,4 +1,4 @@
-"""What who reads an order may do to write it: go on writing it, take it back, order changes of what it has built."""
+"""What who reads an order may do to write it: go on writing it, take it back, call it off, order changes of what it has built."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -9,7 +9,8 @@ from govcloud.orders.models import Order
 from govcloud.portal.deeds import LONGEST_REASON
 from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES, Choice
-from tenants.models import System, User
+from tenants.models import Role, System, User
+from tenants.policies import scope_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Offer:
 
     edits: bool = False
     withdraws: bool = False
+    calls_off: bool = False
     changes_built: bool = False
     new: Sequence[Choice] = ()
     changes: Sequence[Choice] = ()
@@ -28,8 +30,12 @@ class Offer:
 
 
 def offer(order: Order, actor: User, *, at: datetime) -> Offer:
-    """Nothing for who is no applicant of the department."""
+    """Nothing for who is no applicant of the department; calling off also for cloud administrators."""
     of_system = offer_of_system(order.system, actor, at=at)
+    if order.status == Status.FULFILLING:
+        callers = (Role.APPLICANT, Role.CLOUD_ADMIN)
+        calls_off = scope_of(actor, at=at).holds_any(callers, department=order.system.department)
+        return replace(of_system, calls_off=calls_off)
     if not places.applies_for(order.system, actor, at=at):
         return of_system
     edits = order.status in EDITABLE

@@ -1,4 +1,4 @@
-"""Submitting an order that is written, taking it back, and throwing a draft away."""
+"""Submitting an order that is written, taking it back, throwing a draft away, and calling off what is being built."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from govcloud.approvals.services import PlannedStage
 from govcloud.errors import DomainError
 from govcloud.orders import services
+from govcloud.orders.cancellation import cancel
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.orders.readiness import obstacles, reckon, submit_as_read
@@ -59,6 +60,19 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
         refused = deeds.attempt(lambda: withdraw(""))
     else:
         refused = deeds.attempt_for_reason(request, withdraw)
+    if refused is not None:
+        return order_views.page(request, found, actor, at=at, refused=refused)
+    return redirect("portal:order", number)
+
+
+@require_POST
+@login_required
+def cancellation(request: HttpRequest, number: str) -> HttpResponse:
+    """Call off what of an order that is being built does not stand yet."""
+    found, actor, at = writing.asked(request, number)
+    refused = deeds.attempt_for_reason(
+        request, lambda reason: cancel(order=found, reason=reason, units=None, actor=actor, at=at)
+    )
     if refused is not None:
         return order_views.page(request, found, actor, at=at, refused=refused)
     return redirect("portal:order", number)

@@ -4,11 +4,14 @@ from datetime import datetime
 
 from django.test import Client
 
+from govcloud.audit.models import Event
 from govcloud.catalog.models import Flavor
 from govcloud.catalog.services import retire_flavor
 from govcloud.orders.models import Order
 from govcloud.quotas.models import QuotaAccount
-from tests.factories.orders import Scene, returned, submitted
+from tenants.models import Role
+from tests.factories.orders import NETWORK, Scene, approved, returned, submitted
+from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
 
@@ -88,3 +91,31 @@ def test_a_submitted_order_is_withdrawn_for_a_reason(browser: Client, on: Scene,
     assert order.status == "withdrawn"
     assert "Not needed any more" in text(browser.get(f"/orders/{order.number}/"))
     assert "Withdraw the order" not in text(browser.get(f"/orders/{order.number}/"))
+
+
+def test_what_is_being_built_is_called_off_for_a_reason(browser: Client, on: Scene, at: datetime) -> None:
+    order = approved(on, at=at, items=(NETWORK,))
+    url = f"/orders/{order.number}/cancellation/"
+    assert url in browser.get(f"/orders/{order.number}/").content.decode()
+    refused = browser.post(url, {"reason": ""})
+    assert (refused.status_code, "Give a reason" in text(refused)) == (422, True)
+    assert browser.post(url, {"reason": "the project has ended"}).status_code == 302
+    (event,) = Event.objects.filter(verb="operation.undoing")
+    assert event.reason == "the project has ended"
+    assert browser.post(url, {"reason": "once more"}).status_code == 302
+    assert Event.objects.filter(verb="operation.undoing").count() == 1
+
+
+def test_only_who_may_is_offered_to_call_off_and_can(
+    on: Scene, order: Order, browser: Client, signed_in: Signed, at: datetime
+) -> None:
+    url = f"/orders/{order.number}/cancellation/"
+    assert browser.post(url, {"reason": "not built at all"}).status_code == 409
+    building = approved(on, at=at, items=(NETWORK,))
+    url = f"/orders/{building.number}/cancellation/"
+    assert url in signed_in(member(Role.CLOUD_ADMIN)).get(f"/orders/{building.number}/").content.decode()
+    desk = signed_in(member(Role.SERVICE_DESK))
+    assert url not in desk.get(f"/orders/{building.number}/").content.decode()
+    assert desk.post(url, {"reason": "x"}).status_code == 403
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    assert stranger.post(url, {"reason": "x"}).status_code == 404
