@@ -19,6 +19,7 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
+from govcloud.portal.resource import views as resource
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
@@ -108,6 +109,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/<uuid:uuid>/", operation.operation, name="operation"),
     path("operations/<uuid:uuid>/retry/", operation.retry, name="operation-retry"),
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),
+    path("resources/<uuid:uuid>/", resource.resource, name="resource"),
+    path("resources/<uuid:uuid>/console/", resource.console, name="resource-console"),
+    path("resources/<uuid:uuid>/deeds/<slug:action>/", resource.act, name="resource-act"),
     path("units/", units.units, name="units"),
     path("units/export.<str:form>", units.export, name="units-export"),
     path("units/new/", registering.unit, name="unit-new"),

@@ -106,6 +106,7 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "submission",
         "what a system has",
         "change of what stands",
+        "resource",
         "404",
     ]
 )
@@ -223,6 +224,7 @@ def page_of_writing(which: str, signed_in: Signed, *, at: datetime) -> HttpRespo
         "submission": f"{page}submission/",
         "what a system has": standing,
         "change of what stands": f"{standing}{server.resource.uuid}/",
+        "resource": f"/resources/{server.resource.uuid}/",
     }
     return browser.get(paths[which])
 
@@ -239,6 +241,7 @@ OF_THE_SYSTEM = {
             "submission",
             "what a system has",
             "change of what stands",
+            "resource",
         ),
         page_of_writing,
     ),

@@ -39,6 +39,11 @@ def standing(system: System, asked: Asked) -> Part:
     return _part(Resource.objects.filter(system=system, released_at=None), asked)
 
 
+def one(resource: Resource) -> Built:
+    """One of them, in the same words."""
+    return _built(_dressed(Resource.objects.filter(pk=resource.pk)).get(), indent=False)
+
+
 def _part(resources: QuerySet[Resource], asked: Asked) -> Part:
     return asked.part(
         "built",

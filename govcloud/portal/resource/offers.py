@@ -1,0 +1,132 @@
+"""What can be done to a resource directly, each with what its form asks for."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from govcloud.catalog.models import Image
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource, ResourceKind, Snapshot
+from govcloud.orders.renaming import NewName
+from govcloud.portal.templatetags.portal import named
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Action, Nothing
+from govcloud.provisioning.actions.rebuilding import NewSystem
+from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
+from tenants.models import User
+
+Option = tuple[str, str]
+
+NOBODY = UUID(int=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """What an action asks for: a text, or one of what ``options`` has; ``builds`` its parameters of what was given."""
+
+    label: str | Promise
+    builds: Callable[[str], Any]
+    options: Callable[[Resource], list[Option]] | None = None
+    longest: int = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """``warning`` is asked for once more before it is done; ``refusal`` is empty when it can be; ``typed`` is what was given
+    in vain.
+    """
+
+    action: Action[Any]
+    refusal: str
+    warning: str | Promise
+    asks: Asks | None
+    options: Sequence[Option] = ()
+    typed: str | None = None
+
+    @property
+    def possible(self) -> bool:
+        return not self.refusal and (self.asks is None or self.asks.options is None or bool(self.options))
+
+
+def _uuid(given: str) -> UUID:
+    """What is no id is that of nothing, and refused as such."""
+    try:
+        return UUID(given)
+    except ValueError:
+        return NOBODY
+
+
+def _servers(resource: Resource) -> list[Option]:
+    beside = Resource.objects.filter(
+        system=resource.system_id, cloud=resource.cloud_id, kind=ResourceKind.SERVER, status=Status.ACTIVE
+    )
+    return [(str(row.uuid), row.name) for row in beside.order_by("name")]
+
+
+def _snapshots(resource: Resource) -> list[Option]:
+    kept = Snapshot.objects.filter(volume=resource.volume, deleted_at=None)
+    return [(str(row.uuid), row.name) for row in kept]
+
+
+def _images(resource: Resource) -> list[Option]:
+    here = Image.objects.filter(clouds__cloud=resource.cloud_id, retired_at=None)
+    others = here.exclude(pk=resource.server.image_id).order_by("code")
+    present = resource.server.image
+    return [(row.code, named(row)) for row in (present, *others)]
+
+
+ASKS: Mapping[str, Asks | None] = {
+    **dict.fromkeys(
+        ("start", "stop", "reboot", "hard-reboot", "detach", "connect", "disconnect", "give-back-address")
+    ),
+    "rename": Asks(_("New name"), NewName),
+    "rebuild": Asks(_("Image"), NewSystem, _images),
+    "snapshot": Asks(_("Name of the snapshot"), lambda given: Named(name=given)),
+    "restore": Asks(_("Snapshot"), lambda given: OfSnapshot(snapshot=_uuid(given)), _snapshots),
+    "delete-snapshot": Asks(_("Snapshot"), lambda given: OfSnapshot(snapshot=_uuid(given)), _snapshots),
+    "attach": Asks(_("Server"), lambda given: ToServer(server=_uuid(given)), _servers),
+}
+"""The actions that have a form here, by name; the others go through the API."""
+
+WARNINGS: Mapping[str, str | Promise] = {
+    "stop": _("Whoever uses it loses the connection. It is billed on."),
+    "reboot": _("Whoever uses it loses the connection for a minute or two."),
+    "hard-reboot": _("As if the plug were pulled: what has not been written to disk is lost."),
+    "rebuild": _("All that is on its system volume is lost. Its data volumes stay."),
+    "detach": _("Its server can no longer read what is on it."),
+    "restore": _("All that has been written to it since is lost."),
+    "delete-snapshot": _("This cannot be taken back."),
+    "disconnect": _("Nothing on it can be reached from outside any more, nor reach anything there."),
+    "give-back-address": _("The server cannot be reached from outside any more, and the address goes to somebody else."),
+}  # fmt: skip
+
+
+def deeds(
+    resource: Resource, actor: User, *, at: datetime, typed: Mapping[str, str] | None = None
+) -> Iterator[Deed]:
+    """``typed`` is what was given for an action that was refused, by its name."""
+    for possibility in requests.possibilities(resource=resource, actor=actor, at=at):
+        name = possibility.action.name
+        if name not in ASKS:
+            continue
+        asks = ASKS[name]
+        wanted = asks is not None and asks.options is not None and not possibility.refusal
+        options = asks.options(resource) if wanted and asks and asks.options else []
+        yield Deed(
+            possibility.action,
+            possibility.refusal,
+            WARNINGS.get(name, ""),
+            asks,
+            options,
+            (typed or {}).get(name),
+        )
+
+
+def parameters(name: str, given: str) -> Any:
+    asks = ASKS[name]
+    return Nothing() if asks is None else asks.builds(given.strip()[: 2 * asks.longest])

@@ -1,0 +1,123 @@
+"""One resource: what it is, what can be done to it directly, and what has been."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, cast
+from uuid import UUID
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from govcloud import clock
+from govcloud.audit import refusals
+from govcloud.audit.models import Event
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Power, Resource, ResourceKind
+from govcloud.portal import deeds
+from govcloud.portal.deeds import Refused
+from govcloud.portal.order.resources import one
+from govcloud.portal.order.writing import offer_of_system
+from govcloud.portal.resource import offers
+from govcloud.portal.tellings import told
+from govcloud.provisioning import consoles
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.models import Operation
+from tenants.models import User
+from tenants.policies import scope_of
+
+HISTORY = 50
+OPERATIONS = 10
+
+
+@require_GET
+@login_required
+@vary_on_headers("HX-Request")
+def resource(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Its page; asked by the page itself (htmx) it answers with the part that changes while something is done to it."""
+    actor, at = cast("User", request.user), clock.now()
+    template = "live" if "HX-Request" in request.headers else "page"
+    return render(
+        request, f"portal/resource/{template}.html", _context(visible(uuid, actor, at=at), actor, at=at)
+    )
+
+
+@require_POST
+@login_required
+def act(request: HttpRequest, uuid: UUID, action: str) -> HttpResponse:
+    """Do something to it. The page then shows how that goes."""
+    actor, at = cast("User", request.user), clock.now()
+    found, given = visible(uuid, actor, at=at), request.POST.get("given", "").replace("\0", "")
+    if action not in offers.ASKS:
+        raise Http404
+    refused = deeds.attempt(
+        lambda: requests.request(
+            resource=found,
+            action=actions()[action],
+            parameters=offers.parameters(action, given),
+            actor=actor,
+            at=at,
+        ),
+        typed={action: given},
+    )
+    if refused is None:
+        return redirect("portal:resource", uuid=uuid)
+    return _page(request, uuid, actor, at=at, refused=refused)
+
+
+@require_POST
+@login_required
+def console(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """The same page with a link to the server's screen. That somebody asked for one is audited."""
+    actor, at = cast("User", request.user), clock.now()
+    found = visible(uuid, actor, at=at)
+    links: list[str] = []
+    refused = deeds.attempt(lambda: links.append(consoles.open_console(resource=found, actor=actor, at=at)))
+    return _page(request, uuid, actor, at=at, refused=refused, screen="".join(links))
+
+
+def visible(uuid: UUID, actor: User, *, at: datetime) -> Resource:
+    """Foreign resources answer as if there were none, audited."""
+    rows = Resource.objects.select_related("system__department")
+    found = rows.visible_to(actor, at=at).with_particulars().filter(uuid=uuid).first()
+    if found is not None:
+        return found
+    foreign = rows.filter(uuid=uuid).first()
+    if foreign is not None:
+        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
+    raise Http404
+
+
+def _page(
+    request: HttpRequest, uuid: UUID, actor: User, *, at: datetime, refused: Refused | None, screen: str = ""
+) -> HttpResponse:
+    typed = refused.typed if refused else {}
+    shown = _context(visible(uuid, actor, at=at), actor, at=at, typed=typed)
+    shown |= {"refused": refused, "screen": screen, "live": False}
+    return render(request, "portal/resource/page.html", shown, status=refused.status if refused else 200)
+
+
+def _context(
+    found: Resource, actor: User, *, at: datetime, typed: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    done = Operation.objects.filter(resource=found).prefetch_related("steps")[:OPERATIONS]
+    operations = [(each, actions()[each.action].title) for each in done]
+    runs = found.kind == ResourceKind.SERVER and found.server.power == Power.RUNNING
+    scope = scope_of(actor, at=at)
+    return {
+        "built": one(found),
+        "resource": found,
+        "deeds": list(offers.deeds(found, actor, at=at, typed=typed)) if found.released_at is None else [],
+        "screens": runs and scope.holds_any(consoles.ROLES, department=found.system.department),
+        "orders": found.released_at is None and offer_of_system(found.system, actor, at=at).changes_built,
+        "operations": operations,
+        "history": [
+            (event, told(event))
+            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
+        ],
+        "live": found.status == Status.CHANGING,
+        "at": at,
+    }

@@ -1,0 +1,124 @@
+"""One resource: what is done to it directly."""
+
+import re
+from datetime import datetime
+
+import pytest
+from django.test import Client
+
+from govcloud.audit.models import Event
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Power, Resource, Server
+from govcloud.provisioning.models import Operation
+from tenants.models import Role
+from tests.factories.inventory import whole_server
+from tests.factories.orders import Scene, scene
+from tests.factories.tenants import DepartmentFactory, member
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+@pytest.fixture
+def on() -> Scene:
+    return scene()
+
+
+@pytest.fixture
+def server(on: Scene) -> Server:
+    return whole_server(system=on.system, cloud=on.catalogue.cloud, name="web-1")
+
+
+@pytest.fixture
+def browser(on: Scene, signed_in: Signed) -> Client:
+    return signed_in(on.applicant)
+
+
+def page_of(resource: Resource) -> str:
+    return f"/resources/{resource.uuid}/"
+
+
+def test_what_a_system_has_leads_to_it(browser: Client, on: Scene, server: Server) -> None:
+    rows = browser.get(f"/systems/{on.system.uuid}/standing/").content.decode()
+    assert page_of(server.resource) in rows
+    page = text(browser.get(page_of(server.resource)))
+    for words in ("web-1", "stop the server", "not now: it is running", "Change… (by an order)"):
+        assert words in page
+
+
+def test_a_server_is_stopped_and_the_page_follows_it(browser: Client, server: Server) -> None:
+    page = page_of(server.resource)
+    answer = browser.post(f"{page}deeds/stop/")
+    assert (answer.status_code, answer["Location"]) == (302, page)
+    server.resource.refresh_from_db()
+    assert server.resource.status == Status.CHANGING
+    operation = Operation.objects.get(resource=server.resource)
+    shown = browser.get(page).content.decode()
+    assert f"/operations/{operation.uuid}/" in shown
+    assert 'hx-trigger="every 2s"' in shown
+    part = browser.get(page, headers={"HX-Request": "true"}).content.decode()
+    assert part.lstrip().startswith('<div id="resource"')
+
+
+def test_what_cannot_be_done_now_says_what_can(browser: Client, server: Server) -> None:
+    refused = browser.post(f"{page_of(server.resource)}deeds/start/")
+    assert (refused.status_code, "What it can take" in text(refused)) == (409, True)
+    assert not Operation.objects.exists()
+
+
+def test_a_name_that_cannot_be_is_kept_as_it_was_typed(browser: Client, server: Server) -> None:
+    refused = browser.post(f"{page_of(server.resource)}deeds/rename/", {"given": "Not A Name"})
+    assert refused.status_code == 422
+    assert 'value="Not A Name"' in refused.content.decode()
+    assert '<details class="ask-again" open>' in refused.content.decode()
+    assert browser.post(f"{page_of(server.resource)}deeds/rename/", {"given": "web-9"}).status_code == 302
+
+
+def test_a_snapshot_of_a_volume_and_a_server_to_attach_it_to(browser: Client, server: Server) -> None:
+    volume = server.volumes.get(role="data").resource
+    page = text(browser.get(page_of(volume)))
+    assert "Name of the snapshot" in page
+    assert re.search("put the volume back to its snapshot ?not now: ", page)  # it has none
+    assert browser.post(f"{page_of(volume)}deeds/snapshot/", {"given": "before"}).status_code == 302
+    assert Operation.objects.get(resource=volume).action == "snapshot"
+
+
+@pytest.mark.parametrize("given", ["", "nothing", "0" * 300, "\0"])
+def test_what_is_no_choice_is_refused(browser: Client, server: Server, given: str) -> None:
+    volume = server.volumes.get(role="data").resource
+    answer = browser.post(f"{page_of(volume)}deeds/restore/", {"given": given})
+    assert answer.status_code in {409, 422}
+    assert not Operation.objects.exists()
+
+
+def test_only_who_may_is_offered_deeds_and_does_them(on: Scene, server: Server, signed_in: Signed) -> None:
+    desk, page = signed_in(member(Role.SERVICE_DESK)), page_of(server.resource)
+    assert "only applicant, cloud administrator may do this" in text(desk.get(page))
+    assert desk.post(f"{page}deeds/stop/").status_code == 403
+    assert desk.post(f"{page}console/").status_code == 403
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    for answer in (stranger.get(page), stranger.post(f"{page}deeds/stop/"), stranger.post(f"{page}console/")):
+        assert answer.status_code == 404
+    assert Event.objects.filter(verb="access.refused", subject_id=server.resource.uuid).count() == 3
+    assert signed_in(on.applicant).post(f"{page}deeds/set-login-keys/").status_code == 404
+
+
+def test_a_stopped_server_has_no_screen(browser: Client, server: Server) -> None:
+    page = page_of(server.resource)
+    assert "A link to its screen" in text(browser.get(page))
+    Server.objects.update(power=Power.STOPPED)
+    assert "A link to its screen" not in text(browser.get(page))
+    refused = browser.post(f"{page}console/")
+    assert (refused.status_code, "only a running server has one" in text(refused)) == (409, True)
+
+
+def test_in_chinese(on: Scene, server: Server, signed_in: Signed) -> None:
+    page = text(signed_in(on.applicant, language="zh-hans").get(page_of(server.resource)))
+    for words in ("可直接进行的操作", "无须审批", "目前不可"):
+        assert words in page
