@@ -27,14 +27,15 @@ WHERE step.next_run_at <= %(at)s
   )
   AND (step.kind <> ALL(%(in_guest)s) OR NOT EXISTS (
     SELECT FROM provisioning_step
-    WHERE kind = ANY(%(in_guest)s) AND lease_until > %(at)s AND finished_at IS NULL
+    WHERE kind = ANY(%(in_guest)s) AND lease_until > %(at)s AND finished_at IS NULL AND next_run_at IS NOT NULL
     OFFSET %(playbooks)s - 1
   ))
 """
 """What a worker could take: due, in nobody's hands, on no cloud that is paused, of a kind that has places left.
 
 A playbook keeps its worker for minutes; were all of them in guests, nobody would look at the clouds. Who is in one is counted
-without a lock, so that two workers at once may start one too many.
+without a lock, so that two workers at once may start one too many. (Whatever is in hand has a time to run at; saying so lets the
+index of those serve, and nobody reads what finished years ago.)
 """
 
 CLAIM = f"""
