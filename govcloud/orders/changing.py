@@ -25,10 +25,10 @@ def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Oper
         return _resize(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.CONTAINER:
         held = resource_of(unit)
+        steps = containers.requote(unit=unit.uuid, container=held, quota_gb=unit.item.container.quota_gb)
         return start(
-            order, OperationKind.REQUOTA, held.cloud, containers.requote(unit, held), [unit],
-            actor=actor, at=at, with_it=[held],
-        )  # fmt: skip
+            order, OperationKind.REQUOTA, held.cloud, steps, [unit], actor=actor, at=at, with_it=[held]
+        )
     if unit.volume is not None and unit.volume.class_before is not None:
         return _retype(order, unit, actor=actor, at=at)
     return _extend(order, unit, actor=actor, at=at)
