@@ -9,7 +9,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
-from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
+from govcloud.catalog.models import Delivery, Kind, Offering
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
@@ -63,7 +63,9 @@ class Standing:
         default_factory=dict
     )  # floating addresses that lead to servers on each network that is to be released
     uncovered_gb: int = 0  # of the system's servers, that a backup ordered by itself would cover
-    flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
+    flavors: frozenset[tuple[int, int]] = (
+        frozenset()
+    )  # cloud and flavor, of those that resizes name and can have
     held: tuple[
         RecoveryPoint, ...
     ] = ()  # recovery points under a legal hold, of volumes that are to be released
@@ -338,7 +340,5 @@ def _flavors(lines: Sequence[Line]) -> frozenset[tuple[int, int]]:
     resizes = [line for line in lines if isinstance(line, ResizeLine)]
     if not resizes:
         return frozenset()
-    known = CloudFlavor.objects.filter(
-        cloud__in={line.target.cloud_id for line in resizes}, flavor__in={line.flavor.pk for line in resizes}
-    )
-    return frozenset(known.values_list("cloud_id", "flavor_id"))
+    clouds = {line.target.cloud_id for line in resizes}
+    return placement.flavors_on(clouds, {line.flavor.pk for line in resizes})
