@@ -237,7 +237,8 @@ def _let_otherwise() -> list[str]:
     for state, at in renewed.order_by("finished_at").values_list("desired_state", "finished_at"):
         unit = UUID(state["resource"])
         if at is not None and unit in ends:
-            ends[unit] = leases.extended(ends[unit], months=state["months"], at=at)
+            ordered_from = datetime.fromisoformat(state["runs_until"])
+            ends[unit] = max(ends[unit], leases.extended(ordered_from, months=state["months"], at=at))
     standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=ends)
     return [
         f"the lease of unit {each.unit} ends {each.lease_end}, by what was ordered {ends[each.unit]}"

@@ -223,6 +223,7 @@ class Orders:
     def renewal(self, resource: Resource) -> Operation:
         plan = renewing.RenewalPlan(
             unit=uuid4(), resource=resource.unit, name=resource.name, months=self._random.randint(1, 12),
+            runs_until=resource.lease_end or self._clock(),
             resumes=resource.kind == ResourceKind.SERVER and resource.status != Status.ACTIVE,
         )  # fmt: skip
         return self._start(OperationKind.RENEW, resource.system, renewing.renew([plan]))
