@@ -14,6 +14,7 @@ from govcloud.inventory.models import Power, Volume, VolumeRole
 from govcloud.orders import addressing, containers, planner, resizing
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.starting import resource_of, start
+from govcloud.protection import holds
 from govcloud.provisioning import placement
 from govcloud.provisioning.models import Operation, OperationKind
 
@@ -28,7 +29,7 @@ class FlavorNotOnCloud(Conflict):
 def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     """Take in hand what a unit changes, and start the operation that changes it.
 
-    Raises WrongState, and what speaks against a resize or an address by now.
+    Raises WrongState, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold.
     """
     inventory.mark(
         resource=resource_of(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
@@ -39,6 +40,7 @@ def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Oper
         return _resize(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.CONTAINER:
         held = resource_of(unit)
+        holds.require_no_container(resources=[held])
         steps = containers.requote(unit=unit.uuid, container=held, quota_gb=unit.item.container.quota_gb)
         return start(
             order, OperationKind.REQUOTA, held.cloud, steps, [unit], actor=actor, at=at, with_it=[held]

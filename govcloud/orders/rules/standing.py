@@ -13,7 +13,7 @@ from govcloud.catalog.models import Delivery, Kind, Offering
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
-from govcloud.orders.changes import LimitLine, ReleaseLine, ResizeLine, RetypeLine
+from govcloud.orders.changes import LimitLine, QuotaLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine, Unresolved
@@ -72,7 +72,9 @@ class Standing:
     limits: Mapping[Dimension, Foreseen] = field(
         default_factory=dict
     )  # of the department's quota, where the order is to change it
-    held_containers: frozenset[int] = frozenset()  # under a legal hold, of those that are to be released
+    held_containers: frozenset[int] = (
+        frozenset()
+    )  # under a legal hold, of those that are to be released or get another quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +229,9 @@ def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
 
 
 def _held_containers(lines: Sequence[Line]) -> frozenset[int]:
-    going = [line.target.container for line in lines if _releases(line, ResourceKind.CONTAINER)]
-    return frozenset(holds.held_containers(going)) if going else frozenset()
+    named = [line.target.container for line in lines if _releases(line, ResourceKind.CONTAINER)]
+    named += [line.container for line in lines if isinstance(line, QuotaLine)]
+    return frozenset(holds.held_containers(named)) if named else frozenset()
 
 
 def _releases(line: Line, kind: ResourceKind) -> TypeGuard[ReleaseLine]:

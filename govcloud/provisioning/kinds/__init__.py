@@ -10,6 +10,7 @@ from govcloud.provisioning.kinds.compute import (
     VolumeKind,
 )
 from govcloud.provisioning.kinds.credentials import (
+    ContainerFreezeKind,
     CredentialAccessKind,
     CredentialProjectKind,
     CredentialUserKind,
@@ -102,4 +103,5 @@ def register_all() -> None:
         CredentialProjectKind(),
         CredentialUserKind(),
         CredentialAccessKind(),
+        ContainerFreezeKind(),
     )

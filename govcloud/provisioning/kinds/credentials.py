@@ -133,14 +133,15 @@ class CredentialAccessKind(Kind):
         return (seen.read, seen.write) == self._lists(context)
 
     def _lists(self, context: Context) -> tuple[frozenset[str], frozenset[str]]:
-        """Who may read and who may write; whoever may write may read."""
+        """Who may read and who may write; whoever may write may read. Nobody writes into one that is frozen."""
         rows = ContainerCredential.objects.in_force().filter(container=self._container(context))
         if context.step.desired == "absent":
             rows = rows.exclude(unit__in=context.state.get("without", [str(context.step.unit)]))
+        frozen = containers.frozen(self._container(context))
         users = [(f"{row.project_id}:{row.user_id}", row.access) for row in rows]
         return (
             frozenset(user for user, _access in users),
-            frozenset(user for user, access in users if access == Access.WRITE),
+            frozenset(user for user, access in users if access == Access.WRITE and not frozen),
         )
 
     def _container(self, context: Context) -> Container:
@@ -148,3 +149,10 @@ class CredentialAccessKind(Kind):
 
     def _name(self, context: Context) -> str:
         return self._container(context).resource.external_id
+
+
+class ContainerFreezeKind(CredentialAccessKind):
+    """The same list, of a container that has come under a legal hold; a step to be absent, so that nobody can abandon it."""
+
+    name = "container_freeze"
+    title = _("Making the object storage read-only")
