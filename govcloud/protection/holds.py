@@ -117,7 +117,7 @@ def _tell_cloud(container: Resource, step: StepSpec, *, actor: User, at: datetim
     provisioning.start(
         kind=OperationKind.FREEZE,
         reason=container.name,
-        thread=container.thread,
+        thread=None,
         system=container.system,
         cloud=container.cloud,
         steps=[step],

@@ -112,9 +112,8 @@ class Context:
         """When a request of these kinds for what the step is about was last taken for lost and sent again, by any operation."""
         named = {self.state[each] for each in ("resource", "floating", "volume") if each in self.state}
         of_it = Q(unit__in={self.step.unit, *named}) | Q(desired_state__resource__in=[*named])
-        last: datetime | None = Step.objects.filter(of_it, kind__in=kinds).aggregate(last=Max("missed_at"))[
-            "last"
-        ]
+        steps = Step.objects.filter(of_it, kind__in=kinds, operation__system=self.operation.system_id)
+        last: datetime | None = steps.aggregate(last=Max("missed_at"))["last"]
         return last
 
     @property

@@ -20,8 +20,6 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import (
     Cloud,
-    CloudFlavor,
-    CloudImage,
     CloudStorageClass,
     Flavor,
     Image,
@@ -40,6 +38,7 @@ from govcloud.clouds.models import (
     SizeDifference,
     Sold,
 )
+from govcloud.clouds.names import TABLES
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import capacity
@@ -56,21 +55,6 @@ class NoCloudForZone(Conflict):
 KINDS: Mapping[type[Offerable], Sold] = {
     Flavor: Sold.FLAVOR, Image: Sold.IMAGE, StorageClass: Sold.STORAGE_CLASS,
 }  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Where it is written what clouds call a kind of thing."""
-
-    model: type[CloudFlavor | CloudImage | CloudStorageClass]
-    field: str
-
-
-NAMES: Mapping[type[Offerable], Named] = {
-    Flavor: Named(CloudFlavor, "flavor"),
-    Image: Named(CloudImage, "image"),
-    StorageClass: Named(CloudStorageClass, "storage_class"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,24 +123,25 @@ def _in_question(system: System, where: Where) -> QuerySet[Cloud]:
 
 def on_cloud(cloud: int, thing: Offerable) -> bool:
     """Whether a cloud (by its primary key) has a flavor, an image or a storage class; in the catalogue's size where that must be."""
-    field = NAMES[type(thing)].field
-    return _in_size(type(thing)).filter(cloud=cloud, **{field: thing.pk}).exists()
+    kind = KINDS[type(thing)]
+    _names, _things, field = TABLES[kind]
+    return _in_size(kind).filter(cloud=cloud, **{field: thing.pk}).exists()
 
 
 def flavors_on(clouds: Collection[int], flavors: Collection[int]) -> frozenset[tuple[int, int]]:
     """Which of the flavors each of the clouds has (by primary keys, the cloud's first), as ``on_cloud`` has it."""
-    known = _in_size(Flavor).filter(cloud__in=clouds, flavor__in=flavors)
+    known = _in_size(Sold.FLAVOR).filter(cloud__in=clouds, flavor__in=flavors)
     return frozenset(known.values_list("cloud_id", "flavor_id"))
 
 
-def _in_size(kind: type[Offerable]) -> QuerySet[Any]:
-    """The names of flavors, images or storage classes behind which the cloud has what the catalogue sells, as far as that must be."""
-    named = NAMES[kind]
+def _in_size(kind: Sold) -> QuerySet[Any]:
+    """The names behind which the cloud has what the catalogue sells, as far as that must be."""
+    names, _things, field = TABLES[kind]
     differing = SizeDifference.objects.filter(
-        cloud=OuterRef("cloud"), cloud__sizes_must_match=True, kind=KINDS[kind],
-        code=OuterRef(f"{named.field}__code"),
-    )  # fmt: skip
-    return named.model.objects.filter(~Exists(differing))
+        cloud=OuterRef("cloud"), cloud__sizes_must_match=True, kind=kind, code=OuterRef(f"{field}__code")
+    )
+    known: QuerySet[Any] = names.objects.filter(~Exists(differing))
+    return known
 
 
 def _with_names(clouds: QuerySet[Cloud], *, in_size: bool = False) -> QuerySet[Any]:
@@ -165,16 +150,16 @@ def _with_names(clouds: QuerySet[Cloud], *, in_size: bool = False) -> QuerySet[A
     Where the last look found no object store, no class of object storage can be had, whatever name it was given there.
     """
 
-    def here(kind: type[Offerable]) -> QuerySet[Any]:
-        names = _in_size(kind) if in_size else NAMES[kind].model.objects.all()
+    def here(kind: Sold) -> QuerySet[Any]:
+        names = _in_size(kind) if in_size else TABLES[kind][0].objects
         return names.filter(cloud=OuterRef("pk"))
 
-    classes = here(StorageClass).exclude(
+    classes = here(Sold.STORAGE_CLASS).exclude(
         storage_class__keeps=Keeps.OBJECT, cloud__health__object_storage=ObjectStorage.ABSENT
     )
     return clouds.annotate(
-        has_flavors=ArraySubquery(here(Flavor).values("flavor_id")),
-        has_images=ArraySubquery(here(Image).values("image_id")),
+        has_flavors=ArraySubquery(here(Sold.FLAVOR).values("flavor_id")),
+        has_images=ArraySubquery(here(Sold.IMAGE).values("image_id")),
         has_classes=ArraySubquery(classes.values("storage_class_id")),
     )
 

@@ -4,7 +4,7 @@ import pytest
 
 from govcloud.errors import Invalids
 from govcloud.inventory.models import Resource
-from govcloud.orders.drafts import QuotaDraft
+from govcloud.orders.drafts import QuotaDraft, ReleaseDraft
 from govcloud.protection import holds
 from govcloud.protection.holds import ContainerOnHold
 from govcloud.provisioning import engine
@@ -13,7 +13,7 @@ from govcloud.provisioning.actions.objects import ContainerReadOnly, NewCredenti
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
-from tests.factories.orders import Scene, approve_all, scene, submitted
+from tests.factories.orders import Scene, approve_all, approved, scene, submitted
 from tests.integration.building import built, now, project, states, work
 from tests.integration.containing import Client, ask, container, credential, drawn
 from tests.integration.sandboxed import Sandbox
@@ -107,6 +107,17 @@ def test_nobody_abandons_it_and_a_cloud_that_fails_is_asked_again(
     work()
     assert Step.objects.get(kind="container_freeze").state == "gone"
     assert client.ask("PUT", "b", data=b"x") == 403
+
+
+def test_nobody_is_let_in_again_once_its_release_has_begun(on: Scene, files: Resource) -> None:
+    credential(on, files)
+    hold(on, files)
+    keeper = on.chain[Role.AUTHORITY_APPROVER]
+    holds.lift_from_container(resource=files, reason="matter closed", actor=keeper, at=now())
+    approved(on, at=now(), items=(ReleaseDraft(target=files.uuid, kind="container"),))
+    work()
+    assert Step.objects.get(kind="container_thaw").state == "skipped"
+    assert Resource.objects.get(pk=files.pk).status == "released", states()
 
 
 def test_a_container_without_credentials_is_held_and_let_go_of(on: Scene, files: Resource) -> None:

@@ -30,7 +30,11 @@ def on() -> Scene:
 
 @pytest.fixture
 def server(on: Scene) -> Resource:
-    return whole_server(system=on.system, cloud=on.catalogue.cloud, name="standing").resource
+    """Nothing of it is called as what is ordered."""
+    made = whole_server(system=on.system, cloud=on.catalogue.cloud, name="standing")
+    for volume in made.volumes.all():
+        Resource.objects.filter(pk=volume.pk).update(name=f"standing-{volume.role}")
+    return made.resource
 
 
 def larger(server: Resource) -> tuple[ItemDraft]:

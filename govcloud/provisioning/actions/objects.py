@@ -133,7 +133,7 @@ def frozen(container: Resource, *, unit: UUID) -> StepSpec:
 def thawed(container: Resource, *, unit: UUID) -> StepSpec:
     """Everybody may again what their credentials say."""
     return StepSpec(
-        key=f"{unit}:credential_access", kind="credential_access", label=container.name, unit=unit,
+        key=f"{unit}:container_thaw", kind="container_thaw", label=container.name, unit=unit,
         desired_state={"container": str(container.unit)},
     )  # fmt: skip
 

@@ -11,6 +11,7 @@ from govcloud.provisioning.kinds.compute import (
 )
 from govcloud.provisioning.kinds.credentials import (
     ContainerFreezeKind,
+    ContainerThawKind,
     CredentialAccessKind,
     CredentialProjectKind,
     CredentialUserKind,
@@ -104,4 +105,5 @@ def register_all() -> None:
         CredentialUserKind(),
         CredentialAccessKind(),
         ContainerFreezeKind(),
+        ContainerThawKind(),
     )

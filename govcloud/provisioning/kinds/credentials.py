@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Access, Container, ContainerCredential
 from govcloud.provisioning.container_secrets import new_secret
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.tenancy import OwnProjectKind
 from tenants.models import User
 
@@ -107,7 +108,7 @@ class CredentialAccessKind(Kind):
         absent = context.step.desired == "absent"
         return self._name(context) if self._as_wanted(context) != absent else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Skipped:
         self._set(context)
         return Made(self._name(context))
 
@@ -156,3 +157,16 @@ class ContainerFreezeKind(CredentialAccessKind):
 
     name = "container_freeze"
     title = _("Making the object storage read-only")
+
+
+class ContainerThawKind(CredentialAccessKind):
+    """The same list, once the hold has been lifted: everybody may again what their credentials say."""
+
+    name = "container_thaw"
+    title = _("Making the object storage writable again")
+
+    def create(self, context: Context) -> Made | Skipped:
+        status = self._container(context).resource.status
+        if status in {Status.RELEASING, Status.RELEASED}:
+            return Skipped("it is being released, and nobody is let in any more")
+        return super().create(context)
