@@ -190,7 +190,9 @@ def _missing(there: set[str]) -> list[str]:
 def _unrecorded() -> list[str]:
     """Steps that say they built something of which there is no record."""
     recorded = Resource.objects.filter(unit=OuterRef("unit"))
-    built = Step.objects.filter(kind__in=["server", "volume", "security_group"], state=StepState.DONE)
+    built = Step.objects.filter(
+        kind__in=["server", "volume", "container", "security_group"], state=StepState.DONE
+    )
     return [
         f"{each.kind} of unit {each.unit} is done but not recorded"
         for each in built.exclude(Exists(recorded))
@@ -199,7 +201,9 @@ def _unrecorded() -> list[str]:
 
 def _recorded_otherwise() -> list[str]:
     """Resources of which the step that built them knows another id than the record."""
-    built = Step.objects.filter(kind__in=["server", "volume"], state=StepState.DONE, desired=Desired.PRESENT)
+    built = Step.objects.filter(
+        kind__in=["server", "volume", "container"], state=StepState.DONE, desired=Desired.PRESENT
+    )
     known = dict(built.values_list("unit", "external_id"))
     standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=known)
     return [
