@@ -34,6 +34,11 @@ def requote(
     )  # fmt: skip
 
 
+def frozen(container: Container) -> bool:
+    """Whether it is under a legal hold: nobody who is let in changes what is in it."""
+    return container.holds.filter(lifted_at=None).exists()
+
+
 def count(*, container: Container, bytes_used: int, objects_held: int, at: datetime) -> None:
     """What the cloud counted; no event: it is a look, not a change."""
     container.bytes_used, container.objects_held, container.counted_at = bytes_used, objects_held, at

@@ -3,10 +3,11 @@
 A volume that a server has goes by its server's lease, whatever its own date says.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from govcloud import lifecycle
@@ -43,11 +44,32 @@ def with_server(server: Resource) -> QuerySet[Resource]:
 def extend(
     *, resource: Resource, to: datetime, actor: audit.Actor, thread: UUID | None, at: datetime
 ) -> None:
-    """Set the end of a lease, and that of the volumes that go by it."""
+    """Let a resource until then, and the volumes that go by its lease; one that is let for longer by itself stays so."""
+    _set_end(resource, to, actor=actor, thread=thread, at=at)
+    with_server(resource).filter(Q(lease_end__lt=to) | Q(lease_end=None)).update(lease_end=to)
+
+
+def take_back(
+    *,
+    resource: Resource,
+    to: datetime,
+    volumes: Mapping[str, str | None],
+    actor: audit.Actor,
+    thread: UUID | None,
+    at: datetime,
+) -> None:
+    """Undo an extension: the lease ends when it did before, and those of ``volumes`` (units) when each did (ISO 8601)."""
+    _set_end(resource, to, actor=actor, thread=thread, at=at)
+    for unit, end in volumes.items():
+        Resource.objects.filter(unit=unit).update(lease_end=datetime.fromisoformat(end) if end else None)
+
+
+def _set_end(
+    resource: Resource, to: datetime, *, actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
     row = Resource.objects.select_for_update(no_key=True).get(pk=resource.pk)
     before, row.lease_end = row.lease_end, to
     row.save(update_fields=["lease_end"])
-    with_server(row).update(lease_end=to)
     audit.record(
         actor=actor, verb="resource.renewed", subject=row, at=at, thread=thread,
         before={"lease_end": before}, after={"lease_end": to},

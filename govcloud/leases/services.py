@@ -20,7 +20,7 @@ from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind, Volume
-from govcloud.leases import notices, obstacles
+from govcloud.leases import notices, obstacles, suspending
 from govcloud.leases.models import Expiry, NoticeKind, Obstacle
 from govcloud.leases.notices import BATCH, LEASES
 from govcloud.leases.obstacles import Found
@@ -170,16 +170,8 @@ def _suspend(expiry: Expiry, *, at: datetime) -> Outcome:
         return Outcome.WAITS
     leases.prepare_suspension(server.server)
     inventory.mark(resource=server, to=Status.CHANGING, actor=LEASES, thread=server.thread, at=at)
-    state = {"resource": str(server.unit)}
-    stopped = StepSpec(
-        key=f"{expiry.uuid}:power", kind="power", label=server.name, unit=server.unit,
-        desired_state={**state, "power": "stopped"},
-    )  # fmt: skip
-    suspended = StepSpec(
-        key=f"{expiry.uuid}:suspension", kind="suspension", label=server.name, unit=server.unit,
-        desired_state=state, needs=(stopped.key,),
-    )  # fmt: skip
-    expiry.suspension = _start(expiry, OperationKind.SUSPEND, [stopped, suspended], with_it=[server], at=at)
+    steps = suspending.suspend(server, key=str(expiry.uuid))
+    expiry.suspension = _start(expiry, OperationKind.SUSPEND, steps, with_it=[server], at=at)
     expiry.reclaim_at = max(expiry.reclaim_at, at + settings.LEASE_GRACE)  # however late it was stopped
     _keep(expiry, next_look_at=expiry.reclaim_at)
     notices.write([server], kind=NoticeKind.SUSPENDED, at=at)

@@ -293,5 +293,7 @@ SENT_OUTSIDE = {kind: kind.label for kind in Kind if not KINDS[kind].personal}
 """What webhooks can hear of, with its name."""
 
 
-FOR_SUBSTITUTES = frozenset({Kind.CASE_WAITING, Kind.CASE_GIVEN, Kind.CASE_REMINDED})
-"""What who stands in for somebody hears of as well: it asks for a decision that they can take."""
+FOR_SUBSTITUTES = frozenset(
+    {Kind.CASE_WAITING, Kind.CASE_GIVEN, Kind.CASE_REMINDED, Kind.CARD_YELLOW, Kind.CARD_RED}
+)
+"""What who stands in for somebody hears of as well, with whom it is for: it asks for a decision that they can take."""

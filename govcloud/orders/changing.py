@@ -2,8 +2,11 @@
 
 from datetime import datetime
 
+from django.utils.translation import gettext_lazy as _
+
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind, Retyping
+from govcloud.errors import Conflict
 from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
@@ -11,11 +14,23 @@ from govcloud.inventory.models import Power, Volume, VolumeRole
 from govcloud.orders import addressing, containers, planner, resizing
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.starting import resource_of, start
+from govcloud.protection import holds
+from govcloud.provisioning import placement
 from govcloud.provisioning.models import Operation, OperationKind
 
 
+class FlavorNotOnCloud(Conflict):
+    code = "flavor-not-on-cloud"
+    message = _(
+        "“%(server)s” cannot have the flavor “%(flavor)s” now: the cloud on which it is has none of the catalogue's size."
+    )
+
+
 def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
-    """Take in hand what a unit changes, and start the operation that changes it. Raises WrongState."""
+    """Take in hand what a unit changes, and start the operation that changes it.
+
+    Raises WrongState, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold.
+    """
     inventory.mark(
         resource=resource_of(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
     )
@@ -25,10 +40,11 @@ def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Oper
         return _resize(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.CONTAINER:
         held = resource_of(unit)
+        holds.require_no_container(resources=[held])
+        steps = containers.requote(unit=unit.uuid, container=held, quota_gb=unit.item.container.quota_gb)
         return start(
-            order, OperationKind.REQUOTA, held.cloud, containers.requote(unit, held), [unit],
-            actor=actor, at=at, with_it=[held],
-        )  # fmt: skip
+            order, OperationKind.REQUOTA, held.cloud, steps, [unit], actor=actor, at=at, with_it=[held]
+        )
     if unit.volume is not None and unit.volume.class_before is not None:
         return _retype(order, unit, actor=actor, at=at)
     return _extend(order, unit, actor=actor, at=at)
@@ -83,8 +99,11 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
 
 
 def _resize(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
+    """Raises FlavorNotOnCloud when the cloud has it in another size by now: a new server would wait, this one is in use."""
     resource = resource_of(unit)
     flavor = unit.item.resize.flavor
+    if not placement.on_cloud(resource.cloud_id, flavor):
+        raise FlavorNotOnCloud(server=resource.name, flavor=flavor.code)
     volumes = Volume.objects.filter(server=resource.server, resource__released_at=None).order_by("pk")
     units = {
         role: tuple(volumes.filter(role=role).values_list("resource__unit", flat=True)) for role in VolumeRole

@@ -1,23 +1,24 @@
 """From what an order changes or releases of object containers to the steps that do it. Reads rows, writes and asks nothing."""
 
+from uuid import UUID
+
 from govcloud.inventory.models import Resource
-from govcloud.orders.models import Unit
 from govcloud.orders.planner import key_of
 from govcloud.orders.releasing import Standing, absent, retirement
 from govcloud.provisioning.actions.objects import shut_out, user_gone
 from govcloud.provisioning.services import StepSpec
 
 
-def requote(unit: Unit, resource: Resource) -> list[StepSpec]:
-    """A container's quota, up or down."""
-    held = resource.container
+def requote(*, unit: UUID, container: Resource, quota_gb: int) -> list[StepSpec]:
+    """A container's quota, up or down; ``unit`` is the change."""
+    held = container.container
     state = {
-        "resource": str(resource.unit), "storage_class": held.storage_class.code,
-        "from_gb": held.quota_gb, "quota_gb": unit.item.container.quota_gb,
+        "resource": str(container.unit), "storage_class": held.storage_class.code,
+        "from_gb": held.quota_gb, "quota_gb": quota_gb,
     }  # fmt: skip
     return [
         StepSpec(
-            key=key_of(unit.uuid, "container_quota"), kind="container_quota", label=resource.name, unit=unit.uuid,
+            key=key_of(unit, "container_quota"), kind="container_quota", label=container.name, unit=unit,
             desired_state=state,
         )
     ]  # fmt: skip

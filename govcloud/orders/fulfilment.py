@@ -19,6 +19,8 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
+from govcloud.orders.revisions import renewed_from
+from govcloud.orders.rules.of_leases import LeaseOver
 from govcloud.orders.starting import part_of, resource_of, start
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
@@ -209,18 +211,26 @@ def _delivery_steps(
 
 
 def _renew(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor, at: datetime) -> Operation:
-    """What is in use just goes on. A server that is not may be about to be suspended: it is brought back then."""
-    plans = [
-        renewing.RenewalPlan(
-            unit=unit.uuid,
-            resource=resource_of(unit).unit,
-            name=resource_of(unit).name,
-            months=unit.item.lease_months,
-            resumes=unit.item.kind == Kind.SERVER and resource_of(unit).status != ResourceStatus.ACTIVE,
-        )
-        for unit in units
-    ]
+    """What is in use just goes on. A server that is not may be about to be suspended: it is brought back then.
+
+    Raises LeaseOver for what is gone by now, such as a server that has been recorded as lost.
+    """
+    ends = renewed_from(order)
+    plans = [_renewal(unit, resource_of(unit), ends) for unit in units]
     return start(order, OperationKind.RENEW, cloud, renewing.renew(plans), units, actor=actor, at=at)
+
+
+def _renewal(unit: Unit, resource: Resource, ends: Mapping[str, datetime]) -> renewing.RenewalPlan:
+    if resource.status in {ResourceStatus.RELEASING, ResourceStatus.RELEASED}:
+        raise LeaseOver(name=resource.name, status=ResourceStatus(resource.status).label)
+    return renewing.RenewalPlan(
+        unit=unit.uuid,
+        resource=resource.unit,
+        name=resource.name,
+        months=unit.item.lease_months,
+        runs_until=ends[str(resource.uuid)],
+        resumes=unit.item.kind == Kind.SERVER and resource.status != ResourceStatus.ACTIVE,
+    )
 
 
 # -- what is released

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from govcloud.orders.planner import key_of
@@ -10,12 +11,17 @@ from govcloud.provisioning.services import StepSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalPlan:
-    """``unit`` is the renewal, ``resource`` the unit of what is let; ``resumes`` for a server that its end has stopped."""
+    """``unit`` is the renewal, ``resource`` the unit of what is let; ``resumes`` for a server that its end has stopped.
+
+    ``runs_until`` is the end of the lease when the renewal was ordered: to it the months are added, whatever becomes of the
+    lease before the hand-over.
+    """
 
     unit: UUID
     resource: UUID
     name: str
     months: int
+    runs_until: datetime
     resumes: bool
 
 
@@ -28,7 +34,7 @@ def _steps(plan: RenewalPlan) -> list[StepSpec]:
     state = {"resource": str(plan.resource)}
     extended = StepSpec(
         key=key_of(plan.unit, "lease"), kind="lease", label=plan.name, unit=plan.unit,
-        desired_state={**state, "months": plan.months},
+        desired_state={**state, "months": plan.months, "runs_until": plan.runs_until.isoformat()},
     )  # fmt: skip
     if not plan.resumes:
         return [extended]

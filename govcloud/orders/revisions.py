@@ -19,7 +19,7 @@ from govcloud.orders.changes import (
     RetypeLine,
 )
 from govcloud.orders.lines import BackupLine, ContainerLine, Line, NetworkLine, ServerLine, StorageLine
-from govcloud.orders.models import Attachment, Order, QuoteLine, Revision
+from govcloud.orders.models import Action, Attachment, Order, QuoteLine, Revision
 from govcloud.orders.quotes import Quote
 from tenants.models import User
 
@@ -223,3 +223,13 @@ def freeze(
         for position, line in enumerate(quote.lines)
     )
     return revision
+
+
+def renewed_from(order: Order) -> dict[str, datetime]:
+    """When the leases that an order extends ended as it was submitted last, by the uuids of what is let."""
+    revision = order.revisions.latest("number")
+    return {
+        item["target"]: datetime.fromisoformat(item["from_lease_end"])
+        for item in revision.content["items"]
+        if item["action"] == Action.RENEW
+    }

@@ -15,8 +15,11 @@ from govcloud.errors import Conflict, Invalid
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Container, Resource, ResourceKind, Volume
 from govcloud.protection.models import LegalHold, RecoveryPoint
+from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions import objects
 from govcloud.provisioning.lifecycle import FINISHED, Desired
-from govcloud.provisioning.models import Step
+from govcloud.provisioning.models import OperationKind, Step
+from govcloud.provisioning.services import StepSpec
 from tenants.access.permissions import Permission
 from tenants.models import User
 from tenants.policies import require
@@ -54,7 +57,7 @@ class UnderLegalHold(Conflict):
 
 class ContainerOnHold(Conflict):
     code = "container-on-hold"
-    message = _("“%(name)s” cannot be released: it is under a legal hold.")
+    message = _("“%(name)s” is under a legal hold: until it is lifted it is neither released nor changed.")
 
 
 class CannotBeHeld(Conflict):
@@ -83,14 +86,19 @@ def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Leg
 
 
 def place_on_container(*, resource: Resource, reason: str, actor: User, at: datetime) -> LegalHold:
-    """Raises RoleMissing, ReasonMissing, CannotBeHeld and HeldAlready."""
+    """From now on nobody who is let in may write: the cloud is told by an operation of its own.
+
+    Raises RoleMissing, ReasonMissing, CannotBeHeld and HeldAlready.
+    """
     require(actor, *KEEPERS, at=at)
     reason = _reasoned(reason)
     with kept(), transaction.atomic():
         resource = _locked_container(resource)
         if resource.status not in {Status.ACTIVE, Status.CHANGING}:
             raise CannotBeHeld(name=resource.name)
-        return _place(LegalHold(container=resource.container), reason=reason, actor=actor, at=at)
+        hold = _place(LegalHold(container=resource.container), reason=reason, actor=actor, at=at)
+        _tell_cloud(resource, objects.frozen(resource, unit=hold.uuid), actor=actor, at=at)
+    return hold
 
 
 def lift_from_container(*, resource: Resource, reason: str, actor: User, at: datetime) -> LegalHold:
@@ -98,8 +106,24 @@ def lift_from_container(*, resource: Resource, reason: str, actor: User, at: dat
     require(actor, *KEEPERS, at=at)
     reason = _reasoned(reason)
     with kept(), transaction.atomic():
-        held = _locked_container(resource).container.holds.filter(lifted_at=None).first()
-        return _lift(held, reason=reason, actor=actor, at=at)
+        resource = _locked_container(resource)
+        held = resource.container.holds.filter(lifted_at=None).first()
+        hold = _lift(held, reason=reason, actor=actor, at=at)
+        _tell_cloud(resource, objects.thawed(resource, unit=hold.uuid), actor=actor, at=at)
+    return hold
+
+
+def _tell_cloud(container: Resource, step: StepSpec, *, actor: User, at: datetime) -> None:
+    provisioning.start(
+        kind=OperationKind.FREEZE,
+        reason=container.name,
+        thread=None,
+        system=container.system,
+        cloud=container.cloud,
+        steps=[step],
+        actor=actor,
+        at=at,
+    )
 
 
 def _place(hold: LegalHold, *, reason: str, actor: User, at: datetime) -> LegalHold:
@@ -153,7 +177,7 @@ def held_containers(containers: Sequence[Container]) -> list[int]:
 
 
 def require_no_container(*, resources: Sequence[Resource]) -> None:
-    """In the transaction that begins their release. Raises ContainerOnHold for one placed since it was ordered."""
+    """In the transaction that begins their release or their change. Raises ContainerOnHold for one placed since it was ordered."""
     rows = Resource.objects.select_for_update(no_key=True, of=("self",)).select_related("container")
     going = list(
         rows.filter(pk__in=[each.pk for each in resources], kind=ResourceKind.CONTAINER).order_by("pk")

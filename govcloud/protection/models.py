@@ -89,7 +89,7 @@ class RecoveryPoint(models.Model):
 class LegalHold(models.Model):
     """While it is in force the recovery point is not deleted, and what it is of is not released; or the container is not.
 
-    A hold on a container does not keep those who have credentials for it from changing what is in it: revoke them first.
+    While a container is held, those who have credentials for it may read and not write.
     """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)

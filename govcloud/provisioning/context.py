@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Max, Q
 
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud
@@ -107,6 +107,14 @@ class Context:
         begun = Q(intent_at__isnull=False) | ~Q(external_id="")
         others = Step.objects.filter(on_them, begun).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
+
+    def missed_at(self, *kinds: str) -> datetime | None:
+        """When a request of these kinds for what the step is about was last taken for lost and sent again, by any operation."""
+        named = {self.state[each] for each in ("resource", "floating", "volume") if each in self.state}
+        of_it = Q(unit__in={self.step.unit, *named}) | Q(desired_state__resource__in=[*named])
+        steps = Step.objects.filter(of_it, kind__in=kinds, operation__system=self.operation.system_id)
+        last: datetime | None = steps.aggregate(last=Max("missed_at"))["last"]
+        return last
 
     @property
     def availability_zone(self) -> AvailabilityZone | None:

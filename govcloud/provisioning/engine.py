@@ -129,6 +129,8 @@ class Visit:
             if not self._never_landed(StepState.UNKNOWN):
                 return
             self._intend()
+        elif self.kind.landing is Landing.LOCKED:
+            self.update(missed_at=self.clock())  # the one before may land once nothing is in its way
         self._create(fresh=open_ended)
 
     def _may_begin(self) -> bool:
@@ -248,8 +250,21 @@ class Visit:
                 step.external_id = found
             elif self.kind.landing is not Landing.REPEATABLE and not self._never_landed(StepState.REMOVING):
                 return  # what somebody sent before we were told to undo it may still land
+        if step.external_id and self._keeps_one_out():
+            return
         if not step.external_id or self._taken_down():
             self.finish(StepState.GONE, {})
+
+    def _keeps_one_out(self) -> bool:
+        """Whether what is to go was asked for twice a moment ago: while it stands, the cloud refuses the request that was lost.
+
+        Then the step is released, and nothing is taken down before that one has had its time to land.
+        """
+        missed = self.context.missed_at(self.step.kind) if self.kind.landing is Landing.LOCKED else None
+        if missed is None or self.clock() >= missed + settings.STEP_SETTLE:
+            return False
+        self.write(next_run_at=missed + settings.STEP_SETTLE)
+        return True
 
     def _taken_down(self) -> bool:
         """Ask for its removal as often as needed; True once the cloud has confirmed that it is gone."""

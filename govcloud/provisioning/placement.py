@@ -20,8 +20,6 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import (
     Cloud,
-    CloudFlavor,
-    CloudImage,
     CloudStorageClass,
     Flavor,
     Image,
@@ -40,6 +38,7 @@ from govcloud.clouds.models import (
     SizeDifference,
     Sold,
 )
+from govcloud.clouds.names import TABLES
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import capacity
@@ -94,8 +93,11 @@ class Availability:
 
 
 def availability(*, system: System, where: Where) -> Availability | None:
-    """What can be ordered there, whatever is full or under maintenance just now; None where no cloud takes it. One query."""
-    clouds = list(_with_names(_in_question(system, where)))
+    """What can be ordered there, whatever is full or under maintenance just now; None where no cloud takes it. One query.
+
+    What a cloud has in another size than the catalogue does not count where its sizes must match.
+    """
+    clouds = list(_with_names(_in_question(system, where), in_size=True))
     if not clouds:
         return None
     return Availability(
@@ -119,18 +121,45 @@ def _in_question(system: System, where: Where) -> QuerySet[Cloud]:
     return clouds.filter(site=where.site, zones__zone=where.zone)
 
 
-def _with_names(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
-    """Adds ``has_flavors``, ``has_images`` and ``has_classes``, lists of primary keys.
+def on_cloud(cloud: int, thing: Offerable) -> bool:
+    """Whether a cloud (by its primary key) has a flavor, an image or a storage class; in the catalogue's size where that must be."""
+    kind = KINDS[type(thing)]
+    _names, _things, field = TABLES[kind]
+    return _in_size(kind).filter(cloud=cloud, **{field: thing.pk}).exists()
+
+
+def flavors_on(clouds: Collection[int], flavors: Collection[int]) -> frozenset[tuple[int, int]]:
+    """Which of the flavors each of the clouds has (by primary keys, the cloud's first), as ``on_cloud`` has it."""
+    known = _in_size(Sold.FLAVOR).filter(cloud__in=clouds, flavor__in=flavors)
+    return frozenset(known.values_list("cloud_id", "flavor_id"))
+
+
+def _in_size(kind: Sold) -> QuerySet[Any]:
+    """The names behind which the cloud has what the catalogue sells, as far as that must be."""
+    names, _things, field = TABLES[kind]
+    differing = SizeDifference.objects.filter(
+        cloud=OuterRef("cloud"), cloud__sizes_must_match=True, kind=kind, code=OuterRef(f"{field}__code")
+    )
+    known: QuerySet[Any] = names.objects.filter(~Exists(differing))
+    return known
+
+
+def _with_names(clouds: QuerySet[Cloud], *, in_size: bool = False) -> QuerySet[Any]:
+    """Adds ``has_flavors``, ``has_images`` and ``has_classes``, lists of primary keys; of what is ``in_size`` if that is asked.
 
     Where the last look found no object store, no class of object storage can be had, whatever name it was given there.
     """
-    here = {"cloud": OuterRef("pk")}
-    classes = CloudStorageClass.objects.filter(**here).exclude(
+
+    def here(kind: Sold) -> QuerySet[Any]:
+        names = _in_size(kind) if in_size else TABLES[kind][0].objects
+        return names.filter(cloud=OuterRef("pk"))
+
+    classes = here(Sold.STORAGE_CLASS).exclude(
         storage_class__keeps=Keeps.OBJECT, cloud__health__object_storage=ObjectStorage.ABSENT
     )
     return clouds.annotate(
-        has_flavors=ArraySubquery(CloudFlavor.objects.filter(**here).values("flavor_id")),
-        has_images=ArraySubquery(CloudImage.objects.filter(**here).values("image_id")),
+        has_flavors=ArraySubquery(here(Sold.FLAVOR).values("flavor_id")),
+        has_images=ArraySubquery(here(Sold.IMAGE).values("image_id")),
         has_classes=ArraySubquery(classes.values("storage_class_id")),
     )
 

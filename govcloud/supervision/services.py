@@ -79,7 +79,7 @@ def _raise_due(*, at: datetime) -> int:
         *_for_cases(Colour.RED, passed, at=at),
         *_for_cases(Colour.YELLOW, near, at=at),
     ]
-    waits = waiting.of({card.case_id for card in limits}, at=at)
+    waits = waiting.of({card.case_id for card in limits})
     limits = [card for card in limits if _waits_still(card, waits)]
     for card in limits:
         card.role, *card.also_roles = waits[card.case_id].roles
@@ -197,7 +197,7 @@ def _audience(card: SupervisionCard, waits: Mapping[int, Waiting]) -> dict[str, 
         return {"people": [card.decider_id], "roles": also, "without": owners(card.case)}
     waits_for = waits[card.case_id]
     return {
-        "people": [*waits_for.named, *waits_for.substitutes],
+        "people": waits_for.named,
         "roles": [*map(Role, waits_for.open_to), *also],
         "without": waits_for.without,
     }

@@ -64,7 +64,9 @@ READING = (
     (1, Fault("rate limit", "status", "never", 429, headers=(("Retry-After", "3"),))),
 )
 LISTS = ((5, Fault("list lags", "lagging")), (4, Fault("list misses rows", "partial")))
-LISTED = ("/detail", "/attachments", "/ports", "/networks", "/subnets", "/security-groups")
+LISTED = (
+    "/detail", "/attachments", "/ports", "/networks", "/subnets", "/security-groups", "/routers", "/floatingips",
+)  # fmt: skip
 IDENTITY = (
     (3, Fault("identity down", "status", "never", 503)),
     (1, Fault("identity silent", "timeout", "never")),

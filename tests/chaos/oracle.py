@@ -6,15 +6,30 @@ when nothing is due any more; what is still being built or taken down is nobody'
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Sum
+from django.db.models import Exists, OuterRef, Q, Sum
 
+from govcloud.catalog.models import CloudStorageClass
 from govcloud.gateways import openstack
+from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Phase
+from govcloud.inventory import leases
+from govcloud.inventory.containers import GIB
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, Network, Project, Resource, Volume
+from govcloud.inventory.models import (
+    Address,
+    FloatingAddress,
+    Network,
+    Project,
+    Resource,
+    ResourceKind,
+    Volume,
+)
+from govcloud.provisioning.kinds import objects
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.provisioning.kinds.tenancy import MEMBER
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
@@ -33,7 +48,10 @@ class Thing:
     kind: str
     unit: str
     id: str
-    held_by: frozenset[str] = frozenset()  # the servers that a volume is attached to
+    held_by: frozenset[str] = (
+        frozenset()
+    )  # the servers that a volume is attached to; the port an address leads to
+    size_gb: int = 0  # of a volume, or what a container may hold
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} of unit {self.unit}"
@@ -70,7 +88,10 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
             *_missing(there | set(taken)),
             *_unrecorded(),
             *_recorded_otherwise(),
+            *_sized_otherwise({thing.id: thing.size_gb for thing in things}),
+            *_let_otherwise(),
             *_detached({thing.id: thing.held_by for thing in things}, set(taken)),
+            *_unreached({thing.id: thing.held_by for thing in things}, set(taken)),
         ],
         duplicates=_duplicates(things),
         orphans=_orphans(things),
@@ -87,17 +108,38 @@ def things_in(project: Project) -> Iterator[Thing]:
             yield Thing("server", _unit(mark), server.id)
     for volume in cloud.volumes.find_volumes():
         if UNIT in volume.metadata and volume.status != "deleting":
-            yield Thing("volume", volume.metadata[UNIT], volume.id, frozenset(volume.attached_to))
+            held_by = frozenset(volume.attached_to)
+            yield Thing("volume", volume.metadata[UNIT], volume.id, held_by, volume.size_gib)
     named = (
         ("port", cloud.network.find_ports()),
         ("network", cloud.network.find_networks()),
         ("subnet", cloud.network.find_subnets()),
         ("security_group", cloud.security_groups.find_groups()),
+        ("router", cloud.routing.find_routers()),
     )
     for kind, found in named:
         for each in found:
             if _unit(each.name):
                 yield Thing(kind, _unit(each.name), each.id)
+    for address in cloud.routing.find_floating_ips():
+        if _unit(address.description):
+            held_by = frozenset(filter(None, [address.port_id]))
+            yield Thing("floating_address", _unit(address.description), address.id, held_by)
+    yield from _containers_in(project, cloud)
+
+
+def _containers_in(project: Project, cloud: openstack.Cloud) -> Iterator[Thing]:
+    """Of all that were ever asked for: their names are known, and nothing else can have one of them."""
+    asked = Step.objects.filter(kind="container", operation__system=project.system_id)
+    for state in asked.filter(desired_state__has_key="cloud_name").values_list("desired_state", flat=True):
+        with suppress(errors.NotFound):
+            found = cloud.objects.get_container(state["cloud_name"])
+            yield Thing(
+                "container",
+                found.metadata.get(objects.UNIT, ""),
+                found.name,
+                size_gb=(found.quota_bytes or 0) // GIB,
+            )
 
 
 def _entered(project: Project) -> openstack.Cloud:
@@ -130,19 +172,27 @@ def _unended() -> list[str]:
 
 
 def _missing(there: set[str]) -> list[str]:
-    """Resources that we bill and the cloud does not have."""
+    """Resources that we bill and the cloud does not have; ways out and in that we count on."""
     standing = Resource.objects.exclude(status=Status.RELEASED).exclude(external_id="")
+    given = FloatingAddress.objects.filter(released_at=None).exclude(given_at=None)
+    connected = Network.objects.filter(resource__in=standing).exclude(router_id="")
     return [
-        f"{each.kind} {each.external_id or '(no id)'} of unit {each.unit}"
-        for each in standing
-        if each.external_id not in there
+        *(
+            f"{each.kind} {each.external_id} of unit {each.unit}"
+            for each in standing
+            if each.external_id not in there
+        ),
+        *(f"floating address {each} of unit {each.unit}" for each in given if each.external_id not in there),
+        *(f"router {each.router_id} of {each.resource}" for each in connected if each.router_id not in there),
     ]
 
 
 def _unrecorded() -> list[str]:
     """Steps that say they built something of which there is no record."""
     recorded = Resource.objects.filter(unit=OuterRef("unit"))
-    built = Step.objects.filter(kind__in=["server", "volume", "security_group"], state=StepState.DONE)
+    built = Step.objects.filter(
+        kind__in=["server", "volume", "container", "security_group"], state=StepState.DONE
+    )
     return [
         f"{each.kind} of unit {each.unit} is done but not recorded"
         for each in built.exclude(Exists(recorded))
@@ -151,7 +201,9 @@ def _unrecorded() -> list[str]:
 
 def _recorded_otherwise() -> list[str]:
     """Resources of which the step that built them knows another id than the record."""
-    built = Step.objects.filter(kind__in=["server", "volume"], state=StepState.DONE, desired=Desired.PRESENT)
+    built = Step.objects.filter(
+        kind__in=["server", "volume", "container"], state=StepState.DONE, desired=Desired.PRESENT
+    )
     known = dict(built.values_list("unit", "external_id"))
     standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=known)
     return [
@@ -159,6 +211,56 @@ def _recorded_otherwise() -> list[str]:
         for each in standing
         if each.external_id != known[each.unit]
     ]
+
+
+def _sized_otherwise(sizes: dict[str, int]) -> list[str]:
+    """Volumes and containers that are in use with another size than the cloud gives them."""
+    in_use = Resource.objects.filter(status=Status.ACTIVE, external_id__in=sizes)
+    scales = {(row.cloud_id, row.storage_class_id): row for row in CloudStorageClass.objects.all()}
+    wrong = []
+    for each in in_use.filter(Q(volume__isnull=False) | Q(container__isnull=False)).select_related(
+        "volume", "container"
+    ):
+        held = each.volume if each.kind == ResourceKind.VOLUME else each.container
+        recorded = held.size_gb if each.kind == ResourceKind.VOLUME else held.quota_gb
+        if scales[each.cloud_id, held.storage_class_id].built_gb(recorded) != sizes[each.external_id]:
+            wrong.append(
+                f"{each.kind} of unit {each.unit} has {sizes[each.external_id]} GiB, and {recorded} by the record"
+            )
+    return wrong
+
+
+def _let_otherwise() -> list[str]:
+    """Leases that do not end when their renewals say: each that was carried out counts once."""
+    built = Step.objects.filter(kind__in=["server", "container"], desired=Desired.PRESENT)
+    ends = {
+        unit: datetime.fromisoformat(state["lease_end"])
+        for unit, state in built.values_list("unit", "desired_state")
+    }
+    renewed = Step.objects.filter(kind="lease", state=StepState.DONE, desired=Desired.PRESENT)
+    for state, at in renewed.order_by("finished_at").values_list("desired_state", "finished_at"):
+        unit = UUID(state["resource"])
+        if at is not None and unit in ends:
+            ordered_from = datetime.fromisoformat(state["runs_until"])
+            ends[unit] = max(ends[unit], leases.extended(ordered_from, months=state["months"], at=at))
+    standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=ends)
+    return [
+        f"the lease of unit {each.unit} ends {each.lease_end}, by what was ordered {ends[each.unit]}"
+        for each in standing
+        if each.lease_end != ends[each.unit]
+    ]
+
+
+def _unreached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
+    """Floating addresses that do not lead to the server that has them by the record."""
+    given = FloatingAddress.objects.filter(released_at=None).exclude(given_at=None)
+    ports = dict(Address.objects.values_list("unit", "port_id"))
+    wrong = []
+    for each in given.select_related("server__resource"):
+        port = ports[each.server.resource.unit]
+        if each.external_id in held and port not in held[each.external_id] | taken:
+            wrong.append(f"floating address {each} does not lead to {each.server.resource.external_id}")
+    return wrong
 
 
 def _detached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
@@ -197,6 +299,8 @@ def _orphans(things: list[Thing]) -> list[str]:
         *Address.objects.filter(released_at=None).values_list("port_id", flat=True),
         *networks.values_list("subnet_id", flat=True),
         *networks.values_list("security_group_id", flat=True),
+        *networks.values_list("router_id", flat=True),
+        *FloatingAddress.objects.filter(released_at=None).values_list("external_id", flat=True),
     }
     return [str(thing) for thing in things if thing.id not in ids and thing.unit not in units]
 
@@ -222,12 +326,16 @@ def _accounts_beside_resources() -> list[str]:
     """What accounts count as used, against what stands."""
     standing: dict[tuple[int, str], int] = defaultdict(int)
     resources = Resource.objects.exclude(status=Status.RELEASED).select_related(
-        "system__department", "server", "volume", "backup"
+        "system__department", "server", "volume", "backup", "container"
     )
     for resource in resources:
         for department in resource.system.department.ancestor_ids:
             for dimension, amount in quota_of(resource).items():
                 standing[department, dimension] += amount
+    given = FloatingAddress.objects.filter(released_at=None).exclude(given_at=None)
+    for address in given.select_related("server__resource__system__department"):
+        for department in address.server.resource.system.department.ancestor_ids:
+            standing[department, "addresses"] += 1
     return [
         f"{account.department_id} uses {account.used} of {account.dimension}, and {stands} stand"
         for account in QuotaAccount.objects.order_by("pk")

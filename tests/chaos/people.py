@@ -7,6 +7,7 @@ from typing import Any
 
 from govcloud.audit.services import SystemActor
 from govcloud.errors import DomainError
+from govcloud.inventory.models import Resource
 from govcloud.provisioning import services
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation
@@ -58,6 +59,22 @@ class People:
         except DomainError:
             return
         self._note(f"people {'abandon' if abandon else 'retry'} {operation.reason}")
+
+    # -- the department's programs
+
+    def write_into(self, container: Resource) -> None:
+        """Three objects."""
+        (row,) = self._cloud.store.find("container", name=container.external_id)
+        for number in range(3):
+            columns = {
+                "container_id": row["id"],
+                "name": f"report-{number}",
+                "size": 1,
+                "etag": "",
+                "type": "",
+            }
+            self._cloud.new("object", columns, at=self._agenda.now)
+        self._cloud.amend("container", row, objects=3, bytes_used=3)
 
     # -- hands in the cloud
 

@@ -20,7 +20,7 @@ from django.db.models.functions import Greatest
 
 from govcloud import clock
 from govcloud.gateways import openstack
-from govcloud.inventory.models import Project, Resource, ResourceKind
+from govcloud.inventory.models import Project, Resource
 from govcloud.notifications.tasks import deliver
 from govcloud.provisioning import guest_key, queue, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
@@ -32,7 +32,7 @@ from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
 from tests.chaos.agenda import Agenda
 from tests.chaos.faults import Faults
-from tests.chaos.orders import Orders, changeable
+from tests.chaos.orders import Orders
 from tests.chaos.people import People, soon
 from tests.chaos.runner import Outcome
 from tests.chaos.wire import BASE, Wire, plugged
@@ -133,8 +133,7 @@ class World:
             SystemFactory(department=department, level_3=True, code=f"space-{number}")
             for number in range(SYSTEMS)
         ]
-        self.orders = Orders({system.pk: system for system in systems}, self.random, self.agenda)
-        self.systems = systems
+        self.orders = Orders(systems, self.random, self.agenda, self.people.write_into)
         self.agenda.add(timedelta(), self._sweep)
         for system in systems:
             self.orders.network(system)
@@ -198,7 +197,7 @@ class World:
     def _order(self) -> None:
         """One order, and when the next one comes."""
         with transaction.atomic():
-            operation = self._placed()
+            operation = self.orders.place()
         self.note(f"order {operation.reason} {operation.kind}")
         if self.random.random() < 0.2:
             self.agenda.add(soon(self.random, 120), lambda: self.people.withdraw(operation.pk))
@@ -210,17 +209,6 @@ class World:
             self.agenda.add(soon(self.random, 8), self._order)
         else:
             self.placing = False
-
-    def _placed(self) -> Operation:
-        system = self.random.choice(self.systems)
-        what = self.random.choices(("server", "release", "extension", "network"), (10, 6, 4, 1))[0]
-        if what == "release" and (servers := changeable(ResourceKind.SERVER)):
-            return self.orders.release(self.random.choice(servers))
-        if what == "extension" and (volumes := changeable(ResourceKind.VOLUME)):
-            return self.orders.extension(self.random.choice(volumes))
-        if what == "network":
-            return self.orders.network(system)
-        return self.orders.server(system)
 
     def _change_pace(self) -> None:
         """The cloud is at once, quick or slow from now on."""

@@ -34,7 +34,7 @@ from tests.factories.catalog import (
     ZoneFactory,
 )
 from tests.factories.clouds import AvailabilityZoneFactory
-from tests.factories.orders import Scene, approved, scene
+from tests.factories.orders import Scene, approve_all, approved, scene, submitted
 from tests.factories.tenants import UserFactory
 from tests.integration import sandboxed
 from tests.integration.building import now, states, work
@@ -412,8 +412,9 @@ def test_a_cloud_that_does_not_tell_its_sizes_leaves_what_was_found(
 def test_an_order_waits_for_a_flavor_of_its_size_and_starts_by_itself(
     on: Scene, far_cloud: Cloud, far: Sandbox, small_flavor: str
 ) -> None:
+    order = submitted(on, at=now(), items=(*HERE, *THERE))  # nobody has compared it yet
     look_again(far_cloud)
-    order = approved(on, at=now(), items=(*HERE, *THERE))
+    order = approve_all(on, order, at=now())
     work()
     assert (servers(on.catalogue.cloud), servers(far_cloud)) == (["near-1"], [])
     assert why(order)["dr"].startswith(

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from govcloud.errors import Invalids
 from govcloud.gateways import openstack
@@ -154,6 +157,57 @@ def test_what_is_detached_to_grow_is_in_hand_until_it_is_attached_again(on: Scen
     found = project(on).volumes.get_volume(volume.external_id)
     assert (found.size_gib, set(found.attached_to)) == (800, {server.external_id}), states()
     assert (volume.status, volume.volume.size_gb, used(on)["storage_gb"]) == ("active", 800, (0, 1500))
+
+
+@pytest.mark.parametrize(
+    ("fault", "size_gb"),
+    [({"action": "status", "status": 503, "when": "after"}, 800), ({"action": "build_error"}, 500)],
+    ids=["accepted and not heard", "refused by the back end"],
+)
+def test_an_extension_abandoned_while_the_cloud_works_on_it_ends_with_what_the_cloud_has(
+    on: Scene, building: Sandbox, settings: Settings, fault: dict[str, Any], size_gb: int
+) -> None:
+    built(on)
+    settings.STEP_SETTLE = timedelta(seconds=0.1)  # far less than the cloud takes
+    volume = Resource.objects.get(name="app-1-data-1")
+    building.ask("PUT", "/timing", {"volume_seconds": 1.5})
+    asked = {"service": "volume", "method": "POST", "path": f"/volumes/{volume.external_id}/action"}
+    building.ask("POST", "/faults", {**asked, **fault, "times": 1})
+    order = approved(on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    begun = Step.objects.filter(kind="extension", operation__thread=order.uuid, intent_at__isnull=False)
+    while not begun.exists():
+        engine.run_due(clock=now, most=1)
+    operation = Operation.objects.get(thread=order.uuid)
+    provisioning.abandon(operation=operation, reason="不再需要", actor=on.applicant, at=now())
+    work()
+    building.ask("PUT", "/timing", {"volume_seconds": 0.02})
+    volume.refresh_from_db()
+    found = project(on).volumes.get_volume(volume.external_id)
+    assert (found.size_gib, found.status) == (size_gb, "in-use"), states()
+    assert (volume.status, volume.volume.size_gb) == ("active", size_gb)
+    assert used(on)["storage_gb"] == (0, 700 + size_gb)
+    billed = UsageSegment.objects.filter(resource=volume).going_on()
+    assert list(billed.values_list("quantity", flat=True)) == [size_gb]
+
+
+def test_an_extension_whose_answer_was_lost_waits_for_a_slow_cloud_and_for_nobody(
+    on: Scene, building: Sandbox, settings: Settings
+) -> None:
+    built(on)
+    settings.STEP_ATTEMPTS = 3
+    volume = Resource.objects.get(name="app-1-data-1")
+    building.ask("PUT", "/timing", {"volume_seconds": 1.5})
+    lost = {
+        "service": "volume",
+        "method": "POST",
+        "path": f"/volumes/{volume.external_id}/action",
+        "times": 1,
+    }
+    building.ask("POST", "/faults", {**lost, "action": "status", "status": 503, "when": "after"})
+    order = built(on, items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    building.ask("PUT", "/timing", {"volume_seconds": 0.02})
+    assert order.status == "fulfilled", states()
+    assert Resource.objects.get(pk=volume.pk).volume.size_gb == 800
 
 
 def test_a_server_is_not_released_without_the_volume_that_is_detached_to_grow(on: Scene) -> None:

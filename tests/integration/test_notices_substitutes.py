@@ -140,6 +140,24 @@ class TestWhatWaits:
         assert told(substitute, Kind.CASE_GIVEN) == told(substitute, Kind.CASE_REMINDED) == [named]
         assert Message.objects.visible_to(substitute).count() == 2
 
+    def test_cards_of_what_waits_for_the_person_say_for_whom_they_are(
+        self, people: Chain, at: datetime
+    ) -> None:
+        person, substitute = people.unit_approver, people.cloud_admin
+        absence(person, substitute, begins=at, days=9)
+        case = case_of(people, at=at)
+        limit = case.stages.get(status="current").due_at
+        assert limit is not None
+        for moment in (limit - DAY, limit):
+            supervision.sweep(at=moment)
+            dispatch.dispatch(at=moment)
+        for kind in (Kind.CARD_YELLOW, Kind.CARD_RED):
+            assert (told(person, kind), told(substitute, kind)) == ([[]], [[person.audit_name]])
+        message = Message.objects.visible_to(substitute).get(notice__kind=Kind.CARD_RED)
+        english = f"You are told on behalf of {person.audit_name}, for whom you stand in."
+        assert told_to(message, language="en").text.endswith(english)
+        assert f"您作为{person.audit_name}的代办人收到此通知" in told_to(message, language="zh-hans").text
+
     def test_of_these_neither_who_has_decided(self, people: Chain, at: datetime) -> None:
         case = decide(case_of(people, at=at), people.unit_approver, at)
         member(Role.TECHNICAL_REVIEWER)  # for the step that is theirs

@@ -167,7 +167,7 @@ def _targets(order: Numbered) -> Iterator[DomainError]:
 
 def _of_changes(order: Numbered) -> Iterator[DomainError]:
     for pointer, requota in order.of(QuotaLine):
-        yield from _holds(requota, pointer)
+        yield from _holds(order, requota, pointer)
     for pointer, extension in order.of(ExtendLine):
         yield from _grows(extension, pointer)
     for pointer, resize in order.of(ResizeLine):
@@ -232,8 +232,10 @@ def _lets_go(line: ExtendLine | RetypeLine, server: Server, pointer: str) -> Ite
         yield ServerStopped(server=server.resource.name, pointers=here)
 
 
-def _holds(line: QuotaLine, pointer: str) -> Iterator[DomainError]:
+def _holds(order: Numbered, line: QuotaLine, pointer: str) -> Iterator[DomainError]:
     here, held = (f"{pointer}/quota_gb",), line.container
+    if line.target.pk in order.now.held_containers:
+        yield holds.ContainerOnHold(name=line.target.name, pointers=(f"{pointer}/target",))
     if line.quota_gb == held.quota_gb:
         yield SameQuota(name=line.target.name, size=held.quota_gb, pointers=here)
         return

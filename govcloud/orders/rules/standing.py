@@ -9,11 +9,11 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from django.db.models.fields.json import KeyTextTransform
 from django.utils import timezone
 
-from govcloud.catalog.models import CloudFlavor, Delivery, Kind, Offering
+from govcloud.catalog.models import Delivery, Kind, Offering
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
-from govcloud.orders.changes import LimitLine, ReleaseLine, ResizeLine, RetypeLine
+from govcloud.orders.changes import LimitLine, QuotaLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine, Unresolved
@@ -63,14 +63,18 @@ class Standing:
         default_factory=dict
     )  # floating addresses that lead to servers on each network that is to be released
     uncovered_gb: int = 0  # of the system's servers, that a backup ordered by itself would cover
-    flavors: frozenset[tuple[int, int]] = frozenset()  # cloud and flavor, of those that resizes name
+    flavors: frozenset[tuple[int, int]] = (
+        frozenset()
+    )  # cloud and flavor, of those that resizes name and can have
     held: tuple[
         RecoveryPoint, ...
     ] = ()  # recovery points under a legal hold, of volumes that are to be released
     limits: Mapping[Dimension, Foreseen] = field(
         default_factory=dict
     )  # of the department's quota, where the order is to change it
-    held_containers: frozenset[int] = frozenset()  # under a legal hold, of those that are to be released
+    held_containers: frozenset[int] = (
+        frozenset()
+    )  # under a legal hold, of those that are to be released or get another quota
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,8 +229,9 @@ def _held(lines: Sequence[Line]) -> tuple[RecoveryPoint, ...]:
 
 
 def _held_containers(lines: Sequence[Line]) -> frozenset[int]:
-    going = [line.target.container for line in lines if _releases(line, ResourceKind.CONTAINER)]
-    return frozenset(holds.held_containers(going)) if going else frozenset()
+    named = [line.target.container for line in lines if _releases(line, ResourceKind.CONTAINER)]
+    named += [line.container for line in lines if isinstance(line, QuotaLine)]
+    return frozenset(holds.held_containers(named)) if named else frozenset()
 
 
 def _releases(line: Line, kind: ResourceKind) -> TypeGuard[ReleaseLine]:
@@ -338,7 +343,5 @@ def _flavors(lines: Sequence[Line]) -> frozenset[tuple[int, int]]:
     resizes = [line for line in lines if isinstance(line, ResizeLine)]
     if not resizes:
         return frozenset()
-    known = CloudFlavor.objects.filter(
-        cloud__in={line.target.cloud_id for line in resizes}, flavor__in={line.flavor.pk for line in resizes}
-    )
-    return frozenset(known.values_list("cloud_id", "flavor_id"))
+    clouds = {line.target.cloud_id for line in resizes}
+    return placement.flavors_on(clouds, {line.flavor.pk for line in resizes})

@@ -8,7 +8,8 @@ from uuid import UUID, uuid4
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.errors import Invalid
+from govcloud.errors import Conflict, Invalid
+from govcloud.inventory import containers
 from govcloud.inventory.models import Access, ContainerCredential, Resource, ResourceKind
 from govcloud.provisioning.actions.base import Action
 from govcloud.provisioning.lifecycle import Desired
@@ -29,6 +30,11 @@ class BadCredentialName(Invalid):
 class NoSuchCredential(Invalid):
     code = "no-such-credential"
     message = _("The container has no credential with the id %(credential)s.")
+
+
+class ContainerReadOnly(Conflict):
+    code = "container-read-only"
+    message = _("“%(name)s” is under a legal hold: nobody can be let in to write.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +61,12 @@ class IssueCredential(Action[NewCredential]):
         return None
 
     def check(self, resource: Resource, parameters: NewCredential) -> None:
+        """Raises BadCredentialName and ContainerReadOnly."""
         name = parameters.name.strip()
         if not 1 <= len(name) <= 40 or name in {each.name for each in _in_force(resource)}:
             raise BadCredentialName(pointers=("/name",))
+        if parameters.access == Access.WRITE and containers.frozen(resource.container):
+            raise ContainerReadOnly(name=resource.name, pointers=("/access",))
 
     def begin(
         self, resource: Resource, parameters: NewCredential, steps: Sequence[StepSpec], *, actor: User, at: datetime
@@ -110,6 +119,22 @@ def shut_out(
     return StepSpec(
         key=key, kind="credential_access", label=container.name, unit=unit, desired=Desired.ABSENT, needs=needs,
         external_id=container.external_id, desired_state={"container": str(container.unit), "without": without},
+    )  # fmt: skip
+
+
+def frozen(container: Resource, *, unit: UUID) -> StepSpec:
+    """Nobody may write into it any more; planned when the hold is recorded, which is what the step goes by."""
+    return StepSpec(
+        key=f"{unit}:container_freeze", kind="container_freeze", label=container.name, unit=unit, desired=Desired.ABSENT,
+        external_id=container.external_id, desired_state={"container": str(container.unit), "without": []},
+    )  # fmt: skip
+
+
+def thawed(container: Resource, *, unit: UUID) -> StepSpec:
+    """Everybody may again what their credentials say."""
+    return StepSpec(
+        key=f"{unit}:container_thaw", kind="container_thaw", label=container.name, unit=unit,
+        desired_state={"container": str(container.unit)},
     )  # fmt: skip
 
 

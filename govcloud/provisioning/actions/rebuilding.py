@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.catalog.models import CloudImage, Image
+from govcloud.catalog.models import Image
 from govcloud.catalog.services import NotAvailableHere, NotInCatalogue, Retired, remembers_enough
 from govcloud.errors import Invalid, Invalids
 from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Volume, VolumeRole
+from govcloud.provisioning import placement
 from govcloud.provisioning.actions.base import NO_KEY, Action
 from govcloud.provisioning.services import StepSpec
 from tenants.models import NetworkZone, Role
@@ -51,7 +52,7 @@ class Rebuild(Action[NewSystem]):
             raise NotInCatalogue(what=_("image"), name=parameters.image, pointers=HERE)
         if image.retired_at is not None and image != resource.server.image:
             raise Retired.of(image, *HERE)
-        if not CloudImage.objects.filter(cloud=resource.cloud, image=image).exists():
+        if not placement.on_cloud(resource.cloud_id, image):
             zone = NetworkZone(resource.zone).label
             raise NotAvailableHere(name=name_of(image), code=image.code, zone=zone, pointers=HERE)
         volume = _volumes(resource, VolumeRole.SYSTEM)[0]

@@ -10,6 +10,8 @@ from govcloud.provisioning.kinds.compute import (
     VolumeKind,
 )
 from govcloud.provisioning.kinds.credentials import (
+    ContainerFreezeKind,
+    ContainerThawKind,
     CredentialAccessKind,
     CredentialProjectKind,
     CredentialUserKind,
@@ -102,4 +104,6 @@ def register_all() -> None:
         CredentialProjectKind(),
         CredentialUserKind(),
         CredentialAccessKind(),
+        ContainerFreezeKind(),
+        ContainerThawKind(),
     )

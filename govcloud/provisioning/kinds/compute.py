@@ -294,6 +294,10 @@ class AttachmentKind(Kind):
         )
 
 
+EXTENDING = frozenset({"extending", "error_extending"})
+BEGUN = timedelta(seconds=30)  # by then a cloud that accepted an extension has begun it
+
+
 class ExtensionKind(Kind):
     """A volume at its new size. Growing cannot be undone: taking it back leaves the volume as it is."""
 
@@ -303,11 +307,13 @@ class ExtensionKind(Kind):
     asked_again_on_retry = True
 
     def find(self, context: Context) -> str | None:
+        """A volume that is being extended is so at our request: it has its old size until that has ended, however long it takes."""
         try:
             volume = context.project.volumes.get_volume(self._resource(context).external_id)
         except errors.NotFound:
             return None
-        return volume.id if volume.size_gib >= self._target(context) else None
+        accepted = volume.status in EXTENDING or volume.size_gib >= self._target(context)
+        return volume.id if accepted else None
 
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["resource"]]):
@@ -329,18 +335,18 @@ class ExtensionKind(Kind):
             context.cloud.volumes.reset_status(
                 external_id, status="in-use" if volume.attached_to else "available"
             )
+        # settled at the old size: either the cloud has not begun, or its driver could not
+        small = volume.size_gib < self._target(context)
+        waited = context.at - (context.step.intent_at or context.at)
+        moving = volume.phase is Phase.MOVING or (small and waited < BEGUN)
         if context.step.desired == "absent":
             context.seen = {"size_gib": volume.size_gib}
-            return Moving() if volume.phase is Phase.MOVING else Gone()
+            return Moving() if moving else Gone()
         if volume.phase is Phase.FAILED:
             return Broken(f"the volume went to {volume.status}")
-        if volume.phase is Phase.MOVING:
+        if moving:
             return Moving()
-        if volume.size_gib < self._target(context):
-            # settled at the old size: either the cloud has not begun, or its driver could not
-            waited = context.at - (context.step.intent_at or context.at)
-            return Moving() if waited < timedelta(seconds=30) else Broken("the volume kept its old size")
-        return Ready({"size_gib": volume.size_gib})
+        return Broken("the volume kept its old size") if small else Ready({"size_gib": volume.size_gib})
 
     def remove(self, context: Context, external_id: str) -> None:
         """It stays as large as it is."""

@@ -12,10 +12,11 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Access, Container, ContainerCredential
 from govcloud.provisioning.container_secrets import new_secret
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.tenancy import OwnProjectKind
 from tenants.models import User
 
@@ -107,7 +108,7 @@ class CredentialAccessKind(Kind):
         absent = context.step.desired == "absent"
         return self._name(context) if self._as_wanted(context) != absent else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Skipped:
         self._set(context)
         return Made(self._name(context))
 
@@ -133,14 +134,15 @@ class CredentialAccessKind(Kind):
         return (seen.read, seen.write) == self._lists(context)
 
     def _lists(self, context: Context) -> tuple[frozenset[str], frozenset[str]]:
-        """Who may read and who may write; whoever may write may read."""
+        """Who may read and who may write; whoever may write may read. Nobody writes into one that is frozen."""
         rows = ContainerCredential.objects.in_force().filter(container=self._container(context))
         if context.step.desired == "absent":
             rows = rows.exclude(unit__in=context.state.get("without", [str(context.step.unit)]))
+        frozen = containers.frozen(self._container(context))
         users = [(f"{row.project_id}:{row.user_id}", row.access) for row in rows]
         return (
             frozenset(user for user, _access in users),
-            frozenset(user for user, access in users if access == Access.WRITE),
+            frozenset(user for user, access in users if access == Access.WRITE and not frozen),
         )
 
     def _container(self, context: Context) -> Container:
@@ -148,3 +150,23 @@ class CredentialAccessKind(Kind):
 
     def _name(self, context: Context) -> str:
         return self._container(context).resource.external_id
+
+
+class ContainerFreezeKind(CredentialAccessKind):
+    """The same list, of a container that has come under a legal hold; a step to be absent, so that nobody can abandon it."""
+
+    name = "container_freeze"
+    title = _("Making the object storage read-only")
+
+
+class ContainerThawKind(CredentialAccessKind):
+    """The same list, once the hold has been lifted: everybody may again what their credentials say."""
+
+    name = "container_thaw"
+    title = _("Making the object storage writable again")
+
+    def create(self, context: Context) -> Made | Skipped:
+        status = self._container(context).resource.status
+        if status in {Status.RELEASING, Status.RELEASED}:
+            return Skipped("it is being released, and nobody is let in any more")
+        return super().create(context)

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import Power, Resource
+from govcloud.inventory.models import Power
 from govcloud.metering import services as metering
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.acts import STATUS, PowerKind
@@ -28,7 +28,7 @@ from govcloud.provisioning.settlement import meters_of
 class LeaseKind(Setting):
     """No call to the cloud: what the step does is what it records, counted from the moment at which it does.
 
-    Taken back, the lease ends when it did before.
+    Taken back, the lease ends when it did before, and those of the volumes that went by it.
     """
 
     name = "lease"
@@ -38,24 +38,36 @@ class LeaseKind(Setting):
         resource = context.resource(context.target)
         if resource.status not in STANDING | {Status.CHANGING} or resource.lease_end is None:
             raise StepFailed(f"{resource.name} is {resource.status}: there is no lease to extend")
-        return Made("lease", {"before": resource.lease_end.isoformat()})
+        volumes = leases.with_server(resource).values_list("unit", "lease_end")
+        ends = {str(unit): end.isoformat() if end else None for unit, end in volumes}
+        return Made("lease", {"before": resource.lease_end.isoformat(), "volumes": ends})
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        resource, months = context.resource(context.target), context.state["months"]
+        """Until the end that was ordered; never a shorter time than it is let for by now."""
+        resource, state = context.resource(context.target), context.state
         lease_end = resource.lease_end or context.at
-        self._set(context, resource, leases.extended(lease_end, months=months, at=context.at))
+        ordered_from = datetime.fromisoformat(state["runs_until"]) if "runs_until" in state else lease_end
+        ordered = leases.extended(ordered_from, months=state["months"], at=context.at)
+        thread = context.operation.thread
+        leases.extend(
+            resource=resource, to=max(lease_end, ordered), actor=ENGINE, thread=thread, at=context.at
+        )
 
     def look(self, context: Context, external_id: str) -> Sight:
-        context.seen["before"] = context.step.outputs.get("before")
+        context.seen.update(context.step.outputs)
         return super().look(context, external_id)
 
     def forget(self, context: Context) -> None:
         before = context.seen.get("before")
         if before is not None:
-            self._set(context, context.resource(context.target), datetime.fromisoformat(before))
-
-    def _set(self, context: Context, resource: Resource, to: datetime) -> None:
-        leases.extend(resource=resource, to=to, actor=ENGINE, thread=context.operation.thread, at=context.at)
+            leases.take_back(
+                resource=context.resource(context.target),
+                to=datetime.fromisoformat(before),
+                volumes=context.seen.get("volumes", {}),
+                actor=ENGINE,
+                thread=context.operation.thread,
+                at=context.at,
+            )
 
 
 class SuspensionKind(Setting):

@@ -7,6 +7,7 @@ and is neither adopted nor touched.
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudStorageClass, StorageClass
@@ -16,7 +17,17 @@ from govcloud.inventory.containers import GIB
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, StepFailed
+from govcloud.provisioning.kinds.base import (
+    Gone,
+    Kind,
+    Landing,
+    Made,
+    Moving,
+    Ready,
+    Sight,
+    StepFailed,
+    Waiting,
+)
 
 UNIT = "govcloud-unit"  # the metadata entry that says whose it is
 SLICE = 1_000  # objects deleted with one request
@@ -91,8 +102,11 @@ class ContainerQuotaKind(Kind):
         seen = self._seen(context)
         return seen.name if seen.quota_bytes == self._bytes(context, "quota_gb") else None
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Waiting:
         """Raises StepFailed for a quota below what it holds by now."""
+        missed = context.missed_at("container", self.name)
+        if context.step.missed_at is None and missed and context.at < missed + settings.STEP_SETTLE:
+            return Waiting("an earlier request, which sets another quota, may still land")
         seen, wanted = self._seen(context), self._bytes(context, "quota_gb")
         if seen.bytes_used > wanted:
             raise StepFailed(

@@ -145,7 +145,9 @@ def test_months_are_added_to_what_is_left_by_the_wall_clock(end: str, months: in
 def test_each_lease_is_extended_by_itself_and_a_suspended_server_comes_back_afterwards() -> None:
     units = [uuid4(), uuid4()]
     plans = [
-        RenewalPlan(unit=unit, resource=unit, name="app", months=6, resumes=unit == units[1])
+        RenewalPlan(
+            unit=unit, resource=unit, name="app", months=6, runs_until=NOW.at, resumes=unit == units[1]
+        )
         for unit in units
     ]
     steps = renew(plans)

@@ -1,5 +1,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.conf import settings
@@ -15,7 +16,8 @@ from govcloud.lifecycle import WrongState
 from govcloud.provisioning import engine, queue, services
 from govcloud.provisioning.kinds import base
 from govcloud.provisioning.kinds.base import register
-from govcloud.provisioning.models import Operation, Step
+from govcloud.provisioning.lifecycle import Desired
+from govcloud.provisioning.models import Operation, OperationKind, Step
 from tests.factories.tenants import UserFactory
 from tests.unit.provisioning.scripted import (
     OVER_QUOTA,
@@ -532,6 +534,57 @@ def test_what_is_being_undone_waits_for_a_request_that_was_sent_again(things: Th
     run(clock)
     started.refresh_from_db()
     assert (started.status, things.there) == ("undone", {})
+
+
+def asked_for_twice(things: Things, clock: Clock) -> Operation:
+    """The first request was lost on its way and may still land; the second has made it."""
+    started = operation(clock.now, "server", "backup", kind="locked_thing")
+    things.born.extend(["ok", "busy"])
+    things.before.append(UNKNOWN)
+    engine.run_due(clock=clock)
+    clock.later(seconds=5)
+    engine.run_due(clock=clock)
+    assert step(started, "server").state == "done"
+    return started
+
+
+def release(built: Step, clock: Clock) -> Operation:
+    gone = services.StepSpec(
+        key=f"{uuid4()}:gone", kind=built.kind, label="release", unit=uuid4(), desired=Desired.ABSENT,
+        external_id=built.external_id, desired_state={"resource": str(built.unit)},
+    )  # fmt: skip
+    return services.start(
+        kind=OperationKind.RELEASE, reason="GC-2026-000002", thread=None, system=built.operation.system,
+        cloud=built.operation.cloud, steps=[gone], actor=UserFactory(), at=clock.now,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("ends", ["abandoned", "released"])
+def test_what_was_asked_for_twice_keeps_the_lost_request_out_until_that_cannot_land_any_more(
+    things: Things, clock: Clock, ends: str
+) -> None:
+    started = asked_for_twice(things, clock)
+    sent_again = clock.now
+    clock.later(seconds=5)
+    if ends == "abandoned":
+        services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
+    else:
+        started = release(step(started, "server"), clock)
+    engine.run_due(clock=clock)
+    assert "thing-1" in things.there
+    run(clock)
+    started.refresh_from_db()
+    assert "thing-1" not in things.there
+    assert started.finished_at is not None
+    assert started.finished_at >= sent_again + settings.STEP_SETTLE
+
+
+def test_what_was_asked_for_once_goes_at_once(things: Things, clock: Clock) -> None:
+    started = operation(clock.now, "server", kind="locked_thing")
+    run(clock)
+    release(step(started, "server"), clock)
+    engine.run_due(clock=clock)
+    assert things.there == {}
 
 
 def test_one_list_that_leaves_out_what_is_there_does_not_leave_it_behind_when_it_is_called_off(
