@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -9,6 +10,7 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from govcloud import clock
 from govcloud.approvals.services import PlannedStage
 from govcloud.errors import DomainError
 from govcloud.orders import services
@@ -24,7 +26,7 @@ from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
-from tenants.models import Role
+from tenants.models import Role, User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -68,8 +70,9 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @login_required
 def cancellation(request: HttpRequest, number: str) -> HttpResponse:
-    """Call off what of an order that is being built does not stand yet."""
-    found, actor, at = writing.asked(request, number)
+    """Call off what of an order that is being built does not stand yet; cloud administrators may, who write no orders."""
+    actor, at = cast("User", request.user), clock.now()
+    found = order_views.visible(number, actor, at=at)
     refused = deeds.attempt_for_reason(
         request, lambda reason: cancel(order=found, reason=reason, units=None, actor=actor, at=at)
     )
@@ -91,7 +94,10 @@ def _page(
         "effect": reckoned.effect,
         "over": [one for one in reckoned.effect if not one.fits],
         "route": [(stage, _whose(stage)) for stage in reckoned.route],
-        "problems": [_problem(error, lines) for error in obstacles(order=order, reckoned=reckoned, at=at)],
+        "problems": [
+            *([Problem(reckoned.trouble)] if reckoned.trouble else ()),
+            *(_problem(error, lines) for error in obstacles(order=order, reckoned=reckoned, at=at)),
+        ],
         "refused": refused,
         "at": at,
     }

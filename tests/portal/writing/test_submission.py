@@ -7,6 +7,7 @@ from django.test import Client
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Flavor
 from govcloud.catalog.services import retire_flavor
+from govcloud.chargeback.models import Tariff
 from govcloud.orders.models import Order
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
@@ -54,6 +55,15 @@ def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
     assert "has been retired from the catalogue" in text(page)
     assert f'href="/orders/{order.number}/items/2/"' in page.content.decode()
     assert browser.post(page_of(order), {"version": order.version}).status_code == 422
+    order.refresh_from_db()
+    assert order.status == "draft"
+
+
+def test_without_a_price_it_is_told_why_it_cannot_be_submitted(browser: Client, order: Order) -> None:
+    Tariff.objects.all().delete()
+    page = text(browser.get(page_of(order)))
+    assert "This keeps it from being submitted: No price is in force for" in page
+    assert browser.post(page_of(order), {"version": order.version}).status_code == 409
     order.refresh_from_db()
     assert order.status == "draft"
 
@@ -119,3 +129,6 @@ def test_only_who_may_is_offered_to_call_off_and_can(
     assert desk.post(url, {"reason": "x"}).status_code == 403
     stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
     assert stranger.post(url, {"reason": "x"}).status_code == 404
+    keeper = signed_in(member(Role.CLOUD_ADMIN))
+    assert keeper.post(url, {"reason": "the cloud goes"}).status_code == 302
+    assert Event.objects.get(verb="operation.undoing").reason == "the cloud goes"
