@@ -17,7 +17,7 @@ from govcloud.orders import services
 from govcloud.orders.cancellation import cancel
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.readiness import obstacles, reckon, submit_as_read
+from govcloud.orders.readiness import digest_of, files_of, obstacles, reckon, submit_as_read
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import items, quotes
@@ -39,9 +39,14 @@ def submission(request: HttpRequest, number: str) -> HttpResponse:
         return barred
     refused = None
     if request.method == "POST":
-        version = writing.version_of(request)
         refused = deeds.attempt(
-            lambda: submit_as_read(order=found, expected_version=version, actor=actor, at=at)
+            lambda: submit_as_read(
+                order=found,
+                expected_version=writing.version_of(request),
+                expected_files=request.POST.get("files", ""),
+                actor=actor,
+                at=at,
+            )
         )
         if refused is None:
             return redirect("portal:order", number)
@@ -87,11 +92,14 @@ def _page(
     lines = items.lines(order)
     asked = Asked.read(request.path, request.GET)
     reckoned = reckon(order=order, at=at)
+    files = files_of(order)
     context = {
         "order": order,
         "lines": asked.part("items", lines),
         "quote": quotes.quote(order, lines, asked, reckoned=reckoned),
         "effect": reckoned.effect,
+        "files": files,
+        "files_digest": digest_of(files),
         "over": [one for one in reckoned.effect if not one.fits],
         "route": [(stage, _whose(stage)) for stage in reckoned.route],
         "problems": [

@@ -1,7 +1,9 @@
 """Submitting, withdrawing and discarding on the pages."""
 
+import re
 from datetime import datetime
 
+from django.http import HttpResponse
 from django.test import Client
 
 from govcloud.audit.models import Event
@@ -11,7 +13,7 @@ from govcloud.chargeback.models import Tariff
 from govcloud.orders.models import Order
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
-from tests.factories.orders import NETWORK, Scene, approved, returned, submitted
+from tests.factories.orders import NETWORK, Scene, approved, paper_of, returned, submitted
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -19,6 +21,11 @@ from tests.portal.reading import text
 
 def page_of(order: Order) -> str:
     return f"/orders/{order.number}/submission/"
+
+
+def hidden(page: HttpResponse) -> dict[str, str]:
+    """What the page sends along of what was read on it."""
+    return dict(re.findall(r'type="hidden" name="(version|files)" value="(\w*)"', page.content.decode()))
 
 
 def test_it_shows_what_will_be_frozen_and_the_route_with_its_limits(browser: Client, order: Order) -> None:
@@ -45,6 +52,22 @@ def test_what_was_changed_since_it_was_read_is_not_submitted(browser: Client, or
     assert "changed since you read it" in text(answer)
     order.refresh_from_db()
     assert order.status == "draft"
+
+
+def test_its_files_are_shown_and_others_than_those_are_not_submitted(
+    browser: Client, order: Order, at: datetime
+) -> None:
+    before = browser.get(page_of(order))
+    assert "No files have been added." in text(before)
+    paper_of(order, at=at)
+    refused = browser.post(page_of(order), hidden(before))
+    assert refused.status_code == 409
+    for words in ("Files have been added to the order or taken out", "paper.pdf"):
+        assert words in text(refused)
+    order.refresh_from_db()
+    assert order.status == "draft"
+    assert browser.post(page_of(order), hidden(refused)).status_code == 302
+    assert [file["name"] for file in order.revisions.get().content["attachments"]] == ["paper.pdf"]
 
 
 def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
