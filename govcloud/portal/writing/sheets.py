@@ -233,14 +233,19 @@ class Sheet:
             Problem(_("What you typed is still here: keep it again to put it into the order as it is now."))
         )
         marks = {mark_of(draft): position for position, draft in enumerate(drafts)}
-        alike = {_known_by(choice_of(draft), values_of(draft)): n for n, draft in enumerate(drafts)}
+        same = {marks[slot.was] for slot in self.slots if slot.was in marks}
+        alike = {
+            _known_by(choice_of(draft), values_of(draft)): position
+            for position, draft in enumerate(drafts)
+            if position not in same  # which another item of the page has
+        }
         for slot in self.slots:
             if slot.position is None:
                 continue
             slot.position = marks.get(slot.was)
             if slot.position is not None:
                 continue
-            slot.position = alike.get(_known_by(slot.choice, slot.values))
+            slot.position = alike.pop(_known_by(slot.choice, slot.values), None)
             if slot.position is None:
                 slot.was = ""
                 text = _("“%(name)s” has been taken out meanwhile: kept again, yours is a further item.")

@@ -159,6 +159,17 @@ def test_of_two_who_change_the_same_item_the_slower_replaces_it_after_being_told
     assert [getattr(draft, "capacity_gb", 0) for draft in drafts_of(order)] == [0, 0, 1300]
 
 
+def test_no_item_of_the_page_is_put_in_the_place_of_another(browser: Client, on: Scene, at: datetime) -> None:
+    first, second = NetworkDraft(name="one", zone="private"), NetworkDraft(name="two", zone="private")
+    order = drafted(on, at=at, items=(first, second))
+    page = press(browser, browser.get(address(order, "items/1/")), "fix-1")
+    revised(order, on, [NetworkDraft(name="other", zone="private"), second], at)
+    page = press(browser, page, typed={"0-name": "two", "1-name": "three"})
+    assert "“two” has been taken out meanwhile" in text(page)
+    assert press(browser, page).status_code == 302
+    assert [draft.name for draft in drafts_of(order)] == ["other", "three", "two"]
+
+
 @pytest.mark.parametrize(
     ("path", "typed"),
     [
