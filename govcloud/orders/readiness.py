@@ -1,25 +1,31 @@
 """An order before it is submitted, read once: what it would cost, take and need, and what keeps it from being submitted."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit.refusals import kept
-from govcloud.errors import DomainError
+from govcloud.errors import Conflict, DomainError
 from govcloud.orders import services, stored
 from govcloud.orders.lines import Line, freed_by, quota_of
 from govcloud.orders.matter import matter_of
-from govcloud.orders.models import Order, OrderItem
+from govcloud.orders.models import Attachment, Order, OrderItem
 from govcloud.orders.quotes import Quote, quote_lines
-from govcloud.orders.rules import check, standing
-from govcloud.orders.submission import locked
+from govcloud.orders.submission import errors_in, locked
 from govcloud.quotas import services as quotas
 from govcloud.quotas.services import QuotaEffect
 from tenants.models import User
+
+
+class FilesChanged(Conflict):
+    code = "files-changed"
+    message = _("Files have been added to the order or taken out of it since you read it.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,18 +72,32 @@ def reckon(*, order: Order, at: datetime) -> Reckoning:
 
 def obstacles(*, order: Order, reckoned: Reckoning, at: datetime) -> list[DomainError]:
     """What ``submit`` would refuse the order for, as things stand; but for the quota, which the effect tells."""
-    offerings = {item.kind: item.offering for item in reckoned.items if item.offering.retired_at is None}
-    now = standing(system=order.system, lines=reckoned.lines, order=order, offerings=offerings, at=at)
-    return check(system=order.system, lines=list(enumerate(reckoned.lines)), now=now)
+    return errors_in(order, reckoned.items, reckoned.lines, at=at)
 
 
-def submit_as_read(*, order: Order, expected_version: int, actor: User, at: datetime) -> Order:
-    """Submit the order if nobody has changed it since it was read.
+def files_of(order: Order) -> list[Attachment]:
+    """The files that would be frozen with it, the first one first."""
+    return list(Attachment.objects.in_the_order().filter(order=order).select_related("added_by"))
 
-    Raises what ``submit`` raises, and StaleVersion.
+
+def digest_of(files: Sequence[Attachment]) -> str:
+    """SHA-256, hex, of which files they are; empty for none. A file never changes, so its id tells what is in it."""
+    if not files:
+        return ""
+    return hashlib.sha256("\n".join(sorted(str(file.uuid) for file in files)).encode()).hexdigest()
+
+
+def submit_as_read(
+    *, order: Order, expected_version: int, expected_files: str, actor: User, at: datetime
+) -> Order:
+    """Submit the order if nobody has changed it since it was read, nor its files, of which ``digest_of`` told.
+
+    Raises what ``submit`` raises, StaleVersion and FilesChanged.
     """
     with kept(), transaction.atomic():
         version = locked(order).version
         if version != expected_version:
             raise services.StaleVersion(version=version)
+        if digest_of(files_of(order)) != expected_files:
+            raise FilesChanged
         return services.submit(order=order, actor=actor, at=at)

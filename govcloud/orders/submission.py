@@ -12,7 +12,7 @@ from govcloud.approvals import services as approvals
 from govcloud.approvals.models import Case
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
-from govcloud.errors import Conflict, Invalids
+from govcloud.errors import Conflict, DomainError, Invalids
 from govcloud.lifecycle import transition
 from govcloud.orders import stored
 from govcloud.orders.following import follow
@@ -62,9 +62,7 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
     require_editable(order)
     items = stored.items_of(order)
     lines = stored.lines_of(items)
-    offerings = {item.kind: item.offering for item in items if item.offering.retired_at is None}
-    now = standing(system=order.system, lines=lines, order=order, offerings=offerings, at=at)
-    errors = check(system=order.system, lines=list(enumerate(lines)), now=now)
+    errors = errors_in(order, items, lines, at=at)
     if errors:
         raise Invalids(errors)
     _hold(order, _plan(items, lines), at=at)
@@ -94,6 +92,15 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
         order, case, reason="", actor=automatic.RULE, at=at
     )  # where rules alone decide, it goes on at once
     return order
+
+
+def errors_in(
+    order: Order, items: Sequence[OrderItem], lines: Sequence[Line], *, at: datetime
+) -> list[DomainError]:
+    """What is wrong by now with an order that was right when it was written."""
+    offerings = {item.kind: item.offering for item in items if item.offering.retired_at is None}
+    now = standing(system=order.system, lines=lines, order=order, offerings=offerings, at=at)
+    return check(system=order.system, lines=list(enumerate(lines)), now=now)
 
 
 def require_editable(order: Order) -> None:

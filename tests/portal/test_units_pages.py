@@ -84,8 +84,8 @@ def test_a_unit_is_registered_below_another_with_accounts_of_nothing(desk: Clien
     ("wrong", "said"),
     [
         ({"credit_code": "12"}, "credit code"),
-        ({"division": "999999"}, "999999"),
-        ({"parent": "nobody"}, "nobody"),
+        ({"division": "999999"}, "There is no administrative division with the code “999999”."),
+        ({"parent": "nobody"}, "There is no unit with the credit code “nobody”."),
         ({"name": ""}, "name"),
     ],
 )

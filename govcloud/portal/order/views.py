@@ -15,7 +15,7 @@ from govcloud.audit import refusals
 from govcloud.documents.archive import CLOSED
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order, Revision
-from govcloud.orders.readiness import reckon
+from govcloud.orders.readiness import files_of, reckon
 from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting, writing
@@ -81,9 +81,7 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
         "trail": asked.part(
             "trail", trail.trail(order, stages={step.code: step.name for step in way if step.code})
         ),
-        "files": [
-            file for file in order.attachments.select_related("added_by") if file.removed_before is None
-        ],
+        "files": files_of(order),
         "may_attach": offer.edits,
         "has_form": order.submitted_at is not None,
         "has_package": order.status in CLOSED and order.submitted_at is not None,

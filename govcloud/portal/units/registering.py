@@ -9,12 +9,13 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from govcloud import clock
-from govcloud.organisation.entering import NoSuchDivision, UnknownUnit
 from govcloud.organisation.policies import OF_A_UNIT, REGISTRARS
 from govcloud.portal import deeds
+from govcloud.portal.deeds import Refused
 from govcloud.portal.units import systems
 from govcloud.quotas import services as quotas
 from tenants.models import Connection, Department, Division, NetworkZone
@@ -36,7 +37,7 @@ def unit(request: HttpRequest) -> HttpResponse:
     made: list[Department] = []
     refused = None
     if request.method == "POST":
-        refused = deeds.attempt(lambda: made.append(_registered(typed, actor, at=at)), typed=typed)
+        refused = _registered_into(made, typed, actor, at=at)
     if made:
         return redirect("portal:unit", uuid=made[0].uuid)
     context = {
@@ -51,15 +52,26 @@ def unit(request: HttpRequest) -> HttpResponse:
     return render(request, "portal/unit/new.html", context, status=refused.status if refused else 200)
 
 
-@transaction.atomic
-def _registered(typed: dict[str, str], actor: "User", *, at: datetime) -> Department:
-    """Raises NoSuchDivision, UnknownUnit, and what registering does."""
+def _registered_into(
+    made: list[Department], typed: dict[str, str], actor: "User", *, at: datetime
+) -> Refused | None:
+    """Why no unit was registered; ``made`` gets the one that was."""
     division = Division.objects.filter(code=typed["division"]).first()
     if division is None:
-        raise NoSuchDivision(given=typed["division"], pointers=("/division",))
+        text = _("There is no administrative division with the code “%(given)s”.")
+        return Refused(text % {"given": typed["division"]}, 422, typed)
     parent = Department.objects.visible_to(actor, at=at).filter(credit_code=typed["parent"]).first()
     if typed["parent"] and parent is None:
-        raise UnknownUnit(given=typed["parent"], pointers=("/parent",))
+        text = _("There is no unit with the credit code “%(given)s”.")
+        return Refused(text % {"given": typed["parent"]}, 422, typed)
+    return deeds.attempt(lambda: made.append(_registered(typed, division, parent, actor, at=at)), typed=typed)
+
+
+@transaction.atomic
+def _registered(
+    typed: dict[str, str], division: Division, parent: Department | None, actor: "User", *, at: datetime
+) -> Department:
+    """With its quota accounts. Raises what registering does."""
     connected = typed["connection"] == Connection.CONNECTED
     made = register_department(
         name=typed["name"],

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
+from functools import partial
 from typing import Any
 
 from django.utils.functional import Promise
@@ -27,8 +28,22 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.orders.rules.of_items import DATA_VOLUMES
-from govcloud.portal.writing.fields import YES, Field, Rows, an_id, choice, day, number, text, tick, whole
+from govcloud.portal.writing.fields import (
+    YES,
+    Field,
+    Rows,
+    an_id,
+    choice,
+    day,
+    number,
+    one_of,
+    text,
+    tick,
+    whole,
+)
+from govcloud.protection.models import Frequency
 from govcloud.quotas.models import Dimension
+from govcloud.quotas.services import LARGEST_LIMIT
 
 GB = "GB"
 NAME = text(
@@ -46,14 +61,10 @@ SIZE = number("size_gb", _("Size"), unit=GB)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """``makes`` the draft of what the fields gave; ``beginning`` is what stands in the fields of a new one besides their defaults.
-
-    ``creates`` tells what is new from what is done to something that stands.
-    """
+    """``makes`` the draft of what the fields gave; ``creates`` tells what is new from what is done to something that stands."""
 
     slug: str
     label: str | Promise
-    kind: Kind
     draft: type[Any]
     fields: tuple[Field, ...]
     makes: Callable[[dict[str, Any]], ItemDraft]
@@ -73,10 +84,6 @@ def _server(given: dict[str, Any]) -> ServerDraft:
     )
 
 
-def _limit(given: dict[str, Any]) -> LimitDraft:
-    return LimitDraft(**{**given, "dimension": Dimension(given["dimension"])})
-
-
 def _target(what: str | Promise, options: str) -> Field:
     return choice("target", what, options, read=an_id)
 
@@ -87,7 +94,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="network",
             label=_("Network"),
-            kind=Kind.NETWORK,
             draft=NetworkDraft,
             fields=(
                 NAME,
@@ -102,7 +108,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="server",
             label=_("Servers"),
-            kind=Kind.SERVER,
             draft=ServerDraft,
             fields=(
                 text(
@@ -130,7 +135,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="backup",
             label=_("Backup"),
-            kind=Kind.BACKUP,
             draft=BackupDraft,
             fields=(
                 NAME,
@@ -141,7 +145,7 @@ CHOICES: Mapping[str, Choice] = {
                     unit=GB,
                     hint=_("At least one full copy of all volumes that it covers."),
                 ),
-                choice("frequency", _("How often"), "frequencies", default="daily"),
+                choice("frequency", _("How often"), "frequencies", read=one_of(Frequency), default="daily"),
                 tick("off_site", _("Kept off site"), default=YES),
             ),
             makes=_plainly(BackupDraft),
@@ -153,7 +157,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="volume",
             label=_("Volume"),
-            kind=Kind.VOLUME,
             draft=StorageDraft,
             fields=(
                 NAME,
@@ -169,7 +172,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="container",
             label=_("Object container"),
-            kind=Kind.CONTAINER,
             draft=ContainerDraft,
             fields=(
                 NAME,
@@ -184,7 +186,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="extend",
             label=_("Grow a volume"),
-            kind=Kind.VOLUME,
             draft=ExtendDraft,
             fields=(
                 _target(_("Volume"), "volumes"),
@@ -195,7 +196,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="release",
             label=_("Release"),
-            kind=Kind.SERVER,
             draft=ReleaseDraft,
             fields=(
                 _target(_("What is given back"), "resources"),
@@ -207,7 +207,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="resize",
             label=_("Another flavor"),
-            kind=Kind.SERVER,
             draft=ResizeDraft,
             fields=(_target(_("Server"), "servers"), choice("flavor", _("New flavor"), "flavors")),
             makes=_plainly(ResizeDraft),
@@ -216,7 +215,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="renew",
             label=_("Renew a lease"),
-            kind=Kind.SERVER,
             draft=RenewDraft,
             fields=(
                 _target(_("Whose lease"), "leased"),
@@ -233,7 +231,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="retype",
             label=_("Another storage class"),
-            kind=Kind.VOLUME,
             draft=RetypeDraft,
             fields=(
                 _target(_("Volume"), "volumes"),
@@ -244,7 +241,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="address",
             label=_("Floating address"),
-            kind=Kind.SERVER,
             draft=AddressDraft,
             fields=(_target(_("Server"), "servers"),),
             makes=_plainly(AddressDraft),
@@ -253,7 +249,6 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="capacity",
             label=_("Another capacity of a container"),
-            kind=Kind.CONTAINER,
             draft=QuotaDraft,
             fields=(
                 _target(_("Object container"), "containers"),
@@ -269,11 +264,15 @@ CHOICES: Mapping[str, Choice] = {
         Choice(
             slug="quota",
             label=_("Quota"),
-            kind=Kind.QUOTA,
             draft=LimitDraft,
             fields=(
-                choice("dimension", _("Dimension"), "dimensions"),
-                number("limit", _("New limit"), hint=_("In the unit of the dimension; 0 is nothing at all.")),
+                choice("dimension", _("Dimension"), "dimensions", read=one_of(Dimension)),
+                number(
+                    "limit",
+                    _("New limit"),
+                    read=partial(whole, most=LARGEST_LIMIT),
+                    hint=_("In the unit of the dimension; 0 is nothing at all."),
+                ),
                 day(
                     "until",
                     _("Until"),
@@ -281,7 +280,7 @@ CHOICES: Mapping[str, Choice] = {
                     hint=_("Of a raise for a time: its last day; it falls back by itself."),
                 ),
             ),
-            makes=_limit,
+            makes=_plainly(LimitDraft),
             hint=_("The department's quota is ordered by itself, without other items."),
         ),
     )

@@ -6,15 +6,17 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-GREATEST = 2**31 - 1
+GREATEST = 2**31 - 1  # what the database keeps of sizes and counts
 LONGEST = 200
 
 MISSING = _("Fill this in.")
 NOT_CHOSEN = _("Choose one.")
 NO_NUMBER = _("Write a whole number, in digits only.")
+TOO_LARGE = _("%(most)s is the most that is possible.")
 NO_DAY = _("Write a day as year-month-day, such as 2026-12-31.")
 YES = "yes"
 WIDE = frozenset(
@@ -78,12 +80,26 @@ class Rows:
     most: int
 
 
-def whole(typed: str) -> int:
+def whole(typed: str, *, most: int = GREATEST) -> int:
     """Digits, also grouped by commas as this site writes them. Raises Unreadable."""
     digits = typed.replace(",", "")
-    if not (digits.isascii() and digits.isdigit() and len(digits) <= 10) or int(digits) > GREATEST:
+    if not (digits.isascii() and digits.isdigit()):
         raise Unreadable(NO_NUMBER)
+    if int(digits) > most:
+        raise Unreadable(TOO_LARGE % {"most": f"{most:,}"})
     return int(digits)
+
+
+def one_of(values: type[TextChoices]) -> Callable[[str], TextChoices]:
+    """A reader for what has to be one of these; it raises Unreadable."""
+
+    def read(typed: str) -> TextChoices:
+        try:
+            return values(typed)
+        except ValueError:
+            raise Unreadable(NOT_CHOSEN) from None
+
+    return read
 
 
 def a_day(typed: str) -> date:
@@ -108,8 +124,8 @@ def text(key: str, label: str | Promise, **more: Any) -> Field:
     return Field(key=key, label=label, read=str, **more)
 
 
-def number(key: str, label: str | Promise, **more: Any) -> Field:
-    return Field(key=key, label=label, read=whole, type="number", **more)
+def number(key: str, label: str | Promise, *, read: Callable[[str], Any] = whole, **more: Any) -> Field:
+    return Field(key=key, label=label, read=read, type="number", **more)
 
 
 def choice(

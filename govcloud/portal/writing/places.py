@@ -49,12 +49,13 @@ def begun(system: System, actor: User, *, at: datetime) -> QuerySet[Order]:
 
 
 def require_seen(named: Collection[UUID], actor: User, *, at: datetime) -> None:
-    """That the actor may see every resource that is named. Raises Http404; what is foreign is audited."""
+    """That the actor may see every resource that is named. Raises Http404 alike whether there is one; what is foreign is audited."""
     if not named:
         return
-    seen = Resource.objects.visible_to(actor, at=at).filter(uuid__in=named).values("pk")
-    foreign = list(Resource.objects.filter(uuid__in=named).exclude(pk__in=seen))
-    for each in foreign:
+    visible = Resource.objects.visible_to(actor, at=at).filter(uuid__in=named)
+    unseen = set(named) - set(visible.values_list("uuid", flat=True))
+    if not unseen:
+        return
+    for each in Resource.objects.filter(uuid__in=unseen):
         refusals.refuse(actor=actor, verb="access.refused", subject=each, at=at, reason="not-found")
-    if foreign:
-        raise Http404
+    raise Http404

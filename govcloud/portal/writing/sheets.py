@@ -6,15 +6,18 @@ from dataclasses import dataclass, field
 from uuid import UUID, uuid4
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from govcloud.errors import DomainError, Invalids
+from govcloud.inventory.lifecycle import Status
 from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import rewritten
 from govcloud.orders.resolution import as_uuid
 from govcloud.orders.rules.of_protection import OFF_SITE_FROM
+from govcloud.orders.services import MOST_ITEMS
 from govcloud.portal.deciding.forms import TextTooLong, typed
-from govcloud.portal.writing.choices import CHOICES, Choice, choice_of
+from govcloud.portal.writing.choices import CHOICES, Choice, choice_of, values_of
 from govcloud.portal.writing.offers import Offers
 from govcloud.portal.writing.slots import MOST, Row, Shown, Slot, mark_of
 
@@ -139,7 +142,8 @@ class Sheet:
 
     def read_slots(self, request: HttpRequest) -> None:
         """The items that a form has sent; what it names and does not exist is left out."""
-        for number, slug in enumerate(request.POST.getlist("slot")[:MOST]):
+        most = MOST + MOST_ITEMS  # further ones, and all of the order's taken up
+        for number, slug in enumerate(request.POST.getlist("slot")[:most]):
             if slug in CHOICES:
                 slot = Slot.read(number, slug, request.POST)
                 slot.number = len(self.slots)
@@ -214,17 +218,42 @@ class Sheet:
         else:
             self.problems.append(Problem(detail))
 
-    def found_again(self, drafts: Sequence[ItemDraft], version: int) -> list[str]:
-        """After somebody was quicker: the items of the page in the order as it is now; the labels of those that are not there any more."""
+    def stands_in(self, order: Order, drafts: Sequence[ItemDraft], made: Sequence[ItemDraft]) -> bool:
+        """Whether the order has all that is on the page, as after a double click: then there is nothing left to keep."""
+        if self.heading is not None:
+            return all(getattr(order, name) == self.heading.values[name] for name in LONGEST)
+        return all(draft in drafts for draft in made)
+
+    def find_again(self, drafts: Sequence[ItemDraft], version: int) -> None:
+        """After somebody was quicker: the items of the page in the order as it is now, and what they are told of it.
+
+        What was changed meanwhile is known by its form with its name or target; what is not there any more is a further item.
+        """
+        self.problems.append(
+            Problem(_("What you typed is still here: keep it again to put it into the order as it is now."))
+        )
         marks = {mark_of(draft): position for position, draft in enumerate(drafts)}
-        lost = []
+        same = {marks[slot.was] for slot in self.slots if slot.was in marks}
+        alike = {
+            _known_by(choice_of(draft), values_of(draft)): position
+            for position, draft in enumerate(drafts)
+            if position not in same  # which another item of the page has
+        }
         for slot in self.slots:
+            if slot.position is None:
+                continue
+            slot.position = marks.get(slot.was)
             if slot.position is not None:
-                slot.position = marks.get(slot.was)
-                if slot.position is None:
-                    lost.append(slot.values.get("name") or slot.label)
+                continue
+            slot.position = alike.pop(_known_by(slot.choice, slot.values), None)
+            if slot.position is None:
+                slot.was = ""
+                text = _("“%(name)s” has been taken out meanwhile: kept again, yours is a further item.")
+            else:
+                slot.was = mark_of(drafts[slot.position])
+                text = _("“%(name)s” has been changed meanwhile: kept again, yours replaces it.")
+            self.problems.append(Problem(text % {"name": slot.values.get("name") or slot.label}))
         self.drafts, self.version = drafts, version
-        return lost
 
     def _new_network(self) -> Slot | None:
         return next(
@@ -238,9 +267,13 @@ class Sheet:
 
 
 def needs_network(drafts: Sequence[ItemDraft], offers: Offers) -> bool:
-    """Whether a server would have nothing to be on."""
-    ordered = any(isinstance(draft, NetworkDraft) for draft in drafts)
-    return not ordered and not any(each.kind == "network" for each in offers.standing)
+    """Whether a server in the system's own zone, where it begins, would have nothing to be on."""
+    zone = offers.system.zone
+    ordered = any(isinstance(draft, NetworkDraft) and draft.zone == zone for draft in drafts)
+    return not ordered and not any(
+        each.kind == "network" and each.zone == zone and each.status == Status.ACTIVE
+        for each in offers.standing
+    )
 
 
 def needs_backup(drafts: Sequence[ItemDraft], offers: Offers) -> bool:
@@ -248,7 +281,16 @@ def needs_backup(drafts: Sequence[ItemDraft], offers: Offers) -> bool:
     if offers.system.mlps_level < OFF_SITE_FROM:
         return False
     ordered = any(isinstance(draft, BackupDraft) and draft.off_site for draft in drafts)
-    return not ordered and not any(each.kind == "backup" and each.backup.off_site for each in offers.standing)
+    return not ordered and not any(
+        each.kind == "backup" and each.status == Status.ACTIVE and each.backup.off_site
+        for each in offers.standing
+    )
+
+
+def _known_by(choice: Choice, values: Mapping[str, str]) -> tuple[str, str]:
+    """An order has no two items with the same form and one of these."""
+    named = (values.get(key) for key in ("name", "target", "dimension"))
+    return choice.slug, next((value for value in named if value), "")
 
 
 def _called(draft: ItemDraft) -> str:

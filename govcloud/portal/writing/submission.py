@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
@@ -9,13 +10,14 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
+from govcloud import clock
 from govcloud.approvals.services import PlannedStage
 from govcloud.errors import DomainError
 from govcloud.orders import services
 from govcloud.orders.cancellation import cancel
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.readiness import obstacles, reckon, submit_as_read
+from govcloud.orders.readiness import digest_of, files_of, obstacles, reckon, submit_as_read
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import items, quotes
@@ -24,7 +26,7 @@ from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
-from tenants.models import Role
+from tenants.models import Role, User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,9 +39,14 @@ def submission(request: HttpRequest, number: str) -> HttpResponse:
         return barred
     refused = None
     if request.method == "POST":
-        version = writing.version_of(request)
         refused = deeds.attempt(
-            lambda: submit_as_read(order=found, expected_version=version, actor=actor, at=at)
+            lambda: submit_as_read(
+                order=found,
+                expected_version=writing.version_of(request),
+                expected_files=request.POST.get("files", ""),
+                actor=actor,
+                at=at,
+            )
         )
         if refused is None:
             return redirect("portal:order", number)
@@ -68,8 +75,9 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @login_required
 def cancellation(request: HttpRequest, number: str) -> HttpResponse:
-    """Call off what of an order that is being built does not stand yet."""
-    found, actor, at = writing.asked(request, number)
+    """Call off what of an order that is being built does not stand yet; cloud administrators may, who write no orders."""
+    actor, at = cast("User", request.user), clock.now()
+    found = order_views.visible(number, actor, at=at)
     refused = deeds.attempt_for_reason(
         request, lambda reason: cancel(order=found, reason=reason, units=None, actor=actor, at=at)
     )
@@ -84,14 +92,20 @@ def _page(
     lines = items.lines(order)
     asked = Asked.read(request.path, request.GET)
     reckoned = reckon(order=order, at=at)
+    files = files_of(order)
     context = {
         "order": order,
         "lines": asked.part("items", lines),
         "quote": quotes.quote(order, lines, asked, reckoned=reckoned),
         "effect": reckoned.effect,
+        "files": files,
+        "files_digest": digest_of(files),
         "over": [one for one in reckoned.effect if not one.fits],
         "route": [(stage, _whose(stage)) for stage in reckoned.route],
-        "problems": [_problem(error, lines) for error in obstacles(order=order, reckoned=reckoned, at=at)],
+        "problems": [
+            *([Problem(reckoned.trouble)] if reckoned.trouble else ()),
+            *(_problem(error, lines) for error in obstacles(order=order, reckoned=reckoned, at=at)),
+        ],
         "refused": refused,
         "at": at,
     }

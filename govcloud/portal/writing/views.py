@@ -1,11 +1,12 @@
 """Writing an order in the browser: a new one, what is said of it, and its items. The same services judge as for the API."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, cast
+from uuid import uuid4
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -24,7 +25,7 @@ from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES
 from govcloud.portal.writing.fields import YES
 from govcloud.portal.writing.offers import ON_THIS_PAGE, Offers
-from govcloud.portal.writing.once import once
+from govcloud.portal.writing.once import MadeBefore, once
 from govcloud.portal.writing.sheets import Heading, Problem, Sheet, needs_backup, needs_network
 from tenants.models import Role, System, User
 
@@ -55,14 +56,14 @@ def new(request: HttpRequest) -> HttpResponse:
     sheet = Sheet(offers, heading=heading)
     sheet.read_slots(request)
     sheet.key = as_uuid(request.POST.get("key", "")) or sheet.key
-    number = _go_on(sheet, heading, system, request.POST.get("do", ""), actor, at=at)
+    number = _go_on(sheet, heading, system, request.POST, actor, at=at)
     if number is not None:
         return redirect("portal:order", number)
     return _begin(request, sheet, system, actor, at=at)
 
 
 def _go_on(
-    sheet: Sheet, heading: Heading, system: System | None, deed: str, actor: User, *, at: datetime
+    sheet: Sheet, heading: Heading, system: System | None, sent: QueryDict, actor: User, *, at: datetime
 ) -> str | None:
     """From what the order is for to its items, and from these to the draft: the number of the one that was made, if it was."""
     if system is None or sheet.offers is None:
@@ -73,11 +74,21 @@ def _go_on(
     if system is None or sheet.offers is None or heading.errors:
         return None
     begun = bool(sheet.slots)
-    if sheet.obey(deed):
+    if sheet.obey(sent.get("do", "")):
         if not begun and sheet.slots:
             _complete(sheet, sheet.offers)
         return None
-    return once(key=sheet.key, make=lambda: _created(sheet, system, actor, at=at), actor=actor, at=at)
+    try:
+        return once(
+            key=sheet.key, sent=sent, make=lambda: _created(sheet, system, actor, at=at), actor=actor, at=at
+        )
+    except MadeBefore as before:
+        sheet.key = uuid4()
+        text = _(
+            "This form has made the order %(number)s already, from something else: kept again, what stands here now makes a further order."
+        )
+        sheet.problems.append(Problem(text % {"number": before.number}))
+    return None
 
 
 @require_GET
@@ -115,7 +126,7 @@ def heading(request: HttpRequest, number: str) -> HttpResponse:
         sheet.version = version_of(request)
         if not heading.declared:
             heading.tell("declares_classified", _("Answer this."))
-        if not heading.errors and _kept(sheet, found, list(sheet.drafts), heading.values, actor, at=at):
+        if not heading.errors and _kept(sheet, found, (), heading.values, actor, at=at):
             return redirect("portal:order", number)
     return _page(request, sheet, found, at=at)
 
@@ -161,14 +172,16 @@ def removal(request: HttpRequest, number: str, position: int) -> HttpResponse:
     barred = barred_from(request, found, actor, at=at)
     if barred is not None:
         return barred
-    drafts = drafts_of(found)
+    drafts, version = drafts_of(found), version_of(request)
+    if version == found.version and not 1 <= position <= len(drafts):
+        raise Http404  # of another version it may well be one that has been taken out meanwhile
     kept = [draft for n, draft in enumerate(drafts, start=1) if n != position]
     refused = deeds.attempt(
         lambda: services.revise(
             order=found,
             **_heading_of(found),
             items=kept,
-            expected_version=version_of(request),
+            expected_version=version,
             actor=actor,
             at=at,
         )
@@ -197,22 +210,28 @@ def _items(request: HttpRequest, number: str, begin: Begin) -> HttpResponse:
         places.require_seen(sheet.named, actor, at=at)
         made = sheet.made()
         told = _heading_of(found)
-        if made is not None and _kept(sheet, found, sheet.content(made), told, actor, at=at):
+        if made is not None and _kept(sheet, found, made, told, actor, at=at):
             return redirect("portal:order", number)
     return _page(request, sheet, found, at=at)
 
 
 def _kept(
-    sheet: Sheet, order: Order, items: list[ItemDraft], heading: dict[str, Any], actor: User, *, at: datetime
+    sheet: Sheet,
+    order: Order,
+    made: Sequence[ItemDraft],
+    heading: dict[str, Any],
+    actor: User,
+    *,
+    at: datetime,
 ) -> bool:
-    """Whether the order has been revised; if not, the sheet tells why."""
+    """Whether the order has it, with the items ``made`` on the page; if not, the sheet tells why."""
     told = {name: heading[name] for name in ("title", "justification", "urgency")}
     refusal = deeds.refusal_of(
         lambda: services.revise(
             order=order,
             **told,
             declares_classified=False,
-            items=items,
+            items=sheet.content(made),
             expected_version=sheet.version,
             actor=actor,
             at=at,
@@ -220,18 +239,15 @@ def _kept(
     )
     if refusal is None:
         return True
+    if not isinstance(refusal, services.StaleVersion):
+        sheet.tell(refusal)
+        return False
+    order.refresh_from_db(fields=["version", "status", "title", "justification", "urgency"])
+    now = drafts_of(order)
+    if sheet.stands_in(order, now, made):
+        return True
     sheet.tell(refusal)
-    if isinstance(refusal, services.StaleVersion):
-        order.refresh_from_db(fields=["version", "status", "title"])
-        lost = sheet.found_again(drafts_of(order), order.version)
-        sheet.problems.append(
-            Problem(_("What you typed is still here: keep it again to put it into the order as it is now."))
-        )
-        for name in lost:
-            text = _(
-                "“%(name)s” has been changed or taken out meanwhile: kept again, yours is a further item."
-            )
-            sheet.problems.append(Problem(text % {"name": name}))
+    sheet.find_again(now, order.version)
     return False
 
 

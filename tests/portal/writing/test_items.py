@@ -7,10 +7,14 @@ import pytest
 from django.test import Client
 
 from govcloud.audit.models import Event
+from govcloud.catalog.models import Flavor
+from govcloud.catalog.services import retire_flavor
 from govcloud.inventory.models import Server
 from govcloud.orders import services
+from govcloud.orders.drafts import NetworkDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import drafts_of
+from govcloud.portal.writing.choices import CHOICES
 from tenants.models import Role
 from tests.factories.inventory import whole_server
 from tests.factories.orders import NETWORK, Scene, drafted, returned, submitted
@@ -76,6 +80,17 @@ def test_an_item_is_taken_out(browser: Client, order: Order) -> None:
     assert browser.post(address(order, "items/2/removal/"), {"version": "1"}).status_code == 302
     assert [draft.name for draft in drafts_of(order)] == ["app-net", "dr"]
     assert browser.post(address(order, "items/2/removal/"), {"version": "1"}).status_code == 409
+    for position in (0, 3, 999):
+        gone = browser.post(address(order, f"items/{position}/removal/"), {"version": "2"})
+        assert gone.status_code == 404
+    order.refresh_from_db()
+    assert order.version == 2
+
+
+def test_two_clicks_take_the_last_item_out_once(browser: Client, on: Scene, at: datetime) -> None:
+    order = drafted(on, at=at, items=(NETWORK, NetworkDraft(name="db-net", zone="private")))
+    path = address(order, "items/2/removal/")
+    assert [browser.post(path, {"version": "1"}).status_code for _ in range(2)] == [302, 409]
 
 
 def test_title_and_reason_are_changed_and_classified_work_is_asked_for_again(
@@ -127,9 +142,83 @@ def test_what_somebody_has_taken_out_meanwhile_is_told_and_comes_back_as_a_furth
     network, _servers, _backup = drafts_of(order)
     revised(order, on, [network], at)
     page = press(browser, page, typed={"0-capacity_gb": "1300"})
-    assert "“dr” has been changed or taken out meanwhile" in text(page)
+    assert "“dr” has been taken out meanwhile: kept again, yours is a further item." in text(page)
     assert press(browser, page).status_code == 302
     assert [draft.name for draft in drafts_of(order)] == ["app-net", "dr"]
+
+
+def test_of_two_who_change_the_same_item_the_slower_replaces_it_after_being_told(
+    browser: Client, order: Order
+) -> None:
+    slower = browser.get(address(order, "items/3/"))
+    faster = press(browser, slower, typed={"0-capacity_gb": "1400"})
+    assert faster.status_code == 302
+    page = press(browser, slower, typed={"0-capacity_gb": "1300"})
+    assert "“dr” has been changed meanwhile: kept again, yours replaces it." in text(page)
+    assert press(browser, page).status_code == 302
+    assert [getattr(draft, "capacity_gb", 0) for draft in drafts_of(order)] == [0, 0, 1300]
+
+
+def test_no_item_of_the_page_is_put_in_the_place_of_another(browser: Client, on: Scene, at: datetime) -> None:
+    first, second = NetworkDraft(name="one", zone="private"), NetworkDraft(name="two", zone="private")
+    order = drafted(on, at=at, items=(first, second))
+    page = press(browser, browser.get(address(order, "items/1/")), "fix-1")
+    revised(order, on, [NetworkDraft(name="other", zone="private"), second], at)
+    page = press(browser, page, typed={"0-name": "two", "1-name": "three"})
+    assert "“two” has been taken out meanwhile" in text(page)
+    assert press(browser, page).status_code == 302
+    assert [draft.name for draft in drafts_of(order)] == ["other", "three", "two"]
+
+
+@pytest.mark.parametrize(
+    ("path", "typed"),
+    [
+        ("items/3/", {"0-capacity_gb": "1400"}),
+        ("items/new/network/", {"0-name": "further"}),
+        ("heading/", {"title": "B", "declares_classified": "no"}),
+    ],
+)
+def test_what_is_kept_twice_is_kept_once(
+    browser: Client, order: Order, path: str, typed: dict[str, str | None]
+) -> None:
+    page = browser.get(address(order, path))
+    answers = [press(browser, page, typed=typed).status_code for _ in range(2)]
+    order.refresh_from_db()
+    assert (answers, order.version) == ([302, 302], 2)
+
+
+def test_of_what_is_said_of_the_order_the_slower_is_told_and_keeps_it_again(
+    browser: Client, order: Order
+) -> None:
+    page = browser.get(address(order, "heading/"))
+    press(browser, page, typed={"title": "B", "declares_classified": "no"})
+    late = press(browser, page, typed={"title": "C", "declares_classified": "no"})
+    assert "changed since you read it" in text(late)
+    assert press(browser, late, typed={"declares_classified": "no"}).status_code == 302
+    order.refresh_from_db()
+    assert (order.title, order.version) == ("C", 3)
+
+
+def test_more_items_than_are_begun_on_one_page_are_put_right_on_it(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    networks = tuple(NetworkDraft(name=f"net-{n}", zone="private") for n in range(12))
+    order = drafted(on, at=at, items=networks)
+    page = browser.get(address(order, "items/1/"))
+    for position in range(1, 12):
+        page = press(browser, page, f"fix-{position}")
+    assert press(browser, page, typed={"10-name": "last", "11-name": "very-last"}).status_code == 302
+    assert [draft.name for draft in drafts_of(order)][9:] == ["net-9", "last", "very-last"]
+
+
+def test_the_heading_leads_to_an_item_that_is_wrong_and_has_no_button_that_does_nothing(
+    browser: Client, on: Scene, order: Order, at: datetime
+) -> None:
+    retire_flavor(flavor=Flavor.objects.get(code="g.4c16g"), actor=on.applicant, at=at)
+    page = press(browser, browser.get(address(order, "heading/")), typed={"declares_classified": "no"})
+    assert page.status_code == 422
+    assert f'href="{address(order, "items/2/")}"' in page.content.decode()
+    assert 'value="fix-1"' not in page.content.decode()
 
 
 PAGES = (
@@ -184,11 +273,15 @@ def test_items_that_there_are_not_answer_404(browser: Client, order: Order, path
     assert browser.get(address(order, path)).status_code == 404
 
 
-def test_of_what_another_department_has_nothing_is_ordered(browser: Client, order: Order) -> None:
+def test_what_another_department_has_answers_as_if_there_were_no_such_thing(
+    browser: Client, order: Order
+) -> None:
     foreign = whole_server().resource
     for item in ("release", "resize"):
-        page = browser.get(address(order, f"items/new/{item}/?target={foreign.uuid}"))
-        assert press(browser, page).status_code == 404
+        for target in (foreign.uuid, uuid4()):
+            page = browser.get(address(order, f"items/new/{item}/?target={target}"))
+            assert press(browser, page).status_code == 404
+    assert Event.objects.filter(verb="access.refused").count() == 2
     assert Event.objects.filter(verb="access.refused", subject_id=foreign.uuid).count() == 2
 
 
@@ -232,5 +325,19 @@ def test_odd_fields_are_answered_and_never_an_error_of_ours(browser: Client, ord
     for position in ("", "7", "-1", "999999999999"):
         answer = browser.post(address(order, "items/1/"), {**sent, "0-position": position, "do": "keep"})
         assert answer.status_code == 422
-    target = {"slot": "release", "0-target": str(uuid4()), "version": "1", "do": "keep"}
-    assert browser.post(address(order, "items/new/release/"), target).status_code == 422
+
+
+@pytest.mark.parametrize("slug", CHOICES)
+@pytest.mark.usefixtures("server")
+def test_what_no_list_offers_is_refused(browser: Client, order: Order, slug: str) -> None:
+    path = address(order, f"items/new/{slug}/")
+    page = browser.get(path)
+    form = Form(page if CHOICES[slug].rows is None else press(browser, page, "row-0"))
+    empty = {name: "1" for name in form.values if name[0] == "0" and form.values[name] == [""]}
+    filled = {**empty, **{name: options[-1] for name, options in form.options.items()}}
+    assert form.options
+    for name in form.options:
+        answer = browser.post(path, {**form.sent(**{**filled, name: "nothing"}), "do": "keep"})
+        assert answer.status_code == 422, name
+    order.refresh_from_db()
+    assert order.version == 1

@@ -7,8 +7,10 @@ from django.http import HttpResponse
 from django.test import Client
 
 from govcloud.audit.models import Event, Outcome
+from govcloud.inventory.models import Resource, Server
 from govcloud.orders.models import Order
 from tenants.models import Role
+from tests.factories.inventory import BackupAllowanceFactory
 from tests.factories.orders import Scene
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 from tests.portal.conftest import Signed
@@ -42,6 +44,18 @@ def test_a_server_brings_the_network_and_the_backup_that_it_needs(browser: Clien
     assert order.items.get(name="web").server.network_item == order.items.get(name="net")
 
 
+def test_what_the_system_has_elsewhere_or_not_any_more_is_not_what_a_server_needs(
+    browser: Client, on: Scene, server: Server
+) -> None:
+    backup = BackupAllowanceFactory(resource__system=on.system, resource__cloud=on.catalogue.cloud)
+    assert Form(begun(browser, on)).values["slot"] == ["server"]
+    Resource.objects.filter(system=on.system, kind="network").update(zone="public")
+    Resource.objects.filter(pk=backup.pk).update(status="releasing")
+    assert Form(begun(browser, on)).values["slot"] == ["network", "server", "backup"]
+    Resource.objects.filter(system=on.system, kind="network").update(zone="private", status="releasing")
+    assert Form(begun(browser, on)).values["slot"] == ["network", "server", "backup"]
+
+
 def test_the_draft_shows_its_price_its_effect_and_its_route(browser: Client, on: Scene) -> None:
     draft = press(browser, begun(browser, on), typed=FILLED)
     page = text(browser.get(draft.headers["Location"]))
@@ -57,11 +71,28 @@ def test_a_form_that_is_sent_twice_makes_one_order(browser: Client, on: Scene) -
     assert press(browser, begun(browser, on), typed=FILLED).headers["Location"] != first.headers["Location"]
 
 
+def test_a_form_that_has_made_an_order_and_was_changed_makes_a_further_one_when_that_is_wanted(
+    browser: Client, on: Scene
+) -> None:
+    page = begun(browser, on)
+    press(browser, page, typed=FILLED)
+    order = Order.objects.get()
+    back = press(browser, page, typed={**FILLED, "title": "A second server"})
+    assert back.status_code == 422
+    assert f"This form has made the order {order.number} already" in text(back)
+    assert Order.objects.count() == 1
+    assert press(browser, back).status_code == 302
+    assert list(Order.objects.order_by("pk").values_list("title", flat=True)) == [
+        "A first server",
+        "A second server",
+    ]
+
+
 @pytest.mark.parametrize(("field", "most"), [("justification", 10_000), ("urgency", 500), ("title", 120)])
 def test_what_is_too_long_is_told_and_not_cut(browser: Client, on: Scene, field: str, most: int) -> None:
     page = press(browser, begun(browser, on), typed={**FILLED, field: "x" * (most + 1)})
     assert page.status_code == 422
-    assert f"Write at most {most} characters." in text(page)
+    assert Form(page).errors[field] == f"Write at most {most} characters."
     assert Form(page).values[field] == ["x" * (most + 1)]
 
 
@@ -114,6 +145,15 @@ def test_a_wrong_data_volume_is_told_at_its_row(browser: Client, on: Scene) -> N
     assert "is not possible" in Form(page).errors["1-data_volumes-0-size_gb"]
 
 
+def test_limits_are_taken_as_large_as_the_api_takes_them(browser: Client, on: Scene) -> None:
+    page = begun(browser, on, "quota")
+    typed = {"0-dimension": "storage_gb", "0-limit": "1,000,000,000,001"}
+    page = press(browser, page, typed=typed)
+    assert Form(page).errors == {"0-limit": "1,000,000,000,000 is the most that is possible."}
+    page = press(browser, page, typed={"0-limit": "3,000,000,000"})
+    assert "is the most that is possible" not in text(page)
+
+
 def test_an_item_can_be_left_out_again(browser: Client, on: Scene) -> None:
     page = press(browser, begun(browser, on, "volume"), "with-container")
     page = press(browser, page, "drop-0", {"1-name": "docs"})
@@ -135,7 +175,7 @@ def test_nothing_goes_on_before_it_is_said_that_the_work_is_not_classified(
 ) -> None:
     page = press(browser, browser.get("/orders/new/"), "with-server", {"system": on.system.code})
     assert page.status_code == 422
-    assert "Answer this." in text(page)
+    assert Form(page).errors == {"declares_classified": "Answer this."}
     assert "slot" not in Form(page).values
 
 
@@ -150,7 +190,7 @@ def test_only_systems_of_the_own_department_in_service_can_be_ordered_for(
     }[whose]()
     page = begun(browser, on, system=system)
     assert page.status_code == 422
-    assert "Choose one of your systems." in text(page)
+    assert Form(page).errors["system"] == "Choose one of your systems."
     assert system not in Form(browser.get("/orders/new/")).options["system"]
 
 

@@ -18,7 +18,7 @@ SAVEPOINTS = 2  # the session's own row is saved between a savepoint and its rel
         ("/orders/{number}/heading/", 9),
         ("/orders/{number}/items/2/", 18),
         ("/orders/{number}/items/new/release/", 10),
-        ("/orders/{number}/submission/", 18),  # likewise, and what keeps it from being submitted
+        ("/orders/{number}/submission/", 19),  # likewise, its files, and what keeps it from being submitted
         ("/systems/{system}/standing/", 7),
     ],
 )

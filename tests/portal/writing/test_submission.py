@@ -1,16 +1,19 @@
 """Submitting, withdrawing and discarding on the pages."""
 
+import re
 from datetime import datetime
 
+from django.http import HttpResponse
 from django.test import Client
 
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Flavor
 from govcloud.catalog.services import retire_flavor
+from govcloud.chargeback.models import Tariff
 from govcloud.orders.models import Order
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
-from tests.factories.orders import NETWORK, Scene, approved, returned, submitted
+from tests.factories.orders import NETWORK, Scene, approved, paper_of, returned, submitted
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -18,6 +21,11 @@ from tests.portal.reading import text
 
 def page_of(order: Order) -> str:
     return f"/orders/{order.number}/submission/"
+
+
+def hidden(page: HttpResponse) -> dict[str, str]:
+    """What the page sends along of what was read on it."""
+    return dict(re.findall(r'type="hidden" name="(version|files)" value="(\w*)"', page.content.decode()))
 
 
 def test_it_shows_what_will_be_frozen_and_the_route_with_its_limits(browser: Client, order: Order) -> None:
@@ -46,6 +54,22 @@ def test_what_was_changed_since_it_was_read_is_not_submitted(browser: Client, or
     assert order.status == "draft"
 
 
+def test_its_files_are_shown_and_others_than_those_are_not_submitted(
+    browser: Client, order: Order, at: datetime
+) -> None:
+    before = browser.get(page_of(order))
+    assert "No files have been added." in text(before)
+    paper_of(order, at=at)
+    refused = browser.post(page_of(order), hidden(before))
+    assert refused.status_code == 409
+    for words in ("Files have been added to the order or taken out", "paper.pdf"):
+        assert words in text(refused)
+    order.refresh_from_db()
+    assert order.status == "draft"
+    assert browser.post(page_of(order), hidden(refused)).status_code == 302
+    assert [file["name"] for file in order.revisions.get().content["attachments"]] == ["paper.pdf"]
+
+
 def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
     browser: Client, on: Scene, order: Order, at: datetime
 ) -> None:
@@ -54,6 +78,15 @@ def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
     assert "has been retired from the catalogue" in text(page)
     assert f'href="/orders/{order.number}/items/2/"' in page.content.decode()
     assert browser.post(page_of(order), {"version": order.version}).status_code == 422
+    order.refresh_from_db()
+    assert order.status == "draft"
+
+
+def test_without_a_price_it_is_told_why_it_cannot_be_submitted(browser: Client, order: Order) -> None:
+    Tariff.objects.all().delete()
+    page = text(browser.get(page_of(order)))
+    assert "This keeps it from being submitted: No price is in force for" in page
+    assert browser.post(page_of(order), {"version": order.version}).status_code == 409
     order.refresh_from_db()
     assert order.status == "draft"
 
@@ -119,3 +152,6 @@ def test_only_who_may_is_offered_to_call_off_and_can(
     assert desk.post(url, {"reason": "x"}).status_code == 403
     stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
     assert stranger.post(url, {"reason": "x"}).status_code == 404
+    keeper = signed_in(member(Role.CLOUD_ADMIN))
+    assert keeper.post(url, {"reason": "the cloud goes"}).status_code == 302
+    assert Event.objects.get(verb="operation.undoing").reason == "the cloud goes"

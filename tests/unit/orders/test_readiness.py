@@ -7,11 +7,11 @@ import pytest
 from govcloud.orders import services
 from govcloud.orders.drafts import ReleaseDraft
 from govcloud.orders.models import Order
-from govcloud.orders.readiness import obstacles, reckon, submit_as_read
+from govcloud.orders.readiness import FilesChanged, digest_of, files_of, obstacles, reckon, submit_as_read
 from govcloud.orders.services import StaleVersion
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.inventory import whole_server
-from tests.factories.orders import Scene, drafted, returned, scene
+from tests.factories.orders import Scene, drafted, paper_of, returned, scene
 
 pytestmark = pytest.mark.django_db
 
@@ -45,10 +45,12 @@ def test_it_is_what_the_services_tell(on: Scene, at: datetime, make) -> None:
     assert obstacles(order=order, reckoned=reckoned, at=at) == []
 
 
-def test_only_what_was_read_is_submitted(at: datetime) -> None:
-    on = scene()
+def test_only_what_was_read_is_submitted(on: Scene, at: datetime) -> None:
     order = drafted(on, at=at)
-    with pytest.raises(StaleVersion):
-        submit_as_read(order=order, expected_version=order.version + 1, actor=on.applicant, at=at)
-    submitted = submit_as_read(order=order, expected_version=order.version, actor=on.applicant, at=at)
+    paper_of(order, at=at)
+    read = {"expected_version": order.version, "expected_files": digest_of(files_of(order))}
+    for changed, error in (({"expected_version": 2}, StaleVersion), ({"expected_files": ""}, FilesChanged)):
+        with pytest.raises(error):
+            submit_as_read(order=order, **{**read, **changed}, actor=on.applicant, at=at)
+    submitted = submit_as_read(order=order, **read, actor=on.applicant, at=at)
     assert submitted.status == "in_approval"
