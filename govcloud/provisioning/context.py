@@ -28,6 +28,7 @@ class Context:
 
     step: Step
     at: datetime
+    clock: Callable[[], datetime]  # for what happens later in the visit than ``at``, its beginning
     heartbeat: Callable[[], bool] = field(default=lambda: True)
     write_outputs: Callable[[dict[str, Any]], None] = field(default=lambda _outputs: None)
     lost: bool = False

@@ -120,6 +120,7 @@ class Visit:
         self.context = Context(
             step=held.step,
             at=clock(),
+            clock=clock,
             heartbeat=self.heartbeat,
             write_outputs=lambda outputs: self.update(outputs=outputs),
         )
