@@ -194,9 +194,7 @@ class Visit:
             self.write(state=state, next_run_at=at + settings.STEP_POLL * 5)
             return False
         if sent is not None and missed is not None and missed < sent + settings.STEP_SETTLE:
-            missed = (
-                None  # noted before it was sent again, or while it could still land: no look of those two
-            )
+            missed = None  # noted before it was sent again, or too early: no look of those two
         again = (missed or at) + settings.STEP_SETTLE / 2
         if missed is not None and at >= again:
             return True

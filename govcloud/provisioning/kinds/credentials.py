@@ -120,14 +120,12 @@ class CredentialAccessKind(Kind):
         except errors.NotFound:
             return None
 
-    def create(self, context: Context) -> Made | Skipped:
+    def create(self, context: Context) -> Made | Skipped | Moving:
         self._set(context)
         return Made(self._name(context))
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
-        may_change = self._unanswered(
-            context
-        )  # asked before the look: what lands in between is seen at the next
+        may_change = self._unanswered(context)  # before the look: what lands in between is seen at the next
         try:
             as_wanted = self._as_wanted(context)
         except errors.NotFound:
@@ -199,9 +197,11 @@ class ContainerThawKind(CredentialAccessKind):
     name = "container_thaw"
     title = _("Making the object storage writable again")
 
-    def create(self, context: Context) -> Made | Skipped:
+    def create(self, context: Context) -> Made | Skipped | Moving:
         status = self._container(context).resource.status
         if status in {Status.RELEASING, Status.RELEASED}:
+            if self._unanswered(context):
+                return Moving()  # its release shuts everybody out, and must know of what may still land
             return Skipped("it is being released, and nobody is let in any more")
         try:
             return super().create(context)
