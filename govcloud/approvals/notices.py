@@ -63,8 +63,10 @@ def given(seat: Seat, *, before: Collection[int], actor: Actor, at: datetime) ->
 def freed(seat: Seat, *, at: datetime) -> None:
     """Tell the holders of its role, but for who cannot sign it, that a seat which was somebody's by name is open to them."""
     stage = seat.stage
-    without = sorted(waiting.barred(stage))
-    posting = replace(_waits(stage.case, stage), roles=[Role(seat.role)], without=without)
+    without, standing_in = sorted(waiting.barred(stage)), sorted(waiting.standing_in(stage))
+    posting = replace(
+        _waits(stage.case, stage), roles=[Role(seat.role)], without=without, standing_in=standing_in
+    )
     notifications.post_many(postings=[posting], at=at)
 
 

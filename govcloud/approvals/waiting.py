@@ -16,7 +16,7 @@ class Waiting:
 
     ``roles`` are those whose signatures are missing, a seat that was given to somebody by name counting for its role and an
     added reviewer's for the stage's. It is open to holders of ``open_to`` but for those in ``without``, and to the people
-    ``named``. Who stands in for them is found when they are told.
+    ``named``. Who stands in for them is found when they are told: nobody of ``without`` but those ``standing_in``.
     """
 
     stage: int
@@ -24,6 +24,7 @@ class Waiting:
     open_to: tuple[str, ...]
     named: tuple[int, ...]
     without: frozenset[int]
+    standing_in: frozenset[int]
 
 
 def of(cases: Collection[int]) -> dict[int, Waiting]:
@@ -47,8 +48,17 @@ def barred(stage: CaseStage) -> set[int]:
     return _barred(stage, _decided([stage]).get(stage.case_id, set()))
 
 
+def standing_in(stage: CaseStage) -> set[int]:
+    """Of those barred who may sign for others all the same: they have only given their own part away."""
+    return _standing_in(stage, _decided([stage]).get(stage.case_id, set()))
+
+
 def _barred(stage: CaseStage, decided: set[int]) -> set[int]:
     return policies.owners(stage.case) | decided | policies.given_away(stage.seats.all())
+
+
+def _standing_in(stage: CaseStage, decided: set[int]) -> set[int]:
+    return policies.given_away(stage.seats.all()) - policies.owners(stage.case) - decided
 
 
 def _waiting(stage: CaseStage, decided: set[int]) -> Waiting:
@@ -59,6 +69,7 @@ def _waiting(stage: CaseStage, decided: set[int]) -> Waiting:
         open_to=tuple(dict.fromkeys(seat.role for seat in seats if seat.person_id is None)),
         named=tuple(seat.person_id for seat in seats if seat.person_id is not None),
         without=frozenset(_barred(stage, decided)),
+        standing_in=frozenset(_standing_in(stage, decided)),
     )
 
 

@@ -1,5 +1,6 @@
 """Keeping the record of object containers, of what they hold, and of who has credentials for them."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -37,6 +38,19 @@ def requote(
 def frozen(container: Container) -> bool:
     """Whether it is under a legal hold: nobody who is let in changes what is in it."""
     return container.holds.filter(lifted_at=None).exists()
+
+
+def let_in(
+    container: Container, *, without: Collection[str | UUID] = ()
+) -> tuple[frozenset[str], frozenset[str]]:
+    """Who may read and who may write by its credentials but those of the units ``without``, as ``<project>:<user>``.
+
+    Whoever may write may read. Nobody writes into one that is frozen.
+    """
+    rows = container.credentials.in_force().exclude(unit__in=without)
+    users = [(f"{row.project_id}:{row.user_id}", row.access) for row in rows]
+    write = set() if frozen(container) else {user for user, access in users if access == Access.WRITE}
+    return frozenset(user for user, _access in users), frozenset(write)
 
 
 def count(*, container: Container, bytes_used: int, objects_held: int, at: datetime) -> None:

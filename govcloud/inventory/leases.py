@@ -44,8 +44,10 @@ def with_server(server: Resource) -> QuerySet[Resource]:
 def extend(
     *, resource: Resource, to: datetime, actor: audit.Actor, thread: UUID | None, at: datetime
 ) -> None:
-    """Let a resource until then, and the volumes that go by its lease; one that is let for longer by itself stays so."""
-    _set_end(resource, to, actor=actor, thread=thread, at=at)
+    """Let a resource until then, and the volumes that go by its lease; what is let for longer by now stays so."""
+    row = _locked(resource)
+    to = max(to, row.lease_end or to)
+    _set_end(row, to, actor=actor, thread=thread, at=at)
     with_server(resource).filter(Q(lease_end__lt=to) | Q(lease_end=None)).update(lease_end=to)
 
 
@@ -59,15 +61,18 @@ def take_back(
     at: datetime,
 ) -> None:
     """Undo an extension: the lease ends when it did before, and those of ``volumes`` (units) when each did (ISO 8601)."""
-    _set_end(resource, to, actor=actor, thread=thread, at=at)
+    _set_end(_locked(resource), to, actor=actor, thread=thread, at=at)
     for unit, end in volumes.items():
         Resource.objects.filter(unit=unit).update(lease_end=datetime.fromisoformat(end) if end else None)
 
 
-def _set_end(
-    resource: Resource, to: datetime, *, actor: audit.Actor, thread: UUID | None, at: datetime
-) -> None:
-    row = Resource.objects.select_for_update(no_key=True).get(pk=resource.pk)
+def _locked(resource: Resource) -> Resource:
+    """As it is now: what a caller has read may have been renewed since."""
+    return Resource.objects.select_for_update(no_key=True).get(pk=resource.pk)
+
+
+def _set_end(row: Resource, to: datetime, *, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Of a locked row."""
     before, row.lease_end = row.lease_end, to
     row.save(update_fields=["lease_end"])
     audit.record(

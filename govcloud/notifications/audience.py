@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from govcloud.notifications.kinds import FOR_SUBSTITUTES
+from govcloud.notifications.kinds import FOR_SUBSTITUTES, WATCHING
 from govcloud.notifications.models import Notice
 from tenants.models import Department, Membership, User
 
@@ -53,8 +53,9 @@ def of(notices: Sequence[Notice], *, at: datetime) -> Mapping[int, list[Addresse
     for membership in memberships:
         held.setdefault(membership.role, []).append(membership)
     found = {notice.pk: _of(notice, users, held) for notice in notices}
-    away = _away({key for n in notices if n.kind in FOR_SUBSTITUTES for key in found[n.pk]}, at=at)
-    return {notice.pk: [*_addressed(notice, found[notice.pk], away)] for notice in notices}
+    deciding = {n.pk: _deciding(n, held) & found[n.pk].keys() for n in notices if n.kind in FOR_SUBSTITUTES}
+    away = _away(set().union(*deciding.values()), at=at)
+    return {n.pk: [*_addressed(n, found[n.pk], deciding.get(n.pk, ()), away)] for n in notices}
 
 
 def _of(
@@ -65,12 +66,19 @@ def _of(
     return found
 
 
-def _holders(notice: Notice, held: Mapping[str, Sequence[Membership]]) -> Iterator[User]:
+def _holders(
+    notice: Notice, held: Mapping[str, Sequence[Membership]], *, but: Collection[str] = ()
+) -> Iterator[User]:
     above = set(notice.department.ancestor_ids) if notice.department else set()
-    for role in notice.roles:
+    for role in (each for each in notice.roles if each not in but):
         for membership in held.get(role, ()):
             if membership.department_id is None or membership.department_id in above:
                 yield membership.user
+
+
+def _deciding(notice: Notice, held: Mapping[str, Sequence[Membership]]) -> set[int]:
+    """Who is told because it is theirs to decide, not only because they watch."""
+    return {*notice.people} | {user.pk for user in _holders(notice, held, but=WATCHING)}
 
 
 def _away(people: Collection[int], *, at: datetime) -> dict[int, StandIn]:
@@ -80,15 +88,20 @@ def _away(people: Collection[int], *, at: datetime) -> dict[int, StandIn]:
     return found
 
 
-def _addressed(notice: Notice, found: Mapping[int, User], away: Mapping[int, StandIn]) -> Iterator[Addressee]:
-    """Those found, and who stands in for them unless they are told anyway or barred from it. Nobody stands in for a stand-in."""
+def _addressed(
+    notice: Notice, found: Mapping[int, User], deciding: Collection[int], away: Mapping[int, StandIn]
+) -> Iterator[Addressee]:
+    """Those found, and who stands in for those deciding unless they are told anyway or barred from it. Nobody stands in for a
+    stand-in.
+    """
     yield from map(Addressee, found.values())
-    if notice.kind not in FOR_SUBSTITUTES or notice.department is None:
+    if notice.department is None:
         return
+    not_for_others = {*found} | ({*notice.without} - {*notice.standing_in})
     behalf: dict[User, list[User]] = {}
     for key, person in found.items():
-        other = away.get(key)
-        if other and other.person.pk not in {*found, *notice.without} and other.can(notice.department):
+        other = away.get(key) if key in deciding else None
+        if other and other.person.pk not in not_for_others and other.can(notice.department):
             behalf.setdefault(other.person, []).append(person)
     for substitute, people in behalf.items():
         yield Addressee(substitute, tuple(people))

@@ -12,6 +12,8 @@ from django.db import models
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from tenants.models import Role
+
 
 class Kind(models.TextChoices):
     CASE_WAITING = "case.waiting", _("something waits for my decision")
@@ -297,3 +299,6 @@ FOR_SUBSTITUTES = frozenset(
     {Kind.CASE_WAITING, Kind.CASE_GIVEN, Kind.CASE_REMINDED, Kind.CARD_YELLOW, Kind.CARD_RED}
 )
 """What who stands in for somebody hears of as well, with whom it is for: it asks for a decision that they can take."""
+
+WATCHING = frozenset({Role.SUPERVISOR})
+"""Who is told of these to see to it that somebody decides: there is nothing that a substitute could decide for them."""

@@ -20,7 +20,8 @@ class Notice(models.Model):
     """Something that happened, written in the transaction in which it did: the one outbox.
 
     Facts, not sentences: ``kinds.KINDS`` has the words they go into. It is for ``people`` (keys of users) and for who
-    holds one of the ``roles``, ``without`` some. ``dispatched_at`` is when messages, mail and calls of webhooks were made
+    holds one of the ``roles``, ``without`` some, who do not hear of it for others either but for those ``standing_in``.
+    ``dispatched_at`` is when messages, mail and calls of webhooks were made
     of it; until then the row waits for that.
     """
 
@@ -34,6 +35,9 @@ class Notice(models.Model):
     people = ArrayField(models.BigIntegerField(), default=list)
     roles = ArrayField(models.CharField(max_length=30), default=list)
     without = ArrayField(models.BigIntegerField(), default=list)  # of those who hold the roles
+    standing_in = ArrayField(
+        models.BigIntegerField(), default=list
+    )  # of ``without``: may hear of it for others
     created_at = models.DateTimeField()
     dispatched_at = models.DateTimeField(null=True)
 

@@ -43,7 +43,8 @@ class Posting:
     """What is to be told to whom: to people (keys of users), and to who holds a role when it goes out.
 
     ``facts`` are those that the kind's words name. ``department`` is whose event it is: its webhooks hear of it, and a
-    unit's role is looked for in it and above.
+    unit's role is looked for in it and above. Those ``without`` hear of it neither by a role nor for others; for others
+    they do if they are among ``standing_in``.
     """
 
     kind: Kind
@@ -52,6 +53,7 @@ class Posting:
     people: Collection[int] = ()
     roles: Collection[Role] = ()
     without: Collection[int] = ()
+    standing_in: Collection[int] = ()
     department: Department | None = None
     thread: UUID | None = None
 
@@ -102,6 +104,7 @@ def _notice(posting: Posting, *, at: datetime) -> Notice:
         people=list(dict.fromkeys(posting.people)),
         roles=list(posting.roles),
         without=list(posting.without),
+        standing_in=list(posting.standing_in),
         created_at=at,
     )
 

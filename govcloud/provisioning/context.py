@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db.models import Max, Q
+from django.db.models.functions import Greatest
 
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud
@@ -27,6 +28,7 @@ class Context:
 
     step: Step
     at: datetime
+    clock: Callable[[], datetime]  # for what happens later in the visit than ``at``, its beginning
     heartbeat: Callable[[], bool] = field(default=lambda: True)
     write_outputs: Callable[[dict[str, Any]], None] = field(default=lambda _outputs: None)
     lost: bool = False
@@ -109,11 +111,15 @@ class Context:
         return others.exclude(state__in=FINISHED).exists()
 
     def missed_at(self, *kinds: str) -> datetime | None:
-        """When a request of these kinds for what the step is about was last taken for lost and sent again, by any operation."""
+        """When a request of these kinds for what the step is about was last taken for lost or sent again, by any operation."""
         named = {self.state[each] for each in ("resource", "floating", "volume") if each in self.state}
         of_it = Q(unit__in={self.step.unit, *named}) | Q(desired_state__resource__in=[*named])
         steps = Step.objects.filter(of_it, kind__in=kinds, operation__system=self.operation.system_id)
-        last: datetime | None = steps.aggregate(last=Max("missed_at"))["last"]
+        # sent after the look that missed the one before, and by then that may be long ago
+        sent_again = steps.filter(missed_at__isnull=False).aggregate(
+            last=Max(Greatest("missed_at", "intent_at"))
+        )
+        last: datetime | None = sent_again["last"]
         return last
 
     @property

@@ -84,6 +84,7 @@ class Visit:
         self.context = Context(
             step=held.step,
             at=clock(),
+            clock=clock,
             heartbeat=self.heartbeat,
             write_outputs=lambda outputs: self.update(outputs=outputs),
         )
@@ -152,10 +153,12 @@ class Visit:
         One list may leave out what is there (a page, a cell, a replica): two, some time apart, are believed. Else the step is
         released in ``state``, to be looked at again.
         """
-        at, missed = self.clock(), self.step.missed_at
-        if self.step.intent_at is not None and at < self.step.intent_at + settings.STEP_SETTLE:
+        at, missed, sent = self.clock(), self.step.missed_at, self.step.intent_at
+        if sent is not None and at < sent + settings.STEP_SETTLE:
             self.write(state=state, next_run_at=at + settings.STEP_POLL * 5)
             return False
+        if sent is not None and missed is not None and missed < sent + settings.STEP_SETTLE:
+            missed = None  # noted before it was sent again, or too early: no look of those two
         again = (missed or at) + settings.STEP_SETTLE / 2
         if missed is not None and at >= again:
             return True
@@ -235,6 +238,8 @@ class Visit:
 
     def _clear_away(self) -> None:
         """Take down what came out broken, wait until it is gone, and start the next generation."""
+        if self._keeps_one_out():
+            return
         if self._taken_down():
             self.write(
                 state=StepState.DUE, external_id="", intent_at=None, attempts=0,

@@ -44,17 +44,18 @@ def looked_at(*, project: Project, at: datetime) -> Iterator[tuple[Resource, lis
 def _differences(resource: Resource, seen: Container) -> Iterator[Difference]:
     held = resource.container
     scale = held.storage_class.clouds.get(cloud=resource.cloud_id)
-    credentials = held.credentials.in_force().values_list("project_id", "user_id")
+    expected_read, expected_write = containers.let_in(held)
     pairs = (
         (Field.QUOTA_BYTES, str(scale.built_gb(held.quota_gb) * GIB), str(seen.quota_bytes or "")),
         (Field.MARK, str(resource.unit), seen.metadata.get(UNIT, "")),
-        (Field.LET_IN, _listed(f"{project}:{user}" for project, user in credentials), _listed(seen.read | seen.write)),
+        (Field.LET_IN, _listed(expected_read, expected_write), _listed(seen.read, seen.write)),
     )  # fmt: skip
     return (Difference(field, expected, found) for field, expected, found in pairs if expected != found)
 
 
-def _listed(users: Iterator[str] | frozenset[str]) -> str:
-    return ", ".join(sorted(users))
+def _listed(read: frozenset[str], write: frozenset[str]) -> str:
+    """Each with what they may: r, w, or rw."""
+    return ", ".join(f"{user} {'r' * (user in read)}{'w' * (user in write)}" for user in sorted(read | write))
 
 
 def _observation(resource: Resource, kind: FindingKind, differences: tuple[Difference, ...]) -> Observation:

@@ -200,6 +200,7 @@ def _audience(card: SupervisionCard, waits: Mapping[int, Waiting]) -> dict[str, 
         "people": waits_for.named,
         "roles": [*map(Role, waits_for.open_to), *also],
         "without": waits_for.without,
+        "standing_in": waits_for.standing_in,
     }
 
 

@@ -231,18 +231,22 @@ def _sized_otherwise(sizes: dict[str, int]) -> list[str]:
 
 
 def _let_otherwise() -> list[str]:
-    """Leases that do not end when their renewals say: each that was carried out counts once."""
-    built = Step.objects.filter(kind__in=["server", "container"], desired=Desired.PRESENT)
+    """Leases that do not end when their renewals say: each that was carried out counts once, for a server's volumes as well."""
+    built = Step.objects.filter(kind__in=["server", "container", "volume"], desired=Desired.PRESENT)
     ends = {
         unit: datetime.fromisoformat(state["lease_end"])
         for unit, state in built.values_list("unit", "desired_state")
+        if state.get("lease_end")
     }
     renewed = Step.objects.filter(kind="lease", state=StepState.DONE, desired=Desired.PRESENT)
-    for state, at in renewed.order_by("finished_at").values_list("desired_state", "finished_at"):
+    rows = renewed.order_by("finished_at").values_list("desired_state", "outputs", "finished_at")
+    for state, outputs, at in rows:
         unit = UUID(state["resource"])
         if at is not None and unit in ends:
             ordered_from = datetime.fromisoformat(state["runs_until"])
             ends[unit] = max(ends[unit], leases.extended(ordered_from, months=state["months"], at=at))
+            for volume in map(UUID, outputs["volumes"]):
+                ends[volume] = max(ends.get(volume, ends[unit]), ends[unit])
     standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=ends)
     return [
         f"the lease of unit {each.unit} ends {each.lease_end}, by what was ordered {ends[each.unit]}"

@@ -51,6 +51,11 @@ def files(on: Scene) -> Resource:
     return container(on)
 
 
+@pytest.fixture
+def soon_landed(settings: Settings) -> None:
+    settings.STEP_SETTLE = timedelta(seconds=2)
+
+
 def users(on: Scene) -> list[str]:
     """Ids of those that were made for the scene's system."""
     found = connect(cloud="sandbox").identity._transport.get("identity", "/users")["users"]
@@ -154,6 +159,7 @@ def test_a_cloud_that_does_not_answer_is_told_of_and_the_try_is_kept(
     assert given.secret_set_at is None
 
 
+@pytest.mark.usefixtures("soon_landed")
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("lost", ["identity POST /users$", "identity POST /projects$", "identity PUT /roles/", "object-store POST ."])  # fmt: skip
 def test_a_credential_whose_answer_was_lost_is_issued_once(

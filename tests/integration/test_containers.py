@@ -438,6 +438,14 @@ def test_a_pass_finds_what_was_changed_by_hand_and_counts_what_is_held(on: Scene
     assert compared(on) == {}
 
 
+def test_a_pass_finds_who_only_reads_and_was_let_in_to_write(on: Scene, files: Resource) -> None:
+    credential(on, named("files"), access="read")
+    assert compared(on) == {}
+    read = sorted(project(on).objects.get_container(files.external_id).read)
+    project(on).objects.set_access(files.external_id, read=read, write=read)
+    assert compared(on) == {"drifted": ["let_in"]}
+
+
 def test_a_pass_finds_a_container_that_was_deleted_by_hand(on: Scene, files: Resource) -> None:
     project(on).objects.delete_container(files.external_id)
     assert compared(on) == {"missing": []}

@@ -158,6 +158,28 @@ class TestWhatWaits:
         assert told_to(message, language="en").text.endswith(english)
         assert f"您作为{person.audit_name}的代办人收到此通知" in told_to(message, language="zh-hans").text
 
+    def test_cards_reach_who_gave_their_own_part_away_and_stands_in_for_somebody(
+        self, people: Chain, at: datetime
+    ) -> None:
+        giver, taker = people.unit_approver, people.cloud_admin
+        case = case_of(people, at=at)
+        delegate(case, giver, taker, at)
+        absence(taker, giver, begins=at, days=9)
+        limit = case.stages.get(status="current").due_at
+        assert limit is not None
+        supervision.sweep(at=limit - DAY)
+        dispatch.dispatch(at=limit - DAY)
+        assert told(giver, Kind.CARD_YELLOW) == [[taker.audit_name]]
+
+    def test_no_card_for_a_supervisor_who_has_nothing_to_decide(self, people: Chain, at: datetime) -> None:
+        supervisor, substitute = member(Role.SUPERVISOR), people.cloud_admin
+        absence(supervisor, substitute, begins=at, days=9)
+        limit = case_of(people, at=at).stages.get(status="current").due_at
+        assert limit is not None
+        supervision.sweep(at=limit)
+        dispatch.dispatch(at=limit)
+        assert (told(supervisor, Kind.CARD_RED), told(substitute, Kind.CARD_RED)) == ([[]], [])
+
     def test_of_these_neither_who_has_decided(self, people: Chain, at: datetime) -> None:
         case = decide(case_of(people, at=at), people.unit_approver, at)
         member(Role.TECHNICAL_REVIEWER)  # for the step that is theirs

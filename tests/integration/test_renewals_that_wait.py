@@ -123,6 +123,16 @@ def test_a_volume_that_is_let_for_longer_by_itself_stays_so_when_its_server_is_r
     assert (end_of(server.resource), end_of(volume)) == (later(1), later(6))
 
 
+def test_a_lease_that_was_extended_meanwhile_is_made_no_shorter(
+    on: Scene, server: Server, at: datetime
+) -> None:
+    stale = Resource.objects.get(pk=server.resource.pk)
+    for resource, months in ((server.resource, 6), (stale, 1)):
+        leases.extend(resource=resource, to=later(months), actor=SystemActor("tests"), thread=None, at=at)
+    assert end_of(server.resource) == later(6)
+    assert {end_of(each.resource) for each in server.volumes.all()} == {later(6)}
+
+
 def test_a_renewal_taken_back_gives_each_lease_the_end_that_it_had(
     on: Scene, server: Server, volume: Resource, at: datetime
 ) -> None:

@@ -5,22 +5,29 @@ list names the two together. So there is nothing that it could reach but that co
 password that nobody knows; the department draws its secret by itself (``provisioning.container_secrets``).
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Access, Container, ContainerCredential
+from govcloud.inventory.models import Access, Container
 from govcloud.provisioning.container_secrets import new_secret
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight, Skipped
+from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.tenancy import OwnProjectKind
+from govcloud.provisioning.lifecycle import Desired
+from govcloud.provisioning.models import Step
 from tenants.models import User
 
 ROLE = "reader"  # it reads nothing: its project holds nothing
+UNANSWERED = "unanswered_until"
+"""In the outputs of a step: until when a list that it sent, and of which no answer came, may still land."""
 
 
 class CredentialProjectKind(OwnProjectKind):
@@ -96,7 +103,9 @@ class CredentialUserKind(Kind):
 class CredentialAccessKind(Kind):
     """A container's access list as our records have it: with this credential, or without those that are to be absent.
 
-    It shuts out at once, which deleting a user does not: Swift goes on taking tokens for minutes. The whole list is sent: what was added by hand goes. Nothing else changes it meanwhile, as the container is in hand.
+    It shuts out at once, which deleting a user does not: Swift goes on taking tokens for minutes. The whole list is sent: what
+    was added by hand goes. A legal hold changes it beside what the container is in hand for; so whatever sends it sends the
+    same, and none ends while an older list, of any of them, may still land.
     """
 
     name = "credential_access"
@@ -106,43 +115,66 @@ class CredentialAccessKind(Kind):
     def find(self, context: Context) -> str | None:
         """Called off, what is not as it shall be is what an earlier request has made of it."""
         absent = context.step.desired == "absent"
-        return self._name(context) if self._as_wanted(context) != absent else None
+        try:
+            return self._name(context) if self._as_wanted(context) != absent else None
+        except errors.NotFound:
+            return None
 
-    def create(self, context: Context) -> Made | Skipped:
+    def create(self, context: Context) -> Made | Skipped | Moving:
         self._set(context)
         return Made(self._name(context))
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
-        absent = context.step.desired == "absent"
+        may_change = self._unanswered(context)  # before the look: what lands in between is seen at the next
         try:
             as_wanted = self._as_wanted(context)
         except errors.NotFound:
             return Gone()
-        if not as_wanted and not absent:
+        if context.step.desired == "absent":
+            return Gone() if as_wanted and not may_change else Ready()
+        if not as_wanted:
             self._set(context)
-        return Gone() if as_wanted and absent else Ready()
+        return Moving() if may_change else Ready()
 
     def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
-        self._set(context)
+        if not self._as_wanted(context):
+            self._set(context)
 
     def _set(self, context: Context) -> None:
+        """Send the list; that it may land later is committed before, and taken back once an answer has come."""
         read, write = self._lists(context)
-        context.project.objects.set_access(self._name(context), read=sorted(read), write=sorted(write))
+        before = context.step.outputs.get(UNANSWERED)
+        context.remember({UNANSWERED: _landed_by(context)})
+        try:
+            context.project.objects.set_access(self._name(context), read=sorted(read), write=sorted(write))
+        except errors.CloudError as error:
+            context.remember({UNANSWERED: _landed_by(context) if error.effect_unknown else before})
+            raise
+        context.remember({UNANSWERED: before})
+
+    def _unanswered(self, context: Context) -> bool:
+        """Whether a list that any step sent for the container may still land."""
+        sent = self._steps(context).filter(kind__in=_LISTS).values_list(f"outputs__{UNANSWERED}", flat=True)
+        return any(until and datetime.fromisoformat(until) > context.clock() for until in sent)
 
     def _as_wanted(self, context: Context) -> bool:
         seen = context.project.objects.get_container(self._name(context))
         return (seen.read, seen.write) == self._lists(context)
 
     def _lists(self, context: Context) -> tuple[frozenset[str], frozenset[str]]:
-        """Who may read and who may write; whoever may write may read. Nobody writes into one that is frozen."""
-        rows = ContainerCredential.objects.in_force().filter(container=self._container(context))
-        if context.step.desired == "absent":
-            rows = rows.exclude(unit__in=context.state.get("without", [str(context.step.unit)]))
-        frozen = containers.frozen(self._container(context))
-        users = [(f"{row.project_id}:{row.user_id}", row.access) for row in rows]
-        return (
-            frozenset(user for user, _access in users),
-            frozenset(user for user, access in users if access == Access.WRITE and not frozen),
+        """Who may read and who may write, but for whom any step shuts out: they are in force until their users are gone."""
+        shut_out = self._steps(context).filter(kind=CredentialAccessKind.name, desired=Desired.ABSENT)
+        without = {
+            each
+            for unit, state in shut_out.values_list("unit", "desired_state")
+            for each in state.get("without", [str(unit)])
+        }
+        return containers.let_in(self._container(context), without=without)
+
+    def _steps(self, context: Context) -> QuerySet[Step]:
+        """All that were ever about the container."""
+        return Step.objects.filter(
+            operation__system=context.operation.system_id, desired_state__container=context.state["container"]
         )
 
     def _container(self, context: Context) -> Container:
@@ -165,8 +197,26 @@ class ContainerThawKind(CredentialAccessKind):
     name = "container_thaw"
     title = _("Making the object storage writable again")
 
-    def create(self, context: Context) -> Made | Skipped:
+    def create(self, context: Context) -> Made | Skipped | Moving:
         status = self._container(context).resource.status
         if status in {Status.RELEASING, Status.RELEASED}:
+            if self._unanswered(context):
+                return Moving()  # its release shuts everybody out, and must know of what may still land
             return Skipped("it is being released, and nobody is let in any more")
-        return super().create(context)
+        try:
+            return super().create(context)
+        except errors.NotFound:
+            return Skipped("the cloud does not have it any more")
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        sight = super().look(context, external_id)
+        gone_before = isinstance(sight, Gone) and context.step.desired != Desired.ABSENT
+        return Ready() if gone_before else sight  # nobody writes into what has been released meanwhile
+
+
+_LISTS = (CredentialAccessKind.name, ContainerFreezeKind.name, ContainerThawKind.name)
+
+
+def _landed_by(context: Context) -> str:
+    """When what is sent now has landed, or does not land any more."""
+    return (context.clock() + settings.STEP_SETTLE).isoformat()

@@ -48,9 +48,8 @@ class LeaseKind(Setting):
         lease_end = resource.lease_end or context.at
         ordered_from = datetime.fromisoformat(state["runs_until"]) if "runs_until" in state else lease_end
         ordered = leases.extended(ordered_from, months=state["months"], at=context.at)
-        thread = context.operation.thread
         leases.extend(
-            resource=resource, to=max(lease_end, ordered), actor=ENGINE, thread=thread, at=context.at
+            resource=resource, to=ordered, actor=ENGINE, thread=context.operation.thread, at=context.at
         )
 
     def look(self, context: Context, external_id: str) -> Sight:

@@ -103,7 +103,9 @@ class ContainerQuotaKind(Kind):
         return seen.name if seen.quota_bytes == self._bytes(context, "quota_gb") else None
 
     def create(self, context: Context) -> Made | Waiting:
-        """Raises StepFailed for a quota below what it holds by now."""
+        """Raises StepFailed for a quota below what it holds by now, and under a legal hold placed since it was ordered."""
+        if containers.frozen(self._resource(context).container):
+            raise StepFailed("it is under a legal hold: its size stays until that is lifted")
         missed = context.missed_at("container", self.name)
         if context.step.missed_at is None and missed and context.at < missed + settings.STEP_SETTLE:
             return Waiting("an earlier request, which sets another quota, may still land")

@@ -536,15 +536,38 @@ def test_what_is_being_undone_waits_for_a_request_that_was_sent_again(things: Th
     assert (started.status, things.there) == ("undone", {})
 
 
-def asked_for_twice(things: Things, clock: Clock) -> Operation:
-    """The first request was lost on its way and may still land; the second has made it."""
-    started = operation(clock.now, "server", "backup", kind="locked_thing")
-    things.born.extend(["ok", "busy"])
+def test_a_list_that_leaves_out_what_was_asked_for_twice_does_not_leave_it_behind(
+    things: Things, clock: Clock
+) -> None:
+    """The look before the second request is none of the two that are believed."""
+    started = operation(clock.now, "server", kind="locked_thing")
     things.before.append(UNKNOWN)
     engine.run_due(clock=clock)
     clock.later(seconds=5)
+    things.after.append(UNKNOWN)
     engine.run_due(clock=clock)
-    assert step(started, "server").state == "done"
+    assert things.created == 1
+    services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
+    things.hidden = True
+    clock.later(seconds=settings.STEP_SETTLE.total_seconds() + 1)
+    engine.run_due(clock=clock)
+    things.hidden = False
+    run(clock)
+    started.refresh_from_db()
+    assert (things.there, started.status) == ({}, "undone")
+
+
+def asked_for_twice(things: Things, clock: Clock, *, born: str = "ok") -> Operation:
+    """The first request was lost on its way and may still land; the second has made it, long after it was found missing."""
+    started = operation(clock.now, "server", "backup", kind="locked_thing")
+    things.born.extend([born, "busy"])
+    things.before.append(UNKNOWN)
+    engine.run_due(clock=clock)
+    clock.later(seconds=5)
+    things.meanwhile = lambda: clock.later(seconds=20)
+    engine.run_due(clock=clock, most=1)
+    things.meanwhile = lambda: None
+    engine.run_due(clock=clock)
     return started
 
 
@@ -565,6 +588,7 @@ def test_what_was_asked_for_twice_keeps_the_lost_request_out_until_that_cannot_l
 ) -> None:
     started = asked_for_twice(things, clock)
     sent_again = clock.now
+    assert step(started, "server").state == "done"
     clock.later(seconds=5)
     if ends == "abandoned":
         services.abandon(operation=started, reason="withdrawn", actor=UserFactory(), at=clock.now)
@@ -577,6 +601,19 @@ def test_what_was_asked_for_twice_keeps_the_lost_request_out_until_that_cannot_l
     assert "thing-1" not in things.there
     assert started.finished_at is not None
     assert started.finished_at >= sent_again + settings.STEP_SETTLE
+
+
+def test_what_came_out_broken_keeps_the_lost_request_out_before_it_is_built_anew(
+    things: Things, clock: Clock
+) -> None:
+    started = asked_for_twice(things, clock, born="error")
+    assert step(started, "server").state == "replacing"
+    clock.later(seconds=settings.STEP_SETTLE.total_seconds() - 1)
+    engine.run_due(clock=clock)
+    assert "thing-1" in things.there
+    run(clock)
+    assert "thing-1" not in things.there
+    assert step(started, "server").external_id == "thing-2"
 
 
 def test_what_was_asked_for_once_goes_at_once(things: Things, clock: Clock) -> None:
