@@ -130,7 +130,9 @@ class People:
             self._schedule("server.gone", server_id=row["id"], action_id="")
             return
         if kind == "server" and row["task_state"] and row["vm_state"] != "building":
-            self._cloud.change(kind, row, at=self._agenda.now, task_state=None)  # as ``nova reset-state`` does
+            self._cloud.change(
+                kind, row, at=self._agenda.now, task_state=None
+            )  # as ``nova reset-state`` does
             return
         name = MOVING.get((kind, row["vm_state"] if kind == "server" else row["status"]))
         attachments = self._cloud.store.find("attachment", volume_id=row["id"]) if kind == "volume" else []
