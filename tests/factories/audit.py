@@ -8,8 +8,11 @@ from govcloud.audit.models import Event, Seal
 
 
 def seal_all(at: datetime) -> Seal:
-    """Seal every event; the last seal. A transaction of another test's database may be in the way for a moment."""
-    for _try in range(600):
+    """Seal every event; the last seal.
+
+    A transaction of another test's database may be in the way, for as long as that test takes: that of all routes takes a minute.
+    """
+    for _try in range(3600):
         while sealing.seal(at=at) is not None:
             continue
         if not Event.objects.filter(sealed=None).exists():
