@@ -8,17 +8,14 @@ from datetime import datetime
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import services as approvals
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit.refusals import kept
 from govcloud.errors import Conflict, DomainError
 from govcloud.orders import services, stored
-from govcloud.orders.lines import Line, freed_by, quota_of
-from govcloud.orders.matter import matter_of
+from govcloud.orders.lines import Line
 from govcloud.orders.models import Attachment, Order, OrderItem
 from govcloud.orders.quotes import Quote, quote_lines
 from govcloud.orders.submission import errors_in, locked
-from govcloud.quotas import services as quotas
 from govcloud.quotas.services import QuotaEffect
 from tenants.models import User
 
@@ -47,24 +44,12 @@ def reckon(*, order: Order, at: datetime) -> Reckoning:
     """By the tariff, the quota and the flow of the moment, with the items read once."""
     items = stored.items_of(order)
     lines = stored.lines_of(items)
-    effect = quotas.effect(department=order.system.department, amounts=quota_of(lines) or freed_by(lines))
+    effect = services.effect_of(order, lines)
     quote = None
     try:
         quote = quote_lines(lines=lines, at=at)
-        matter = matter_of(
-            system=order.system,
-            lines=lines,
-            monthly_total=quote.monthly_total,
-            within_quota=all(one.fits for one in effect),
-            priority=order.priority,
-        )
-        route = approvals.preview(
-            department=order.system.department,
-            applicant=order.applicant,
-            matter=matter,
-            at=at,
-            case=order.case,
-        )
+        fits = all(one.fits for one in effect)
+        route = services.route_of(order, lines, monthly_total=quote.monthly_total, within_quota=fits, at=at)
     except DomainError as refusal:
         return Reckoning(items, lines, effect, quote, trouble=refusal.detail)
     return Reckoning(items, lines, effect, quote, route)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from django.db import transaction
@@ -171,9 +172,14 @@ def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:  # noqa: ARG001 
     if order.status not in EDITABLE | {Status.IN_APPROVAL}:
         return []
     lines = _lines(order)
-    takes = quota_of(lines)
-    effects = quotas.effect(department=order.system.department, amounts=takes or freed_by(lines))
-    return effects if order.status in EDITABLE or not takes else [_without_its_hold(one) for one in effects]
+    effects = effect_of(order, lines)
+    untouched = order.status in EDITABLE or not quota_of(lines)
+    return effects if untouched else [_without_its_hold(one) for one in effects]
+
+
+def effect_of(order: Order, lines: Sequence[Line]) -> list[QuotaEffect]:
+    """What the lines take, or give back if they take nothing, on top of what is held and used now."""
+    return quotas.effect(department=order.system.department, amounts=quota_of(lines) or freed_by(lines))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,11 +212,18 @@ def route(*, order: Order, at: datetime) -> list[PlannedStage]:
     """Who will have to approve the order, and by when if it were submitted now."""
     fits = order.status not in EDITABLE or all(one.fits for one in effect(order=order, at=at))
     total = quote(order=order, at=at).monthly_total
+    return route_of(order, _lines(order), monthly_total=total, within_quota=fits, at=at)
+
+
+def route_of(
+    order: Order, lines: Sequence[Line], *, monthly_total: Decimal, within_quota: bool, at: datetime
+) -> list[PlannedStage]:
+    """Of an order with these lines, at this price."""
     matter = matter_of(
         system=order.system,
-        lines=_lines(order),
-        monthly_total=total,
-        within_quota=fits,
+        lines=lines,
+        monthly_total=monthly_total,
+        within_quota=within_quota,
         priority=order.priority,
     )
     return approvals.preview(
