@@ -3,16 +3,16 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
-from govcloud.audit import refusals
 from govcloud.orders import cancellation
 from govcloud.orders.models import Order
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import services
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import Operation
@@ -56,13 +56,7 @@ def abandonment(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def _visible(uuid: UUID, actor: "User", *, at: datetime) -> Operation:
     """Foreign operations answer as if there were none, audited."""
     rows = Operation.objects.select_related("cloud", "system__department", "resource")
-    found = rows.visible_to(actor, at=at).filter(uuid=uuid).first()
-    if found is not None:
-        return found
-    foreign = rows.filter(uuid=uuid).first()
-    if foreign is not None:
-        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
-    raise Http404
+    return seen_or_404(rows.visible_to(actor, at=at), rows, actor, at=at, uuid=uuid)
 
 
 def _answer(

@@ -4,14 +4,13 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import OuterRef, Subquery
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
-from govcloud.audit import refusals
 from govcloud.documents.archive import CLOSED
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order, Revision
@@ -20,6 +19,7 @@ from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting, writing
 from govcloud.portal.order.parts import Asked
+from govcloud.portal.seen import seen_or_404
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
@@ -103,10 +103,4 @@ def visible(number: str, actor: User, *, at: datetime) -> Order:
             **waiting.flags(at=at),
         )
     )
-    found = orders.filter(number=number).first()
-    if found is not None:
-        return found
-    foreign = Order.objects.filter(number=number).first()
-    if foreign is not None:
-        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
-    raise Http404
+    return seen_or_404(orders, Order.objects.all(), actor, at=at, number=number)

@@ -11,11 +11,11 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
-from govcloud.audit import refusals
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.quota import foresight, rows
+from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import granted
 from govcloud.quotas import limits, services
 from govcloud.quotas.models import Crossing, Dimension, LimitChange, TemporaryRaise
@@ -142,13 +142,7 @@ def _in_view(view: str) -> Q:
 def _visible(uuid: UUID, actor: "User", *, at: datetime) -> Department:
     """Foreign units answer as if there were none, audited."""
     departments = Department.objects.select_related("parent")
-    found = departments.visible_to(actor, at=at).filter(uuid=uuid).first()
-    if found is not None:
-        return found
-    foreign = departments.filter(uuid=uuid).first()
-    if foreign is not None:
-        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
-    raise Http404
+    return seen_or_404(departments.visible_to(actor, at=at), departments, actor, at=at, uuid=uuid)
 
 
 def _changes(department: Department) -> QuerySet[LimitChange]:

@@ -12,7 +12,6 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
-from govcloud.audit import refusals
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Power, Resource, ResourceKind
@@ -21,6 +20,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.resource import offers
+from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.provisioning import consoles
 from govcloud.provisioning.actions import requests
@@ -82,13 +82,7 @@ def console(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def visible(uuid: UUID, actor: User, *, at: datetime) -> Resource:
     """Foreign resources answer as if there were none, audited."""
     rows = Resource.objects.select_related("system__department")
-    found = rows.visible_to(actor, at=at).with_particulars().filter(uuid=uuid).first()
-    if found is not None:
-        return found
-    foreign = rows.filter(uuid=uuid).first()
-    if foreign is not None:
-        refusals.refuse(actor=actor, verb="access.refused", subject=foreign, at=at, reason="not-found")
-    raise Http404
+    return seen_or_404(rows.visible_to(actor, at=at).with_particulars(), rows, actor, at=at, uuid=uuid)
 
 
 def _page(

@@ -1,0 +1,30 @@
+"""Looking for what somebody asks for by its address."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from django.db.models import Model, QuerySet
+from django.http import Http404
+
+from govcloud.audit import refusals
+from tenants.models import User
+
+if TYPE_CHECKING:
+    from govcloud.audit.services import Subject
+
+M = TypeVar("M", bound=Model)
+
+
+def seen_or_404(
+    visible: QuerySet[M], everything: QuerySet[M], actor: User, *, at: datetime, **key: object
+) -> M:
+    """The one with this key. Raises Http404; what is there and not to be seen answers as if it were not, and is audited."""
+    one = visible.filter(**key).first()
+    if one is not None:
+        return one
+    foreign = everything.filter(**key).first()
+    if foreign is not None:
+        refusals.refuse(
+            actor=actor, verb="access.refused", subject=cast("Subject", foreign), at=at, reason="not-found"
+        )
+    raise Http404
