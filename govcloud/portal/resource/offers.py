@@ -13,6 +13,7 @@ from govcloud.catalog.models import Image
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind, Snapshot
 from govcloud.orders.renaming import NewName
+from govcloud.orders.resolution import as_uuid
 from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Action, Nothing
@@ -55,10 +56,7 @@ class Deed:
 
 def _uuid(given: str) -> UUID:
     """What is no id is that of nothing, and refused as such."""
-    try:
-        return UUID(given)
-    except ValueError:
-        return NOBODY
+    return as_uuid(given) or NOBODY
 
 
 def _servers(resource: Resource) -> list[Option]:
