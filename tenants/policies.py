@@ -109,7 +109,7 @@ def limit(actor: User, *, to: Collection[str]) -> None:
 def require(actor: User, *wanted: Wanted, at: datetime, department: Department | None = None) -> None:
     """Raises RoleMissing unless the actor may do one of these (in a unit: in the department or above it)."""
     scope = scope_of(actor, at=at)
-    if not any(scope.holds(each, department=department) for each in wanted):
+    if not scope.holds_any(wanted, department=department):
         raise RoleMissing(roles=", ".join(_who_may(wanted)))
 
 

@@ -220,7 +220,7 @@ def open_seats(stage: CaseStage) -> list[Seat]:
 def decides_for(person: User, department: Department, *, at: datetime) -> bool:
     """Whether a person holds a role that decides, and may see what the department applies for."""
     scope = scope_of(person, at=at)
-    return any(scope.holds(role, department=department) for role in DECIDING) and sees(scope, department)
+    return scope.holds_any(DECIDING, department=department) and sees(scope, department)
 
 
 def sees(scope: Scope, department: Department) -> bool:

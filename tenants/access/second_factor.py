@@ -76,7 +76,7 @@ def obliged(user: User, *, at: datetime) -> bool:
     if settings.SECOND_FACTOR != "required":
         return False
     scope = scope_of(user, at=at)
-    return any(scope.holds(role) for role in OBLIGED)
+    return scope.holds_any(OBLIGED)
 
 
 def enrolled(user: User) -> bool:

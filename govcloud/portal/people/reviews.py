@@ -197,7 +197,7 @@ def _page(
         "filters": filters,
         **pages.context,
         "views": choices(VIEWS, filters, counts, first="waits"),
-        "decides": found.status == ReviewStatus.OPEN and any(scope.holds(role) for role in REVIEWERS),
+        "decides": found.status == ReviewStatus.OPEN and scope.holds_any(REVIEWERS),
         "closes": found.status == ReviewStatus.OPEN and scope.holds(Role.SECURITY_ADMIN),
         "reader": actor,
         "refused": refused,

@@ -254,7 +254,7 @@ def _page(
 ) -> HttpResponse:
     found = get_object_or_404(_told(at=at), uuid=uuid)
     scope, factor = scope_of(actor, at=at), _factor_of(found)
-    keeps = any(scope.holds(each) for each in KEEPERS_OF_PEOPLE)
+    keeps = scope.holds_any(KEEPERS_OF_PEOPLE)
     context: dict[str, Any] = {
         "account": found,
         "language": dict(settings.LANGUAGES).get(found.language, found.language),

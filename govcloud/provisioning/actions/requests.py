@@ -47,7 +47,7 @@ def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[
     scope, department = scope_of(actor, at=at), resource.system.department
     general, claim = _in_no_state_for_any(resource), claimed(resource)
     for action in actions_of(resource.kind):
-        if any(scope.holds(role, department=department) for role in action.roles):
+        if scope.holds_any(action.roles, department=department):
             yield Possibility(action, str(general or _refusal(action, resource, claim) or ""))
         else:
             roles = ", ".join(str(role.label) for role in action.roles)
