@@ -53,6 +53,7 @@ OVER_QUOTA = {
     "volume": Fault("over quota", "status", "never", 413, "VolumeSizeExceedsAvailableQuota", (("Retry-After", "0"),)),
 }  # fmt: skip
 BUILDS = ((3, Fault("ends in an error", outcome="build_error")), (1, Fault("never ends", outcome="stuck")))
+BRITTLE_BUILDS = ((40, BUILDS[0][1]), *BUILDS[1:])
 REMOVALS = ((1, Fault("never ends", outcome="stuck")),)
 READING = (
     (5, Fault("5xx", "status", "never", 503)),
@@ -75,11 +76,12 @@ IDENTITY = (
 
 
 class Faults:
-    """Draws a fault for a request with the probability ``share``; none once they are ``over``."""
+    """Draws a fault for a request with the probability ``share``: none before it is set, nor once they are ``over``."""
 
-    def __init__(self, random: Random, share: float) -> None:
+    def __init__(self, random: Random, *, brittle: bool) -> None:
         self._random = random
-        self.share = share
+        self.share = 0.0
+        self._builds = BRITTLE_BUILDS if brittle else BUILDS
         self.drawn: dict[str, int] = {}
 
     def over(self) -> None:
@@ -97,8 +99,7 @@ class Faults:
         """In how many seconds a late request lands: now and then at once, now and then as late as can be."""
         return self._random.choice((0.5, self._random.uniform(0, LANDING_SECONDS), LANDING_SECONDS))
 
-    @staticmethod
-    def _table(service: str, method: str, path: str) -> tuple[tuple[int, Fault], ...]:
+    def _table(self, service: str, method: str, path: str) -> tuple[tuple[int, Fault], ...]:
         if service == "identity" and path.endswith("/auth/tokens"):
             return IDENTITY
         if method in {"GET", "HEAD"}:
@@ -107,7 +108,7 @@ class Faults:
         if method == "POST" and service in OVER_QUOTA:
             table += ((2, OVER_QUOTA[service]),)
         if method == "POST" and path.endswith(("/servers", "/volumes", "/os-volume_attachments", "/action")):
-            table += BUILDS
+            table += self._builds
         if method == "DELETE" and service in {"compute", "volume"}:
             table += REMOVALS
         return table

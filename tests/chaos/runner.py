@@ -10,16 +10,22 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from tests.chaos.weather import Weather
+
 ORDERS_IN_A_WORLD = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One world to simulate. ``mutation`` names what is taken out of the engine before (see ``mutations``)."""
+    """One world to simulate. ``mutation`` names what is taken out of the engine before (see ``mutations``).
+
+    ``seed`` decides about the weather as well, unless one is given.
+    """
 
     seed: int
     orders: int
     mutation: str = ""
+    weather: Weather | None = None
 
 
 @dataclass(slots=True)
@@ -139,7 +145,8 @@ def _work(number: int, todo: Any, done: Any) -> None:
         while True:
             task = todo.get()
             with without(task.mutation):
-                done.put((task, World(seed=task.seed, orders=task.orders).run()))
+                world = World(seed=task.seed, orders=task.orders, weather=task.weather)
+                done.put((task, world.run()))
 
 
 @contextmanager

@@ -21,6 +21,8 @@ from tests.chaos.faults import LANDING_SECONDS
 from tests.chaos.wire import Sent
 
 HOUR = 3600.0
+LONG = (100.0, 200.0, 400.0)
+"""Seconds for which a worker is held up: longer than its lease."""
 SKEWS = (0.0, 0.4, HOUR, -HOUR)
 LAST_MOMENT = 40
 """A visit has some three dozen moments at which it can be hit: its writes, and both sides of its calls."""
@@ -49,18 +51,20 @@ class Trip:
     fate: str = ""  # "dies", "drops", "stalls"
     at: int = 0
     seconds: float = 0.0
+    answers_only: bool = False  # of its moments, those count at which a request has been carried out
     moments: int = 0
     over: BaseException | None = None
 
 
 @dataclass
 class Shift:
-    """All workers. ``share`` of their visits are hit by something."""
+    """All workers. ``share`` of their visits are hit by something; see ``Weather`` for ``late_answers``."""
 
     agenda: Agenda
     random: Random
-    share: float
     note: Callable[[str], None]
+    late_answers: bool
+    share: float = 0.0
     workers: list[Worker] = field(default_factory=list)
     trip: Trip | None = None
     visits: int = 0
@@ -89,6 +93,10 @@ class Shift:
     def _trip(self, worker: Worker) -> Trip:
         if self.random.random() >= self.share:
             return Trip(worker)
+        if self.late_answers and self.random.random() < 0.8:
+            return Trip(
+                worker, "stalls", self.random.randint(1, 3), self.random.choice(LONG), answers_only=True
+            )
         fate = self.random.choice(("dies", "dies", "drops", "stalls", "stalls"))
         seconds = self.random.choice((3.0, 40.0, 100.0, 200.0, 400.0))
         return Trip(worker, fate, self.random.randint(1, LAST_MOMENT), seconds)
@@ -125,7 +133,9 @@ class Shift:
         self.note(f"  {self.trip.worker.name} {what}: {sent.method} {sent.path}")
         if not sent.signs_in:
             on_its_way = sent.changes and what != "after"
-            self._moment(longest=LANDING_SECONDS if on_its_way else None)
+            self._moment(
+                longest=LANDING_SECONDS if on_its_way else None, answered=sent.changes and what == "after"
+            )
 
     def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
         """Before each write to the database, and after each that is a transaction of its own."""
@@ -141,14 +151,16 @@ class Shift:
             self._moment(committed=True)
         return result
 
-    def _moment(self, *, longest: float | None = None, committed: bool = False) -> None:
+    def _moment(
+        self, *, longest: float | None = None, committed: bool = False, answered: bool = False
+    ) -> None:
         trip = self.trip
         if trip is None:
             return
         if trip.over is not None:
             raise trip.over
-        trip.moments += 1
-        if trip.moments != trip.at:
+        trip.moments += answered or not trip.answers_only
+        if trip.moments != trip.at or (trip.answers_only and not answered):
             return
         self.hits[trip.fate] = self.hits.get(trip.fate, 0) + 1
         match trip.fate:

@@ -35,6 +35,7 @@ from tests.chaos.faults import Faults
 from tests.chaos.orders import Orders
 from tests.chaos.people import People, soon
 from tests.chaos.runner import Outcome
+from tests.chaos.weather import Weather, drawn
 from tests.chaos.wire import BASE, Wire, plugged
 from tests.chaos.workers import ConnectionDropped, Shift
 from tests.factories.catalog import catalogue
@@ -47,23 +48,22 @@ SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
 TRIES = 4  # that an administrator gives what somebody broke by hand
-MOODS = (0.05, 0.15, 0.3)
-"""Shares of calls and visits that go wrong in a calm, an ordinary and a stormy world."""
 
 
 class World:
     """Build it, ``run`` it once, read the outcome. Needs the database for itself."""
 
-    def __init__(self, *, seed: int, orders: int, trace: list[str] | None = None) -> None:
+    def __init__(
+        self, *, seed: int, orders: int, weather: Weather | None = None, trace: list[str] | None = None
+    ) -> None:
         self.seed, self.size, self.trace = seed, orders, trace
         self.random = Random(seed)
         self.agenda = Agenda(START)
         self.digest = hashlib.blake2b(digest_size=8)
         self.crashes: list[str] = []
-        mood = self.random.choice(MOODS)
-        self.faults = Faults(self.random, 0.0)
-        self.mood = mood
-        self.shift = Shift(self.agenda, self.random, 0.0, self.note)
+        self.weather = weather or drawn(self.random)
+        self.faults = Faults(self.random, brittle=self.weather.brittle)
+        self.shift = Shift(self.agenda, self.random, self.note, late_answers=self.weather.late_answers)
         self.placing = True
 
     def note(self, line: str) -> None:
@@ -77,7 +77,7 @@ class World:
         with ExitStack() as stack:
             self._open(stack)
             self._prepare()
-            self.faults.share = self.shift.share = self.mood
+            self.faults.share = self.shift.share = self.weather.share
             self._let_orders_come()
             self.agenda.run_while(lambda: self.placing, until=self._limit(timedelta(days=2)))
             self.agenda.run_while(self._busy, until=self._limit(FAULTS_GO_ON))
