@@ -6,6 +6,7 @@ from govcloud.gateways.openstack import Cloud, errors, models
 from tests.openstack.laboratory import LARGER_FLAVOR, Laboratory, eventually, gone, settled
 
 OF_NOBODY = "00000000-0000-4000-8000-000000000000"
+OTHER_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI" + "A" * 43
 
 
 def test_of_two_hard_reboots_both_are_taken_and_each_has_its_record(
@@ -110,6 +111,18 @@ def test_a_rebuilt_server_keeps_everything_but_what_was_on_its_system_volume(
     assert settled(lambda: cloud.compute.get_server(server.id)).status == "SHUTOFF", "it stays as it was"
     cloud.compute.delete_server(server.id)
     gone(lambda: cloud.compute.get_server(server.id))
+
+
+def test_a_rebuild_gives_the_key_it_names(laboratory: Laboratory, cloud: Cloud) -> None:
+    server = laboratory.server()
+    key = cloud.compute.create_keypair(name=f"other-{server.id}", public_key=OTHER_KEY)
+    cloud.compute.rebuild_server(server.id, image_id=laboratory.image.id, key_name=key.name)
+    assert settled(lambda: cloud.compute.get_server(server.id)).key_name == key.name
+    with pytest.raises(errors.Refused):
+        cloud.compute.rebuild_server(server.id, image_id=laboratory.image.id, key_name="of-nobody")
+    cloud.compute.delete_server(server.id)
+    gone(lambda: cloud.compute.get_server(server.id))
+    cloud.compute.delete_keypair(key.name)
 
 
 def test_a_resize_is_confirmed_once_and_only_when_it_waits_for_it(

@@ -126,13 +126,15 @@ class Compute:
         path = f"/servers/{server_id}"
         self._transport.send(_SERVICE, "PUT", path, json={"server": {"name": name}}, microversion=_READ)
 
-    def rebuild_server(self, server_id: str, *, image_id: str) -> str:
-        """Write the image anew onto the volume that it boots from. Id, addresses, data volumes and key stay.
+    def rebuild_server(self, server_id: str, *, image_id: str, key_name: str | None = None) -> str:
+        """Write the image anew onto the volume that it boots from. Id, addresses and data volumes stay.
 
-        Raises ``Conflict`` while its state forbids it, ``Refused`` for an image that is not there or larger than the
-        volume. What it answers holds a password for the guest, which is dropped here.
+        The new guest lets in the key ``key_name``; without one, the key that the server was created with, whatever has
+        become of it. Raises ``Conflict`` while its state forbids it, ``Refused`` for an image that is not there or larger
+        than the volume, or a key that is not there. What it answers holds a password for the guest, which is dropped here.
         """
-        return self._act(server_id, {"rebuild": {"imageRef": image_id}}, microversion=_REIMAGE)
+        body = given({"imageRef": image_id, "key_name": key_name})
+        return self._act(server_id, {"rebuild": body}, microversion=_REIMAGE)
 
     def actions(self, server_id: str) -> list[models.ServerAction]:
         """What was asked of a server, the latest first, without how each went on. The record outlives the server."""

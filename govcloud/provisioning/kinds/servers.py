@@ -11,9 +11,11 @@ from govcloud.gateways.openstack.models import Server
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address
 from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.acts import STATUS, ActKind
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import image_id
+from govcloud.provisioning.kinds.tenancy import register_key
 
 
 class RenameKind(Kind):
@@ -60,7 +62,10 @@ class RenameKind(Kind):
 
 
 class RebuildKind(ActKind):
-    """An image written anew onto the system volume of a server that is stopped."""
+    """An image written anew onto the system volume of a server that is stopped.
+
+    The guest gets the key that is ours now: left to itself the cloud would give it the one that the server was created with.
+    """
 
     name = "rebuild"
     title = _("Writing the system anew")
@@ -69,10 +74,13 @@ class RebuildKind(ActKind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["system_volume"]]):
             return Waiting("a backup of it has to end first")
+        register_key(context)  # another one than when the system got its project, if it was replaced since
         return super().create(context)
 
     def ask(self, context: Context, server_id: str) -> str:
-        return context.project.compute.rebuild_server(server_id, image_id=image_id(context))
+        return context.project.compute.rebuild_server(
+            server_id, image_id=image_id(context), key_name=guest_key().name
+        )
 
     def settled(self, context: Context, server: Server) -> Sight:  # noqa: ARG002
         return Ready({"status": server.status}) if server.status in STATUS.values() else Moving()

@@ -105,17 +105,20 @@ class KeypairKind(Kind):
         return key.name if key else None
 
     def create(self, context: Context) -> Made:
-        found = self.find(context)
-        if found is None:
-            key = guest_key()
-            found = context.project.compute.create_keypair(name=key.name, public_key=key.public).name
-        return Made(found, {})
+        return Made(register_key(context), {})
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
         return Gone() if context.step.desired == "absent" else Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
         """It stays: other systems' servers are made with it."""
+
+
+def register_key(context: Context) -> str:
+    """The name under which the cloud has our public key, registered now if it is not there."""
+    key, compute = guest_key(), context.project.compute
+    found = compute.find_keypair(key.name) or compute.create_keypair(name=key.name, public_key=key.public)
+    return found.name
 
 
 class _QuotaKind(Setting):

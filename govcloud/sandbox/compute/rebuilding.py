@@ -9,6 +9,7 @@ from typing import Any
 
 from govcloud.sandbox.cloud import Cloud
 from govcloud.sandbox.compute import history
+from govcloud.sandbox.compute.keypairs import find_keypair
 from govcloud.sandbox.compute.states import fail, require
 from govcloud.sandbox.compute.tasks import alive, begin
 from govcloud.sandbox.compute.views import detail
@@ -19,6 +20,7 @@ from govcloud.sandbox.volume.volumes import image_metadata
 from govcloud.sandbox.web import Answer, Body, Call
 
 _REIMAGE = (2, 93)
+_KEY = (2, 54)
 
 
 def rebuild(call: Call, row: Row, asked: Body) -> Answer:
@@ -27,10 +29,12 @@ def rebuild(call: Call, row: Row, asked: Body) -> Answer:
     image = call.cloud.store.get("image", str(asked.get("imageRef", "")))
     if image is None:
         raise bad_request("Cannot find image for rebuild")
+    key = _key(call, asked)
     boot = _boot_disk(call.cloud, row)
     if boot is not None and call.version < _REIMAGE and boot[1]["image_metadata"]["image_id"] != image["id"]:
         raise bad_request("Unable to rebuild with a different image for a volume-backed server.")
     columns = {key: asked[key] for key in ("name", "metadata", "description") if asked.get(key)}
+    columns |= key
     if row["image_id"]:
         columns["image_id"] = image["id"]
     call.cloud.change("server", row, at=call.now, **columns)
@@ -43,6 +47,22 @@ def rebuild(call: Call, row: Row, asked: Body) -> Answer:
     then = "server.rebuild_failed" if failing else "server.rebuilt"
     begin(call, row, "rebuilding", then, image_id=image["id"], written=written)
     return Answer(202, {"server": detail(call, row) | {"adminPass": row["id"].replace("-", "")[:12]}})
+
+
+def _key(call: Call, asked: Body) -> Body:
+    """What changes of the server's key: nothing unless the request names one, or none (null)."""
+    if "key_name" not in asked:
+        return {}
+    if call.version < _KEY:
+        raise bad_request(
+            "Invalid input for field/attribute rebuild. Additional properties are not allowed ('key_name' was unexpected)"
+        )
+    if asked["key_name"] is None:
+        return {"key_name": None, "public_key": None}
+    keypair = find_keypair(call, str(asked["key_name"]))
+    if keypair is None:
+        raise bad_request("Invalid key_name provided.")
+    return {"key_name": keypair["name"], "public_key": keypair["public_key"]}
 
 
 def _boot_disk(cloud: Cloud, row: Row) -> tuple[Row, Row] | None:
