@@ -32,8 +32,7 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
     refusal = refusal_of(deed)
     if refusal is None:
         return None
-    status = next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
-    return Refused(refusal.detail, status, typed or {})
+    return Refused(refusal.detail, status_of(refusal), typed or {})
 
 
 def refusal_of(deed: Callable[[], object]) -> DomainError | None:
@@ -45,6 +44,11 @@ def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     except DomainError as refusal:
         return refusal
     return None
+
+
+def status_of(refusal: DomainError) -> int:
+    """Of the page that tells of it; what the API answers with."""
+    return next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
 
 
 def admitted(request: HttpRequest, *wanted: Wanted) -> tuple[User, datetime]:

@@ -19,6 +19,7 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
+from govcloud.portal.resource import credentials, login_keys
 from govcloud.portal.resource import views as resource
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
@@ -111,6 +112,13 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),
     path("resources/<uuid:uuid>/", resource.resource, name="resource"),
     path("resources/<uuid:uuid>/console/", resource.console, name="resource-console"),
+    path("resources/<uuid:uuid>/deeds/set-login-keys/", login_keys.replacement, name="resource-login-keys"),
+    path("resources/<uuid:uuid>/login-keys/removal/", login_keys.removal, name="resource-login-key-removal"),
+    path(
+        "resources/<uuid:uuid>/credentials/<uuid:credential>/secret/",
+        credentials.secret,
+        name="resource-secret",
+    ),
     path("resources/<uuid:uuid>/deeds/<slug:action>/", resource.act, name="resource-act"),
     path("units/", units.units, name="units"),
     path("units/export.<str:form>", units.export, name="units-export"),

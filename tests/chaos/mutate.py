@@ -17,7 +17,7 @@ from tests.chaos.runner import Outcome, Task
 from tests.chaos.simulate import serving, var
 from tests.chaos.weather import STORMY, Weather
 
-NAMES = ("fence", "intent", "swap", "guard", "settle", "second-look", "keep-out", "shared-clock")
+NAMES = ("fence", "intent", "swap", "guard", "settle", "second-look", "shared-clock")
 SHOWN_BY = {"swap": Weather(STORMY, brittle=True, late_answers=True)}
 """In what weather one is looked for that other worlds show too seldom. ``swap``: a worker hears of what it made after that
 came out broken and another was made in its place.

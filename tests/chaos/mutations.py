@@ -56,13 +56,11 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "guard": lambda: _engine(still_mine=lambda _visit: None),
     "settle": lambda: mock.patch.object(settings, "STEP_SETTLE", timedelta()),
     "second-look": lambda: _engine(_never_landed=_believe_one_look),
-    "keep-out": lambda: _engine(_keeps_one_out=lambda _visit: False),
     "shared-clock": lambda: mock.patch.object(clock, "agreed", _own_clock),
 }
 """Without the check of the fence before each write; with the intent kept in memory only; with the id of what was made
 stored whatever the step has by then; without asking, directly before a request, whether the step is still ours; without
-waiting for what may still land; with one empty list believed; taken down while a
-request that was lost may still take its place; with each worker's own clock."""
+waiting for what may still land; with one empty list believed; with each worker's own clock."""
 
 
 @contextmanager

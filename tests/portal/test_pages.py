@@ -11,12 +11,13 @@ from django.http import HttpResponse
 from django.test import Client, override_settings
 
 from govcloud import clock
+from govcloud.inventory.models import Resource
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
-from tenants.models import Role
+from tenants.models import Role, System
 from tests.factories import orders as made
 from tests.factories.approvals import case_of, chain, default_flow, drafted
-from tests.factories.inventory import whole_server
+from tests.factories.inventory import CredentialFactory, SecurityRuleFactory, whole_server
 from tests.factories.leases import found
 from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.organisation import review_of
@@ -205,12 +206,25 @@ def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
     return browser.get(f"/flows/{paths.get(which, f'{draft.uuid}/stages/intake/')}")
 
 
+def in_use(kind: str, system: System) -> Resource:
+    """A network with a rule, or a container with a credential."""
+    if kind == "network":
+        return SecurityRuleFactory(network__resource__system=system).network.resource
+    return CredentialFactory(container__resource__system=system).container.resource
+
+
 def page_of_writing(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
     """A page on which an applicant writes an order."""
     on = made.scene()
     browser, order = signed_in(on.applicant), made.drafted(on, at=at)
     server = whole_server(system=on.system, cloud=on.catalogue.cloud, name="old-1")
     page, standing = f"/orders/{order.number}/", f"/systems/{on.system.uuid}/standing/"
+    if which in {"network", "container"}:
+        return browser.get(f"/resources/{in_use(which, on.system).uuid}/")
+    if which == "network with mistakes":
+        return browser.post(
+            f"/resources/{in_use('network', on.system).uuid}/deeds/add-rule/", {"add-rule-port_min": "x"}
+        )
     if which == "item with mistakes":
         return browser.post(
             f"{page}items/2/", {"slot": "server", "0-rows": "2", "version": "1", "do": "keep"}
@@ -242,6 +256,9 @@ OF_THE_SYSTEM = {
             "what a system has",
             "change of what stands",
             "resource",
+            "network",
+            "network with mistakes",
+            "container",
         ),
         page_of_writing,
     ),

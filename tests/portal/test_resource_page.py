@@ -106,7 +106,7 @@ def test_only_who_may_is_offered_deeds_and_does_them(on: Scene, server: Server, 
     for answer in (stranger.get(page), stranger.post(f"{page}deeds/stop/"), stranger.post(f"{page}console/")):
         assert answer.status_code == 404
     assert Event.objects.filter(verb="access.refused", subject_id=server.resource.uuid).count() == 3
-    assert signed_in(on.applicant).post(f"{page}deeds/set-login-keys/").status_code == 404
+    assert signed_in(on.applicant).post(f"{page}deeds/no-such-deed/").status_code == 404
 
 
 def test_a_stopped_server_has_no_screen(browser: Client, server: Server) -> None:

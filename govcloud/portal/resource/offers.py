@@ -1,8 +1,7 @@
 """What can be done to a resource directly, each with what its form asks for."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,11 +14,10 @@ from govcloud.inventory.models import Resource, ResourceKind, Snapshot
 from govcloud.orders.renaming import NewName
 from govcloud.orders.resolution import as_uuid
 from govcloud.portal.templatetags.portal import named
-from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
+from govcloud.provisioning.actions.requests import Possibility
 from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
-from tenants.models import User
 
 Option = tuple[str, str]
 
@@ -54,7 +52,7 @@ class Deed:
         return not self.refusal and (self.asks is None or self.asks.options is None or bool(self.options))
 
 
-def _uuid(given: str) -> UUID:
+def id_or_nobody(given: str) -> UUID:
     """What is no id is that of nothing, and refused as such."""
     return as_uuid(given) or NOBODY
 
@@ -85,11 +83,13 @@ ASKS: Mapping[str, Asks | None] = {
     "rename": Asks(_("New name"), NewName),
     "rebuild": Asks(_("Image"), NewSystem, _images),
     "snapshot": Asks(_("Name of the snapshot"), lambda given: Named(name=given)),
-    "restore": Asks(_("Snapshot"), lambda given: OfSnapshot(snapshot=_uuid(given)), _snapshots),
-    "delete-snapshot": Asks(_("Snapshot"), lambda given: OfSnapshot(snapshot=_uuid(given)), _snapshots),
-    "attach": Asks(_("Server"), lambda given: ToServer(server=_uuid(given)), _servers),
+    "restore": Asks(_("Snapshot"), lambda given: OfSnapshot(snapshot=id_or_nobody(given)), _snapshots),
+    "delete-snapshot": Asks(
+        _("Snapshot"), lambda given: OfSnapshot(snapshot=id_or_nobody(given)), _snapshots
+    ),
+    "attach": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
 }
-"""The actions that have a form here, by name; the others go through the API."""
+"""The actions that ask for one thing at most, by name; ``forms`` has those that ask for more."""
 
 WARNINGS: Mapping[str, str | Promise] = {
     "stop": _("Whoever uses it loses the connection. It is billed on."),
@@ -105,10 +105,10 @@ WARNINGS: Mapping[str, str | Promise] = {
 
 
 def deeds(
-    resource: Resource, actor: User, *, at: datetime, typed: Mapping[str, str] | None = None
+    resource: Resource, possibilities: Iterable[Possibility], *, typed: Mapping[str, str]
 ) -> Iterator[Deed]:
     """``typed`` is what was given for an action that was refused, by its name."""
-    for possibility in requests.possibilities(resource=resource, actor=actor, at=at):
+    for possibility in possibilities:
         name = possibility.action.name
         if name not in ASKS:
             continue
@@ -121,10 +121,17 @@ def deeds(
             WARNINGS.get(name, ""),
             asks,
             options,
-            (typed or {}).get(name),
+            typed.get(name),
         )
 
 
-def parameters(name: str, given: str) -> Any:
+def builds(name: str) -> Callable[[str], Any] | None:
+    """What makes an action's parameters of what was given for it; None for an action that has no form here."""
+    if name not in ASKS:
+        return None
     asks = ASKS[name]
-    return Nothing() if asks is None else asks.builds(given.strip()[: 2 * asks.longest])
+    return (
+        (lambda _given: Nothing())
+        if asks is None
+        else lambda given: asks.builds(given.strip()[: 2 * asks.longest])
+    )

@@ -13,18 +13,21 @@ from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
 from govcloud.audit.models import Event
+from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Power, Resource, ResourceKind
+from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
-from govcloud.portal.resource import offers
+from govcloud.portal.resource import forms, offers, parts
+from govcloud.portal.resource.forms import Sent
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
-from govcloud.provisioning import consoles
+from govcloud.provisioning import consoles, container_secrets
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.container_secrets import Drawn
 from govcloud.provisioning.models import Operation
 from tenants.models import User
 from tenants.policies import scope_of
@@ -51,21 +54,42 @@ def act(request: HttpRequest, uuid: UUID, action: str) -> HttpResponse:
     """Do something to it. The page then shows how that goes."""
     actor, at = cast("User", request.user), clock.now()
     found, given = visible(uuid, actor, at=at), request.POST.get("given", "").replace("\0", "")
-    if action not in offers.ASKS:
+    if action in forms.FORMS:
+        return _filled_in(request, found, action, actor, at=at)
+    builds = offers.builds(action) or forms.OF_A_ROW.get(action)
+    if builds is None:
         raise Http404
-    refused = deeds.attempt(
-        lambda: requests.request(
-            resource=found,
-            action=actions()[action],
-            parameters=offers.parameters(action, given),
-            actor=actor,
-            at=at,
-        ),
-        typed={action: given},
-    )
-    if refused is None:
+    refusal = _refusal(found, action, builds(given), actor, at=at)
+    if refusal is None:
         return redirect("portal:resource", uuid=uuid)
-    return _page(request, uuid, actor, at=at, refused=refused)
+    refused = Refused(refusal.detail, deeds.status_of(refusal), {action: given})
+    return page(request, uuid, actor, at=at, refused=refused)
+
+
+def _filled_in(
+    request: HttpRequest, found: Resource, action: str, actor: User, *, at: datetime
+) -> HttpResponse:
+    sent = forms.read(action, request.POST)
+    parameters = forms.parameters(action, sent)
+    if parameters is None:
+        refused = Refused(str(forms.SEE_THE_FIELD), 422)
+    else:
+        refusal = _refusal(found, action, parameters, actor, at=at)
+        if refusal is None:
+            return redirect("portal:resource", uuid=found.uuid)
+        refused = sent.refused(refusal)
+    return page(request, found.uuid, actor, at=at, refused=refused, sent={action: sent})
+
+
+def _refusal(
+    found: Resource, action: str, parameters: Any, actor: User, *, at: datetime
+) -> DomainError | None:
+    """Ask for it; or hand on why it is not done."""
+    return deeds.refusal_of(
+        lambda: requests.request(
+            resource=found, action=actions()[action], parameters=parameters, actor=actor, at=at
+        )
+    )
 
 
 @require_POST
@@ -76,7 +100,7 @@ def console(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = visible(uuid, actor, at=at)
     links: list[str] = []
     refused = deeds.attempt(lambda: links.append(consoles.open_console(resource=found, actor=actor, at=at)))
-    return _page(request, uuid, actor, at=at, refused=refused, screen="".join(links))
+    return page(request, uuid, actor, at=at, refused=refused, screen="".join(links))
 
 
 def visible(uuid: UUID, actor: User, *, at: datetime) -> Resource:
@@ -85,28 +109,46 @@ def visible(uuid: UUID, actor: User, *, at: datetime) -> Resource:
     return seen_or_404(rows.visible_to(actor, at=at).with_particulars(), rows, actor, at=at, uuid=uuid)
 
 
-def _page(
-    request: HttpRequest, uuid: UUID, actor: User, *, at: datetime, refused: Refused | None, screen: str = ""
+def page(
+    request: HttpRequest,
+    uuid: UUID,
+    actor: User,
+    *,
+    at: datetime,
+    refused: Refused | None,
+    sent: Mapping[str, Sent] | None = None,
+    screen: str = "",
+    drawn: tuple[ContainerCredential, Drawn] | None = None,
 ) -> HttpResponse:
+    """The answer to a form that leads nowhere else. ``sent`` is what was typed into the fields of an action that was refused."""
     typed = refused.typed if refused else {}
-    shown = _context(visible(uuid, actor, at=at), actor, at=at, typed=typed)
-    shown |= {"refused": refused, "screen": screen, "live": False}
+    shown = _context(visible(uuid, actor, at=at), actor, at=at, typed=typed, sent=sent)
+    shown |= {"refused": refused, "screen": screen, "drawn": drawn, "live": False}
     return render(request, "portal/resource/page.html", shown, status=refused.status if refused else 200)
 
 
 def _context(
-    found: Resource, actor: User, *, at: datetime, typed: Mapping[str, str] | None = None
+    found: Resource,
+    actor: User,
+    *,
+    at: datetime,
+    typed: Mapping[str, str] | None = None,
+    sent: Mapping[str, Sent] | None = None,
 ) -> dict[str, Any]:
     done = Operation.objects.filter(resource=found).prefetch_related("steps")[:OPERATIONS]
     operations = [(each, actions()[each.action].title) for each in done]
     runs = found.kind == ResourceKind.SERVER and found.server.power == Power.RUNNING
-    scope = scope_of(actor, at=at)
+    scope, department, stands = scope_of(actor, at=at), found.system.department, found.released_at is None
+    possible = list(requests.possibilities(resource=found, actor=actor, at=at)) if stands else []
     return {
         "built": one(found),
         "resource": found,
-        "deeds": list(offers.deeds(found, actor, at=at, typed=typed)) if found.released_at is None else [],
-        "screens": runs and scope.holds_any(consoles.ROLES, department=found.system.department),
-        "orders": found.released_at is None and offer_of_system(found.system, actor, at=at).changes_built,
+        "deeds": list(offers.deeds(found, possible, typed=typed or {})),
+        "parts": list(parts.parts(found, possible, sent=sent or {})),
+        "screens": runs and scope.holds_any(consoles.ROLES, department=department),
+        "draws": found.status == Status.ACTIVE
+        and scope.holds_any(container_secrets.ROLES, department=department),
+        "orders": stands and offer_of_system(found.system, actor, at=at).changes_built,
         "operations": operations,
         "history": [
             (event, told(event))

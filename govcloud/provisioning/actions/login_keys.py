@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.dsa import DSAPublicKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_ssh_public_key
+from cryptography.hazmat.primitives.serialization.ssh import SSHPublicKeyTypes, load_ssh_public_key
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -23,6 +23,7 @@ from govcloud.provisioning.services import StepSpec
 from tenants.models import Role
 
 MOST_KEYS = 20
+LONGEST_KEY = 4_000  # characters
 LEAST_RSA_BITS = 3072
 
 
@@ -97,21 +98,36 @@ def fingerprint(key: str) -> str:
     return "SHA256:" + base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip("=")
 
 
+def is_public_key(text: str) -> bool:
+    """Whether it is one, weak or not, and can be shown: anything else may be a private key."""
+    return _loaded(text) is not None
+
+
 def _one_line(key: str) -> str:
     return " ".join(key.split())
 
 
+def _loaded(key: str) -> SSHPublicKeyTypes | None:
+    """None for what is no public key of one line. A private key behind it would pass for its comment, and be kept."""
+    line = key.strip()
+    if len(line) > LONGEST_KEY or len(line.splitlines()) != 1 or "PRIVATE KEY" in line.upper():
+        return None
+    try:
+        fingerprint(line)
+        return load_ssh_public_key(line.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        return None
+
+
 def _refused(key: str, seen: set[str], pointer: str) -> DomainError | None:
     """Why this key cannot be taken; notes its fingerprint otherwise."""
-    try:
-        if len(key.strip().splitlines()) != 1:
-            return NoPublicKey(pointers=(pointer,))
-        public, mark = load_ssh_public_key(key.strip().encode()), fingerprint(key)
-    except (ValueError, UnsupportedAlgorithm):
+    public = _loaded(key)
+    if public is None:
         return NoPublicKey(pointers=(pointer,))
     weak = isinstance(public, RSAPublicKey) and public.key_size < LEAST_RSA_BITS
     if weak or isinstance(public, DSAPublicKey):
         return WeakKey(bits=LEAST_RSA_BITS, pointers=(pointer,))
+    mark = fingerprint(key)
     if mark in seen:
         return KeyTwice(pointers=(pointer,))
     seen.add(mark)
