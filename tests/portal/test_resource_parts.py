@@ -1,5 +1,6 @@
 """What a resource has in particular, on its page: rules, interfaces, login keys and credentials."""
 
+import re
 from datetime import datetime
 
 import pytest
@@ -12,8 +13,10 @@ from django.test import Client
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import AddressBlock, LoginKey, Network, Resource, Server
+from govcloud.portal.resource import forms, offers
 from govcloud.provisioning import container_secrets
-from govcloud.provisioning.actions.login_keys import fingerprint
+from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.login_keys import SetLoginKeys, fingerprint
 from govcloud.provisioning.container_secrets import Drawn
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role
@@ -22,6 +25,7 @@ from tests.factories.inventory import (
     AddressFactory,
     ContainerFactory,
     CredentialFactory,
+    FloatingAddressFactory,
     NetworkFactory,
     SecurityRuleFactory,
     whole_server,
@@ -348,3 +352,23 @@ def test_in_chinese(on: Scene, server: Server, signed_in: Signed) -> None:
     page = text(browser.get(page_of(server.resource)))
     assert "可登录人员" in page
     assert "所接入的网络" in page
+
+
+def test_a_floating_address_is_moved_to_a_server_beside(browser: Client, on: Scene, server: Server) -> None:
+    given = FloatingAddressFactory(server=server)
+    beside = whole_server(system=on.system, cloud=on.catalogue.cloud, name="web-2")
+    options = re.findall(
+        r'<option value="([^"]+)">([^<]+)', browser.get(page_of(server.resource)).content.decode()
+    )
+    assert (str(beside.resource.uuid), "web-2") in options
+    assert (str(server.resource.uuid), "web-1") not in options
+    block = AddressBlockFactory(cloud=on.catalogue.cloud, unit=given.network.resource.unit)
+    AddressFactory(block=block, unit=beside.resource.unit)
+    path = f"{page_of(server.resource)}deeds/move-address/"
+    assert browser.post(path, {"given": str(beside.resource.uuid)}).status_code == 302
+    assert step_of("floating_move").desired_state["to"] == str(beside.resource.unit)
+
+
+def test_every_direct_action_has_a_form() -> None:
+    here = {*offers.ASKS, *forms.FORMS, *forms.OF_A_ROW, SetLoginKeys.name}
+    assert actions().keys() == here

@@ -61,7 +61,7 @@ def _servers(resource: Resource) -> list[Option]:
     beside = Resource.objects.filter(
         system=resource.system_id, cloud=resource.cloud_id, kind=ResourceKind.SERVER, status=Status.ACTIVE
     )
-    return [(str(row.uuid), row.name) for row in beside.order_by("name")]
+    return [(str(row.uuid), row.name) for row in beside.exclude(pk=resource.pk).order_by("name")]
 
 
 def _snapshots(resource: Resource) -> list[Option]:
@@ -87,7 +87,10 @@ ASKS: Mapping[str, Asks | None] = {
     "delete-snapshot": Asks(
         _("Snapshot"), lambda given: OfSnapshot(snapshot=id_or_nobody(given)), _snapshots
     ),
-    "attach": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
+    **dict.fromkeys(
+        ("attach", "move-address"),
+        Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
+    ),
 }
 """The actions that ask for one thing at most, by name; ``forms`` has those that ask for more."""
 
@@ -100,6 +103,7 @@ WARNINGS: Mapping[str, str | Promise] = {
     "restore": _("All that has been written to it since is lost."),
     "delete-snapshot": _("This cannot be taken back."),
     "disconnect": _("Nothing on it can be reached from outside any more, nor reach anything there."),
+    "move-address": _("This server cannot be reached from outside any more; the other one can, at this address."),
     "give-back-address": _("The server cannot be reached from outside any more, and the address goes to somebody else."),
 }  # fmt: skip
 
