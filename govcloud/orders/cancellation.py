@@ -14,6 +14,7 @@ from govcloud.errors import Absent, Conflict
 from govcloud.orders import fulfilment, placing
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.results import PLANNED, Outcome, results
 from govcloud.orders.submission import locked
 from govcloud.provisioning import completion
 from govcloud.provisioning import services as provisioning
@@ -38,6 +39,20 @@ class WithdrawInstead(Conflict):
 class NotOfThisOrder(Absent):
     code = "unit-not-in-order"
     message = _("The order builds no such thing; a volume goes with its server.")
+
+
+SEPARABLE = frozenset({Action.CREATE, Action.RENEW})
+UNFINISHED = frozenset({Outcome.PLANNED, Outcome.UNDER_WAY, Outcome.HELD_UP})
+
+
+def separable(order: Order) -> list[Unit]:
+    """What of an order that is being built can be called off by itself: it does not stand yet, and has not been called off."""
+    units = Unit.objects.filter(
+        item__order=order, item__action__in=SEPARABLE, server=None, operation__isnull=False
+    )
+    found = results(order)
+    in_order = units.select_related("item").order_by("item__position", "position")
+    return [unit for unit in in_order if found.get(unit.uuid, PLANNED).outcome in UNFINISHED]
 
 
 def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: User, at: datetime) -> Order:
@@ -135,7 +150,7 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
     groups: dict[Operation, dict[UUID, Collection[UUID]]] = {}
     for uuid in sorted(wanted):
         unit = named[uuid]
-        if unit.operation is None or unit.item.action not in {Action.CREATE, Action.RENEW}:
+        if unit.operation is None or unit.item.action not in SEPARABLE:
             raise CannotBeUndone
         groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
     for operation, with_parts in groups.items():

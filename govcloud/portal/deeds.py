@@ -47,7 +47,7 @@ def refusal_of(deed: Callable[[], object]) -> DomainError | None:
 
 
 def status_of(refusal: DomainError) -> int:
-    """Of the page that tells of it; what the API answers with."""
+    """Of the page that tells of it."""
     return next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
 
 

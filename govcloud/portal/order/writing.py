@@ -4,11 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from govcloud.catalog.models import Kind
+from govcloud.orders.cancellation import separable
 from govcloud.orders.lifecycle import EDITABLE, Status
-from govcloud.orders.models import Order
+from govcloud.orders.models import Order, Unit
 from govcloud.portal.deeds import LONGEST_REASON
 from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES, Choice
+from govcloud.portal.writing.offers import Option
 from tenants.models import Role, System, User
 from tenants.policies import scope_of
 
@@ -17,12 +20,14 @@ from tenants.policies import scope_of
 class Offer:
     """``new`` and ``changes`` are what can be put into it, if it can be edited; ``most`` the characters of a reason.
 
-    ``changes_built`` says whether changes of what stands can be ordered.
+    ``changes_built`` says whether changes of what stands can be ordered; ``parts`` are what can be called off by itself, where
+    that is not all.
     """
 
     edits: bool = False
     withdraws: bool = False
     calls_off: bool = False
+    parts: Sequence[Option] = ()
     changes_built: bool = False
     new: Sequence[Choice] = ()
     changes: Sequence[Choice] = ()
@@ -35,7 +40,8 @@ def offer(order: Order, actor: User, *, at: datetime) -> Offer:
     if order.status == Status.FULFILLING:
         callers = (Role.APPLICANT, Role.CLOUD_ADMIN)
         calls_off = scope_of(actor, at=at).holds_any(callers, department=order.system.department)
-        return replace(of_system, calls_off=calls_off)
+        parts = [Option(str(unit.uuid), _part(unit)) for unit in separable(order)] if calls_off else ()
+        return replace(of_system, calls_off=calls_off, parts=parts if len(parts) > 1 else ())
     if not places.applies_for(order.system, actor, at=at):
         return of_system
     edits = order.status in EDITABLE
@@ -46,6 +52,10 @@ def offer(order: Order, actor: User, *, at: datetime) -> Offer:
         new=[each for each in CHOICES.values() if each.creates] if edits else (),
         changes=[each for each in CHOICES.values() if not each.creates] if edits else (),
     )
+
+
+def _part(unit: Unit) -> str:
+    return f"{unit.name} ({Kind(unit.item.kind).label})"
 
 
 def offer_of_system(system: System, actor: User, *, at: datetime) -> Offer:

@@ -1,6 +1,7 @@
 """Submitting an order that is written, taking it back, throwing a draft away, and calling off what is being built."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import cast
 
@@ -24,6 +25,7 @@ from govcloud.portal.order import items, quotes
 from govcloud.portal.order import views as order_views
 from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked
+from govcloud.portal.resource.offers import id_or_nobody
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
 from tenants.models import Role, User
@@ -75,13 +77,18 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
 @require_POST
 @login_required
 def cancellation(request: HttpRequest, number: str) -> HttpResponse:
-    """Call off what of an order that is being built does not stand yet; cloud administrators may, who write no orders."""
+    """Call off what of an order that is being built does not stand yet, or one thing of it; cloud administrators may, who
+    write no orders.
+    """
     actor, at = cast("User", request.user), clock.now()
     found = order_views.visible(number, actor, at=at)
+    part = request.POST.get("part", "")
+    units = {id_or_nobody(part)} if part else None
     refused = deeds.attempt_for_reason(
-        request, lambda reason: cancel(order=found, reason=reason, units=None, actor=actor, at=at)
+        request, lambda reason: cancel(order=found, reason=reason, units=units, actor=actor, at=at)
     )
     if refused is not None:
+        refused = replace(refused, typed={**refused.typed, "part": part})
         return order_views.page(request, found, actor, at=at, refused=refused)
     return redirect("portal:order", number)
 

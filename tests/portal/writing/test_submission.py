@@ -1,7 +1,9 @@
 """Submitting, withdrawing and discarding on the pages."""
 
 import re
+from dataclasses import replace
 from datetime import datetime
+from uuid import uuid4
 
 from django.http import HttpResponse
 from django.test import Client
@@ -10,7 +12,8 @@ from govcloud.audit.models import Event
 from govcloud.catalog.models import Flavor
 from govcloud.catalog.services import retire_flavor
 from govcloud.chargeback.models import Tariff
-from govcloud.orders.models import Order
+from govcloud.orders.models import Order, Unit
+from govcloud.provisioning.models import Step
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
 from tests.factories.orders import NETWORK, Scene, approved, paper_of, returned, submitted
@@ -137,6 +140,29 @@ def test_what_is_being_built_is_called_off_for_a_reason(browser: Client, on: Sce
     assert event.reason == "the project has ended"
     assert browser.post(url, {"reason": "once more"}).status_code == 302
     assert Event.objects.filter(verb="operation.undoing").count() == 1
+
+
+def test_one_thing_is_called_off_and_the_others_are_built_on(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    order = approved(on, at=at, items=(NETWORK, replace(NETWORK, name="back")))
+    first, second = Unit.objects.filter(item__order=order).order_by("pk")
+    page, url = f"/orders/{order.number}/", f"/orders/{order.number}/cancellation/"
+    html = browser.get(page).content.decode()
+    assert f'value="{first.uuid}"' in html
+    assert f"{second.name} (network)" in text(browser.get(page))
+
+    refused = browser.post(url, {"reason": "", "part": str(first.uuid)})
+    assert refused.status_code == 422
+    assert f'value="{first.uuid}" selected' in refused.content.decode()
+    for unknown in (str(uuid4()), "everything"):
+        assert browser.post(url, {"reason": "not needed", "part": unknown}).status_code == 409
+    assert not Event.objects.filter(verb="order.cancelled").exists()
+
+    assert browser.post(url, {"reason": "not needed", "part": str(first.uuid)}).status_code == 302
+    called_off = Step.objects.filter(called_off_at__isnull=False)
+    assert set(called_off.values_list("unit", flat=True)) == {first.uuid}
+    assert f'value="{first.uuid}"' not in browser.get(page).content.decode()  # nothing is left to choose from
 
 
 def test_only_who_may_is_offered_to_call_off_and_can(
