@@ -221,7 +221,29 @@ def let_in(server: Server, key: str) -> LoginKey:
 
 class TestLoginKeys:
     def replaced(self, browser: Client, server: Server, keys: str) -> HttpResponse:
-        return browser.post(f"{page_of(server.resource)}deeds/set-login-keys/", {"keys": keys})
+        return self.sent(browser, server, keys, mark=self.read(browser, server))
+
+    def sent(self, browser: Client, server: Server, keys: str, *, mark: str) -> HttpResponse:
+        path = f"{page_of(server.resource)}deeds/set-login-keys/"
+        return browser.post(path, {"keys": keys, "mark": mark})
+
+    def read(self, browser: Client, server: Server) -> str:
+        html = browser.get(page_of(server.resource)).content.decode()
+        (mark,) = re.findall(r'name="mark" value="(\w+)"', html)
+        return mark
+
+    def test_a_list_that_changed_since_it_was_read_is_not_replaced(
+        self, browser: Client, server: Server
+    ) -> None:
+        gone = let_in(server, public_key("gone@away"))
+        mark, mine = self.read(browser, server), f"{gone.public_key}\n{public_key()}"
+        gone.delete()
+        answer = self.sent(browser, server, mine, mark=mark)
+        assert answer.status_code == 409
+        assert "The list has changed since you read it" in text(answer)
+        assert gone.public_key in answer.content.decode().replace("&#x2B;", "+")
+        assert not Operation.objects.exists()
+        assert self.replaced(browser, server, mine).status_code == 302
 
     def test_who_can_log_in_is_told_by_comment_and_fingerprint(self, browser: Client, server: Server) -> None:
         key = let_in(server, public_key())
@@ -260,7 +282,8 @@ class TestLoginKeys:
 
     def test_nobody_is_shut_out_by_a_form_that_says_nothing(self, browser: Client, server: Server) -> None:
         let_in(server, public_key())
-        answer = browser.post(f"{page_of(server.resource)}deeds/set-login-keys/")
+        mark = self.read(browser, server)
+        answer = browser.post(f"{page_of(server.resource)}deeds/set-login-keys/", {"mark": mark})
         assert answer.status_code == 400
         assert not Operation.objects.exists()
         assert self.replaced(browser, server, " \n").status_code == 302

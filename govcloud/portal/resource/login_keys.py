@@ -15,15 +15,16 @@ from django.views.decorators.http import require_POST
 
 from govcloud import clock
 from govcloud.errors import DomainError, Invalids
-from govcloud.inventory.models import LoginKey
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.resource import forms
 from govcloud.portal.resource.forms import Sent
+from govcloud.portal.resource.parts import login_keys, mark_of
 from govcloud.portal.resource.views import page, visible
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
 from govcloud.provisioning.actions.login_keys import LoginKeys, SetLoginKeys, is_public_key
+from tenants.policies import require
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -35,11 +36,25 @@ Line = tuple[int, str]
 @require_POST
 @login_required
 def replacement(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """All that shall be let in, one key to a line: nobody only if it says so, and not if it says nothing."""
+    """All that shall be let in, one key to a line: nobody only if it says so, and not if it says nothing.
+
+    Refused if the list is not the one that was read: a key that somebody took away meanwhile would be let in again.
+    """
     if "keys" not in request.POST:
         raise BadRequest("keys is missing")
     lines = request.POST.get("keys", "").replace("\0", "").splitlines()
     typed = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
+    actor, at = cast("User", request.user), clock.now()
+    found = visible(uuid, actor, at=at)
+    deeds.refusal_of(
+        lambda: require(actor, *SetLoginKeys.roles, at=at, department=found.system.department)
+    )  # only who may is told that it has changed
+    if request.POST.get("mark") != mark_of(login_keys(found)):
+        refused = Refused(
+            _("The list has changed since you read it. Compare yours with the present one first."), 409
+        )
+        sent = {SetLoginKeys.name: _sent(lines, [])}
+        return page(request, uuid, actor, at=at, refused=refused, sent=sent)
     return _set(request, uuid, typed, lines=lines)
 
 
@@ -49,7 +64,7 @@ def removal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The list without one key."""
     actor, at = cast("User", request.user), clock.now()
     found = visible(uuid, actor, at=at)
-    there = LoginKey.objects.filter(server=found.pk)
+    there = login_keys(found)
     removed = request.POST.get("fingerprint", "").replace("\0", "")
     left = [row.public_key for row in there if row.fingerprint != removed]
     if len(left) == len(there):

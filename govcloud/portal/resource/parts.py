@@ -1,5 +1,6 @@
 """What a resource has in particular, each with what can be done about it: rules, interfaces, login keys, credentials."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -33,13 +34,17 @@ Possibilities = Mapping[str, Possibility]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """``add`` is the form for one more; ``remove`` tells why no row can be taken away, if none can."""
+    """``add`` is the form for one more; ``remove`` tells why no row can be taken away, if none can.
+
+    ``mark`` tells whether a list that is set as a whole is still the one that was read.
+    """
 
     template: str
     rows: Sequence[Any]
     add: Formed
     remove: Possibility
     sent: Sent | None = None
+    mark: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,14 +164,23 @@ def _option(network: Resource) -> Option:
 
 def _login_keys(resource: Resource, can: Possibilities, sent: Mapping[str, Sent]) -> Part:
     possibility = can["set-login-keys"]
-    rows = LoginKey.objects.filter(server=resource.pk)[:MOST_KEYS]
+    rows = login_keys(resource)
     return Part(
         "portal/resource/login_keys.html",
         [_key(row) for row in rows],
         Formed(possibility.action, possibility.refusal),
         possibility,
         sent.get(possibility.action.name),
+        mark_of(rows),
     )
+
+
+def login_keys(resource: Resource) -> list[LoginKey]:
+    return list(LoginKey.objects.filter(server=resource.pk)[:MOST_KEYS])
+
+
+def mark_of(keys: Iterable[LoginKey]) -> str:
+    return hashlib.sha256(" ".join(sorted(key.fingerprint for key in keys)).encode()).hexdigest()[:16]
 
 
 def _key(row: LoginKey) -> Key:
