@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.refusals import kept
@@ -14,12 +15,11 @@ from govcloud.errors import Absent, Conflict
 from govcloud.orders import fulfilment, placing
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, Unit
-from govcloud.orders.results import PLANNED, Outcome, results
 from govcloud.orders.submission import locked
 from govcloud.provisioning import completion
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import StepState
-from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.lifecycle import FINISHED, StepState
+from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.queries import unfinished_units, units_called_off
 from govcloud.provisioning.services import CannotBeUndone, FinishedAlready
 from tenants.models import Role, User
@@ -42,17 +42,19 @@ class NotOfThisOrder(Absent):
 
 
 SEPARABLE = frozenset({Action.CREATE, Action.RENEW})
-UNFINISHED = frozenset({Outcome.PLANNED, Outcome.UNDER_WAY, Outcome.HELD_UP})
 
 
 def separable(order: Order) -> list[Unit]:
     """What of an order that is being built can be called off by itself: it does not stand yet, and has not been called off."""
+    steps = Step.objects.filter(unit=OuterRef("uuid"), operation=OuterRef("operation"))
     units = Unit.objects.filter(
-        item__order=order, item__action__in=SEPARABLE, server=None, operation__isnull=False
+        Exists(steps.exclude(state__in=FINISHED)),
+        ~Exists(steps.filter(called_off_at__isnull=False)),
+        item__order=order,
+        item__action__in=SEPARABLE,
+        server=None,
     )
-    found = results(order)
-    in_order = units.select_related("item").order_by("item__position", "position")
-    return [unit for unit in in_order if found.get(unit.uuid, PLANNED).outcome in UNFINISHED]
+    return list(units.select_related("item").order_by("item__position", "position"))
 
 
 def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: User, at: datetime) -> Order:
