@@ -219,10 +219,13 @@ def test_tried_again_it_is_kept(on: Scene, server: Resource, building: Sandbox) 
     assert recorded(server) == ("g.8c32g", 8, 32, "active"), states()
 
 
+@pytest.mark.parametrize("seconds", [0, 0.4])
 def test_abandoned_after_the_cloud_kept_it_the_record_says_what_is_true(
-    on: Scene, server: Resource, building: Sandbox
+    on: Scene, server: Resource, building: Sandbox, seconds: float
 ) -> None:
+    """Also while it is at it: the server still waits for an answer then, and the cloud refuses to take it back."""
     operation = waiting_to_be_kept(on, server, building, "g.8c32g")
+    building.ask("PUT", "/timing", {"action_seconds": seconds})
     project(on).compute.confirm_resize(server.external_id)  # as if our own request had landed unseen
     services.abandon(operation=operation, reason="too slow", actor=on.applicant, at=now())
     work()

@@ -16,9 +16,10 @@ _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _QUOTA: Final = re.compile(
     r"quota exceeded|exceeds? .*quota|over (a )?limit|maximum number of", re.IGNORECASE
 )
-# Nova (400) when a volume is reserved by somebody else; Cinder (400) when an object's state forbids the request.
+# Nova (400) when a volume is reserved by somebody else, and when a resize is being kept or taken back already, while the
+# server still waits for that; Cinder (400) when an object's state forbids the request.
 _STATE_CONFLICT: Final = re.compile(
-    r"(available|downloading) to reserve|invalid (volume|snapshot|backup): .*\b(status|state|attach|in[ -]use)",
+    r"(available|downloading) to reserve|instance has not been resized|invalid (volume|snapshot|backup): .*\b(status|state|attach|in[ -]use)",
     re.IGNORECASE | re.DOTALL,
 )
 _TAGS: Final = re.compile(

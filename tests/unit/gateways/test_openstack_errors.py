@@ -41,6 +41,7 @@ SHRINK = "Invalid input received: New size for extend must be greater than curre
         (IMAGE, "PUT", 413, "<html><body>Denying attempt to upload image</body></html>", errors.OverQuota),
         # somebody was faster, or the state forbids it
         (COMPUTE, "POST", 400, nova("badRequest", RESERVED), errors.Conflict),
+        (COMPUTE, "POST", 400, nova("badRequest", "Instance has not been resized."), errors.Conflict),
         (COMPUTE, "POST", 409, nova("conflictingRequest", "Cannot 'stop' instance", 409), errors.Conflict),
         (NETWORK, "POST", 409, neutron("IpAddressAlreadyAllocated", "already allocated"), errors.Conflict),
         (
