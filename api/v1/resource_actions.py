@@ -33,7 +33,8 @@ class ActionBody(Body):
 
 
 PLAIN = (
-    "start", "stop", "reboot", "hard-reboot", "detach", "connect", "disconnect", "give-back-address",
+    "start", "stop", "reboot", "hard-reboot", "replace-centre-key",
+    "detach", "connect", "disconnect", "give-back-address",
 )  # fmt: skip
 
 

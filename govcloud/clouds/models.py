@@ -52,6 +52,21 @@ class CloudCredential(models.Model):
     stored_at = models.DateTimeField()
 
 
+class GuestKey(models.Model):
+    """A key with which playbooks enter guests, its private half encrypted (see ``guest_keys``). The newest is the current one."""
+
+    uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    name = models.CharField(max_length=32, unique=True)  # under which clouds have the public half
+    public_key = models.TextField()  # one line as OpenSSH writes it
+    algorithm = models.CharField(max_length=12, blank=True)
+    key = models.CharField(max_length=16, blank=True)  # fingerprint of the key it is sealed with
+    sealed = models.BinaryField(null=True)  # nonce, ciphertext, tag; null once it was destroyed
+    stored_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class HealthState(models.TextChoices):
     """``unknown`` until the first look; the others are what the gateway's look can find (``Reachability``)."""
 

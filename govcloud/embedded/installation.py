@@ -8,16 +8,16 @@ from pathlib import Path
 
 from django.conf import settings
 
+from govcloud.clouds import guest_keys
 from govcloud.embedded import postgres
 from govcloud.embedded.supervisor import Child, answers
-from govcloud.provisioning import guest_key
 
 
 def prepare() -> None:
     """Folders, the guests' key, the database cluster. Nothing that is there already is changed."""
     for folder in ("log", "broker/queue", "broker/control", "runs", "sandbox"):
         (settings.VAR_DIR / folder).mkdir(parents=True, exist_ok=True)
-    guest_key.make(settings.GUEST_KEY_FILE)
+    guest_keys.make(settings.GUEST_KEY_FILE)
     shutil.rmtree(settings.RUN_DIR, ignore_errors=True)  # of runs whose workers are gone
     settings.RUN_DIR.mkdir(mode=0o700)
     postgres.prepare(settings.VAR_DIR)

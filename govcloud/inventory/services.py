@@ -149,12 +149,15 @@ def record_volume(
     return resource
 
 
-def record_server(*, common: dict[str, Any], flavor: Flavor, image: Image, system_volume: UUID) -> Resource:
+def record_server(
+    *, common: dict[str, Any], flavor: Flavor, image: Image, system_volume: UUID, guest_key: str
+) -> Resource:
     resource, fresh = record_resource(ResourceKind.SERVER, common)
     if fresh:
         server = Server.objects.create(
-            resource=resource, flavor=flavor, image=image, vcpus=flavor.vcpus, memory_gb=flavor.memory_gb
-        )
+            resource=resource, flavor=flavor, image=image, vcpus=flavor.vcpus, memory_gb=flavor.memory_gb,
+            guest_key=guest_key,
+        )  # fmt: skip
         Volume.objects.filter(resource__unit=system_volume).update(server=server)
     return resource
 
@@ -237,15 +240,25 @@ def rename(*, resource: Resource, name: str, actor: audit.Actor, thread: UUID | 
 
 
 def record_rebuild(
-    *, server: Server, image: Image, actor: audit.Actor, thread: UUID | None, at: datetime
+    *, server: Server, image: Image, guest_key: str, actor: audit.Actor, thread: UUID | None, at: datetime
 ) -> None:
     """Its system volume holds the image as it was delivered: nothing we knew of the guest is true any more."""
     before = {"image": server.image.code, "configured_at": server.configured_at}
-    server.image, server.configured_at, server.host_keys = image, None, ""
-    server.save(update_fields=["image", "configured_at", "host_keys"])
+    server.image, server.configured_at, server.host_keys, server.guest_key = image, None, "", guest_key
+    server.save(update_fields=["image", "configured_at", "host_keys", "guest_key"])
     audit.record(
         actor=actor, verb="server.rebuilt", subject=server.resource, at=at, thread=thread,
         before=before, after={"image": image.code, "configured_at": None},
+    )  # fmt: skip
+
+
+def record_guest_key(*, server: Server, guest_key: str, actor: audit.Actor, at: datetime) -> None:
+    """Of the centre's keys it lets in this one alone."""
+    before, server.guest_key = server.guest_key, guest_key
+    server.save(update_fields=["guest_key"])
+    audit.record(
+        actor=actor, verb="server.guest_key_replaced", subject=server.resource, at=at, thread=server.resource.thread,
+        before={"guest_key": before}, after={"guest_key": guest_key},
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 from celery import current_task, shared_task
 
 from govcloud import clock
-from govcloud.provisioning import engine, presence, queue, traffic
+from govcloud.provisioning import engine, presence, queue, rotation, traffic
 from govcloud.provisioning.models import Operation
 
 LONGEST_TURN = timedelta(
@@ -34,6 +34,7 @@ def sweep() -> None:
     presence.worker_seen(name=_worker(), at=at)
     for _bell in range(queue.due(at=at, most=MOST_BELLS)):
         ring.apply_async(ignore_result=True)
+    rotation.go_on(at=at)
     if Operation.objects.filter(taken_up_at=None, finished_at__isnull=False).exists():
         operation_ended()
 

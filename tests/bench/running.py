@@ -11,7 +11,8 @@ from pathlib import Path
 from django.db import connection
 from kombu import Connection
 
-from govcloud.provisioning import guest_key, tasks
+from govcloud.clouds import guest_keys
+from govcloud.provisioning import tasks
 
 
 class Workers:
@@ -21,7 +22,7 @@ class Workers:
         database = connection.settings_dict
         for folder in ("broker/queue", "broker/control", "runs"):
             (var / folder).mkdir(parents=True)
-        guest_key.make(var / "guest_key")
+        guest_keys.make(var / "guest_key")
         self.var = var
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         socket = f"postgresql://{database['USER']}@/{database['NAME']}?host={database['HOST']}"

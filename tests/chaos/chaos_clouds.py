@@ -9,12 +9,12 @@ from typing import Protocol
 from uuid import uuid4
 
 from govcloud.catalog.models import Cloud, CloudImage, CloudStorageClass
+from govcloud.clouds import guest_keys
 from govcloud.embedded import installation
 from govcloud.embedded.supervisor import Child, NotReadyError, Supervisor, answers
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project
-from govcloud.provisioning.guest_key import guest_key
 from tests.chaos import chaos_faults
 from tests.chaos.chaos_plan import OPENSTACK, SANDBOX, Plan
 from tests.chaos.chaos_proxy import Proxy
@@ -171,7 +171,7 @@ class OpenStackGround:
                 laboratory.project = operator.identity.get_project(project.external_id)
                 laboratory.clear()
         with suppress(errors.NotFound):
-            operator.compute.delete_keypair(guest_key().name)
+            operator.compute.delete_keypair(guest_keys.current().name)
 
 
 def _have_image(operator: openstack.Cloud) -> None:

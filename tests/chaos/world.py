@@ -19,10 +19,11 @@ from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 
 from govcloud import clock
+from govcloud.clouds import guest_keys
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
 from govcloud.notifications.tasks import deliver
-from govcloud.provisioning import guest_key, queue, tasks
+from govcloud.provisioning import queue, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, Step
 from govcloud.sandbox.cloud import Cloud
@@ -108,7 +109,7 @@ class World:
             self.cloud.store._dirty.clear
         )  # kept in memory: this cloud is never started again
         stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
-        guest_key.make(settings.GUEST_KEY_FILE)
+        guest_keys.make(settings.GUEST_KEY_FILE)
         stack.enter_context(mock.patch.object(settings, "DEMO_CLOCK_FILE", None))  # a demo may have moved it
         self.people = People(self.cloud, self.agenda, self.random, self.note)
         wire = Wire(self.cloud, self.agenda, self.faults, self.shift.moment)

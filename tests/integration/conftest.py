@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from govcloud.provisioning import guest_key
+from govcloud.clouds import guest_keys
 from tests.factories.orders import Scene, scene
 from tests.integration import sandboxed
 from tests.integration.sandboxed import Sandbox
@@ -29,7 +29,7 @@ def building(
     sandbox.ask("DELETE", "/faults")
     settings.GUEST_KEY_FILE = tmp_path / "key"
     settings.STEP_POLL = timedelta(seconds=0.05)
-    guest_key.make(settings.GUEST_KEY_FILE)
+    guest_keys.make(settings.GUEST_KEY_FILE)
     return sandbox
 
 

@@ -231,6 +231,15 @@ def test_a_wrong_key_makes_the_guest_unreachable(lab: Laboratory) -> None:
     assert "Permission denied" in result.failures[0].message
 
 
+def test_a_guest_that_refuses_the_first_key_is_entered_with_another(lab: Laboratory) -> None:
+    host = replace(lab.host, private_key=private_key(), other_keys=(private_key(), lab.host.private_key))
+
+    result = lab.run("- name: Connect\n  ansible.builtin.ping:", hosts=[host])
+
+    assert result.status is RunStatus.SUCCESSFUL
+    assert list(lab.runs.iterdir()) == []
+
+
 def test_a_guest_that_shows_another_key_than_before_is_refused(lab: Laboratory) -> None:
     impostor = replace(lab.host, host_keys=(public_key(private_key()),))
 

@@ -14,13 +14,19 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django import Settings
 
+from govcloud.audit.services import SystemActor
+from govcloud.clouds import guest_keys
+from govcloud.clouds.models import GuestKey
 from govcloud.inventory.models import Address, Resource, Server
 from govcloud.orders.drafts import ResizeDraft
-from govcloud.provisioning import guest_key
+from govcloud.provisioning import rotation
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.actions.login_keys import LoginKeys, fingerprint
 from govcloud.provisioning.actions.rebuilding import NewSystem
+from govcloud.provisioning.kinds import guests as guests_kinds
+from govcloud.provisioning.kinds.centre_keys import NewKeyKind
 from govcloud.provisioning.models import Operation, Step
 from tests.factories.orders import Scene, approved, scene
 from tests.integration.building import built, now, states, work
@@ -28,6 +34,7 @@ from tests.integration.sandboxed import Sandbox, running
 from tests.integration.test_server_actions import ITEMS
 
 pytestmark = pytest.mark.django_db
+OPERATOR = SystemActor("test")
 REACH = Path(__file__).parents[2] / "govcloud" / "sandbox" / "reach.py"
 
 
@@ -48,7 +55,7 @@ def on(guests: Sandbox, settings: Settings, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(guests.state / "clouds.yaml"))
     settings.GUEST_KEY_FILE, settings.RUN_DIR = tmp_path / "key", tmp_path / "runs"
     settings.STEP_POLL = timedelta(seconds=0.05)
-    guest_key.make(settings.GUEST_KEY_FILE)
+    guest_keys.make(settings.GUEST_KEY_FILE)
     made = scene(level_3=False)
     made.catalogue.cloud.ssh_proxy_command = (
         f"{sys.executable} -I -S {REACH} --state {guests.state} {{network_id}}/%h"
@@ -161,3 +168,80 @@ def test_a_resized_server_is_kept_when_its_guest_holds_to_the_baseline(
     assert checked.finished_at is not None
     assert kept.finished_at is not None
     assert checked.finished_at < kept.finished_at
+
+
+def opened_by(server: Resource, folder: Path, row: GuestKey) -> bool:
+    """Whether the key leads into the guest, and nowhere else, so no other key of ours can have done it."""
+    path = folder / row.name
+    path.touch(mode=0o600)
+    path.write_text(guest_keys.opened(row))
+    return enter(server, path, "root", "true").returncode == 0
+
+
+def test_the_centres_key_is_replaced_without_ever_locking_it_out(
+    on: Scene, server: Resource, person: Person, tmp_path: Path
+) -> None:
+    done(server, "set-login-keys", LoginKeys((person.public,)), on)
+    first = server.server.guest_key
+    guest_keys.replace(actor=OPERATOR, at=now())
+    old, new = GuestKey.objects.order_by("pk")
+    assert old.name == first
+    assert rotation.go_on(at=now()) == 1
+    work(seconds=300)
+    operation = Operation.objects.get(action="replace-centre-key")
+    steps = list(operation.steps.values_list("kind", "state", "outputs__changed"))
+    assert (operation.status, steps) == ("done", [("new_key", "done", 1), ("former_keys", "done", 1)]), (
+        states()
+    )
+    assert (opened_by(server, tmp_path, old), opened_by(server, tmp_path, new)) == (False, True)
+    server.refresh_from_db()
+    assert Server.objects.get(resource=server).guest_key == new.name
+    assert enter(server, person.private, "sysadmin", "id -un").stdout.strip() == "sysadmin"
+    assert rotation.go_on(at=now()) == 0
+    standing = rotation.standing(at=now())
+    assert standing is not None
+    assert (standing.done, standing.left) == (1, 0)
+    done(server, "set-login-keys", LoginKeys(()), on)  # other playbooks enter with the new one
+
+
+def test_a_run_that_is_done_again_changes_nothing(on: Scene, server: Resource) -> None:
+    guest_keys.replace(actor=OPERATOR, at=now())
+    for _time in range(2):
+        Server.objects.update(guest_key="")
+        requests.carry_out(resource=server, action=ReplaceCentreKey(), actor=OPERATOR, at=now())
+        work(seconds=300)
+    changed = Step.objects.filter(kind__in=("new_key", "former_keys")).order_by("pk")
+    assert list(changed.values_list("outputs__changed", flat=True)) == [1, 1, 0, 0]
+
+
+def test_a_server_built_before_two_replacements_is_still_entered(
+    on: Scene, server: Resource, tmp_path: Path
+) -> None:
+    for _time in range(3):
+        guest_keys.replace(actor=OPERATOR, at=now())
+    first, *_between, last = GuestKey.objects.order_by("pk")
+    assert opened_by(server, tmp_path, first)
+    assert rotation.go_on(at=now()) == 1
+    work(seconds=300)
+    assert (opened_by(server, tmp_path, first), opened_by(server, tmp_path, last)) == (False, True), states()
+
+
+def test_the_former_keys_stay_when_the_new_one_does_not_lead_in(
+    on: Scene, server: Resource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guest_keys.replace(actor=OPERATOR, at=now())
+    old, _new = GuestKey.objects.order_by("pk")
+    monkeypatch.setattr(guests_kinds, "GIVEN_UP", timedelta(0))
+    monkeypatch.setattr(NewKeyKind, "variables", lambda *_args: {"centre_keys_present": [old.public_key]})
+    assert rotation.go_on(at=now()) == 1
+    work(seconds=300)
+    taken_away = Step.objects.get(kind="former_keys")
+    assert (taken_away.state, taken_away.outputs["reason"]) == ("skipped", guests_kinds.SILENT), states()
+    server.refresh_from_db()
+    assert (opened_by(server, tmp_path, old), server.status) == (True, "active")
+    standing = rotation.standing(at=now())
+    assert standing is not None
+    assert (standing.tried, standing.waiting) == (1, 0)
+    assert [why for _server, why in rotation.last_words(at=now())] == [guests_kinds.SILENT]
+    later = now() + rotation.AGAIN_AFTER
+    assert rotation.go_on(at=later) == 1

@@ -8,11 +8,12 @@ import pytest
 
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Image
+from govcloud.clouds import guest_keys
 from govcloud.errors import DomainError, Invalids
 from govcloud.inventory.models import Resource, Server
 from govcloud.orders.drafts import NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.orders.renaming import NewName
-from govcloud.provisioning import engine, guest_key, services
+from govcloud.provisioning import engine, services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.rebuilding import NewSystem
@@ -105,9 +106,9 @@ def dying_after(monkeypatch: pytest.MonkeyPatch, kind: str, method: str) -> Call
 def test_a_rebuilt_server_has_the_key_that_is_ours_now(on: Scene, server: Resource, settings: Any) -> None:
     before = in_cloud(on, server).key_name
     settings.GUEST_KEY_FILE = settings.GUEST_KEY_FILE.with_name("newer")
-    guest_key.make(settings.GUEST_KEY_FILE)
+    guest_keys.make(settings.GUEST_KEY_FILE)
     assert done(server, "rebuild", NewSystem(), on).status == "done", states()
-    assert in_cloud(on, server).key_name == guest_key.guest_key().name != before
+    assert in_cloud(on, server).key_name == guest_keys.current().name != before
 
 
 # -- names

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
+from govcloud.clouds import guest_keys
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project
 from govcloud.orders.models import Order
-from govcloud.provisioning import guest_key
 from govcloud.provisioning.models import Step
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.orders import Scene, approved, scene
@@ -44,7 +44,7 @@ class Worker:
         database = connection.settings_dict
         for folder in ("broker/queue", "broker/control", "runs"):
             (var / folder).mkdir(parents=True)
-        guest_key.make(var / "guest_key")
+        guest_keys.make(var / "guest_key")
         self.var = var
         self.environment = {
             **os.environ,

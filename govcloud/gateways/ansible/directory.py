@@ -105,9 +105,13 @@ def write_inputs(directory: RunDirectory, *, hosts: Sequence[Host], variables: M
     Variables go by file: on a command line every user of the machine could read them. Values are marked `!unsafe`
     where they hold a brace, so that a name somebody typed into a form is never evaluated as a template.
     """
-    keys = {host.name: directory.path / "keys" / host.name for host in hosts}
+    keys = {
+        host.name: [directory.path / "keys" / f"{host.name}~{n}" for n in range(len(host.private_keys))]
+        for host in hosts
+    }
     for host in hosts:
-        write_private(keys[host.name], host.private_key.strip() + "\n")
+        for path, key in zip(keys[host.name], host.private_keys, strict=True):
+            write_private(path, key.strip() + "\n")
     write_private(directory.known_hosts, "".join(f"{line}\n" for line in known_host_lines(hosts)))
     write_private(directory.inventory, _yaml(inventory(hosts, keys=keys, known_hosts=directory.known_hosts)))
     write_private(directory.path / "env" / "extravars", _yaml(dict(variables)))

@@ -16,7 +16,8 @@ _USER = re.compile(r"[a-z_][a-z0-9_.-]{0,31}", re.IGNORECASE)
 class Host:
     """A guest as Ansible reaches it.
 
-    `private_key` is PEM text; it is written to a 0600 file for the length of the run. `proxy_command` is an SSH ProxyCommand
+    `private_key` is PEM text; it is written to a 0600 file for the length of the run, as are `other_keys`, which are tried in
+    their order where it is refused (a guest closes the connection after a few: `MaxAuthTries`). `proxy_command` is an SSH ProxyCommand
     (`%h` and `%p` are filled by SSH). `host_keys` are public keys (`ssh-ed25519 AAAA...`) seen before: when given, a guest
     that shows another one is refused; when empty the first key is accepted and returned in `RunResult.host_keys`.
     """
@@ -25,6 +26,7 @@ class Host:
     address: str
     user: str
     private_key: str = field(repr=False)
+    other_keys: tuple[str, ...] = field(default=(), repr=False)
     proxy_command: str | None = None
     port: int = 22
     become: bool = True
@@ -42,9 +44,16 @@ class Host:
         if any("\n" in key for key in self.host_keys):
             raise ValueError("a host key is one line")
 
+    @property
+    def private_keys(self) -> tuple[str, ...]:
+        """All of them, the one that is tried first in front."""
+        return (self.private_key, *self.other_keys)
 
-def inventory(hosts: Sequence[Host], *, keys: Mapping[str, Path], known_hosts: Path) -> dict[str, Any]:
-    """The inventory as Ansible's YAML plugin reads it; `keys` maps a host's name to its private key file."""
+
+def inventory(
+    hosts: Sequence[Host], *, keys: Mapping[str, Sequence[Path]], known_hosts: Path
+) -> dict[str, Any]:
+    """The inventory as Ansible's YAML plugin reads it; `keys` maps a host's name to the files of its private keys."""
     return {
         "all": {"hosts": {host.name: _host_variables(host, keys[host.name], known_hosts) for host in hosts}}
     }
@@ -65,7 +74,7 @@ def host_keys_seen(known_hosts: str) -> dict[str, tuple[str, ...]]:
     return seen
 
 
-def _host_variables(host: Host, key: Path, known_hosts: Path) -> dict[str, Any]:
+def _host_variables(host: Host, keys: Sequence[Path], known_hosts: Path) -> dict[str, Any]:
     return {
         **host.variables,
         "ansible_host": host.address,
@@ -73,12 +82,13 @@ def _host_variables(host: Host, key: Path, known_hosts: Path) -> dict[str, Any]:
         "ansible_user": host.user,
         "ansible_become": host.become,
         "ansible_python_interpreter": host.python,
-        "ansible_ssh_private_key_file": str(key),
-        "ansible_ssh_common_args": _ssh_arguments(host, known_hosts),
+        "ansible_ssh_private_key_file": str(keys[0]),
+        "ansible_ssh_common_args": _ssh_arguments(host, keys[1:], known_hosts),
     }
 
 
-def _ssh_arguments(host: Host, known_hosts: Path) -> str:
+def _ssh_arguments(host: Host, other_keys: Sequence[Path], known_hosts: Path) -> str:
+    """Ansible puts these behind its own, so SSH tries `other_keys` after the key that Ansible was told of."""
     options = {
         "IdentitiesOnly": "yes",
         "IdentityAgent": "none",
@@ -92,6 +102,6 @@ def _ssh_arguments(host: Host, known_hosts: Path) -> str:
     if host.proxy_command:
         options["ProxyCommand"] = host.proxy_command
     # -F none: neither the worker's nor the machine's own SSH settings decide how a guest is reached.
-    return shlex.join(
-        ["-F", "none", *(part for key, value in options.items() for part in ("-o", f"{key}={value}"))]
-    )
+    settings = [f"{name}={value}" for name, value in options.items()]
+    settings += [f'IdentityFile="{key}"' for key in other_keys]
+    return shlex.join(["-F", "none", *(part for setting in settings for part in ("-o", setting))])

@@ -78,7 +78,7 @@ def run(
     with directories.opened(parent=run_dir, ident=ident) as directory:
         told = {**variables, "run_ident": ident, "run_timeout_seconds": int(timeout)}
         directories.write_inputs(directory, hosts=hosts, variables=told)
-        secrets = [*secrets_in(variables), *(host.private_key for host in hosts)]
+        secrets = [*secrets_in(variables), *(key for host in hosts for key in host.private_keys)]
         secrets.extend(secret for host in hosts for secret in secrets_in(host.variables))
         env = environment.environment(directory, ident=ident, playbooks=playbooks.resolve())
         _write_specification(directory, ident=ident, playbook=path, secrets=secrets, env=env)

@@ -159,6 +159,9 @@ class Server(models.Model):
     host_keys = models.TextField(
         blank=True
     )  # public SSH keys that the guest showed when it was first reached, one a line
+    guest_key = models.CharField(
+        max_length=32, blank=True
+    )  # name of the centre's key that it lets in, as the only one of them; empty where that is not known
 
 
 class LoginKey(models.Model):

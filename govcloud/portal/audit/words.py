@@ -62,6 +62,8 @@ WORDS: Mapping[str, str | Promise] = {
     "temporaryraise.ended": _("Temporary raise ended"),
     "flavor.retired": _("Flavor retired"),
     "user.language_chosen": _("Language chosen"),
+    "guest_key.replaced": _("The centre's key of servers replaced"),
+    "guest_key.destroyed": _("A former key of servers destroyed"),
     "cloud.registered": _("Cloud registered"),
     "cloud.changed": _("Cloud changed"),
     "cloud.names_changed": _("Names on a cloud changed"),

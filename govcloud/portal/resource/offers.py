@@ -78,7 +78,17 @@ def _images(resource: Resource) -> list[Option]:
 
 ASKS: Mapping[str, Asks | None] = {
     **dict.fromkeys(
-        ("start", "stop", "reboot", "hard-reboot", "detach", "connect", "disconnect", "give-back-address")
+        (
+            "start",
+            "stop",
+            "reboot",
+            "hard-reboot",
+            "replace-centre-key",
+            "detach",
+            "connect",
+            "disconnect",
+            "give-back-address",
+        )
     ),
     "rename": Asks(_("New name"), NewName),
     "rebuild": Asks(_("Image"), NewSystem, _images),

@@ -4,6 +4,7 @@ Each action is an entry of the table (``base``), carried out as an operation by 
 """
 
 from govcloud.provisioning.actions.base import register
+from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.actions.interfaces import AddInterface, RemoveInterface
 from govcloud.provisioning.actions.login_keys import SetLoginKeys
 from govcloud.provisioning.actions.objects import IssueCredential, RevokeCredential
@@ -20,7 +21,7 @@ from govcloud.provisioning.actions.storage import Attach, DeleteSnapshot, Detach
 
 
 def register_all() -> None:
-    register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys())
+    register(Start(), Stop(), SoftReboot(), HardReboot(), Rebuild(), SetLoginKeys(), ReplaceCentreKey())
     register(AddInterface(), RemoveInterface(), MoveAddress(), GiveBackAddress())
     register(ConnectNetwork(), DisconnectNetwork(), AddRule(), RemoveRule())
     register(IssueCredential(), RevokeCredential())

@@ -12,14 +12,16 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.audit import services as audit
 from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import services
-from govcloud.provisioning.actions.base import Action, actions_of, claimed
+from govcloud.provisioning.actions.base import Action, Nothing, actions_of, claimed
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.queries import being_built
+from govcloud.provisioning.services import StepSpec
 from tenants.models import User
 from tenants.policies import require, scope_of
 
@@ -43,13 +45,13 @@ class Possibility:
 
 
 def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[Possibility]:
-    """Every action that this kind of resource has, each with whether it can be asked for and why not."""
+    """Every action that this kind of resource has for them, each with whether it can be asked for and why not."""
     scope, department = scope_of(actor, at=at), resource.system.department
     general, claim = _in_no_state_for_any(resource), claimed(resource)
     for action in actions_of(resource.kind):
         if scope.holds_any(action.roles, department=department):
             yield Possibility(action, str(general or _refusal(action, resource, claim) or ""))
-        else:
+        elif not action.for_the_centre:
             roles = ", ".join(str(role.label) for role in action.roles)
             yield Possibility(action, gettext("only %(roles)s may do this") % {"roles": roles})
 
@@ -65,36 +67,77 @@ def request(
     with transaction.atomic():
         action.lock(resource)
         with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
-        resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
-        general, claim = _in_no_state_for_any(resource), claimed(resource)
-        reason = (
-            general
-            or _refusal(action, resource, claim)
-            or next(filter(None, (_in_hand(each, action) for each in with_it)), None)
-        )
-        if reason is not None:
-            allowed = "" if general else _allowed(resource, claim)
-            raise ActionNotAllowed(
-                name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed
-            )
+        resource = _taking(action, resource, with_it)
         action.check(resource, parameters)
-        for each in (resource, *with_it):
-            inventory.mark(resource=each, to=Status.CHANGING, actor=actor, thread=each.thread, at=at)
-        steps = action.plan(resource, parameters, key=f"{resource.unit}:{action.name}:{uuid4()}")
+        steps = _planned(action, resource, with_it, parameters, actor=actor, at=at)
         action.begin(resource, parameters, steps, actor=actor, at=at)
-        return services.start(
-            kind=OperationKind.ACTION,
-            reason=resource.name,
-            thread=None,
-            system=resource.system,
-            cloud=resource.cloud,
-            steps=steps,
-            actor=actor,
-            at=at,
-            resource=resource,
-            action=action.name,
-            with_it=with_it,
+        return _started(action, resource, with_it, steps, actor=actor, at=at)
+
+
+def carry_out(
+    *, resource: Resource, action: Action[Nothing], actor: audit.SystemActor, at: datetime
+) -> Operation:
+    """Start what nobody asked for and the system does by itself. Raises ActionNotAllowed."""
+    with transaction.atomic():
+        resource = _taking(action, resource)
+        steps = _planned(action, resource, (), Nothing(), actor=actor, at=at)
+        return _started(action, resource, (), steps, actor=actor, at=at)
+
+
+def _taking(action: Action[Any], resource: Resource, with_it: Sequence[Resource] = ()) -> Resource:
+    """The resource, locked and fresh. Raises ActionNotAllowed when it does not take the action now."""
+    resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
+    general, claim = _in_no_state_for_any(resource), claimed(resource)
+    reason = (
+        general
+        or _refusal(action, resource, claim)
+        or next(filter(None, (_in_hand(each, action) for each in with_it)), None)
+    )
+    if reason is not None:
+        allowed = "" if general else _allowed(resource, claim)
+        raise ActionNotAllowed(
+            name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed
         )
+    return resource
+
+
+def _planned(
+    action: Action[Any],
+    resource: Resource,
+    with_it: Sequence[Resource],
+    parameters: Any,
+    *,
+    actor: audit.Actor,
+    at: datetime,
+) -> list[StepSpec]:
+    """The steps for what is marked as being changed from now on."""
+    for each in (resource, *with_it):
+        inventory.mark(resource=each, to=Status.CHANGING, actor=actor, thread=each.thread, at=at)
+    return action.plan(resource, parameters, key=f"{resource.unit}:{action.name}:{uuid4()}")
+
+
+def _started(
+    action: Action[Any],
+    resource: Resource,
+    with_it: Sequence[Resource],
+    steps: Sequence[StepSpec],
+    *,
+    actor: audit.Actor,
+    at: datetime,
+) -> Operation:
+    return services.start(
+        kind=OperationKind.ACTION,
+        reason=resource.name,
+        thread=None,
+        system=resource.system,
+        cloud=resource.cloud,
+        steps=steps,
+        actor=actor,
+        at=at,
+        resource=resource,
+        action=action.name,
+        with_it=with_it,
+    )
 
 
 def _locked(keys: Sequence[int]) -> list[Resource]:
@@ -126,6 +169,7 @@ def _refusal(action: Action[Any], resource: Resource, claim: str | None) -> str 
 
 
 def _allowed(resource: Resource, claim: str | None) -> str:
-    possible = (other for other in actions_of(resource.kind) if _refusal(other, resource, claim) is None)
+    known = (other for other in actions_of(resource.kind) if not other.for_the_centre)
+    possible = (other for other in known if _refusal(other, resource, claim) is None)
     titles = [str(other.title) for other in possible]
     return gettext(", ").join(titles)

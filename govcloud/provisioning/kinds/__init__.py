@@ -2,6 +2,7 @@
 
 from govcloud.provisioning.kinds.acts import PowerKind, RebootKind
 from govcloud.provisioning.kinds.base import register
+from govcloud.provisioning.kinds.centre_keys import FormerKeysKind, NewKeyKind
 from govcloud.provisioning.kinds.compute import (
     AttachmentKind,
     ExtensionKind,
@@ -79,6 +80,8 @@ def register_all() -> None:
         GrowKind(),
         UnmountKind(),
         LoginKeysKind(),
+        NewKeyKind(),
+        FormerKeysKind(),
         HandoverKind(),
         RetirementKind(),
         MountKind(),

@@ -18,9 +18,10 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Resource, Server, Volume, VolumeRole
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.network import tags_of
+from govcloud.provisioning.kinds.tenancy import register_key
+from govcloud.provisioning.models import Step
 
 FAULT_WRITTEN = timedelta(minutes=2)  # by then
 UNIT = "govcloud_unit"  # the metadata entry by which a volume is found again
@@ -189,10 +190,15 @@ class ServerKind(Kind):
             port_ids=[Address.objects.get(unit=context.step.unit).port_id],
             tags=tags_of(context),
             metadata={UNIT: str(context.step.unit)},
-            key_name=guest_key().name,
+            key_name=self._key_name(context),
             zone=part.compute_zone or None if part is not None else None,
         )
         return Made(accepted.id)
+
+    def _key_name(self, context: Context) -> str:
+        """The centre's key that the operation registered on this cloud; meanwhile another one may be the current one."""
+        keypair = Step.objects.filter(operation=context.operation, kind="keypair").first()
+        return keypair.external_id if keypair else register_key(context)
 
     def _boot_volume(self, context: Context) -> str:
         return context.resource(context.state["system_volume"]).external_id
@@ -228,6 +234,7 @@ class ServerKind(Kind):
             flavor=Flavor.objects.get(code=context.state["flavor"]),
             image=Image.objects.get(code=context.state["image"]),
             system_volume=UUID(context.state["system_volume"]),
+            guest_key=self._key_name(context),
         )
         settlement.built(unit=context.step.unit, at=context.at)
 

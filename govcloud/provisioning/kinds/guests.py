@@ -8,13 +8,14 @@ from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudImage
+from govcloud.ciphers import Unreadable
+from govcloud.clouds import guest_keys
 from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Image
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Guest, Resource, Server, Volume
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import (
     Gone,
     Made,
@@ -30,6 +31,7 @@ from govcloud.provisioning.kinds.base import (
 AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
 GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
 ACCOUNT = "sysadmin"  # of the department's administrators in its servers
+SILENT = "the guest does not answer"
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
 NOT_OURS = "its guest was taken over without our key: this is to be done in it by hand"
 
@@ -54,7 +56,11 @@ class ConfigureKind(Setting):
         image = _image(context, server)
         if image.properties.get("govcloud_guest") == "none":
             return Skipped(NO_GUESTS)
-        result = self._run(context, server, image, disks)
+        try:
+            keys = self.keys(context, server)
+        except Unreadable as error:  # until the worker is given what it was encrypted with
+            raise errors.NoCredentials(f"the key of the guests: {error}", service="guest") from error
+        result = self._run(context, server, image, disks, keys)
         match result.status:
             case ansible.RunStatus.SUCCESSFUL:
                 outputs = _outputs(result)
@@ -71,21 +77,32 @@ class ConfigureKind(Setting):
         keys = list(server.server.login_keys.values_list("public_key", flat=True))
         return [_account(keys)] if keys else []
 
+    def keys(self, context: Context, server: Resource) -> list[str]:  # noqa: ARG002
+        """Our private keys with which to try to enter it, the first first."""
+        return guest_keys.ways_in(server.server.guest_key)
+
+    def variables(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """What the playbook is told besides what all of them are."""
+        return {}
+
     def judge(self, result: ansible.RunResult) -> None:
         """Whether a successful run is good enough."""
 
-    def _run(self, context: Context, server: Resource, image: Image, disks: str) -> ansible.RunResult:
+    def _run(
+        self, context: Context, server: Resource, image: Image, disks: str, keys: list[str]
+    ) -> ansible.RunResult:
         step = context.step
         return ansible.run(
             playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
-            hosts=[_host(context, server, image, disks=disks)],
+            hosts=[_host(context, server, image, keys=keys, disks=disks)],
             variables={
                 "mlps_level": context.operation.system.mlps_level,
                 "accounts_users": self.accounts(context, server),
                 "guest_block_devices": image.properties.get("govcloud_guest") != "no-block-devices",
                 "host_session_owner": str(step.uuid),
                 "host_session_ttl_seconds": int(settings.PLAYBOOK_TIMEOUT) + 60,
+                **self.variables(context),
             },
             ident=str(step.uuid),
             run_dir=settings.RUN_DIR,
@@ -158,9 +175,8 @@ class UnmountKind(ConfigureKind):
         if context.others_at_work(context.state["volumes"]):
             return Waiting("a backup of it has to end first")
         made = super().create(context)
-        tried_for = context.at - (context.step.started_at or context.at)
-        if isinstance(made, Moving) and context.state.get("may_be_skipped") and tried_for > GIVEN_UP:
-            return Skipped("the guest does not answer")
+        if isinstance(made, Moving) and context.state.get("may_be_skipped") and given_up(context):
+            return Skipped(SILENT)
         return made
 
 
@@ -180,9 +196,8 @@ class _Reversible(ConfigureKind):
 
     def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
         """A guest that does not answer for a while is left alone: it is off, or dead, and has let go by that."""
-        tried_for = context.at - (context.step.started_at or context.at)
         answered = not isinstance(self.play(context, disks=self.taken_back), Moving)
-        if answered or tried_for > GIVEN_UP:
+        if answered or given_up(context):
             context.remember({"taken_back": True})
 
 
@@ -209,6 +224,11 @@ class LetGoKind(_Reversible):
         return super().create(context)
 
 
+def given_up(context: Context) -> bool:
+    """Whether the guest has been tried for so long that it is off, or dead."""
+    return context.at - (context.step.started_at or context.at) > GIVEN_UP
+
+
 def _account(keys: list[str]) -> dict[str, Any]:
     state = "present" if keys else "absent"
     return {"name": ACCOUNT, "keys": keys, "sudo": True, "state": state}
@@ -222,7 +242,7 @@ def _image(context: Context, server: Resource) -> Image:
     return image
 
 
-def _host(context: Context, server: Resource, image: Image, *, disks: str) -> ansible.Host:
+def _host(context: Context, server: Resource, image: Image, *, keys: list[str], disks: str) -> ansible.Host:
     address = Address.objects.select_related("block").get(unit=server.unit)
     network = Resource.objects.get(unit=address.block.unit)
     proxy = context.cloud_row.ssh_proxy_command.replace("{network_id}", network.external_id)
@@ -231,7 +251,8 @@ def _host(context: Context, server: Resource, image: Image, *, disks: str) -> an
         name=server.name,
         address=address.address,
         user=user,
-        private_key=guest_key().private,
+        private_key=keys[0],
+        other_keys=tuple(keys[1:]),
         proxy_command=proxy or None,
         become=user != "root",
         host_keys=tuple(server.server.host_keys.splitlines()),

@@ -11,7 +11,6 @@ from govcloud.gateways.openstack.models import Server
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.acts import STATUS, ActKind
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import image_id
@@ -74,16 +73,19 @@ class RebuildKind(ActKind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["system_volume"]]):
             return Waiting("a backup of it has to end first")
-        register_key(context)  # another one than when the system got its project, if it was replaced since
+        # another one than when the system got its project, if it was replaced since
+        context.remember({"guest_key": register_key(context)})
         return super().create(context)
 
     def ask(self, context: Context, server_id: str) -> str:
         return context.project.compute.rebuild_server(
-            server_id, image_id=image_id(context), key_name=guest_key().name
+            server_id, image_id=image_id(context), key_name=context.step.outputs["guest_key"]
         )
 
-    def settled(self, context: Context, server: Server) -> Sight:  # noqa: ARG002
-        return Ready({"status": server.status}) if server.status in STATUS.values() else Moving()
+    def settled(self, context: Context, server: Server) -> Sight:
+        if server.status not in STATUS.values():
+            return Moving()
+        return Ready({"status": server.status, "guest_key": context.step.outputs["guest_key"]})
 
     def look(self, context: Context, external_id: str) -> Sight:
         """Called off: what was begun is waited for. However it ended, the guest is not the one that we knew."""
@@ -99,18 +101,19 @@ class RebuildKind(ActKind):
             context.seen["image"] = image
         return Gone()
 
-    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        self._record(context, context.state["image"])
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:
+        self._record(context, context.state["image"], guest_key=outputs["guest_key"])
 
     def forget(self, context: Context) -> None:
         if "image" in context.seen:
-            self._record(context, context.seen["image"])
+            self._record(context, context.seen["image"], guest_key="")
 
-    def _record(self, context: Context, code: str) -> None:
+    def _record(self, context: Context, code: str, *, guest_key: str) -> None:
         resource, image = context.resource(context.target), Image.objects.get(code=code)
         inventory.record_rebuild(
-            server=resource.server, image=image, actor=ENGINE, thread=resource.thread, at=context.at
-        )
+            server=resource.server, image=image, guest_key=guest_key,
+            actor=ENGINE, thread=resource.thread, at=context.at,
+        )  # fmt: skip
 
 
 class InterfaceKind(Kind):

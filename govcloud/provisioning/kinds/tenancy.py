@@ -5,12 +5,12 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.clouds import guest_keys
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Project
 from govcloud.provisioning import demand
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.guest_key import guest_key
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Setting, Sight
 
 MEMBER = "member"  # the least role with which resources can be made in a project
@@ -101,7 +101,7 @@ class KeypairKind(Kind):
     landing = Landing.LOCKED  # by its name, unique per user
 
     def find(self, context: Context) -> str | None:
-        key = context.project.compute.find_keypair(guest_key().name)
+        key = context.project.compute.find_keypair(guest_keys.current().name)
         return key.name if key else None
 
     def create(self, context: Context) -> Made:
@@ -116,7 +116,7 @@ class KeypairKind(Kind):
 
 def register_key(context: Context) -> str:
     """The name under which the cloud has our public key, registered now if it is not there."""
-    key, compute = guest_key(), context.project.compute
+    key, compute = guest_keys.current(), context.project.compute
     found = compute.find_keypair(key.name) or compute.create_keypair(name=key.name, public_key=key.public)
     return found.name
 

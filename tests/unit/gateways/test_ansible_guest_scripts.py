@@ -57,6 +57,46 @@ def test_an_empty_block_goes_and_leaves_the_rest(with_block: Any) -> None:
     assert with_block("one\n# BEGIN govcloud\ntwo\n# END govcloud\nthree\n", "", []) == "one\nthree\n"
 
 
+NEW, OLD = "ssh-ed25519 AAAAnew govcloud", "ssh-ed25519 AAAAold govcloud"
+OTHERS = "# of the department\nssh-rsa AAAAtheirs zhang.wei\n"
+
+
+@pytest.fixture
+def let_in() -> Any:
+    return runpy.run_path(str(PLAYBOOKS / "library/authorized_keys.py"), run_name="module")["wanted"]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("", f"{NEW}\n"),
+        (OTHERS + OLD, f"{OTHERS}{NEW}\n"),
+        (OTHERS.strip(), f"{OTHERS}{NEW}\n"),
+        (f"{OLD}\n{OTHERS}{NEW}\n", f"{OTHERS}{NEW}\n"),
+        ("ssh-ed25519 AAAAnew by-hand\n", "ssh-ed25519 AAAAnew by-hand\n"),
+        (f'no-pty,command="echo no" {OLD}\n', f"{NEW}\n"),
+        (f'command="echo no" {NEW}\n', f'command="echo no" {NEW}\n{NEW}\n'),
+        (f"# {OLD}\n", f"# {OLD}\n{NEW}\n"),
+    ],
+)
+def test_the_new_key_is_let_in_and_the_old_one_is_not(let_in: Any, before: str, after: str) -> None:
+    assert let_in(before, [NEW], [OLD]) == after
+    assert let_in(after, [NEW], [OLD]) == after
+
+
+def test_a_key_that_is_to_be_let_in_is_not_taken_away(let_in: Any) -> None:
+    assert let_in(f"{NEW}\n", [NEW], [NEW, OLD]) == f"{NEW}\n"
+
+
+def test_elsewhere_keys_only_go(let_in: Any) -> None:
+    assert let_in(f'command="echo no" {OLD}\n{OTHERS}', [], [OLD]) == OTHERS
+
+
+def test_what_is_no_key_is_refused_before_anything_is_written(let_in: Any) -> None:
+    with pytest.raises(ValueError):
+        let_in(OTHERS, ["ssh-ed25519"], [])
+
+
 def test_lines_that_say_otherwise_are_commented_out_once(with_block: Any) -> None:
     text = "# PASS_MAX_DAYS is\nPASS_MAX_DAYS\t99999\nPASS_MAX_DAYS_X 1\n deny = 3\n"
 

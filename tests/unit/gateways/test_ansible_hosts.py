@@ -13,7 +13,7 @@ def host(**fields: Any) -> Host:
 
 
 def options(made: Host) -> dict[str, str]:
-    variables = inventory([made], keys={"vm-1": Path("/run/k")}, known_hosts=Path("/run/known hosts"))
+    variables = inventory([made], keys={"vm-1": [Path("/run/k")]}, known_hosts=Path("/run/known hosts"))
     words = shlex.split(variables["all"]["hosts"]["vm-1"]["ansible_ssh_common_args"])
     return dict(word.split("=", 1) for word in words if "=" in word)
 
@@ -54,13 +54,26 @@ def test_a_proxy_command_reaches_ssh_as_one_argument() -> None:
 def test_the_gateway_decides_how_a_host_is_reached() -> None:
     made = host(variables={"ansible_host": "elsewhere", "site": "a"}, port=2222)
 
-    variables = inventory([made], keys={"vm-1": Path("/run/k")}, known_hosts=Path("/x"))["all"]["hosts"][
+    variables = inventory([made], keys={"vm-1": [Path("/run/k")]}, known_hosts=Path("/x"))["all"]["hosts"][
         "vm-1"
     ]
 
     assert variables["ansible_host"] == "10.0.0.5"
     assert variables["ansible_port"] == 2222
     assert variables["site"] == "a"
+
+
+def test_other_keys_are_tried_after_the_first_in_their_order() -> None:
+    keys = {"vm-1": [Path("/run/k~0"), Path("/run/k 1"), Path("/run/k~2")]}
+
+    told = inventory([host(other_keys=("A", "B"))], keys=keys, known_hosts=Path("/x"))["all"]["hosts"]["vm-1"]
+
+    words = shlex.split(told["ansible_ssh_common_args"])
+    assert told["ansible_ssh_private_key_file"] == "/run/k~0"
+    assert [word for word in words if word.startswith("IdentityFile")] == [
+        'IdentityFile="/run/k 1"',
+        'IdentityFile="/run/k~2"',
+    ]
 
 
 def test_keys_are_known_by_name_because_addresses_are_used_again() -> None:
