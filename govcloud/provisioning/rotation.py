@@ -22,7 +22,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Guest, Power, Resource, ResourceKind
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
-from govcloud.provisioning.lifecycle import OperationStatus
+from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 
 ROTATION: Final = SystemActor("guest_key_rotation")
@@ -74,10 +74,11 @@ def standing(*, at: datetime) -> Standing | None:
     stopped = without.filter(server__power=Power.STOPPED).exclude(status=Status.CHANGING)
     turn = _their_turn(current, at=at).count()
     possible = _without(current).count()
+    to_be_built = _to_be_built_without(current).count()
     return Standing(
         current=current.name,
         done=managed.filter(server__guest_key=current.name).count(),
-        in_hand=without.count() - stopped.count() - possible,
+        in_hand=without.count() - stopped.count() - possible + to_be_built,
         stopped=stopped.count(),
         tried=possible - turn,
         waiting=turn,
@@ -119,6 +120,13 @@ def _without(current: GuestKey) -> QuerySet[Resource]:
         unit=OuterRef("unit"), operation__kind=OperationKind.DELIVER, operation__finished_at=None
     )
     return can_be.exclude(server__guest_key=current.name).exclude(Exists(building))
+
+
+def _to_be_built_without(current: GuestKey) -> QuerySet[Step]:
+    """Steps that will build servers with the key that their operation has registered on its cloud before."""
+    registered = Step.objects.filter(operation=OuterRef("operation"), kind="keypair", state=StepState.DONE)
+    building = Step.objects.filter(kind="server", desired=Desired.PRESENT).exclude(state__in=FINISHED)
+    return building.filter(Exists(registered.exclude(external_id=current.name)))
 
 
 def _their_turn(current: GuestKey, *, at: datetime) -> QuerySet[Resource]:

@@ -320,7 +320,7 @@ def test_files_of_a_run_are_private(lab: Laboratory) -> None:
     directories = {name: mode for name, mode in modes.items() if name.startswith("run")}
     assert set(directories.values()) == {0o700}
     assert modes.items() - directories.items() == {
-        (name, 0o600) for name in ("guest", "extravars", "settings", "hosts.yml", "known_hosts")
+        (name, 0o600) for name in ("guest~0", "extravars", "settings", "hosts.yml", "known_hosts")
     }
 
 

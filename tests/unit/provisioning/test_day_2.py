@@ -4,7 +4,10 @@ import re
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
+from govcloud.audit.services import SystemActor
+from govcloud.clouds import guest_keys
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Power, Resource
 from govcloud.provisioning.actions import requests
@@ -25,9 +28,12 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def server() -> Resource:
-    """On two networks and reached from outside, so that it has everything that some action needs."""
+def server(settings: Settings, tmp_path: Path) -> Resource:
+    """On two networks, reached from outside and with a former key of ours, so that it has everything that some action needs."""
+    settings.GUEST_KEY_FILE = tmp_path / "key"
+    guest_keys.make(settings.GUEST_KEY_FILE)
     row = whole_server()
+    guest_keys.replace(actor=SystemActor("test"), at=row.resource.built_at)
     AddressFactory(server=row)
     FloatingAddressFactory(server=row)
     return row.resource

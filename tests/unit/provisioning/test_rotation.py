@@ -19,10 +19,13 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Guest, Power, Resource, Server
 from govcloud.provisioning import rotation
 from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.rotation import Standing
+from tenants.models import Role
 from tests.factories.inventory import whole_server
+from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db
 OPERATOR = SystemActor("test")
@@ -183,6 +186,30 @@ class TestTurns:
         Resource.objects.filter(pk=server.pk).update(status=Status.ACTIVE)
         replaced(soon + rotation.AGAIN_AFTER)
         assert rotation.go_on(at=soon + rotation.AGAIN_AFTER) == 1
+
+    def test_departments_are_not_told_of_it(self) -> None:
+        server = whole_server().resource
+        replaced()
+        told = {
+            role: {
+                possibility.action.name
+                for possibility in requests.possibilities(
+                    resource=server, actor=member(role, server.system.department), at=AT
+                )
+            }
+            for role in (Role.APPLICANT, Role.CLOUD_ADMIN)
+        }
+        assert told[Role.CLOUD_ADMIN] - told[Role.APPLICANT] == {"replace-centre-key"}
+        with pytest.raises(requests.ActionNotAllowed) as refused:
+            requests.request(
+                resource=server,
+                action=actions()["start"],
+                parameters=Nothing(),
+                actor=member(Role.CLOUD_ADMIN),
+                at=AT,
+            )
+        assert "restart the server" in refused.value.detail
+        assert "key" not in refused.value.detail
 
     def test_one_that_has_it_refuses_it(self) -> None:
         server = whole_server()
