@@ -234,7 +234,7 @@ class TestCommand:
     def test_former_keys_are_destroyed_once_no_server_needs_them(self, said: Callable[..., str]) -> None:
         server = whole_server()
         own = guest_keys.of_file().name
-        assert "is the current key from now on" in said("--replace")
+        assert "is the current key. Servers:" in said("--replace")
         with pytest.raises(CommandError, match="still need a former key: 1"):
             said("--destroy-former")
         Server.objects.filter(pk=server.pk).update(guest_key=guest_keys.current().name)

@@ -53,7 +53,7 @@ class Command(BaseCommand):
             row = guest_keys.replace(actor=OPERATOR, at=clock.now())
         except (ImproperlyConfigured, Unreadable) as error:
             raise CommandError(f"Nothing was changed. {error}") from error
-        console.print(f"{row.name} is the current key from now on.")
+        console.print(f"{row.name} was made.")
 
     def _destroy(self, console: Console) -> None:
         standing = rotation.standing(at=clock.now())
@@ -84,6 +84,7 @@ def _show(console: Console) -> None:
     if standing is None:
         console.print(f"The key of {settings.GUEST_KEY_FILE} is in use; it has never been replaced.")
         return
+    console.print(f"{standing.current} is the current key. Servers:")
     console.print(_table(standing))
     for server, why in rotation.last_words(at=clock.now()):
         console.print(f"{server.system.code} {server.name} ({server.uuid}): {why}", soft_wrap=True)
@@ -93,9 +94,7 @@ def _show(console: Console) -> None:
 
 
 def _table(standing: Standing) -> Table:
-    table = Table(
-        "current key", "have it", "waiting", "in hand", "stopped", "tried in vain", "without our key", highlight=False
-    )  # fmt: skip
+    table = Table("have it", "waiting", "in hand", "stopped", "tried in vain", "without our key")
     counts = (standing.done, standing.waiting, standing.in_hand, standing.stopped, standing.tried)
-    table.add_row(standing.current, *map(str, counts), str(standing.by_department))
+    table.add_row(*map(str, counts), str(standing.by_department))
     return table
