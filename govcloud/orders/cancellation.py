@@ -1,12 +1,13 @@
 """Calling off an order that is being built, whole or a part of it, so that one bad item does not hold the rest."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.refusals import kept
@@ -44,17 +45,41 @@ class NotOfThisOrder(Absent):
 SEPARABLE = frozenset({Action.CREATE, Action.RENEW})
 
 
-def separable(order: Order) -> list[Unit]:
-    """What of an order that is being built can be called off by itself: it does not stand yet, and has not been called off."""
+@dataclass(frozen=True, slots=True)
+class Separable:
+    """A unit that can be called off by itself; ``taking`` are the servers that go with a network."""
+
+    unit: Unit
+    taking: Sequence[Unit] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What of an order does not stand yet: the parts that can be called off by themselves, and whether that is not all."""
+
+    parts: Sequence[Separable] = ()
+    more: bool = False
+
+
+def left_of(order: Order) -> Left:
+    """Of one that is being built: it does not stand yet, and has not been called off."""
     steps = Step.objects.filter(unit=OuterRef("uuid"), operation=OuterRef("operation"))
-    units = Unit.objects.filter(
-        Exists(steps.exclude(state__in=FINISHED)),
-        ~Exists(steps.filter(called_off_at__isnull=False)),
-        item__order=order,
-        item__action__in=SEPARABLE,
-        server=None,
+    units = (
+        _units_of(order)
+        .filter(server=None)
+        .annotate(
+            unfinished=Exists(steps.exclude(state__in=FINISHED)),
+            called_off=Exists(steps.filter(called_off_at__isnull=False)),
+        )
     )
-    return list(units.select_related("item").order_by("item__position", "position"))
+    tops = list(units)
+    going = [unit for unit in tops if (unit.unfinished or unit.operation_id is None) and not unit.called_off]
+    parts = [
+        Separable(unit, [each for each in going if _goes_with(each, unit)])
+        for unit in going
+        if unit.operation_id is not None and unit.item.action in SEPARABLE
+    ]
+    return Left(parts, more=len(going) > len(parts))
 
 
 def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: User, at: datetime) -> Order:
@@ -160,19 +185,27 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
 
 
 def _units(order: Order) -> list[Unit]:
-    units = Unit.objects.filter(item__order=order).select_related("item__server", "operation")
-    return list(units.order_by("item__position", "position"))
+    return list(_units_of(order).select_related("operation"))
+
+
+def _units_of(order: Order) -> QuerySet[Unit]:
+    units = Unit.objects.filter(item__order=order).select_related("item__server")
+    return units.order_by("item__position", "position")
 
 
 def _parts(unit: Unit, units: Iterable[Unit]) -> Iterable[UUID]:
     """What cannot be without it."""
     if unit.item.kind == Kind.NETWORK:
-        on_it = {
-            u.pk
-            for u in units
-            if u.item.kind == Kind.SERVER
-            and u.item.action == Action.CREATE
-            and u.item.server.network_item_id == unit.item_id
-        }
+        on_it = {u.pk for u in units if _goes_with(u, unit)}
         return (u.uuid for u in units if u.pk in on_it or u.server_id in on_it)
     return (u.uuid for u in units if u.server_id == unit.pk)
+
+
+def _goes_with(unit: Unit, network: Unit) -> bool:
+    """Whether it is a server that is to be built on that network."""
+    return (
+        network.item.kind == Kind.NETWORK
+        and unit.item.kind == Kind.SERVER
+        and unit.item.action == Action.CREATE
+        and unit.item.server.network_item_id == network.item_id
+    )

@@ -10,12 +10,12 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from govcloud import clock
-from govcloud.errors import Conflict, DomainError, Invalid, Unavailable
+from govcloud.errors import Absent, Conflict, DomainError, Forbidden, Invalid, Unavailable
 from tenants.models import User
 from tenants.policies import RoleMissing, Wanted, require
 
 LONGEST_REASON = 500
-STATUS = ((Invalid, 422), (Conflict, 409), (Unavailable, 503))
+STATUS = ((Absent, 404), (Forbidden, 403), (Invalid, 422), (Conflict, 409), (Unavailable, 503))
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ from tenants.policies import require
 ROLES = (Role.APPLICANT,)
 """Who may draw one: the department's own, and nobody who operates the centre."""
 
+DRAWN_IN = frozenset({Status.ACTIVE, Status.CHANGING})
+"""States of the container: a secret that has leaked is replaced while an operation of the container waits for a person."""
+
 PATIENCE = 10.0  # seconds of each request: somebody waits for the answer
 
 
@@ -80,7 +83,7 @@ def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn
 def _in_force(credential: ContainerCredential, resource: Resource) -> ContainerCredential:
     """Its row, locked: two who draw at once do so one after the other."""
     row = ContainerCredential.objects.select_for_update(of=("self",)).get(pk=credential.pk)
-    if row.revoked_at is not None or resource.status not in {Status.ACTIVE, Status.CHANGING}:
+    if row.revoked_at is not None or resource.status not in DRAWN_IN:
         raise CredentialGone(name=row.name)
     return row
 

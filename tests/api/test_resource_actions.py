@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
@@ -78,10 +79,24 @@ def test_what_the_state_forbids_is_refused_with_what_is_allowed(
     assert "start the server" in answer.json()["params"]["allowed"]
 
 
-@pytest.mark.parametrize("factory", [VolumeFactory, NetworkFactory])
-def test_a_thing_of_another_kind_has_no_power(applicant: APIClient, server: Resource, factory: type) -> None:
-    other = factory(resource__system=server.system).resource
-    answer = applicant.post(url(other), {"action": "stop"})
+@pytest.mark.parametrize(
+    ("factory", "action", "more"),
+    [
+        (VolumeFactory, "stop", {}),
+        (NetworkFactory, "stop", {}),
+        (NetworkFactory, "detach", {}),
+        (None, "detach", {}),
+        (None, "attach", {"server": str(uuid4())}),
+        (VolumeFactory, "move-address", {"server": str(uuid4())}),
+        (NetworkFactory, "snapshot", {"name": "before"}),
+        (None, "remove-rule", {"rule": str(uuid4())}),
+    ],
+)
+def test_a_thing_of_another_kind_takes_none_of_it(
+    applicant: APIClient, server: Resource, factory: Any, action: str, more: dict[str, str]
+) -> None:
+    other = factory(resource__system=server.system).resource if factory else server
+    answer = applicant.post(url(other), {"action": action, **more})
     assert (answer.status_code, answer.json()["code"]) == (409, "action-not-allowed")
 
 

@@ -9,8 +9,9 @@ from playwright.sync_api import Page, expect
 
 from govcloud import clock
 from govcloud.audit.services import SystemActor
+from govcloud.orders.models import Unit
 from govcloud.provisioning.lifecycle import StepState
-from govcloud.provisioning.models import Step
+from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
 from govcloud.quotas.models import QuotaAccount
@@ -217,6 +218,36 @@ def test_polling_ends_with_the_delivery(page: Page) -> None:
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(5_000)
     assert asked == []
+
+
+def test_what_is_chosen_to_be_called_off_stays_chosen_while_other_things_are_finished(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.building(people, at=clock.now())
+    Unit.objects.filter(item__order=order).update(operation=Operation.objects.get(thread=order.uuid))
+    sign_in(page, "applicant")
+    page.goto(f"/orders/{order.number}/")
+    page.get_by_text("Call off what does not stand yet…").click()
+    chosen = page.get_by_label("What", exact=True)
+    chosen.select_option(label="app-2 (server)")
+    page.get_by_label("Reason", exact=True).fill("one is enough")
+    picked = chosen.input_value()
+    first = Unit.objects.get(item__order=order, name="app-1")
+    Step.objects.filter(unit=first.uuid).update(state=StepState.DONE, next_run_at=None)
+    with page.expect_response(lambda answer: answer.url.endswith(f"/orders/{order.number}/")) as polled:
+        pass
+    polled.value.finished()
+    page.wait_for_timeout(500)
+    assert (chosen.input_value(), picked) == (
+        picked,
+        str(Unit.objects.get(item__order=order, name="app-2").uuid),
+    )
+    expect(page.get_by_label("Reason", exact=True)).to_have_value("one is enough")
+    page.get_by_role("button", name="Call off what does not stand yet").click()
+    page.wait_for_load_state()
+    called_off = Step.objects.filter(called_off_at__isnull=False)
+    assert called_off.exists()
+    assert not called_off.filter(unit=first.uuid).exists()
+    assert "app-2" in set(called_off.values_list("label", flat=True))
 
 
 def test_engine_page_follows_the_engine_without_being_reloaded(page: Page) -> None:

@@ -112,6 +112,7 @@ def test_only_who_may_is_offered_deeds_and_does_them(on: Scene, server: Server, 
 def test_a_stopped_server_has_no_screen(browser: Client, server: Server) -> None:
     page = page_of(server.resource)
     assert "A link to its screen" in text(browser.get(page))
+    assert "no-store" in browser.post(f"{page}console/")["Cache-Control"]
     Server.objects.update(power=Power.STOPPED)
     assert "A link to its screen" not in text(browser.get(page))
     refused = browser.post(f"{page}console/")

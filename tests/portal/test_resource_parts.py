@@ -7,10 +7,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client
 
 from govcloud.audit.models import Event
+from govcloud.inventory import containers
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import AddressBlock, LoginKey, Network, Resource, Server
 from govcloud.portal.resource import forms, offers
@@ -125,8 +127,12 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("field", "typed"),
-        [("protocol", "gre"), ("port_min", "many"), ("network", "yesterday"), ("remote", "10.0.0.0/33")],
-    )
+        [
+            ("protocol", "gre"), ("port_min", "many"), ("network", "yesterday"), ("remote", "10.0.0.0/33"),
+            ("port_min", "22,80"), ("port_min", "80, 81"), ("port_min", "0"), ("port_min", "65536"),
+            ("port_max", "8,080"), ("port_min", "9" * 100), ("port_min", "²"),
+        ],
+    )  # fmt: skip
     def test_what_cannot_be_read_is_told_at_its_field(
         self, browser: Client, on: Scene, field: str, typed: str
     ) -> None:
@@ -220,6 +226,40 @@ def let_in(server: Server, key: str) -> LoginKey:
 
 
 class TestLoginKeys:
+    def test_only_lines_that_stand_side_by_side_are_told_as_a_range(
+        self, browser: Client, server: Server
+    ) -> None:
+        lines = [weak_key(), public_key(), public_key(), weak_key(), weak_key()]
+        shown = text(self.replaced(browser, server, "\n".join(lines)))
+        assert "Line 1: This key is too weak" in shown
+        assert "Lines 4 to 5: This key is too weak" in shown
+
+    def test_what_was_typed_stays_when_the_server_is_busy(self, browser: Client, server: Server) -> None:
+        mark, good, private = self.read(browser, server), public_key(), private_key()
+        Resource.objects.filter(pk=server.pk).update(status=Status.CHANGING)
+        answer = self.sent(browser, server, f"{good}\n{private}", mark=mark)
+        html = answer.content.decode()
+        assert answer.status_code == 409
+        assert good in html.replace("&#x2B;", "+")
+        assert private.splitlines()[1] not in html
+        assert "may have been a private one" in text(answer)
+
+    def test_a_thing_that_has_none_is_refused_as_that(self, browser: Client, on: Scene) -> None:
+        front = network(on).resource
+        for path, sent in (
+            ("deeds/set-login-keys/", {"keys": public_key(), "mark": ""}),
+            ("login-keys/removal/", {"fingerprint": "SHA256:gone"}),
+        ):
+            answer = browser.post(f"{page_of(front)}{path}", sent)
+            assert (answer.status_code, "it is not that kind of thing" in text(answer)) == (409, True)
+
+    def test_the_last_one_is_told_to_take_the_account_along(self, browser: Client, server: Server) -> None:
+        let_in(server, public_key())
+        last = "the account sysadmin goes with it"
+        assert last in text(browser.get(page_of(server.resource)))
+        let_in(server, public_key())
+        assert last not in text(browser.get(page_of(server.resource)))
+
     def replaced(self, browser: Client, server: Server, keys: str) -> HttpResponse:
         return self.sent(browser, server, keys, mark=self.read(browser, server))
 
@@ -303,6 +343,21 @@ class TestLoginKeys:
 
 
 class TestCredentials:
+    def test_a_secret_is_drawn_while_something_waits_for_a_person(self, browser: Client, on: Scene) -> None:
+        given = CredentialFactory(container__resource__system=on.system)
+        files = given.container.resource
+        Resource.objects.filter(pk=files.pk).update(status=Status.CHANGING)
+        assert f"credentials/{given.uuid}/secret/" in browser.get(page_of(files)).content.decode()
+        Resource.objects.filter(pk=files.pk).update(status=Status.RELEASING)
+        assert f"credentials/{given.uuid}/secret/" not in browser.get(page_of(files)).content.decode()
+
+    def test_who_drew_a_secret_is_in_the_history(self, browser: Client, on: Scene) -> None:
+        given = CredentialFactory(container__resource__system=on.system)
+        files = given.container.resource
+        with transaction.atomic():
+            containers.note_drawing(credential=given, actor=on.applicant, at=files.built_at)
+        assert "Secret" in text(browser.get(page_of(files))).split("History")[-1]
+
     def test_one_is_issued(self, browser: Client, on: Scene) -> None:
         files = ContainerFactory(resource__system=on.system).resource
         assert send(browser, files, "issue-credential", name="nightly", access="read").status_code == 302
@@ -356,8 +411,21 @@ def test_who_may_only_look_is_offered_none_of_it(on: Scene, server: Server, sign
     html = browser.get(page_of(server.resource)).content.decode()
     assert "login-keys/removal" not in html
     assert "set-login-keys" not in html
-    answer = browser.post(f"{page_of(server.resource)}deeds/set-login-keys/", {"keys": public_key()})
-    assert answer.status_code in {403, 404}
+    front = Network.objects.get().resource
+    files = CredentialFactory(container__resource__system=on.system)
+    for path in (
+        f"{page_of(server.resource)}deeds/set-login-keys/",
+        f"{page_of(server.resource)}login-keys/removal/",
+        f"{page_of(server.resource)}deeds/add-interface/",
+        f"{page_of(server.resource)}deeds/remove-interface/",
+        f"{page_of(server.resource)}deeds/stop/",
+        f"{page_of(front)}deeds/add-rule/",
+        f"{page_of(front)}deeds/remove-rule/",
+        f"{page_of(files.container.resource)}deeds/issue-credential/",
+        f"{page_of(files.container.resource)}deeds/revoke-credential/",
+        f"{page_of(files.container.resource)}credentials/{files.uuid}/secret/",
+    ):
+        assert browser.post(path, {"keys": public_key()}).status_code == 403, path
     assert not Operation.objects.exists()
 
 
@@ -390,6 +458,52 @@ def test_a_floating_address_is_moved_to_a_server_beside(browser: Client, on: Sce
     path = f"{page_of(server.resource)}deeds/move-address/"
     assert browser.post(path, {"given": str(beside.resource.uuid)}).status_code == 302
     assert step_of("floating_move").desired_state["to"] == str(beside.resource.unit)
+
+
+@pytest.mark.parametrize("name", actions())
+def test_an_action_of_another_kind_is_refused_as_that(
+    browser: Client, on: Scene, server: Server, name: str
+) -> None:
+    """Whatever is sent along: nothing is looked for that only its own kind has."""
+    things = (
+        server.resource, network(on, "back").resource, server.volumes.first().resource,
+        ContainerFactory(resource__system=on.system).resource,
+    )  # fmt: skip
+    for thing in things:
+        if thing.kind == actions()[name].resource_kind:
+            continue
+        sent = {"keys": "", "given": str(server.resource.uuid)}
+        answer = browser.post(f"{page_of(thing)}deeds/{name}/", sent)
+        if name == "replace-centre-key":
+            assert answer.status_code == 403
+            continue
+        assert answer.status_code == 409
+        assert "it is not that kind of thing" in text(answer)
+        assert "look at what is marked" not in text(answer)
+    assert not Operation.objects.exists()
+
+
+def test_what_was_typed_stays_when_the_network_is_busy(browser: Client, on: Scene) -> None:
+    front = network(on).resource
+    Resource.objects.filter(pk=front.pk).update(status=Status.CHANGING)
+    answer = send(browser, front, "add-rule", protocol="tcp", port_min="x", description="for the audit")
+    assert answer.status_code == 409
+    assert 'value="for the audit"' in answer.content.decode()
+    assert "look at what is marked" not in text(answer)
+
+
+def test_what_was_typed_stays_when_no_network_is_left_to_choose(browser: Client, server: Server) -> None:
+    answer = send(browser, server.resource, "add-interface", network="")
+    assert (answer.status_code, answer.content.decode().count("is-invalid")) == (422, 1)
+
+
+def test_rules_that_differ_by_where_from_have_buttons_of_their_own(browser: Client, on: Scene) -> None:
+    front = network(on)
+    for remote in ("10.1.0.0/16", "10.2.0.0/16"):
+        SecurityRuleFactory(network=front, remote=remote, port_min=443)
+    page = text(browser.get(page_of(front.resource)))
+    assert "TCP 443 from the addresses 10.1.0.0/16" in page
+    assert "TCP 443 from the addresses 10.2.0.0/16" in page
 
 
 def test_every_direct_action_has_a_form() -> None:

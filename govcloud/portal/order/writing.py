@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from govcloud.catalog.models import Kind
-from govcloud.orders.cancellation import separable
+from govcloud.orders.cancellation import Separable, left_of
 from govcloud.orders.lifecycle import EDITABLE, Status
-from govcloud.orders.models import Order, Unit
+from govcloud.orders.models import Order
 from govcloud.portal.deeds import LONGEST_REASON
 from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES, Choice
@@ -21,7 +23,7 @@ class Offer:
     """``new`` and ``changes`` are what can be put into it, if it can be edited; ``most`` the characters of a reason.
 
     ``changes_built`` says whether changes of what stands can be ordered; ``parts`` are what can be called off by itself, where
-    that is not all.
+    there is more than that one.
     """
 
     edits: bool = False
@@ -40,8 +42,7 @@ def offer(order: Order, actor: User, *, at: datetime) -> Offer:
     if order.status == Status.FULFILLING:
         callers = (Role.APPLICANT, Role.CLOUD_ADMIN)
         calls_off = scope_of(actor, at=at).holds_any(callers, department=order.system.department)
-        parts = [Option(str(unit.uuid), _part(unit)) for unit in separable(order)] if calls_off else ()
-        return replace(of_system, calls_off=calls_off, parts=parts if len(parts) > 1 else ())
+        return replace(of_system, calls_off=calls_off, parts=_parts(order) if calls_off else ())
     if not places.applies_for(order.system, actor, at=at):
         return of_system
     edits = order.status in EDITABLE
@@ -54,8 +55,22 @@ def offer(order: Order, actor: User, *, at: datetime) -> Offer:
     )
 
 
-def _part(unit: Unit) -> str:
-    return f"{unit.name} ({Kind(unit.item.kind).label})"
+def _parts(order: Order) -> Sequence[Option]:
+    left = left_of(order)
+    if len(left.parts) == 1 and not left.more:
+        return ()
+    return [Option(str(part.unit.uuid), _told(part)) for part in left.parts]
+
+
+def _told(part: Separable) -> str:
+    told = f"{part.unit.name} ({Kind(part.unit.item.kind).label})"
+    if not part.taking:
+        return told
+    servers = gettext(", ").join(server.name for server in part.taking)
+    return gettext("%(network)s, and with it the servers on it: %(servers)s") % {
+        "network": told,
+        "servers": servers,
+    }
 
 
 def offer_of_system(system: System, actor: User, *, at: datetime) -> Offer:

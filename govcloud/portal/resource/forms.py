@@ -30,6 +30,8 @@ from govcloud.provisioning.actions.objects import NewCredential, OfCredential
 from govcloud.provisioning.actions.requests import Possibility
 from govcloud.provisioning.actions.rules import NewRule, OfRule
 
+LAST_PORT = 65_535
+NO_PORT = _("Give one port, a number from 1 to 65535; for ports that do not follow each other, a rule each.")
 SEE_THE_FIELD = _("Nothing has been done yet: please look at what is marked below.")
 
 
@@ -58,7 +60,10 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Formed:
-    """A form as the page has it; ``refusal`` is why it has none now, empty when it has one."""
+    """A form as the page has it; ``refusal`` is why it has none now, empty when it has one.
+
+    What was typed when it was refused is shown all the same: the refusal may be over in a minute.
+    """
 
     action: Action[Any]
     refusal: str
@@ -78,12 +83,21 @@ def _credential(*, name: str, access: Access) -> NewCredential:
     return NewCredential(name=name, access=access.value)
 
 
+def a_port(typed: str) -> int:
+    """One number of digits alone: "22,80" is two of them and no number. Raises Unreadable."""
+    if not (typed.isascii() and typed.isdigit() and 1 <= int(typed) <= LAST_PORT):
+        raise Unreadable(NO_PORT)
+    return int(typed)
+
+
 FORMS: Mapping[str, Form] = {
     "add-rule": Form(
         (
             choice("protocol", _("Protocol"), "protocols", read=one_of(Protocol)),
-            number("port_min", _("First port"), optional=True, hint=_("Left out: all ports.")),
-            number("port_max", _("Last port"), optional=True, hint=_("Left out: the first one alone.")),
+            number("port_min", _("First port"), read=a_port, optional=True, hint=_("Left out: all ports.")),
+            number(
+                "port_max", _("Last port"), read=a_port, optional=True, hint=_("Left out: the first one alone."),
+            ),
             choice("network", _("From a network of the system"), "networks", read=an_id, optional=True),
             text(
                 "remote", _("Or from a range of addresses"), optional=True,
@@ -131,11 +145,11 @@ def formed(
     possibility: Possibility, options: Mapping[str, Sequence[Option]], sent: Mapping[str, Sent]
 ) -> Formed:
     """``options`` are those of its lists by their names; ``sent`` what was refused just now, by action."""
-    if possibility.refusal:
-        return Formed(possibility.action, possibility.refusal)
     typed = sent.get(possibility.action.name)
+    if possibility.refusal and typed is None:
+        return Formed(possibility.action, possibility.refusal)
     fields = _shown(possibility.action.name, options, typed or Sent({}))
-    return Formed(possibility.action, "", list(fields), open=typed is not None)
+    return Formed(possibility.action, possibility.refusal, list(fields), open=typed is not None)
 
 
 def _shown(action: str, options: Mapping[str, Sequence[Option]], sent: Sent) -> Iterator[Shown]:

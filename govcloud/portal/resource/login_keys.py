@@ -24,9 +24,11 @@ from govcloud.portal.resource.views import page, visible
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
 from govcloud.provisioning.actions.login_keys import LoginKeys, SetLoginKeys, is_public_key
-from tenants.policies import require
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from govcloud.inventory.models import Resource
     from tenants.models import User
 
 Line = tuple[int, str]
@@ -46,9 +48,9 @@ def replacement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     typed = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     actor, at = cast("User", request.user), clock.now()
     found = visible(uuid, actor, at=at)
-    deeds.refusal_of(
-        lambda: require(actor, *SetLoginKeys.roles, at=at, department=found.system.department)
-    )  # only who may is told that it has changed
+    refused = _not_now(found, actor, at=at)
+    if refused is not None:
+        return page(request, uuid, actor, at=at, refused=refused, sent={SetLoginKeys.name: _sent(lines, [])})
     if request.POST.get("mark") != mark_of(login_keys(found)):
         refused = Refused(
             _("The list has changed since you read it. Compare yours with the present one first."), 409
@@ -64,6 +66,9 @@ def removal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The list without one key."""
     actor, at = cast("User", request.user), clock.now()
     found = visible(uuid, actor, at=at)
+    refused = _not_now(found, actor, at=at)
+    if refused is not None:
+        return page(request, uuid, actor, at=at, refused=refused)
     there = login_keys(found)
     removed = request.POST.get("fingerprint", "").replace("\0", "")
     left = [row.public_key for row in there if row.fingerprint != removed]
@@ -71,6 +76,13 @@ def removal(request: HttpRequest, uuid: UUID) -> HttpResponse:
         refused = Refused(_("The server has no such key, or no longer."), 422)
         return page(request, uuid, actor, at=at, refused=refused)
     return _set(request, uuid, list(enumerate(left, start=1)))
+
+
+def _not_now(found: "Resource", actor: "User", *, at: "datetime") -> Refused | None:
+    """Asked first: only who may set the list is told that it has changed, or what is in it."""
+    return deeds.attempt(
+        lambda: requests.ask(resource=found, action=actions()[SetLoginKeys.name], actor=actor, at=at)
+    )
 
 
 def _set(
@@ -110,14 +122,15 @@ def _sent(lines: Sequence[str], told: list[str]) -> Sent:
 def _told(refusal: DomainError, keys: Sequence[Line]) -> Iterator[str]:
     """What is wrong with which line; one sentence for lines that follow each other, as those of a private key do."""
     errors = refusal.errors if isinstance(refusal, Invalids) else [refusal]
-    for detail, same in groupby(errors, key=lambda error: error.detail):
-        places = [keys[int(place)][0] for error in same for place in _places(error)]
-        if not places:
-            continue
+    wrong = [(place, error.detail) for error in errors for place in _places(error)]
+    # what stands at the same distance from its running number, with the same to say, stands side by side
+    runs = groupby(enumerate(wrong), key=lambda each: (each[1][0] - each[0], each[1][1]))
+    for (_distance, detail), run in runs:
+        places = [keys[place][0] for _number, (place, _detail) in run]
         first, last = places[0], places[-1]
         where = _("Line %(line)s") if first == last else _("Lines %(first)s to %(last)s")
         yield f"{where % {'line': first, 'first': first, 'last': last}}: {detail}"
 
 
-def _places(error: DomainError) -> list[str]:
-    return [pointer.removeprefix("/keys/") for pointer in error.pointers if pointer.startswith("/keys/")]
+def _places(error: DomainError) -> list[int]:
+    return [int(pointer.removeprefix("/keys/")) for pointer in error.pointers if pointer.startswith("/keys/")]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,7 @@ from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
 from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
+from tenants.models import NetworkZone
 
 Option = tuple[str, str]
 
@@ -57,11 +59,23 @@ def id_or_nobody(given: str) -> UUID:
     return as_uuid(given) or NOBODY
 
 
-def _servers(resource: Resource) -> list[Option]:
-    beside = Resource.objects.filter(
+def _beside(resource: Resource) -> QuerySet[Resource]:
+    """The servers of its system where it is."""
+    servers = Resource.objects.filter(
         system=resource.system_id, cloud=resource.cloud_id, kind=ResourceKind.SERVER, status=Status.ACTIVE
     )
-    return [(str(row.uuid), row.name) for row in beside.exclude(pk=resource.pk).order_by("name")]
+    return servers.exclude(pk=resource.pk).order_by("name")
+
+
+def _servers(resource: Resource) -> list[Option]:
+    return [(str(row.uuid), row.name) for row in _beside(resource)]
+
+
+def _reached_alike(resource: Resource) -> list[Option]:
+    """Where its floating address can go; in the Internet zone an order moves it, which is reviewed."""
+    if resource.zone == NetworkZone.INTERNET:
+        return []
+    return [(str(row.uuid), row.name) for row in _beside(resource).filter(zone=resource.zone)]
 
 
 def _snapshots(resource: Resource) -> list[Option]:
@@ -97,10 +111,8 @@ ASKS: Mapping[str, Asks | None] = {
     "delete-snapshot": Asks(
         _("Snapshot"), lambda given: OfSnapshot(snapshot=id_or_nobody(given)), _snapshots
     ),
-    **dict.fromkeys(
-        ("attach", "move-address"),
-        Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
-    ),
+    "attach": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
+    "move-address": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _reached_alike),
 }
 """The actions that ask for one thing at most, by name; ``forms`` has those that ask for more."""
 

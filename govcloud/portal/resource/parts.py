@@ -50,7 +50,7 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Rule:
     row: SecurityRule
-    what: str
+    told: str  # which one it is
     ports: str
     origin: str
     warning: str
@@ -84,7 +84,7 @@ def parts(
 def _rules(resource: Resource, can: Possibilities, sent: Mapping[str, Sent]) -> Part:
     found = SecurityRule.objects.filter(network=resource.pk, removed_at=None).select_related("added_by")
     networks = _networks(resource)
-    names = {each.network.cidr: each.name for each in networks}
+    names = {each.network.cidr: each.name for each in networks if each.cloud_id == resource.cloud_id}
     others = [_option(each) for each in networks if each.pk != resource.pk]
     protocols = [Option(value, str(label)) for value, label in Protocol.choices]
     return Part(
@@ -101,7 +101,8 @@ def _rule(row: SecurityRule, names: Mapping[str, str]) -> Rule:
     warning = _(
         "Its servers can then no longer be reached by %(what)s from %(origin)s, unless another rule lets that in."
     )
-    return Rule(row, what, ports, origin, warning % {"what": what, "origin": origin})
+    told = {"what": what, "origin": origin}
+    return Rule(row, _("%(what)s from %(origin)s") % told, ports, origin, warning % told)
 
 
 def _ports(row: SecurityRule) -> str:
@@ -122,17 +123,13 @@ def _origin(remote: str, names: Mapping[str, str]) -> str:
 
 
 def _interfaces(resource: Resource, can: Possibilities, sent: Mapping[str, Sent]) -> Part:
-    networks = {each.unit: each for each in _networks(resource)}
     given = Address.objects.filter(Q(unit=resource.unit) | Q(server=resource.pk), released_at=None)
-    rows = [
-        _interface(resource, each, networks[each.block.unit])
-        for each in given.select_related("block").order_by("pk")[:MOST_NETWORKS]
-        if each.block.unit in networks
-    ]
-    on = {row.network.pk for row in rows}
-    free = [_option(each) for each in networks.values() if each.pk not in on and _takes(each, resource)]
+    held = {each.block.unit: each for each in given.select_related("block").order_by("pk")[:MOST_NETWORKS]}
+    on = {each.unit: each for each in Resource.objects.filter(unit__in=held)}
+    rows = [_interface(resource, address, on[unit]) for unit, address in held.items() if unit in on]
+    free = [_option(each) for each in _networks(resource) if each.unit not in held and _takes(each, resource)]
     add = formed(can["add-interface"], {"networks": free}, sent)
-    if not add.refusal and not free:
+    if not add.refusal and not free and not add.open:
         add = Formed(add.action, _("the system has no other network in use in its zone"))
     return Part("portal/resource/interfaces.html", rows, add, can["remove-interface"])
 

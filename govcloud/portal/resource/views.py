@@ -8,6 +8,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
@@ -70,8 +71,13 @@ def _filled_in(
     request: HttpRequest, found: Resource, action: str, actor: User, *, at: datetime
 ) -> HttpResponse:
     sent = forms.read(action, request.POST)
-    parameters = forms.parameters(action, sent)
-    if parameters is None:
+    not_now = deeds.refusal_of(
+        lambda: requests.ask(resource=found, action=actions()[action], actor=actor, at=at)
+    )
+    parameters = None if not_now else forms.parameters(action, sent)
+    if not_now is not None:
+        refused = Refused(not_now.detail, deeds.status_of(not_now))
+    elif parameters is None:
         refused = Refused(str(forms.SEE_THE_FIELD), 422)
     else:
         refusal = _refusal(found, action, parameters, actor, at=at)
@@ -92,6 +98,7 @@ def _refusal(
     )
 
 
+@never_cache
 @require_POST
 @login_required
 def console(request: HttpRequest, uuid: UUID) -> HttpResponse:
@@ -146,14 +153,21 @@ def _context(
         "deeds": list(offers.deeds(found, possible, typed=typed or {})),
         "parts": list(parts.parts(found, possible, sent=sent or {})),
         "screens": runs and scope.holds_any(consoles.ROLES, department=department),
-        "draws": found.status == Status.ACTIVE
+        "draws": found.status in container_secrets.DRAWN_IN
         and scope.holds_any(container_secrets.ROLES, department=department),
         "orders": stands and offer_of_system(found.system, actor, at=at).changes_built,
         "operations": operations,
         "history": [
             (event, told(event))
-            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
+            for event in Event.objects.filter(subject_id__in=_subjects(found)).order_by("-id")[:HISTORY]
         ],
         "live": found.status == Status.CHANGING,
         "at": at,
     }
+
+
+def _subjects(found: Resource) -> list[UUID]:
+    """Whose events are its history: what was drawn for a container's programs is told of their credentials."""
+    if found.kind != ResourceKind.CONTAINER:
+        return [found.uuid]
+    return [found.uuid, *found.container.credentials.values_list("uuid", flat=True)]

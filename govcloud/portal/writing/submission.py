@@ -9,11 +9,12 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods, require_POST
 
 from govcloud import clock
 from govcloud.approvals.services import PlannedStage
-from govcloud.errors import DomainError
+from govcloud.errors import DomainError, Invalid
 from govcloud.orders import services
 from govcloud.orders.cancellation import cancel
 from govcloud.orders.lifecycle import Status
@@ -29,6 +30,8 @@ from govcloud.portal.resource.offers import id_or_nobody
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
 from tenants.models import Role, User
+
+ALL = "all"  # of what does not stand yet is to be called off
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -74,6 +77,13 @@ def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
     return redirect("portal:order", number)
 
 
+class NothingChosen(Invalid):
+    """Nothing chosen is never all: what was chosen may have been finished since the page was read."""
+
+    code = "nothing-chosen"
+    message = gettext_lazy("Choose what is to be called off: one thing, or all of it.")
+
+
 @require_POST
 @login_required
 def cancellation(request: HttpRequest, number: str) -> HttpResponse:
@@ -83,10 +93,14 @@ def cancellation(request: HttpRequest, number: str) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     found = order_views.visible(number, actor, at=at)
     part = request.POST.get("part", "")
-    units = {id_or_nobody(part)} if part else None
-    refused = deeds.attempt_for_reason(
-        request, lambda reason: cancel(order=found, reason=reason, units=units, actor=actor, at=at)
-    )
+    units = None if part == ALL else {id_or_nobody(part)}
+
+    def call_off(reason: str) -> object:
+        if not part:
+            raise NothingChosen
+        return cancel(order=found, reason=reason, units=units, actor=actor, at=at)
+
+    refused = deeds.attempt_for_reason(request, call_off)
     if refused is not None:
         refused = replace(refused, typed={**refused.typed, "part": part})
         return order_views.page(request, found, actor, at=at, refused=refused)

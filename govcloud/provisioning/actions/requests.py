@@ -36,6 +36,9 @@ class ActionNotAllowed(Conflict):
         return super().detail if self.params["allowed"] else str(self.nothing) % self.params
 
 
+ANOTHER_KIND = _("it is not that kind of thing")
+
+
 @dataclass(frozen=True, slots=True)
 class Possibility:
     """An action as somebody finds it on a resource; ``refusal`` is empty when they can ask for it now."""
@@ -64,6 +67,10 @@ def request(
     Raises RoleMissing, ActionNotAllowed with what is allowed instead, and what the action's own rules refuse.
     """
     require(actor, *action.roles, at=at, department=resource.system.department)
+    if action.resource_kind != resource.kind:
+        raise _not_now(
+            action, resource, ANOTHER_KIND
+        )  # before the action looks for what only its own kind has
     with transaction.atomic():
         action.lock(resource)
         with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
@@ -72,6 +79,18 @@ def request(
         steps = _planned(action, resource, with_it, parameters, actor=actor, at=at)
         action.begin(resource, parameters, steps, actor=actor, at=at)
         return _started(action, resource, with_it, steps, actor=actor, at=at)
+
+
+def ask(*, resource: Resource, action: Action[Any], actor: User, at: datetime) -> None:
+    """Whether ``request`` would take it, whatever the parameters: for a form, before it is read.
+
+    Raises RoleMissing and ActionNotAllowed.
+    """
+    require(actor, *action.roles, at=at, department=resource.system.department)
+    claim = claimed(resource)
+    reason = _in_no_state_for_any(resource) or _refusal(action, resource, claim)
+    if reason is not None:
+        raise _not_now(action, resource, reason, claim)
 
 
 def carry_out(
@@ -87,18 +106,22 @@ def carry_out(
 def _taking(action: Action[Any], resource: Resource, with_it: Sequence[Resource] = ()) -> Resource:
     """The resource, locked and fresh. Raises ActionNotAllowed when it does not take the action now."""
     resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
-    general, claim = _in_no_state_for_any(resource), claimed(resource)
+    claim = claimed(resource)
     reason = (
-        general
+        _in_no_state_for_any(resource)
         or _refusal(action, resource, claim)
         or next(filter(None, (_in_hand(each, action) for each in with_it)), None)
     )
     if reason is not None:
-        allowed = "" if general else _allowed(resource, claim)
-        raise ActionNotAllowed(
-            name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed
-        )
+        raise _not_now(action, resource, reason, claim)
     return resource
+
+
+def _not_now(
+    action: Action[Any], resource: Resource, reason: str | Promise, claim: str | None = None
+) -> ActionNotAllowed:
+    allowed = "" if _in_no_state_for_any(resource) else _allowed(resource, claim)
+    return ActionNotAllowed(name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed)
 
 
 def _planned(
@@ -164,7 +187,7 @@ def _in_no_state_for_any(resource: Resource) -> str | None:
 def _refusal(action: Action[Any], resource: Resource, claim: str | None) -> str | Promise | None:
     """``claim`` is why something else is about to change or release it: that was judged on what it is now."""
     if action.resource_kind != resource.kind:
-        return _("it is not that kind of thing")
+        return ANOTHER_KIND
     return action.refusal(resource) or (None if action.leaves_it_as_ordered else claim)
 
 

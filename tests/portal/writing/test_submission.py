@@ -133,12 +133,12 @@ def test_what_is_being_built_is_called_off_for_a_reason(browser: Client, on: Sce
     order = approved(on, at=at, items=(NETWORK,))
     url = f"/orders/{order.number}/cancellation/"
     assert url in browser.get(f"/orders/{order.number}/").content.decode()
-    refused = browser.post(url, {"reason": ""})
+    refused = browser.post(url, {"reason": "", "part": "all"})
     assert (refused.status_code, "Give a reason" in text(refused)) == (422, True)
-    assert browser.post(url, {"reason": "the project has ended"}).status_code == 302
+    assert browser.post(url, {"reason": "the project has ended", "part": "all"}).status_code == 302
     (event,) = Event.objects.filter(verb="operation.undoing")
     assert event.reason == "the project has ended"
-    assert browser.post(url, {"reason": "once more"}).status_code == 302
+    assert browser.post(url, {"reason": "once more", "part": "all"}).status_code == 302
     assert Event.objects.filter(verb="operation.undoing").count() == 1
 
 
@@ -156,8 +156,11 @@ def test_one_thing_is_called_off_and_the_others_are_built_on(
     assert refused.status_code == 422
     assert f'value="{first.uuid}" selected' in refused.content.decode()
     for unknown in (str(uuid4()), "everything"):
-        assert browser.post(url, {"reason": "not needed", "part": unknown}).status_code == 409
-    assert not Event.objects.filter(verb="order.cancelled").exists()
+        assert browser.post(url, {"reason": "not needed", "part": unknown}).status_code == 404
+    for nothing in ({}, {"part": ""}):
+        refused = browser.post(url, {"reason": "not needed", **nothing})
+        assert (refused.status_code, "Choose what is to be called off" in text(refused)) == (422, True)
+    assert not Step.objects.filter(called_off_at__isnull=False).exists()
 
     assert browser.post(url, {"reason": "not needed", "part": str(first.uuid)}).status_code == 302
     called_off = Step.objects.filter(called_off_at__isnull=False)
@@ -165,19 +168,36 @@ def test_one_thing_is_called_off_and_the_others_are_built_on(
     assert f'value="{first.uuid}"' not in browser.get(page).content.decode()  # nothing is left to choose from
 
 
+def test_a_network_is_told_with_the_servers_that_go_with_it(browser: Client, on: Scene, at: datetime) -> None:
+    order = approved(on, at=at)
+    page = text(browser.get(f"/orders/{order.number}/"))
+    assert "app-net (network), and with it the servers on it: app-1, app-2" in page
+
+
+def test_what_waits_for_a_place_is_more_than_the_one_thing_that_is_built(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    order = approved(on, at=at, items=(NETWORK, replace(NETWORK, name="back")))
+    first, second = Unit.objects.filter(item__order=order).order_by("pk")
+    Unit.objects.filter(pk=second.pk).update(operation=None)
+    html = browser.get(f"/orders/{order.number}/").content.decode()
+    assert f'value="{first.uuid}"' in html
+    assert f'value="{second.uuid}"' not in html
+
+
 def test_only_who_may_is_offered_to_call_off_and_can(
     on: Scene, order: Order, browser: Client, signed_in: Signed, at: datetime
 ) -> None:
     url = f"/orders/{order.number}/cancellation/"
-    assert browser.post(url, {"reason": "not built at all"}).status_code == 409
+    assert browser.post(url, {"reason": "not built at all", "part": "all"}).status_code == 409
     building = approved(on, at=at, items=(NETWORK,))
     url = f"/orders/{building.number}/cancellation/"
     assert url in signed_in(member(Role.CLOUD_ADMIN)).get(f"/orders/{building.number}/").content.decode()
     desk = signed_in(member(Role.SERVICE_DESK))
     assert url not in desk.get(f"/orders/{building.number}/").content.decode()
-    assert desk.post(url, {"reason": "x"}).status_code == 403
+    assert desk.post(url, {"reason": "x", "part": "all"}).status_code == 403
     stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
-    assert stranger.post(url, {"reason": "x"}).status_code == 404
+    assert stranger.post(url, {"reason": "x", "part": "all"}).status_code == 404
     keeper = signed_in(member(Role.CLOUD_ADMIN))
-    assert keeper.post(url, {"reason": "the cloud goes"}).status_code == 302
+    assert keeper.post(url, {"reason": "the cloud goes", "part": "all"}).status_code == 302
     assert Event.objects.get(verb="operation.undoing").reason == "the cloud goes"
