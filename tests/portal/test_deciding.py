@@ -121,7 +121,7 @@ class TestTheDecision:
     ) -> None:
         browser = signed_in(people.applicant)
         assert browser.get(f"{url}decision/").headers["Location"] == url
-        assert sign(browser, url).status_code == 409
+        assert sign(browser, url).status_code == 403
         assert Event.objects.filter(outcome=Outcome.REFUSED, reason="self-approval").count() == 1
         assert current(order) == "unit"
 

@@ -154,7 +154,7 @@ def test_an_approver_confirms_and_ends_but_not_their_own(on: Scene, signed_in: S
     assert decide(on.applicant, verdict="confirmed") == 302
     assert decide(other, verdict="ended") == 422
     assert decide(other, verdict="ended", reason="moved on") == 302
-    assert decide(approver, verdict="confirmed") == 409
+    assert decide(approver, verdict="confirmed") == 403
     decided = text(browser.get(f"{page}?view=decided"))
     assert "moved on" in decided
     assert "1 of 3 to be reviewed" in decided

@@ -76,7 +76,7 @@ def test_an_administrators_role_waits_for_the_other_one(officer: User, signed_in
     asked = RoleRequest.objects.get(user=user)
     assert "Somebody else confirms this one." in text(browser.get("/security/roles/"))
     path = f"/security/roles/requests/{asked.uuid}/confirmation/"
-    assert browser.post(path).status_code == 409
+    assert browser.post(path).status_code == 403
     signed_in(member(Role.SECURITY_ADMIN)).post(path)
     assert Membership.objects.get(user=user).role == "system_admin"
 
