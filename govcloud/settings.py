@@ -229,7 +229,6 @@ LOGIN_URL = "portal:sign-in"
 LOGIN_REDIRECT_URL = "portal:orders"
 LOGOUT_REDIRECT_URL = "portal:sign-in"
 SESSION_COOKIE_AGE = 15 * 60  # idle seconds, of tokens too: GB/T 22239 level 3 asks for an idle time-out
-SESSION_SAVE_EVERY_REQUEST = True
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not EMBEDDED and not flag("GOVCLOUD_PLAIN_HTTP")
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -22,6 +22,9 @@ CONTENT_SECURITY_POLICY = (
 LAST_ACTION = "portal_last_action"
 """Session key: when (seconds since the epoch) a person, not a polling page, last asked for something."""
 
+NOTED_EVERY = 30.0
+"""Seconds in which it is noted once, since every note writes the session: so much earlier a session may end."""
+
 
 def is_page(request: HttpRequest) -> bool:
     """Whether the portal answers this path; the API below ``/api/`` has rules of its own."""
@@ -88,8 +91,8 @@ def _address_above(path: str) -> str:
 class IdleSignOutMiddleware:
     """Ends a session that nobody has used for as long as a session may idle.
 
-    An open page that polls renews the session's cookie, so the session's own age cannot tell. Calls of the API that a
-    session is used for count as use, and end it when they come too late.
+    An open page that polls does not use it. Calls of the API that a session is used for do, and end it when they come too
+    late.
     """
 
     def __init__(self, get_response: Respond) -> None:
@@ -106,10 +109,11 @@ class IdleSignOutMiddleware:
 
     def _watch(self, request: HttpRequest) -> None:
         now = time.time()
-        if now - request.session.get(LAST_ACTION, now) > settings.SESSION_COOKIE_AGE:
+        idle = now - request.session.get(LAST_ACTION, now)
+        if idle > settings.SESSION_COOKIE_AGE:
             logout(request)
-        elif not _polls(request) or LAST_ACTION not in request.session:
-            request.session[LAST_ACTION] = now
+        elif LAST_ACTION not in request.session or (idle >= NOTED_EVERY and not _polls(request)):
+            request.session[LAST_ACTION] = now  # its cookie and its row are renewed with it
 
 
 def _polls(request: HttpRequest) -> bool:

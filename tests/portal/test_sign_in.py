@@ -3,7 +3,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.portal.middleware import LAST_ACTION
@@ -121,6 +123,19 @@ def test_fifteen_idle_minutes_end_the_session(people: scenes.Cast, signed_in: Si
     assert browser.get("/orders/").status_code == 200
     idle(browser, 16 * 60)
     assert browser.get("/orders/").status_code == 302
+
+
+def test_a_session_in_use_is_written_now_and_then_and_not_with_every_page(
+    people: scenes.Cast, signed_in: Signed
+) -> None:
+    browser = signed_in(people.applicant)
+    browser.get("/orders/")
+    for seconds, written in ((10, 0), (40, 1)):
+        idle(browser, seconds)
+        with CaptureQueriesContext(connection) as asked:
+            answer = browser.get("/orders/")
+        assert sum("UPDATE" in each["sql"] for each in asked) == written
+        assert (settings.SESSION_COOKIE_NAME in answer.cookies) == bool(written)
 
 
 def test_a_page_that_polls_does_not_keep_the_session_alive(
