@@ -173,12 +173,13 @@ def test_unknown_export_is_not_found(shelf: scenes.Cast, signed_in: Signed) -> N
     assert signed_in(shelf.applicant).get("/orders/export.pdf").status_code == 404
 
 
-def test_list_takes_at_most_11_queries_however_long(
+def test_list_takes_at_most_9_queries_however_long(
     people: scenes.Cast, signed_in: Signed, at: datetime, django_assert_max_num_queries
 ) -> None:
     for number in range(1, 31):
         scenes.submitted(people, number=number, decided=number % 4, at=at)
         SystemFactory(department=people.department)
     browser = signed_in(people.desk)
-    with django_assert_max_num_queries(11):
+    browser.get("/orders/")  # the first use of a session is noted in it
+    with django_assert_max_num_queries(9):
         browser.get("/orders/")

@@ -75,11 +75,18 @@ class Filters:
 
 
 def todo(actor: User, *, at: datetime) -> Q:
-    """Orders whose present stage is for the actor to decide, and those on which their opinion is asked for."""
-    asked = Consultation.objects.open().filter(person=actor)
-    # A union: with two alternatives in one condition PostgreSQL looks at every order there is.
-    cases = Case.objects.todo(actor, at=at).order_by().values("pk")
-    return Q(case__in=cases.union(asked.order_by().values("stage__case"), all=True))
+    """Orders whose present stage is for the actor to decide, and those on which their opinion is asked for.
+
+    Their cases are looked for once and named: a page counts, sorts and shows them in several statements, in each of which they
+    would be looked for among all again.
+    """
+    kept: tuple[datetime, list[int]] | None = getattr(actor, "_cases_to_do", None)
+    if kept is None or kept[0] != at:
+        asked = Consultation.objects.open().filter(person=actor).order_by().values_list("stage__case")
+        cases = Case.objects.todo(actor, at=at).order_by().values_list("pk")
+        kept = (at, sorted({pk for (pk,) in cases.union(asked, all=True)}))
+        actor._cases_to_do = kept  # type: ignore[attr-defined]  # noqa: SLF001
+    return Q(case__in=kept[1])
 
 
 def viewed(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
