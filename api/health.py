@@ -19,7 +19,7 @@ from kombu.exceptions import OperationalError
 from govcloud import clock
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.clouds import credentials
+from govcloud.clouds import credentials, guest_keys
 from govcloud.provisioning import presence
 
 BROKER_TIMEOUT = 2  # seconds
@@ -117,7 +117,7 @@ def clouds() -> str:
         configured = yaml.safe_load(path.read_text()) if path.is_file() else {}
         enabled = Cloud.objects.filter(status=CloudStatus.ENABLED)
         needed = set(enabled.exclude(profile="").values_list("profile", flat=True))
-        locked = credentials.unreadable()
+        locked = [*credentials.unreadable(), *guest_keys.unreadable()]
     except (DatabaseError, OSError, yaml.YAMLError) as error:
         return type(error).__name__
     missing = needed - set((configured or {}).get("clouds", {}))

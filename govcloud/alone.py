@@ -1,4 +1,4 @@
-"""One at a time, whichever process it is in: PostgreSQL's advisory locks, taken without waiting."""
+"""One at a time, whichever process it is in: PostgreSQL's advisory locks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +20,12 @@ def alone_meanwhile(key: int) -> Iterator[bool]:
     finally:
         if held:
             _taken("pg_advisory_unlock", key)
+
+
+def one_after_another(key: int) -> None:
+    """Wait until nobody else holds the lock of that key; then it is ours until the transaction ends."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
 def _taken(function: str, key: int) -> bool:

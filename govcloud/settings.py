@@ -352,6 +352,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 SWEEP = timedelta(seconds=float(env("SWEEP_SECONDS", "2")))
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": SWEEP},
+    "replace-centre-keys": {"task": "provisioning.replace_centre_keys", "schedule": timedelta(seconds=10)},
     "forget-provisioning": {"task": "provisioning.forget", "schedule": timedelta(hours=1)},
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},

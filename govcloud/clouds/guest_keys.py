@@ -20,11 +20,14 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from govcloud import ciphers
+from govcloud.alone import one_after_another
 from govcloud.audit import services as audit
 from govcloud.clouds.models import GuestKey
 
 PURPOSE: Final = "keys of guests"
 OFFERED: Final = 3  # SSH servers close a connection after a few keys that they do not know
+TURN: Final = 10.0  # seconds
+ALONE: Final = 0x676F_6B65  # the advisory lock of whoever makes or destroys one
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,14 +82,32 @@ def of_file() -> Pair:
         raise ImproperlyConfigured(f"GUEST_KEY_FILE {path}: {error}") from error
 
 
-def ways_in(known: str = "") -> list[str]:
-    """Private halves to try on a guest, the first first: that of the key that it is ``known`` to let in, then the newest.
+def ways_in(known: str, *, at: datetime) -> list[str]:
+    """Private halves to try on a guest, the first first: that of the key that it is ``known`` to let in, the newest, others.
 
-    Raises ImproperlyConfigured and ``ciphers.Unreadable``.
+    Where there are more than can be offered, the others take turns with the time: what was recorded may not be what is so.
+    Raises ImproperlyConfigured, and ``ciphers.Unreadable`` when none of them opens.
     """
     rows = list(GuestKey.objects.exclude(sealed=None).order_by("-pk"))
-    rows.sort(key=lambda row: row.name != known)
-    return [opened(row) for row in rows[:OFFERED]] if rows else [of_file().private]
+    if not rows:
+        return [of_file().private]
+    first = sorted(rows, key=lambda row: (row.name != known, row != rows[0]))
+    fixed, others = first[: OFFERED - 1], first[OFFERED - 1 :]
+    turn = int(at.timestamp() // TURN) % max(len(others), 1)
+    return _opened([*fixed, *others[turn:], *others[:turn]])[:OFFERED]
+
+
+def _opened(rows: Sequence[GuestKey]) -> list[str]:
+    """Those that can be opened here. Raises ``ciphers.Unreadable`` when it is none."""
+    found, missed = [], None
+    for row in rows:
+        try:
+            found.append(opened(row))
+        except ciphers.Unreadable as error:
+            missed = error
+    if not found and missed is not None:
+        raise missed
+    return found
 
 
 def opened(row: GuestKey) -> str:
@@ -103,7 +124,8 @@ def replace(*, actor: audit.Actor, at: datetime) -> GuestKey:
     Raises ImproperlyConfigured when the one before is the file's, which cannot be read.
     """
     with transaction.atomic():
-        before = GuestKey.objects.select_for_update().order_by("-pk").first() or _stored(of_file(), at=at)
+        one_after_another(ALONE)
+        before = latest() or _stored(of_file(), at=at)
         row = _stored(_generated(), at=at)
         audit.record(
             actor=actor, verb="guest_key.replaced", subject=row, at=at,
@@ -112,20 +134,29 @@ def replace(*, actor: audit.Actor, at: datetime) -> GuestKey:
     return row
 
 
-def destroy(rows: Sequence[GuestKey], *, actor: audit.Actor, at: datetime) -> None:
-    """Destroy private halves for good; the public ones stay known, to be taken out of guests where they turn up."""
+def destroy_before(current: GuestKey, *, actor: audit.Actor, at: datetime) -> list[GuestKey]:
+    """Destroy the private halves of all before this one; the public ones stay known, to be taken out of guests where they turn up."""
     with transaction.atomic():
+        rows = kept_before(current)
         for row in rows:
             row.algorithm, row.key, row.sealed = "", "", None
             row.save(update_fields=["algorithm", "key", "sealed"])
             audit.record(
                 actor=actor, verb="guest_key.destroyed", subject=row, at=at, after={"name": row.name}
             )
+    return rows
 
 
-def former() -> list[GuestKey]:
-    """All but the current one, the newest first."""
-    return list(GuestKey.objects.order_by("-pk")[1:])
+def kept_before(current: GuestKey) -> list[GuestKey]:
+    """Those before this one whose private halves are kept, the newest first."""
+    return list(GuestKey.objects.exclude(sealed=None).filter(pk__lt=current.pk).order_by("-pk"))
+
+
+def unreadable() -> list[str]:
+    """Names of those that are sealed with what is not here."""
+    here = [ciphers.fingerprint(secret) for secret in settings.CREDENTIAL_KEYS]
+    foreign = GuestKey.objects.exclude(sealed=None).exclude(key__in=here)
+    return list(foreign.order_by("-pk").values_list("name", flat=True))
 
 
 def to_seal_anew() -> list[int]:
@@ -140,8 +171,9 @@ def to_seal_anew() -> list[int]:
 def seal_anew(*, key: int) -> None:
     """Seal one anew under the newest key; what is inside stays. Raises ``ciphers.Unreadable``."""
     row = GuestKey.objects.select_for_update().get(pk=key)
-    _seal(row, opened(row))
-    row.save(update_fields=["algorithm", "key", "sealed"])
+    if row.sealed is not None:  # nobody has destroyed it meanwhile
+        _seal(row, opened(row))
+        row.save(update_fields=["algorithm", "key", "sealed"])
 
 
 def _stored(pair: Pair, *, at: datetime) -> GuestKey:

@@ -34,9 +34,14 @@ def sweep() -> None:
     presence.worker_seen(name=_worker(), at=at)
     for _bell in range(queue.due(at=at, most=MOST_BELLS)):
         ring.apply_async(ignore_result=True)
-    rotation.go_on(at=at)
     if Operation.objects.filter(taken_up_at=None, finished_at__isnull=False).exists():
         operation_ended()
+
+
+@shared_task(name="provisioning.replace_centre_keys", ignore_result=True)
+def replace_centre_keys() -> None:
+    """Have the centre's key replaced in the next servers that do not have the current one."""
+    rotation.go_on(at=clock.agreed()())
 
 
 @shared_task(name="provisioning.forget", ignore_result=True)

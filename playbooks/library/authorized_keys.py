@@ -1,19 +1,22 @@
-"""An Ansible module: which public keys some accounts of the guest let in."""
+"""An Ansible module: public keys that are let in to an account, and keys that are let in to none."""
 
 from __future__ import annotations
 
 import os
+import pwd
 import tempfile
-from typing import Any
+from typing import Any, Iterator
 
 from ansible.module_utils.basic import AnsibleModule
 
 DOCUMENTATION = r"""
 module: authorized_keys
-short_description: Let public keys in to an account, and take others away
+short_description: Let public keys in to an account, and take others away from all of them
 description:
-  - Works on C(~/.ssh/authorized_keys). A key is known by its own text, whatever options stand before it and whatever comment
-    behind; lines of other keys, and all else in a file, stay as they are.
+  - Works on C(~/.ssh/authorized_keys), and takes keys away from C(~/.ssh/authorized_keys2) as well, which OpenSSH reads too. A key
+    is known by its own text, whatever options stand before it and whatever comment behind; lines of other keys, and all else
+    in a file, stay as they are, to the byte.
+  - Images give the key of a new server to more than one account, so C(absent) keys are looked for in those of all accounts.
   - All files are worked out before the first is written, and each is put in place whole. Supports check mode.
 options:
   account:
@@ -26,12 +29,7 @@ options:
     elements: str
     required: true
   absent:
-    description: Public keys that are let in no more.
-    type: list
-    elements: str
-    default: []
-  elsewhere:
-    description: Accounts that C(absent) keys are taken from as well, where the guest has them.
+    description: Public keys that are let in to no account.
     type: list
     elements: str
     default: []
@@ -52,44 +50,42 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "account": {"type": "str", "required": True},
     "present": {"type": "list", "elements": "str", "required": True},
     "absent": {"type": "list", "elements": "str", "default": []},
-    "elsewhere": {"type": "list", "elements": "str", "default": []},
 }
 
 
-def own_text(key: str) -> str:
+def own_text(key: str) -> bytes:
     """What tells a key from all others: its Base64 part, the second word of how OpenSSH writes it."""
-    words = key.split()
+    words = key.encode().split()
     if len(words) < 2:
         raise ValueError("no public key")
     return words[1]
 
 
-def wanted(before: str, present: list[str], absent: list[str]) -> str:
-    """What the file should hold, given what it holds."""
+def wanted(before: bytes, present: list[str], absent: list[str]) -> bytes:
+    """What the file should hold, given what it holds. Lines end with a line feed and nothing else, as for OpenSSH."""
     gone = {own_text(key) for key in absent} - {own_text(key) for key in present}
-    lines = [
-        line
-        for line in before.splitlines(keepends=True)
-        if line.lstrip().startswith("#") or gone.isdisjoint(line.split())
-    ]
-    # a line with options lets in only for what they say
-    there = {words[1] for words in map(str.split, lines) if len(words) > 1 and not words[0].startswith("#")}
-    new = [key.strip() for key in present if own_text(key) not in there]
-    if new and lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    return "".join([*lines, *(f"{key}\n" for key in new)])
+    lines = before.split(b"\n")
+    last = lines.pop()  # empty where the file ends with a line feed
+    lines = [*lines, *([last] if last else [])]
+    lines = [line for line in lines if line.lstrip().startswith(b"#") or gone.isdisjoint(line.split())]
+    there = {
+        words[1] for words in map(bytes.split, lines) if len(words) > 1 and not words[0].startswith(b"#")
+    }
+    lines += [key.strip().encode() for key in present if own_text(key) not in there]
+    text = b"\n".join(lines) + (b"\n" if lines else b"")
+    return before if text == before + b"\n" else text  # nothing but the last line feed
 
 
-def read(path: str) -> str:
-    """The file's text, empty when there is none."""
+def read(path: str) -> bytes:
+    """What the file holds, nothing when there is none."""
     try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+        with open(path, "rb") as file:
             return file.read()
-    except FileNotFoundError:
-        return ""
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
 
 
-def put_in_place(module: AnsibleModule, account: str, path: str, text: str) -> None:
+def put_in_place(module: AnsibleModule, account: str, path: str, text: bytes) -> None:
     """Write the file anew, with the owner and the mode that it has; a new one is its account's alone."""
     folder = os.path.dirname(path)
     if not os.path.isdir(folder):
@@ -97,7 +93,7 @@ def put_in_place(module: AnsibleModule, account: str, path: str, text: str) -> N
         module.set_owner_if_different(folder, account, changed=False)
         module.set_group_if_different(folder, account, changed=False)
     descriptor, name = tempfile.mkstemp(dir=module.tmpdir)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as temporary:
+    with os.fdopen(descriptor, "wb") as temporary:
         temporary.write(text)
     fresh = not os.path.exists(path)
     module.atomic_move(name, path)
@@ -107,33 +103,41 @@ def put_in_place(module: AnsibleModule, account: str, path: str, text: str) -> N
         module.set_group_if_different(path, account, changed=False)
 
 
-def file_of(account: str) -> str | None:
-    """The account's file, whether it is there or not; None when there is no such account."""
-    home = os.path.expanduser("~" + account)
-    return os.path.join(home, ".ssh", "authorized_keys") if os.path.isabs(home) else None
+def files(account: str) -> Iterator[tuple[str, str]]:
+    """The account's own file first, whether it is there or not; then all that there are, each once, with their accounts.
+
+    Where a file is a link to another, it is that one.
+    """
+    homes = {entry.pw_name: entry.pw_dir for entry in pwd.getpwall()}
+    homes[account] = homes.get(account) or os.path.expanduser("~" + account)
+    seen = set()
+    for name in (account, *homes):
+        for leaf in ("authorized_keys", "authorized_keys2"):
+            path = os.path.realpath(os.path.join(homes[name], ".ssh", leaf))
+            own = name == account and leaf == "authorized_keys"
+            if path not in seen and (own or os.path.isfile(path)):
+                seen.add(path)
+                yield name, path
 
 
 def main() -> None:
     """Compare, then put in place."""
     module = AnsibleModule(argument_spec=OPTIONS, supports_check_mode=True)
-    asked = module.params
-    if file_of(asked["account"]) is None:
-        module.fail_json(msg=f"the guest has no account {asked['account']}")
-    changes: list[tuple[str, str, str]] = []
-    for account in (asked["account"], *asked["elsewhere"]):
-        path = file_of(account)
-        if path is None:
-            continue
+    account, present, absent = (module.params[each] for each in ("account", "present", "absent"))
+    if not os.path.isabs(os.path.expanduser("~" + account)):
+        module.fail_json(msg=f"the guest has no account {account}")
+    changes: list[tuple[str, str, bytes]] = []
+    for number, (name, path) in enumerate(files(account)):
         before = read(path)
         try:
-            after = wanted(before, asked["present"] if account == asked["account"] else [], asked["absent"])
+            after = wanted(before, present if number == 0 else [], absent)
         except ValueError as error:
             module.fail_json(msg=str(error))
         if after != before:
-            changes.append((account, path, after))
-    for account, path, text in [] if module.check_mode else changes:
-        put_in_place(module, account, path, text)
-    module.exit_json(changed=bool(changes), paths=[path for _account, path, _text in changes])
+            changes.append((name, path, after))
+    for name, path, text in [] if module.check_mode else changes:
+        put_in_place(module, name, path, text)
+    module.exit_json(changed=bool(changes), paths=[path for _name, path, _text in changes])
 
 
 if __name__ == "__main__":

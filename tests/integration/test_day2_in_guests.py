@@ -25,7 +25,7 @@ from govcloud.provisioning.actions.base import actions
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.actions.login_keys import LoginKeys, fingerprint
 from govcloud.provisioning.actions.rebuilding import NewSystem
-from govcloud.provisioning.kinds import guests as guests_kinds
+from govcloud.provisioning.kinds import centre_keys
 from govcloud.provisioning.kinds.centre_keys import NewKeyKind
 from govcloud.provisioning.models import Operation, Step
 from tests.factories.orders import Scene, approved, scene
@@ -217,8 +217,8 @@ def test_a_run_that_is_done_again_changes_nothing(on: Scene, server: Resource) -
 def test_a_server_built_before_two_replacements_is_still_entered(
     on: Scene, server: Resource, tmp_path: Path
 ) -> None:
-    for _time in range(3):
-        guest_keys.replace(actor=OPERATOR, at=now())
+    for _time in range(5):
+        rotation.replace(actor=OPERATOR, at=now())
     first, *_between, last = GuestKey.objects.order_by("pk")
     assert opened_by(server, tmp_path, first)
     assert rotation.go_on(at=now()) == 1
@@ -226,22 +226,37 @@ def test_a_server_built_before_two_replacements_is_still_entered(
     assert (opened_by(server, tmp_path, first), opened_by(server, tmp_path, last)) == (False, True), states()
 
 
+def test_no_account_of_the_guest_keeps_a_former_key(
+    on: Scene, server: Resource, settings: Settings, tmp_path: Path
+) -> None:
+    rotation.replace(actor=OPERATOR, at=now())
+    old, new = GuestKey.objects.order_by("pk")
+    said(server, settings, f"echo '{old.public_key}' > /root/.ssh/authorized_keys2")
+    assert rotation.go_on(at=now()) == 1
+    work(seconds=300)
+    path = tmp_path / "new"
+    path.touch(mode=0o600)
+    path.write_text(guest_keys.opened(new))
+    looked = enter(server, path, "root", "cat /root/.ssh/authorized_keys2; ls -l /root/.ssh/authorized_keys2")
+    assert (looked.returncode, old.public_key.split()[1] in looked.stdout) == (0, False)
+
+
 def test_the_former_keys_stay_when_the_new_one_does_not_lead_in(
     on: Scene, server: Resource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guest_keys.replace(actor=OPERATOR, at=now())
     old, _new = GuestKey.objects.order_by("pk")
-    monkeypatch.setattr(guests_kinds, "GIVEN_UP", timedelta(0))
+    monkeypatch.setattr(centre_keys, "TRIED_FOR", timedelta(0))
     monkeypatch.setattr(NewKeyKind, "variables", lambda *_args: {"centre_keys_present": [old.public_key]})
     assert rotation.go_on(at=now()) == 1
     work(seconds=300)
     taken_away = Step.objects.get(kind="former_keys")
-    assert (taken_away.state, taken_away.outputs["reason"]) == ("skipped", guests_kinds.SILENT), states()
+    assert (taken_away.state, taken_away.outputs["reason"]) == ("skipped", centre_keys.SHUT), states()
     server.refresh_from_db()
     assert (opened_by(server, tmp_path, old), server.status) == (True, "active")
     standing = rotation.standing(at=now())
     assert standing is not None
     assert (standing.tried, standing.waiting) == (1, 0)
-    assert [why for _server, why in rotation.last_words(at=now())] == [guests_kinds.SILENT]
+    assert [why for _server, why in rotation.missing(at=now())] == [centre_keys.SHUT]
     later = now() + rotation.AGAIN_AFTER
     assert rotation.go_on(at=later) == 1

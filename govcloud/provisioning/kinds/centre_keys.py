@@ -1,29 +1,35 @@
 """The centre's own key in a guest, replaced: the new one is let in, and only who has entered with it takes away the others."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, ClassVar, Final
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.clouds import guest_keys
 from govcloud.clouds.models import GuestKey
+from govcloud.gateways.openstack import errors
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Resource
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Made, Moving, Skipped, StepFailed, Waiting
-from govcloud.provisioning.kinds.guests import NO_GUESTS, SILENT, ConfigureKind, given_up
+from govcloud.provisioning.kinds.guests import NO_GUESTS, ConfigureKind
 from govcloud.provisioning.lifecycle import StepState
 
-TRIES: Final = 3  # of a run that fails in the guest
+TRIES: Final = 2  # of a run that fails in the guest
+TRIED_FOR: Final = timedelta(minutes=1)
+SHUT: Final = "the guest does not answer, or does not let us in"
 
 
 class _CentreKeyKind(ConfigureKind):
-    """A guest that cannot be changed is left as it is, and tried again another day: its department needs the server meanwhile.
+    """Whatever goes wrong, the server is left as it is and tried again another day: its department needs it meanwhile.
 
     The outputs name the new key, so that both steps mean the same one.
     """
 
     playbook: ClassVar[str] = "centre_keys.yml"
+    longest: ClassVar[float | None] = 180.0
 
     def new_key(self, context: Context) -> GuestKey:
         raise NotImplementedError
@@ -31,14 +37,20 @@ class _CentreKeyKind(ConfigureKind):
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
         key = self.new_key(context)
         context.remember({"guest_key": key.name})
+        over = context.at - (context.step.started_at or context.at) > TRIED_FOR
         try:
             made = super().create(context)
-        except StepFailed as failed:
-            if context.step.attempts + 1 < TRIES:
-                raise
-            return Skipped(str(failed))
-        if isinstance(made, Moving) and given_up(context):
-            return Skipped(SILENT)
+        except (
+            ObjectDoesNotExist
+        ) as missing:  # the image is not in the catalogue any more, the network has gone
+            return Skipped(str(missing))
+        except (StepFailed, errors.CloudError) as failed:
+            final = isinstance(failed, errors.Refused | errors.Misconfigured)
+            if final or over or context.step.attempts + 1 >= TRIES:
+                return Skipped(str(failed))
+            raise
+        if isinstance(made, Moving) and over:
+            return Skipped(SHUT)
         if isinstance(made, Skipped) and made.reason == NO_GUESTS:
             made = Made(
                 context.resource().external_id, {"reason": NO_GUESTS}
@@ -77,11 +89,9 @@ class FormerKeysKind(_CentreKeyKind):
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
         let_in = context.sibling(NewKeyKind.name)
-        return (
-            Skipped(let_in.outputs["reason"])
-            if let_in.state == StepState.SKIPPED
-            else super().create(context)
-        )
+        if let_in.state == StepState.SKIPPED:
+            return Skipped(let_in.outputs["reason"])
+        return super().create(context)
 
     def keys(self, context: Context, server: Resource) -> list[str]:  # noqa: ARG002
         return [guest_keys.opened(self.new_key(context))]

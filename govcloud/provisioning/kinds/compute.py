@@ -20,7 +20,6 @@ from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.network import tags_of
-from govcloud.provisioning.kinds.tenancy import register_key
 from govcloud.provisioning.models import Step
 
 FAULT_WRITTEN = timedelta(minutes=2)  # by then
@@ -197,8 +196,7 @@ class ServerKind(Kind):
 
     def _key_name(self, context: Context) -> str:
         """The centre's key that the operation registered on this cloud; meanwhile another one may be the current one."""
-        keypair = Step.objects.filter(operation=context.operation, kind="keypair").first()
-        return keypair.external_id if keypair else register_key(context)
+        return Step.objects.get(operation=context.operation, kind="keypair").external_id
 
     def _boot_volume(self, context: Context) -> str:
         return context.resource(context.state["system_volume"]).external_id

@@ -43,6 +43,7 @@ class ConfigureKind(Setting):
     in_guest = True
     title = _("Securing the server and mounting its storage")
     playbook: ClassVar[str] = "site.yml"
+    longest: ClassVar[float | None] = None  # seconds of a run, if fewer than PLAYBOOK_TIMEOUT
     disks: ClassVar[str] = "mounted"
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
@@ -77,9 +78,9 @@ class ConfigureKind(Setting):
         keys = list(server.server.login_keys.values_list("public_key", flat=True))
         return [_account(keys)] if keys else []
 
-    def keys(self, context: Context, server: Resource) -> list[str]:  # noqa: ARG002
+    def keys(self, context: Context, server: Resource) -> list[str]:
         """Our private keys with which to try to enter it, the first first."""
-        return guest_keys.ways_in(server.server.guest_key)
+        return guest_keys.ways_in(server.server.guest_key, at=context.at)
 
     def variables(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """What the playbook is told besides what all of them are."""
@@ -92,6 +93,7 @@ class ConfigureKind(Setting):
         self, context: Context, server: Resource, image: Image, disks: str, keys: list[str]
     ) -> ansible.RunResult:
         step = context.step
+        timeout = self.longest or settings.PLAYBOOK_TIMEOUT
         return ansible.run(
             playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
@@ -101,12 +103,12 @@ class ConfigureKind(Setting):
                 "accounts_users": self.accounts(context, server),
                 "guest_block_devices": image.properties.get("govcloud_guest") != "no-block-devices",
                 "host_session_owner": str(step.uuid),
-                "host_session_ttl_seconds": int(settings.PLAYBOOK_TIMEOUT) + 60,
+                "host_session_ttl_seconds": int(timeout) + 60,
                 **self.variables(context),
             },
             ident=str(step.uuid),
             run_dir=settings.RUN_DIR,
-            timeout=settings.PLAYBOOK_TIMEOUT,
+            timeout=timeout,
             heartbeat=context.keep,
             should_cancel=lambda: context.lost,
         )

@@ -85,7 +85,7 @@ class RebuildKind(ActKind):
     def settled(self, context: Context, server: Server) -> Sight:
         if server.status not in STATUS.values():
             return Moving()
-        return Ready({"status": server.status, "guest_key": context.step.outputs["guest_key"]})
+        return Ready({"status": server.status, "guest_key": context.step.outputs.get("guest_key", "")})
 
     def look(self, context: Context, external_id: str) -> Sight:
         """Called off: what was begun is waited for. However it ended, the guest is not the one that we knew."""

@@ -4,7 +4,9 @@ import runpy
 import shutil
 import struct
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -62,8 +64,16 @@ OTHERS = "# of the department\nssh-rsa AAAAtheirs zhang.wei\n"
 
 
 @pytest.fixture
-def let_in() -> Any:
-    return runpy.run_path(str(PLAYBOOKS / "library/authorized_keys.py"), run_name="module")["wanted"]
+def module() -> dict[str, Any]:
+    return runpy.run_path(str(PLAYBOOKS / "library/authorized_keys.py"), run_name="module")
+
+
+@pytest.fixture
+def let_in(module: dict[str, Any]) -> Callable[..., str]:
+    def run(before: str, present: list[str], absent: list[str]) -> str:
+        return str(module["wanted"](before.encode(), present, absent).decode())
+
+    return run
 
 
 @pytest.mark.parametrize(
@@ -74,27 +84,59 @@ def let_in() -> Any:
         (OTHERS.strip(), f"{OTHERS}{NEW}\n"),
         (f"{OLD}\n{OTHERS}{NEW}\n", f"{OTHERS}{NEW}\n"),
         ("ssh-ed25519 AAAAnew by-hand\n", "ssh-ed25519 AAAAnew by-hand\n"),
+        ("ssh-ed25519 AAAAnew no-line-feed", "ssh-ed25519 AAAAnew no-line-feed"),
         (f'no-pty,command="echo no" {OLD}\n', f"{NEW}\n"),
-        (f'command="echo no" {NEW}\n', f'command="echo no" {NEW}\n{NEW}\n'),
         (f"# {OLD}\n", f"# {OLD}\n{NEW}\n"),
+        (f"\n\n{OLD}\n", f"\n\n{NEW}\n"),
+        # OpenSSH ends lines with a line feed only: what else looks like an end is left alone
+        (f"# off\rssh-rsa AAAAx\r\n{OLD}\r\n", f"# off\rssh-rsa AAAAx\r\n{NEW}\n"),
+        (f"ssh-rsa AAAAx one\u2028two\x0cthree\n{OLD}\n", f"ssh-rsa AAAAx one\u2028two\x0cthree\n{NEW}\n"),
     ],
 )
-def test_the_new_key_is_let_in_and_the_old_one_is_not(let_in: Any, before: str, after: str) -> None:
+def test_the_new_key_is_let_in_and_the_old_one_is_not(
+    let_in: Callable[..., str], before: str, after: str
+) -> None:
     assert let_in(before, [NEW], [OLD]) == after
     assert let_in(after, [NEW], [OLD]) == after
 
 
-def test_a_key_that_is_to_be_let_in_is_not_taken_away(let_in: Any) -> None:
+def test_what_is_no_text_stays_as_it_is(module: dict[str, Any]) -> None:
+    foreign = b"ssh-rsa AAAAx \xff\xfe\n"
+    assert module["wanted"](foreign, [], [OLD]) == foreign
+
+
+def test_a_key_that_is_to_be_let_in_is_not_taken_away(let_in: Callable[..., str]) -> None:
     assert let_in(f"{NEW}\n", [NEW], [NEW, OLD]) == f"{NEW}\n"
 
 
-def test_elsewhere_keys_only_go(let_in: Any) -> None:
+def test_elsewhere_keys_only_go(let_in: Callable[..., str]) -> None:
     assert let_in(f'command="echo no" {OLD}\n{OTHERS}', [], [OLD]) == OTHERS
+    assert let_in("", [], [OLD]) == ""
 
 
-def test_what_is_no_key_is_refused_before_anything_is_written(let_in: Any) -> None:
+def test_what_is_no_key_is_refused_before_anything_is_written(let_in: Callable[..., str]) -> None:
     with pytest.raises(ValueError):
         let_in(OTHERS, ["ssh-ed25519"], [])
+
+
+def test_every_account_is_looked_into_and_a_link_is_followed(
+    module: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("root", "debian", "nobody"):
+        (tmp_path / name / ".ssh").mkdir(parents=True)
+    (tmp_path / "root/.ssh/authorized_keys2").write_text(OLD)
+    (tmp_path / "elsewhere").write_text(OLD)
+    (tmp_path / "debian/.ssh/authorized_keys").symlink_to(tmp_path / "elsewhere")
+    accounts = [
+        SimpleNamespace(pw_name=n, pw_dir=str(tmp_path / n)) for n in ("root", "debian", "nobody", "gone")
+    ]
+    monkeypatch.setattr("pwd.getpwall", lambda: accounts)
+
+    assert list(module["files"]("root")) == [
+        ("root", str(tmp_path / "root/.ssh/authorized_keys")),
+        ("root", str(tmp_path / "root/.ssh/authorized_keys2")),
+        ("debian", str(tmp_path / "elsewhere")),
+    ]
 
 
 def test_lines_that_say_otherwise_are_commented_out_once(with_block: Any) -> None:

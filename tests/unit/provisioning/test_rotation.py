@@ -43,7 +43,8 @@ def replaced(at: datetime = AT) -> GuestKey:
 
 
 def begun() -> list[str]:
-    return list(Operation.objects.order_by("pk").values_list("resource__name", flat=True))
+    mine = Operation.objects.filter(kind="action").order_by("pk")
+    return list(mine.values_list("resource__name", flat=True))
 
 
 def standing(at: datetime = AT) -> Standing:
@@ -52,22 +53,52 @@ def standing(at: datetime = AT) -> Standing:
     return found
 
 
+def suspended(server: Server) -> None:
+    Server.objects.filter(pk=server.pk).update(power=Power.STOPPED, suspended_at=AT)
+    Resource.objects.filter(pk=server.pk).update(status=Status.SUSPENDED)
+
+
 class TestKeys:
     def test_the_files_is_the_current_one_until_it_is_replaced(self) -> None:
         own = guest_keys.of_file()
         assert guest_keys.current() == guest_keys.PublicHalf(own.name, own.public)
-        assert (guest_keys.latest(), guest_keys.ways_in()) == (None, [own.private])
+        assert (guest_keys.latest(), guest_keys.ways_in("", at=AT)) == (None, [own.private])
         row = replaced()
         assert guest_keys.current() == guest_keys.PublicHalf(row.name, row.public_key)
         assert row.name != own.name
 
     def test_those_before_are_kept_and_the_known_one_is_tried_first(self) -> None:
         own = guest_keys.of_file()
-        rows = [replaced() for _time in range(3)]
+        rows = [replaced() for _time in range(2)]
         newest_first = [guest_keys.opened(row) for row in reversed(rows)]
-        assert guest_keys.ways_in() == newest_first
-        assert guest_keys.ways_in(own.name) == [own.private, *newest_first[:2]]
-        assert guest_keys.ways_in("govcloud-of-nobody") == newest_first
+        assert guest_keys.ways_in("", at=AT) == [*newest_first, own.private]
+        assert guest_keys.ways_in(own.name, at=AT) == [own.private, *newest_first]
+
+    def test_where_there_are_more_than_can_be_offered_the_others_take_turns(self) -> None:
+        own = guest_keys.of_file()
+        rows = [replaced() for _time in range(5)]
+        newest = guest_keys.opened(rows[-1])
+        moments = [AT + timedelta(seconds=guest_keys.TURN) * n for n in range(6)]
+        for known, first in ((own.name, own.private), ("", newest), ("govcloud-of-nobody", newest)):
+            offered = [guest_keys.ways_in(known, at=at) for at in moments]
+            assert {len(keys) for keys in offered} == {guest_keys.OFFERED}
+            assert {keys[0] for keys in offered} == {first}
+            assert all(newest in keys for keys in offered)
+            everything = {own.private, *(guest_keys.opened(row) for row in rows)}
+            assert {key for keys in offered for key in keys} == everything
+
+    def test_one_that_cannot_be_opened_here_does_not_keep_the_others_back(self, settings: Settings) -> None:
+        first = replaced()
+        settings.CREDENTIAL_KEYS = ["n" * 32, *settings.CREDENTIAL_KEYS]
+        second = replaced()
+        private = guest_keys.opened(second)
+        settings.CREDENTIAL_KEYS = settings.CREDENTIAL_KEYS[:1]
+        assert guest_keys.ways_in(first.name, at=AT) == [private]
+        assert first.name in guest_keys.unreadable()
+        assert second.name not in guest_keys.unreadable()
+        settings.CREDENTIAL_KEYS = ["m" * 32]
+        with pytest.raises(ciphers.Unreadable):
+            guest_keys.ways_in("", at=AT)
 
     def test_another_file_is_read_anew(self, settings: Settings) -> None:
         before = guest_keys.of_file()
@@ -102,17 +133,17 @@ class TestKeys:
         assert guest_keys.to_seal_anew() == []
 
     def test_one_that_was_destroyed_opens_nothing(self) -> None:
-        replaced()
-        former = guest_keys.former()
-        guest_keys.destroy(former, actor=OPERATOR, at=AT)
+        (former,) = guest_keys.destroy_before(replaced(), actor=OPERATOR, at=AT)
         with pytest.raises(LookupError):
-            guest_keys.opened(former[0])
-        assert len(guest_keys.ways_in()) == 1
+            guest_keys.opened(former)
+        assert len(guest_keys.ways_in("", at=AT)) == 1
         assert guest_keys.to_seal_anew() == []
+        guest_keys.seal_anew(key=former.pk)
+        assert GuestKey.objects.get(pk=former.pk).sealed is None
 
     def test_one_of_another_row_does_not_open(self) -> None:
         row = replaced()
-        other = guest_keys.former()[0]
+        (other,) = guest_keys.kept_before(row)
         other.sealed = row.sealed
         with pytest.raises(ciphers.Unreadable):
             guest_keys.opened(other)
@@ -157,7 +188,7 @@ class TestTurns:
         ("change", "counted"),
         [
             (lambda _: Server.objects.update(power=Power.STOPPED), "stopped"),
-            (lambda s: Resource.objects.filter(pk=s.pk).update(status=Status.SUSPENDED), "in_hand"),
+            (suspended, "stopped"),
             (lambda s: Resource.objects.filter(pk=s.pk).update(status=Status.CHANGING), "in_hand"),
             (lambda _: Server.objects.update(guest=Guest.UNMANAGED), "by_department"),
             (lambda _: Server.objects.update(guest_key=guest_keys.current().name), "done"),
@@ -211,10 +242,75 @@ class TestTurns:
         assert "restart the server" in refused.value.detail
         assert "key" not in refused.value.detail
 
+    def test_those_that_were_never_tried_come_before_those_that_were(self, settings: Settings) -> None:
+        settings.PLAYBOOKS_AT_ONCE = 2
+        silent, other = whole_server(name="silent"), whole_server(name="other")
+        replaced()
+        for moment in (AT, AT + rotation.AGAIN_AFTER + timedelta(minutes=1)):
+            assert rotation.go_on(at=moment) == 1
+            Operation.objects.update(status="done", finished_at=AT)
+            Resource.objects.filter(pk=silent.pk).update(status=Status.ACTIVE)
+        assert begun() == ["silent", "other"]
+        assert Resource.objects.get(pk=other.pk).status == Status.CHANGING
+
+    def test_one_that_cannot_be_begun_holds_up_no_other(
+        self, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        settings.PLAYBOOKS_AT_ONCE = 3
+        poisonous, _other = whole_server(name="poisonous"), whole_server(name="other")
+        replaced()
+        plan = ReplaceCentreKey.plan
+
+        def planned(action: ReplaceCentreKey, resource: Resource, *args: Any, **more: Any) -> Any:
+            if resource.pk == poisonous.pk:
+                raise RuntimeError("nobody has thought of that")
+            return plan(action, resource, *args, **more)
+
+        monkeypatch.setattr(ReplaceCentreKey, "plan", planned)
+        assert rotation.go_on(at=AT) == 1
+        assert begun() == ["other"]
+        assert Resource.objects.get(pk=poisonous.pk).status == Status.ACTIVE
+
+    def test_what_an_order_still_builds_is_left_to_it_and_what_it_has_built_is_not(self) -> None:
+        standing_one, built_on = whole_server(name="stands"), whole_server(name="built-on")
+        row = standing_one.resource
+        order = Operation.objects.create(
+            kind="deliver", reason="GC-1", system=row.system, cloud=row.cloud, created_at=AT
+        )
+        for position, (server, state) in enumerate(((standing_one, "done"), (built_on, "parked"))):
+            Step.objects.create(
+                operation=order, position=position, key=str(position), kind="confirm", label="x",
+                unit=server.resource.unit, state=state, desired_state={},
+            )  # fmt: skip
+        replaced()
+        assert rotation.go_on(at=AT) == 1
+        assert begun() == ["stands"]
+        told = dict(rotation.missing(at=AT))
+        assert {server.name for server in told} == {"stands", "built-on"}
+
     def test_one_that_has_it_refuses_it(self) -> None:
         server = whole_server()
         with pytest.raises(requests.ActionNotAllowed):
             requests.carry_out(resource=server.resource, action=ReplaceCentreKey(), actor=OPERATOR, at=AT)
+
+
+class TestTheFirstReplacement:
+    def test_what_was_not_recorded_is_known_as_there_was_but_one(self) -> None:
+        server, by_department = whole_server(), whole_server()
+        Server.objects.filter(pk=by_department.pk).update(guest=Guest.UNMANAGED)
+        own = guest_keys.of_file().name
+        rotation.replace(actor=OPERATOR, at=AT)
+        assert Server.objects.get(pk=server.pk).guest_key == own
+        assert Server.objects.get(pk=by_department.pk).guest_key == ""
+        new = whole_server()
+        rotation.replace(actor=OPERATOR, at=AT)
+        assert Server.objects.get(pk=new.pk).guest_key == ""
+
+    def test_another_file_than_servers_were_built_with_is_refused(self) -> None:
+        Server.objects.filter(pk=whole_server().pk).update(guest_key="govcloud-of-the-workers")
+        with pytest.raises(rotation.AnotherKeyInUse, match="govcloud-of-the-workers"):
+            rotation.replace(actor=OPERATOR, at=AT)
+        assert not GuestKey.objects.exists()
 
 
 class TestCommand:
@@ -235,7 +331,9 @@ class TestCommand:
         server = whole_server()
         own = guest_keys.of_file().name
         assert "is the current key. Servers:" in said("--replace")
-        with pytest.raises(CommandError, match="still need a former key: 1"):
+        with pytest.raises(
+            CommandError, match=r"Nothing was destroyed\. Servers that may still need a former key: 1"
+        ):
             said("--destroy-former")
         Server.objects.filter(pk=server.pk).update(guest_key=guest_keys.current().name)
         assert f"No server needs {own} any more" in said()

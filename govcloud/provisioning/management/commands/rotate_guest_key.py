@@ -14,7 +14,7 @@ from govcloud.audit.services import SystemActor
 from govcloud.ciphers import Unreadable
 from govcloud.clouds import guest_keys
 from govcloud.provisioning import rotation
-from govcloud.provisioning.rotation import Standing
+from govcloud.provisioning.rotation import AnotherKeyInUse, Standing, StillNeeded
 
 OPERATOR = SystemActor("rotate_guest_key")
 LOOK_EVERY = 2.0  # seconds
@@ -50,21 +50,19 @@ class Command(BaseCommand):
 
     def _replace(self, console: Console) -> None:
         try:
-            row = guest_keys.replace(actor=OPERATOR, at=clock.now())
-        except (ImproperlyConfigured, Unreadable) as error:
+            row = rotation.replace(actor=OPERATOR, at=clock.agreed()())
+        except (ImproperlyConfigured, Unreadable, AnotherKeyInUse) as error:
             raise CommandError(f"Nothing was changed. {error}") from error
-        console.print(f"{row.name} was made.")
+        console.print(f"{row.name} was made. It is in the database alone: back that up now.")
 
     def _destroy(self, console: Console) -> None:
-        standing = rotation.standing(at=clock.now())
-        if standing is None:
+        if guest_keys.latest() is None:
             raise CommandError("The key has never been replaced: there is no former one.")
-        if standing.left:
-            raise CommandError(
-                f"Nothing was destroyed: servers that may still need a former key: {standing.left}."
-            )
-        for row in rotation.needless(at=clock.now()):
-            guest_keys.destroy([row], actor=OPERATOR, at=clock.now())
+        try:
+            rows = rotation.destroy_former(actor=OPERATOR, at=clock.agreed()())
+        except StillNeeded as needed:
+            raise CommandError(f"Nothing was destroyed. {needed}") from needed
+        for row in rows:
             console.print(f"The private half of {row.name} was destroyed.")
 
 
@@ -72,25 +70,26 @@ def _watch(console: Console) -> None:
     columns = SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("Servers with the current key", total=None)
-        while (now := rotation.standing(at=clock.now())) is not None:
+        while (now := rotation.standing(at=clock.agreed()())) is not None:
             progress.update(bar, completed=now.done, total=now.done + now.left)
-            if not now.waiting and not now.in_hand:
+            if not now.waiting and not rotation.under_way().exists():
                 break
             time.sleep(LOOK_EVERY)
 
 
 def _show(console: Console) -> None:
-    standing = rotation.standing(at=clock.now())
-    if standing is None:
+    at = clock.agreed()()
+    current, standing = guest_keys.latest(), rotation.standing(at=at)
+    if current is None or standing is None:
         console.print(f"The key of {settings.GUEST_KEY_FILE} is in use; it has never been replaced.")
         return
     console.print(f"{standing.current} is the current key. Servers:")
     console.print(_table(standing))
-    for server, why in rotation.last_words(at=clock.now()):
+    for server, why in rotation.missing(at=at):
         console.print(f"{server.system.code} {server.name} ({server.uuid}): {why}", soft_wrap=True)
-    needless = ", ".join(row.name for row in rotation.needless(at=clock.now()))
-    if needless:
-        console.print(f"No server needs {needless} any more: --destroy-former.", soft_wrap=True)
+    kept = ", ".join(row.name for row in guest_keys.kept_before(current))
+    if kept and not standing.left:
+        console.print(f"No server needs {kept} any more: --destroy-former.", soft_wrap=True)
 
 
 def _table(standing: Standing) -> Table:
