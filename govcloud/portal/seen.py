@@ -1,18 +1,25 @@
-"""Looking for what somebody asks for by its address."""
+"""Looking for what somebody asks for by its address, or names in a form."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, TypeVar, cast
+from uuid import UUID
 
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
 from govcloud.audit import refusals
+from govcloud.orders.resolution import as_uuid
 from tenants.models import User
 
 if TYPE_CHECKING:
     from govcloud.audit.services import Subject
 
 M = TypeVar("M", bound=Model)
+
+
+def id_or_nobody(given: str) -> UUID:
+    """Of what a form names: what is no id is that of nothing, and refused as such."""
+    return as_uuid(given) or UUID(int=0)
 
 
 def seen_or_404(

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
+from pytest_django import Settings
 
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
@@ -145,8 +146,9 @@ def test_what_was_marked_half_way_is_unmarked_when_it_is_called_off(
 
 
 def test_what_was_marked_and_may_not_be_renamed_is_unmarked_when_it_is_called_off(
-    on: Scene, theirs: Outside, admin: User, building: Sandbox
+    on: Scene, theirs: Outside, admin: User, building: Sandbox, settings: Settings
 ) -> None:
+    settings.STEP_SETTLE = timedelta(seconds=0.5)
     spare = theirs.volume("Spare", size=20)
     before = theirs.cloud.volumes.get_volume(spare)
     refusal = {

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.errors import DomainError
 from govcloud.inventory.models import Access, Protocol
 from govcloud.portal.deeds import Refused, status_of
-from govcloud.portal.resource.offers import id_or_nobody
+from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.writing.fields import (
     LONGEST,
     Field,

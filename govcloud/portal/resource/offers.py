@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from django.db.models import QuerySet
 from django.utils.functional import Promise
@@ -13,7 +12,7 @@ from govcloud.catalog.models import Image
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind, Snapshot
 from govcloud.orders.renaming import NewName
-from govcloud.orders.resolution import as_uuid
+from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
@@ -22,8 +21,6 @@ from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
 from tenants.models import NetworkZone
 
 Option = tuple[str, str]
-
-NOBODY = UUID(int=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +49,6 @@ class Deed:
     @property
     def possible(self) -> bool:
         return not self.refusal and (self.asks is None or self.asks.options is None or bool(self.options))
-
-
-def id_or_nobody(given: str) -> UUID:
-    """What is no id is that of nothing, and refused as such."""
-    return as_uuid(given) or NOBODY
 
 
 def _beside(resource: Resource) -> QuerySet[Resource]:

@@ -26,7 +26,7 @@ from govcloud.portal.order import items, quotes
 from govcloud.portal.order import views as order_views
 from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked
-from govcloud.portal.resource.offers import id_or_nobody
+from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
 from tenants.models import Role, User
