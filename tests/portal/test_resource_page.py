@@ -74,6 +74,8 @@ def test_what_cannot_be_done_now_says_what_can(browser: Client, server: Server) 
 
 def test_a_name_that_cannot_be_is_kept_as_it_was_typed(browser: Client, server: Server) -> None:
     refused = browser.post(f"{page_of(server.resource)}deeds/rename/", {"given": "Not A Name"})
+    told = 'aria-invalid="true" aria-describedby="refused"'
+    assert " ".join(refused.content.decode().split()).count(told) == 1  # at its field, whatever else is shown
     assert refused.status_code == 422
     assert 'value="Not A Name"' in refused.content.decode()
     assert '<details class="ask-again" open>' in refused.content.decode()
