@@ -19,16 +19,12 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.resource import forms
 from govcloud.portal.resource.forms import Sent
-from govcloud.portal.resource.parts import login_keys, mark_of
 from govcloud.portal.resource.views import page, visible
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
-from govcloud.provisioning.actions.login_keys import LoginKeys, SetLoginKeys, is_public_key
+from govcloud.provisioning.actions.login_keys import LoginKeys, SetLoginKeys, is_public_key, keys_of, mark_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from govcloud.inventory.models import Resource
     from tenants.models import User
 
 Line = tuple[int, str]
@@ -46,18 +42,7 @@ def replacement(request: HttpRequest, uuid: UUID) -> HttpResponse:
         raise BadRequest("keys is missing")
     lines = request.POST.get("keys", "").replace("\0", "").splitlines()
     typed = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
-    actor, at = cast("User", request.user), clock.now()
-    found = visible(uuid, actor, at=at)
-    refused = _not_now(found, actor, at=at)
-    if refused is not None:
-        return page(request, uuid, actor, at=at, refused=refused, sent={SetLoginKeys.name: _sent(lines, [])})
-    if request.POST.get("mark") != mark_of(login_keys(found)):
-        refused = Refused(
-            _("The list has changed since you read it. Compare yours with the present one first."), 409
-        )
-        sent = {SetLoginKeys.name: _sent(lines, [])}
-        return page(request, uuid, actor, at=at, refused=refused, sent=sent)
-    return _set(request, uuid, typed, lines=lines)
+    return _set(request, uuid, typed, mark=request.POST.get("mark", ""), lines=lines)
 
 
 @require_POST
@@ -66,27 +51,22 @@ def removal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The list without one key."""
     actor, at = cast("User", request.user), clock.now()
     found = visible(uuid, actor, at=at)
-    refused = _not_now(found, actor, at=at)
+    refused = deeds.attempt(  # only who may set the list is told what is not in it
+        lambda: requests.ask(resource=found, action=actions()[SetLoginKeys.name], actor=actor, at=at)
+    )
     if refused is not None:
         return page(request, uuid, actor, at=at, refused=refused)
-    there = login_keys(found)
+    there = keys_of(found)
     removed = request.POST.get("fingerprint", "").replace("\0", "")
     left = [row.public_key for row in there if row.fingerprint != removed]
     if len(left) == len(there):
         refused = Refused(_("The server has no such key, or no longer."), 422)
         return page(request, uuid, actor, at=at, refused=refused)
-    return _set(request, uuid, list(enumerate(left, start=1)))
-
-
-def _not_now(found: "Resource", actor: "User", *, at: "datetime") -> Refused | None:
-    """Asked first: only who may set the list is told that it has changed, or what is in it."""
-    return deeds.attempt(
-        lambda: requests.ask(resource=found, action=actions()[SetLoginKeys.name], actor=actor, at=at)
-    )
+    return _set(request, uuid, list(enumerate(left, start=1)), mark=mark_of(there))
 
 
 def _set(
-    request: HttpRequest, uuid: UUID, keys: Sequence[Line], *, lines: Sequence[str] | None = None
+    request: HttpRequest, uuid: UUID, keys: Sequence[Line], *, mark: str, lines: Sequence[str] | None = None
 ) -> HttpResponse:
     """``lines`` are those that were typed, to be shown again if they are refused."""
     actor, at = cast("User", request.user), clock.now()
@@ -95,7 +75,7 @@ def _set(
         lambda: requests.request(
             resource=found,
             action=actions()[SetLoginKeys.name],
-            parameters=LoginKeys(tuple(key for _number, key in keys)),
+            parameters=LoginKeys(tuple(key for _number, key in keys), mark),
             actor=actor,
             at=at,
         )

@@ -1,6 +1,5 @@
 """What a resource has in particular, each with what can be done about it: rules, interfaces, login keys, credentials."""
 
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,7 +20,7 @@ from govcloud.inventory.models import (
 )
 from govcloud.portal.resource.forms import Formed, Sent, formed
 from govcloud.portal.writing.offers import Option
-from govcloud.provisioning.actions.login_keys import MOST_KEYS
+from govcloud.provisioning.actions.login_keys import keys_of, mark_of
 from govcloud.provisioning.actions.objects import MOST_CREDENTIALS
 from govcloud.provisioning.actions.requests import Possibility
 from govcloud.provisioning.actions.rules import RULES
@@ -161,7 +160,7 @@ def _option(network: Resource) -> Option:
 
 def _login_keys(resource: Resource, can: Possibilities, sent: Mapping[str, Sent]) -> Part:
     possibility = can["set-login-keys"]
-    rows = login_keys(resource)
+    rows = keys_of(resource)
     return Part(
         "portal/resource/login_keys.html",
         [_key(row) for row in rows],
@@ -170,14 +169,6 @@ def _login_keys(resource: Resource, can: Possibilities, sent: Mapping[str, Sent]
         sent.get(possibility.action.name),
         mark_of(rows),
     )
-
-
-def login_keys(resource: Resource) -> list[LoginKey]:
-    return list(LoginKey.objects.filter(server=resource.pk)[:MOST_KEYS])
-
-
-def mark_of(keys: Iterable[LoginKey]) -> str:
-    return hashlib.sha256(" ".join(sorted(key.fingerprint for key in keys)).encode()).hexdigest()[:16]
 
 
 def _key(row: LoginKey) -> Key:

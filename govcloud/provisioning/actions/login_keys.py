@@ -7,6 +7,7 @@ without a key there is no account.
 import base64
 import binascii
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -16,8 +17,8 @@ from cryptography.hazmat.primitives.serialization.ssh import SSHPublicKeyTypes, 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.errors import DomainError, Invalid, Invalids
-from govcloud.inventory.models import Guest, Power, Resource, ResourceKind
+from govcloud.errors import Conflict, DomainError, Invalid, Invalids
+from govcloud.inventory.models import Guest, LoginKey, Power, Resource, ResourceKind
 from govcloud.provisioning.actions.base import NO_KEY, Action
 from govcloud.provisioning.services import StepSpec
 from tenants.models import Role
@@ -49,9 +50,19 @@ class TooManyKeys(Invalid):
     message = _("A server takes at most %(most)s login keys.")
 
 
+class KeysChanged(Conflict):
+    """A key that somebody took away meanwhile would be let in again."""
+
+    code = "login-keys-changed"
+    message = _("The list has changed since you read it. Compare yours with the present one first.")
+
+
 @dataclass(frozen=True, slots=True)
 class LoginKeys:
+    """``mark`` is that of the list that was read (``mark_of``); None takes any."""
+
     keys: tuple[str, ...]
+    mark: str | None = None
 
 
 class SetLoginKeys(Action[LoginKeys]):
@@ -68,7 +79,9 @@ class SetLoginKeys(Action[LoginKeys]):
             return NO_KEY
         return _("it is stopped") if resource.server.power == Power.STOPPED else None
 
-    def check(self, resource: Resource, parameters: LoginKeys) -> None:  # noqa: ARG002
+    def check(self, resource: Resource, parameters: LoginKeys) -> None:
+        if parameters.mark is not None and parameters.mark != mark_of(keys_of(resource)):
+            raise KeysChanged
         if len(parameters.keys) > MOST_KEYS:
             raise TooManyKeys(most=MOST_KEYS, pointers=("/keys",))
         errors: list[DomainError] = []
@@ -87,6 +100,16 @@ class SetLoginKeys(Action[LoginKeys]):
                 key=f"{key}:login_keys", kind="login_keys", label=resource.name, unit=resource.unit, desired_state=state
             )
         ]  # fmt: skip
+
+
+def keys_of(server: Resource) -> list[LoginKey]:
+    """The public keys that are let in to a server."""
+    return list(LoginKey.objects.filter(server=server.pk)[:MOST_KEYS])
+
+
+def mark_of(keys: Iterable[LoginKey]) -> str:
+    """Tells a list from all others, in whatever order."""
+    return hashlib.sha256(" ".join(sorted(key.fingerprint for key in keys)).encode()).hexdigest()[:16]
 
 
 def fingerprint(key: str) -> str:
