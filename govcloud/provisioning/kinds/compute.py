@@ -12,6 +12,7 @@ from uuid import UUID
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudFlavor, CloudImage, CloudStorageClass, Flavor, Image, StorageClass
+from govcloud.clouds import guest_keys
 from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory import services as inventory
@@ -196,7 +197,8 @@ class ServerKind(Kind):
 
     def _key_name(self, context: Context) -> str:
         """The centre's key that the operation registered on this cloud; meanwhile another one may be the current one."""
-        return Step.objects.get(operation=context.operation, kind="keypair").external_id
+        keypair = Step.objects.filter(operation=context.operation, kind="keypair").first()
+        return keypair.external_id if keypair is not None else guest_keys.current().name
 
     def _boot_volume(self, context: Context) -> str:
         return context.resource(context.state["system_volume"]).external_id
