@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
@@ -20,8 +20,11 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
+from django.db.models import Model, QuerySet
 
 NONCE, TAG = 12, 16  # bytes
+
+M = TypeVar("M", bound=Model)
 
 
 class Unreadable(Exception):
@@ -100,6 +103,17 @@ def opened(sealed: Sealed, *, purpose: str, owner: UUID) -> dict[str, Any]:
         raise Unreadable("they are not what was stored here: somebody changed or moved the row") from error
     document: dict[str, Any] = json.loads(plain)
     return document
+
+
+def to_seal_anew(rows: QuerySet[Any]) -> list[int]:
+    """Primary keys of the sealed rows that are not under the newest key and the chosen cipher."""
+    old = rows.exclude(key=fingerprint(settings.CREDENTIAL_KEYS[0]), algorithm=settings.CREDENTIAL_CIPHER)
+    return list(old.order_by("pk").values_list("pk", flat=True))
+
+
+def without_their_key(rows: QuerySet[M]) -> QuerySet[M]:
+    """The sealed rows whose key is not here."""
+    return rows.exclude(key__in=[fingerprint(secret) for secret in settings.CREDENTIAL_KEYS])
 
 
 def fingerprint(secret: str) -> str:

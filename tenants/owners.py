@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -145,9 +144,7 @@ def masked_owner_of(system: System) -> Owner:
 
 def to_rotate() -> list[int]:
     """Primary keys of those that are not under the newest key and the chosen cipher."""
-    newest = ciphers.fingerprint(settings.CREDENTIAL_KEYS[0])
-    old = SystemOwner.objects.exclude(key=newest, algorithm=settings.CREDENTIAL_CIPHER)
-    return list(old.order_by("pk").values_list("pk", flat=True))
+    return ciphers.to_seal_anew(SystemOwner.objects.all())
 
 
 @transaction.atomic

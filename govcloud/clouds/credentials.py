@@ -8,10 +8,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from cryptography import x509
-from django.conf import settings
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
+from govcloud import ciphers
 from govcloud.audit import services as audit
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
@@ -143,17 +143,14 @@ def settings_of(credential: CloudCredential, *, cloud: Cloud) -> dict[str, Any]:
 
 def unreadable() -> list[str]:
     """Codes of the clouds in use whose credentials are under a key that is not here."""
-    here = [sealing.fingerprint(secret) for secret in settings.CREDENTIAL_KEYS]
     in_use = CloudCredential.objects.filter(cloud__status=CloudStatus.ENABLED)
-    foreign = in_use.exclude(key__in=here).order_by("cloud__code")
+    foreign = ciphers.without_their_key(in_use).order_by("cloud__code")
     return list(foreign.values_list("cloud__code", flat=True))
 
 
 def to_rotate() -> list[int]:
     """Primary keys of the credentials that are not under the newest key and the chosen cipher."""
-    newest = sealing.fingerprint(settings.CREDENTIAL_KEYS[0])
-    old = CloudCredential.objects.exclude(key=newest, algorithm=settings.CREDENTIAL_CIPHER)
-    return list(old.order_by("pk").values_list("pk", flat=True))
+    return ciphers.to_seal_anew(CloudCredential.objects.all())
 
 
 def rotate(*, key: int, actor: audit.Actor, at: datetime) -> Cloud:

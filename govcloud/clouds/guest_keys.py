@@ -154,17 +154,13 @@ def kept_before(current: GuestKey) -> list[GuestKey]:
 
 def unreadable() -> list[str]:
     """Names of those that are sealed with what is not here."""
-    here = [ciphers.fingerprint(secret) for secret in settings.CREDENTIAL_KEYS]
-    foreign = GuestKey.objects.exclude(sealed=None).exclude(key__in=here)
+    foreign = ciphers.without_their_key(GuestKey.objects.exclude(sealed=None))
     return list(foreign.order_by("-pk").values_list("name", flat=True))
 
 
 def to_seal_anew() -> list[int]:
     """Primary keys of those that are not under the newest of ``CREDENTIAL_KEYS`` and the chosen cipher."""
-    newest = ciphers.fingerprint(settings.CREDENTIAL_KEYS[0])
-    kept = GuestKey.objects.exclude(sealed=None)
-    old = kept.exclude(key=newest, algorithm=settings.CREDENTIAL_CIPHER)
-    return list(old.order_by("pk").values_list("pk", flat=True))
+    return ciphers.to_seal_anew(GuestKey.objects.exclude(sealed=None))
 
 
 @transaction.atomic

@@ -68,9 +68,8 @@ def request(
     """
     require(actor, *action.roles, at=at, department=resource.system.department)
     if action.resource_kind != resource.kind:
-        raise _not_now(
-            action, resource, ANOTHER_KIND
-        )  # before the action looks for what only its own kind has
+        # before the action looks for what only its own kind has
+        raise _not_now(action, resource, ANOTHER_KIND)
     with transaction.atomic():
         action.lock(resource)
         with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
@@ -87,10 +86,7 @@ def ask(*, resource: Resource, action: Action[Any], actor: User, at: datetime) -
     Raises RoleMissing and ActionNotAllowed.
     """
     require(actor, *action.roles, at=at, department=resource.system.department)
-    claim = claimed(resource)
-    reason = _in_no_state_for_any(resource) or _refusal(action, resource, claim)
-    if reason is not None:
-        raise _not_now(action, resource, reason, claim)
+    _require_now(action, resource)
 
 
 def carry_out(
@@ -106,6 +102,11 @@ def carry_out(
 def _taking(action: Action[Any], resource: Resource, with_it: Sequence[Resource] = ()) -> Resource:
     """The resource, locked and fresh. Raises ActionNotAllowed when it does not take the action now."""
     resource = Resource.objects.select_for_update(of=("self",)).with_particulars().get(pk=resource.pk)
+    _require_now(action, resource, with_it)
+    return resource
+
+
+def _require_now(action: Action[Any], resource: Resource, with_it: Sequence[Resource] = ()) -> None:
     claim = claimed(resource)
     reason = (
         _in_no_state_for_any(resource)
@@ -114,7 +115,6 @@ def _taking(action: Action[Any], resource: Resource, with_it: Sequence[Resource]
     )
     if reason is not None:
         raise _not_now(action, resource, reason, claim)
-    return resource
 
 
 def _not_now(
