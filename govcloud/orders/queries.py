@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models.functions import Upper
 from django.utils.translation import gettext
 
 from govcloud.orders.lifecycle import OPEN, Status
@@ -51,12 +52,12 @@ class OrderQuerySet(models.QuerySet["Order"]):
         index, and PostgreSQL knows how many rows to expect. The characters decide only what is read, the spelling what is found.
         """
         words = list(words)
-        text = Joined(F("number"), F("title"))
-        rows = self.alias(text=text, grams=Grams(text))
+        rows = self.alias(grams=Grams(F("searched")))
         for word, named in zip(words, _named(words), strict=True):
-            grams = Grams(Value(word, output_field=models.TextField()), Value(min(2, len(word))))
+            text = Value(word, output_field=models.TextField())
+            grams = Grams(text, Value(min(2, len(word))))
             # To take a row's characters apart costs more than all else: PostgreSQL asks for names and spelling first.
-            rows = rows.filter(named | Q(grams__contains=grams), named | Q(text__icontains=word))
+            rows = rows.filter(named | Q(grams__contains=grams), named | Q(searched__contains=Upper(text)))
         return rows
 
 
