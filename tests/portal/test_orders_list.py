@@ -83,6 +83,27 @@ def test_my_applications_are_mine_alone(shelf: scenes.Cast, signed_in: Signed) -
     assert len(numbers(text(signed_in(colleague).get("/orders/")))) == 4
 
 
+@pytest.mark.parametrize(
+    ("query", "counted"),
+    [
+        ("", {"All orders": 4, "Waiting for me": 1, "My applications": 0}),
+        ("q=扩容", {"All orders": 1, "Waiting for me": 1, "My applications": 0}),
+        ("q=备份&view=todo", {"All orders": 1, "Waiting for me": 0, "My applications": 0}),
+        ("view=todo&status=in_approval", {"All orders": 4, "Waiting for me": 1, "My applications": 0}),
+        ("system=another", {"All orders": 0, "Waiting for me": 0, "My applications": 0}),
+    ],
+)
+def test_a_view_is_counted_as_its_list_will_be(
+    shelf: scenes.Cast, signed_in: Signed, query: str, counted: dict[str, int]
+) -> None:
+    page = signed_in(shelf.approver).get(f"/orders/?{query}")
+    views = {str(choice.label): choice for choice in page.context["views"]}
+    assert {label: choice.count for label, choice in views.items()} == counted
+    for label, choice in views.items():
+        there = text(signed_in(shelf.approver).get(f"/orders/{choice.query}"))
+        assert len(numbers(there)) == counted[label]
+
+
 def test_another_department_sees_none_of_them(shelf: scenes.Cast, signed_in: Signed) -> None:
     page = text(signed_in(shelf.foreigner).get("/orders/"))
     assert "No orders yet" in page

@@ -89,13 +89,9 @@ def todo(actor: User, *, at: datetime) -> Q:
     return Q(case__in=kept[1])
 
 
-def viewed(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
-    """Visible orders narrowed by everything but the status, so that the statuses can be counted."""
+def searched(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
+    """Visible orders narrowed by system and words: those that the views choose from."""
     orders = Order.objects.visible_to(actor, at=at)
-    if filters.view == "todo":
-        orders = orders.filter(todo(actor, at=at))
-    elif filters.view == "mine":
-        orders = orders.filter(applicant=actor)
     if filters.system:
         orders = orders.filter(
             Q(system__code=filters.system)
@@ -103,6 +99,13 @@ def viewed(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
             | Q(system__name_en=filters.system)
         )
     return orders.mentioning(filters.text.split())
+
+
+def viewed(orders: QuerySet[Order], view: str, actor: User, *, at: datetime) -> QuerySet[Order]:
+    """Narrowed to a view as well, but not by status, so that the statuses can be counted."""
+    if view == "todo":
+        return orders.filter(todo(actor, at=at))
+    return orders.filter(applicant=actor) if view == "mine" else orders
 
 
 def ordered(orders: QuerySet[Order], filters: Filters) -> QuerySet[Order]:
@@ -129,4 +132,5 @@ def dressed(orders: QuerySet[Order]) -> QuerySet[Order]:
 
 def listed(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Order]:
     """All rows of the list, for a file."""
-    return dressed(ordered(viewed(filters, actor, at=at), filters))
+    found = searched(filters, actor, at=at)
+    return dressed(ordered(viewed(found, filters.view, actor, at=at), filters))

@@ -16,7 +16,7 @@ from govcloud.orders.queries import systems_named
 from govcloud.portal import files
 from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
-from govcloud.portal.worktop.filters import VIEWS, Filters, dressed, listed, ordered, todo, viewed
+from govcloud.portal.worktop.filters import VIEWS, Filters, dressed, listed, ordered, searched, viewed
 from tenants.models import Role, System, User
 from tenants.policies import scope_of
 
@@ -30,8 +30,9 @@ def orders(request: HttpRequest) -> HttpResponse:
     """The list of orders: filtered by status, system and words, sorted, in pages; it works without scripts."""
     actor, at = cast("User", request.user), clock.now()
     filters, scope = Filters.read(request.GET.dict()), scope_of(actor, at=at)
-    found = viewed(filters, actor, at=at)
-    by_status, by_view = _counts(found, filters, actor, at=at)
+    there = searched(filters, actor, at=at)
+    found = viewed(there, filters.view, actor, at=at)
+    by_status, by_view = _counts(there, found, filters, actor, at=at)
     total = by_status[filters.status] if filters.status else sum(by_status.values())
     rows = Leaves(ordered(found, filters), dressed)
     pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE, total=total)
@@ -82,26 +83,22 @@ def _menu(systems: QuerySet[System]) -> list[System] | None:
 
 
 def _counts(
-    found: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
+    there: QuerySet[Order], found: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
 ) -> tuple[dict[str, int], dict[str, int]]:
-    """How many there are by status, of what the list is narrowed to, and by view, of everything visible.
+    """How many there are by status, of what the list shows, and by view, of what the words and the system leave.
 
     One statement of several parts, so that each is counted by the index that serves it.
     """
-    visible = viewed(Filters(), actor, at=at).order_by()
-    views = {"todo": visible.filter(todo(actor, at=at)), "mine": visible.filter(applicant=actor)}
-    if filters.narrowed:
-        views[""] = visible
+    others = {view: viewed(there, view, actor, at=at) for view in VIEWS if view != filters.view}
     status = found.order_by().values_list(Value("status"), "status").annotate(count=Count("*"))
     parts = [
-        rows.values_list(Value("view"), Value(view)).annotate(count=Count("*"))
-        for view, rows in views.items()
+        rows.order_by().values_list(Value("view"), Value(view)).annotate(count=Count("*"))
+        for view, rows in others.items()
     ]
     counts = {(what, name): count for what, name, count in status.union(*parts, all=True)}
     by_status = {name: counts.get(("status", name), 0) for name in Status.values}
     by_view = {name: counts.get(("view", name), 0) for name in VIEWS}
-    if not filters.narrowed:
-        by_view[""] = sum(by_status.values())
+    by_view[filters.view] = sum(by_status.values())
     return by_status, by_view
 
 
