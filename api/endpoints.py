@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext_lazy as _
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -25,10 +26,18 @@ from api.references import find
 from govcloud import clock
 from govcloud.audit import refusals as audited
 from govcloud.audit import services as audit
-from govcloud.errors import DomainError
+from govcloud.errors import DomainError, Forbidden
 from govcloud.leaves import Dress, Leaves
 from tenants.models import User
 from tenants.policies import Wanted, require
+
+
+class NotByLimitedToken(Forbidden):
+    code = "not-by-limited-token"
+    message = _(
+        "This token is limited to permissions, none of which is about your own affairs. Sign in for this."
+    )
+
 
 M_co = TypeVar("M_co", bound=Model, covariant=True)
 
@@ -42,6 +51,8 @@ class Endpoint(GenericViewSet[M_co]):
 
     roles: ClassVar[Mapping[str, tuple[Wanted, ...]]] = {}
     """Who may call an action; actions that are not named are open to everybody signed in (and show what they may see)."""
+    personal: ClassVar[frozenset[str]] = frozenset()
+    """Actions that write what is the person's own and ask for no permission: not by a token that is limited to some."""
     once: ClassVar[bool] = True
     """Whether POST honours ``Idempotency-Key``; not where the answer holds a secret that must not be kept."""
     commits_itself: ClassVar[bool] = False
@@ -87,6 +98,8 @@ class Endpoint(GenericViewSet[M_co]):
         super().initial(request, *args, **kwargs)
         if self.action in self.roles:
             require(self.actor, *self.roles[self.action], at=self.at)
+        if self.action in self.personal and self.actor.limited_to is not None:
+            raise NotByLimitedToken
         if request.method == "POST" and self.once:
             bound: Any = self
             bound.post = _once(bound.post, at=self.at)

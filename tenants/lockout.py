@@ -6,6 +6,7 @@ The failures are counted in the audit trail, so that the lock holds for every pr
 from datetime import datetime, timedelta
 
 from govcloud.audit.models import Event, Outcome
+from tenants.access.models import TokenKind
 from tenants.models import User
 
 ATTEMPTS = (
@@ -18,10 +19,13 @@ ATTEMPTS = (
     "second_factor.confirmed",
 )
 """What tells of an attempt to prove who one is, with the account as the actor: signing in, or changing what one does it with;
-and of one to say for somebody else who they are, which could be guessed as well."""
+and of one to say for somebody else who they are, which could be guessed as well. Making a named token proves nothing."""
 
 LOCKED = "account-locked"
 """The reason of attempts that were not looked at; they do not prolong the lock."""
+
+CODE_NEEDED = "code-needed"
+"""The reason of attempts with the right password and no code yet: on record, as somebody knows it, but no failure."""
 
 FAILURES_ALLOWED = 5
 LOCKED_FOR = timedelta(minutes=30)
@@ -33,8 +37,9 @@ def locked_until(user: User, *, at: datetime) -> datetime | None:
 
     It is locked while its last five attempts all failed within the last half hour; a success forgets what was before.
     """
-    attempts = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, at__gt=at - LOCKED_FOR).exclude(
-        reason=LOCKED
+    attempts = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, at__gt=at - LOCKED_FOR)
+    attempts = attempts.exclude(reason__in=[LOCKED, CODE_NEEDED]).exclude(
+        verb="token.issued", after__kind=TokenKind.NAMED
     )
     last = list(attempts.order_by("-id").values_list("outcome", "at")[:FAILURES_ALLOWED])
     if [outcome for outcome, _at in last] != [Outcome.REFUSED] * FAILURES_ALLOWED:

@@ -41,6 +41,19 @@ ADMINISTRATORS = frozenset({Role.SYSTEM_ADMIN, Role.SECURITY_ADMIN, Role.AUDIT_A
 """Three people with disjoint rights (GB/T 22239 level 3)."""
 
 
+DECIDING = frozenset(
+    {
+        Role.UNIT_APPROVER,
+        Role.SERVICE_DESK,
+        Role.TECHNICAL_REVIEWER,
+        Role.AUTHORITY_APPROVER,
+        Role.CLOUD_ADMIN,
+        Role.FINANCE,
+    }
+)
+"""Roles that a stage can be decided by. Applicants ask; leaders, supervisors and the three administrators decide nothing."""
+
+
 class User(AbstractUser):
     """A person. Roles are memberships; Django's own staff and superuser flags open nothing here, and nobody has them."""
 

@@ -106,6 +106,11 @@ def limit(actor: User, *, to: Collection[str]) -> None:
     actor._scope = None  # type: ignore[attr-defined]  # noqa: SLF001
 
 
+def allows(actor: User, role: str) -> bool:
+    """Whether what the actor acts with is not limited to other duties than this role's; always so where there is no role."""
+    return actor.limited_to is None or not role or DUTIES.get(role, role) in actor.limited_to
+
+
 def require(actor: User, *wanted: Wanted, at: datetime, department: Department | None = None) -> None:
     """Raises RoleMissing unless the actor may do one of these (in a unit: in the department or above it)."""
     scope = scope_of(actor, at=at)

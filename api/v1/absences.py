@@ -16,8 +16,7 @@ from api.references import find
 from api.v1.people import PersonRef
 from govcloud.approvals import absences
 from govcloud.approvals.models import Absence
-from govcloud.approvals.policies import DECIDING
-from tenants.models import User
+from tenants.models import DECIDING, User
 
 
 class AbsenceAnswer(Answer):
@@ -45,6 +44,7 @@ class Absences(Listed[Absence], Retrieved[Absence]):
     search_fields = ("reason",)
     ordering_fields = ("starts_at", "ends_at", "named_at")
     roles = {"create": tuple(sorted(DECIDING))}
+    personal = frozenset({"end"})
 
     def get_queryset(self) -> QuerySet[Absence]:
         rows = Absence.objects.filter(Q(person=self.actor) | Q(substitute=self.actor))

@@ -39,6 +39,7 @@ class Consultations(Listed[Consultation], Retrieved[Consultation]):
 
     queryset = Consultation.objects.order_by("-id")
     serializer_class = ConsultationAnswer
+    personal = frozenset({"answer"})
     filterset_class = ConsultationFilters
     search_fields = ("question", "stage__case__subject_label")
     ordering_fields = ("asked_at", "closed_at", "status")

@@ -39,6 +39,7 @@ class Me(Endpoint[User]):
 
     queryset = User.objects.all()
     serializer_class = MeAnswer
+    personal = frozenset({"partial_update"})
 
     def answer(self) -> Response:
         roles = (

@@ -62,6 +62,7 @@ class Messages(Listed[Message], Retrieved[Message]):
 
     queryset = Message.objects.all()
     serializer_class = MessageAnswer
+    personal = frozenset({"reading", "reading_all"})
     filterset_class = MessageFilters
     search_fields = ()
     ordering_fields = ("created_at", "read_at")
@@ -105,6 +106,7 @@ class Preferences(Endpoint[Preference]):
 
     queryset = Preference.objects.all()
     serializer_class = PreferencesAnswer
+    personal = frozenset({"update"})
 
     def retrieve(self, request: Request) -> Response:  # noqa: ARG002
         """How notices reach you."""

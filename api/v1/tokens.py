@@ -30,7 +30,7 @@ from tenants.access import entry, second_factor
 from tenants.access import tokens as access
 from tenants.access.models import ApiToken, TokenKind, TokenScope
 from tenants.access.permissions import Permission
-from tenants.lockout import LOCKED, locked_until
+from tenants.lockout import CODE_NEEDED, LOCKED, locked_until
 from tenants.models import User
 
 
@@ -42,7 +42,7 @@ class WrongCredentials(HttpProblem):
 
 class CodeNeeded(HttpProblem):
     status: ClassVar[int] = 401
-    code = "code-needed"
+    code = CODE_NEEDED
     message = _("This account has a second factor: send the code that the authenticator app shows now.")
 
 
@@ -120,6 +120,7 @@ class Tokens(Listed[ApiToken]):
 
     queryset = ApiToken.objects.select_related("token__user").order_by("pk")
     serializer_class = TokenAnswer
+    personal = frozenset({"destroy"})
     filterset_class = TokenFilters
     once = False  # the answer holds the token, which is never kept
     search_fields = ("name", "token__user__username", "token__user__display_name")
@@ -211,6 +212,7 @@ class Tokens(Listed[ApiToken]):
             raise WrongCredentials
         if second_factor.enrolled(account):
             if not code:
+                self._refused(account, reason=CodeNeeded.code)
                 raise CodeNeeded
             if not second_factor.accepts(account, code):
                 self._refused(account, reason=second_factor.WrongCode.code)

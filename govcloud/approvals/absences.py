@@ -9,12 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import notices
 from govcloud.approvals.models import Absence, Case
-from govcloud.approvals.policies import DECIDING, decides_for
+from govcloud.approvals.policies import decides_for
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
 from govcloud.notifications.audience import StandIn
-from tenants.models import UNIT_ROLES, Membership, User
+from tenants.models import DECIDING, UNIT_ROLES, Membership, User
 from tenants.policies import read_scopes, require, scope_of
 
 LONGEST = timedelta(days=366)

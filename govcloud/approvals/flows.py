@@ -20,13 +20,13 @@ from govcloud.approvals.models import (
     Sizes,
     Stage,
 )
-from govcloud.approvals.policies import DECIDING, FLOW_EDITORS
+from govcloud.approvals.policies import FLOW_EDITORS
 from govcloud.approvals.routing import DEFAULT_FLOW, StageRule
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Forbidden, Invalid, Invalids
 from govcloud.lifecycle import ChangedMeanwhile
-from tenants.models import UNIT_ROLES, Membership, NetworkZone, Role, User
+from tenants.models import DECIDING, UNIT_ROLES, Membership, NetworkZone, Role, User
 from tenants.policies import require
 
 CODE = re.compile(r"[a-z][a-z0-9_-]{0,39}")

@@ -12,20 +12,8 @@ from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.queries import stood_in_for
 from govcloud.errors import Conflict, DomainError, Forbidden
-from tenants.models import Department, Membership, Role, User
-from tenants.policies import Scope, scope_of
-
-DECIDING = frozenset(
-    {
-        Role.UNIT_APPROVER,
-        Role.SERVICE_DESK,
-        Role.TECHNICAL_REVIEWER,
-        Role.AUTHORITY_APPROVER,
-        Role.CLOUD_ADMIN,
-        Role.FINANCE,
-    }
-)
-"""Roles that a stage can be decided by. Applicants ask; leaders, supervisors and the three administrators decide nothing."""
+from tenants.models import DECIDING, Department, Membership, Role, User
+from tenants.policies import Scope, allows, scope_of
 
 FLOW_EDITORS = (Role.SYSTEM_ADMIN,)
 """Who drafts and publishes flows: it is a setting of the system, as accounts are."""
@@ -180,10 +168,11 @@ def _no_seat(stage: CaseStage, people: Sequence[User], *, at: datetime) -> Confl
 def seat_of(stage: CaseStage, person: User, *, at: datetime) -> Seat | None:
     """The open seat of a stage that a person may take, that which has their name first.
 
-    Who has delegated their part in it takes no other: one person would have filled two seats.
+    Who has delegated their part in it takes no other: one person would have filled two seats. A named seat needs no role of
+    its own of the person, but what they act with must not be limited to other duties.
     """
     seats = open_seats(stage)
-    named = next((seat for seat in seats if seat.person_id == person.pk), None)
+    named = next((seat for seat in seats if seat.person_id == person.pk and allows(person, seat.role)), None)
     if named is not None and decides_for(person, stage.case.department, at=at):
         return named
     if next(delegates_of(person, stage), None) is not None:

@@ -5,7 +5,8 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
-from tenants.policies import scope_of
+from tenants.models import Role
+from tenants.policies import allows, scope_of
 from tenants.queries import within
 
 if TYPE_CHECKING:
@@ -39,14 +40,16 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         have delegated their part in it.
         """
         scope = scope_of(person, at=at)
-        unnamed = Q(role__in=scope.roles)
+        named, unnamed = Q(person=person), Q(role__in=scope.roles)
+        if person.limited_to is not None:
+            named &= Q(role__in=["", *(role for role in Role.values if allows(person, role))])
         for role, path in scope.unit_roles:
             unnamed |= Q(role=role, stage__case__department__path__startswith=path)
         given = self.model._default_manager.filter(  # noqa: SLF001
             stage=OuterRef("stage"), origin="delegated", given_by=person
         ).exclude(person=person)
         return self.filter(
-            Q(person=person) | Q(unnamed, ~Exists(given), person=None),
+            named | Q(unnamed, ~Exists(given), person=None),
             status="open",
             stage__status=StageStatus.CURRENT,
         )
@@ -103,6 +106,8 @@ def stood_in_for(actor: "User", *, at: datetime) -> "list[User]":
         return kept[1]
     absences = Absence.objects.in_force(at=at).filter(substitute=actor, person__is_active=True)
     people = [absence.person for absence in absences.select_related("person").order_by("person")]
+    for person in people:
+        person.limited_to = actor.limited_to  # what somebody acts with opens no more on behalf of another
     actor._stood_in_for = (at, people)  # type: ignore[attr-defined]  # noqa: SLF001
     return people
 

@@ -21,14 +21,14 @@ from govcloud.approvals.models import (
     Seat,
     SeatOrigin,
 )
-from govcloud.approvals.policies import AUDITED, DECIDING, SelfApproval, Turn
+from govcloud.approvals.policies import AUDITED, SelfApproval, Turn
 from govcloud.approvals.services import lock, stages_of
 from govcloud.approvals.signable import Signers
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Forbidden, Invalid
 from govcloud.lifecycle import transition
-from tenants.models import Role, User
+from tenants.models import DECIDING, Role, User
 from tenants.policies import read_scopes
 
 CONSULTED = DECIDING | {Role.LEADER, Role.SUPERVISOR}

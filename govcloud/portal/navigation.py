@@ -7,13 +7,13 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.policies import DECIDING, FLOW_EDITORS
+from govcloud.approvals.policies import FLOW_EDITORS
 from govcloud.notifications.policies import KEEPERS as KEEP_WEBHOOKS
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS as READ_FINDINGS
 from govcloud.supervision.policies import READERS as SUPERVISE
-from tenants.models import Role, User
+from tenants.models import DECIDING, Role, User
 from tenants.policies import READS_AUDIT, Wanted, scope_of
 
 

@@ -15,6 +15,7 @@ from govcloud.errors import Conflict, Unavailable
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Power, Project, Resource, ResourceKind
+from tenants.access import entry
 from tenants.models import Role, User
 from tenants.policies import require
 
@@ -40,9 +41,10 @@ class CloudDoesNotAnswer(Unavailable):
 def open_console(*, resource: Resource, actor: User, at: datetime) -> str:
     """A fresh link to the server's screen. Also while something else has the server in hand: that is when it is needed.
 
-    Raises RoleMissing, NoConsole, ConsolesNotOffered and CloudDoesNotAnswer.
+    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, NoConsole, ConsolesNotOffered and CloudDoesNotAnswer.
     """
     require(actor, *ROLES, at=at, department=resource.system.department)
+    entry.require_second_factor(actor)
     here = resource.kind == ResourceKind.SERVER and resource.status in {Status.ACTIVE, Status.CHANGING}
     project = Project.objects.filter(system=resource.system, cloud=resource.cloud).first()
     if not here or project is None or resource.server.power != Power.RUNNING:

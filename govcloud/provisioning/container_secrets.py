@@ -19,6 +19,7 @@ from govcloud.inventory import containers
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import ContainerCredential, Project, Resource
 from govcloud.provisioning.consoles import CloudDoesNotAnswer
+from tenants.access import entry
 from tenants.models import Role, User
 from tenants.policies import require
 
@@ -57,10 +58,12 @@ def new_secret() -> str:
 def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn:
     """Set a new secret in the cloud and tell it, this once. That it was asked for is committed first.
 
-    Raises RoleMissing, CredentialGone and CloudDoesNotAnswer; after the last it may have been changed all the same.
+    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, CredentialGone and CloudDoesNotAnswer; after the last it
+    may have been changed all the same.
     """
     resource = credential.container.resource
     require(actor, *ROLES, at=at, department=resource.system.department)
+    entry.require_second_factor(actor)
     with transaction.atomic():
         containers.note_drawing(credential=_in_force(credential, resource), actor=actor, at=at)
     try:

@@ -10,12 +10,13 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, Invalid
-from tenants.access import second_factor, sessions
+from tenants.access import passwords, second_factor, sessions, tokens
 from tenants.models import Role, User
 from tenants.policies import require
 
 ALPHABET = string.ascii_letters + string.digits + "-_+=."
 LENGTH = 20
+AFTER_RESET = "the password was reset"  # why tokens were revoked
 
 
 class UsernameTaken(Conflict):
@@ -57,13 +58,19 @@ def open_account(
 
 
 def reset_password(*, user: User, actor: User, at: datetime) -> Opened:
-    """A first password anew, for who has forgotten theirs; all their sessions end. Raises RoleMissing."""
+    """A first password anew, for who has forgotten theirs; all their sessions and tokens end. Raises RoleMissing.
+
+    Named tokens as well: after an earlier reset somebody else may have made them.
+    """
     require(actor, Role.SYSTEM_ADMIN, at=at)
     password = _first_password()
     with transaction.atomic():
+        user = User.objects.select_for_update().get(pk=user.pk)
+        passwords.remember(user, at=at)
         user.set_password(password)
         user.save(update_fields=["password", "password_changed_at"])
         sessions.end(user=user)
+        tokens.revoke_all(user=user, actor=actor, at=at, reason=AFTER_RESET)
         audit.record(actor=actor, verb="user.password_reset", subject=user, at=at)
     return Opened(user, password)
 

@@ -22,7 +22,7 @@ from tenants.access import tokens
 from tenants.access.grants import ENOUGH
 from tenants.access.models import Enrolment, RolePermission
 from tenants.access.permissions import DUTIES
-from tenants.access.second_factor import OBLIGED, NotEnrolled, TooManyCodes
+from tenants.access.second_factor import NEEDING, NotEnrolled, TooManyCodes
 from tenants.lockout import locked_until
 from tenants.models import Membership, Role, User
 from tenants.policies import require
@@ -65,10 +65,10 @@ def code_of(user: User) -> str:
 
 
 def waiting(*, at: datetime) -> QuerySet[Enrolment]:
-    """Second factors that are not confirmed, of active people whose roles oblige them to have one now."""
+    """Second factors that are not confirmed, of active people whose roles need one now."""
     if settings.SECOND_FACTOR != "required":
         return Enrolment.objects.none()
-    duties = [DUTIES[role] for role in OBLIGED]
+    duties = [DUTIES[role] for role in NEEDING]
     roles = RolePermission.objects.filter(permission__in=duties).values("role")
     holders = Membership.objects.valid(at=at).filter(role__in=roles).values("user")
     return Enrolment.objects.filter(confirmed_at=None, user__is_active=True, user__in=holders)

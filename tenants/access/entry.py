@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import DomainError, Forbidden
@@ -28,6 +29,13 @@ class SecondFactorUnconfirmed(Forbidden):
     )
 
 
+class SecondFactorNeeded(Forbidden):
+    code = "second-factor-needed"
+    message = _(
+        "This lets somebody in or loses data: it needs a second factor. Set one up in the portal, under your account."
+    )
+
+
 LACKING: dict[Standing, type[Forbidden]] = {
     Standing.MISSING: SecondFactorMissing,
     Standing.UNCONFIRMED: SecondFactorUnconfirmed,
@@ -46,3 +54,25 @@ def lacking(user: User, *, at: datetime) -> DomainError | None:
         return None
     refusal = LACKING.get(second_factor.standing(user))
     return refusal() if refusal is not None else None
+
+
+def require_second_factor(user: User) -> None:
+    """For what lets somebody into a server or loses data and nobody else approves: who has reset a password knows it as well.
+
+    Raises SecondFactorNeeded and SecondFactorUnconfirmed.
+    """
+    refusal = without_second_factor(user)
+    if refusal is not None:
+        raise refusal
+
+
+def without_second_factor(user: User) -> DomainError | None:
+    """Why such a thing is not for the person now, or None."""
+    if settings.SECOND_FACTOR != "required":
+        return None
+    match second_factor.standing(user):
+        case Standing.MISSING:
+            return SecondFactorNeeded()
+        case Standing.UNCONFIRMED:
+            return SecondFactorUnconfirmed()
+    return None

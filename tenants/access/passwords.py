@@ -77,14 +77,18 @@ def must_change(user: User, *, at: datetime) -> bool:
 def change(*, user: User, password: str, at: datetime) -> None:
     """The person's own change, of a password that was validated: all their sessions and sign-ins end."""
     with transaction.atomic():
-        locked = User.objects.select_for_update().get(pk=user.pk)
-        if locked.has_usable_password():
-            FormerPassword.objects.create(user=user, digest=locked.password, replaced_at=at)
-        FormerPassword.objects.filter(user=user).exclude(
-            pk__in=FormerPassword.objects.filter(user=user).order_by("-id")[: settings.PASSWORD_HISTORY]
-        ).delete()
+        remember(User.objects.select_for_update().get(pk=user.pk), at=at)
         user.set_password(password)
         user.password_changed_at = at
         user.save(update_fields=["password", "password_changed_at"])
         sessions.end(user=user)
         audit.record(actor=user, verb="user.password_changed", subject=user, at=at)
+
+
+def remember(user: User, *, at: datetime) -> None:
+    """Keep the digest of a password that is about to be replaced, if the person chose it: first ones are had once anyway."""
+    if user.password_changed_at is None or not user.has_usable_password():
+        return
+    FormerPassword.objects.create(user=user, digest=user.password, replaced_at=at)
+    former = FormerPassword.objects.filter(user=user)
+    former.exclude(pk__in=former.order_by("-id")[: settings.PASSWORD_HISTORY]).delete()

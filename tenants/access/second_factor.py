@@ -20,18 +20,16 @@ from govcloud.errors import Conflict, Forbidden, Invalid
 from tenants.access import sessions
 from tenants.access.models import Enrolment
 from tenants.lockout import locked_until
-from tenants.models import ADMINISTRATORS, Role, User
+from tenants.models import ADMINISTRATORS, DECIDING, Role, User
 from tenants.policies import scope_of
 
-OBLIGED: frozenset[str] = ADMINISTRATORS | {
-    Role.UNIT_APPROVER,
-    Role.SERVICE_DESK,
-    Role.TECHNICAL_REVIEWER,
-    Role.AUTHORITY_APPROVER,
-    Role.CLOUD_ADMIN,
-}
+OBLIGED: frozenset[str] = ADMINISTRATORS | DECIDING
 """Who decides on orders, and who administers."""
 
+NEEDING = OBLIGED | {Role.APPLICANT}
+"""Whose second factor counts once it is confirmed. Applicants sign in without one, but are let into servers with one only
+(``entry.require_second_factor``).
+"""
 
 ENCRYPTED = frozenset({"secret", "seed"})
 """Of an authenticator's data: what the app shares with us, and what recovery codes are made from."""
@@ -77,6 +75,13 @@ def obliged(user: User, *, at: datetime) -> bool:
         return False
     scope = scope_of(user, at=at)
     return scope.holds_any(OBLIGED)
+
+
+def to_be_confirmed(user: User, *, at: datetime) -> bool:
+    """Whether the person's second factor is one that counts only once it is confirmed, and is not."""
+    if settings.SECOND_FACTOR != "required" or not scope_of(user, at=at).holds_any(NEEDING):
+        return False
+    return standing(user) is Standing.UNCONFIRMED
 
 
 def enrolled(user: User) -> bool:

@@ -64,6 +64,24 @@ def test_a_token_with_chosen_permissions_can_do_no_more_than_those() -> None:
     assert program.get("/api/v1/sweeps").status_code == 403
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("patch", "me", {"language": "en"}),
+        ("post", "messages/reading", {}),
+        ("put", "notice-preferences", {}),
+        ("delete", "tokens/{token}", {}),
+    ],
+)
+def test_nor_anything_that_asks_for_no_permission(method: str, path: str, body: dict[str, str]) -> None:
+    user = member(Role.CLOUD_ADMIN)
+    other, _text = token_of(user)
+    program = made(signs_in(user), scope="chosen", permissions=[Permission.WATCH_ENGINE])
+    answer = getattr(program, method)(f"/api/v1/{path.format(token=other.uuid)}", body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-by-limited-token")
+    assert program.delete("/api/v1/tokens/current").status_code == 204
+
+
 def test_a_permission_that_its_holder_has_not_is_worth_nothing() -> None:
     program = made(signs_in(UserFactory()), scope="chosen", permissions=[Permission.READ_AUDIT])
     assert program.get("/api/v1/audit-events").status_code == 403

@@ -100,7 +100,7 @@ def test_nobody_else_confirms_or_reads_who_waits(
 
 
 def test_who_waits_is_listed_and_had_as_a_file(officer: APIClient, waiting: User, at: datetime) -> None:
-    enrolled(member(Role.FINANCE, display_name="王芳"), at=at)  # needs none
+    enrolled(member(Role.LEADER, display_name="王芳"), at=at)  # needs none
     (row,) = officer.get("/api/v1/second-factors?waiting=true").json()["results"]
     assert row == {
         "user": {"uuid": str(waiting.uuid), "name": "李娜"},

@@ -12,7 +12,9 @@ from govcloud.approvals.models import Case, Consultation, Decision, Reminder, Se
 from govcloud.approvals.routing import StageRule
 from govcloud.audit.models import Event, Outcome
 from govcloud.lifecycle import WrongState
+from tenants.access.permissions import Permission
 from tenants.models import Membership, Role, User
+from tenants.policies import limit
 from tests.at_once import at_once
 from tests.factories.approvals import INTAKE, Chain, case_of, chain, current_stage, decide, delegate, flow
 from tests.factories.approvals import add_reviewer as add
@@ -50,6 +52,21 @@ class TestDelegating:
                 decide(case, person, at)
         case = decide(case, people.cloud_admin, at)
         assert current_stage(case).code == "intake"
+
+    def test_what_the_delegate_acts_with_must_be_good_for_the_part(
+        self, people: Chain, case: Case, at: datetime
+    ) -> None:
+        delegate(case, people.unit_approver, people.cloud_admin, at)
+        duties = [Permission.RUN_CLOUDS, Permission.SEE_ALL]
+        for permissions, may in ((duties, False), ([*duties, Permission.APPROVE_FOR_UNIT], True)):
+            person = User.objects.get(pk=people.cloud_admin.pk)
+            limit(person, to=permissions)
+            assert (case in Case.objects.todo(person, at=at)) is may
+            if may:
+                decide(case, person, at)
+            else:
+                with pytest.raises(policies.StageDecided):
+                    decide(case, person, at)
 
     def test_it_is_for_this_stage_alone(self, people: Chain, at: datetime) -> None:
         flow(INTAKE, replace(INTAKE, code="second"), at=at)

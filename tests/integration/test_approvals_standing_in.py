@@ -8,8 +8,9 @@ import pytest
 from govcloud.approvals import absences, policies
 from govcloud.approvals.models import Absence, Case, Decision
 from govcloud.audit.models import Event, Outcome
+from tenants.access.permissions import Permission
 from tenants.models import Membership, Role, User
-from tenants.policies import RoleMissing
+from tenants.policies import RoleMissing, limit
 from tests.at_once import at_once
 from tests.factories.approvals import INTAKE, Chain, case_of, chain, decide, flow
 from tests.factories.tenants import DepartmentFactory, grant, member
@@ -41,6 +42,21 @@ class TestStandingIn:
         assert (decision.decider, decision.on_behalf_of) == (people.cloud_admin, people.unit_approver)
         told = Event.objects.get(verb="case.decided")
         assert told.after["on_behalf_of"] == people.unit_approver.audit_ref
+
+    def test_what_the_substitute_acts_with_opens_no_more_on_behalf_of_another(
+        self, people: Chain, at: datetime
+    ) -> None:
+        case = case_of(people, at=at)
+        away(people.unit_approver, people.cloud_admin, at)
+        substitute = member_again(people.cloud_admin)
+        limit(substitute, to=[Permission.RUN_CLOUDS, Permission.SEE_ALL])
+        assert not Case.objects.todo(substitute, at=at).exists()
+        with pytest.raises(policies.NotADecider):
+            decide(case, substitute, at)
+        substitute = member_again(people.cloud_admin)
+        limit(substitute, to=[Permission.RUN_CLOUDS, Permission.SEE_ALL, Permission.APPROVE_FOR_UNIT])
+        assert case in Case.objects.todo(substitute, at=at)
+        decide(case, substitute, at)
 
     def test_only_while_the_absence_lasts(self, people: Chain, at: datetime) -> None:
         case = case_of(people, at=at)

@@ -169,7 +169,7 @@ def test_a_second_factor_waits_only_if_a_role_asks_for_one(
 ) -> None:
     settings.SECOND_FACTOR = "required"
     confirmed(officer, at=at)
-    waits, needless = member(Role.SERVICE_DESK, username="waits"), member(Role.FINANCE, username="needless")
+    waits, needless = member(Role.SERVICE_DESK, username="waits"), member(Role.LEADER, username="needless")
     for person in (waits, needless):
         enrolled(person, at=at)
     browser = signed_in(officer)

@@ -80,7 +80,7 @@ def test_once_it_is_confirmed_the_rest_opens_and_the_code_is_gone(
 
 
 def test_who_is_not_obliged_is_shown_no_code(signed_in: Signed, at: datetime) -> None:
-    user = member(Role.FINANCE)
+    user = member(Role.LEADER)
     enrolled(user, at=at)
     browser = signed_in(user)
     assert browser.get("/orders/").status_code == 200

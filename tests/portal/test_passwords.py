@@ -13,10 +13,10 @@ from rest_framework.test import APIClient
 
 from govcloud import clock
 from govcloud.audit.models import Event
-from tenants.access import passwords
+from tenants.access import accounts, passwords
 from tenants.access.models import ApiToken
-from tenants.models import User
-from tests.factories.tenants import PASSWORD, UserFactory, token_of
+from tenants.models import Role, User
+from tests.factories.tenants import PASSWORD, UserFactory, member, token_of
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
 
@@ -55,6 +55,23 @@ def test_none_of_the_last_ones_comes_back(at: datetime, settings: LazySettings) 
     validate_password(PASSWORD + "-A1", user)
     passwords.change(user=user, password=f"{GOOD}-3", at=at)
     validate_password(f"{GOOD}-0", user)  # three ago
+
+
+def test_nor_the_one_that_somebody_had_before_it_was_reset(at: datetime) -> None:
+    user, administrator = UserFactory(), member(Role.SYSTEM_ADMIN)
+    passwords.change(user=user, password=GOOD, at=at)
+    for _time in range(6):  # first passwords, which nobody chose, are not counted among the last
+        user = accounts.reset_password(user=user, actor=administrator, at=at).user
+    with pytest.raises(ValidationError):
+        validate_password(GOOD, user)
+
+
+def test_a_reset_ends_named_tokens_too(at: datetime) -> None:
+    user = UserFactory()
+    token_of(user)
+    accounts.reset_password(user=user, actor=member(Role.SYSTEM_ADMIN), at=at)
+    assert not ApiToken.objects.exists()
+    assert Event.objects.get(verb="token.revoked").reason == "the password was reset"
 
 
 def change(browser: Client, new: str = GOOD, old: str = PASSWORD) -> object:

@@ -25,7 +25,6 @@ from govcloud.portal.account.forms import NewPasswordForm
 from govcloud.portal.account.single_sign_on import FAILED
 from govcloud.portal.deeds import Refused
 from tenants.access import confirmations, passwords, second_factor
-from tenants.access.second_factor import Standing
 from tenants.models import Membership, User
 
 SECRET = "portal_second_factor_secret"  # noqa: S105  the session's key for it, until the app has proved that it has it
@@ -133,8 +132,7 @@ def _codes(request: HttpRequest, user: User, codes: list[str], *, at: datetime) 
 
 def _confirmation_code(user: User, *, at: datetime) -> str:
     """What the person has to tell a security administrator; empty if nothing needs to be confirmed."""
-    waits = second_factor.obliged(user, at=at) and second_factor.standing(user) is Standing.UNCONFIRMED
-    return confirmations.code_of(user) if waits else ""
+    return confirmations.code_of(user) if second_factor.to_be_confirmed(user, at=at) else ""
 
 
 def _second_factor(

@@ -12,10 +12,9 @@ from django.utils.translation import gettext_lazy
 
 from govcloud.approvals.flows import CHOICES, MOST, ConditionUnfit
 from govcloud.approvals.models import Quorum
-from govcloud.approvals.policies import DECIDING
 from govcloud.approvals.routing import CONDITIONS, RULE, StageRule, has_rule
 from govcloud.portal.deciding.forms import typed
-from tenants.models import Role
+from tenants.models import DECIDING, Role
 
 LABELS: Mapping[str, str | Promise] = {
     "only_kind": gettext_lazy("Kind of matter"),

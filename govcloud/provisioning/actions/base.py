@@ -33,6 +33,7 @@ class Action(Generic[P]):
     title: ClassVar[Promise]  # in plain words, an imperative: "stop the server"
     resource_kind: ClassVar[ResourceKind]
     roles: ClassVar[tuple[Role, ...]]
+    sensitive: ClassVar[bool] = False  # lets somebody in or loses data: asked for with a second factor only
     for_the_centre: ClassVar[bool] = False  # upkeep of the centre's own: departments are not told of it
     leaves_it_as_ordered: ClassVar[bool] = (
         False  # an order that is being decided on is about the same thing afterwards

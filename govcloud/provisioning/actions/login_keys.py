@@ -71,6 +71,7 @@ class SetLoginKeys(Action[LoginKeys]):
     name = "set-login-keys"
     title = _("set who can log in")
     resource_kind = ResourceKind.SERVER
+    sensitive = True
     leaves_it_as_ordered = True
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 

@@ -38,6 +38,7 @@ class Rebuild(Action[NewSystem]):
     name = "rebuild"
     title = _("write the server's system anew")
     resource_kind = ResourceKind.SERVER
+    sensitive = True
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 
     def refusal(self, resource: Resource) -> Promise | None:

@@ -22,6 +22,7 @@ from govcloud.provisioning.actions.base import Action, Nothing, actions_of, clai
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.queries import being_built
 from govcloud.provisioning.services import StepSpec
+from tenants.access import entry
 from tenants.models import User
 from tenants.policies import require, scope_of
 
@@ -51,9 +52,13 @@ def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[
     """Every action that this kind of resource has for them, each with whether it can be asked for and why not."""
     scope, department = scope_of(actor, at=at), resource.system.department
     general, claim = _in_no_state_for_any(resource), claimed(resource)
+    barred = entry.without_second_factor(actor)
     for action in actions_of(resource.kind):
         if scope.holds_any(action.roles, department=department):
-            yield Possibility(action, str(general or _refusal(action, resource, claim) or ""))
+            why = (
+                barred.detail if barred and action.sensitive else general or _refusal(action, resource, claim)
+            )
+            yield Possibility(action, str(why or ""))
         elif not action.for_the_centre:
             roles = ", ".join(str(role.label) for role in action.roles)
             yield Possibility(action, gettext("only %(roles)s may do this") % {"roles": roles})
@@ -64,9 +69,10 @@ def request(
 ) -> Operation:
     """Start what was asked for. The resource is ``changing`` until the operation ends, and takes nothing else meanwhile.
 
-    Raises RoleMissing, ActionNotAllowed with what is allowed instead, and what the action's own rules refuse.
+    Raises RoleMissing, SecondFactorNeeded and SecondFactorUnconfirmed, ActionNotAllowed with what is allowed instead, and
+    what the action's own rules refuse.
     """
-    require(actor, *action.roles, at=at, department=resource.system.department)
+    _require_may(actor, action, resource, at=at)
     if action.resource_kind != resource.kind:
         # before the action looks for what only its own kind has
         raise _not_now(action, resource, ANOTHER_KIND)
@@ -83,10 +89,16 @@ def request(
 def ask(*, resource: Resource, action: Action[Any], actor: User, at: datetime) -> None:
     """Whether ``request`` would take it, whatever the parameters: for a form, before it is read.
 
-    Raises RoleMissing and ActionNotAllowed.
+    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed and ActionNotAllowed.
     """
-    require(actor, *action.roles, at=at, department=resource.system.department)
+    _require_may(actor, action, resource, at=at)
     _require_now(action, resource)
+
+
+def _require_may(actor: User, action: Action[Any], resource: Resource, *, at: datetime) -> None:
+    require(actor, *action.roles, at=at, department=resource.system.department)
+    if action.sensitive:
+        entry.require_second_factor(actor)
 
 
 def carry_out(

@@ -212,6 +212,7 @@ class Restore(_VolumeAction[OfSnapshot]):
 
     name = "restore"
     title = _("put the volume back to its snapshot")
+    sensitive = True
 
     def refusal(self, resource: Resource) -> str | Promise | None:
         if resource.volume.role == VolumeRole.SYSTEM:
@@ -242,6 +243,7 @@ class Restore(_VolumeAction[OfSnapshot]):
 class DeleteSnapshot(_VolumeAction[OfSnapshot]):
     name = "delete-snapshot"
     title = _("delete a snapshot of the volume")
+    sensitive = True
 
     def refusal(self, resource: Resource) -> str | Promise | None:
         return None if _kept(resource) else _("it has no snapshot")

@@ -69,7 +69,7 @@ def test_who_is_not_obliged_needs_no_confirmation_until_they_are(at: datetime) -
     user = member(Role.APPLICANT, DepartmentFactory())
     enrolled(user, at=at)
     assert first_thing(user, at=at) == ""
-    grant(user, Role.FINANCE)
+    grant(user, Role.LEADER)
     grant(user, Role.SERVICE_DESK)
     assert first_thing(User.objects.get(pk=user.pk), at=at) == "second-factor-unconfirmed"
 
@@ -87,7 +87,7 @@ def test_one_statement_tells_how_far_somebody_is(standing: Standing, at: datetim
     assert (thing is None) == (standing is Standing.CONFIRMED)
 
 
-@pytest.mark.parametrize(("role", "setting"), [(Role.CLOUD_ADMIN, "offered"), (Role.FINANCE, "required")])
+@pytest.mark.parametrize(("role", "setting"), [(Role.CLOUD_ADMIN, "offered"), (Role.LEADER, "required")])
 def test_nothing_is_asked_of_the_database_where_nobody_is_obliged(
     role: Role, setting: str, settings: LazySettings, at: datetime
 ) -> None:
@@ -249,16 +249,16 @@ def test_named_tokens_from_before_the_second_factor_end_when_it_is_confirmed(
 # -- who waits
 
 
-def test_who_is_obliged_now_and_not_confirmed_waits(officer: User, waiting: User, at: datetime) -> None:
+def test_who_needs_one_now_and_is_not_confirmed_waits(officer: User, waiting: User, at: datetime) -> None:
     applicant, left = member(Role.APPLICANT, DepartmentFactory()), member(Role.CLOUD_ADMIN, is_active=False)
     later, before = UserFactory(), UserFactory()
     member(Role.SERVICE_DESK)  # without one
     grant(later, Role.SERVICE_DESK, valid_from=at + DAY)
     grant(before, Role.SERVICE_DESK, valid_until=at)
-    for user in (applicant, left, later, before):
+    for user in (applicant, left, later, before, member(Role.LEADER)):
         enrolled(user, at=at)
-    assert [row.user for row in confirmations.waiting(at=at)] == [waiting]
-    assert {row.user for row in confirmations.waiting(at=at + DAY)} == {waiting, later}
+    assert {row.user for row in confirmations.waiting(at=at)} == {waiting, applicant}
+    assert {row.user for row in confirmations.waiting(at=at + DAY)} == {waiting, applicant, later}
 
 
 def test_nobody_waits_where_second_factors_are_only_offered(
