@@ -41,6 +41,7 @@ from govcloud.provisioning.queue import Claim
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = timedelta(seconds=60)  # between two tries while the cloud does not answer
+OVER_QUOTA_TRIES = 5  # within which what a lost request has made comes into sight, a minute at the usual pace
 
 
 class LeaseLost(Exception):
@@ -112,7 +113,7 @@ class Visit:
     def _make_present(self) -> None:
         step = self.step
         if step.external_id:
-            self._seen(self.kind.look(self.context, step.external_id))
+            self._seen(self._look())
         elif step.intent_at is None:
             if self._may_begin():
                 self._create(fresh=True)
@@ -170,6 +171,7 @@ class Visit:
 
     def _create(self, *, fresh: bool) -> None:
         """Send the request. ``fresh``: no earlier one of this generation can still take effect."""
+        began = self.step.intent_at
         try:
             made = self.kind.create(self.context)
         except errors.CloudError as error:
@@ -177,6 +179,8 @@ class Visit:
                 self.update(intent_at=None)  # no request has had an effect: nothing to look for later
             raise
         if isinstance(made, Moving):
+            if self.kind.landing is Landing.REPEATABLE and began is not None:
+                self.update(intent_at=began)  # a request at every look must not begin the patience anew
             self._wait(StepState.SETTLING, made.after)
             return
         if isinstance(made, Waiting):
@@ -195,7 +199,14 @@ class Visit:
         """Store the id, unless the step has got one already: then ours is not the one that counts."""
         self._owned(Step.objects.filter(external_id=""), external_id=external_id)
         self.step.external_id = external_id
-        self._seen(self.kind.look(self.context, external_id))  # much is ready at once
+        self._seen(self._look())  # much is ready at once
+
+    def _look(self) -> Sight:
+        """What asks for more than the thing itself may hear that the server or volume that it is of has gone: so has it, then."""
+        try:
+            return self.kind.look(self.context, self.step.external_id)
+        except errors.NotFound:
+            return Gone()
 
     def _seen(self, sight: Sight) -> None:
         match sight:
@@ -276,7 +287,7 @@ class Visit:
         state = StepState.REPLACING if self.step.state == StepState.REPLACING else StepState.REMOVING
         if self.step.state != state:
             self.update(state=state, started_at=self.clock())
-        if isinstance(self.kind.look(self.context, self.step.external_id), Gone):
+        if isinstance(self._look(), Gone):
             return True
         with contextlib.suppress(errors.NotFound):
             self.kind.remove(self.context, self.step.external_id)
@@ -287,7 +298,9 @@ class Visit:
 
     def _cloud_said_no(self, error: errors.CloudError) -> None:
         match error:
-            case errors.Refused() if self._may_have_won_before():
+            case errors.Refused() if self._may_have_won_before(tries=1):
+                self.trouble(str(error), counts=True, state=StepState.UNKNOWN)
+            case errors.OverQuota() if self._may_have_won_before(tries=OVER_QUOTA_TRIES):
                 self.trouble(str(error), counts=True, state=StepState.UNKNOWN)
             case errors.OverQuota() | errors.Refused() | errors.Misconfigured():
                 self.park(str(error))  # it will be refused again: a person must change something
@@ -301,10 +314,12 @@ class Visit:
                 counts = not isinstance(error, errors.Unauthorized)
                 self.trouble(str(error), counts=counts, state=StepState.UNKNOWN if unknown else None)
 
-    def _may_have_won_before(self) -> bool:
-        """Whether a refusal may be of our own earlier request's making (a subnet that overlaps the one it made)."""
+    def _may_have_won_before(self, *, tries: int) -> bool:
+        """Whether a refusal may be of our own earlier request's making (a subnet that overlaps the one it made, the last server
+        that the quota has room for).
+        """
         sent = self.step.intent_at is not None and not self.step.external_id
-        return sent and self.kind.landing is Landing.LOCKED and self.step.attempts == 0
+        return sent and self.kind.landing is Landing.LOCKED and self.step.attempts < tries
 
     def trouble(
         self, reason: str, *, counts: bool, state: StepState | None = None, pause: timedelta | None = None

@@ -26,6 +26,8 @@ from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.network import SecurityRuleKind
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
+from govcloud.provisioning.lifecycle import StepState
+from govcloud.provisioning.models import Step
 from govcloud.reconciliation.comparison import REACH, Seen
 from govcloud.reconciliation.restoring import RESTORES
 from govcloud.reconciliation.subjects import subject_of
@@ -96,6 +98,8 @@ class RestorationKind(MendingKind):
 class RemovalKind(MendingKind):
     """Something that nothing knows is gone from the cloud. It is looked at once more, directly before.
 
+    A port may bear the mark of its server instead of its address's, as those do that were taken over.
+
     A rule is deleted as operators: one that they made by hand belongs to a project of theirs.
     """
 
@@ -110,7 +114,7 @@ class RemovalKind(MendingKind):
         if "unmarked" in context.state:
             if seen.mark is not None:
                 return Skipped("it carries a mark of ours by now")
-        elif seen.mark != context.step.unit:
+        elif str(seen.mark) not in {str(context.step.unit), context.state.get("server")}:
             return Skipped("it does not carry our mark any more")
         if seen.held_by:
             return Skipped("something holds it")
@@ -159,7 +163,12 @@ class LossKind(MendingKind):
         audit.record(actor=ENGINE, verb="resource.lost", subject=resource, at=at, thread=thread, after=after)
         Volume.objects.filter(server__resource=resource).update(server=None)
         own = Q(unit=resource.unit) | Q(server=resource.pk)
-        Address.objects.filter(own, released_at=None).update(released_at=at)
+        # Where a port was left, its address is not free: the next server that got it would be refused by the cloud.
+        left = Step.objects.filter(
+            operation=context.operation, kind=RemovalKind.name, state=StepState.SKIPPED
+        )
+        free = Address.objects.filter(own, released_at=None).exclude(unit__in=left.values("unit"))
+        free.update(released_at=at)
         lost = Volume.objects.filter(resource=resource)
         protection.uncover(volumes=list(lost), actor=ENGINE, thread=thread, at=at)
         for snapshot in Snapshot.objects.filter(volume__resource=resource, deleted_at=None):

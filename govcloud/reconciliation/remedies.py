@@ -162,7 +162,7 @@ def _resource_lost(click: Click) -> Operation:
     steps += [
         StepSpec(
             key=f"{click.mark}:removal:{port.unit}", kind="removal", label=resource.name, unit=port.unit,
-            desired_state={"subject": SubjectKind.PORT, "id": port.port_id},
+            desired_state={"subject": SubjectKind.PORT, "id": port.port_id, "server": str(resource.unit)},
         )
         for port in ports
     ]  # fmt: skip

@@ -1,5 +1,7 @@
 """A server that somebody deleted in the cloud: everything that led to it goes with it, on the sandbox cloud over HTTP."""
 
+from uuid import uuid4
+
 import pytest
 
 from govcloud.errors import DomainError
@@ -63,6 +65,25 @@ def test_ports_addresses_and_quota_of_a_lost_server_go_with_it(
     assert balances.ledger() == []
     swept(on, after=LATER)
     assert list(Finding.objects.exclude(status="resolved").values_list("kind", "subject")) == []
+
+
+@pytest.mark.parametrize("marked", ["with its server", "with another"])
+def test_the_address_of_a_port_is_free_once_the_port_has_gone(
+    on: Scene, admin: User, lost: Resource, marked: str
+) -> None:
+    """Ports that were taken over bear their server's mark; what bears another one by now is left, and keeps its address."""
+    further = Address.objects.get(server=lost.server)
+    freed = marked == "with its server"
+    mark = f"gc-{lost.unit if freed else uuid4()}"
+    project(on).network.set_tags(collection="ports", resource_id=further.port_id, tags=[mark])
+    swept(on)
+    swept(on, after=LATER)
+    applied(Finding.objects.get(remedy="mark_lost"), admin)
+    lost.refresh_from_db()
+    assert lost.status == "released", states()
+    there = further.port_id in {port.id for port in project(on).network.find_ports()}
+    further.refresh_from_db()
+    assert (there, further.released_at is not None) == (not freed, freed)
 
 
 def test_what_takes_an_address_down_is_retried_and_not_abandoned(

@@ -87,6 +87,10 @@ class Compute:
         """Begin to delete a server; its volumes stay. Raises ``NotFound`` when it is gone."""
         self._transport.send(_SERVICE, "DELETE", f"/servers/{server_id}")
 
+    def force_delete_server(self, server_id: str) -> None:
+        """Delete at once what a cloud with ``reclaim_instance_interval`` keeps for a while. Raises ``NotFound`` when it is gone."""
+        self._transport.send(_SERVICE, "POST", f"/servers/{server_id}/action", json={"forceDelete": None})
+
     def set_tags(self, server_id: str, tags: Collection[str]) -> None:
         """Replace a server's tags."""
         body = {"tags": sorted(tags)}

@@ -25,6 +25,7 @@ from govcloud.provisioning.models import Step
 
 FAULT_WRITTEN = timedelta(minutes=2)  # by then
 UNIT = "govcloud_unit"  # the metadata entry by which a volume is found again
+SOFT_DELETED = "SOFT_DELETED"  # kept by the cloud for a while (Nova's reclaim_instance_interval)
 SERIAL = 20  # characters of a volume's id that a guest sees as its disk's serial number (virtio)
 
 
@@ -209,7 +210,8 @@ class ServerKind(Kind):
         except errors.NotFound:
             return Gone()
         if server.phase is Phase.GONE:
-            return Gone()
+            kept = context.step.desired == "absent" and server.status == SOFT_DELETED
+            return Moving() if kept else Gone()
         if context.step.desired == "absent" or server.phase is Phase.MOVING:
             return Moving()
         if server.phase is Phase.FAILED:
@@ -224,9 +226,13 @@ class ServerKind(Kind):
         return Moving() if young else Broken("the server went to ERROR and the cloud does not say why")
 
     def remove(self, context: Context, external_id: str) -> None:
-        server = context.project.compute.get_server(external_id)
-        if server.task_state != "deleting":
-            context.project.compute.delete_server(external_id)
+        """A cloud that keeps what was deleted for a while counts it, with its ports and volumes, until it is deleted for good."""
+        compute = context.project.compute
+        server = compute.get_server(external_id)
+        if server.status == SOFT_DELETED:
+            compute.force_delete_server(external_id)
+        elif server.task_state not in {"deleting", "soft-deleting"}:
+            compute.delete_server(external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         inventory.record_server(

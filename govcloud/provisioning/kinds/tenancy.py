@@ -1,12 +1,13 @@
 """A system's place in a cloud: its Keystone project, our access to it, its quotas, our key."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.clouds import guest_keys
 from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack.models import QuotaUse
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Project
 from govcloud.provisioning import demand
@@ -171,7 +172,15 @@ class VolumeQuotaKind(_QuotaKind):
         }
 
     def set(self, context: Context, limits: Mapping[str, int]) -> None:
-        context.cloud.quotas.set_volume(context.project_id, limits)
+        """Cinder takes no limit below what is there: an operator may have restored a backup by hand, and what was deleted a
+        moment ago may be counted still.
+        """
+        quotas, project = context.cloud.quotas, context.project_id
+        _at_least_what_is_there(
+            limits,
+            set_to=lambda given: quotas.set_volume(project, given),
+            there=lambda: quotas.volume(project),
+        )
 
 
 class NetworkQuotaKind(_QuotaKind):
@@ -195,11 +204,24 @@ class NetworkQuotaKind(_QuotaKind):
     def set(self, context: Context, limits: Mapping[str, int]) -> None:
         """Neutron takes no limit below what is there, and an operator may have made a router or an address by hand."""
         quotas, project = context.cloud.quotas, context.project_id
-        try:
-            quotas.set_network(project, limits)
-        except errors.Refused:
-            there = quotas.network(project)
-            least = {name: max(limit, there[name].used) for name, limit in limits.items() if name in there}
-            if least == limits:
-                raise
-            quotas.set_network(project, least)
+        _at_least_what_is_there(
+            limits,
+            set_to=lambda given: quotas.set_network(project, given),
+            there=lambda: quotas.network(project),
+        )
+
+
+def _at_least_what_is_there(
+    limits: Mapping[str, int],
+    *,
+    set_to: Callable[[Mapping[str, int]], None],
+    there: Callable[[], Mapping[str, QuotaUse]],
+) -> None:
+    try:
+        set_to(limits)
+    except errors.Refused:
+        used = {name: row.used + row.reserved for name, row in there().items()}
+        least = {name: max(limit, used.get(name, limit)) for name, limit in limits.items()}
+        if least == limits:
+            raise
+        set_to(least)
