@@ -49,14 +49,14 @@ class AuditVerification(Endpoint[Event]):
     )
     def retrieve(self, request: Request) -> Response:
         """Recompute the chain of seals from the first event on."""
-        return Response(self.get_serializer(verify(anchor=_anchor(request))).data)
+        return Response(self.get_serializer(verify(anchors=_anchors(request))).data)
 
 
-def _anchor(request: Request) -> Anchor | None:
+def _anchors(request: Request) -> list[Anchor]:
     given = request.query_params.get("anchor")
     if given is None:
-        return None
+        return []
     try:
-        return anchored(given)
+        return [anchored(given)]
     except ValueError as error:
         raise BadParameter(parameter="anchor", reason="NUMBER:DIGEST") from error

@@ -273,7 +273,7 @@ def test_a_chain_cut_off_at_its_end_is_shown_by_an_anchor(at):
         cursor.execute("DELETE FROM audit_seal WHERE id = %s", [kept.pk])
 
     assert verify().intact
-    assert (verify(anchor=anchor).breach.damage, verify(anchor=anchor).breach.seal) == (
+    assert (verify(anchors=[anchor]).breach.damage, verify(anchors=[anchor]).breach.seal) == (
         Damage.SEAL_MISSING,
         2,
     )
@@ -282,7 +282,7 @@ def test_a_chain_cut_off_at_its_end_is_shown_by_an_anchor(at):
 def test_an_anchor_of_another_chain_is_noticed(at):
     sealed(at)
 
-    assert verify(anchor=Anchor(1, "0" * 64)).breach.damage == Damage.ANCHOR_DIFFERS
+    assert verify(anchors=[Anchor(1, "0" * 64)]).breach.damage == Damage.ANCHOR_DIFFERS
 
 
 def test_the_command_says_that_the_chain_is_intact_and_what_to_keep(at):
@@ -307,6 +307,7 @@ def test_the_command_fails_and_names_the_record(at):
         call_command("verify_audit", f"--anchor=1:{made.digest}")
 
 
-def test_an_anchor_that_is_none_is_refused():
+@pytest.mark.parametrize("text", ["abc", "0:abc", "-1:abc"])
+def test_an_anchor_that_is_none_is_refused(text):
     with pytest.raises(CommandError, match="NUMBER:DIGEST"):
-        call_command("verify_audit", "--anchor=abc")
+        call_command("verify_audit", f"--anchor={text}")

@@ -33,10 +33,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        anchor = options["anchor"]
+        anchors = [options["anchor"]] if options["anchor"] is not None else []
         if options["exports"] is not None:
-            anchor = self._files(options["exports"]) or anchor
-        result = verify(anchor=anchor)
+            anchors.append(self._files(options["exports"]))
+        result = verify(anchors=anchors)
         if result.breach is not None:
             raise CommandError(f"The audit chain is broken at {result.breach}")
         self.stdout.write(
@@ -45,12 +45,14 @@ class Command(BaseCommand):
         if result.last is not None:
             self.stdout.write(f"Keep this elsewhere: {result.last.seal}:{result.last.digest}")
 
-    def _files(self, directory: Path) -> Anchor | None:
+    def _files(self, directory: Path) -> Anchor:
         if not directory.is_dir():
             raise CommandError(f"{directory} is no directory.")
         result = verify_files(directory.glob("audit-*.jsonl.gz"))
         if result.breach is not None:
             raise CommandError(f"The exported trail is broken at {result.breach}")
+        if result.last is None:
+            raise CommandError(f"{directory} has no exported file: is it mounted? Nothing was verified.")
         self.stdout.write(
             f"Exported files intact: {result.files} files, {result.seals} seals over {result.events} events."
         )
