@@ -33,6 +33,9 @@ class VerificationAnswer(Answer):
     seals = serializers.IntegerField()
     events = serializers.IntegerField(help_text="sealed ones that were recomputed")
     waiting = serializers.IntegerField(help_text="events not sealed yet")
+    waiting_seconds = serializers.FloatField(
+        help_text="how long the oldest of them has been; far above the pause between seals it tells that sealing has stopped"
+    )
     last = AnchorAnswer(
         allow_null=True, help_text="worth keeping outside of this database, to be sent as anchor"
     )

@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event, Seal
-from govcloud.audit.sealing import ALGORITHMS, COLUMNS, event_digest, seal_digest
+from govcloud.audit.sealing import ALGORITHMS, COLUMNS, LATE, event_digest, seal_digest, unsealed
 
 Row = Mapping[str, Any]
 
@@ -60,12 +60,18 @@ class Verification:
     seals: int
     events: int
     waiting: int  # events not sealed yet
+    waiting_seconds: float  # how long the oldest of them has been
     last: Anchor | None
     breach: Breach | None
 
     @property
     def intact(self) -> bool:
         return self.breach is None
+
+    @property
+    def late(self) -> bool:
+        """Whether sealing has stopped: what waits for too long can be changed, and no seal shows it."""
+        return self.waiting_seconds > LATE.total_seconds()
 
 
 def verify(*, anchors: Collection[Anchor] = ()) -> Verification:
@@ -81,7 +87,7 @@ def verify(*, anchors: Collection[Anchor] = ()) -> Verification:
     if breach is None and any(seals < anchor.seal for anchor in anchors):
         breach = Breach(Damage.SEAL_MISSING, seals + 1)
     waiting = Event.objects.filter(sealed=None).count()
-    return Verification(seals, events, waiting, last, breach)
+    return Verification(seals, events, waiting, unsealed(), last, breach)
 
 
 def sealed(*, first: int = 1, last: int | None = None) -> Iterator[tuple[Seal, list[Row]]]:

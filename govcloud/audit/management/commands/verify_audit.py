@@ -1,4 +1,5 @@
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ def anchor(text: str) -> Anchor:
 
 
 class Command(BaseCommand):
-    help = "Recompute the chain of audit seals; names the first record that is not as it was sealed (exit status 1)."
+    help = (
+        "Recompute the chain of audit seals; names the first record that is not as it was sealed (exit status 1), "
+        "and fails as well when events wait for a seal for too long."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -44,6 +48,12 @@ class Command(BaseCommand):
         )
         if result.last is not None:
             self.stdout.write(f"Keep this elsewhere: {result.last.seal}:{result.last.digest}")
+        if result.late:
+            waited = timedelta(seconds=round(result.waiting_seconds))
+            raise CommandError(
+                f"{result.waiting} events have no seal, the oldest for {waited}: sealing has stopped, and the chain does not show "
+                "what is done to them. See docs/operating.md."
+            )
 
     def _files(self, directory: Path) -> Anchor:
         if not directory.is_dir():
