@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from api.problems import NotAllowed, Unauthenticated, problem
 from govcloud import clock
-from govcloud.audit import exporting
+from govcloud.audit import exporting, sealing
 from govcloud.notifications.overview import seen as notices_seen
 from govcloud.provisioning import overview
 from govcloud.provisioning.models import CallCount
@@ -34,7 +34,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry = CollectorRegistry()
     at = clock.now()
     registry.register(Engine(overview.read(at=at)))
-    registry.register(Trail(exporting.unexported(at=at)))
+    registry.register(Trail(unsealed=sealing.unsealed(), unexported=exporting.unexported(at=at)))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
 
@@ -147,16 +147,21 @@ class Engine(Collector):
 
 
 class Trail(Collector):
-    """The audit trail, as far as it has not left the machine."""
+    """The audit trail, as far as it has no seal yet or has not left the machine: for how many seconds."""
 
-    def __init__(self, unexported_seconds: float) -> None:
-        self.unexported_seconds = unexported_seconds
+    def __init__(self, *, unsealed: float, unexported: float) -> None:
+        self.unsealed, self.unexported = unsealed, unexported
 
     def collect(self) -> Iterator[Metric]:
         yield _gauge(
+            "govcloud_audit_unsealed_age_seconds",
+            "How long the oldest audit event has been waiting for its seal.",
+            self.unsealed,
+        )
+        yield _gauge(
             "govcloud_audit_unexported_age_seconds",
             "How long the oldest sealed audit events have not been taken off the machine.",
-            self.unexported_seconds,
+            self.unexported,
         )
 
 

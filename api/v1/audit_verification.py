@@ -33,6 +33,9 @@ class VerificationAnswer(Answer):
     seals = serializers.IntegerField()
     events = serializers.IntegerField(help_text="sealed ones that were recomputed")
     waiting = serializers.IntegerField(help_text="events not sealed yet")
+    waiting_seconds = serializers.FloatField(
+        help_text="how long the oldest of them has been; far above the pause between seals it tells that sealing has stopped"
+    )
     last = AnchorAnswer(
         allow_null=True, help_text="worth keeping outside of this database, to be sent as anchor"
     )
@@ -49,14 +52,14 @@ class AuditVerification(Endpoint[Event]):
     )
     def retrieve(self, request: Request) -> Response:
         """Recompute the chain of seals from the first event on."""
-        return Response(self.get_serializer(verify(anchor=_anchor(request))).data)
+        return Response(self.get_serializer(verify(anchors=_anchors(request))).data)
 
 
-def _anchor(request: Request) -> Anchor | None:
+def _anchors(request: Request) -> list[Anchor]:
     given = request.query_params.get("anchor")
     if given is None:
-        return None
+        return []
     try:
-        return anchored(given)
+        return [anchored(given)]
     except ValueError as error:
         raise BadParameter(parameter="anchor", reason="NUMBER:DIGEST") from error

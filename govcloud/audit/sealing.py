@@ -6,17 +6,24 @@ verify against it (``anchor``).
 
 An event is sealed once every transaction that could still come before it is over: those below the oldest one running
 (``pg_snapshot_xmin``). So nothing ever appears behind a seal.
+
+What ``pg_restore`` brought into another cluster names transactions of the old one. The new one counts from near zero and
+might reach them in years, so what is above all that has ended here (``pg_snapshot_xmax``) is over as well. That is safe: the
+events are read with the very snapshot whose numbers they are compared with, and nothing of a transaction that had not ended
+by then is seen in it, whether it began before, between or after. It is read and sealed another time, by the rule above. Only
+what we wrote ourselves is seen earlier, and is left out. All numbers are xid8, with their epoch: none comes twice in a cluster.
 """
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from cryptography.hazmat.primitives import hashes
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models, transaction
+from django.db.models.functions import Now
 
 from govcloud.alone import alone
 from govcloud.audit.models import Event, Seal, SealedEvent
@@ -29,12 +36,27 @@ COLUMNS = tuple(field.attname for field in Event._meta.concrete_fields)  # noqa:
 
 BATCH = 10_000
 SEALER = 0x676F_7673  # the advisory lock that one sealer holds
+LATE = timedelta(hours=1)  # an event that waits longer tells that sealing has stopped
 
 
 class OldestRunning(models.Func):
     """The oldest transaction still running: every one below it has committed or is gone for good."""
 
     template = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    output_field = models.BigIntegerField()
+
+
+class FirstUnseen(models.Func):
+    """One above the last transaction that has ended: an event of it or of a later one that is seen was not written here."""
+
+    template = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+    output_field = models.BigIntegerField()
+
+
+class Ours(models.Func):
+    """The transaction that asks, 0 as long as it has written nothing."""
+
+    template = "coalesce(pg_current_xact_id_if_assigned()::text::bigint, 0)"
     output_field = models.BigIntegerField()
 
 
@@ -54,7 +76,20 @@ def seal(*, at: datetime, algorithm: str | None = None, limit: int = BATCH) -> S
 
 
 def _waiting() -> models.QuerySet[Event]:
-    return Event.objects.filter(sealed=None, transaction__lt=OldestRunning()).order_by("transaction", "id")
+    elsewhere = models.Q(transaction__gte=FirstUnseen()) & ~models.Q(transaction=Ours())
+    over = models.Q(transaction__lt=OldestRunning()) | elsewhere
+    return Event.objects.filter(over, sealed=None).order_by("transaction", "id")
+
+
+def unsealed() -> float:
+    """Seconds for which the oldest event without a seal has been waiting; 0 when there is none.
+
+    By the database's own clock, with which events are stamped: the demo's is moved by months.
+    """
+    oldest = Event.objects.filter(sealed=None).order_by("id").values("id")[:1]  # by two indexes alone
+    row = Event.objects.filter(id=models.Subquery(oldest)).annotate(age=Now() - models.F("recorded_at"))
+    age = row.values_list("age", flat=True).first()
+    return max(age.total_seconds(), 0.0) if age else 0.0
 
 
 def _write(events: Sequence[Mapping[str, Any]], algorithm: str, at: datetime) -> Seal:

@@ -1,6 +1,6 @@
 """Verifying the chain of seals against the events as they are now."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event, Seal
-from govcloud.audit.sealing import ALGORITHMS, COLUMNS, event_digest, seal_digest
+from govcloud.audit.sealing import ALGORITHMS, COLUMNS, LATE, event_digest, seal_digest, unsealed
 
 Row = Mapping[str, Any]
 
@@ -60,6 +60,7 @@ class Verification:
     seals: int
     events: int
     waiting: int  # events not sealed yet
+    waiting_seconds: float  # how long the oldest of them has been
     last: Anchor | None
     breach: Breach | None
 
@@ -67,21 +68,26 @@ class Verification:
     def intact(self) -> bool:
         return self.breach is None
 
+    @property
+    def late(self) -> bool:
+        """Whether sealing has stopped: what waits for too long can be changed, and no seal shows it."""
+        return self.waiting_seconds > LATE.total_seconds()
 
-def verify(*, anchor: Anchor | None = None) -> Verification:
+
+def verify(*, anchors: Collection[Anchor] = ()) -> Verification:
     """Recompute every digest from the first seal on, in one pass; stops at the first breach."""
     seals = events = 0
     last: Anchor | None = None
     breach: Breach | None = None
     for seal, entries in sealed():
-        breach = _breach(seal, entries, last, anchor)
+        breach = _breach(seal, entries, last, anchors)
         if breach is not None:
             break
         seals, events, last = seals + 1, events + seal.events, Anchor(seal.number, seal.digest)
-    if breach is None and anchor is not None and seals < anchor.seal:
+    if breach is None and any(seals < anchor.seal for anchor in anchors):
         breach = Breach(Damage.SEAL_MISSING, seals + 1)
     waiting = Event.objects.filter(sealed=None).count()
-    return Verification(seals, events, waiting, last, breach)
+    return Verification(seals, events, waiting, unsealed(), last, breach)
 
 
 def sealed(*, first: int = 1, last: int | None = None) -> Iterator[tuple[Seal, list[Row]]]:
@@ -95,7 +101,9 @@ def sealed(*, first: int = 1, last: int | None = None) -> Iterator[tuple[Seal, l
         yield Seal(**{column: entries[0][column] for column in SEAL}), entries
 
 
-def _breach(seal: Seal, entries: list[Row], last: Anchor | None, anchor: Anchor | None) -> Breach | None:
+def _breach(
+    seal: Seal, entries: list[Row], last: Anchor | None, anchors: Collection[Anchor]
+) -> Breach | None:
     expected = last.seal + 1 if last else 1
     if seal.number != expected:
         return Breach(Damage.SEAL_MISSING, expected)
@@ -106,7 +114,7 @@ def _breach(seal: Seal, entries: list[Row], last: Anchor | None, anchor: Anchor 
         return found
     if seal.digest != seal_digest(seal, (entry["entries__digest"] for entry in entries)):
         return Breach(Damage.SEAL_CHANGED, seal.number)
-    if anchor is not None and anchor.seal == seal.number and anchor.digest != seal.digest:
+    if any(anchor.seal == seal.number and anchor.digest != seal.digest for anchor in anchors):
         return Breach(Damage.ANCHOR_DIFFERS, seal.number)
     return None
 
@@ -131,4 +139,7 @@ def _broken_entry(seal: Seal, entries: Iterable[Row]) -> Breach | None:
 def anchored(text: str) -> Anchor:
     """An anchor as written down, ``NUMBER:DIGEST``. Raises ValueError when it is not one."""
     number, _colon, digest = text.partition(":")
-    return Anchor(int(number), digest)
+    found = Anchor(int(number), digest)
+    if found.seal < 1:
+        raise ValueError("seals are counted from 1: nothing would be held against it")
+    return found

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.calendars.editing import Row
 from govcloud.errors import Invalid
+from govcloud.workbooks import BROKEN, refuse_declarations
 
 MOST_BYTES: Final = 1_000_000
 MOST_UNPACKED: Final = 20_000_000  # bytes: a workbook is a ZIP, and a small one can hold a very large one
@@ -62,15 +63,17 @@ def _csv(content: bytes) -> Iterator[Sequence[object]]:
 
 def _workbook(content: bytes) -> Iterator[Sequence[object]]:
     import openpyxl  # noqa: PLC0415  slow to load, and few processes ever read a workbook
+    from openpyxl.utils.exceptions import InvalidFileException  # noqa: PLC0415
 
     file = io.BytesIO(content)
     try:
         with zipfile.ZipFile(file) as parts:
             if sum(part.file_size for part in parts.infolist()) > MOST_UNPACKED:
                 raise SheetTooLarge(rows=MOST_ROWS, bytes=MOST_BYTES, pointers=("/file",))
+            refuse_declarations(parts)
         book = openpyxl.load_workbook(file, read_only=True, data_only=True)
         yield from book.worksheets[0].iter_rows(values_only=True, max_row=MOST_ROWS + 2, max_col=3)
-    except (zipfile.BadZipFile, KeyError, ValueError, IndexError, SyntaxError, OSError) as error:
+    except (*BROKEN, InvalidFileException) as error:
         raise UnreadableSheet(pointers=("/file",)) from error
 
 

@@ -20,7 +20,14 @@ from django.conf import settings
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+V4 = ipaddress.IPv4Network
+V6 = ipaddress.IPv6Network
+PUBLIC = V6("2000::/3")  # of IPv6 no more has been given out for the world (RFC 4291)
+CARRIERS = (V6("64:ff9b::/96"), V6("::ffff:0:0/96"), V6("::ffff:0:0:0/96"), V6("::/96"))
+"""Their last 32 bits are an address of IPv4: NAT64, mapped, translated, and what was once called compatible."""
+PROTOCOLS = V4("192.0.0.0/24")  # RFC 6890; some clouds keep metadata in it, and is_global is true of most
+KINDS = (PUBLIC, V6("::1/128"), V6("fc00::/7"), V6("fe80::/10"), V6("ff00::/8"))
+"""What a network with something else in it does not open: the public, loopback, private, link-local, multicast."""
 PORTS = {"http": 80, "https": 443}
 MOST_READ = 500  # bytes of an answer, for the log
 
@@ -130,21 +137,39 @@ def _address(text: str) -> Address:
 def may_be_called(address: Address, *, allowed: Sequence[Network]) -> bool:
     """With no networks listed: every public address. Else those within one of them.
 
-    Loopback, link-local (where clouds keep metadata), private and reserved addresses only by a network that is wholly of
-    that kind: 0.0.0.0/0 does not open them. What an IPv6 address carries of IPv4 is judged as that.
+    Loopback, link-local (where clouds keep metadata), private and reserved addresses, and those that nobody has been given,
+    only by a network that is wholly of that kind: 0.0.0.0/0 does not open them. What an IPv6 address carries of IPv4 is
+    judged as that. Where it does so in 64:ff9b:1::/48 (RFC 8215) is each network's own affair: it counts as reserved.
     """
     address = _carried(address)
-    if address.is_global and not address.is_multicast:
+    if _is_public(address):
         return not allowed or any(_within(address, network) for network in allowed)
-    return any(_within(address, network) for network in allowed if not network.is_global)
+    return any(_within(address, network) for network in allowed if _is_inside(network))
 
 
 def _carried(address: Address) -> Address:
     if not isinstance(address, ipaddress.IPv6Address):
         return address
-    if address in NAT64:
+    if int(address) > 1 and any(
+        address in network for network in CARRIERS
+    ):  # :: and ::1 are no addresses of IPv4
         return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
+    return address.sixtofour or address
+
+
+def _is_public(address: Address) -> bool:
+    """Stricter than ``is_global``, which is true of whatever is in none of its tables, and they differ by version."""
+    known = address in PUBLIC if isinstance(address, ipaddress.IPv6Address) else address not in PROTOCOLS
+    return known and address.is_global and not address.is_multicast
+
+
+def _is_inside(network: Network) -> bool:
+    """Whether it is wholly of one kind that is not public."""
+    if not network.is_global:
+        return True
+    if isinstance(network, V4):
+        return network.subnet_of(PROTOCOLS)
+    return not any(network.overlaps(kind) for kind in KINDS)
 
 
 def _within(address: Address, network: Network) -> bool:

@@ -1,13 +1,12 @@
 """Reading a workbook that somebody sent, which may be anything."""
 
-import zlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from io import BytesIO
 from typing import Any, ClassVar, Final
-from zipfile import BadZipFile, ZipFile, ZipInfo
+from zipfile import ZipFile, ZipInfo
 
 from django.utils.translation import gettext_lazy as _
 from stdnum.cn import uscc
@@ -15,6 +14,7 @@ from xlsxwriter.utility import xl_col_to_name
 
 from govcloud.errors import DomainError, Invalid
 from govcloud.organisation.columns import FORMS, Column, Kind, SheetForm
+from govcloud.workbooks import BROKEN, refuse_declarations
 
 MOST_BYTES: Final = 1_500_000
 MOST_UNPACKED: Final = 30_000_000
@@ -24,11 +24,6 @@ LONGEST_CELL: Final = 300
 MOST_COLUMNS: Final = 60
 
 ZIP, OLE2 = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"
-BROKEN: Final = (
-    OSError, ValueError, KeyError, TypeError, AttributeError, IndexError, SyntaxError, EOFError, RuntimeError,
-    NotImplementedError, zlib.error, BadZipFile,
-)  # fmt: skip
-"""What openpyxl and zipfile are known to raise for what is no workbook."""
 
 
 class FileTooLarge(Invalid):
@@ -212,8 +207,7 @@ def _require_harmless_parts(archive: ZipFile, parts: Sequence[ZipInfo]) -> None:
         raise UnpacksTooLarge(most=MOST_UNPACKED, pointers=("/file",))
     if any(part.filename.lower().endswith("vbaproject.bin") for part in parts):
         raise HasMacros(pointers=("/file",))
-    if any(b"<!DOCTYPE" in archive.read(part) for part in parts if part.filename.endswith((".xml", ".rels"))):
-        raise NotAWorkbook(pointers=("/file",))  # no workbook has one; entities in it could grow without end
+    refuse_declarations(archive)
 
 
 def _lines(sheet: Any) -> list[tuple[Any, ...]]:

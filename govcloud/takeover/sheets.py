@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +17,7 @@ from govcloud.audit import services as audit
 from govcloud.errors import DomainError, Invalid
 from govcloud.takeover import services
 from govcloud.takeover.models import Candidate, Takeover
+from govcloud.workbooks import BROKEN, refuse_declarations
 
 IDENTIFIER, NAME, TAKE = "external_id", "name", "take"
 YES = frozenset({"yes", "y", "1", "true", "x", "是"})
@@ -52,7 +53,7 @@ def read(path: Path) -> list[Row]:
     """Raises NotASheet."""
     try:
         cells = list(_workbook(path) if path.suffix.lower() == ".xlsx" else _text(path))
-    except (OSError, ValueError, KeyError, csv.Error, BadZipFile, InvalidFileException) as error:
+    except (*BROKEN, csv.Error, InvalidFileException) as error:
         raise NotASheet from error
     header = [str(each).strip() for each in cells[0]] if cells else []
     if IDENTIFIER not in header or TAKE not in header:
@@ -74,6 +75,8 @@ def _text(path: Path) -> Iterator[list[str]]:
 
 
 def _workbook(path: Path) -> Iterator[list[str]]:
+    with ZipFile(path) as parts:
+        refuse_declarations(parts)
     sheet = load_workbook(path, read_only=True, data_only=True).worksheets[0]
     for line in sheet.iter_rows(values_only=True):
         yield ["" if cell is None else str(cell) for cell in line]

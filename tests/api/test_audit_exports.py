@@ -1,15 +1,17 @@
 """Exports of the audit trail as callers see them."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.db import transaction
+from django.utils import timezone
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
 from govcloud.audit import services
+from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from tenants.models import Role
 from tests.factories.audit import seal_all
@@ -52,6 +54,23 @@ def test_what_cannot_be_delivered_is_told_and_stays_to_be_delivered(
     assert waiting["delivered_at"] is None
     settings.AUDIT_EXPORT_TO = str(tmp_path / "shelf")
     assert auditor.post(URL).json()["uuid"] == waiting["uuid"]
+
+
+def test_the_chain_is_verified_and_says_how_long_events_have_had_no_seal(auditor: APIClient) -> None:
+    url = "/api/v1/audit-verification"
+    proved = auditor.get(url).json()
+    assert (proved["intact"], proved["waiting"], proved["waiting_seconds"]) == (True, 0, 0)
+    with transaction.atomic():
+        Event.objects.create(
+            at=timezone.now(), verb="test.done", recorded_at=timezone.now() - timedelta(minutes=5)
+        )
+    waiting = auditor.get(f"{url}?anchor={proved['last']['seal']}:{proved['last']['digest']}").json()
+    assert (waiting["intact"], waiting["waiting"]) == (True, 1)
+    assert 300 <= waiting["waiting_seconds"] < 360
+    assert (
+        auditor.get(f"{url}?anchor=9:{proved['last']['digest']}").json()["breach"]["damage"] == "seal-missing"
+    )
+    assert auditor.get(f"{url}?anchor=0:abc").status_code == 400
 
 
 def test_without_a_destination_it_is_said_so(auditor: APIClient, settings: Settings) -> None:

@@ -8,6 +8,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from govcloud import clock
+from govcloud.audit.models import Event
 from govcloud.gateways.openstack import Exchange
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Webhook
@@ -75,6 +76,16 @@ def test_a_counter_does_not_go_down_when_old_counts_are_summed_up(client: Client
     assert scraped(client)[counted] == 4
     traffic.forget(at=at)
     assert scraped(client)[counted] == 4
+
+
+def test_an_event_that_waits_for_its_seal_is_told_though_no_seal_waits_to_leave(client: Client) -> None:
+    """As when sealing has stopped: all that is sealed has been exported."""
+    at = clock.now()
+    for minutes in (200, 90):
+        Event.objects.create(at=at, verb="thing.done", recorded_at=at - timedelta(minutes=minutes))
+    samples = scraped(client)
+    assert samples["govcloud_audit_unexported_age_seconds", ()] == 0
+    assert 12_000 <= samples["govcloud_audit_unsealed_age_seconds", ()] < 12_060
 
 
 def test_openmetrics_is_answered_where_it_is_asked_for(client: Client) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
+from itertools import pairwise
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 from openpyxl import Workbook, load_workbook
 
@@ -35,6 +37,33 @@ def _fill(sheet: Any, form: SheetForm, rows: Sequence[Mapping[str, Any]]) -> Non
 def saved(book: Any) -> bytes:
     file = BytesIO()
     book.save(file)
+    return file.getvalue()
+
+
+ENCODINGS = {
+    "utf-8": "utf-8", "utf-8-sig": "utf-8", "utf-16": "utf-16", "utf-16-le": "utf-16", "utf-16-be": "utf-16",
+    "iso-8859-15": "iso-8859-15",
+}  # fmt: skip
+"""By the name that Python knows them by, what XML calls them: with a byte order mark and without."""
+
+
+def growing(content: bytes, *, encoding: str = "utf-8", suffix: str = "xml") -> bytes:
+    """The workbook, its first sheet in that encoding, under that ending, and its last cell growing a thousandfold."""
+    sheet, file = f"xl/worksheets/sheet1.{suffix}", BytesIO()
+    declared = "".join(f'<!ENTITY {after} "{f"&{before};" * 10}">' for before, after in pairwise("abcd"))
+    head = f'<?xml version="1.0" encoding="{ENCODINGS[encoding]}"?><!DOCTYPE worksheet [<!ENTITY a "lol">{declared}]>'
+    with ZipFile(BytesIO(content)) as plain, ZipFile(file, "w", ZIP_DEFLATED) as archive:
+        for part in plain.infolist():
+            body = plain.read(part)
+            if part.filename == "xl/worksheets/sheet1.xml":
+                text = head + body.decode().replace(
+                    "</t></is></c></row></sheetData>", "&d;</t></is></c></row></sheetData>"
+                )
+                archive.writestr(sheet, text.encode(encoding, "xmlcharrefreplace"))
+            else:
+                archive.writestr(
+                    part.filename, body.replace(b"worksheets/sheet1.xml", sheet.removeprefix("xl/").encode())
+                )
     return file.getvalue()
 
 

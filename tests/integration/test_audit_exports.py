@@ -256,6 +256,48 @@ def test_a_chain_made_anew_in_the_database_does_not_agree_with_the_files(
         call_command("verify_audit", "--exports", str(shelf))
 
 
+def test_a_directory_without_exports_verifies_nothing_and_is_refused(
+    at: datetime, shelf: Path, written: Callable[..., None]
+) -> None:
+    """As one that is not mounted."""
+    written()
+    shelf.mkdir()
+    (shelf / "audit-000000001-000000001.jsonl.gz.part").write_bytes(b"half")
+    with pytest.raises(CommandError, match="no exported file"):
+        call_command("verify_audit", "--exports", str(shelf))
+
+
+def test_a_file_without_a_seal_in_it_verifies_nothing_either(
+    at: datetime, shelf: Path, written: Callable[..., None]
+) -> None:
+    written()
+    path = shelf / export(at).file
+    rewrite(path, [{**lines(path)[0], "last_seal": 0}])
+    with pytest.raises(CommandError, match="no exported file"):
+        call_command("verify_audit", "--exports", str(shelf))
+
+
+@pytest.mark.parametrize("exported", [1, 2])
+def test_a_given_anchor_counts_beside_the_exported_files(
+    at: datetime, shelf: Path, written: Callable[..., None], exported: int
+) -> None:
+    written()
+    if exported == 1:
+        export(at)
+    written()
+    if exported == 2:
+        export(at)
+    seals = {seal.number: seal for seal in Seal.objects.all()}
+    given = "--anchor={}:{}"
+    for number in (1, 2):
+        kept = given.format(number, seals[number].digest)
+        call_command("verify_audit", "--exports", str(shelf), kept)
+        with pytest.raises(CommandError, match=f"seal {number}: the seal is not the one that was kept"):
+            call_command("verify_audit", "--exports", str(shelf), given.format(number, "0" * 64))
+    with pytest.raises(CommandError, match="the seal is gone"):
+        call_command("verify_audit", "--exports", str(shelf), given.format(9, "0" * 64))
+
+
 # by SFTP
 
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from io import StringIO
 from threading import Event as Signal
 from threading import Thread
@@ -11,11 +12,12 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.utils import timezone
 from psycopg import sql
 
 from govcloud.audit import tasks
 from govcloud.audit.models import Event, Seal, SealedEvent
-from govcloud.audit.sealing import SEALER, seal
+from govcloud.audit.sealing import LATE, SEALER, seal, unsealed
 from govcloud.audit.services import Entry, SystemActor, record_many
 from govcloud.audit.verification import Anchor, Damage, verify
 
@@ -53,6 +55,36 @@ def waiting_and_over() -> int:
             "WHERE s.event_id IS NULL AND transaction < pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
         )
         return cursor.fetchone()[0]
+
+
+def restored(at, **columns: object) -> Event:
+    """An event as ``pg_restore`` brings it from another cluster, whose transactions were numbered far above ours."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()::text::bigint")
+        columns = {"transaction": cursor.fetchone()[0] + 10**9} | columns
+    return Event.objects.create(at=at, actor="system:test", actor_name="test", verb="thing.done", **columns)
+
+
+@contextmanager
+def writing(at) -> Iterator[None]:
+    """Meanwhile somebody else's transaction has written an event, and has not ended."""
+    begun, finish = Signal(), Signal()
+
+    def slow() -> None:
+        with transaction.atomic():
+            record_many(actor=SystemActor("slow"), verb="x", entries=[Entry(None, {})], at=at)
+            begun.set()
+            finish.wait()
+        connection.close()
+
+    writer = Thread(target=slow)
+    writer.start()
+    begun.wait()
+    try:
+        yield
+    finally:
+        finish.set()
+        writer.join()
 
 
 @contextmanager
@@ -111,27 +143,36 @@ def test_nothing_to_seal_makes_no_seal(at):
 
 
 def test_an_event_waits_while_an_older_transaction_is_running(at):
-    begun, finish = Signal(), Signal()
-
-    def slow() -> None:
-        with transaction.atomic():
-            record_many(actor=SystemActor("slow"), verb="x", entries=[Entry(None, {})], at=at)
-            begun.set()
-            finish.wait()
-        connection.close()
-
-    writer = Thread(target=slow)
-    writer.start()
-    begun.wait()
-    (quick,) = told(at, 1)
-    before = seal(at=at)
-    finish.set()
-    writer.join()
+    with writing(at):
+        (quick,) = told(at, 1)
+        before = seal(at=at)
 
     assert before is None
     made = sealed(at, 0)
     first, second = SealedEvent.objects.filter(seal=made).order_by("position").select_related("event")
     assert (first.event.actor_name, second.event_id) == ("slow", quick)
+
+
+def test_what_was_restored_from_another_cluster_is_sealed_at_once_and_what_is_being_written_here_is_not(at):
+    """Its transaction is none of ours: nobody waits until we have counted as far."""
+    with writing(at):
+        brought = restored(at)
+        made = seal(at=at)
+        again = seal(at=at)
+
+    assert (made.events, again) == (1, None)
+    assert made.entries.get().event_id == brought.pk
+    assert sealed(at, 0).entries.get().event.actor_name == "slow"
+    assert verify().intact
+
+
+def test_what_is_written_with_the_seal_waits_for_the_next_one(at):
+    with transaction.atomic():
+        record_many(actor=SystemActor("test"), verb="x", entries=[Entry(None, {})], at=at)
+        within = seal(at=at)
+
+    assert within is None
+    assert sealed(at, 0).events == 1
 
 
 def test_while_one_seals_another_does_nothing(at):
@@ -273,7 +314,7 @@ def test_a_chain_cut_off_at_its_end_is_shown_by_an_anchor(at):
         cursor.execute("DELETE FROM audit_seal WHERE id = %s", [kept.pk])
 
     assert verify().intact
-    assert (verify(anchor=anchor).breach.damage, verify(anchor=anchor).breach.seal) == (
+    assert (verify(anchors=[anchor]).breach.damage, verify(anchors=[anchor]).breach.seal) == (
         Damage.SEAL_MISSING,
         2,
     )
@@ -282,7 +323,7 @@ def test_a_chain_cut_off_at_its_end_is_shown_by_an_anchor(at):
 def test_an_anchor_of_another_chain_is_noticed(at):
     sealed(at)
 
-    assert verify(anchor=Anchor(1, "0" * 64)).breach.damage == Damage.ANCHOR_DIFFERS
+    assert verify(anchors=[Anchor(1, "0" * 64)]).breach.damage == Damage.ANCHOR_DIFFERS
 
 
 def test_the_command_says_that_the_chain_is_intact_and_what_to_keep(at):
@@ -307,6 +348,35 @@ def test_the_command_fails_and_names_the_record(at):
         call_command("verify_audit", f"--anchor=1:{made.digest}")
 
 
-def test_an_anchor_that_is_none_is_refused():
+@pytest.mark.parametrize("text", ["abc", "0:abc", "-1:abc"])
+def test_an_anchor_that_is_none_is_refused(text):
     with pytest.raises(CommandError, match="NUMBER:DIGEST"):
-        call_command("verify_audit", "--anchor=abc")
+        call_command("verify_audit", f"--anchor={text}")
+
+
+def test_how_long_the_oldest_event_has_had_no_seal(at):
+    assert unsealed() == 0
+    restored(at, recorded_at=timezone.now() - timedelta(minutes=3))
+    told(at, 1)
+
+    assert 180 <= unsealed() < 240
+    assert not verify().late
+
+    while seal(at=at) is not None or Event.objects.filter(sealed=None).exists():
+        time.sleep(0.1)
+    assert unsealed() == 0
+
+
+def test_the_command_fails_while_events_have_waited_too_long_for_a_seal(at):
+    sealed(at)
+    restored(at, recorded_at=timezone.now() - LATE - timedelta(minutes=1))
+    out = StringIO()
+
+    with pytest.raises(
+        CommandError, match=r"1 events have no seal, the oldest for 1:01:\d\d: sealing has stopped"
+    ):
+        call_command("verify_audit", stdout=out)
+    assert "Intact: 1 seals over 3 events, 1 waiting" in out.getvalue()
+
+    assert seal(at=at).events == 1
+    call_command("verify_audit", stdout=out)

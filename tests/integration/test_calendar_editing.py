@@ -1,6 +1,7 @@
 """The calendar as people keep it: one day at a time, or from a file."""
 
 import io
+import random
 import zipfile
 from datetime import date, datetime
 
@@ -12,7 +13,8 @@ from govcloud.audit.services import SystemActor
 from govcloud.calendars import editing, sheets
 from govcloud.calendars.models import SpecialDay
 from govcloud.calendars.services import due_after, is_working, seed
-from govcloud.errors import Invalids
+from govcloud.errors import DomainError, Invalids
+from tests.factories.sheets import growing
 
 pytestmark = pytest.mark.django_db
 KEEPER = SystemActor("tests")
@@ -129,6 +131,27 @@ def test_a_small_file_that_unpacks_into_a_large_one_is_refused() -> None:
     assert len(file.getvalue()) < sheets.MOST_BYTES
     with pytest.raises(sheets.SheetTooLarge):
         sheets.read(file.getvalue())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_a_workbook_whose_text_would_grow_is_refused(encoding: str) -> None:
+    with pytest.raises(sheets.UnreadableSheet):
+        sheets.read(growing(workbook(("2027-02-06", "work", "春节")), encoding=encoding))
+
+
+def test_whatever_is_broken_in_a_workbook_is_a_refusal_and_never_an_error() -> None:
+    whole, dice = workbook(("2027-02-06", "work", "春节")), random.Random(7)  # noqa: S311
+    outcomes = set()
+    for _try in range(300):
+        torn = bytearray(whole)
+        for _bit in range(dice.randrange(1, 6)):
+            torn[dice.randrange(4, len(torn))] = dice.randrange(256)
+        try:
+            outcomes.add(len(sheets.read(bytes(torn))))
+        except DomainError as refusal:
+            outcomes.add(refusal.code)
+    assert outcomes <= {"calendar-file-unreadable", "calendar-file-empty", "calendar-file-too-large", 1}
+    assert "calendar-file-unreadable" in outcomes
 
 
 def test_a_file_of_too_many_lines_is_refused() -> None:

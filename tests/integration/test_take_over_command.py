@@ -12,6 +12,7 @@ from govcloud.provisioning.models import Operation
 from govcloud.takeover import sheets
 from govcloud.takeover.models import Candidate, Takeover
 from tests.factories.orders import Scene, scene
+from tests.factories.sheets import growing, saved
 from tests.integration.outside import Outside, project_of
 from tests.integration.sandboxed import Sandbox
 
@@ -83,6 +84,15 @@ def test_rows_of_a_sheet_that_cannot_be_taken_are_told_and_the_others_begin(
 def test_what_is_no_sheet_of_candidates_is_refused(content: str, name: str, tmp_path: Path) -> None:
     file = tmp_path / name
     file.write_text(content)
+    with pytest.raises(sheets.NotASheet):
+        sheets.read(file)
+
+
+def test_a_workbook_whose_text_would_grow_is_refused(tmp_path: Path) -> None:
+    book, file = Workbook(), tmp_path / "chosen.xlsx"
+    book.active.append(("external_id", "take"))
+    book.active.append(("a-1", "yes"))
+    file.write_bytes(growing(saved(book), encoding="utf-16"))
     with pytest.raises(sheets.NotASheet):
         sheets.read(file)
 

@@ -1,10 +1,11 @@
 """The audit trail on pages: found by words and ids, shown with before and after, proved and taken off the machine."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from django.db import connection, transaction
+from django.utils import timezone
 from pytest_django import Settings
 
 from govcloud.audit import services
@@ -95,6 +96,20 @@ def test_the_chain_is_verified_by_a_click_and_a_broken_record_is_named(
     page = auditor.post("/audit/proof/verification/")
     assert "The chain is broken at seal 1: the event is not as it was sealed." in text(page)
     assert f"/audit/{moved.uuid}/" in page.content.decode()
+
+
+def test_that_sealing_has_stopped_is_told(moved: Event, at: datetime, signed_in: Signed) -> None:
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    assert "Sealing has stopped" not in text(auditor.get("/audit/proof/"))
+    seal_all(at)
+    long_ago = timezone.now() - timedelta(hours=3, seconds=5)
+    Event.objects.create(at=at, verb="thing.done", recorded_at=long_ago)
+    page = text(auditor.post("/audit/proof/verification/"))
+    assert "Intact: 1 seals" in page
+    assert "1 the oldest for 3 h 0 min" in page
+    assert "Sealing has stopped" in page
+    seal_all(at)
+    assert "Sealing has stopped" not in text(auditor.get("/audit/proof/"))
 
 
 def test_the_trail_leaves_the_machine_by_a_click_of_the_auditor_alone(

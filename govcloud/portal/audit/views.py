@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from govcloud.audit import exporting, verification
+from govcloud.audit import exporting, sealing, verification
 from govcloud.audit.models import Event, Export, Seal
 from govcloud.portal import deeds, files
 from govcloud.portal.audit.rows import VIEWS, at_most, changes, listed, sheet, shown
@@ -103,9 +103,12 @@ def _export(actor: User, at: datetime) -> None:
 
 def _proof(request: HttpRequest, *, at: datetime, **results: Any) -> HttpResponse:
     refused = results.get("refused")
+    unsealed = sealing.unsealed()
     context = {
         "last": Seal.objects.order_by("-number").first(),
         "waiting": Event.objects.filter(sealed=None).count(),
+        "unsealed": unsealed,
+        "late": unsealed > sealing.LATE.total_seconds(),
         "exports": Export.objects.all()[:EXPORTS_SHOWN],
         "unexported": exporting.unexported(at=at),
         "configured": bool(exporting.destination()),

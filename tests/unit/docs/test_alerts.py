@@ -9,6 +9,7 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from api.metrics import Engine, Trail
+from govcloud.audit.sealing import LATE
 from govcloud.provisioning import overview, presence
 from tests.unit.provisioning.scripted import operation
 
@@ -23,17 +24,28 @@ def series(db: None, at: datetime) -> set[str]:
     presence.sweep_seen(at=at)
     registry = CollectorRegistry()
     registry.register(Engine(overview.read(at=at)))
-    registry.register(Trail(0.0))
+    registry.register(Trail(unsealed=0.0, unexported=0.0))
     return {f"{f.name}_total" if f.type == "counter" else f.name for f in registry.collect()}
 
 
 def test_rules_ask_for_series_that_there_are(series: set[str]) -> None:
     groups = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) == 6
+    assert len(rules) == 7
     for rule in rules:
         assert set(SERIES.findall(rule["expr"])) <= series, rule["alert"]
         assert rule["annotations"]["summary"]
+
+
+def test_the_rule_about_events_without_a_seal_and_verify_audit_mean_the_same_age() -> None:
+    groups = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())["groups"]
+    (asked,) = [
+        rule["expr"]
+        for group in groups
+        for rule in group["rules"]
+        if "govcloud_audit_unsealed_age_seconds" in rule["expr"]
+    ]
+    assert asked == f"govcloud_audit_unsealed_age_seconds > {LATE.total_seconds():.0f}"
 
 
 def test_every_series_is_explained(series: set[str]) -> None:

@@ -10,7 +10,7 @@ import pytest
 from govcloud.errors import DomainError
 from govcloud.organisation import reading, writing
 from govcloud.organisation.columns import FORMS, SYSTEM_SHEET, UNIT_SHEET
-from tests.factories.sheets import opened, saved, workbook
+from tests.factories.sheets import growing, opened, saved, workbook
 from tests.factories.tenants import credit_code
 
 UNIT = {"credit_code": credit_code(1), "name": "示例厅", "division": "450000"}
@@ -48,8 +48,10 @@ ENTITIES = b'<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "aaaa">]><x>&a;</x>'
         (BOMB, "workbook-unpacks-too-large"),
         (with_part("xl/vbaProject.bin", b"macro"), "workbook-has-macros"),
         (with_part("xl/entities.xml", ENTITIES), "not-a-workbook"),
+        (growing(workbook(units=[UNIT]), encoding="utf-16"), "not-a-workbook"),
+        (growing(workbook(units=[UNIT]), suffix="dat"), "not-a-workbook"),
     ],
-    ids=["empty", "csv", "xls", "torn", "zip", "large", "bomb", "macros", "entities"],
+    ids=["empty", "csv", "xls", "torn", "zip", "large", "bomb", "macros", "entities", "utf-16", "dat"],
 )
 def test_what_is_no_workbook_is_refused_before_it_is_unpacked(content: bytes, code: str) -> None:
     assert len(content) < reading.MOST_BYTES or code == "workbook-too-large"

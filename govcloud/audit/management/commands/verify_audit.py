@@ -1,4 +1,5 @@
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,10 @@ def anchor(text: str) -> Anchor:
 
 
 class Command(BaseCommand):
-    help = "Recompute the chain of audit seals; names the first record that is not as it was sealed (exit status 1)."
+    help = (
+        "Recompute the chain of audit seals; names the first record that is not as it was sealed (exit status 1), "
+        "and fails as well when events wait for a seal for too long."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -33,10 +37,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        anchor = options["anchor"]
+        anchors = [options["anchor"]] if options["anchor"] is not None else []
         if options["exports"] is not None:
-            anchor = self._files(options["exports"]) or anchor
-        result = verify(anchor=anchor)
+            anchors.append(self._files(options["exports"]))
+        result = verify(anchors=anchors)
         if result.breach is not None:
             raise CommandError(f"The audit chain is broken at {result.breach}")
         self.stdout.write(
@@ -44,13 +48,21 @@ class Command(BaseCommand):
         )
         if result.last is not None:
             self.stdout.write(f"Keep this elsewhere: {result.last.seal}:{result.last.digest}")
+        if result.late:
+            waited = timedelta(seconds=round(result.waiting_seconds))
+            raise CommandError(
+                f"{result.waiting} events have no seal, the oldest for {waited}: sealing has stopped, and the chain does not show "
+                "what is done to them. See docs/operating.md."
+            )
 
-    def _files(self, directory: Path) -> Anchor | None:
+    def _files(self, directory: Path) -> Anchor:
         if not directory.is_dir():
             raise CommandError(f"{directory} is no directory.")
         result = verify_files(directory.glob("audit-*.jsonl.gz"))
         if result.breach is not None:
             raise CommandError(f"The exported trail is broken at {result.breach}")
+        if result.last is None:
+            raise CommandError(f"{directory} has no exported file: is it mounted? Nothing was verified.")
         self.stdout.write(
             f"Exported files intact: {result.files} files, {result.seals} seals over {result.events} events."
         )
