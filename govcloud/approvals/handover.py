@@ -7,7 +7,7 @@ from typing import cast
 from django.db import transaction
 from django.db.models import Q
 
-from govcloud.approvals import notices, policies, waiting
+from govcloud.approvals import notices, policies, surplus, waiting
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Decision, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.queries import SeatQuerySet
@@ -44,7 +44,8 @@ def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> i
     revoked or has run out), and what these have given away; of one ``person``, or of everybody. Returns how many.
 
     They are open to the holders of their role. One that was added to those of the stage is asked for no more while another is open;
-    the last one is open to the stage's role. One query for each who has a seat by name or has given one.
+    the last one is open to the stage's role. Where everybody signs a stage and nobody is left for a seat of it, the bell is rung
+    (``surplus``). One query for each who has a seat by name or has given one.
     """
     named = _named(person)
     cases = {seat.stage.case_id for seat in _lost(named, at=at)}
@@ -62,6 +63,7 @@ def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> i
             released.append(Entry(case, after, before=before, thread=case.thread))
     audit.record_many(actor=actor, verb="case.seat_freed", entries=freed, at=at)
     audit.record_many(actor=actor, verb="case.seat_released", entries=released, at=at)
+    surplus.ring_if_any(at=at)
     return len(freed) + len(released)
 
 
@@ -146,3 +148,4 @@ def reassign(*, cases: Collection[Case], to: User, actor: audit.Actor, at: datet
         for case in locked
     ]
     audit.record_many(actor=actor, verb="case.reassigned", entries=entries, at=at)
+    surplus.ring_if_any(at=at)

@@ -36,6 +36,7 @@ __all__ = [
     "FlowSkipsMatters",
     "current_deciders",
     "decide",
+    "go_on_without",
     "open_case",
     "preview",
     "publish",
@@ -227,6 +228,18 @@ def decide(
     except policies.AUDITED as refusal:
         refuse(actor=actor, verb="case.decided", subject=case, at=at, thread=case.thread, reason=refusal.code)
         raise
+    return locked
+
+
+@transaction.atomic
+def go_on_without(*, case: Case, at: datetime) -> Case:
+    """Where everybody signs the current stage: release the seats that nobody is left for, and go on if no other is open.
+
+    The caller follows what has become of the case; ``surplus.cases`` are those that it is worth looking at.
+    """
+    locked = lock(case)
+    if locked.status == Status.OPEN:
+        progress.go_on_without(stages_of(locked), actor=automatic.RULE, at=at)
     return locked
 
 

@@ -48,6 +48,12 @@ def barred(stage: CaseStage) -> set[int]:
     return _barred(stage, _decided([stage]).get(stage.case_id, set()))
 
 
+def barred_from(stages: Collection[CaseStage]) -> dict[int, set[int]]:
+    """The same of many current stages, by their keys."""
+    decided = _decided(stages)
+    return {stage.pk: _barred(stage, decided.get(stage.case_id, set())) for stage in stages}
+
+
 def standing_in(stage: CaseStage) -> set[int]:
     """Of those barred who may sign for others all the same: they have only given their own part away."""
     return _standing_in(stage, _decided([stage]).get(stage.case_id, set()))
