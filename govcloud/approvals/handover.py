@@ -27,7 +27,7 @@ def deciders_of(cases: Iterable[int]) -> set[tuple[int, int]]:
     seats = Seat.objects.filter(stage__case__in=cases, status=SeatStatus.OPEN, person__isnull=False)
     signed = decided.values_list("stage__case", "decider", "on_behalf_of")
     found = {(case, pk) for case, *people in signed for pk in people if pk is not None}
-    given = seats.values_list("stage__case", "person", "given_by")
+    given = seats.values_list("stage__case", "person", "given_by", "given_for")
     return found | {(case, pk) for case, *people in given for pk in people if pk is not None}
 
 
@@ -71,12 +71,14 @@ def _named(person: User | None) -> SeatQuerySet:
     """Open seats by name of current stages, with what is looked at of them."""
     named = Seat.objects.filter(
         status=SeatStatus.OPEN, person__isnull=False, stage__status=StageStatus.CURRENT
-    ).select_related("person", "given_by", "stage__case__department")
-    return named if person is None else named.filter(Q(person=person) | Q(given_by=person))
+    ).select_related("person", "given_by", "given_for", "stage__case__department")
+    return (
+        named if person is None else named.filter(Q(person=person) | Q(given_by=person) | Q(given_for=person))
+    )
 
 
 def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
-    """Those whose holder may not sign them, or whose giver could not give them any more."""
+    """Those whose holder may not sign them, or whose giver could not give them any more, or whose part it was could not sign it."""
     known: dict[int, User] = {}  # so that each person's roles are read once
 
     def decides(user: User | None, seat: Seat) -> bool:
@@ -91,7 +93,10 @@ def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
         seat
         for seat in named
         if not decides(seat.person, seat)
-        or (seat.origin == SeatOrigin.DELEGATED and not decides(seat.given_by, seat))
+        or (
+            seat.origin == SeatOrigin.DELEGATED
+            and not (decides(seat.given_by, seat) and decides(seat.given_for, seat))
+        )
     ]
 
 
@@ -106,8 +111,8 @@ def _needs_another(seat: Seat) -> bool:
 def _open_to_role(seat: Seat, *, at: datetime) -> None:
     """To the holders of its role, who are told; of an added one to those of the first of the stage's that somebody can sign for."""
     seat.origin, seat.role = SeatOrigin.ROLE, seat.role or _signable_role(seat.stage, at=at)
-    seat.person, seat.given_by, seat.given_at, seat.reason = None, None, None, ""
-    seat.save(update_fields=["origin", "role", "person", "given_by", "given_at", "reason"])
+    seat.person, seat.given_by, seat.given_for, seat.given_at, seat.reason = None, None, None, None, ""
+    seat.save(update_fields=["origin", "role", "person", "given_by", "given_for", "given_at", "reason"])
     notices.freed(seat, at=at)
 
 

@@ -89,7 +89,7 @@ def stages_of(order: Order) -> list[CaseStage]:
     if order.case is None:
         return []
     decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
-    seats = Seat.objects.select_related("person", "given_by")
+    seats = Seat.objects.select_related("person", "given_by", "given_for")
     decided = Exists(Decision.objects.filter(stage=OuterRef("pk")))
     return list(
         order.case.stages.filter(Q(revision=order.case.revision) | decided)
@@ -245,7 +245,17 @@ def _given(seat: Seat) -> str:
         return ""
     return _("%(how)s by %(person)s, still to sign") % {
         "how": seat.get_origin_display(),
-        "person": seat.given_by,
+        "person": _giver(seat),
+    }
+
+
+def _giver(seat: Seat) -> str:
+    """Who gave it, and on whose behalf."""
+    if seat.given_for_id == seat.given_by_id:
+        return str(seat.given_by)
+    return _("%(substitute)s on behalf of %(person)s") % {
+        "substitute": seat.given_by,
+        "person": seat.given_for,
     }
 
 
