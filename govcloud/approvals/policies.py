@@ -23,7 +23,9 @@ FLOW_READERS = tuple(role for role in Role if role != Role.APPLICANT)
 
 class SelfApproval(Forbidden):
     code = "self-approval"
-    message = _("Nobody decides on what they have applied for or submitted themselves.")
+    message = _(
+        "Nobody decides on what they have applied for or submitted themselves, or of which they have written or changed anything, files included."
+    )
 
 
 class NotADecider(Forbidden):
@@ -184,8 +186,8 @@ def seat_of(stage: CaseStage, person: User, *, at: datetime) -> Seat | None:
 
 
 def owners(case: Case) -> set[int]:
-    """Whose matter it is: who applied, and everybody who has submitted a revision of it."""
-    return {case.applicant_id, case.submitted_by_id, *case.submitters}
+    """Whose matter it is: who applied, and everybody who has submitted a revision of it or written of what it says."""
+    return {case.applicant_id, case.submitted_by_id, *case.submitters, *case.writers}
 
 
 def involved_by_deciding(stages: Sequence[CaseStage]) -> set[int]:

@@ -129,5 +129,6 @@ def _seat_for(person: "User", *, undecided_by: "Collection[User]", at: datetime)
 
 
 def _applied(person: "User") -> Q:
-    """Cases for which the person applied, or that they submitted in any revision."""
-    return Q(applicant=person) | Q(submitted_by=person) | Q(submitters__contains=[person.pk])
+    """Cases for which the person applied, or that they submitted in any revision or wrote of: as ``policies.owners``."""
+    submitted = Q(submitted_by=person) | Q(submitters__contains=[person.pk])
+    return Q(applicant=person) | submitted | Q(writers__contains=[person.pk])

@@ -1,6 +1,6 @@
 """Running cases on the flow: opened, decided stage by stage, withdrawn; versions of the flow are in ``flows``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -92,7 +92,13 @@ class PlannedStage:
 
 
 def preview(
-    *, department: Department, applicant: User, matter: Matter, at: datetime, case: Case | None = None
+    *,
+    department: Department,
+    applicant: User,
+    matter: Matter,
+    at: datetime,
+    case: Case | None = None,
+    writers: Collection[int] = (),
 ) -> list[PlannedStage]:
     """Who would decide the matter and by when, if it was submitted at the instant. Three queries, however long the chain.
 
@@ -102,7 +108,7 @@ def preview(
     stages = applicable(_flow_of(case, at=at), matter)
     dues = progress.planned(stages, matter, at=at)
     roles = {role for stage in stages for role in (stage.role, *stage.also_roles)}
-    people = policies.deciders(department=department, roles=roles, without=[applicant], at=at)
+    people = policies.deciders(department=department, roles=roles, without=[applicant, *writers], at=at)
     return [_planned(stage, matter, due, people) for stage, due in zip(stages, dues, strict=True)]
 
 
@@ -161,10 +167,12 @@ def open_case(
     thread: UUID,
     at: datetime,
     submitted_by: User | None = None,
+    writers: Collection[int] = (),
     first: bool = False,
 ) -> Case:
     """Open a case for a revision, or open the returned case of the subject again: its first stage is then current.
 
+    ``writers`` are the keys of those who have written of the content, in this revision or in earlier ones: they decide on none.
     Where rules decide every stage, the case is approved at once: the caller follows what has become of it.
     ``first`` says that the caller knows, under a lock of its own, that there has been no case of the subject yet.
     Raises CaseRunning when the subject is being decided already, and NoFlow.
@@ -177,6 +185,7 @@ def open_case(
         "subject_label": label,
         "submitted_by": submitted_by or applicant,
         "submitters": sorted({*(case.submitters if case else ()), (submitted_by or applicant).pk}),
+        "writers": sorted({*(case.writers if case else ()), *writers}),
         "revision": revision,
         "revision_hash": revision_hash,
         "due_at": pauses.due_after(case, stages, matter, at=at) if case else dues[-1],

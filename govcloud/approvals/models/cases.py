@@ -57,6 +57,7 @@ class Case(models.Model):
         User, on_delete=models.PROTECT, related_name="submitted_cases"
     )  # of this revision
     submitters = ArrayField(models.BigIntegerField(), default=list)  # keys of people, of all revisions
+    writers = ArrayField(models.BigIntegerField(), default=list)  # keys of whoever wrote any of the content
     flow = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="cases")
     revision = models.PositiveIntegerField()
     revision_hash = models.CharField(max_length=128)
