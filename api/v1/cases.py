@@ -179,7 +179,7 @@ class CaseDetail(CaseSummary):
 
     @extend_schema_field(PauseAnswer(many=True))
     def get_pauses(self, case: Case) -> Any:
-        return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
+        return PauseAnswer(cast("Any", list(pauses.of(case, case.stages.all()))), many=True).data
 
     @extend_schema_field(NeedAnswer(allow_null=True))
     def get_leaves_to_nobody(self, case: Case) -> Any:

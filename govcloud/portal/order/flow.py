@@ -121,7 +121,7 @@ def steps(
                 paused=pause is not None,
                 paused_until=pause.until if pause else None,
             )
-            for stage, days, pause in _with_days(stages, at=at)
+            for stage, days, pause in _with_days(order, stages, at=at)
         ),
         _delivery(order),
     ]
@@ -313,14 +313,14 @@ def _delivery(order: Order) -> FlowStep:
 
 
 def _with_days(
-    stages: list[CaseStage], *, at: datetime
+    order: Order, stages: list[CaseStage], *, at: datetime
 ) -> Iterator[tuple[CaseStage, int | None, pauses.Pause | None]]:
     """Each stage with the working days left to its limit (the current one's; one query for the special days), and the
     pause that it began.
     """
     current = [stage for stage in stages if stage.status == StageStatus.CURRENT]
     worked = _worked(at, current[0].due_at) if current else {}
-    standing = {pause.since: pause for pause in pauses.of(stages)}
+    standing = {pause.since: pause for pause in pauses.of(order.case, stages)} if order.case else {}
     for stage in stages:
         days = working_days_left(at, stage.due_at, worked) if stage in current else None
         yield stage, days, standing.get(stage.decided_at) if stage.decided_at else None
