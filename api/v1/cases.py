@@ -64,6 +64,9 @@ class SeatAnswer(serializers.Serializer[Seat]):
     role = serializers.ChoiceField(Role.choices, allow_blank=True, help_text="empty for an added reviewer")
     person = PersonRef(allow_null=True, help_text="null: whoever holds the role")
     given_by = PersonRef(allow_null=True, help_text="who delegated it, or added the reviewer")
+    given_for = PersonRef(
+        allow_null=True, help_text="whose part it was: that of who gave it, or of whom they stood in for"
+    )
     given_at = serializers.DateTimeField(allow_null=True)
     reason = serializers.CharField()
     status = serializers.ChoiceField(SeatStatus.choices)
@@ -176,7 +179,7 @@ class CaseDetail(CaseSummary):
 
     @extend_schema_field(PauseAnswer(many=True))
     def get_pauses(self, case: Case) -> Any:
-        return PauseAnswer(cast("Any", list(pauses.of(case.stages.all()))), many=True).data
+        return PauseAnswer(cast("Any", list(pauses.of(case, case.stages.all()))), many=True).data
 
     @extend_schema_field(NeedAnswer(allow_null=True))
     def get_leaves_to_nobody(self, case: Case) -> Any:
@@ -257,7 +260,7 @@ def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
     """What stages are answered with, in three queries however many cases."""
     stages = CaseStage.objects.order_by("revision", "position")
     decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
-    seats = Seat.objects.select_related("person", "given_by")
+    seats = Seat.objects.select_related("person", "given_by", "given_for")
     return [
         Prefetch(f"{prefix}stages", stages),
         Prefetch(f"{prefix}stages__decisions", decisions),

@@ -103,9 +103,12 @@ class StageFiguresAnswer(serializers.Serializer[Any]):
     limit = serializers.IntegerField(help_text="working days")
     decided = serializers.IntegerField()
     late = serializers.IntegerField()
-    mean_days = serializers.FloatField(help_text="working days; 0 is the day on which it came")
-    median_days = serializers.IntegerField()
-    p90_days = serializers.IntegerField()
+    mean_days = serializers.FloatField(
+        allow_null=True,
+        help_text="working days; 0 is the day on which it came; null where it has cards and was not decided",
+    )
+    median_days = serializers.IntegerField(allow_null=True)
+    p90_days = serializers.IntegerField(allow_null=True)
     yellow = serializers.IntegerField()
     red = serializers.IntegerField()
 

@@ -1,7 +1,7 @@
 """Substitutes: for a time somebody decides on behalf of a person who is away."""
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -57,7 +57,8 @@ def name_substitute(
     """
     require(actor, *sorted(DECIDING), at=at)
     begins = max(starts_at, at)
-    if not begins < ends_at <= begins + LONGEST:
+    # Not until the end of all dates: the clock of the wall is ahead of that of the database.
+    if not begins < ends_at or ends_at - begins > LONGEST or ends_at.year == MAXYEAR:
         raise AbsenceUnfit(days=LONGEST.days, pointers=("/ends_at",))
     if substitute not in substitutes_for(actor, at=at):
         raise SubstituteUnfit(person=str(substitute), pointers=("/substitute",))

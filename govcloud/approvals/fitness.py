@@ -31,16 +31,18 @@ class TooManySeats(Conflict):
     message = _("A stage is signed by at most %(most)s.")
 
 
-def require_delegable(signers: Signers, seat: Seat, person: User, *, actor: User) -> None:
-    """Raises what keeps the person from having the actor's seat."""
+def require_delegable(
+    signers: Signers, seat: Seat, person: User, *, actor: User, on_behalf_of: User | None
+) -> None:
+    """Raises what keeps the person from having the seat, which is the actor's or of whom they stand in for."""
     _require_fit(signers, person)
-    if person == actor and seat.given_by_id != actor.pk:
+    if person == actor and actor.pk not in {seat.given_by_id, seat.given_for_id}:
         raise PersonUnfit(person=str(person), pointers=("/person",))
     seats = signers.stage.seats.all()
     short = signers.shortages(seats)
     # by itself, since a seat that has found its person may hide another that loses its only one
     _require_no_shorter(short, signers.shortages(seats, without=[person.pk]), person)
-    handed = handed_to(seat, person, actor)
+    handed = handed_to(seat, person, actor, on_behalf_of)
     _require_no_shorter(
         short, signers.shortages([handed if each == seat else each for each in seats]), person
     )
@@ -75,9 +77,12 @@ def _require_no_shorter(before: tuple[int, int], after: tuple[int, int], person:
         raise NobodyLeftToSign(person=str(person), pointers=("/person",))
 
 
-def handed_to(seat: Seat, person: User, actor: User) -> Seat:
-    """The seat as it is once the actor has given it to the person; the one at hand stays as it was."""
+def handed_to(seat: Seat, person: User, actor: User, on_behalf_of: User | None) -> Seat:
+    """The seat as it is once the actor has given it to the person; the one at hand stays as it was. Whose part it was stays, whoever
+    gives it on.
+    """
     handed = copy.copy(seat)
     handed.origin = SeatOrigin.DELEGATED if seat.role else SeatOrigin.ADDED
     handed.person, handed.given_by = person, actor
+    handed.given_for = seat.given_for or on_behalf_of or actor
     return handed

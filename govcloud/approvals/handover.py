@@ -7,10 +7,12 @@ from typing import cast
 from django.db import transaction
 from django.db.models import Q
 
-from govcloud.approvals import notices, policies, waiting
+from govcloud.approvals import notices, policies, surplus, waiting
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Decision, Seat, SeatOrigin, SeatStatus
 from govcloud.approvals.queries import SeatQuerySet
+from govcloud.approvals.services import stages_of
+from govcloud.approvals.signable import Signers
 from govcloud.audit import services as audit
 from govcloud.audit.services import Entry
 from tenants.access import grants
@@ -27,8 +29,22 @@ def deciders_of(cases: Iterable[int]) -> set[tuple[int, int]]:
     seats = Seat.objects.filter(stage__case__in=cases, status=SeatStatus.OPEN, person__isnull=False)
     signed = decided.values_list("stage__case", "decider", "on_behalf_of")
     found = {(case, pk) for case, *people in signed for pk in people if pk is not None}
-    given = seats.values_list("stage__case", "person", "given_by")
+    given = seats.values_list("stage__case", "person", "given_by", "given_for")
     return found | {(case, pk) for case, *people in given for pk in people if pk is not None}
+
+
+def missed(*, cases: Iterable[Case], people: Collection[User], at: datetime) -> set[tuple[int, int]]:
+    """Case and person (primary keys) where nobody would be left to sign something of a case that is being decided, if the person
+    became its applicant.
+    """
+    found = set()
+    for case in cases:
+        stages = stages_of(case) if case.status == Status.OPEN else []
+        current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
+        if current is not None:
+            signers = Signers(current, stages, at)
+            found |= {(case.pk, person.pk) for person in people if signers.misses(person)}
+    return found
 
 
 def revoke(*, membership: Membership, actor: User, at: datetime, reason: str) -> None:
@@ -44,7 +60,8 @@ def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> i
     revoked or has run out), and what these have given away; of one ``person``, or of everybody. Returns how many.
 
     They are open to the holders of their role. One that was added to those of the stage is asked for no more while another is open;
-    the last one is open to the stage's role. One query for each who has a seat by name or has given one.
+    the last one is open to the stage's role. Where everybody signs a stage and nobody is left for a seat of it, the bell is rung
+    (``surplus``). One query for each who has a seat by name or has given one.
     """
     named = _named(person)
     cases = {seat.stage.case_id for seat in _lost(named, at=at)}
@@ -62,6 +79,7 @@ def vacate(*, actor: audit.Actor, at: datetime, person: User | None = None) -> i
             released.append(Entry(case, after, before=before, thread=case.thread))
     audit.record_many(actor=actor, verb="case.seat_freed", entries=freed, at=at)
     audit.record_many(actor=actor, verb="case.seat_released", entries=released, at=at)
+    surplus.ring_if_any(at=at)
     return len(freed) + len(released)
 
 
@@ -69,12 +87,14 @@ def _named(person: User | None) -> SeatQuerySet:
     """Open seats by name of current stages, with what is looked at of them."""
     named = Seat.objects.filter(
         status=SeatStatus.OPEN, person__isnull=False, stage__status=StageStatus.CURRENT
-    ).select_related("person", "given_by", "stage__case__department")
-    return named if person is None else named.filter(Q(person=person) | Q(given_by=person))
+    ).select_related("person", "given_by", "given_for", "stage__case__department")
+    return (
+        named if person is None else named.filter(Q(person=person) | Q(given_by=person) | Q(given_for=person))
+    )
 
 
 def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
-    """Those whose holder may not sign them, or whose giver could not give them any more."""
+    """Those whose holder may not sign them, or whose giver could not give them any more, or whose part it was could not sign it."""
     known: dict[int, User] = {}  # so that each person's roles are read once
 
     def decides(user: User | None, seat: Seat) -> bool:
@@ -89,7 +109,10 @@ def _lost(named: SeatQuerySet, *, at: datetime) -> list[Seat]:
         seat
         for seat in named
         if not decides(seat.person, seat)
-        or (seat.origin == SeatOrigin.DELEGATED and not decides(seat.given_by, seat))
+        or (
+            seat.origin == SeatOrigin.DELEGATED
+            and not (decides(seat.given_by, seat) and decides(seat.given_for, seat))
+        )
     ]
 
 
@@ -104,8 +127,8 @@ def _needs_another(seat: Seat) -> bool:
 def _open_to_role(seat: Seat, *, at: datetime) -> None:
     """To the holders of its role, who are told; of an added one to those of the first of the stage's that somebody can sign for."""
     seat.origin, seat.role = SeatOrigin.ROLE, seat.role or _signable_role(seat.stage, at=at)
-    seat.person, seat.given_by, seat.given_at, seat.reason = None, None, None, ""
-    seat.save(update_fields=["origin", "role", "person", "given_by", "given_at", "reason"])
+    seat.person, seat.given_by, seat.given_for, seat.given_at, seat.reason = None, None, None, None, ""
+    seat.save(update_fields=["origin", "role", "person", "given_by", "given_for", "given_at", "reason"])
     notices.freed(seat, at=at)
 
 
@@ -146,3 +169,4 @@ def reassign(*, cases: Collection[Case], to: User, actor: audit.Actor, at: datet
         for case in locked
     ]
     audit.record_many(actor=actor, verb="case.reassigned", entries=entries, at=at)
+    surplus.ring_if_any(at=at)

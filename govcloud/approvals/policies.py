@@ -23,7 +23,9 @@ FLOW_READERS = tuple(role for role in Role if role != Role.APPLICANT)
 
 class SelfApproval(Forbidden):
     code = "self-approval"
-    message = _("Nobody decides on what they have applied for or submitted themselves.")
+    message = _(
+        "Nobody decides on what they have applied for or submitted themselves, or of which they have written or changed anything, files included."
+    )
 
 
 class NotADecider(Forbidden):
@@ -132,7 +134,9 @@ def require_decider(
     decided = involved_by_deciding(stages)
     if actor.pk in decided:
         raise DecidedAlready
-    current = next(stage for stage in stages if stage.status == StageStatus.CURRENT)
+    current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
+    if current is None:  # read without a lock, and somebody took the last decision between two looks
+        raise StageDecided
     if seen != current.code:
         if any(stage.code == seen and stage.decided_at is not None for stage in stages):
             raise StageDecided
@@ -182,8 +186,8 @@ def seat_of(stage: CaseStage, person: User, *, at: datetime) -> Seat | None:
 
 
 def owners(case: Case) -> set[int]:
-    """Whose matter it is: who applied, and everybody who has submitted a revision of it."""
-    return {case.applicant_id, case.submitted_by_id, *case.submitters}
+    """Whose matter it is: who applied, and everybody who has submitted a revision of it or written of what it says."""
+    return {case.applicant_id, case.submitted_by_id, *case.submitters, *case.writers}
 
 
 def involved_by_deciding(stages: Sequence[CaseStage]) -> set[int]:
@@ -250,16 +254,37 @@ def _has_claim(person: User, stage: CaseStage, *, at: datetime) -> bool:
 
 
 def delegates_of(person: User, stage: CaseStage) -> Iterator[User]:
-    """To whom the person has given their part in a stage, unless they have taken it back."""
+    """To whom the person has given their part in a stage, or somebody for them, unless it has been taken back."""
     for seat in stage.seats.all():
-        if seat.origin == SeatOrigin.DELEGATED and seat.given_by_id == person.pk and seat.person != person:
+        if person.pk in _givers(seat):
             yield cast("User", seat.person)
 
 
 def given_away(seats: Iterable[Seat]) -> set[int]:
-    """Who has given their part in the stage of these seats to somebody else: they sign nothing else there."""
-    delegated = [seat for seat in seats if seat.origin == SeatOrigin.DELEGATED]
-    return {cast("int", seat.given_by_id) for seat in delegated if seat.given_by_id != seat.person_id}
+    """Who has given their part in the stage of these seats to somebody else, or had it given by a substitute, and the substitute:
+    they sign nothing else there.
+    """
+    return {pk for seat in seats for pk in _givers(seat)}
+
+
+def _givers(seat: Seat) -> set[int]:
+    """Nobody once whose part it is has it again."""
+    if seat.origin != SeatOrigin.DELEGATED or seat.person_id == seat.given_for_id:
+        return set()
+    return {cast("int", seat.given_by_id), cast("int", seat.given_for_id)} - {seat.person_id}
+
+
+def given_by(actor: User, stages: Iterable[CaseStage], *, at: datetime) -> list[Seat]:
+    """The open seats that the actor may give to yet another or take back: those whose part they were, and who gave them, as
+    long as they stand in for these.
+    """
+    mine = {actor.pk, *(person.pk for person in stood_in_for(actor, at=at))}
+    return [
+        seat
+        for stage in stages
+        for seat in open_seats(stage)
+        if seat.given_for_id == actor.pk or (seat.given_by_id == actor.pk and seat.given_for_id in mine)
+    ]
 
 
 def _holds(actor: User, role: str, case: Case, *, at: datetime) -> bool:

@@ -1,12 +1,12 @@
 """The stages of a case as they run: laid out for a revision, decided one by one, cancelled when there is no more need."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from itertools import takewhile
 
 from django.db.models import Max, QuerySet
 
-from govcloud.approvals import automatic, notices, policies
+from govcloud.approvals import automatic, notices, policies, surplus
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import (
     APPROVING,
@@ -23,6 +23,7 @@ from govcloud.approvals.models import (
 from govcloud.approvals.policies import Turn
 from govcloud.approvals.routing import Matter, decides_itself
 from govcloud.audit import services as audit
+from govcloud.audit.services import Entry
 from govcloud.calendars.services import due_after, due_along
 from govcloud.lifecycle import transition
 from tenants.models import User
@@ -135,11 +136,51 @@ def move_on(
     turn: Turn, stages: Sequence[CaseStage], verb: Verb, opinion: str, *, actor: User, at: datetime
 ) -> None:
     """What follows from the decision: further signatures, the next stage, or the end of the case."""
-    stage, case = turn.stage, turn.stage.case
+    signed = {actor.pk, (turn.on_behalf_of or actor).pk}
     if verb in APPROVING:
-        _release_surplus(stage, stages, actor, at=at)
-        if policies.open_seats(stage):
+        _release_surplus(turn.stage, stages, signed, at=at)
+        if policies.open_seats(turn.stage):
             return
+    _conclude(turn.stage, stages, verb, opinion, signed=signed, actor=actor, decider=actor, at=at)
+
+
+def go_on_without(stages: Sequence[CaseStage], *, actor: audit.Actor, at: datetime) -> None:
+    """Where everybody signs the current stage: without those who are not there any more. What follows is what the last
+    signature would have brought; ``stages`` as for ``move_on``.
+    """
+    stage = next((each for each in stages if each.status == StageStatus.CURRENT), None)
+    released = _release_surplus(stage, stages, (), at=at) if stage is not None else []
+    if stage is None or not released:
+        return
+    case = stage.case
+    entries = [
+        Entry(case, {"stage": stage.code}, before={"role": seat.role}, thread=case.thread)
+        for seat in released
+    ]
+    audit.record_many(actor=actor, verb="case.seat_released", entries=entries, at=at)
+    last = stage.decision
+    if last is None or last.decider is None or policies.open_seats(stage):
+        return
+    _conclude(
+        stage, stages, Verb(last.verb), last.opinion, signed=(), actor=actor, decider=last.decider, at=at
+    )
+
+
+def _conclude(
+    stage: CaseStage,
+    stages: Sequence[CaseStage],
+    verb: Verb,
+    opinion: str,
+    *,
+    signed: Collection[int],
+    actor: audit.Actor,
+    decider: User,
+    at: datetime,
+) -> None:
+    """Close the stage. People are told of it as the ``decider``'s, who signed last; ``signed`` are those whose signature ``stages``
+    do not have yet.
+    """
+    case = stage.case
     _close(stage, OUTCOMES[verb], at=at)
     following = None
     if verb in APPROVING:
@@ -151,14 +192,14 @@ def move_on(
             case, ENDS[verb], actor=actor, at=at, reason=opinion, thread=case.thread, closed_at=closed_at
         )
     if following is None:
-        notices.ended(case, stage, verb, opinion, actor=actor, at=at)
+        notices.ended(case, stage, verb, opinion, actor=decider, at=at)
     else:
-        before = {*policies.involved_by_deciding(stages), actor.pk}
-        notices.moved_on(case, stage, following, before=before, actor=actor, at=at)
+        before = {*policies.involved_by_deciding(stages), *signed}
+        notices.moved_on(case, stage, following, before=before, actor=decider, at=at)
 
 
 def _go_on(
-    case: Case, stages: Sequence[CaseStage], *, actor: User, at: datetime, reason: str
+    case: Case, stages: Sequence[CaseStage], *, actor: audit.Actor, at: datetime, reason: str
 ) -> CaseStage | None:
     """To the next stage that people decide, which is returned; those before it are decided by their rules. Without one, the
     case is approved.
@@ -217,18 +258,22 @@ def _holders(stage: CaseStage, stages: Sequence[CaseStage], *, at: datetime) -> 
     return policies.deciders(department=case.department, roles=stage.roles, without=without, at=at)
 
 
-def _release_surplus(stage: CaseStage, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> None:
-    """Where everybody signs: seats that there is nobody left for. A role that nobody has signed for keeps one."""
+def _release_surplus(
+    stage: CaseStage, stages: Sequence[CaseStage], signed: Collection[int], *, at: datetime
+) -> list[Seat]:
+    """Where everybody signs: the seats that there is nobody left for. ``signed`` are those whose signature ``stages`` do not have."""
     if stage.quorum != Quorum.ALL or not policies.open_seats(stage):
-        return
-    left = _holders(stage, stages, at=at)
-    for role, people in left.items():
-        others = [p for p in people if p != actor and next(policies.delegates_of(p, stage), None) is None]
-        free = [seat for seat in policies.open_seats(stage) if seat.role == role and seat.person_id is None]
-        signed = any(s.role == role and s.status == SeatStatus.SIGNED for s in stage.seats.all())
-        for seat in free[max(len(others), 0 if signed else 1) :]:
-            seat.status = SeatStatus.RELEASED
-            seat.save(update_fields=["status"])
+        return []
+    gone = {*signed, *policies.given_away(stage.seats.all())}
+    left = {
+        role: {person.pk for person in people} - gone
+        for role, people in _holders(stage, stages, at=at).items()
+    }
+    released = surplus.of(stage, left)
+    for seat in released:
+        seat.status = SeatStatus.RELEASED
+        seat.save(update_fields=["status"])
+    return released
 
 
 def _mark_decided_by_rule(stage: CaseStage, *, at: datetime) -> None:

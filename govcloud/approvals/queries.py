@@ -2,7 +2,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery
 
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from tenants.models import Role
@@ -37,7 +37,7 @@ class AbsenceQuerySet(models.QuerySet["Absence"]):
 class SeatQuerySet(models.QuerySet["Seat"]):
     def open_to(self, person: "User", *, at: datetime) -> "SeatQuerySet":
         """Seats of current stages that the person may take: their own by name, or of a role they hold there, unless they
-        have delegated their part in it.
+        have delegated their part in it, or it was delegated for them.
         """
         scope = scope_of(person, at=at)
         named, unnamed = Q(person=person), Q(role__in=scope.roles)
@@ -46,8 +46,8 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         for role, path in scope.unit_roles:
             unnamed |= Q(role=role, stage__case__department__path__startswith=path)
         given = self.model._default_manager.filter(  # noqa: SLF001
-            stage=OuterRef("stage"), origin="delegated", given_by=person
-        ).exclude(person=person)
+            Q(given_by=person) | Q(given_for=person), stage=OuterRef("stage"), origin="delegated"
+        ).exclude(Q(person=person) | Q(person=F("given_for")))
         return self.filter(
             named | Q(unnamed, ~Exists(given), person=None),
             status="open",
@@ -129,5 +129,6 @@ def _seat_for(person: "User", *, undecided_by: "Collection[User]", at: datetime)
 
 
 def _applied(person: "User") -> Q:
-    """Cases for which the person applied, or that they submitted in any revision."""
-    return Q(applicant=person) | Q(submitted_by=person) | Q(submitters__contains=[person.pk])
+    """Cases for which the person applied, or that they submitted in any revision or wrote of: as ``policies.owners``."""
+    submitted = Q(submitted_by=person) | Q(submitters__contains=[person.pk])
+    return Q(applicant=person) | submitted | Q(writers__contains=[person.pk])

@@ -1,6 +1,6 @@
 """Running cases on the flow: opened, decided stage by stage, withdrawn; versions of the flow are in ``flows``."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -36,6 +36,7 @@ __all__ = [
     "FlowSkipsMatters",
     "current_deciders",
     "decide",
+    "go_on_without",
     "open_case",
     "preview",
     "publish",
@@ -91,7 +92,13 @@ class PlannedStage:
 
 
 def preview(
-    *, department: Department, applicant: User, matter: Matter, at: datetime, case: Case | None = None
+    *,
+    department: Department,
+    applicant: User,
+    matter: Matter,
+    at: datetime,
+    case: Case | None = None,
+    writers: Collection[int] = (),
 ) -> list[PlannedStage]:
     """Who would decide the matter and by when, if it was submitted at the instant. Three queries, however long the chain.
 
@@ -101,7 +108,7 @@ def preview(
     stages = applicable(_flow_of(case, at=at), matter)
     dues = progress.planned(stages, matter, at=at)
     roles = {role for stage in stages for role in (stage.role, *stage.also_roles)}
-    people = policies.deciders(department=department, roles=roles, without=[applicant], at=at)
+    people = policies.deciders(department=department, roles=roles, without=[applicant, *writers], at=at)
     return [_planned(stage, matter, due, people) for stage, due in zip(stages, dues, strict=True)]
 
 
@@ -160,10 +167,12 @@ def open_case(
     thread: UUID,
     at: datetime,
     submitted_by: User | None = None,
+    writers: Collection[int] = (),
     first: bool = False,
 ) -> Case:
     """Open a case for a revision, or open the returned case of the subject again: its first stage is then current.
 
+    ``writers`` are the keys of those who have written of the content, in this revision or in earlier ones: they decide on none.
     Where rules decide every stage, the case is approved at once: the caller follows what has become of it.
     ``first`` says that the caller knows, under a lock of its own, that there has been no case of the subject yet.
     Raises CaseRunning when the subject is being decided already, and NoFlow.
@@ -176,6 +185,7 @@ def open_case(
         "subject_label": label,
         "submitted_by": submitted_by or applicant,
         "submitters": sorted({*(case.submitters if case else ()), (submitted_by or applicant).pk}),
+        "writers": sorted({*(case.writers if case else ()), *writers}),
         "revision": revision,
         "revision_hash": revision_hash,
         "due_at": pauses.due_after(case, stages, matter, at=at) if case else dues[-1],
@@ -227,6 +237,18 @@ def decide(
     except policies.AUDITED as refusal:
         refuse(actor=actor, verb="case.decided", subject=case, at=at, thread=case.thread, reason=refusal.code)
         raise
+    return locked
+
+
+@transaction.atomic
+def go_on_without(*, case: Case, at: datetime) -> Case:
+    """Where everybody signs the current stage: release the seats that nobody is left for, and go on if no other is open.
+
+    The caller follows what has become of the case; ``surplus.cases`` are those that it is worth looking at.
+    """
+    locked = lock(case)
+    if locked.status == Status.OPEN:
+        progress.go_on_without(stages_of(locked), actor=automatic.RULE, at=at)
     return locked
 
 

@@ -95,7 +95,7 @@ def delegate(
 ) -> Seat:
     """Give one's seat of the current stage to another person, for this stage alone; they decide it in their own name.
 
-    Who gave a seat (``seat``) may give it to yet another, or take it back by naming themselves. Raises ReasonMissing,
+    Who gave a seat (``seat``), and for whom a substitute gave it, may give it to yet another, or take it back by naming themselves. Raises ReasonMissing,
     PersonUnfit, SelfApproval for the applicant, NotToBeHandedOn, SeatGone, NobodyLeftToSign where the person is needed for another
     seat of this stage or of a later one, and what ``policies.require_decider`` raises.
     """
@@ -103,13 +103,14 @@ def delegate(
     with _audited(case, verb="case.delegated", actor=actor, at=at), transaction.atomic():
         locked = lock(case)
         stages = stages_of(locked)
-        was = _seat_to_give(locked, stages, seat, seen=stage, actor=actor, at=at)
-        fitness.require_delegable(Signers(was.stage, stages, at), was, person, actor=actor)
-        given = fitness.handed_to(was, person, actor)
+        was, absent = _seat_to_give(locked, stages, seat, seen=stage, actor=actor, at=at)
+        signers = Signers(was.stage, stages, at)
+        fitness.require_delegable(signers, was, person, actor=actor, on_behalf_of=absent)
+        given = fitness.handed_to(was, person, actor, absent)
         given.given_at, given.reason = at, reason.strip()
-        given.save(update_fields=["origin", "person", "given_by", "given_at", "reason"])
+        given.save(update_fields=["origin", "person", "given_by", "given_for", "given_at", "reason"])
         before = {"stage": was.stage.code, "person": was.person.audit_ref if was.person else was.role}
-        after = {"stage": was.stage.code, "person": person.audit_ref}
+        after = {"stage": was.stage.code, "person": person.audit_ref, **_on_behalf_of(given, actor)}
         _tell("case.delegated", locked, actor=actor, at=at, before=before, after=after, reason=reason)
         if person != actor:
             notices.given(given, before=policies.involved_by_deciding(stages), actor=actor, at=at)
@@ -133,10 +134,11 @@ def add_reviewer(*, case: Case, stage: str, person: User, reason: str, actor: Us
             origin=SeatOrigin.ADDED,
             person=person,
             given_by=actor,
+            given_for=turn.on_behalf_of or actor,
             given_at=at,
             reason=reason.strip(),
         )
-        after = {"stage": turn.stage.code, "person": person.audit_ref}
+        after = {"stage": turn.stage.code, "person": person.audit_ref, **_on_behalf_of(added, actor)}
         _tell("case.reviewer_added", locked, actor=actor, at=at, after=after, reason=reason)
         notices.given(added, before=policies.involved_by_deciding(stages), actor=actor, at=at)
     return added
@@ -206,11 +208,17 @@ def waive(*, consultation: Consultation, actor: User, at: datetime) -> Consultat
     case = consultation.stage.case
     with _audited(case, verb="consultation.waived", actor=actor, at=at), transaction.atomic():
         locked = _locked(consultation)
-        decides = policies.seat_of(locked.stage, actor, at=at) is not None
-        if actor.pk != locked.asked_by_id and (not decides or actor.pk in policies.owners(case)):
+        if actor.pk != locked.asked_by_id and not _decides_now(locked.stage, actor, at=at):
             raise NotTheAsker
         transition(locked, ConsultationStatus.WAIVED, actor=actor, at=at, thread=case.thread, closed_at=at)
     return locked
+
+
+def _decides_now(stage: CaseStage, actor: User, *, at: datetime) -> bool:
+    """By themselves or for somebody who is away; nobody at a stage that is decided, or of a case that is."""
+    if stage.status != StageStatus.CURRENT:
+        return False
+    return policies.turn_of(stage.case, stages_of(stage.case), actor=actor, at=at) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,12 +242,20 @@ def offered(*, case: Case, actor: User, at: datetime) -> Offered:
     if current is None:
         return Offered()
     turn = policies.turn_of(case, stages, actor=actor, at=at)
-    given = _given_by(actor, stages) if _passes(lambda: _require_giver(case, current, actor, at=at)) else []
+    given = (
+        policies.given_by(actor, stages, at=at)
+        if _passes(lambda: _require_giver(case, current, actor, at=at))
+        else []
+    )
     people = eligible(case=case, at=at) if turn or given else []
     signers = Signers(current, stages, at)
 
     def delegable(seat: Seat) -> list[User]:
-        return _fit(people, lambda person: fitness.require_delegable(signers, seat, person, actor=actor))
+        absent = turn.on_behalf_of if turn else None
+        return _fit(
+            people,
+            lambda person: fitness.require_delegable(signers, seat, person, actor=actor, on_behalf_of=absent),
+        )
 
     again = [(seat, delegable(seat)) for seat in given]
     if turn is None:
@@ -284,22 +300,24 @@ def _people(case: Case, roles: Collection[Role], without: Collection[int], *, at
 
 def _seat_to_give(
     case: Case, stages: Sequence[CaseStage], seat: UUID | None, *, seen: str, actor: User, at: datetime
-) -> Seat:
-    given = next((each for each in _given_by(actor, stages) if each.uuid == seat), None)
+) -> tuple[Seat, User | None]:
+    """And on whose behalf; of a seat that was given before, whose part it was is written down in it."""
+    given = next((each for each in policies.given_by(actor, stages, at=at) if each.uuid == seat), None)
     if given is not None:
         _require_giver(case, given.stage, actor, at=at)
-        return given
+        return given, None
     turn = _turn(case, stages, seen=seen, actor=actor, at=at)
     if seat is not None:
         raise SeatGone(pointers=("/seat",))  # and not their own seat instead
     if turn.seat.person_id is not None:
         raise NotToBeHandedOn
-    return Signers(turn.stage, stages, at).where_needed(turn, actor=actor).seat
+    return Signers(turn.stage, stages, at).where_needed(turn, actor=actor).seat, turn.on_behalf_of
 
 
-def _given_by(actor: User, stages: Sequence[CaseStage]) -> list[Seat]:
-    """What the actor has given to others who have not signed yet."""
-    return [seat for stage in stages for seat in policies.open_seats(stage) if seat.given_by_id == actor.pk]
+def _on_behalf_of(seat: Seat, actor: User) -> dict[str, str]:
+    """For the trail: whose part it was, where that is not who gave it."""
+    whose = seat.given_for
+    return {"on_behalf_of": whose.audit_ref} if whose is not None and whose != actor else {}
 
 
 def _require_giver(case: Case, stage: CaseStage, actor: User, *, at: datetime) -> None:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import policies
+from govcloud.approvals import policies, surplus
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import CaseStage, Seat, SeatStatus
 from govcloud.approvals.policies import Turn
@@ -104,6 +104,16 @@ class Signers:
 
         others = [person for person in self._holders_of(turn) if person != actor and not short([person.pk])]
         return Need(missed, tuple(others) if short(both) else ())
+
+    def misses(self, person: User) -> bool:
+        """Whether a seat that somebody could have signed is left to nobody if the person signs none of a role: of the stage, or
+        of it and those to come. Where everybody signs, it is not waited for them.
+        """
+        seats = self.stage.seats.all()
+        gone = {person.pk, *policies.given_away(seats)}
+        left = {role: {each.pk for each in people} - gone for role, people in self._held.items()}
+        rest = [seat for seat in seats if seat not in surplus.of(self.stage, left)]
+        return is_shorter(self.shortages(rest, without=[person.pk]), self.shortages(seats))
 
     def shortages(self, seats: Collection[Seat], *, without: Collection[int] = ()) -> tuple[int, int]:
         """How many open seats of a role nobody is left for if these were the stage's ``seats``: of the stage, and of it together

@@ -15,7 +15,7 @@ class Waiting:
     """What a case's current stage (its key) still waits for; people by their keys.
 
     ``roles`` are those whose signatures are missing, a seat that was given to somebody by name counting for its role and an
-    added reviewer's for the stage's. It is open to holders of ``open_to`` but for those in ``without``, and to the people
+    added reviewer's for the stage's; ``signed`` are people who have given theirs too late. It is open to holders of ``open_to`` but for those in ``without``, and to the people
     ``named``. Who stands in for them is found when they are told: nobody of ``without`` but those ``standing_in``.
     """
 
@@ -25,6 +25,7 @@ class Waiting:
     named: tuple[int, ...]
     without: frozenset[int]
     standing_in: frozenset[int]
+    signed: tuple[int, ...] = ()
 
 
 def of(cases: Collection[int]) -> dict[int, Waiting]:
@@ -46,6 +47,12 @@ def barred(stage: CaseStage) -> set[int]:
     who has given their part away.
     """
     return _barred(stage, _decided([stage]).get(stage.case_id, set()))
+
+
+def barred_from(stages: Collection[CaseStage]) -> dict[int, set[int]]:
+    """The same of many current stages, by their keys."""
+    decided = _decided(stages)
+    return {stage.pk: _barred(stage, decided.get(stage.case_id, set())) for stage in stages}
 
 
 def standing_in(stage: CaseStage) -> set[int]:

@@ -39,10 +39,10 @@ def due_along(*, start: datetime, working_days: Sequence[int]) -> list[datetime]
     return deadlines.due_instants(start, working_days=working_days, worked=_worked(ahead), zone=zone)
 
 
-def elapsed(*, since: datetime, until: datetime) -> int:
-    """Working days after the day of the one instant, up to and with that of the other."""
+def ended_between(*, since: datetime, until: datetime) -> int:
+    """Working days that ended (at 18:00 local time) after the one instant, up to and with the other."""
     zone = timezone.get_default_timezone()
-    first, last = since.astimezone(zone).date(), until.astimezone(zone).date()
+    first, last = deadlines.last_ended(since, zone=zone), deadlines.last_ended(until, zone=zone)
     special = _worked(SpecialDay.objects.filter(day__range=(first, max(first, last))))
     return deadlines.working_days_between(first, last, worked=special)
 

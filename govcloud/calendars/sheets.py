@@ -55,6 +55,8 @@ def read(content: bytes) -> list[Row]:
 
 
 def _csv(content: bytes) -> Iterator[Sequence[object]]:
+    if b"\0" in content:  # the database keeps none
+        raise UnreadableSheet(pointers=("/file",))
     try:
         yield from csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
     except (UnicodeDecodeError, csv.Error) as error:

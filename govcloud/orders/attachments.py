@@ -134,6 +134,7 @@ def remove(*, attachment: Attachment, actor: User, at: datetime) -> None:
             actor=actor, verb="attachment.removed", subject=order, at=at, thread=order.uuid, label=row.name,
             before=_told(row),
         )  # fmt: skip
+        _note_writer(order, actor)
         if row.first_revision < next_number(order):
             row.removed_before = next_number(order)
             row.save(update_fields=["removed_before"])
@@ -174,6 +175,7 @@ def _written(
         uuid=uuid, order=order, name=name, content_type=found.content_type, size=len(content), sha256=digest,
         first_revision=next_number(order), scanned=bool(settings.ATTACHMENT_SCANNER), added_by=actor, added_at=at,
     )  # fmt: skip
+    _note_writer(order, actor)
     audit.record(
         actor=actor,
         verb="attachment.added",
@@ -184,6 +186,13 @@ def _written(
         after=_told(row),
     )
     return row
+
+
+def _note_writer(order: Order, actor: User) -> None:
+    """What an order is founded on is of its content: who changes it decides on it no more than who writes the rest."""
+    if actor.pk not in order.writers:
+        order.written_by(actor)
+        order.save(update_fields=["writers"])
 
 
 def _told(row: Attachment) -> dict[str, object]:

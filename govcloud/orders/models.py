@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
+from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
@@ -47,6 +48,8 @@ class Order(models.Model):
         Case, null=True, on_delete=models.PROTECT, related_name="order"
     )  # of the last submission
     version = models.PositiveIntegerField(default=1)  # counts edits, for ETag
+    # Keys of people: who has ever written of it, files included. They decide on none of its revisions.
+    writers = ArrayField(models.BigIntegerField(), default=list)
     created_at = models.DateTimeField()
     submitted_at = models.DateTimeField(null=True)
     # Yuan for a whole month, of the last revision: kept here as well, so that a list is sorted by it from an index.
@@ -85,6 +88,10 @@ class Order(models.Model):
 
     def __str__(self) -> str:
         return self.number
+
+    def written_by(self, person: User) -> None:
+        """Saved with the rest of the order by whoever calls it."""
+        self.writers = sorted({*self.writers, person.pk})
 
     @property
     def priority(self) -> Priority:

@@ -113,6 +113,7 @@ def draft(
             justification=justification.strip(),
             urgency=urgency.strip(),
             applicant=actor,
+            writers=[actor.pk],
             created_at=at,
         )
         stored.write(order=order, lines=lines, offerings=offerings)
@@ -150,7 +151,8 @@ def revise(
         order.title, order.justification = title.strip(), justification.strip()
         order.urgency = urgency.strip()
         order.version += 1
-        order.save(update_fields=["title", "justification", "urgency", "version"])
+        order.written_by(actor)
+        order.save(update_fields=["title", "justification", "urgency", "version", "writers"])
         _tell(order, "order.revised", actor=actor, at=at, before=before, after=_told(order, lines))
     return order
 
@@ -227,7 +229,12 @@ def route_of(
         priority=order.priority,
     )
     return approvals.preview(
-        department=order.system.department, applicant=order.applicant, matter=matter, at=at, case=order.case
+        department=order.system.department,
+        applicant=order.applicant,
+        writers=order.writers,
+        matter=matter,
+        at=at,
+        case=order.case,
     )
 
 

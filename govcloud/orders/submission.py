@@ -165,6 +165,7 @@ def _open_case(order: Order, lines: Sequence[Line], revision: Revision, *, actor
         department=order.system.department,
         applicant=order.applicant,
         submitted_by=actor,
+        writers=order.writers,
         revision=revision.number,
         revision_hash=revision.digest,
         thread=order.uuid,

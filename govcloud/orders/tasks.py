@@ -2,7 +2,7 @@ import structlog
 from celery import shared_task
 
 from govcloud import clock
-from govcloud.orders import fulfilment
+from govcloud.orders import fulfilment, unsigned
 
 log = structlog.get_logger(__name__)
 
@@ -28,3 +28,15 @@ def take_up() -> None:
             fulfilment.take_up(operation, at=clock.now())
         except Exception:
             log.exception("not taken up", operation=operation)
+
+
+@shared_task(name="orders.go_on", ignore_result=True)
+def go_on() -> None:
+    """Go on without those who would have had to sign and are not there any more. Rung when somebody leaves or a role ends, and by
+    the sweep of supervision.
+    """
+    for order in unsigned.waiting(at=clock.now()):
+        try:
+            unsigned.go_on(order, at=clock.now())
+        except Exception:
+            log.exception("does not go on", order=str(order))

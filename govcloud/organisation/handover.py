@@ -44,7 +44,7 @@ class NoSuccessor(Invalid):
 class NobodyTakesOver(Conflict):
     code = "nobody-takes-over"
     message = _(
-        "None of the successors may take over: %(orders)s. Name somebody who applies for the department and has not decided on it."
+        "None of the successors may take over: %(orders)s. Name somebody who applies for the department, has not decided on it and is not the only one who can."
     )
 
 
@@ -184,7 +184,10 @@ def _open_orders(person: User) -> list[Order]:
 
 def _moves(orders: Iterable[Order], successors: Sequence[User], *, at: datetime) -> list[Move]:
     listed = list(orders)
-    decided = approvals.deciders_of([order.case_id for order in listed if order.case_id is not None])
+    barred = approvals.deciders_of([order.case_id for order in listed if order.case_id is not None])
+    # Nobody approves what they apply for: the only approver must not become the applicant.
+    cases = [order.case for order in listed if order.case is not None]
+    barred |= approvals.missed(cases=cases, people=successors, at=at)
     scopes = [(each, scope_of(each, at=at)) for each in successors]
     return [
         Move(
@@ -194,7 +197,7 @@ def _moves(orders: Iterable[Order], successors: Sequence[User], *, at: datetime)
                     each
                     for each, scope in scopes
                     if scope.holds(Role.APPLICANT, department=order.system.department)
-                    and (order.case_id, each.pk) not in decided
+                    and (order.case_id, each.pk) not in barred
                 ),
                 None,
             ),

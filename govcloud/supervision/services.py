@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q
 
 from govcloud.alone import alone
 from govcloud.approvals import absences, handover, waiting
@@ -24,13 +24,14 @@ from govcloud.calendars import services as calendars
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.services import Posting
+from govcloud.supervision import late
 from govcloud.supervision.models import Cause, Colour, Escalation, SupervisionCard
 from tenants.models import Role
 
 SUPERVISION = audit.SystemActor("supervision")
-BATCH = 500
 ALONE = 0x676F_7375  # the advisory lock of whoever raises cards
-REASONS_LOOKED_BACK = timedelta(days=30)
+LOOKED_BACK = timedelta(days=30)
+"""For what was decided late and has no card yet: signed without a reason, or before any sweep had seen that it was late."""
 WHOLE = ("全程", "the whole matter")
 
 
@@ -80,13 +81,15 @@ def _raise_due(*, at: datetime) -> int:
         *_for_cases(Colour.YELLOW, near, at=at),
     ]
     waits = waiting.of({card.case_id for card in limits})
-    limits = [card for card in limits if _waits_still(card, waits)]
-    for card in limits:
-        card.role, *card.also_roles = waits[card.case_id].roles
-    cards = SupervisionCard.objects.bulk_create([*limits, *_for_missing_reasons(at=at)])
+    due = [(card, waits[card.case_id]) for card in limits if _waits_still(card, waits)]
+    due += [*late.stages(at=at, since=at - LOOKED_BACK), *late.cases(at=at, since=at - LOOKED_BACK)]
+    for card, missing in due:
+        card.role, *card.also_roles = missing.roles
+    reasons = list(_for_missing_reasons(at=at))
+    cards = SupervisionCard.objects.bulk_create([*(card for card, _missing in due), *reasons])
     if cards:
-        _name_people(limits, waits)
-        _tell(cards, waits, at=at)
+        _name_people(due)
+        _tell([*due, *((card, None) for card in reasons)], at=at)
     return len(cards)
 
 
@@ -96,73 +99,53 @@ def _waits_still(card: SupervisionCard, waits: Mapping[int, Waiting]) -> bool:
     return waits_for is not None and card.stage_id in {None, waits_for.stage}
 
 
-def _name_people(cards: Iterable[SupervisionCard], waits: Mapping[int, Waiting]) -> None:
+def _name_people(due: Iterable[tuple[SupervisionCard, Waiting]]) -> None:
     named = SupervisionCard.people.through
     named.objects.bulk_create(
-        named(supervisioncard=card, user_id=person) for card in cards for person in waits[card.case_id].named
+        named(supervisioncard=card, user_id=person) for card, missing in due for person in missing.named
     )
 
 
 # -- what a card is due for
 
 
-def _without_card(rows: QuerySet[Any], colour: Colour, cause: Cause, **which: Any) -> QuerySet[Any]:
-    return rows.filter(~Exists(SupervisionCard.objects.filter(colour=colour, cause=cause, **which))).order_by(
-        "pk"
-    )[:BATCH]
-
-
 def _for_stages(colour: Colour, near: Q, *, at: datetime) -> Iterator[SupervisionCard]:
     current = CaseStage.objects.filter(near, status=StageStatus.CURRENT, case__status=Status.OPEN)
-    rows = _without_card(
+    rows = late.without_card(
         current.select_related("case__department"), colour, Cause.LIMIT, stage=OuterRef("pk")
     )
     for stage in rows:
-        yield _card(colour, Cause.LIMIT, stage.case, stage, due_at=stage.due_at, at=at)
+        yield late.card_of(colour, Cause.LIMIT, stage.case, stage, due_at=stage.due_at, at=at)
 
 
 def _for_cases(colour: Colour, near: Q, *, at: datetime) -> Iterator[SupervisionCard]:
     current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
     running = Case.objects.filter(near, Exists(current), status=Status.OPEN)
-    rows = _without_card(
+    rows = late.without_card(
         running.select_related("department"), colour, Cause.LIMIT, case=OuterRef("pk"), stage=None
     )
     for case in rows:
-        yield _card(colour, Cause.LIMIT, case, None, due_at=case.due_at, at=at)
+        yield late.card_of(colour, Cause.LIMIT, case, None, due_at=case.due_at, at=at)
 
 
 def _for_missing_reasons(*, at: datetime) -> Iterator[SupervisionCard]:
     """Signed after the limit with no opinion: returns and rejections have one anyway."""
-    late = Decision.objects.filter(
-        verb=Verb.APPROVE, opinion="", at__gt=F("stage__due_at"), at__gte=at - REASONS_LOOKED_BACK
+    signed = Decision.objects.filter(
+        verb=Verb.APPROVE, opinion="", at__gt=F("stage__due_at"), at__gte=at - LOOKED_BACK
     ).select_related("stage__case__department", "decider", "seat")
     which = {"stage": OuterRef("stage"), "decider": OuterRef("decider")}
-    for decision in _without_card(late, Colour.YELLOW, Cause.REASON, **which):
+    for decision in late.without_card(signed, Colour.YELLOW, Cause.REASON, **which):
         stage = decision.stage
-        card = _card(Colour.YELLOW, Cause.REASON, stage.case, stage, due_at=stage.due_at, at=at)
+        card = late.card_of(Colour.YELLOW, Cause.REASON, stage.case, stage, due_at=stage.due_at, at=at)
         card.role = (decision.seat.role if decision.seat else "") or stage.role
         card.decider = decision.decider
         yield card
 
 
-def _card(
-    colour: Colour,
-    cause: Cause,
-    case: Case,
-    stage: CaseStage | None,
-    *,
-    due_at: datetime,
-    at: datetime,
-) -> SupervisionCard:
-    return SupervisionCard(
-        colour=colour, cause=cause, case=case, stage=stage, department=case.department, due_at=due_at, raised_at=at
-    )  # fmt: skip
-
-
 # -- who hears of it
 
 
-def _tell(cards: Sequence[SupervisionCard], waits: Mapping[int, Waiting], *, at: datetime) -> None:
+def _tell(cards: Sequence[tuple[SupervisionCard, Waiting | None]], *, at: datetime) -> None:
     audit.record_many(
         actor=SUPERVISION, verb="card.raised", at=at,
         entries=[
@@ -173,34 +156,36 @@ def _tell(cards: Sequence[SupervisionCard], waits: Mapping[int, Waiting], *, at:
                     "due_at": card.due_at,
                 },
             )
-            for card in cards
+            for card, _missing in cards
         ],
     )  # fmt: skip
-    notifications.post_many(postings=[_posting(card, waits) for card in cards], at=at)
+    notifications.post_many(postings=[_posting(card, missing) for card, missing in cards], at=at)
 
 
-def _posting(card: SupervisionCard, waits: Mapping[int, Waiting]) -> Posting:
+def _posting(card: SupervisionCard, missing: Waiting | None) -> Posting:
     return Posting(
         kind=RULES[card.colour, card.cause].kind,
         subject=card,
         facts=_facts(card),
-        **_audience(card, waits),
+        **_audience(card, missing),
         department=card.department,
         thread=card.case.thread,
     )
 
 
-def _audience(card: SupervisionCard, waits: Mapping[int, Waiting]) -> dict[str, Any]:
-    """For a limit whom the step waits for, for a missing reason who gave none; and who hears of such cards besides."""
+def _audience(card: SupervisionCard, missing: Waiting | None) -> dict[str, Any]:
+    """For a limit whom the step waits for, or waited for until it was too late, for a missing reason who gave none; and who hears of
+    such cards besides.
+    """
     also = RULES[card.colour, card.cause].also
-    if card.decider_id is not None:
-        return {"people": [card.decider_id], "roles": also, "without": owners(card.case)}
-    waits_for = waits[card.case_id]
+    if missing is None:
+        people = [] if card.decider_id is None else [card.decider_id]
+        return {"people": people, "roles": also, "without": owners(card.case)}
     return {
-        "people": waits_for.named,
-        "roles": [*map(Role, waits_for.open_to), *also],
-        "without": waits_for.without,
-        "standing_in": waits_for.standing_in,
+        "people": [*missing.named, *missing.signed],
+        "roles": [*map(Role, missing.open_to), *also],
+        "without": missing.without,
+        "standing_in": missing.standing_in,
     }
 
 
@@ -219,7 +204,7 @@ def _escalate(*, at: datetime) -> None:
     cards = list(
         SupervisionCard.objects.filter(
             waits, colour=Colour.RED, escalation=None, case__status=Status.OPEN, due_at__lte=long_past
-        ).select_related("case", "stage", "department")[:BATCH]
+        ).select_related("case", "stage", "department")[: late.BATCH]
     )
     if not cards:
         return

@@ -5,7 +5,7 @@ days is worked out here.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
@@ -69,7 +69,9 @@ class Matters:
 
 @dataclass(frozen=True, slots=True)
 class StageFigures:
-    """A step of a flow version: how often it was decided, and in how many working days (0: on the day it came)."""
+    """A step of a flow version: how often it was decided, and in how many working days (0: on the day it came; None of one that has
+    cards and was not decided at all).
+    """
 
     flow: int
     code: str
@@ -78,9 +80,9 @@ class StageFigures:
     limit: int
     decided: int
     late: int
-    mean_days: float
-    median_days: int
-    p90_days: int
+    mean_days: float | None
+    median_days: int | None
+    p90_days: int | None
     yellow: int = 0
     red: int = 0
 
@@ -96,11 +98,11 @@ class Figures:
 
 def figures(*, period: Period) -> Figures:
     """Five statements."""
-    cards = _cards(period)
+    cards, steps = _cards(period)
     return Figures(
         period=period,
         matters=_matters(period),
-        stages=_stages(period, cards),
+        stages=_stages(period, cards, steps),
         cards={
             "yellow": sum(n for (_f, _c, colour, cause), n in cards.items() if (colour, cause) == YELLOW),
             "red": sum(n for (_f, _c, colour, _cause), n in cards.items() if colour == Colour.RED),
@@ -139,21 +141,33 @@ def _matters(period: Period) -> list[Matters]:
     return [Matters(**counted.get(kind, {"kind": kind})) for kind in CaseKind.values]
 
 
+Step = tuple[int, str, str, str, int]
+"""Flow version, code, name, English name, working days."""
+
 Card = tuple[int, str | None, str, str]
 
 
-def _cards(period: Period) -> dict[Card, int]:
-    """How many, by flow version, step (None: for the whole matter), colour and cause."""
+def _cards(period: Period) -> tuple[dict[Card, int], set[Step]]:
+    """How many, by flow version, step (None: for the whole matter), colour and cause; and the steps with cards for a limit."""
     rows = (
         SupervisionCard.objects.filter(period.of("raised_at"))
         .order_by()
-        .values_list("case__flow__number", "stage__code", "colour", "cause")
+        .values_list(
+            "case__flow__number", "stage__code", "stage__name", "stage__name_en", "stage__working_days",
+            "colour", "cause",
+        )
         .annotate(Count("pk"))
-    )
-    return {(flow, code, colour, cause): count for flow, code, colour, cause, count in rows}
+    )  # fmt: skip
+    cards: dict[Card, int] = defaultdict(int)
+    steps: set[Step] = set()
+    for flow, code, name, name_en, limit, colour, cause, count in rows:
+        cards[flow, code, colour, cause] += count
+        if code is not None and cause == Cause.LIMIT:
+            steps.add((flow or 0, code, name, name_en, limit))
+    return cards, steps
 
 
-def _stages(period: Period, cards: Mapping[Card, int]) -> list[StageFigures]:
+def _stages(period: Period, cards: Mapping[Card, int], steps: Collection[Step]) -> list[StageFigures]:
     zone = timezone.get_default_timezone()
     by_people = CaseStage.objects.filter(auto_reason="")  # a rule takes no time
     decided = by_people.filter(period.of("decided_at", "case__department"), status__in=DECIDED)
@@ -168,17 +182,19 @@ def _stages(period: Period, cards: Mapping[Card, int]) -> list[StageFigures]:
         .annotate(times=Count("pk"), late=Count("pk", filter=Q(decided_at__gt=F("due_at"))))
     )  # fmt: skip
     special = _special([row["since"] for row in rows] + [row["until"] for row in rows])
-    groups: dict[tuple[int, str, str, str, int], list[tuple[int, int, int]]] = defaultdict(list)
+    groups: dict[Step, list[tuple[int, int, int]]] = defaultdict(list)
     for row in rows:
         key = (row["case__flow__number"] or 0, row["code"], row["name"], row["name_en"], row["working_days"])
         days = deadlines.working_days_between(row["since"], row["until"], worked=special)
         groups[key].append((days, row["times"], row["late"]))
+    decided_ones = {key[:2] for key in groups}
+    for step in steps:
+        if step[:2] not in decided_ones:
+            groups[step] = []
     return [_figures_of(key, taken, cards) for key, taken in sorted(groups.items())]
 
 
-def _figures_of(
-    key: tuple[int, str, str, str, int], taken: Sequence[tuple[int, int, int]], cards: Mapping[Card, int]
-) -> StageFigures:
+def _figures_of(key: Step, taken: Sequence[tuple[int, int, int]], cards: Mapping[Card, int]) -> StageFigures:
     flow, code, name, name_en, limit = key
     times = sum(count for _days, count, _late in taken)
     return StageFigures(
@@ -189,9 +205,9 @@ def _figures_of(
         limit=limit,
         decided=times,
         late=sum(late for _days, _count, late in taken),
-        mean_days=sum(days * count for days, count, _late in taken) / times,
-        median_days=share_done_by(taken, Fraction(1, 2)),
-        p90_days=share_done_by(taken, Fraction(9, 10)),
+        mean_days=sum(days * count for days, count, _late in taken) / times if times else None,
+        median_days=share_done_by(taken, Fraction(1, 2)) if times else None,
+        p90_days=share_done_by(taken, Fraction(9, 10)) if times else None,
         yellow=cards.get((flow, code, *YELLOW), 0),
         red=cards.get((flow, code, Colour.RED, Cause.LIMIT), 0),
     )

@@ -10,6 +10,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
+from govcloud.approvals import services as approvals
 from govcloud.audit.models import Event
 from govcloud.calendars.models import SpecialDay
 from tenants.models import Role, User
@@ -108,6 +109,21 @@ def test_a_case_tells_of_its_pauses(signed_in: SignedIn, supervisor: APIClient, 
     case_of(people, at=later, subject_id=case.subject_id, revision=2, revision_hash="b" * 64)
     (pause,) = supervisor.get(url).json()["pauses"]
     assert datetime.fromisoformat(pause["until"]) == later
+
+
+def test_the_last_pause_ends_with_the_case(signed_in: SignedIn, supervisor: APIClient, at: datetime) -> None:
+    people = chain()
+    case = decided_by_chain(case_of(people, at=at), people, at=at, verb="return", opinion="补充材料")
+    later = at + timedelta(days=2)
+    approvals.withdraw(case=case, actor=people.applicant, at=later)
+    (pause,) = supervisor.get(f"/api/v1/cases/{case.uuid}").json()["pauses"]
+    assert datetime.fromisoformat(pause["until"]) == later
+
+
+def test_a_step_that_was_not_decided_has_cards_and_no_days(supervisor: APIClient, at: datetime) -> None:
+    overdue(at=at)
+    (step,) = supervisor.get("/api/v1/supervision-statistics").json()["stages"]
+    assert (step["decided"], step["median_days"], step["mean_days"], step["red"]) == (0, None, None, 1)
 
 
 # -- the calendar

@@ -312,7 +312,7 @@ def _value(on: make.Scene, model: type[models.Model], field: Any) -> str:
     column, of = f"t.{field.column}", field.related_model
     if (model, field.name) in {(Order, "number"), (Order, "title")} or of in (Department, System):
         value = f"crowd.{field.name}"
-    elif field.name == "submitters":
+    elif field.name in {"submitters", "writers"}:
         value = f"CASE WHEN {column} = '{{}}' THEN {column} ELSE ARRAY[crowd.applicant] END"
     elif field.name == "subject_label":
         value = f"replace(replace({column}, o.number, crowd.number), o.title, crowd.title)"

@@ -33,7 +33,7 @@ def tried(deed: Callable[[User], object], everybody: list[User]) -> set[User]:
 
 def sharers(case: Case, at: datetime) -> set[User]:
     """Who can decide it, and who has given a seat of it away."""
-    return {*current_deciders(case=case, at=at), *(s.given_by for s in Seat.objects.exclude(given_by=None))}
+    return {*current_deciders(case=case, at=at), *(s.given_for for s in Seat.objects.exclude(given_for=None))}
 
 
 @pytest.mark.parametrize("seed", range(SITUATIONS))
@@ -59,7 +59,7 @@ def test_who_is_offered_is_accepted_and_nobody_else(seed: int, at: datetime) -> 
         assert set(offered.delegates) == tried(delegates, everybody)
         assert set(offered.reviewers) == tried(reviewers, everybody)
         assert set(offered.consulted) == tried(consulted, everybody)
-        mine = Seat.objects.filter(given_by=actor, status="open", stage__case=case, stage__status="current")
+        mine = Seat.objects.filter(given_for=actor, status="open", stage__case=case, stage__status="current")
         for seat in mine:
             again = next((people for each, people in offered.again if each == seat), [])
             assert set(again) == tried(lambda person, s=seat: delegates(person, seat=s.uuid), everybody)

@@ -1,7 +1,7 @@
 """Substitutes: who stands in for whom, wherever that person could decide; and that it is no way to approve one's own."""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -135,6 +135,15 @@ class TestStandingIn:
         with pytest.raises(absences.AbsenceOverlaps):
             away(people.unit_approver, people.service_desk, at + timedelta(days=2))
         away(people.unit_approver, people.service_desk, at + timedelta(days=3))
+
+    def test_nor_until_the_end_of_all_dates(self, people: Chain, at: datetime) -> None:
+        last = datetime(9999, 12, 30, tzinfo=UTC)
+        for begins, ends in ((last, last + timedelta(days=1)), (at, last)):
+            with pytest.raises(absences.AbsenceUnfit):
+                absences.name_substitute(
+                    substitute=people.cloud_admin, starts_at=begins, ends_at=ends, reason="", at=at,
+                    actor=people.unit_approver,
+                )  # fmt: skip
 
     @pytest.mark.parametrize(("begins", "ends"), [(0, 0), (-3, -1), (0, 400)])
     def test_an_absence_lasts_and_not_for_ever(

@@ -154,6 +154,11 @@ def test_whatever_is_broken_in_a_workbook_is_a_refusal_and_never_an_error() -> N
     assert "calendar-file-unreadable" in outcomes
 
 
+def test_a_file_with_a_null_character_is_not_readable() -> None:
+    with pytest.raises(sheets.UnreadableSheet):
+        sheets.read(csv_of("2027-02-06,班,春\0节"))
+
+
 def test_a_file_of_too_many_lines_is_refused() -> None:
     with pytest.raises(sheets.SheetTooLarge):
         sheets.read(csv_of(*["2027-02-06,班,春节"] * (sheets.MOST_ROWS + 1)))

@@ -24,6 +24,7 @@ from govcloud.supervision.models import SupervisionCard
 from tenants.models import Role, User
 from tests.at_once import at_once
 from tests.factories.approvals import (
+    COMMITTED,
     INSTANT,
     INTAKE,
     Chain,
@@ -149,6 +150,83 @@ def test_a_longer_way_gets_the_difference_on_top_of_the_pause(people: Chain) -> 
         people, at=moment("19T09:00"), subject_id=instant.subject_id, revision=2, revision_hash="b" * 64
     )
     assert again.due_at == due_after(start=limit, working_days=1 + 5)  # two working days became seven
+
+
+@pytest.mark.parametrize(
+    ("returned", "again", "later"),
+    [
+        ("27T10:00", "27T20:00", 1),  # the last day was not over when it came back
+        ("27T10:00", "28T09:00", 1),  # a Saturday
+        ("27T10:00", "30T09:00", 1),
+        ("27T10:00", "27T17:00", 0),
+        ("26T19:00", "27T09:00", 0),
+        ("26T19:00", "27T18:00", 1),
+    ],
+)
+def test_a_day_counts_for_the_pause_once_it_has_ended(
+    case: Case, people: Chain, returned: str, again: str, later: int
+) -> None:
+    """Due on the last day, a Friday: whoever sends it in again in the evening has what was left of the day on Monday."""
+    limit = moment("27T18:00")
+    assert case.due_at == limit
+    sent_back = decided_by_chain(case, people, at=moment(returned), verb="return", opinion="补充材料")
+    case = case_of(
+        people, at=moment(again), subject_id=sent_back.subject_id, revision=2, revision_hash="b" * 64
+    )
+    assert case.due_at == (due_after(start=limit, working_days=later) if later else limit)
+    services.sweep(at=moment(again))
+    assert ("red", "limit", None) not in cards(case)
+
+
+def test_a_way_is_longer_only_than_the_longest_so_far(people: Chain) -> None:
+    """Seven working days, then two, then seven again."""
+    at = moment("18T09:00")
+    case = case_of(people, at=at)
+    for revision, matter in ((2, INSTANT), (3, COMMITTED)):
+        decided_by_chain(case, people, at=at, verb="return", opinion="补充材料")
+        case = case_of(
+            people,
+            at=at,
+            matter=matter,
+            subject_id=case.subject_id,
+            revision=revision,
+            revision_hash="b" * 64,
+        )
+    assert case.due_at == due_after(start=at, working_days=7)
+
+
+# -- decided late before anybody had looked
+
+
+def test_a_step_that_was_decided_late_before_a_sweep_gets_its_red_card(case: Case, people: Chain) -> None:
+    decided_by_chain(case, people, at=moment("20T18:01"), opinion="会签单位出差")
+    for _each in range(2):
+        services.sweep(at=moment("20T18:02"))
+    assert cards(case) == [RED]
+    card = SupervisionCard.objects.get()
+    assert (card.role, card.also_roles, card.due_at) == ("unit_approver", [], moment("20T18:00"))
+    assert told(people.unit_approver, at=moment("20T18:02")) == ["card.red"]
+    assert told(people.service_desk, at=moment("20T18:02")) == []
+
+
+def test_it_names_those_who_signed_late_alone(people: Chain, at: datetime) -> None:
+    case = countersigned(people, at=at)  # due on the 19th, 18:00
+    supervisor = member(Role.SUPERVISOR)
+    decide(case, people.service_desk, moment("19T17:00"))
+    decide(case, people.technical_reviewer, moment("19T18:01"), opinion="会签单位出差")
+    services.sweep(at=moment("19T18:02"))
+    assert cards(case) == [("red", "limit", "intake"), ("red", "limit", None)]
+    assert set(SupervisionCard.objects.values_list("role", flat=True)) == {"technical_reviewer"}
+    assert told(people.technical_reviewer, at=moment("19T18:02")) == ["card.red", "card.red"]
+    assert told(supervisor, at=moment("19T18:02")) == ["card.red", "card.red"]
+    assert told(people.service_desk, at=moment("19T18:02")) == []
+
+
+def test_nothing_from_long_ago_and_nothing_of_rules(case: Case, people: Chain) -> None:
+    decided_by_chain(case, people, at=moment("23T10:00"), opinion="会签单位出差")
+    decided_by_chain(case, people, at=moment("23T11:00"), verb="return", opinion="补充材料")
+    services.sweep(at=moment("23T10:00") + 31 * DAY)
+    assert cards(case) == []
 
 
 # -- a missing reason

@@ -115,7 +115,7 @@ def test_what_a_step_takes_is_counted_in_working_days_for_each_flow_version(peop
     one_stage_flow(moment("10T00:00"))
     decided_by_chain(case_of(people, at=moment("10T09:00")), people, at=moment("10T10:00"))
     services.sweep(at=moment("10T10:00"))
-    first, second = statistics.figures(period=MONTH).stages
+    first, second = (each for each in statistics.figures(period=MONTH).stages if each.decided)
     assert (first.flow, first.code, first.decided, first.late) == (1, "unit_approval", 4, 0)
     assert (first.median_days, first.p90_days, first.mean_days) == (1, 2, 1.0)
     assert (second.flow, second.code, second.median_days) == (2, "intake", 0)
@@ -139,6 +139,21 @@ def test_cards_are_counted_for_their_step_and_in_all(people: Chain) -> None:
     figures = statistics.figures(period=MONTH)
     assert figures.cards == {"yellow": 1, "red": 1, "reason": 1}
     assert (figures.stages[0].yellow, figures.stages[0].red, figures.stages[0].late) == (1, 1, 1)
+
+
+def test_a_step_with_cards_that_was_not_decided_at_all_has_a_row(people: Chain) -> None:
+    case_of(people, at=moment("02T10:00"))
+    services.sweep(at=moment("04T18:00"))
+    (step,) = statistics.figures(period=MONTH).stages
+    assert (step.flow, step.code, step.limit, step.decided, step.late, step.red) == (
+        1,
+        "unit_approval",
+        2,
+        0,
+        0,
+        1,
+    )
+    assert (step.median_days, step.p90_days, step.mean_days) == (None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from govcloud.calendars.models import SpecialDay
+from govcloud.orders import services as orders
+from govcloud.supervision import services
 from tenants.models import Role
 from tests.factories.approvals import case_of, chain
 from tests.factories.supervision import decided_by_chain, overdue
@@ -33,11 +35,14 @@ def test_supervisors_see_rates_steps_and_cards(people: scenes.Cast, signed_in: S
     them = chain()
     decided_by_chain(case_of(them, at=at), them, at=at, verb="reject", opinion="不符")
     overdue(them, at=at, label="GC-2026-000009 门户")
+    decided_by_chain(case_of(them, at=at - 60 * DAY), them, at=at - 59 * DAY)
+    services.sweep(at=at)
     page = text(signed_in(member(Role.SUPERVISOR)).get("/supervision/"))
     for words in (
-        "2026-11: 0 yellow cards, 2 red cards",
+        "2026-11: 0 yellow cards, 4 red cards",
         "1 (100.0%)",
         "Unit approval v1 2 1",
+        "Intake v1 1 0 – – 0 0 1",
         "GC-2026-000009",
     ):
         assert words in page
@@ -45,8 +50,6 @@ def test_supervisors_see_rates_steps_and_cards(people: scenes.Cast, signed_in: S
 
 def test_the_order_of_a_card_is_one_click_away(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
     order = scenes.submitted(people, at=at - 60 * DAY)
-    from govcloud.supervision import services  # noqa: PLC0415
-
     services.sweep(at=at)
     leader = signed_in(member(Role.LEADER))
     assert f'href="/orders/{order.number}/"' in leader.get("/supervision/").content.decode()
@@ -66,7 +69,9 @@ def test_another_month_is_chosen_and_nonsense_is_this_one(
 ) -> None:
     overdue(at=at)
     supervisor = signed_in(member(Role.SUPERVISOR))
-    assert "No step was decided in this month." in text(supervisor.get("/supervision/?month=2026-10"))
+    assert "No step was decided in this month, and none has a card." in text(
+        supervisor.get("/supervision/?month=2026-10")
+    )
     assert "2026-10: 0 yellow cards, 0 red cards" in text(supervisor.get("/supervision/?month=2026-10"))
     assert "2026-11: 0 yellow cards, 2 red cards" in text(supervisor.get("/supervision/?month=soon"))
 
@@ -92,6 +97,14 @@ def test_the_way_of_an_order_shows_that_the_clock_stands_still(
     order = scenes.returned(people, at=at)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
     assert "The clock stands still until it comes back." in page
+
+
+def test_but_not_once_it_is_withdrawn(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.returned(people, at=at)
+    orders.withdraw(order=order, reason="不办了", actor=people.applicant, at=at + timedelta(hours=2))
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "The clock stands still" not in page
+    assert "The clock stood still until 18 Nov 2026, 12:00" in page
 
 
 # -- the calendar

@@ -57,6 +57,7 @@ class Case(models.Model):
         User, on_delete=models.PROTECT, related_name="submitted_cases"
     )  # of this revision
     submitters = ArrayField(models.BigIntegerField(), default=list)  # keys of people, of all revisions
+    writers = ArrayField(models.BigIntegerField(), default=list)  # keys of whoever wrote any of the content
     flow = models.ForeignKey(FlowVersion, on_delete=models.PROTECT, related_name="cases")
     revision = models.PositiveIntegerField()
     revision_hash = models.CharField(max_length=128)
@@ -161,7 +162,8 @@ class SeatStatus(models.TextChoices):
 class Seat(models.Model):
     """One signature that a stage asks for: of whoever holds the role, or of one person by name.
 
-    Seats come with the stage's turn. The stage is approved once none is open any more.
+    Who has it by name was given it by somebody (``given_by``), whose own part it was or that of whom they stood in for
+    (``given_for``). Seats come with the stage's turn. The stage is approved once none is open any more.
     """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
@@ -170,6 +172,7 @@ class Seat(models.Model):
     role = models.CharField(max_length=30, choices=Role, blank=True)  # empty for an added reviewer
     person = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="seats")
     given_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
+    given_for = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     given_at = models.DateTimeField(null=True)
     reason = models.TextField(blank=True)  # why it was given
     status = models.CharField(max_length=8, choices=SeatStatus, default=SeatStatus.OPEN)
@@ -183,8 +186,9 @@ class Seat(models.Model):
                 fields=["stage", "person"], condition=Q(person__isnull=False), name="seat_one_per_person"
             ),
             models.CheckConstraint(
-                condition=Q(origin=SeatOrigin.ROLE, person__isnull=True, given_by__isnull=True) & ~Q(role="")
-                | ~Q(origin=SeatOrigin.ROLE) & Q(person__isnull=False, given_by__isnull=False),
+                condition=Q(origin=SeatOrigin.ROLE, person=None, given_by=None, given_for=None) & ~Q(role="")
+                | ~Q(origin=SeatOrigin.ROLE)
+                & Q(person__isnull=False, given_by__isnull=False, given_for__isnull=False),
                 name="seat_is_somebodys",
             ),
         ]

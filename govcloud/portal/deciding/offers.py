@@ -15,7 +15,7 @@ from tenants.models import User
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """``turn`` is the seat the reader may sign, ``need`` what an approval of it would leave to nobody; ``given`` are seats they gave to others who have not signed yet; ``asked`` the
+    """``turn`` is the seat the reader may sign, ``need`` what an approval of it would leave to nobody; ``given`` are seats they, or a substitute for them, gave to others who have not signed yet; ``asked`` the
     opinions that they are asked for, ``asking`` those that keep a stage of theirs or that they asked for.
     """
 
@@ -38,7 +38,9 @@ def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: da
     if case is None or case.status != Status.OPEN:
         return Offer()
     present = [stage for stage in stages if stage.revision == case.revision]
-    stage = next(stage for stage in present if stage.status == StageStatus.CURRENT)
+    stage = next((stage for stage in present if stage.status == StageStatus.CURRENT), None)
+    if stage is None:
+        return Offer()  # somebody took the last decision between the two looks
     turn = policies.turn_of(case, present, actor=actor, at=at)
     asked = Consultation.objects.filter(stage=stage, status=ConsultationStatus.ASKED)
     opinions = list(asked.select_related("asked_by", "person")) if stage.consulted else []  # type: ignore[attr-defined]
@@ -46,7 +48,7 @@ def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: da
         stage=stage,
         turn=turn,
         need=need_of(turn, present, actor=actor, at=at) if turn else None,
-        given=[seat for seat in policies.open_seats(stage) if seat.given_by_id == actor.pk],
+        given=policies.given_by(actor, [stage], at=at),
         asked=[one for one in opinions if one.person_id == actor.pk],
         asking=[one for one in opinions if turn is not None or one.asked_by_id == actor.pk],
         reminds=may_remind(case, actor=actor, at=at),

@@ -89,7 +89,7 @@ def stages_of(order: Order) -> list[CaseStage]:
     if order.case is None:
         return []
     decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
-    seats = Seat.objects.select_related("person", "given_by")
+    seats = Seat.objects.select_related("person", "given_by", "given_for")
     decided = Exists(Decision.objects.filter(stage=OuterRef("pk")))
     return list(
         order.case.stages.filter(Q(revision=order.case.revision) | decided)
@@ -121,7 +121,7 @@ def steps(
                 paused=pause is not None,
                 paused_until=pause.until if pause else None,
             )
-            for stage, days, pause in _with_days(stages, at=at)
+            for stage, days, pause in _with_days(order, stages, at=at)
         ),
         _delivery(order),
     ]
@@ -245,7 +245,17 @@ def _given(seat: Seat) -> str:
         return ""
     return _("%(how)s by %(person)s, still to sign") % {
         "how": seat.get_origin_display(),
-        "person": seat.given_by,
+        "person": _giver(seat),
+    }
+
+
+def _giver(seat: Seat) -> str:
+    """Who gave it, and on whose behalf."""
+    if seat.given_for_id == seat.given_by_id:
+        return str(seat.given_by)
+    return _("%(substitute)s on behalf of %(person)s") % {
+        "substitute": seat.given_by,
+        "person": seat.given_for,
     }
 
 
@@ -303,14 +313,14 @@ def _delivery(order: Order) -> FlowStep:
 
 
 def _with_days(
-    stages: list[CaseStage], *, at: datetime
+    order: Order, stages: list[CaseStage], *, at: datetime
 ) -> Iterator[tuple[CaseStage, int | None, pauses.Pause | None]]:
     """Each stage with the working days left to its limit (the current one's; one query for the special days), and the
     pause that it began.
     """
     current = [stage for stage in stages if stage.status == StageStatus.CURRENT]
     worked = _worked(at, current[0].due_at) if current else {}
-    standing = {pause.since: pause for pause in pauses.of(stages)}
+    standing = {pause.since: pause for pause in pauses.of(order.case, stages)} if order.case else {}
     for stage in stages:
         days = working_days_left(at, stage.due_at, worked) if stage in current else None
         yield stage, days, standing.get(stage.decided_at) if stage.decided_at else None

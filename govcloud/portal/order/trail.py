@@ -31,7 +31,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "case.delegated": _("Delegated"),
     "case.reviewer_added": _("Reviewer added"),
     "case.seat_freed": _("Part of a step open to its role"),
-    "case.seat_released": _("Added reviewer no longer asked, as others sign the step"),
+    "case.seat_released": _("A signature no longer asked for, as who was to give it decides here no more"),
     "case.reminded": _("Reminded"),
     "consultation.asked": _("Opinion asked for"),
     "consultation.answered": _("Opinion given"),

@@ -1,5 +1,6 @@
 """Somebody leaves: what they have open is handed over, and they are shut out at the same moment."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,6 +17,7 @@ from govcloud.organisation import handover
 from govcloud.organisation.handover import Foreseen
 from tenants.models import Membership, Role, User
 from tenants.policies import scope_of
+from tests.factories.approvals import INTAKE, flow
 from tests.factories.orders import Scene, decided, drafted, returned, scene, submitted
 from tests.factories.tenants import PASSWORD, DepartmentFactory, UserFactory, grant, member, token_of
 
@@ -97,6 +99,52 @@ def test_nobody_takes_over_what_they_have_decided_on(on: Scene, keeper: User, at
     with pytest.raises(handover.NobodyTakesOver) as refusal:
         left(on, keeper, at, approver)
     assert order.number in refusal.value.detail
+
+
+def test_the_only_approver_does_not_become_the_applicant(
+    on: Scene, keeper: User, successor: User, at: datetime
+) -> None:
+    order = submitted(on, at=at)
+    only = on.chain[Role.UNIT_APPROVER]
+    grant(only, Role.APPLICANT, on.department)
+    assert handover.foresee(person=on.applicant, successors=[only], at=at).stuck == [order]
+    with pytest.raises(handover.NobodyTakesOver) as refusal:
+        left(on, keeper, at, only)
+    assert order.number in refusal.value.detail
+    foreseen = left(on, keeper, at, only, successor)
+    assert [move.successor for move in foreseen.moves] == [successor]
+
+
+def test_nor_who_alone_can_sign_a_later_step(on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at)
+    later = on.chain[Role.TECHNICAL_REVIEWER]
+    grant(later, Role.APPLICANT, on.department)
+    assert handover.foresee(person=on.applicant, successors=[later], at=at).stuck == [order]
+
+
+def test_one_of_two_approvers_does(on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at)
+    first = on.chain[Role.UNIT_APPROVER]
+    grant(first, Role.APPLICANT, on.department)
+    member(Role.UNIT_APPROVER, on.department)
+    foreseen = handover.foresee(person=on.applicant, successors=[first], at=at)
+    assert [(move.order, move.successor) for move in foreseen.moves] == [(order, first)]
+
+
+def test_where_everybody_signs_it_is_not_waited_for_who_becomes_the_applicant(
+    on: Scene, at: datetime
+) -> None:
+    flow(replace(INTAKE, quorum="all"), at=at)
+    order = submitted(on, at=at)
+    desk = on.chain[Role.SERVICE_DESK]
+    grant(desk, Role.APPLICANT, on.department)
+    assert handover.foresee(person=on.applicant, successors=[desk], at=at).stuck == [order]
+    flow(replace(INTAKE, quorum="all"), at=at)
+    member(Role.SERVICE_DESK)
+    orders.withdraw(order=order, reason="", actor=on.applicant, at=at)
+    order = submitted(on, at=at)
+    foreseen = handover.foresee(person=on.applicant, successors=[desk], at=at)
+    assert [(move.order, move.successor) for move in foreseen.moves] == [(order, desk)]
 
 
 def test_each_order_goes_to_the_first_who_may_apply_for_its_department(

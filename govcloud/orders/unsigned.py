@@ -1,0 +1,27 @@
+"""Orders whose current step everybody signs, and somebody who had not signed yet signs no more: they go on without them."""
+
+from datetime import datetime
+
+from django.db import transaction
+
+from govcloud.approvals import automatic, surplus
+from govcloud.approvals import services as approvals
+from govcloud.orders.following import follow
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order
+from govcloud.orders.submission import locked
+
+
+def waiting(*, at: datetime) -> list[Order]:
+    """Those that wait for nobody."""
+    return list(Order.objects.filter(status=Status.IN_APPROVAL, case__in=surplus.cases(at=at)).order_by("pk"))
+
+
+@transaction.atomic
+def go_on(order: Order, *, at: datetime) -> Order:
+    """The order is locked before its case, as by who decides. Raises what ``follow`` does: then nothing has changed."""
+    order = locked(order)
+    if order.status == Status.IN_APPROVAL and order.case is not None:
+        case = approvals.go_on_without(case=order.case, at=at)
+        follow(order, case, reason="", actor=automatic.RULE, at=at)
+    return order
