@@ -72,6 +72,9 @@ class LimitSpecAnswer(serializers.Serializer[Any]):
     limit_before = serializers.IntegerField(
         allow_null=True, help_text="when it was ordered; null is unlimited"
     )
+    lasting_before = serializers.IntegerField(
+        allow_null=True, help_text="without the temporary raise that was in force when it was ordered"
+    )
     until = serializers.DateField(allow_null=True, help_text="of a temporary raise: its last day")
 
 
@@ -139,6 +142,9 @@ class LimitEffectAnswer(serializers.Serializer[Any]):
     department = DepartmentRef()
     dimension = serializers.ChoiceField(Dimension.choices)
     limit = serializers.IntegerField(allow_null=True, help_text="now; null: unlimited")
+    lasting = serializers.IntegerField(
+        allow_null=True, help_text="what it falls back to after the temporary raise in force; else as limit"
+    )
     asked = serializers.IntegerField(help_text="what it shall become")
     until = serializers.DateField(allow_null=True)
     held = serializers.IntegerField()

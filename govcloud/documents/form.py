@@ -158,6 +158,8 @@ def _of_quota(item: Mapping[str, Any]) -> Iterator[str]:
         gettext("unlimited") if item[name] is None else str(item[name]) for name in ("from_limit", "limit")
     ]
     yield " → ".join(limits)
+    if "from_lasting_limit" in item:
+        yield gettext("lasting limit %(lasting)s") % {"lasting": item["from_lasting_limit"]}
     if item.get("until"):
         yield gettext("until %(day)s") % {"day": item["until"]}
 

@@ -183,7 +183,8 @@ class QuotaLine(_OfTarget):
 class LimitLine:
     """A limit of the department's quota, raised or lowered; for a time if there is a last day (``until``).
 
-    It holds nothing of the quota itself. ``before`` is the limit that the applicant saw, None without one.
+    It holds nothing of the quota itself. ``before`` is the limit that the applicant saw, None without one; ``lasting_before``
+    the one that it would fall back to, the same where no temporary raise was in force.
     """
 
     action: ClassVar = Action.CHANGE
@@ -191,6 +192,7 @@ class LimitLine:
     dimension: Dimension
     limit: int
     before: int | None
+    lasting_before: int | None
     zone: str
     until: date | None = None
     quantity: int = 1
@@ -201,7 +203,8 @@ class LimitLine:
 
     @property
     def raises(self) -> bool:
-        return self.before is not None and self.limit > self.before
+        """Whether more is asked for than was granted to last: what is there for a time is no step to having it for good."""
+        return self.lasting_before is not None and self.limit > self.lasting_before
 
     def parts(self) -> Iterator[Part]:
         yield from ()

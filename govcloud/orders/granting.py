@@ -23,7 +23,8 @@ def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
     quotas.grant(
         department=department,
         wanted=[
-            Wanted(Dimension(spec.dimension), spec.limit, spec.limit_before, spec.until) for spec in specs
+            Wanted(Dimension(spec.dimension), spec.limit, spec.limit_before, spec.lasting_before, spec.until)
+            for spec in specs
         ],
         order=order.uuid,
         number=order.number,

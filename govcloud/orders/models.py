@@ -233,13 +233,15 @@ class BackupSpec(models.Model):
 class LimitSpec(models.Model):
     """What a limit of the department's quota shall become; with ``until``, its last day, for a time.
 
-    ``limit_before`` is the one that the applicant saw (null: unlimited); granted is what was asked for only if it still stands.
+    ``limit_before`` is the one that the applicant saw (null: unlimited), ``lasting_before`` the one that it would fall back to;
+    granted is what was asked for only if both still stand.
     """
 
     item = models.OneToOneField(OrderItem, on_delete=models.CASCADE, primary_key=True, related_name="limit")
     dimension = models.CharField(max_length=12, choices=Dimension)
     limit = models.PositiveBigIntegerField()
     limit_before = models.PositiveBigIntegerField(null=True)
+    lasting_before = models.PositiveBigIntegerField(null=True)
     until = models.DateField(null=True)
 
 

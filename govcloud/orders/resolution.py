@@ -70,6 +70,10 @@ class NoSuchNetwork(Invalid):
     message = _("“%(name)s” is neither a network of this order nor one that the system has.")
 
 
+Limits = Mapping[str, tuple[int | None, int | None]]
+"""Of the department, by dimension: the one in force and the lasting one; None without one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """Everything the drafts name, read with one query per kind of thing."""
@@ -82,7 +86,7 @@ class Found:
     resources: Mapping[UUID, Resource]
     networks: Mapping[str, int]  # positions of those ordered in the same order, by name
     sites: Mapping[str, str]  # where these shall be
-    limits: Mapping[str, int | None]  # of the department, by dimension; None without one
+    limits: Limits
 
 
 @dataclass(slots=True)
@@ -265,11 +269,12 @@ class Resolver:
 
     def _limit(self, draft: LimitDraft) -> LimitLine:
         """Without an account nothing was granted: a limit of 0."""
-        before = self.found.limits.get(draft.dimension, 0)
+        before, lasting = self.found.limits.get(draft.dimension, (0, 0))
         return LimitLine(
             dimension=draft.dimension,
             limit=draft.limit,
             before=before,
+            lasting_before=lasting,
             zone=self.system.zone,
             until=draft.until,
         )
@@ -362,11 +367,11 @@ def _look_up(system: System, drafts: Sequence[ItemDraft]) -> Found:
     )
 
 
-def _limits(system: System, dimensions: Collection[Dimension]) -> dict[str, int | None]:
+def _limits(system: System, dimensions: Collection[Dimension]) -> Limits:
     if not dimensions:
         return {}
     accounts = QuotaAccount.objects.filter(department=system.department_id, dimension__in=dimensions)
-    return dict(accounts.values_list("dimension", "limit"))
+    return accounts.in_force_and_lasting()
 
 
 def volumes_of(target: Resource) -> tuple[Volume, ...]:

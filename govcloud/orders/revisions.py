@@ -143,7 +143,11 @@ def described(line: Line) -> dict[str, Any]:  # noqa: C901, PLR0911, PLR0912  on
             return {**common, "target": str(line.target.uuid), **extended}
         case LimitLine():
             until = {} if line.until is None else {"until": line.until.isoformat()}
-            return {**common, "from_limit": line.before, "limit": line.limit, **until}
+            # what was submitted while no temporary raise was in force keeps its hash
+            lasting = (
+                {} if line.lasting_before == line.before else {"from_lasting_limit": line.lasting_before}
+            )
+            return {**common, "from_limit": line.before, **lasting, "limit": line.limit, **until}
         case ReleaseLine():
             with_it = [str(volume.resource.uuid) for volume in line.volumes]
             contents = {"delete_contents": line.delete_contents} if line.kind == Kind.CONTAINER else {}

@@ -205,7 +205,8 @@ def limits(*, order: Order, at: datetime) -> list[LimitEffect]:  # noqa: ARG001 
 
 
 def _limit_effect(now: Foreseen, line: LimitLine) -> LimitEffect:
-    fits = line.before == now.limit and not any(refusals(now, line.limit))
+    as_seen = (line.before, line.lasting_before) == (now.limit, now.lasting)
+    fits = as_seen and not any(refusals(now, line.limit))
     figures = {each.name: getattr(now, each.name) for each in fields(now)}
     return LimitEffect(**figures, asked=line.limit, until=line.until, fits=fits)
 

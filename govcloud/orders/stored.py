@@ -109,6 +109,7 @@ def _write_plain_specs(pairs: Sequence[tuple[OrderItem, Line]]) -> None:
             dimension=line.dimension,
             limit=line.limit,
             limit_before=line.before,
+            lasting_before=line.lasting_before,
             until=line.until,
         )
         for item, line in pairs
@@ -304,6 +305,7 @@ def _limit(item: OrderItem) -> LimitLine:
         dimension=Dimension(spec.dimension),
         limit=spec.limit,
         before=spec.limit_before,
+        lasting_before=spec.lasting_before,
         zone=item.zone,
         until=spec.until,
     )

@@ -51,6 +51,15 @@ class LimitMoved(Conflict):
     )
 
 
+class LastingLimitMoved(LimitMoved):
+    """What is in force is as it was seen, and by now, or not any more, for a time only: it may be decided another way."""
+
+    code = "quota-lasting-limit-moved"
+    message = _(
+        "The lasting limit of %(department)s (%(dimension)s) is %(now)s by now; this was asked for when it was %(then)s."
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Foreseen:
     """An account and what the tree leaves it; limits of None are unlimited.
@@ -227,6 +236,15 @@ def moved(now: Foreseen, expected: int | None) -> LimitMoved:
         department=name_of(now.department),
         dimension=now.dimension.label,
         now=shown(now.limit),
+        then=shown(expected),
+    )
+
+
+def lasting_moved(now: Foreseen, expected: int | None) -> LastingLimitMoved:
+    return LastingLimitMoved(
+        department=name_of(now.department),
+        dimension=now.dimension.label,
+        now=shown(now.lasting),
         then=shown(expected),
     )
 

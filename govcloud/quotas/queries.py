@@ -3,6 +3,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
+from django.db.models import FilteredRelation, Q
+from django.db.models.functions import Coalesce
 
 from govcloud.quotas.lifecycle import RaiseStatus
 from tenants.queries import within
@@ -19,6 +21,13 @@ class QuotaAccountQuerySet(models.QuerySet["QuotaAccount"]):
     def up_the_tree(self, department: "Department", dimensions: Collection[str]) -> "QuotaAccountQuerySet":
         """The accounts of the department and of everything above it, for these dimensions."""
         return self.filter(department__in=department.ancestor_ids, dimension__in=dimensions)
+
+    def in_force_and_lasting(self) -> dict[str, tuple[int | None, int | None]]:
+        """By dimension, of one department: the limit, and the one without the temporary raise in force, if there is one."""
+        running = FilteredRelation("raises", condition=Q(raises__status=RaiseStatus.RUNNING))
+        found = self.annotate(running=running, lasting=Coalesce("running__falls_back_to", "limit"))
+        rows = found.values_list("dimension", "limit", "lasting")
+        return {dimension: (limit, lasting) for dimension, limit, lasting in rows}
 
     def locked(self) -> "QuotaAccountQuerySet":
         """Locked until the transaction ends, always in the same order, so that two of us never wait for each other."""

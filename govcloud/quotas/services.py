@@ -74,11 +74,14 @@ class AccountChanged(ChangedMeanwhile):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """``expected`` is the limit that was seen when this was asked for; with ``until``, its last day, it is for a time."""
+    """``expected`` is the limit that was seen when this was asked for, ``lasting`` what it would have fallen back to then; with
+    ``until``, its last day, it is for a time.
+    """
 
     dimension: Dimension
     limit: int
     expected: int | None
+    lasting: int | None
     until: date | None = None
 
 
@@ -162,8 +165,8 @@ def grant(
 ) -> None:
     """Give a department the limits that an order asked for; in the transaction that approves it.
 
-    Raises LimitMoved where a limit is not the one that was seen any more, and what ``limits.require`` and
-    ``temporary.require`` raise.
+    Raises LimitMoved where a limit, or what it falls back to, is not the one that was seen any more, and what
+    ``limits.require`` and ``temporary.require`` raise.
     """
     dimensions = [each.dimension for each in wanted]
     accounts = limits.locked(department, dimensions)
@@ -178,6 +181,8 @@ def grant(
         limits.require(here, each.limit)
         if each.until is not None:
             temporary.require(here, each.limit, until=each.until, at=at)
+        if here.lasting != each.lasting:
+            raise limits.lasting_moved(here, each.lasting)
     limits.replace((one.running for one in now.values() if one.running is not None), actor=actor, at=at)
     near = temporary.near(at=at) if any(each.until for each in wanted) else at
     raises = [

@@ -84,7 +84,8 @@ def test_a_draft_for_quota_comes_back_with_what_the_tree_leaves(
     body = answer.json()
     (sent,) = body["items"]
     assert (sent["action"], sent["kind"], sent["target"]) == ("change", "quota", None)
-    assert sent["quota"] == {"dimension": "vcpus", "limit": 150, "limit_before": 100, "until": None}
+    before = {"limit_before": 100, "lasting_before": 100}
+    assert sent["quota"] == {"dimension": "vcpus", "limit": 150, **before, "until": None}
     assert (body["effect"], body["quote"]["monthly_total"]) == ([], "0.00")
     (limit,) = body["limits"]
     assert (limit["limit"], limit["asked"], limit["least"], limit["most"], limit["fits"]) == (

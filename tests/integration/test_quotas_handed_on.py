@@ -19,8 +19,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
+from govcloud.quotas import limits, tasks, temporary
 from govcloud.quotas import services as quotas
-from govcloud.quotas import tasks, temporary
 from govcloud.quotas.ledger import Hold, QuotaExceeded
 from govcloud.quotas.lifecycle import RaiseStatus
 from govcloud.quotas.limits import LimitBelowHandedOn, LimitBelowUse, LimitBeyondUnitAbove, LimitMoved
@@ -59,7 +59,8 @@ def hand_on(department: Department, limit: int, *, by: User | None = None, at: d
 
 
 def granted(department: Department, limit: int, *, until: date | None = None) -> None:
-    wanted = Wanted(VCPUS, limit, account(department).limit, until)
+    seen = limits.foresee(department=department, dimensions=[VCPUS])[VCPUS]
+    wanted = Wanted(VCPUS, limit, seen.limit, seen.lasting, until)
     quotas.grant(
         department=department, wanted=[wanted], order=uuid4(), number="GC-2026-000001", actor=BY_TESTS, at=AT
     )

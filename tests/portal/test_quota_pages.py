@@ -67,7 +67,8 @@ def hold(department: Department, at: datetime, **amounts: int) -> None:
 
 
 def raised(department: Department, limit: int, at: datetime) -> TemporaryRaise:
-    wanted = Wanted(Dimension.VCPUS, limit, account(department).limit, (at + timedelta(days=30)).date())
+    before = account(department).limit
+    wanted = Wanted(Dimension.VCPUS, limit, before, before, (at + timedelta(days=30)).date())
     quotas.grant(
         department=department, wanted=[wanted], order=uuid4(), number="GC-2026-000007",
         actor=SystemActor("tests"), at=at,

@@ -77,4 +77,6 @@ def _possible(line: LimitLine, now: Foreseen) -> Iterator[DomainError]:
         yield SameLimit(dimension=line.dimension.label, limit=line.limit)
     if line.until is not None and not temporary.raises(now, line.limit):
         yield NoTemporaryRaise(limit=line.limit, lasting=limits.shown(now.lasting))
+    elif line.lasting_before != now.lasting:
+        yield limits.lasting_moved(now, line.lasting_before)
     yield from limits.refusals(now, line.limit)

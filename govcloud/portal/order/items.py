@@ -176,6 +176,10 @@ def _quota_facts(item: OrderItem) -> Iterator[str]:
     spec = item.limit
     before, limit = limited(spec.limit_before), limited(spec.limit)
     yield _("limit from %(before)s to %(limit)s") % {"before": before, "limit": limit}
+    if spec.lasting_before != spec.limit_before:
+        yield _("the former limit is for a time only, the lasting one is %(lasting)s") % {
+            "lasting": limited(spec.lasting_before)
+        }
     if spec.until is not None:
         yield _("until %(day)s, then it falls back by itself") % {"day": plain_day(spec.until)}
 

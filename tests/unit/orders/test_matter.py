@@ -33,8 +33,13 @@ SERVERS = ServerLine(
 )
 DISK = Resource(kind="volume", name="app-1-data-1", zone=NetworkZone.PRIVATE)
 EXTENSION = ExtendLine(target=DISK, volume=Volume(size_gb=500, storage_class=SSD), size_gb=800)
-LOWER = LimitLine(dimension=Dimension.VCPUS, limit=50, before=100, zone=NetworkZone.PUBLIC)
-RENEWED = replace(LOWER, limit=100, until=date(2026, 12, 31))
+LOWER = LimitLine(
+    dimension=Dimension.VCPUS, limit=50, before=100, lasting_before=100, zone=NetworkZone.PUBLIC
+)
+RAISED = replace(LOWER, before=1_000)
+"""While 1,000 of which 100 last are in force."""
+DAY = date(2026, 12, 31)
+RENEWED = replace(LOWER, limit=100, until=DAY)
 SMALL = System(mlps_level=2, zone=NetworkZone.PUBLIC)
 PRIVATE = replace(SERVERS, zone=NetworkZone.PRIVATE)
 
@@ -50,9 +55,18 @@ PRIVATE = replace(SERVERS, zone=NetworkZone.PRIVATE)
         ("the private zone", 2, (PRIVATE,), CaseKind.COMMITTED),
         ("a larger volume, even at level 3", 3, (EXTENSION,), CaseKind.INSTANT),
         ("less quota", 3, (LOWER,), CaseKind.INSTANT),
-        ("a limit where there was none", 3, (replace(LOWER, before=None),), CaseKind.INSTANT),
+        (
+            "a limit where there was none",
+            3,
+            (replace(LOWER, before=None, lasting_before=None),),
+            CaseKind.INSTANT,
+        ),
         ("more quota", 1, (replace(LOWER, limit=101),), CaseKind.COMMITTED),
         ("more and less quota", 1, (LOWER, replace(LOWER, limit=101)), CaseKind.COMMITTED),
+        ("what is there for a time, to last", 1, (replace(RAISED, limit=1_000),), CaseKind.COMMITTED),
+        ("a bit less of it, to last", 1, (replace(RAISED, limit=999),), CaseKind.COMMITTED),
+        ("a temporary raise given up", 3, (replace(RAISED, limit=100),), CaseKind.INSTANT),
+        ("a lower temporary raise", 1, (replace(RAISED, limit=500, until=DAY),), CaseKind.COMMITTED),
         ("a temporary raise for longer", 1, (RENEWED,), CaseKind.COMMITTED),
         ("giving back", 3, (ReleaseLine(target=DISK),), CaseKind.INSTANT),
         ("giving back and a larger volume", 3, (ReleaseLine(target=DISK), EXTENSION), CaseKind.INSTANT),
