@@ -10,6 +10,7 @@ from govcloud.catalog.models import DRTier
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.metering import services as metering
 from govcloud.protection import services as protection
@@ -26,6 +27,7 @@ from govcloud.provisioning.kinds.base import (
     Setting,
     Sight,
     Skipped,
+    StepFailed,
     Waiting,
 )
 from govcloud.provisioning.kinds.compute import UNIT
@@ -99,8 +101,10 @@ class BackupKind(Kind):
         found = context.project.backups.find_backups(name=context.mark)
         return next((backup.id for backup in found if backup.status != "deleting"), None)
 
-    def create(self, context: Context) -> Made | Waiting:
+    def create(self, context: Context) -> Made | Skipped | Waiting:
         """Raises ``Misconfigured`` for an off-site backup where the cloud has no other site to put it."""
+        if context.resource(context.state["volume"]).status in {Status.RELEASING, Status.RELEASED}:
+            return Skipped("the volume is being released")  # a release waits for what has begun alone
         zone = context.cloud_row.backup_zone if context.state["off_site"] else None
         if zone == "":
             raise errors.Misconfigured(
@@ -136,6 +140,9 @@ class BackupKind(Kind):
                 return Moving()
 
     def remove(self, context: Context, external_id: str) -> None:
+        """Raises ``StepFailed`` for a recovery point under a legal hold. From now on none can be placed on it: it is going."""
+        if protection.is_held(external_id=external_id):
+            raise StepFailed("it is under a legal hold: it is kept until that is lifted")
         backup = context.project.backups.get_backup(external_id)
         if backup.phase is not Phase.MOVING:
             context.project.backups.delete_backup(external_id)

@@ -187,6 +187,14 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
     return steps
 
 
+def is_held(*, external_id: str) -> bool:
+    """Whether the recovery point is under a legal hold, by its own lock: after whoever is just placing one."""
+    with transaction.atomic():
+        points = RecoveryPoint.objects.select_for_update(no_key=True).filter(external_id=external_id)
+        held = LegalHold.objects.filter(point__in=[point.pk for point in points], lifted_at=None)
+        return held.exists()
+
+
 def expire_point(*, external_id: str, at: datetime) -> None:
     """The cloud has confirmed that a backup is gone; in the transaction that finishes its step."""
     point = (

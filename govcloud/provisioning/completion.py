@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
+from django.db.models import Q
 
 from govcloud import lifecycle
 from govcloud.inventory import leases
@@ -15,7 +16,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.provisioning import notices, places
 from govcloud.provisioning.context import ENGINE
-from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 
 WAKE = """
@@ -91,8 +92,12 @@ def parked(step: Step, *, reason: str, at: datetime) -> None:
 
 
 def is_undoing(operation: Operation) -> bool:
-    """Whether all of it has been called off, whatever its status is meanwhile."""
-    return not Step.objects.filter(operation=operation, called_off_at=None).exists()
+    """Whether all of it has been called off, whatever its status is meanwhile.
+
+    What it was to take down, and need not any more, does not count.
+    """
+    spared = Q(desired=Desired.ABSENT, state=StepState.SKIPPED)
+    return not Step.objects.filter(~spared, operation=operation, called_off_at=None).exists()
 
 
 def is_parked(operation: Operation) -> bool:

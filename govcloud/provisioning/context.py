@@ -16,7 +16,7 @@ from govcloud.clouds import access
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
-from govcloud.provisioning.lifecycle import FINISHED
+from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Operation, Step
 
 ENGINE = SystemActor("engine")
@@ -101,13 +101,14 @@ class Context:
         """Whether a step of another operation has begun something with one of these volumes and not ended it.
 
         Cinder gives a volume back the status it had before a backup. A server deleted meanwhile would leave its volumes
-        "in use" for ever.
+        "in use" for ever. The end of an old recovery point does not touch the volume, and is not waited for.
         """
         on_them = Q(desired_state__volume__in=list(units)) | Q(
             kind__in=("extension", "retype"), desired_state__resource__in=list(units)
         )
         begun = Q(intent_at__isnull=False) | ~Q(external_id="")
-        others = Step.objects.filter(on_them, begun).exclude(operation=self.operation)
+        expiry = Q(kind="backup", desired=Desired.ABSENT, called_off_at=None)
+        others = Step.objects.filter(~expiry, on_them, begun).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
 
     def missed_at(self, *kinds: str) -> datetime | None:

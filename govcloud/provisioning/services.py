@@ -138,9 +138,11 @@ def _try_again(parked: QuerySet[Step], *, at: datetime) -> int:
 def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: datetime) -> Operation:
     """Take down what the operation has made, in the opposite order. Quota stays held until absence is confirmed.
 
-    Bumping the fence takes every step out of the hands of a worker that is busy with it.
-    Raises WrongState for an operation that has ended, and CannotBeUndone for one that takes something down itself.
+    Bumping the fence takes every step out of the hands of a worker that is busy with it. Of a backup run what was taken is
+    kept. Raises WrongState for an operation that has ended, and CannotBeUndone for one that takes something down itself.
     """
+    if operation.kind == OperationKind.BACKUP:
+        return _abandon_run(operation, reason=reason, actor=actor, at=at)
     with transaction.atomic():
         operation = completion.lock(operation)
         steps = _not_called_off(operation)
@@ -159,6 +161,65 @@ def abandon(*, operation: Operation, reason: str, actor: audit.Actor, at: dateti
         _try_again(parked, at=at)  # of what was called off before
         completion.wake(operation, at=at)
     return operation
+
+
+def _abandon_run(operation: Operation, *, reason: str, actor: audit.Actor, at: datetime) -> Operation:
+    """What it has not backed up is called off. The recovery points that it made are good, and may be evidence by now."""
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        if operation.finished_at is not None:
+            lifecycle.check(operation, OperationStatus.UNDOING)
+        steps = Step.objects.filter(operation=operation).exclude(state__in=FINISHED)
+        going = list(steps.filter(desired=Desired.PRESENT).values_list("pk", flat=True))
+        called_off = steps.filter(called_off_at__isnull=False)
+        again = called_off.filter(state=StepState.PARKED)
+        if not going and not again.exists():
+            raise CalledOffAlready if called_off.exists() else CannotBeUndone
+        _try_again(again, at=at)
+        if going:
+            return call_off_backups(operation=operation, steps=going, reason=reason, actor=actor, at=at)
+        audit.record(
+            actor=actor, verb="operation.abandoned", subject=operation, at=at, thread=operation.thread, reason=reason
+        )  # fmt: skip
+        _goes_on(operation, reason=reason, actor=actor, at=at)
+        completion.wake(operation, at=at)
+    return operation
+
+
+def call_off_backups(
+    *, operation: Operation, steps: Collection[int], reason: str, actor: audit.Actor, at: datetime
+) -> Operation:
+    """Call off these steps of a backup run, by primary key, as far as they have not ended.
+
+    What an expiry waits for will not come: the old point is kept, and the next run decides again.
+    """
+    with transaction.atomic():
+        operation = completion.lock(operation)
+        rows = Step.objects.filter(operation=operation, desired=Desired.PRESENT, pk__in=steps)
+        going = list(rows.exclude(state__in=FINISHED))
+        if not going:
+            return operation
+        kept = Step.objects.filter(operation=operation, desired=Desired.ABSENT, called_off_at=None)
+        kept.filter(state=StepState.WAITING, needs__in=going).update(
+            state=StepState.SKIPPED, finished_at=at, outputs={"reason": "no newer one takes its place"}
+        )
+        _call_off(Step.objects.filter(pk__in=[step.pk for step in going]), at=at)
+        audit.record(
+            actor=actor, verb="operation.units_abandoned", subject=operation, at=at, thread=operation.thread,
+            after={"units": sorted(str(step.unit) for step in going)}, reason=reason,
+        )  # fmt: skip
+        _goes_on(operation, reason=reason, actor=actor, at=at)
+        completion.wake(operation, at=at)
+    return operation
+
+
+def _goes_on(operation: Operation, *, reason: str, actor: audit.Actor, at: datetime) -> None:
+    """Nothing of it may wait for a person any more, or all of it be called off: its status says so."""
+    undoing = completion.is_undoing(operation)
+    to = OperationStatus.UNDOING if undoing else OperationStatus.RUNNING
+    waits = operation.status == OperationStatus.PARKED and not completion.is_parked(operation)
+    if waits or (undoing and operation.status == OperationStatus.RUNNING):
+        lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason=reason)
 
 
 def abandon_units(

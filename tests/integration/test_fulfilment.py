@@ -468,19 +468,6 @@ def test_points_beyond_those_kept_are_deleted_once_the_new_ones_are_there(on: Sc
     assert {point.external_id for point in kept} == {each.id for each in project(on).backups.find_backups()}
 
 
-def test_an_abandoned_backup_run_leaves_no_point_that_is_not_there(on: Scene, sandbox: Sandbox) -> None:
-    refused = {"service": "volume", "method": "POST", "path": "/backups", "action": "status", "status": 400}
-    built(on)
-    sandbox.ask("POST", "/faults", {**refused, "when": "before", "times": 1})
-    work()
-    operation = Operation.objects.get(kind="backup")
-    assert (operation.status, RecoveryPoint.objects.count()) == ("parked", 3)
-    provisioning.abandon(operation=operation, reason="again tomorrow", actor=on.applicant, at=now())
-    work()
-    assert not RecoveryPoint.objects.filter(expired_at=None).exists()
-    assert project(on).backups.find_backups() == []
-
-
 def test_a_released_allowance_takes_no_further_backups(on: Scene) -> None:
     built(on)
     work()
