@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from govcloud.notifications import webhooks
+from govcloud.notifications import keeping, webhooks
 from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.policies import KEEPERS, departments_kept_by
@@ -123,11 +123,17 @@ def switching_off(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _done(request, actor, webhook, at=at, refused=refused)
 
 
+@never_cache
 @require_POST
 @login_required
 def switching_on(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Who takes it over by that is shown its new secret on the page that answers and nowhere else."""
     actor, webhook, at = _kept(request, uuid)
-    refused = deeds.attempt(lambda: webhooks.switch_on(webhook=webhook, actor=actor, at=at))
+    on: list[tuple[Webhook, str | None]] = []
+    refused = deeds.attempt(lambda: on.append(webhooks.switch_on(webhook=webhook, actor=actor, at=at)))
+    for taken_over, secret in on:
+        if secret:
+            return _page(request, actor, taken_over, at=at, secret=secret)
     return _done(request, actor, webhook, at=at, refused=refused)
 
 
@@ -163,7 +169,7 @@ def _kept(request: HttpRequest, uuid: UUID) -> tuple[User, Webhook, datetime]:
 
 def _visible(actor: User, *, at: datetime) -> QuerySet[Webhook]:
     rows = Webhook.objects.visible_to(actor, at=at)
-    return rows.select_related("department", "registered_by").order_by("name", "pk")
+    return rows.select_related("department", "registered_by", "keeper").order_by("name", "pk")
 
 
 def _only_code(actor: User, *, at: datetime) -> str:
@@ -229,6 +235,7 @@ def _page(
         "filters": Narrowing(),
         **pages.context,
         "webhook": webhook,
+        "unkept": bool(keeping.unkept([webhook], at=at)),
         "hears_of": [labels.get(kind, kind) for kind in webhook.kinds],
         "sent": [(each, labels.get(each.notice.kind, each.notice.kind)) for each in pages.page],
         "typed": typed or Typed.of(webhook),
