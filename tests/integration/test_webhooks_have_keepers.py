@@ -84,6 +84,7 @@ def test_it_gets_nothing_from_when_its_keeper_keeps_it_no_more(
     delivered(at=at + HOUR)
     hook.refresh_from_db()
     assert (hook.status, len(heard.calls)) == ("disabled", 1)
+    assert hook.deliveries.count() == 1
     event = Event.objects.get(verb="webhook.disabled")
     assert (event.actor, event.reason) == ("system:notifications", keeping.REASON)
     dispatch.dispatch(at=at + HOUR)
