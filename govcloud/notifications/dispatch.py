@@ -1,6 +1,6 @@
 """From notices to what goes out: mail and digests by each person's choice, and a call for each webhook that wants to know."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, time
 
 from django.db import transaction
@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from govcloud.alone import alone
 from govcloud.calendars import services as calendars
-from govcloud.notifications import audience
+from govcloud.notifications import audience, keeping
 from govcloud.notifications.kinds import KINDS, SENT_OUTSIDE, Kind, Way
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import (
@@ -145,14 +145,15 @@ def digest_time(hour: int, *, at: datetime) -> datetime:
 # -- webhooks
 
 
-def _call(notices: Iterable[Notice], *, at: datetime) -> None:
-    """A call for each webhook in use that wants the kind, and whose department the event is of."""
-    webhooks = list(Webhook.objects.filter(status=WebhookStatus.ACTIVE).select_related("department"))
+def _call(notices: Sequence[Notice], *, at: datetime) -> None:
+    """A call for each webhook in use that wants the kind, whose department the event is of, and that somebody answers for."""
+    webhooks = Webhook.objects.filter(status=WebhookStatus.ACTIVE).select_related("department", "keeper")
+    wanted = [(webhook, notice) for webhook in webhooks for notice in notices if concerns(webhook, notice)]
+    unkept = keeping.disable_unkept({webhook.pk: webhook for webhook, _notice in wanted}.values(), at=at)
     Delivery.objects.bulk_create(
         Delivery(channel=Channel.WEBHOOK, webhook=webhook, notice=notice, next_run_at=at, created_at=at)
-        for notice in notices
-        for webhook in webhooks
-        if concerns(webhook, notice)
+        for webhook, notice in wanted
+        if webhook.pk not in unkept
     )
 
 

@@ -55,6 +55,10 @@ class Kind(models.TextChoices):
     ABSENCE_BEGAN = "absence.began", _("I stand in for somebody from now on, and something waits")
 
 
+LOST_ITS_KEEPER = "lost-its-keeper"
+"""The fact ``action`` of a webhook that was disabled because nobody answered for it."""
+
+
 class Way(models.TextChoices):
     """How a kind reaches a person."""
 
@@ -68,8 +72,8 @@ class Words:
     """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether. What is
     ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
-    ``by_action`` has texts chosen by the fact ``action``: what an order does, that a limit leaves something ``beyond`` it, or
-    that something was done ``on-the-machine``; ``text`` is for all else, and for orders that do several things.
+    ``by_action`` has texts chosen by the fact ``action``: what an order does, that a limit leaves something ``beyond`` it, that
+    something was done ``on-the-machine``, that a webhook ``lost-its-keeper``; ``text`` is for all else, and for orders that do several things.
     """
 
     title: str | Promise
@@ -282,6 +286,9 @@ KINDS: Mapping[Kind, Words] = {
     Kind.WEBHOOK_DISABLED: Words(
         _("Webhook disabled: %(name)s"),
         _("Nothing could be delivered to the webhook “%(name)s” since %(since_at)s; it gets nothing any more until somebody switches it on again."),
+        by_action={
+            LOST_ITS_KEEPER: _("Whoever kept the webhook “%(name)s” has left or has not the role for it any more, so it gets nothing from now on. Look where it leads: who switches it on again keeps it and is given a new secret."),
+        },
     ),
     Kind.ABSENCE_BEGAN: Words(
         _("To be decided on behalf of %(person)s"),

@@ -73,6 +73,7 @@ class Webhook(models.Model):
     sealed = models.BinaryField()  # the secret that signs
     registered_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="webhooks")
     registered_at = models.DateTimeField()
+    keeper = models.ForeignKey(User, on_delete=models.PROTECT, related_name="+")  # who answers for it now
     version = models.PositiveIntegerField(default=1)
     failures = models.PositiveIntegerField(default=0)
     failing_since = models.DateTimeField(null=True)

@@ -14,11 +14,10 @@ from django.db import transaction
 from django.utils import translation
 from django.utils.translation import gettext, ngettext
 
-from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.gateways import mail
 from govcloud.gateways import webhooks as calls
-from govcloud.notifications import payloads, services
+from govcloud.notifications import keeping, payloads, services
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Attempt, Channel, Delivery, Webhook
@@ -50,7 +49,7 @@ def claim(*, at: datetime) -> Delivery | None:
         held = (
             Delivery.objects.due(at=at)
             .select_for_update(skip_locked=True, of=("self",))
-            .select_related("person", "webhook", "notice__department")
+            .select_related("person", "webhook__department", "webhook__keeper", "notice__department")
             .order_by("next_run_at", "pk")
             .first()
         )
@@ -78,6 +77,8 @@ def advance(held: Delivery, *, clock: Callable[[], datetime]) -> None:
     """Try a claimed delivery once and write down what came of it. A fault of ours counts like one of theirs."""
     at = clock()
     try:
+        if held.webhook is not None and keeping.disable_unkept([held.webhook], at=at):
+            return  # given up with all else that was on its way there
         outcome = _send(held, at=at)
     except Exception as error:  # the task's edge: one that cannot be sent must not take the others along
         log.exception("not sent", delivery=str(held.uuid))
@@ -203,18 +204,9 @@ def _note(webhook_pk: int, outcome: Tried, *, at: datetime) -> None:
 def _disable(webhook: Webhook, *, since: datetime, at: datetime) -> None:
     if webhook.status != WebhookStatus.ACTIVE:
         return
-    lifecycle.transition(
-        webhook, WebhookStatus.DISABLED, actor=SENDER, at=at, reason="nothing could be delivered for too long",
-        version=webhook.version + 1,
-    )  # fmt: skip
-    give_up_calls(webhook, at=at)
+    keeping.disable(webhook, actor=SENDER, at=at, reason="nothing could be delivered for too long")
     services.post(
-        kind=Kind.WEBHOOK_DISABLED, subject=webhook, facts={"name": webhook.name, "since_at": since},
-        people=[webhook.registered_by_id], roles=[Role.SYSTEM_ADMIN], at=at,
+        kind=Kind.WEBHOOK_DISABLED, subject=webhook,
+        facts={"name": webhook.name, "since_at": since, "action": ""},
+        people=[webhook.keeper_id], roles=[Role.SYSTEM_ADMIN], at=at,
     )  # fmt: skip
-
-
-def give_up_calls(webhook: Webhook, *, at: datetime) -> int:
-    """What was on its way to a webhook that gets nothing any more; each can be sent again by hand."""
-    waiting = Delivery.objects.filter(webhook=webhook, state=DeliveryState.DUE)
-    return waiting.update(state=DeliveryState.GIVEN_UP, next_run_at=None, lease_until=None, finished_at=at)

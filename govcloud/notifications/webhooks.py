@@ -13,7 +13,7 @@ from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.gateways import webhooks as calls
 from govcloud.lifecycle import ChangedMeanwhile
-from govcloud.notifications import payloads, sending
+from govcloud.notifications import keeping, payloads
 from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Delivery, Webhook
@@ -99,7 +99,7 @@ def register(
     _check(draft)
     webhook = Webhook(
         uuid=uuid or uuid4(), name=draft.name.strip(), url=draft.url, kinds=sorted(set(draft.kinds)), department=department,
-        registered_by=actor, registered_at=at,
+        registered_by=actor, registered_at=at, keeper=actor,
     )  # fmt: skip
     secret = payloads.new_secret()
     payloads.seal(webhook, secret)
@@ -137,15 +137,16 @@ def switch_off(*, webhook: Webhook, reason: str, actor: User, at: datetime) -> W
     _require_keeper(webhook.department, actor=actor, at=at)
     with transaction.atomic():
         webhook = _locked(webhook)
-        lifecycle.transition(
-            webhook, WebhookStatus.DISABLED, actor=actor, at=at, reason=reason, version=webhook.version + 1
-        )
-        sending.give_up_calls(webhook, at=at)
+        keeping.disable(webhook, actor=actor, at=at, reason=reason)
     return webhook
 
 
-def switch_on(*, webhook: Webhook, actor: User, at: datetime) -> Webhook:
-    """It hears of what happens from now on. Raises WrongState when it is on already."""
+def switch_on(*, webhook: Webhook, actor: User, at: datetime) -> tuple[Webhook, str | None]:
+    """It hears of what happens from now on. Raises WrongState when it is on already.
+
+    One whose keeper does not keep it any more is taken over by who switches it on, and signs with another secret, which is
+    returned: what the former keeper has is good for nothing.
+    """
     _require_keeper(webhook.department, actor=actor, at=at)
     with transaction.atomic():
         webhook = _locked(webhook)
@@ -153,19 +154,31 @@ def switch_on(*, webhook: Webhook, actor: User, at: datetime) -> Webhook:
             webhook, WebhookStatus.ACTIVE, actor=actor, at=at, version=webhook.version + 1,
             failures=0, failing_since=None, rests_until=None,
         )  # fmt: skip
-    return webhook
+        secret = _sealed_anew(webhook, actor=actor, at=at) if keeping.unkept([webhook], at=at) else None
+    return webhook, secret
 
 
 def renew_secret(*, webhook: Webhook, actor: User, at: datetime) -> str:
-    """Sign with another secret from now on; it is shown this once."""
+    """Sign with another secret from now on; it is shown this once. Who has drawn it keeps the webhook from now on."""
     _require_keeper(webhook.department, actor=actor, at=at)
-    secret = payloads.new_secret()
     with transaction.atomic():
         webhook = _locked(webhook)
-        payloads.seal(webhook, secret)
         webhook.version += 1
-        webhook.save(update_fields=["algorithm", "key", "sealed", "version"])
-        audit.record(actor=actor, verb="webhook.secret_renewed", subject=webhook, at=at)
+        return _sealed_anew(webhook, actor=actor, at=at)
+
+
+def _sealed_anew(webhook: Webhook, *, actor: User, at: datetime) -> str:
+    """Of one that is locked: with a secret that the actor alone is shown, who answers for it from now on."""
+    secret, former = payloads.new_secret(), webhook.keeper
+    payloads.seal(webhook, secret)
+    webhook.keeper = actor
+    webhook.save(update_fields=["algorithm", "key", "sealed", "keeper", "version"])
+    if former.pk != actor.pk:
+        audit.record(
+            actor=actor, verb="webhook.taken_over", subject=webhook, at=at,
+            before={"keeper": former.audit_ref}, after={"keeper": actor.audit_ref},
+        )  # fmt: skip
+    audit.record(actor=actor, verb="webhook.secret_renewed", subject=webhook, at=at)
     return secret
 
 
@@ -207,7 +220,11 @@ def _keeps_a_unit_only(actor: User, *, at: datetime) -> bool:
 
 
 def _locked(webhook: Webhook, *, expected_version: int | None = None) -> Webhook:
-    row = Webhook.objects.select_for_update(of=("self",)).select_related("department").get(pk=webhook.pk)
+    row = (
+        Webhook.objects.select_for_update(of=("self",))
+        .select_related("department", "keeper")
+        .get(pk=webhook.pk)
+    )
     if expected_version is not None and row.version != expected_version:
         raise ChangedMeanwhile
     return row

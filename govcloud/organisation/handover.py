@@ -14,6 +14,8 @@ from govcloud.approvals import handover as approvals
 from govcloud.audit import services as audit
 from govcloud.audit.services import Entry
 from govcloud.errors import Conflict, Invalid
+from govcloud.notifications import keeping
+from govcloud.notifications.models import Webhook
 from govcloud.orders.lifecycle import EDITABLE, OPEN
 from govcloud.orders.models import Order
 from govcloud.organisation.people import not_over
@@ -73,12 +75,15 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a handover does, or has done. ``uncovered`` are the roles that nobody else holds where the leaver holds them."""
+    """What a handover does, or has done. ``uncovered`` are the roles that nobody else holds where the leaver holds them, and
+    ``webhooks`` those that get nothing any more until somebody takes them over.
+    """
 
     moves: list[Move]
     held: list[Membership]
     uncovered: list[Membership]
     tokens: int
+    webhooks: list[Webhook]
 
     @property
     def stuck(self) -> list[Order]:
@@ -86,10 +91,11 @@ class Foreseen:
 
     @property
     def seal(self) -> str:
-        """The same for the same orders, successors, roles and tokens."""
+        """The same for the same orders, successors, roles, tokens and webhooks."""
         moves = [f"{move.order.pk}>{move.successor.pk if move.successor else ''}" for move in self.moves]
-        held, uncovered = ([str(each.pk) for each in roles] for roles in (self.held, self.uncovered))
-        told = "|".join((",".join(moves), ",".join(held), ",".join(uncovered), str(self.tokens)))
+        rows = (self.held, self.uncovered, self.webhooks)
+        keys = (",".join(str(each.pk) for each in listed) for listed in rows)
+        told = "|".join((",".join(moves), *keys, str(self.tokens)))
         return hashlib.sha256(told.encode()).hexdigest()
 
 
@@ -106,6 +112,7 @@ def foresee(*, person: User, successors: Sequence[User], at: datetime) -> Forese
         held=held,
         uncovered=[each for each in held if not _covered(each, at=at)],
         tokens=ApiToken.objects.filter(token__user=person).count(),
+        webhooks=keeping.kept_by(person, at=at),
     )
 
 
@@ -119,7 +126,7 @@ def hand_over(
     at: datetime,
     seen: str | None = None,
 ) -> Foreseen:
-    """Reassign what is open, end every role, revoke tokens and sessions, and deactivate the account: all at once.
+    """Reassign what is open, end every role, revoke tokens and sessions, disable the webhooks they keep, and deactivate the account: all at once.
 
     Forced, orders that no successor may take stay with the leaver's name (the department's other applicants work on them
     all the same), and roles may be left without a holder. With ``seen``, the seal of what was looked at, only that is done.
@@ -144,6 +151,7 @@ def hand_over(
         memberships.end_all(user=leaver, reason=reason.strip(), actor=actor, at=at)
         _shut_out(leaver, reason=reason.strip(), actor=actor, at=at)
         approvals.vacate(person=leaver, actor=actor, at=at)
+        keeping.disable_those_of(leaver, actor=actor, at=at)
         _tell(leaver, foreseen, successors, reason.strip(), forced=force, actor=actor, at=at)
     return foreseen
 
@@ -275,6 +283,7 @@ def _tell(
         "roles": len(foreseen.held),
         "roles_without_holder": [each.role for each in foreseen.uncovered],
         "tokens": foreseen.tokens,
+        "webhooks": [each.name for each in foreseen.webhooks],
         "forced": forced,
     }
     audit.record(

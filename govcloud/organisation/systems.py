@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.audit import refusals
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.inventory.lifecycle import Status as ResourceStatus
@@ -19,7 +20,7 @@ from govcloud.orders.models import Order
 from govcloud.orders.rules.of_protection import OFF_SITE_FROM
 from govcloud.orders.rules.of_systems import requirements
 from govcloud.organisation import standing
-from govcloud.organisation.policies import REGISTRARS
+from govcloud.organisation.policies import REGISTRARS, needs_owner
 from tenants import owners
 from tenants.models import System, User
 from tenants.naming import name_of
@@ -32,6 +33,7 @@ EDITABLE: Final = (
     "service_scope", "authority",
 )  # fmt: skip
 TEXTS: Final = ("name", "name_en", "filing_number")
+OWNER_READ = "system.owner_read"
 
 
 class SystemChanged(Conflict):
@@ -122,6 +124,16 @@ def change(
             _require_nothing_there(current)
         _require_what_orders_ask(current, raised=current.mlps_level > level, changes=changes, at=at)
         return _written(current, before, owner, actor=actor, at=at)
+
+
+def admits_to_owner(*, system: System, actor: User, at: datetime) -> bool:
+    """Whether the actor may read who answers for it in full. That they asked is told either way."""
+    if not needs_owner(system=system, actor=actor, at=at):
+        refusals.refuse(actor=actor, verb=OWNER_READ, subject=system, at=at, reason="forbidden")
+        return False
+    with transaction.atomic():
+        audit.record(actor=actor, verb=OWNER_READ, subject=system, at=at)
+    return True
 
 
 def _written(

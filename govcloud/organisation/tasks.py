@@ -1,16 +1,18 @@
 from celery import shared_task
 
 from govcloud import clock
+from govcloud.notifications import keeping
 from govcloud.organisation import appointing, identity, telling
 
 
 @shared_task(name="organisation.sweep", ignore_result=True)
 def sweep() -> None:
     """Tell reviewers of access what waits for them, who asked for a role that nobody confirmed it in time, and security
-    administrators which second factors are to be confirmed.
+    administrators which second factors are to be confirmed; and disable webhooks whose keepers' roles have run out.
 
     Two at once tell it once: the rows decide.
     """
     appointing.tell_lapsed(at=clock.now())
     identity.tell_waiting(at=clock.now())
     telling.tell(at=clock.now())
+    keeping.disable_unkept(at=clock.now())

@@ -23,14 +23,23 @@ def id_or_nobody(given: str) -> UUID:
 
 
 def seen_or_404(
-    visible: QuerySet[M], everything: QuerySet[M], actor: User, *, at: datetime, **key: object
+    visible: QuerySet[M],
+    everything: QuerySet[M],
+    actor: User,
+    *,
+    at: datetime,
+    elsewhere: QuerySet[M] | None = None,
+    **key: object,
 ) -> M:
-    """The one with this key. Raises Http404; what is there and not to be seen answers as if it were not, and is audited."""
+    """The one with this key. Raises Http404; what is there and not to be seen answers as if it were not, and is audited.
+
+    What is of something else (a file of another order) is not ``visible`` here; it is foreign unless the actor sees it ``elsewhere``.
+    """
     one = visible.filter(**key).first()
     if one is not None:
         return one
     foreign = everything.filter(**key).first()
-    if foreign is not None:
+    if foreign is not None and not (elsewhere is not None and elsewhere.filter(pk=foreign.pk).exists()):
         refusals.refuse(
             actor=actor, verb="access.refused", subject=cast("Subject", foreign), at=at, reason="not-found"
         )

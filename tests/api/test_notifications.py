@@ -9,7 +9,7 @@ from rest_framework.test import APIClient
 from govcloud.audit.models import Event
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Message, Webhook
-from tenants.models import Role, User
+from tenants.models import Membership, Role, User
 from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.tenants import DepartmentFactory, UserFactory, member
 
@@ -135,8 +135,27 @@ def test_a_webhook_is_switched_off_and_on(signed_in: SignedIn, at: datetime) -> 
     url = f"/api/v1/webhooks/{row.uuid}"
     assert client.post(f"{url}/deactivation", {"reason": "moved"}).json()["status"] == "disabled"
     assert client.post(f"{url}/deactivation", {"reason": "moved"}).status_code == 409
-    assert client.post(f"{url}/activation").json()["status"] == "active"
+    on = client.post(f"{url}/activation").json()
+    assert (on["status"], on["secret"], on["keeper"]["uuid"]) == ("active", None, str(row.keeper.uuid))
     assert Event.objects.get(verb="webhook.disabled").reason == "moved"
+
+
+def test_one_that_has_lost_its_keeper_is_taken_over_with_another_secret(
+    signed_in: SignedIn, at: datetime
+) -> None:
+    unit = DepartmentFactory()
+    row, secret = webhook("https://bus.example/", at=at, department=unit)
+    Membership.objects.filter(user=row.keeper).update(valid_until=at)
+    posted(at=at, department=unit)
+    delivered(at=at)
+    approver = member(Role.UNIT_APPROVER, unit)
+    client, url = signed_in(approver), f"/api/v1/webhooks/{row.uuid}"
+    assert client.get(url).json()["status"] == "disabled"
+    on = client.post(f"{url}/activation").json()
+    assert (on["status"], on["keeper"]["uuid"]) == ("active", str(approver.uuid))
+    assert on["secret"].startswith("whsec_")
+    assert on["secret"] != secret
+    assert "secret" not in client.get(url).json()
 
 
 def test_the_log_says_what_was_answered_and_what_failed_is_sent_again(

@@ -1,7 +1,7 @@
 """People and their roles, what becomes of them when they leave, and the review of their access."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from io import BytesIO
 
 import pytest
@@ -9,6 +9,9 @@ from openpyxl import load_workbook
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event
+from govcloud.notifications import webhooks
+from govcloud.notifications.models import Webhook
+from govcloud.notifications.webhooks import WebhookDraft
 from tenants.models import Department, Role, User
 from tests.factories.tenants import BEGINNING, DepartmentFactory, grant, member
 
@@ -85,6 +88,21 @@ def test_a_dry_run_shows_what_moves_and_a_departure_moves_it(keeper: APIClient, 
     assert keeper.post(url, body).json() == foreseen
     assert not User.objects.get(pk=leaver.pk).is_active
     assert keeper.post(url, body).json()["code"] == "gone-already"
+
+
+def test_a_dry_run_names_the_webhooks_that_get_nothing_any_more(
+    keeper: APIClient, unit: Department, at: datetime
+) -> None:
+    leaver = member(Role.UNIT_APPROVER, unit)
+    draft = WebhookDraft(name="总线", url="https://bus.example/")
+    row, _secret = webhooks.register(draft=draft, department=unit, actor=leaver, at=at)
+    url, body = f"/api/v1/people/{leaver.uuid}/departure", {"reason": "retired", "force": True}
+    assert keeper.post(url, {**body, "dry_run": True}).json()["webhooks"] == [
+        {"uuid": str(row.uuid), "name": "总线"}
+    ]
+    assert Webhook.objects.get().status == "active"
+    keeper.post(url, body)
+    assert Webhook.objects.get().status == "disabled"
 
 
 def test_a_unit_approver_lets_those_go_who_are_of_the_unit_alone(

@@ -7,6 +7,8 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from govcloud.notifications import webhooks
+from govcloud.notifications.webhooks import WebhookDraft
 from govcloud.orders.models import Order
 from govcloud.organisation.models import AccessReview, ReviewLine
 from tenants.models import Role, User
@@ -112,6 +114,14 @@ def test_a_handover_is_forced_where_nobody_else_is(keeper: Client, on: Scene) ->
     typed = {"reason": "retired", "leave": "1", "seen": seen(look)}
     assert keeper.post(url, typed).status_code == 409
     assert keeper.post(url, {**typed, "force": "yes"}).status_code == 302
+
+
+def test_the_webhooks_of_who_leaves_are_named_before(keeper: Client, on: Scene, at: datetime) -> None:
+    approver = on.chain[Role.UNIT_APPROVER]
+    draft = WebhookDraft(name="政务总线", url="https://bus.example/")
+    webhooks.register(draft=draft, department=on.department, actor=approver, at=at)
+    look = text(keeper.post(f"/people/{approver.uuid}/departure/", {"look": "1"}))
+    assert "Webhook that gets nothing any more until somebody else switches it on: 政务总线" in look
 
 
 def test_nobody_lets_themselves_go(keeper: Client) -> None:

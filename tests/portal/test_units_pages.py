@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.organisation import writing
@@ -232,8 +233,18 @@ def test_a_systems_owner_is_masked_until_somebody_who_needs_it_asks(
     assert "张** 138****5678 z***@example.org" in page
     assert "13812345678" not in page
     assert "13812345678" in text(desk.post(f"{url}owner/"))
-    assert Event.objects.filter(verb="system.owner_read", subject_id=system.uuid).count() == 1
     assert signed_in(member(Role.LEADER)).post(f"{url}owner/").status_code == 403
+    events = Event.objects.filter(verb="system.owner_read", subject_id=system.uuid).order_by("id")
+    assert [event.outcome for event in events] == ["done", "refused"]
+
+
+def test_an_owner_that_cannot_be_decrypted_is_told_as_such(
+    desk: Client, system: System, settings: Settings
+) -> None:
+    settings.CREDENTIAL_KEYS = ["n" * 32]
+    answer = desk.post(f"/systems/{system.uuid}/owner/")
+    assert answer.status_code == 503
+    assert "cannot be read at present" in text(answer)
 
 
 def test_a_system_is_changed_on_its_page(desk: Client, system: System) -> None:

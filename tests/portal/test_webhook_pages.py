@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from govcloud.audit.models import Event
-from govcloud.notifications import payloads, sending
+from govcloud.notifications import keeping, payloads
 from govcloud.notifications.lifecycle import DeliveryState, WebhookStatus
 from govcloud.notifications.models import Delivery, Webhook
-from tenants.models import Department, Role, User
+from tenants.models import Department, Membership, Role, User
 from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
@@ -44,7 +44,7 @@ def failed(keeper: User, at: datetime) -> Delivery:
     posted(at=at - timedelta(days=30))
     delivered(at=at - timedelta(days=30))
     row = Delivery.objects.get(channel="webhook")
-    sending.give_up_calls(row.webhook, at=at)
+    keeping.give_up_calls(row.webhook, at=at)
     return Delivery.objects.get(pk=row.pk)
 
 
@@ -173,6 +173,24 @@ def test_it_is_switched_off_for_a_reason_and_on_again(keeper: User, signed_in: S
     browser.post(f"{path}switching-on/")
     assert Webhook.objects.get().status == WebhookStatus.ACTIVE
     assert browser.post(f"{path}switching-on/").status_code == 409
+
+
+def test_one_that_has_lost_its_keeper_is_taken_over_with_a_secret_shown_once(
+    unit: Department, signed_in: Signed, at: datetime
+) -> None:
+    row, former = webhook("https://bus.example/", at=at, department=unit)
+    Membership.objects.filter(user=row.keeper).update(valid_until=at)
+    posted(at=at, department=unit)
+    delivered(at=at)
+    person = member(Role.UNIT_APPROVER, unit, display_name="黄岚")
+    browser, path = signed_in(person), f"{URL}{row.uuid}/"
+    assert "does not keep it any more" in text(browser.get(path))
+    (secret,) = SECRET.findall(browser.post(f"{path}switching-on/").content.decode())
+    assert payloads.secret_of(Webhook.objects.get()) == secret != former
+    page = browser.get(path)
+    assert ("kept by 黄岚" in text(page), "any more. Who switches" in text(page)) == (True, False)
+    assert not SECRET.search(page.content.decode())
+    assert "kept by 黄岚" in text(browser.get(URL))
 
 
 def test_another_secret_is_drawn_and_shown_once(keeper: User, signed_in: Signed, at: datetime) -> None:

@@ -7,7 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
@@ -16,6 +16,7 @@ from knox.settings import knox_settings
 from govcloud import clock
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.seen import seen_or_404
 from tenants.access import tokens
 from tenants.access.models import ApiToken, TokenScope
 from tenants.access.permissions import Permission
@@ -66,11 +67,10 @@ def tokens_page(request: HttpRequest) -> HttpResponse:
 @require_POST
 @login_required
 def revocation(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    user = cast("User", request.user)
-    token = get_object_or_404(
-        ApiToken.objects.filter(token__user=user).select_related("token__user"), uuid=uuid
-    )
-    tokens.revoke(token=token, actor=user, at=clock.now())
+    user, at = cast("User", request.user), clock.now()
+    rows = ApiToken.objects.select_related("token__user")
+    token = seen_or_404(rows.filter(token__user=user), rows, user, at=at, uuid=uuid)
+    tokens.revoke(token=token, actor=user, at=at)
     return redirect("portal:tokens")
 
 

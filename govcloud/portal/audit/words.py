@@ -118,6 +118,7 @@ WORDS: Mapping[str, str | Promise] = {
     "webhook.changed": _("Webhook changed"),
     "webhook.active": _("Webhook switched on"),
     "webhook.disabled": _("Webhook switched off"),
+    "webhook.taken_over": _("Webhook taken over by another keeper"),
     "webhook.secret_renewed": _("Secret of a webhook renewed"),
     "webhook.sent_again": _("Call of a webhook sent again"),
     "token.used": _("API token refused at use"),

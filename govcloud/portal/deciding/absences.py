@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
@@ -19,6 +19,7 @@ from govcloud.errors import Invalid
 from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import bounded, chosen, typed
 from govcloud.portal.deeds import Refused
+from govcloud.portal.seen import seen_or_404
 from tenants.models import User
 
 SHOWN = 50
@@ -46,7 +47,8 @@ def absences(request: HttpRequest) -> HttpResponse:
 def end(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Be back before the time."""
     actor, at = cast("User", request.user), clock.now()
-    absence = get_object_or_404(Absence, uuid=uuid, person=actor)
+    rows = Absence.objects.all()
+    absence = seen_or_404(rows.filter(person=actor), rows, actor, at=at, uuid=uuid)
     refused = deeds.attempt(lambda: services.end(absence=absence, actor=actor, at=at))
     return _page(request, actor, at=at, refused=refused) if refused else redirect("portal:absences")
 

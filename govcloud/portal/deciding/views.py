@@ -22,6 +22,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed, verb_of
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_page
+from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import capacity
 from tenants.models import User
 
@@ -74,7 +75,7 @@ def answer(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
 
     def give(_order: Order, case: Case, given: dict[str, str], actor: User, at: datetime) -> object:
         text = bounded(given["answer"])
-        return sharing.answer(consultation=_of(case, uuid), text=text, actor=actor, at=at)
+        return sharing.answer(consultation=_of(case, uuid, actor, at=at), text=text, actor=actor, at=at)
 
     return _do(request, number, give, "answer", ("answer",))
 
@@ -85,7 +86,7 @@ def waiver(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """Do without an opinion."""
 
     def do_without(_order: Order, case: Case, _given: dict[str, str], actor: User, at: datetime) -> object:
-        return sharing.waive(consultation=_of(case, uuid), actor=actor, at=at)
+        return sharing.waive(consultation=_of(case, uuid, actor, at=at), actor=actor, at=at)
 
     return _do(request, number, do_without, "waiver", ())
 
@@ -141,12 +142,11 @@ def _remind(_order: Order, case: Case, given: dict[str, str], actor: User, at: d
     return reminders.remind(case=case, text=bounded(given["text"], 200), actor=actor, at=at)
 
 
-def _of(case: Case, uuid: UUID) -> Consultation:
-    rows = Consultation.objects.filter(stage__case=case).select_related("stage__case__department")
-    found = rows.filter(uuid=uuid).first()
-    if found is None:
-        raise Http404
-    return found
+def _of(case: Case, uuid: UUID, actor: User, *, at: datetime) -> Consultation:
+    """One that was asked for in this case. Foreign ones answer as if there were none, audited."""
+    rows = Consultation.objects.select_related("stage__case__department")
+    visible = rows.visible_to(actor, at=at)
+    return seen_or_404(rows.filter(stage__case=case), rows, actor, at=at, uuid=uuid, elsewhere=visible)
 
 
 def _do(request: HttpRequest, number: str, deed: Deed, form: str, fields: tuple[str, ...]) -> HttpResponse:

@@ -1,3 +1,4 @@
+from datetime import datetime
 from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
@@ -5,7 +6,7 @@ from django.contrib import messages as flashes
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -13,9 +14,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from govcloud import clock
 from govcloud.notifications import services
 from govcloud.notifications.kinds import KINDS, Way
+from govcloud.notifications.models import Message
 from govcloud.portal.deeds import attempt
 from govcloud.portal.inbox.rows import VIEWS, in_view, listed, page_about, shown
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.seen import seen_or_404
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -53,9 +56,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @login_required
 def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One message, as the link in a mail leads to it. Looking at it changes nothing."""
-    person = cast("User", request.user)
-    (one,) = shown([get_object_or_404(listed(person), uuid=uuid)])
-    context = {"one": one, "leads_on": page_about(one.row.notice) is not None, "at": clock.now()}
+    person, at = cast("User", request.user), clock.now()
+    (one,) = shown([_found(uuid, person, at=at)])
+    context = {"one": one, "leads_on": page_about(one.row.notice) is not None, "at": at}
     return render(request, "portal/inbox/message.html", context)
 
 
@@ -63,10 +66,15 @@ def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def opening(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Mark it as read and go to what it is about."""
-    person = cast("User", request.user)
-    row = get_object_or_404(listed(person), uuid=uuid)
-    services.read(person=person, messages=[row.uuid], at=clock.now())
+    person, at = cast("User", request.user), clock.now()
+    row = _found(uuid, person, at=at)
+    services.read(person=person, messages=[row.uuid], at=at)
     return redirect(page_about(row.notice) or "portal:inbox")
+
+
+def _found(uuid: UUID, person: "User", *, at: datetime) -> Message:
+    """Another's answers as if there were none, audited."""
+    return seen_or_404(listed(person), Message.objects.all(), person, at=at, uuid=uuid)
 
 
 @require_POST

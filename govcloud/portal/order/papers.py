@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
@@ -21,6 +21,7 @@ from govcloud.orders.models import Attachment, Order
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views
+from govcloud.portal.seen import seen_or_404
 
 if TYPE_CHECKING:
     from django.core.files.uploadedfile import UploadedFile
@@ -61,8 +62,8 @@ def package(request: HttpRequest, number: str) -> HttpResponse:
 @login_required
 def file(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """A file, to be kept and not to be shown."""
-    order, _actor, _at = _asked(request, number)
-    row = _file_of(order, uuid)
+    order, actor, at = _asked(request, number)
+    row = _file_of(order, uuid, actor, at=at)
     return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
 
 
@@ -88,7 +89,7 @@ def upload(request: HttpRequest, number: str) -> HttpResponse:
 def removal(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """Take a file out of the order."""
     order, actor, at = _asked(request, number)
-    row = _file_of(order, uuid)
+    row = _file_of(order, uuid, actor, at=at)
     act: Callable[[], object] = lambda: attachments.remove(attachment=row, actor=actor, at=at)  # noqa: E731
     return _after(request, order, actor, deeds.attempt(act), at=at)
 
@@ -109,13 +110,11 @@ def _asked(request: HttpRequest, number: str) -> "tuple[Order, User, datetime]":
     return views.visible(number, actor, at=at), actor, at
 
 
-def _file_of(order: Order, uuid: UUID) -> Attachment:
-    row = (
-        order.attachments.select_related("order__system__department", "order__case").filter(uuid=uuid).first()
-    )
-    if row is None:
-        raise Http404
-    return row
+def _file_of(order: Order, uuid: UUID, actor: "User", *, at: datetime) -> Attachment:
+    """One of this order's. Foreign ones answer as if there were none, audited."""
+    rows = Attachment.objects.select_related("order__system__department", "order__case")
+    visible = rows.visible_to(actor, at=at)
+    return seen_or_404(rows.filter(order=order), rows, actor, at=at, uuid=uuid, elsewhere=visible)
 
 
 def _after(

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud.audit.models import Event
@@ -17,6 +17,7 @@ from govcloud.organisation.people import kept_by, require_keeper, with_roles
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from tenants.models import Role, User
 from tenants.policies import RoleMissing, scope_of
@@ -68,7 +69,9 @@ def _chosen(request: HttpRequest, found: User, *, at: datetime) -> list[User]:
 
 
 def _found(uuid: UUID, actor: User, *, at: datetime) -> User:
-    return get_object_or_404(with_roles(kept_by(actor, at=at), actor, at=at), uuid=uuid)
+    """Who is not of the actor's units answers as if there were nobody, audited."""
+    kept = with_roles(kept_by(actor, at=at), actor, at=at)
+    return seen_or_404(kept, User.objects.all(), actor, at=at, uuid=uuid)
 
 
 def _may_let_go(found: User, actor: User, *, at: datetime) -> bool:

@@ -8,7 +8,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 from django.utils.functional import Promise
@@ -23,6 +23,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.seen import seen_or_404
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Department, Role, User
 from tenants.policies import scope_of
@@ -142,21 +143,23 @@ def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def decision(request: HttpRequest, review: UUID, uuid: UUID) -> HttpResponse:
     """Confirm a role, or end it."""
     actor, at = deeds.admitted(request, *REVIEWERS)
-    rows = ReviewLine.objects.visible_to(actor, at=at).with_particulars()
-    line = get_object_or_404(rows, uuid=uuid, review__uuid=review)
+    found, mine = _found(review, actor, at=at), ReviewLine.objects.visible_to(actor, at=at)
+    lines, rows = mine.filter(review=found).with_particulars(), ReviewLine.objects.all()
+    line = seen_or_404(lines, rows, actor, at=at, uuid=uuid, elsewhere=mine)
     reason = request.POST.get("reason", "").replace("\0", "").strip()[: deeds.LONGEST_REASON]
     verdict = request.POST.get("verdict", "")
     refused = deeds.attempt(
         lambda: deeds_of_reviews.decide(line=line, verdict=verdict, reason=reason, actor=actor, at=at)
     )
     if refused is None:
-        return redirect("portal:review", uuid=line.review.uuid)
-    return _page(request, _found(line.review.uuid, actor, at=at), actor, at=at, refused=refused)
+        return redirect("portal:review", uuid=review)
+    return _page(request, _found(review, actor, at=at), actor, at=at, refused=refused)
 
 
 def _found(uuid: UUID, actor: User, *, at: datetime) -> AccessReview:
-    rows = AccessReview.objects.visible_to(actor, at=at).counted(actor, at=at)
-    return get_object_or_404(rows.select_related("opened_by"), uuid=uuid)
+    """Reviews of other units answer as if there were none, audited."""
+    rows = AccessReview.objects.visible_to(actor, at=at).counted(actor, at=at).select_related("opened_by")
+    return seen_or_404(rows, AccessReview.objects.all(), actor, at=at, uuid=uuid)
 
 
 def _lines(found: AccessReview, actor: User, *, at: datetime) -> QuerySet[ReviewLine]:

@@ -31,7 +31,12 @@ def secret(request: HttpRequest, uuid: UUID, credential: UUID) -> HttpResponse:
         "container__resource__system__department", "container__resource__cloud"
     )
     found: ContainerCredential = seen_or_404(
-        rows.filter(container=container.pk), rows, actor, at=at, uuid=credential
+        rows.filter(container=container.pk),
+        rows,
+        actor,
+        at=at,
+        uuid=credential,
+        elsewhere=rows.visible_to(actor, at=at),
     )
     drawn: list[Drawn] = []
     refused = deeds.attempt(

@@ -8,7 +8,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -16,6 +16,7 @@ from govcloud import clock
 from govcloud.organisation.policies import OF_A_UNIT, REGISTRARS
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.seen import seen_or_404
 from govcloud.portal.units import systems
 from govcloud.quotas import services as quotas
 from tenants.models import Connection, Department, Division, NetworkZone
@@ -92,7 +93,8 @@ def _registered(
 def system(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Register a system of the unit."""
     actor, at = cast("User", request.user), clock.now()
-    found = get_object_or_404(Department.objects.visible_to(actor, at=at), uuid=uuid)
+    rows = Department.objects.all()
+    found = seen_or_404(rows.visible_to(actor, at=at), rows, actor, at=at, uuid=uuid)
     if not may_register_system(found, actor, at=at):
         raise PermissionDenied
     typed = systems.typed_in(request, "code")

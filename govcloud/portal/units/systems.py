@@ -6,14 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
-from govcloud.audit import services as audit
 from govcloud.audit.models import Event
 from govcloud.organisation import systems
 from govcloud.organisation.policies import needs_owner, require_for_system
@@ -21,6 +19,7 @@ from govcloud.organisation.reading import CellNoDay
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order.writing import offer_of_system
+from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from tenants import owners
 from tenants.models import DataClass, Department, NetworkZone, ServiceScope, System
@@ -47,14 +46,14 @@ def system(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def owner(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """The same page with the owner in full, for those who need it. That it was read is audited."""
+    """The same page with the owner in full, for those who need it. That it was read is audited, and that it was refused."""
     actor, at = cast("User", request.user), clock.now()
     found = _found(uuid, actor, at=at)
-    if not needs_owner(system=found, actor=actor, at=at):
+    if not systems.admits_to_owner(system=found, actor=actor, at=at):
         raise PermissionDenied
-    with transaction.atomic():
-        audit.record(actor=actor, verb="system.owner_read", subject=found, at=at)
-    return _page(request, found, actor, at=at, whole=owners.owner_of(found))
+    whole: list[Owner] = []
+    refused = deeds.attempt(lambda: whole.append(owners.owner_of(found)))
+    return _page(request, found, actor, at=at, refused=refused, whole=whole[0] if whole else None)
 
 
 @require_POST
@@ -148,8 +147,9 @@ def _day(given: str) -> date | None:
 
 
 def _found(uuid: UUID, actor: "User", *, at: datetime) -> System:
-    rows = System.objects.visible_to(actor, at=at)
-    return get_object_or_404(rows.select_related("department", "authority", "sealed_owner"), uuid=uuid)
+    """Foreign systems answer as if there were none, audited."""
+    rows = System.objects.select_related("department", "authority", "sealed_owner")
+    return seen_or_404(rows.visible_to(actor, at=at), rows, actor, at=at, uuid=uuid)
 
 
 def _done(

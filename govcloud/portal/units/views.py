@@ -7,7 +7,7 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -20,6 +20,7 @@ from govcloud.organisation.policies import REGISTRARS, require_for_connection
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.portal.units.registering import may_register_system
 from govcloud.portal.units.rows import VIEWS, concerned, in_view, listed, sheet
@@ -161,8 +162,9 @@ def _typed(request: HttpRequest, name: str) -> str:
 
 
 def _found(uuid: UUID, actor: "User", *, at: datetime) -> Department:
-    rows = Department.objects.visible_to(actor, at=at).select_related("division", "parent")
-    return get_object_or_404(rows, uuid=uuid)
+    """Foreign units answer as if there were none, audited."""
+    rows = Department.objects.select_related("division", "parent")
+    return seen_or_404(rows.visible_to(actor, at=at), rows, actor, at=at, uuid=uuid)
 
 
 def _done(

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 from uuid import UUID, uuid4
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from govcloud.notifications import webhooks
+from govcloud.notifications import keeping, webhooks
 from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.policies import KEEPERS, departments_kept_by
@@ -22,6 +22,7 @@ from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
+from govcloud.portal.seen import seen_or_404
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
@@ -122,11 +123,17 @@ def switching_off(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return _done(request, actor, webhook, at=at, refused=refused)
 
 
+@never_cache
 @require_POST
 @login_required
 def switching_on(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Who takes it over by that is shown its new secret on the page that answers and nowhere else."""
     actor, webhook, at = _kept(request, uuid)
-    refused = deeds.attempt(lambda: webhooks.switch_on(webhook=webhook, actor=actor, at=at))
+    on: list[tuple[Webhook, str | None]] = []
+    refused = deeds.attempt(lambda: on.append(webhooks.switch_on(webhook=webhook, actor=actor, at=at)))
+    for taken_over, secret in on:
+        if secret:
+            return _page(request, actor, taken_over, at=at, secret=secret)
     return _done(request, actor, webhook, at=at, refused=refused)
 
 
@@ -145,21 +152,24 @@ def new_secret(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 def redelivery(request: HttpRequest, webhook: UUID, uuid: UUID) -> HttpResponse:
     """Call once more with the same notice."""
-    actor, at = deeds.admitted(request, *KEEPERS)
-    rows = Delivery.objects.visible_to(actor, at=at).select_related("webhook__department")
-    delivery = get_object_or_404(rows, uuid=uuid, webhook__uuid=webhook)
+    actor, found, at = _kept(request, webhook)
+    rows = Delivery.objects.all()
+    delivery = seen_or_404(
+        rows.filter(webhook=found), rows, actor, at=at, uuid=uuid, elsewhere=rows.visible_to(actor, at=at)
+    )
     refused = deeds.attempt(lambda: webhooks.send_again(delivery=delivery, actor=actor, at=at))
-    return _done(request, actor, cast("Webhook", delivery.webhook), at=at, refused=refused)
+    return _done(request, actor, found, at=at, refused=refused)
 
 
 def _kept(request: HttpRequest, uuid: UUID) -> tuple[User, Webhook, datetime]:
+    """Who asks, the webhook, and when. Foreign ones answer as if there were none, audited."""
     actor, at = deeds.admitted(request, *KEEPERS)
-    return actor, get_object_or_404(_visible(actor, at=at), uuid=uuid), at
+    return actor, seen_or_404(_visible(actor, at=at), Webhook.objects.all(), actor, at=at, uuid=uuid), at
 
 
 def _visible(actor: User, *, at: datetime) -> QuerySet[Webhook]:
     rows = Webhook.objects.visible_to(actor, at=at)
-    return rows.select_related("department", "registered_by").order_by("name", "pk")
+    return rows.select_related("department", "registered_by", "keeper").order_by("name", "pk")
 
 
 def _only_code(actor: User, *, at: datetime) -> str:
@@ -225,6 +235,7 @@ def _page(
         "filters": Narrowing(),
         **pages.context,
         "webhook": webhook,
+        "unkept": bool(keeping.unkept([webhook], at=at)),
         "hears_of": [labels.get(kind, kind) for kind in webhook.kinds],
         "sent": [(each, labels.get(each.notice.kind, each.notice.kind)) for each in pages.page],
         "typed": typed or Typed.of(webhook),
