@@ -148,8 +148,12 @@ class Listed(Endpoint[M_co]):
         return Response(answer(cast("Any", list(rows)), many=True).data)
 
     def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponseBase:
-        """The rows as a file. That somebody took them out is audited."""
+        """The rows as a file, whole. That somebody took them out is audited."""
         name = self.basename or "list"
+        serializer = cast("BaseSerializer[Any]", self.get_serializer())
+        file = exports.answer(
+            rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}"
+        )
         with transaction.atomic():
             audit.record(
                 actor=self.actor,
@@ -159,10 +163,7 @@ class Listed(Endpoint[M_co]):
                 label=name,
                 after={"format": format_, "query": self.request.META.get("QUERY_STRING", "")[:500]},
             )
-        serializer = cast("BaseSerializer[Any]", self.get_serializer())
-        return exports.answer(
-            rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}"
-        )
+        return file
 
 
 def below(**options: Any) -> Callable[[Read], Read]:

@@ -107,6 +107,9 @@ class Statements(Listed[Statement], Retrieved[Statement]):
         statement = self.get_object()
         format_ = request.accepted_renderer.format
         write = {"csv": chargeback_exports.write_csv, "xlsx": chargeback_exports.write_xlsx}[format_]
+        file = attachment(
+            lambda file: write(statement=statement, file=file), format_=format_, name=statement.number
+        )
         with transaction.atomic():
             audit.record(
                 actor=self.actor,
@@ -115,9 +118,7 @@ class Statements(Listed[Statement], Retrieved[Statement]):
                 at=self.at,
                 after={"format": format_},
             )
-        return attachment(
-            lambda file: write(statement=statement, file=file), format_=format_, name=statement.number
-        )
+        return file
 
     @extend_schema(request=ConfirmationBody, responses=StatementAnswer)
     @action(detail=True, methods=["post"])
