@@ -1,7 +1,7 @@
 """What every endpoint of the API has in common: one instant, one transaction, one way to find and to list."""
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar, cast
 
@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.translation import gettext_lazy as _
+from rest_framework.decorators import action
 from rest_framework.filters import BaseFilterBackend
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
@@ -20,7 +21,7 @@ from rest_framework.serializers import BaseSerializer, Serializer
 from rest_framework.viewsets import GenericViewSet
 
 from api import exports, idempotency
-from api.filters import Filters, Ordering, Search
+from api.filters import OF_A_PAGE, Filters, Ordering, Search, refuse_unread
 from api.parsers import StrictJSONParser
 from api.references import find
 from govcloud import clock
@@ -40,6 +41,7 @@ class NotByLimitedToken(Forbidden):
 
 
 M_co = TypeVar("M_co", bound=Model, covariant=True)
+Read = TypeVar("Read", bound=Callable[..., Response])
 
 
 class Endpoint(GenericViewSet[M_co]):
@@ -145,14 +147,26 @@ class Listed(Endpoint[M_co]):
         _ = serializer.child.fields  # so that a field that does not exist is refused on an empty page as well
         return self.get_paginated_response(serializer.data)
 
-    def paged(self, rows: QuerySet[Any], serializer: type[Serializer[Any]]) -> Response:
-        """Rows of another kind that belong to this one, in pages."""
+    def paged(self, rows: QuerySet[Any], answer: type[Serializer[Any]]) -> Response:
+        """Rows of another kind that belong to this one, in pages and in their own order. Actions that answer so are ``below``."""
+        refuse_unread(self.request, known=OF_A_PAGE)
         page = self.paginate_queryset(rows)
-        return self.get_paginated_response(serializer(cast("Any", page), many=True).data)
+        serializer: Any = answer(cast("Any", page), many=True, context=self.get_serializer_context())
+        _ = serializer.child.fields
+        return self.get_paginated_response(serializer.data)
+
+    def whole(self, rows: Iterable[Any], answer: type[Serializer[Any]]) -> Response:
+        """The same where there are so few that there are no pages."""
+        refuse_unread(self.request, known={"format"})
+        return Response(answer(cast("Any", list(rows)), many=True).data)
 
     def exported(self, rows: QuerySet[Any], *, format_: str) -> HttpResponseBase:
-        """The rows as a file. That somebody took them out is audited."""
+        """The rows as a file, whole. That somebody took them out is audited."""
         name = self.basename or "list"
+        serializer = cast("BaseSerializer[Any]", self.get_serializer())
+        file = exports.answer(
+            rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}"
+        )
         with transaction.atomic():
             audit.record(
                 actor=self.actor,
@@ -162,10 +176,12 @@ class Listed(Endpoint[M_co]):
                 label=name,
                 after={"format": format_, "query": self.request.META.get("QUERY_STRING", "")[:500]},
             )
-        serializer = cast("BaseSerializer[Any]", self.get_serializer())
-        return exports.answer(
-            rows, serializer=serializer, format_=format_, name=f"{name}-{self.at:%Y%m%d-%H%M%S}"
-        )
+        return file
+
+
+def below(**options: Any) -> Callable[[Read], Read]:
+    """An action that reads rows which belong to one: they are neither filtered nor searched nor sorted, nor described so."""
+    return cast("Callable[[Read], Read]", action(detail=True, methods=["get"], filter_backends=[], **options))
 
 
 def _once(handler: Any, *, at: datetime) -> Any:

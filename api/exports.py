@@ -17,6 +17,7 @@ from rest_framework.renderers import BaseRenderer, JSONRenderer
 from rest_framework.request import Request
 
 from api.problems import BadParameter
+from govcloud import sheets
 
 CHUNK = 500
 IN_MEMORY = 1_000_000  # bytes of a file held in memory before it goes to disk
@@ -60,7 +61,12 @@ class Negotiation(DefaultContentNegotiation):
 def answer(
     rows: QuerySet[Any], *, serializer: serializers.BaseSerializer[Any], format_: str, name: str
 ) -> FileResponse:
-    """All rows as an attachment ``<name>.csv`` or ``<name>.xlsx``, one column per (nested) field, lists left as JSON."""
+    """All rows as an attachment ``<name>.csv`` or ``<name>.xlsx``, one column per (nested) field, lists left as JSON.
+
+    Raises ListTooLongForSheet or TextTooLongForCell of what is not all there in a workbook.
+    """
+    if format_ == "xlsx":
+        sheets.require_fits(rows.count())
     columns = list(columns_of(serializer))
     cells = (row_of(serializer.to_representation(row), columns) for row in rows.iterator(chunk_size=CHUNK))
     write = write_csv if format_ == "csv" else write_xlsx
@@ -69,9 +75,13 @@ def answer(
 
 
 def attachment(write: Callable[[IO[bytes]], None], *, format_: str, name: str) -> FileResponse:
-    """What ``write`` writes, as a download."""
+    """What ``write`` writes, as a download. Nothing of it is sent before all is written."""
     file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  the response closes it
-    write(file)
+    try:
+        write(file)
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
     renderer = CSVRenderer if format_ == "csv" else XLSXRenderer
     content_type = f"{renderer.media_type}; charset=utf-8" if format_ == "csv" else renderer.media_type
@@ -120,7 +130,7 @@ def _numeric(text: str) -> bool:
 
 
 def write_xlsx(file: IO[bytes], *, header: list[str], rows: Iterator[list[Any]]) -> None:
-    """One sheet; text is written as text (never as a formula or a link), numbers as numbers."""
+    """One sheet; text is written as text (never as a formula or a link), numbers as numbers. Raises as ``answer``."""
     options = {"constant_memory": True, "in_memory": False}
     with xlsxwriter.Workbook(file, options) as book:
         sheet = book.add_worksheet()
@@ -130,15 +140,17 @@ def write_xlsx(file: IO[bytes], *, header: list[str], rows: Iterator[list[Any]])
         sheet.freeze_panes(1, 0)
         for number, row in enumerate(rows, start=1):
             for column, cell in enumerate(row):
-                _write_cell(sheet, number, column, cell)
+                written = _write_cell(sheet, number, column, cell)
+                sheets.require_whole(written, row=number, heading=header[column])
 
 
-def _write_cell(sheet: Any, row: int, column: int, cell: Any) -> None:
-    if cell is None:
-        return
+def _write_cell(sheet: Any, row: int, column: int, cell: Any) -> int | None:
+    """What xlsxwriter says of it; None for an empty cell, which is not written."""
+    written: int | None = None
     if isinstance(cell, bool):
-        sheet.write_boolean(row, column, cell)
+        written = sheet.write_boolean(row, column, cell)
     elif isinstance(cell, (int, float, Decimal)):
-        sheet.write_number(row, column, cell)
-    else:
-        sheet.write_string(row, column, str(cell))
+        written = sheet.write_number(row, column, cell)
+    elif cell is not None:
+        written = sheet.write_string(row, column, str(cell))
+    return written

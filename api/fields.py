@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.fields import Field
 
@@ -16,6 +17,8 @@ class Answer(serializers.Serializer[Any]):
         asked = self._asked()
         if asked is None:
             return fields
+        if not asked:
+            raise BadParameter(parameter="fields", reason=_("it has no value."))
         unknown = asked - fields.keys()
         if unknown:
             raise BadParameter(

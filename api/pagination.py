@@ -14,6 +14,8 @@ class Pages(PageNumberPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+    page_query_description = "Which page; the first is 1."
+    page_size_query_description = "Rows of a page: 50, if nothing else is asked for, and 200 at most."
 
     def get_page_size(self, request: Request) -> int:
         asked = request.query_params.get("page_size")

@@ -13,6 +13,7 @@ from rest_framework import serializers
 from api.endpoints import Endpoint, Listed
 from api.fields import Answer
 from api.problems import MEDIA_TYPE, status_of
+from govcloud.sheets import ListTooLongForSheet
 
 
 class ProblemEntry(serializers.Serializer[Any]):
@@ -138,6 +139,8 @@ class Schema(AutoSchema):
             statuses.append(404)
         if self.method != "GET":
             statuses += [*WITH_BODY, 409]
+        if self._lists():
+            statuses.append(status_of(ListTooLongForSheet))
         if isinstance(view, Endpoint):
             statuses += [status_of(error) for error in view.refusals.get(view.action, ())]
             if view.action in view.versioned:

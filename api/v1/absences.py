@@ -1,6 +1,6 @@
 """Substitutes: who decides on behalf of whom, and for how long."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from drf_spectacular.utils import extend_schema
@@ -74,8 +74,7 @@ class Absences(Listed[Absence], Retrieved[Absence]):
         return Response(AbsenceAnswer(ended).data)
 
     @extend_schema(responses=PersonRef(many=True))
-    @action(detail=False, methods=["get"], search_fields=(), ordering_fields=(), pagination_class=None)
+    @action(detail=False, methods=["get"], pagination_class=None, filter_backends=[])
     def substitutes(self, request: Request) -> Response:  # noqa: ARG002
         """Who can stand in for the asker: people who decide wherever they do."""
-        people = absences.substitutes_for(self.actor, at=self.at)
-        return Response(PersonRef(cast("Any", people), many=True).data)
+        return self.whole(absences.substitutes_for(self.actor, at=self.at), PersonRef)

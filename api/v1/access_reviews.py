@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.cloud_bodies import Why
 from api.v1.people import PersonRef
@@ -137,7 +138,7 @@ class ReviewLineFilters(filters.FilterSet):  # type: ignore[misc]
     review = filters.UUIDFilter("review__uuid")
     department = filters.UUIDFilter("department__uuid")
     verdict = filters.ChoiceFilter(choices=Verdict.choices)
-    overdue = filters.BooleanFilter(method="late", label="undecided after the deadline")
+    overdue = TrueOrFalseFilter(method="late", label="undecided after the deadline")
 
     def late(self, rows: Any, _name: str, value: bool) -> Any:  # noqa: FBT001  as django-filter calls it
         overdue = ReviewLine.objects.overdue(at=self.request.parser_context["view"].at)

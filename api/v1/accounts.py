@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.roles import ReasonBody
 from govcloud.organisation import identity
@@ -57,8 +58,8 @@ class ConfirmationCodeBody(Body):
 
 
 class AccountFilters(filters.FilterSet):  # type: ignore[misc]
-    is_active = filters.BooleanFilter()
-    has_second_factor = filters.BooleanFilter()
+    is_active = TrueOrFalseFilter()
+    has_second_factor = TrueOrFalseFilter()
 
 
 class Accounts(Listed[User], Retrieved[User]):
@@ -135,8 +136,8 @@ class SecondFactorAnswer(Answer):
 
 
 class SecondFactorFilters(filters.FilterSet):  # type: ignore[misc]
-    confirmed = filters.BooleanFilter("confirmed_at", lookup_expr="isnull", exclude=True)
-    waiting = filters.BooleanFilter(
+    confirmed = TrueOrFalseFilter("confirmed_at", lookup_expr="isnull", exclude=True)
+    waiting = TrueOrFalseFilter(
         method="that_waits", label="not confirmed, of somebody whose role needs a confirmed one"
     )
 

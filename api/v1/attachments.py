@@ -16,6 +16,7 @@ from api.bodies import Body
 from api.downloads import as_file
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from govcloud.orders import attachments
 from govcloud.orders.contents import FORMATS
 from govcloud.orders.models import Attachment, Order
@@ -45,7 +46,7 @@ class AttachmentBody(Body):
 
 class AttachmentFilters(filters.FilterSet):  # type: ignore[misc]
     order = filters.UUIDFilter("order__uuid")
-    in_the_order = filters.BooleanFilter("removed_before", lookup_expr="isnull")
+    in_the_order = TrueOrFalseFilter("removed_before", lookup_expr="isnull")
 
 
 class Attachments(Listed[Attachment], Retrieved[Attachment]):

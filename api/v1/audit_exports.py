@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from govcloud.audit import exporting
 from govcloud.audit.models import Export
 from tenants.models import Role
@@ -33,7 +34,7 @@ class AuditExportAnswer(Answer):
 
 
 class AuditExportFilters(filters.FilterSet):  # type: ignore[misc]
-    delivered = filters.BooleanFilter("delivered_at", lookup_expr="isnull", exclude=True)
+    delivered = TrueOrFalseFilter("delivered_at", lookup_expr="isnull", exclude=True)
     at_after = filters.IsoDateTimeFilter("at", lookup_expr="gte")
     at_before = filters.IsoDateTimeFilter("at", lookup_expr="lt")
 

@@ -14,6 +14,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
@@ -239,7 +240,7 @@ class PeopleAnswer(serializers.Serializer[Any]):
 
 
 class CaseFilters(filters.FilterSet):  # type: ignore[misc]
-    todo = filters.BooleanFilter(
+    todo = TrueOrFalseFilter(
         method="waiting", label="true: only what waits for a decision of the person who asks"
     )
     status = filters.MultipleChoiceFilter(choices=Status.choices)

@@ -9,6 +9,7 @@ from rest_framework import serializers
 from api.converters import CODE
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from govcloud.catalog.models import (
     Delivery,
     DRTier,
@@ -33,9 +34,7 @@ class OfferableAnswer(Answer):
 
 
 class OfferableFilters(filters.FilterSet):  # type: ignore[misc]
-    orderable = filters.BooleanFilter(
-        "retired_at", lookup_expr="isnull", label="false: only what was retired"
-    )
+    orderable = TrueOrFalseFilter("retired_at", lookup_expr="isnull", label="false: only what was retired")
 
 
 class OfferingAnswer(OfferableAnswer):

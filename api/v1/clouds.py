@@ -12,7 +12,7 @@ from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api.endpoints import Listed, Retrieved
+from api.endpoints import Listed, Retrieved, below
 from api.etags import etag_of, expected_version
 from api.fields import Answer
 from api.v1.cloud_bodies import CloudBody, CloudChange, CredentialBody, NamesBody, Why
@@ -299,14 +299,7 @@ class Clouds(Listed[Cloud], Retrieved[Cloud]):
         return self.answer(services.retire(cloud=cloud, reason=reason, actor=self.actor, at=self.at))
 
     @extend_schema(responses=HealthChangeAnswer(many=True))
-    @action(
-        detail=True,
-        methods=["get"],
-        url_path="health-changes",
-        filterset_class=None,
-        search_fields=(),
-        ordering_fields=(),
-    )
+    @below(url_path="health-changes")
     def health_changes(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """When it answered and when it did not, newest first."""
         return self.paged(HealthChange.objects.filter(cloud=self.get_object()), HealthChangeAnswer)

@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
+from api.filters import TrueOrFalseFilter
 from api.v1.cases import ConsultationAnswer
 from govcloud.approvals import sharing
 from govcloud.approvals.lifecycle import ConsultationStatus
@@ -23,7 +24,7 @@ class ConsultationReply(Body):
 
 
 class ConsultationFilters(filters.FilterSet):  # type: ignore[misc]
-    todo = filters.BooleanFilter(
+    todo = TrueOrFalseFilter(
         method="waiting", label="true: only what waits for an answer of the person who asks"
     )
     status = filters.MultipleChoiceFilter(choices=ConsultationStatus.choices)

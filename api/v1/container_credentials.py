@@ -11,6 +11,7 @@ from rest_framework.response import Response
 
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.inventory.models import Access, ContainerCredential
@@ -38,7 +39,7 @@ class CredentialFilters(filters.FilterSet):  # type: ignore[misc]
     container = filters.UUIDFilter("container__resource__uuid")
     system = filters.UUIDFilter("container__resource__system__uuid")
     access = filters.ChoiceFilter(choices=Access.choices)
-    in_force = filters.BooleanFilter("revoked_at", lookup_expr="isnull")
+    in_force = TrueOrFalseFilter("revoked_at", lookup_expr="isnull")
 
 
 class ContainerCredentials(Listed[ContainerCredential], Retrieved[ContainerCredential]):

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bodies import Body
-from api.endpoints import Listed, Retrieved
+from api.endpoints import Listed, Retrieved, below
 from api.fields import Answer
 from api.v1.audit import EventAnswer
 from api.v1.tenants import SystemRef
@@ -131,7 +131,7 @@ class Findings(Listed[Finding], Retrieved[Finding]):
         return self.answer()
 
     @extend_schema(responses=EventAnswer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    @below()
     def history(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """What was done about it, by whom, oldest first."""
         events = Event.objects.filter(subject_id=self.get_object().uuid).order_by("id")

@@ -16,6 +16,7 @@ from api.bodies import Body, integer
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.people import PersonRef
 from govcloud.approvals import flows
@@ -186,7 +187,7 @@ class DryRunAnswer(serializers.Serializer[Any]):
 
 
 class FlowFilters(filters.FilterSet):  # type: ignore[misc]
-    draft = filters.BooleanFilter("published_at", lookup_expr="isnull")
+    draft = TrueOrFalseFilter("published_at", lookup_expr="isnull")
 
 
 class FlowVersions(Listed[FlowVersion], Retrieved[FlowVersion]):

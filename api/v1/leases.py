@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.inventory.lifecycle import Status
@@ -91,8 +92,8 @@ class ExpiryAnswer(Answer):
 
 
 class ExpiryFilters(_OfResourceFilters):
-    in_force = filters.BooleanFilter()
-    waits = filters.BooleanFilter(method="filter_waits")
+    in_force = TrueOrFalseFilter()
+    waits = TrueOrFalseFilter(method="filter_waits")
     obstacle = filters.MultipleChoiceFilter(choices=Obstacle.choices)
     reclaim_before = filters.IsoDateTimeFilter("reclaim_at", lookup_expr="lt")
 

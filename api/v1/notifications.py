@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api.bodies import Body, ByName, integer
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from govcloud.notifications import services
 from govcloud.notifications.kinds import Kind, Way
 from govcloud.notifications.models import Message, Preference
@@ -46,7 +47,7 @@ def _language() -> str:
 
 
 class MessageFilters(filters.FilterSet):  # type: ignore[misc]
-    unread = filters.BooleanFilter("read_at", lookup_expr="isnull")
+    unread = TrueOrFalseFilter("read_at", lookup_expr="isnull")
     kind = filters.MultipleChoiceFilter("notice__kind", choices=Kind.choices)
     thread = filters.UUIDFilter("notice__thread")
     created_after = filters.IsoDateTimeFilter("created_at", lookup_expr="gte")

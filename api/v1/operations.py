@@ -1,6 +1,6 @@
 """What is being done to a cloud, step by step, and what an administrator does with an operation that waits."""
 
-from typing import Any, cast
+from typing import Any
 
 import django_filters as filters
 from django.db.models import Count, Prefetch, Q, QuerySet
@@ -189,4 +189,4 @@ class Operations(Listed[Operation], Retrieved[Operation]):
             .select_related("step")
             .order_by("-id")[:1000]
         )
-        return Response(CloudCallAnswer(cast("Any", rows), many=True).data)
+        return self.whole(rows, CloudCallAnswer)

@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BooleanField, Serializer
 from rest_framework.views import APIView
 
-from api.endpoints import Listed, Retrieved
+from api.endpoints import Listed, Retrieved, below
 from api.etags import etag_of, expected_version
 from api.filters import Filters, Ordering, Search
 from api.references import all_visible, find
@@ -61,12 +61,12 @@ class OrderFilters(filters.FilterSet):  # type: ignore[misc]
 
 
 class OrderSearch(Search):
-    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
-        """Each word as the portal looks for it; other lists of the resource are not searched."""
-        orders = cast("Orders", view)
-        if orders.action != "list":
-            return queryset
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:  # noqa: ARG002
+        """Each word as the portal looks for it."""
         return cast("OrderQuerySet", queryset).mentioning(self.get_search_terms(request))
+
+    def searches(self, view: APIView) -> bool:  # noqa: ARG002
+        return True
 
 
 def with_summary(rows: QuerySet[Order]) -> QuerySet[Order]:
@@ -163,13 +163,13 @@ class Orders(Listed[Order], Retrieved[Order]):
         return Response(ReviewAnswer(order, context={**self.get_serializer_context(), "at": self.at}).data)
 
     @extend_schema(responses=EventAnswer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None, ordering_fields=())
+    @below()
     def trail(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """The order's story, from its draft to the statement it was billed on, oldest first."""
         return self.paged(trail(thread=self.get_object().uuid), EventAnswer)
 
     @extend_schema(responses=OperationAnswer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None, ordering_fields=())
+    @below()
     def operations(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """What is being done to the cloud for this order."""
         rows = Operation.objects.filter(thread=self.get_object().uuid)

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.tenants import DepartmentRef
 from govcloud.organisation import handover
@@ -48,7 +49,7 @@ class PersonAnswer(Answer):
 class PersonFilters(filters.FilterSet):  # type: ignore[misc]
     department = filters.UUIDFilter(method="with_role_in", label="with a role there, now or to come")
     role = filters.ChoiceFilter(choices=Role.choices, method="holding")
-    active = filters.BooleanFilter("is_active")
+    active = TrueOrFalseFilter("is_active")
 
     def with_role_in(self, rows: QuerySet[User], _name: str, value: Any) -> QuerySet[User]:
         return rows.filter(pk__in=self._held().filter(department__uuid=value).values("user"))

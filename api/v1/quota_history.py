@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
 from govcloud.quotas.lifecycle import RaiseStatus
@@ -97,7 +98,7 @@ class CrossingAnswer(_OfAccountAnswer):
 
 
 class CrossingFilters(_OfAccountFilters):
-    in_force = filters.BooleanFilter("cleared_at", lookup_expr="isnull")
+    in_force = TrueOrFalseFilter("cleared_at", lookup_expr="isnull")
     percent = filters.NumberFilter()
 
 

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.inventory.models import FloatingAddress, Protocol, SecurityRule
@@ -31,7 +32,7 @@ class SecurityRuleFilters(filters.FilterSet):  # type: ignore[misc]
     network = filters.UUIDFilter("network__resource__uuid")
     system = filters.UUIDFilter("network__resource__system__uuid")
     protocol = filters.ChoiceFilter(choices=Protocol.choices)
-    in_force = filters.BooleanFilter("removed_at", lookup_expr="isnull")
+    in_force = TrueOrFalseFilter("removed_at", lookup_expr="isnull")
 
 
 class SecurityRules(Listed[SecurityRule], Retrieved[SecurityRule]):
@@ -63,7 +64,7 @@ class FloatingAddressFilters(filters.FilterSet):  # type: ignore[misc]
     server = filters.UUIDFilter("server__resource__uuid")
     network = filters.UUIDFilter("network__resource__uuid")
     system = filters.UUIDFilter("server__resource__system__uuid")
-    in_force = filters.BooleanFilter("released_at", lookup_expr="isnull")
+    in_force = TrueOrFalseFilter("released_at", lookup_expr="isnull")
 
 
 class FloatingAddresses(Listed[FloatingAddress], Retrieved[FloatingAddress]):

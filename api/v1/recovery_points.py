@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.protection import holds
@@ -48,9 +49,9 @@ class RecoveryPointAnswer(Answer):
 class RecoveryPointFilters(filters.FilterSet):  # type: ignore[misc]
     volume = filters.UUIDFilter("volume__resource__uuid")
     system = filters.UUIDFilter("volume__resource__system__uuid")
-    off_site = filters.BooleanFilter()
-    kept = filters.BooleanFilter("expired_at", lookup_expr="isnull")
-    on_hold = filters.BooleanFilter(method="filter_on_hold")
+    off_site = TrueOrFalseFilter()
+    kept = TrueOrFalseFilter("expired_at", lookup_expr="isnull")
+    on_hold = TrueOrFalseFilter(method="filter_on_hold")
     taken_after = filters.IsoDateTimeFilter("taken_at", lookup_expr="gte")
     taken_before = filters.IsoDateTimeFilter("taken_at", lookup_expr="lt")
 

@@ -199,7 +199,7 @@ class Resources(Listed[Resource], Retrieved[Resource]):
     def actions(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """What can be done to it directly, without an order: now and by you, or why not."""
         found = requests.possibilities(resource=self.get_object(), actor=self.actor, at=self.at)
-        return Response(PossibilityAnswer(list(found), many=True).data)  # type: ignore[arg-type]
+        return self.whole(found, PossibilityAnswer)
 
     @extend_schema(request=ANY_ACTION, responses={202: OperationAnswer})
     @actions.mapping.post

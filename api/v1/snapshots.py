@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
 from govcloud.catalog.models import Wiping
@@ -31,7 +32,7 @@ class SnapshotAnswer(Answer):
 class SnapshotFilters(filters.FilterSet):  # type: ignore[misc]
     volume = filters.UUIDFilter("volume__resource__uuid")
     system = filters.UUIDFilter("volume__resource__system__uuid")
-    kept = filters.BooleanFilter("deleted_at", lookup_expr="isnull")
+    kept = TrueOrFalseFilter("deleted_at", lookup_expr="isnull")
 
 
 class Snapshots(Listed[Snapshot], Retrieved[Snapshot]):

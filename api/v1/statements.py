@@ -13,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from api.bodies import Body
-from api.endpoints import Listed, Retrieved
+from api.endpoints import Listed, Retrieved, below
 from api.etags import etag_of
 from api.exports import CSVRenderer, XLSXRenderer, attachment
 from api.fields import Answer
@@ -91,7 +91,7 @@ class Statements(Listed[Statement], Retrieved[Statement]):
         return Response(self.get_serializer(statement).data, headers={"ETag": etag_of(statement)})
 
     @extend_schema(responses=StatementLineAnswer(many=True))
-    @action(detail=True, methods=["get"], filterset_class=None, search_fields=(), ordering_fields=())
+    @below()
     def lines(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """The statement's lines, in their order."""
         lines = StatementLine.objects.filter(statement=self.get_object()).order_by("position")
@@ -107,6 +107,9 @@ class Statements(Listed[Statement], Retrieved[Statement]):
         statement = self.get_object()
         format_ = request.accepted_renderer.format
         write = {"csv": chargeback_exports.write_csv, "xlsx": chargeback_exports.write_xlsx}[format_]
+        file = attachment(
+            lambda file: write(statement=statement, file=file), format_=format_, name=statement.number
+        )
         with transaction.atomic():
             audit.record(
                 actor=self.actor,
@@ -115,9 +118,7 @@ class Statements(Listed[Statement], Retrieved[Statement]):
                 at=self.at,
                 after={"format": format_},
             )
-        return attachment(
-            lambda file: write(statement=statement, file=file), format_=format_, name=statement.number
-        )
+        return file
 
     @extend_schema(request=ConfirmationBody, responses=StatementAnswer)
     @action(detail=True, methods=["post"])

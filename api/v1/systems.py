@@ -14,6 +14,7 @@ from api.bodies import Body, integer
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.problems import NotAllowed
 from api.references import find
 from api.v1.cloud_bodies import Why
@@ -68,7 +69,7 @@ class SystemFilters(filters.FilterSet):  # type: ignore[misc]
     dr_level = filters.NumberFilter()
     data_class = filters.ChoiceFilter(choices=DataClass.choices)
     service_scope = filters.ChoiceFilter(choices=ServiceScope.choices)
-    retired = filters.BooleanFilter("retired_at", lookup_expr="isnull", exclude=True)
+    retired = TrueOrFalseFilter("retired_at", lookup_expr="isnull", exclude=True)
 
 
 class OwnerBody(Body):

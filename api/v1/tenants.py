@@ -17,6 +17,7 @@ from api.converters import CODE
 from api.endpoints import Listed, Retrieved
 from api.etags import etag_of, expected_version
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.cloud_bodies import Why
 from govcloud.errors import Invalid
@@ -72,7 +73,7 @@ class DepartmentFilters(filters.FilterSet):  # type: ignore[misc]
     parent = filters.UUIDFilter("parent__uuid")
     connection = filters.ChoiceFilter(choices=Connection.choices)
     below = filters.UUIDFilter(method="in_subtree", label="it and all below it")
-    closed = filters.BooleanFilter("closed_at", lookup_expr="isnull", exclude=True)
+    closed = TrueOrFalseFilter("closed_at", lookup_expr="isnull", exclude=True)
 
     def in_subtree(self, rows: QuerySet[Department], _name: str, value: UUID) -> QuerySet[Department]:
         top = Department.objects.filter(uuid=value).values_list("path", flat=True).first()

@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import SystemRef
 from govcloud.metering.models import UsageSegment
@@ -32,7 +33,7 @@ class UsageSegmentFilters(filters.FilterSet):  # type: ignore[misc]
     order = filters.UUIDFilter("resource__thread")
     meter = filters.CharFilter("meter__code")
     used_at = filters.IsoDateTimeFilter("period", lookup_expr="contains")
-    open = filters.BooleanFilter("period__upper_inf")
+    open = TrueOrFalseFilter("period__upper_inf")
 
 
 class UsageSegments(Listed[UsageSegment], Retrieved[UsageSegment]):

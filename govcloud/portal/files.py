@@ -9,11 +9,16 @@ from typing import TypeVar
 
 import xlsxwriter
 from django.db import transaction
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
+from govcloud import sheets
 from govcloud.audit import services as audit
+from govcloud.errors import Conflict
+from govcloud.sheets import ListTooLongForSheet, TextTooLongForCell
 from tenants.models import User
 
 T = TypeVar("T")
@@ -53,7 +58,10 @@ def write_csv(sheet: Sheet) -> bytes:
 
 
 def write_xlsx(sheet: Sheet) -> bytes:
-    """Strings are written as strings: nothing in a title becomes a formula or a link."""
+    """Strings are written as strings: nothing in a title becomes a formula or a link.
+
+    Raises ListTooLongForSheet or TextTooLongForCell of what would not be all there.
+    """
     file = io.BytesIO()
     options = {
         "constant_memory": True,
@@ -75,7 +83,8 @@ def write_xlsx(sheet: Sheet) -> bytes:
         page.write_row(0, 0, [str(heading) for heading in sheet.headings], bold)
         for number, row in enumerate(sheet.rows, start=1):
             for column, value in enumerate(row):
-                page.write(number, column, value, formats.get(type(value), money))
+                written = page.write(number, column, value, formats.get(type(value), money))
+                sheets.require_whole(written, row=number, heading=sheet.headings[column])
     return file.getvalue()
 
 
@@ -87,6 +96,13 @@ class Form:
     write: Callable[[Sheet], bytes]
 
 
+class ListTooLongForFile(Conflict):
+    """Of a list that no page shows whole either."""
+
+    code = "list-too-long-for-file"
+    message = _("The list has more rows than the %(most)s that a file is made of. Narrow it by words.")
+
+
 FORMS: dict[str, Form] = {
     "csv": Form("text/csv; charset=utf-8", write_csv),
     "xlsx": Form("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", write_xlsx),
@@ -94,17 +110,44 @@ FORMS: dict[str, Form] = {
 
 
 def hand_out(
-    rows: Iterable[T], told: Callable[[list[T]], Sheet], *, form: str, query: str, actor: User, at: datetime
+    request: HttpRequest,
+    rows: Iterable[T],
+    told: Callable[[list[T]], Sheet],
+    *,
+    form: str,
+    query: str,
+    actor: User,
+    at: datetime,
 ) -> HttpResponse:
-    """A list as a file, all pages of it; every export leaves an audit event. Raises Http404 for a form there is not."""
+    """A list as a file, all pages of it, or the page that tells why not; every export leaves an audit event.
+
+    Raises Http404 for a form there is not.
+    """
     if form not in FORMS:
         raise Http404
-    with transaction.atomic():
-        listed = list(rows)
-        sheet = told(listed)
-        after = {"format": form, "rows": len(listed), "query": query.removeprefix("?")}
-        audit.record(actor=actor, verb="list.exported", subject=None, at=at, label=sheet.name, after=after)
-    return download(sheet, form, at=at)
+    try:
+        with transaction.atomic():
+            listed = list(rows)
+            sheet = told(listed)
+            if form == "xlsx":
+                sheets.require_fits(len(listed))
+            response = download(sheet, form, at=at)
+            after = {"format": form, "rows": len(listed), "query": query.removeprefix("?")}
+            audit.record(
+                actor=actor, verb="list.exported", subject=None, at=at, label=sheet.name, after=after
+            )
+    except (ListTooLongForSheet, TextTooLongForCell) as refusal:
+        asked = request.META.get("QUERY_STRING", "")
+        csv_file = f"{request.path.removesuffix(form)}csv{'?' if asked else ''}{asked}"
+        return _no_file(request, refusal, csv_file=csv_file)
+    except ListTooLongForFile as refusal:
+        return _no_file(request, refusal)
+    return response
+
+
+def _no_file(request: HttpRequest, refusal: Conflict, *, csv_file: str = "") -> HttpResponse:
+    context = {"detail": refusal.detail, "csv_file": csv_file}
+    return render(request, "portal/no_file.html", context, status=409)
 
 
 def download(sheet: Sheet, form: str, *, at: datetime) -> HttpResponse:

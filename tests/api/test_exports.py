@@ -9,8 +9,11 @@ import pytest
 from openpyxl import load_workbook
 from rest_framework.test import APIClient
 
+from govcloud.audit import services as audit
 from govcloud.audit.models import Event
+from govcloud.audit.services import SystemActor
 from tenants.models import Role, User
+from tests.api.house import AT
 from tests.factories.catalog import catalogue
 from tests.factories.chargeback import statement
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
@@ -68,6 +71,32 @@ def test_an_export_keeps_to_the_filters_and_to_what_one_may_see(reader: APIClien
     assert text.split() == ["code", "b"]
 
 
+def test_a_workbook_that_would_lose_text_is_refused_and_the_csv_file_has_it(signed_in: SignedIn) -> None:
+    long = {"text": "x" * 40_000}
+    audit.record(actor=SystemActor("tests"), verb="order.drafted", subject=None, at=AT, after=long)
+    client = signed_in(member(Role.AUDIT_ADMIN))
+    url = "/api/v1/audit-events?verb=order.drafted&fields=verb,after"
+    answer = client.get(f"{url}&format=xlsx")
+    assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
+    assert answer.json()["code"] == "text-too-long-for-cell"
+    assert answer.json()["params"] == {"row": 1, "heading": "after", "most": 32_767}
+    assert not Event.objects.filter(verb="list.exported").exists()
+    assert "x" * 40_000 in content_of(client.get(f"{url}&format=csv")).decode()
+    assert Event.objects.filter(verb="list.exported").count() == 1
+
+
+def test_a_workbook_that_would_lose_rows_is_refused(
+    reader: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govcloud.sheets.MOST_ROWS", 1)
+    answer = reader.get("/api/v1/systems?format=xlsx")
+    assert (answer.status_code, answer.json()["code"]) == (409, "list-too-long-for-sheet")
+    assert "CSV" in answer.json()["detail"]
+    assert not Event.objects.filter(verb="list.exported").exists()
+    assert content_of(reader.get("/api/v1/systems?format=csv"))
+    assert content_of(reader.get("/api/v1/systems?format=xlsx&mlps_level=3"))
+
+
 def test_taking_a_list_out_is_audited(reader: APIClient) -> None:
     content_of(reader.get("/api/v1/systems?format=csv&mlps_level=3"))
     event = Event.objects.get(verb="list.exported")
@@ -101,6 +130,15 @@ def test_a_statement_is_a_file_whose_lines_sum_to_its_total(signed_in: SignedIn,
         rows = list(csv.reader(io.StringIO(content.decode("utf-8-sig"))))[1:-1]
     assert sum(Decimal(str(row[-1])) for row in rows) == issued.total
     assert Event.objects.get(verb="statement.exported").subject_id == issued.uuid
+
+
+def test_a_statement_that_no_sheet_holds_was_not_taken_out(
+    signed_in: SignedIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govcloud.chargeback.exports.SHEET_LINES", 0)
+    answer = signed_in(member(Role.FINANCE)).get(f"/api/v1/statements/{statement().uuid}/export?format=xlsx")
+    assert (answer.status_code, answer.json()["code"]) == (409, "too-long-for-sheet")
+    assert not Event.objects.filter(verb="statement.exported").exists()
 
 
 def test_a_statement_is_no_json_file(signed_in: SignedIn) -> None:

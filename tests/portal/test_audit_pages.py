@@ -84,6 +84,44 @@ def test_the_list_is_had_as_a_file_and_that_is_told(moved: Event, signed_in: Sig
     assert Event.objects.filter(verb="list.exported", subject_label="audit").exists()
 
 
+def test_a_workbook_that_would_lose_text_is_not_made_and_the_page_leads_to_the_csv_file(
+    moved: Event, at: datetime, signed_in: Signed
+) -> None:
+    with transaction.atomic():
+        services.record(
+            actor=SystemActor("tests"), verb="operation.parked", subject=None, label="app-1", at=at, reason="x" * 40_000
+        )  # fmt: skip
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    answer = auditor.get("/audit/export.xlsx?q=app-1")
+    assert answer.status_code == 409
+    assert "Row 1 has more text in “Reason”" in text(answer)
+    assert 'href="/audit/export.csv?q=app-1"' in answer.content.decode()
+    assert not Event.objects.filter(verb="list.exported").exists()
+    assert b"x" * 40_000 in auditor.get("/audit/export.csv?q=app-1").content
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx"])
+def test_a_trail_longer_than_a_file_is_not_cut(
+    moved: Event, form: str, signed_in: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    monkeypatch.setattr("govcloud.portal.audit.views.MOST_IN_A_FILE", 1)
+    assert auditor.get(f"/audit/export.{form}?q=水利厅").status_code == 200
+    answer = auditor.get(f"/audit/export.{form}")
+    assert (answer.status_code, "more rows than the 1 " in text(answer)) == (409, True)
+    assert 'href="/audit/export.csv' not in answer.content.decode()
+    assert Event.objects.filter(verb="list.exported").count() == 1
+
+
+def test_a_list_of_more_rows_than_a_sheet_holds_is_not_made_into_one(
+    moved: Event, signed_in: Signed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auditor = signed_in(member(Role.AUDIT_ADMIN))
+    monkeypatch.setattr("govcloud.sheets.MOST_ROWS", 0)
+    answer = auditor.get("/audit/export.xlsx")
+    assert (answer.status_code, 'href="/audit/export.csv"' in answer.content.decode()) == (409, True)
+
+
 def test_the_chain_is_verified_by_a_click_and_a_broken_record_is_named(
     moved: Event, at: datetime, signed_in: Signed
 ) -> None:

@@ -76,6 +76,19 @@ def test_the_clock_is_read_at_the_edge_only() -> None:
     assert readers == []
 
 
+def test_filters_of_the_api_refuse_what_is_neither_true_nor_false() -> None:
+    """The one of django-filter leaves it out unread, and lists everything."""
+    plain = [
+        f"{name(path)}:{node.lineno}"
+        for path in SOURCES
+        if name(path).startswith("api/") and name(path) != "api/filters.py"
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Attribute) and node.attr == "BooleanFilter")
+        or (isinstance(node, ast.Name) and node.id == "BooleanFilter")
+    ]
+    assert plain == [], "use api.filters.TrueOrFalseFilter"
+
+
 def test_there_are_no_bags() -> None:
     bags = {"utils", "common", "helpers", "core", "misc", "shared"}
     assert not [name(path) for path in SOURCES if bags & set(path.with_suffix("").parts[-2:])]

@@ -45,12 +45,25 @@ def trail(request: HttpRequest) -> HttpResponse:
 @require_GET
 @login_required
 def export(request: HttpRequest, form: str) -> HttpResponse:
-    """The list as a file, as far as a spreadsheet takes it."""
+    """The list as a file, all of it or none."""
     actor, at = deeds.admitted(request, *READS_AUDIT)
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     return files.hand_out(
-        listed(filters)[:MOST_IN_A_FILE], sheet, form=form, query=filters.query(), actor=actor, at=at
+        request,
+        listed(filters)[: MOST_IN_A_FILE + 1],
+        _sheet,
+        form=form,
+        query=filters.query(),
+        actor=actor,
+        at=at,
     )
+
+
+def _sheet(events: list[Event]) -> files.Sheet:
+    """Raises ListTooLongForFile."""
+    if len(events) > MOST_IN_A_FILE:
+        raise files.ListTooLongForFile(most=MOST_IN_A_FILE)
+    return sheet(events)
 
 
 @require_GET

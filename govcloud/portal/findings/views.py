@@ -65,7 +65,9 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     """The current list as a file, all pages of it."""
     actor, at = deeds.admitted(request, *READERS)
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
-    return files.hand_out(listed(filters), sheet, form=form, query=filters.query(), actor=actor, at=at)
+    return files.hand_out(
+        request, listed(filters), sheet, form=form, query=filters.query(), actor=actor, at=at
+    )
 
 
 @require_GET

@@ -49,6 +49,7 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     return files.hand_out(
+        request,
         listed(filters, actor, at=at),
         lambda rows: sheet(rows, at=at),
         form=form,

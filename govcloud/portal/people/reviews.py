@@ -121,7 +121,13 @@ def export(request: HttpRequest, uuid: UUID, form: str) -> HttpResponse:
     actor, at = deeds.admitted(request, *READERS)
     found = _found(uuid, actor, at=at)
     return files.hand_out(
-        _lines(found, actor, at=at), _sheet, form=form, query=f"review={found.uuid}", actor=actor, at=at
+        request,
+        _lines(found, actor, at=at),
+        _sheet,
+        form=form,
+        query=f"review={found.uuid}",
+        actor=actor,
+        at=at,
     )
 
 

@@ -39,4 +39,4 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     actor, at = deeds.admitted(request, *KEEPERS_OF_PEOPLE)
     filters = Asked.of(request.GET.dict())
     rows = listed(filters, actor, at=at)
-    return files.hand_out(rows, sheet, form=form, query=filters.query(), actor=actor, at=at)
+    return files.hand_out(request, rows, sheet, form=form, query=filters.query(), actor=actor, at=at)

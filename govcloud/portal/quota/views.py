@@ -109,7 +109,13 @@ def history(request: HttpRequest, uuid: UUID, form: str) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     department = _visible(uuid, actor, at=at)
     return files.hand_out(
-        _changes(department), rows.change_sheet, form=form, query=str(department.uuid), actor=actor, at=at
+        request,
+        _changes(department),
+        rows.change_sheet,
+        form=form,
+        query=str(department.uuid),
+        actor=actor,
+        at=at,
     )
 
 

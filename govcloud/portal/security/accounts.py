@@ -113,7 +113,13 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     rows = _concerned(filters, at=at).filter(_in_view(filters.view))
     return files.hand_out(
-        rows, lambda listed: _sheet(listed, at=at), form=form, query=filters.query(), actor=actor, at=at
+        request,
+        rows,
+        lambda listed: _sheet(listed, at=at),
+        form=form,
+        query=filters.query(),
+        actor=actor,
+        at=at,
     )
 
 

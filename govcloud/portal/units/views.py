@@ -72,7 +72,7 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     rows = listed(filters, actor, at=at)
-    return files.hand_out(rows, sheet, form=form, query=filters.query(), actor=actor, at=at)
+    return files.hand_out(request, rows, sheet, form=form, query=filters.query(), actor=actor, at=at)
 
 
 @require_GET

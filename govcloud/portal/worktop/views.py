@@ -67,7 +67,13 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     filters = Filters.read(request.GET.dict())
     return files.hand_out(
-        listed(filters, actor, at=at), exports.sheet, form=form, query=filters.query(), actor=actor, at=at
+        request,
+        listed(filters, actor, at=at),
+        exports.sheet,
+        form=form,
+        query=filters.query(),
+        actor=actor,
+        at=at,
     )
 
 
