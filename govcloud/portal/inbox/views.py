@@ -16,6 +16,7 @@ from govcloud.notifications.kinds import KINDS, Way
 from govcloud.portal.deeds import attempt
 from govcloud.portal.inbox.rows import VIEWS, in_view, listed, page_about, shown
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.reading import number_in
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -89,9 +90,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         hour = request.POST.get("digest_hour", "")
         ways = {str(kind): request.POST[kind] for kind in KINDS if request.POST.get(kind) in Way.values}
         refused = attempt(
-            lambda: services.prefer(
-                person=person, digest_hour=int(hour) if hour.isdecimal() else None, ways=ways, at=at
-            )
+            lambda: services.prefer(person=person, digest_hour=number_in(hour), ways=ways, at=at)
         )
         if refused is None:
             flashes.success(request, _("Your choices are kept."))
