@@ -31,6 +31,8 @@ log = structlog.get_logger(__name__)
 
 MOST_FILES = 20
 LONGEST_NAME = 120
+NOT_IN_NAMES = frozenset({"Cc", "Cs", "Zl", "Zp"})  # categories of Unicode
+TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 SCAN_SECONDS = 60
 
 
@@ -58,7 +60,9 @@ class AttachmentNotTaken(Invalid):
 
 class AttachmentNameBad(Invalid):
     code = "attachment-name-bad"
-    message = _("A file needs a name of at most %(most)s characters, without line breaks and slashes.")
+    message = _(
+        "A file needs a name of at most %(most)s characters, without line breaks, slashes and control characters."
+    )
 
 
 class AttachmentThere(Conflict):
@@ -200,11 +204,17 @@ def _told(row: Attachment) -> dict[str, object]:
 
 
 def _named(name: str) -> str:
-    """The last part of a path, in one form of Unicode. Raises AttachmentNameBad."""
-    plain = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1]).strip()
-    if not 1 <= len(plain) <= LONGEST_NAME or not plain.isprintable():
+    """The last part of a path, in one form of Unicode and with plain spaces. Raises AttachmentNameBad."""
+    last = unicodedata.normalize("NFC", name.replace("\\", "/").rsplit("/", 1)[-1])
+    plain = "".join(" " if unicodedata.category(each) == "Zs" else each for each in last).strip()
+    if not 1 <= len(plain) <= LONGEST_NAME or any(_misleads(each) for each in plain):
         raise AttachmentNameBad(most=LONGEST_NAME, pointers=("/file",))
     return plain
+
+
+def _misleads(character: str) -> bool:
+    """Whether it would break the line, turn the reading direction of what follows, or cannot be written at all."""
+    return unicodedata.category(character) in NOT_IN_NAMES or unicodedata.bidirectional(character) in TURNING
 
 
 def _recognised(name: str, content: bytes) -> Format:

@@ -20,11 +20,15 @@ STATUS = ((Absent, 404), (Forbidden, 403), (Invalid, 422), (Conflict, 409), (Una
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why something was not done, in the reader's language, and what had been typed, by the name of its field."""
+    """Why something was not done, in the reader's language, and what had been typed, by the name of its field.
+
+    ``each`` are the reasons one by one, where several things were asked for at once.
+    """
 
     detail: str
     status: int
     typed: dict[str, str] = field(default_factory=dict)
+    each: tuple[str, ...] = ()
 
 
 def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) -> Refused | None:

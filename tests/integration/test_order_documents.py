@@ -114,6 +114,11 @@ def test_what_orders_are_founded_on_is_taken(
         ("批复.pdf", PDF + b"x" * 2**20, AttachmentTooLarge),
         ("", PDF, AttachmentNameBad),
         ("批\n复.pdf", PDF, AttachmentNameBad),
+        ("批\x07复.pdf", PDF, AttachmentNameBad),
+        ("批\u2028复.pdf", PDF, AttachmentNameBad),
+        ("批\u2029复.pdf", PDF, AttachmentNameBad),
+        ("批\u202efdp.复.pdf", PDF, AttachmentNameBad),
+        ("\u3000", PDF, AttachmentNameBad),
         ("长" * 120 + ".pdf", PDF, AttachmentNameBad),
     ],
 )
@@ -133,6 +138,19 @@ def test_anything_else_is_refused_and_leaves_nothing(
         attached(order, on, at, name, content)
     assert refused.value.pointers == ("/file",)
     assert (kept(shelf), Attachment.objects.count()) == ([], 0)
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\u202f", "\u00a0", "\u2009"])
+def test_every_kind_of_space_in_a_name_becomes_a_plain_one(
+    on: Scene, at: datetime, shelf: Path, space: str
+) -> None:
+    row = attached(drafted(on, at=at), on, at, f"{space}截屏{space}批复.pdf")
+    assert row.name == "截屏 批复.pdf"
+
+
+@pytest.mark.parametrize("name", ["批\u200b复.pdf", "𠮷野\ue000.pdf", "می\u200cخواهم.pdf"])
+def test_a_name_has_what_people_write(on: Scene, at: datetime, shelf: Path, name: str) -> None:
+    assert attached(drafted(on, at=at), on, at, name).name == name
 
 
 def test_an_order_has_so_many_files_of_so_much_and_none_twice(

@@ -57,11 +57,37 @@ def test_what_is_refused_is_told_on_the_page_and_the_others_stay(
     on: Scene, draft: Order, signed_in: Signed
 ) -> None:
     applicant = signed_in(on.applicant)
-    refused = added(applicant, draft, ("批复.pdf", PDF), ("virus.exe", b"MZ"), ("方案.pdf", PDF + b"2"))
-    assert (refused.status_code, "“virus.exe” is not what its name says" in text(refused)) == (422, True)
-    assert list(Attachment.objects.values_list("name", flat=True)) == ["批复.pdf"]
+    chosen = (
+        ("批复.pdf", PDF),
+        ("virus.exe", b"MZ"),
+        ("方案.pdf", PDF + b"2"),
+        ("空.pdf", b""),
+        ("又.pdf", PDF),
+    )
+    refused = added(applicant, draft, *chosen)
+    page = text(refused)
+    assert (refused.status_code, "3 of the 5 files were not added:" in page) == (422, True)
+    for words in (
+        "virus.exe: “virus.exe” is not what",
+        "空.pdf: The file",
+        "又.pdf: The order has this file already",
+    ):
+        assert words in page
+    assert list(Attachment.objects.order_by("pk").values_list("name", flat=True)) == ["批复.pdf", "方案.pdf"]
+    alone = text(added(applicant, draft, ("virus.exe", b"MZ")))
+    assert "“virus.exe” is not what its name says" in alone
+    assert "files was not added" not in alone
     nothing = applicant.post(f"/orders/{draft.number}/files/")
     assert (nothing.status_code, "Choose a file first." in text(nothing)) == (422, True)
+
+
+@pytest.mark.parametrize("space", ["\u3000", "\u202f", "\u00a0"])
+def test_a_space_of_another_kind_in_a_name_keeps_no_file_out(
+    on: Scene, draft: Order, signed_in: Signed, space: str
+) -> None:
+    """Django leaves out of an upload's name what cannot be printed, and takes these spaces for such."""
+    assert added(signed_in(on.applicant), draft, (f"截屏{space}批复.pdf", PDF)).status_code == 302
+    assert Attachment.objects.get().name == "截屏批复.pdf"
 
 
 def test_only_who_may_change_the_order_is_offered_to_add(

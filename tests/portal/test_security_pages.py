@@ -1,14 +1,14 @@
 """The pages of the security administrator, and one's own tokens."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from govcloud.audit.models import Event
 from tenants.access.models import ApiToken, RequestStatus, RoleRequest
 from tenants.models import Membership, Role, User
-from tests.factories.tenants import DepartmentFactory, UserFactory, asked_for, member, token_of
+from tests.factories.tenants import BEGINNING, DepartmentFactory, UserFactory, asked_for, member, token_of
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
 
@@ -44,7 +44,28 @@ def test_a_role_is_granted_between_two_days(officer: User, signed_in: Signed) ->
     assert signed_in(officer).post("/security/roles/", typed).status_code == 302
     held = Membership.objects.get(user=user)
     assert (held.role, held.department) == ("unit_approver", department)
-    assert held.valid_until.isoformat() == "2099-12-30T16:00:00+00:00"  # midnight in Beijing
+    assert (
+        held.valid_until.isoformat() == "2099-12-31T16:00:00+00:00"
+    )  # midnight in Beijing, after the last day
+
+
+def test_a_role_lasts_to_the_end_of_its_last_day_and_pages_name_that_day(
+    officer: User, signed_in: Signed
+) -> None:
+    user, department = UserFactory(username="li.na"), DepartmentFactory()
+    typed = {"username": "li.na", "role": "applicant", "credit_code": department.credit_code}
+    browser = signed_in(officer)
+    browser.post("/security/roles/", {**typed, "valid_from": "2099-12-01", "valid_until": "2099-12-31"})
+    last_day = datetime(2099, 12, 31, 12, tzinfo=UTC)
+    assert Membership.objects.valid(at=last_day).filter(user=user).exists()
+    assert not Membership.objects.valid(at=last_day + timedelta(days=1)).filter(user=user).exists()
+    for path in ("/security/roles/?q=li.na", "/people/?q=li.na", f"/people/{user.uuid}/"):
+        page = text(browser.get(path))
+        assert "31 Dec 2099" in page, path
+        assert "1 Jan 2100" not in page, path
+    Membership.objects.filter(user=user).update(valid_from=BEGINNING)
+    assert "31 Dec 2099" in text(browser.get(f"/security/accounts/{user.uuid}/"))
+    assert "31 Dec 2099" in text(signed_in(user).get("/account/"))
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """The working calendar: everybody looks at it, the system administrator keeps it."""
 
 from collections.abc import Mapping
-from datetime import date
 from typing import TYPE_CHECKING, cast
 
 from django.contrib import messages as flashes
@@ -17,6 +16,7 @@ from govcloud import clock
 from govcloud.calendars import editing, sheets
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.portal.deeds import Refused, admitted, attempt
+from govcloud.portal.reading import day_in, number_in
 from tenants.models import Role
 from tenants.policies import scope_of
 
@@ -58,10 +58,9 @@ def entry(request: HttpRequest) -> HttpResponse:
 def removal(request: HttpRequest, day: str) -> HttpResponse:
     """Take a day out: the week's pattern holds again."""
     actor, at = admitted(request, *KEEPERS)
-    try:
-        named = date.fromisoformat(day)
-    except ValueError as error:
-        raise Http404 from error
+    named = day_in(day)
+    if named is None:
+        raise Http404
     refused = attempt(lambda: editing.take_out(day=named, actor=actor, at=at))
     if refused:
         return _page(request, named.year, refused=refused)
@@ -111,9 +110,10 @@ def _page(
 
 def _year(query: Mapping[str, str]) -> int:
     """The year asked for, or this one."""
-    asked = query.get("year", "")
-    known = asked.isascii() and asked.isdecimal() and int(asked) in editing.YEARS
-    return int(asked) if known else timezone.localdate(clock.now(), timezone.get_default_timezone()).year
+    asked = number_in(query.get("year", ""))
+    if asked is not None and asked in editing.YEARS:
+        return asked
+    return timezone.localdate(clock.now(), timezone.get_default_timezone()).year
 
 
 def _back_to(year: int) -> HttpResponse:

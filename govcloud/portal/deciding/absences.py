@@ -1,6 +1,6 @@
 """Who stands in for the reader, and for whom the reader does."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime
 from typing import cast
 from uuid import UUID
 
@@ -8,7 +8,6 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -19,6 +18,7 @@ from govcloud.errors import Invalid
 from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import bounded, chosen, typed
 from govcloud.portal.deeds import Refused
+from govcloud.portal.reading import day_in, midnight, midnight_after
 from govcloud.portal.seen import seen_or_404
 from tenants.models import User
 
@@ -58,8 +58,8 @@ def _name(given: dict[str, str], actor: User, *, at: datetime) -> Absence:
     first, last = _day(given["first"]), _day(given["last"])
     return services.name_substitute(
         substitute=chosen(services.substitutes_for(actor, at=at), given["substitute"]),
-        starts_at=_midnight(first),
-        ends_at=_midnight(last + timedelta(days=1)),
+        starts_at=midnight(first),
+        ends_at=midnight_after(last),
         reason=bounded(given["reason"], 200),
         actor=actor,
         at=at,
@@ -67,14 +67,10 @@ def _name(given: dict[str, str], actor: User, *, at: datetime) -> Absence:
 
 
 def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text.strip())
-    except ValueError:
-        raise BadDate from None
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time(), tzinfo=timezone.get_default_timezone())
+    day = day_in(text)
+    if day is None:
+        raise BadDate
+    return day
 
 
 def _page(request: HttpRequest, actor: User, *, at: datetime, refused: Refused | None = None) -> HttpResponse:

@@ -117,11 +117,17 @@ def _parsed(name: str, value: Any) -> Any:
         return text
     if not text:
         return None
-    try:
-        number = Decimal(text) if len(text) <= LONGEST_NUMBER else None
-    except InvalidOperation:
-        number = None
-    places = 2 if name in MONEY else 0
-    if number is None or not number.is_finite() or number != round(number, places):
+    number = _decimal(text, places=2 if name in MONEY else 0)
+    if number is None:
         raise ConditionUnfit(given=text, pointers=(f"/{name}",))
     return number if name in MONEY else int(number)
+
+
+def _decimal(text: str, *, places: int) -> Decimal | None:
+    """The number, if it needs no more decimal places than that."""
+    try:
+        number = Decimal(text) if len(text) <= LONGEST_NUMBER else None
+        exact = number is not None and number.is_finite() and number == round(number, places)
+    except InvalidOperation:  # rounding 1e999999 is one as well
+        return None
+    return number if exact else None

@@ -9,7 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import F
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -23,6 +22,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import typed
 from govcloud.portal.deeds import Refused
 from govcloud.portal.flows import stages as forms
+from govcloud.portal.reading import moment_in, version_in
 from tenants.models import User
 from tenants.policies import scope_of
 
@@ -126,7 +126,7 @@ def publication(request: HttpRequest, uuid: UUID) -> HttpResponse:
         return services.publish_draft(
             flow=found,
             in_force_from=_moment(given["begins"]) if given["begins"].strip() else at,
-            expected_version=_version(given["version"]),
+            expected_version=version_in(given["version"]),
             actor=actor,
             at=at,
         )
@@ -140,7 +140,7 @@ def publication(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def discarding(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Throw a draft away."""
     actor, at = deeds.admitted(request, *FLOW_EDITORS)
-    found, version = _found(uuid), _version(request.POST.get("version", ""))
+    found, version = _found(uuid), version_in(request.POST.get("version", ""))
     refused = deeds.attempt(
         lambda: services.discard(flow=found, expected_version=version, actor=actor, at=at)
     )
@@ -162,7 +162,7 @@ def _keep(
 
     def change() -> object:
         rules = into(services.rules_of(found.stages.all()), forms.rule_of(values))
-        version = _version(request.POST.get("version", ""))
+        version = version_in(request.POST.get("version", ""))
         return services.change(
             flow=found, name=found.name, stages=rules, expected_version=version, actor=actor, at=at
         )
@@ -181,7 +181,7 @@ def _change(
     name: str | None = None,
 ) -> HttpResponse:
     actor, at = deeds.admitted(request, *FLOW_EDITORS)
-    found, version = _found(uuid), _version(request.POST.get("version", ""))
+    found, version = _found(uuid), version_in(request.POST.get("version", ""))
 
     def deed() -> object:
         return services.change(
@@ -280,14 +280,9 @@ def _rule(found: FlowVersion, code: str) -> StageRule:
     raise Http404
 
 
-def _version(text: str) -> int:
-    """0, which no draft has, for what is no number: then it has been changed since."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-
-
 def _moment(text: str) -> datetime:
-    """Local time as a browser sends it. Raises BadMoment."""
-    try:
-        return timezone.make_aware(datetime.fromisoformat(text.strip()), timezone.get_default_timezone())
-    except ValueError:
-        raise BadMoment from None
+    """Raises BadMoment."""
+    moment = moment_in(text)
+    if moment is None:
+        raise BadMoment
+    return moment

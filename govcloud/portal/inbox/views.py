@@ -18,6 +18,7 @@ from govcloud.notifications.models import Message
 from govcloud.portal.deeds import attempt
 from govcloud.portal.inbox.rows import VIEWS, in_view, listed, page_about, shown
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.reading import number_in
 from govcloud.portal.seen import seen_or_404
 
 if TYPE_CHECKING:
@@ -97,9 +98,7 @@ def preferences(request: HttpRequest) -> HttpResponse:
         hour = request.POST.get("digest_hour", "")
         ways = {str(kind): request.POST[kind] for kind in KINDS if request.POST.get(kind) in Way.values}
         refused = attempt(
-            lambda: services.prefer(
-                person=person, digest_hour=int(hour) if hour.isdecimal() else None, ways=ways, at=at
-            )
+            lambda: services.prefer(person=person, digest_hour=number_in(hour), ways=ways, at=at)
         )
         if refused is None:
             flashes.success(request, _("Your choices are kept."))

@@ -1,6 +1,6 @@
 """The papers of an order on its page: files it is founded on, the approval form, the archive package."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
 
 from api.downloads import as_file
@@ -70,18 +71,38 @@ def file(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
 @require_POST
 @login_required
 def upload(request: HttpRequest, number: str) -> HttpResponse:
-    """Add what was chosen, each file by itself; the first that is refused is told, those before it stay."""
+    """Add what was chosen, each file by itself: each that is refused is told, the others stay."""
     order, actor, at = _asked(request, number)
     chosen = cast("list[UploadedFile[bytes]]", request.FILES.getlist("files"))
-    refused = None if chosen else Refused(_("Choose a file first."), 422)
+    if not chosen:
+        return _after(request, order, actor, Refused(_("Choose a file first."), 422), at=at)
+    refusals: dict[str, list[str]] = {}
+    status = 0
     for each in chosen:
         name, content = each.name or "", each.read()
         refused = deeds.attempt(
             lambda: attachments.attach(order=order, name=name, content=content, actor=actor, at=at)  # noqa: B023  done at once
         )
         if refused is not None:
-            break
-    return _after(request, order, actor, refused, at=at)
+            refusals.setdefault(refused.detail, []).append(name)
+            status = status or refused.status
+    return _after(request, order, actor, _told(refusals, len(chosen), status), at=at)
+
+
+def _told(refusals: Mapping[str, Sequence[str]], chosen: int, status: int) -> Refused | None:
+    """Which of the chosen files were not added, each with the reason; several for the same one are told together."""
+    if not refusals:
+        return None
+    if chosen == 1:
+        return Refused(next(iter(refusals)), status)
+    count = sum(map(len, refusals.values()))
+    told = ngettext(
+        "%(count)s of the %(chosen)s files was not added:",
+        "%(count)s of the %(chosen)s files were not added:",
+        count,
+    )
+    each = tuple(f"{_(', ').join(names)}: {detail}" for detail, names in refusals.items())
+    return Refused(told % {"count": count, "chosen": chosen}, status, each=each)
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """Access reviews: which there are, and one with its roles to confirm or end."""
 
 from collections.abc import Iterable
-from datetime import datetime, time
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -9,8 +9,6 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils import timezone
-from django.utils.dateparse import parse_date
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -23,6 +21,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.reading import day_in, midnight_after
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Department, Role, User
@@ -99,11 +98,8 @@ def _opened(request: HttpRequest, *, at: datetime) -> tuple[AccessReview | None,
 
 def _end_of(day: str) -> datetime | None:
     """The last moment of the day by the installation's clock; None for what is no day."""
-    try:
-        found = parse_date(day)
-    except ValueError:
-        return None
-    return timezone.make_aware(datetime.combine(found, time(23, 59, 59))) if found else None
+    found = day_in(day)
+    return midnight_after(found) - timedelta(seconds=1) if found else None
 
 
 @require_GET

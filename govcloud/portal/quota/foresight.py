@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from django.utils.functional import Promise
 
+from govcloud.portal.reading import number_in
 from govcloud.quotas import services
 from govcloud.quotas.models import Dimension
 from govcloud.quotas.services import LARGEST_LIMIT, QuotaEffect
@@ -64,5 +65,4 @@ def foresee(department: Department, query: Mapping[str, str]) -> Foresight:
 
 
 def _asked(dimension: Dimension, typed: str) -> Asked:
-    known = typed.isascii() and typed.isdecimal() and int(typed) <= LARGEST_LIMIT
-    return Asked(dimension.value, dimension.label, typed, int(typed) if known else None)
+    return Asked(dimension.value, dimension.label, typed, number_in(typed, most=LARGEST_LIMIT))

@@ -15,6 +15,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.quota import foresight, rows
+from govcloud.portal.reading import number_in, version_in
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import granted
 from govcloud.quotas import limits, services
@@ -80,12 +81,12 @@ def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
     def hand_on(reason: str) -> None:
         require_allotter(actor, department=department, at=at)
-        limit, version = _number(typed["limit"]), _number(typed["version"])
+        limit = number_in(typed["limit"], most=LARGEST_LIMIT)
         services.allot(
             account=account,
             limit=LARGEST_LIMIT + 1 if limit is None else limit,
             reason=reason,
-            expected_version=version or 0,
+            expected_version=version_in(typed["version"]),
             actor=actor,
             at=at,
         )
@@ -95,11 +96,6 @@ def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
         refused.typed.update(typed)
         return _page(request, department, actor, at=at, refused=refused)
     return redirect("portal:quota-unit", uuid=department.uuid)
-
-
-def _number(typed: str) -> int | None:
-    """None for what is no whole number, or a longer one than any limit."""
-    return int(typed) if typed.isascii() and typed.isdecimal() and len(typed) <= 13 else None
 
 
 @require_GET

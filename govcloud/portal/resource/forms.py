@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.errors import DomainError
 from govcloud.inventory.models import Access, Protocol
 from govcloud.portal.deeds import Refused, status_of
+from govcloud.portal.reading import number_in
 from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.writing.fields import (
     LONGEST,
@@ -85,9 +86,10 @@ def _credential(*, name: str, access: Access) -> NewCredential:
 
 def a_port(typed: str) -> int:
     """One number of digits alone: "22,80" is two of them and no number. Raises Unreadable."""
-    if not (typed.isascii() and typed.isdigit() and 1 <= int(typed) <= LAST_PORT):
+    port = number_in(typed, most=LAST_PORT)
+    if not port:
         raise Unreadable(NO_PORT)
-    return int(typed)
+    return port
 
 
 FORMS: Mapping[str, Form] = {

@@ -1,7 +1,7 @@
 """The security administrator's pages: who holds which role, what takes two, what roles may do, everybody's tokens."""
 
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from govcloud.organisation import appointing
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
+from govcloud.portal.reading import day_in, midnight, midnight_after
 from tenants.access import grants, tokens
 from tenants.access.models import ApiToken, RequestStatus, RolePermission, RoleRequest
 from tenants.access.permissions import Permission
@@ -162,7 +163,7 @@ def _unknown(typed: Typed, person: User | None, department: Department | None) -
         return Refused(_("There is no account of this user name."), 422)
     if typed.credit_code and department is None:
         return Refused(_("There is no department with this credit code."), 422)
-    if any(text and _midnight(text) is None for text in (typed.valid_from, typed.valid_until)):
+    if any(text and day_in(text) is None for text in (typed.valid_from, typed.valid_until)):
         return Refused(_("Write days like 2026-11-30."), 422)
     if typed.role in ADMINISTRATORS and not typed.reason:
         return Refused(_("An administrator's role is asked for with a reason."), 422)
@@ -170,8 +171,10 @@ def _unknown(typed: Typed, person: User | None, department: Department | None) -
 
 
 def _give(typed: Typed, person: User, department: Department | None, *, actor: User, at: datetime) -> Any:
-    """An administrator's role is asked for, any other granted."""
-    begins, ends = _midnight(typed.valid_from), _midnight(typed.valid_until)
+    """An administrator's role is asked for, any other granted; until the end of the last day."""
+    first, last = day_in(typed.valid_from), day_in(typed.valid_until)
+    begins = midnight(first) if first else None
+    ends = midnight_after(last) if last else None
     if typed.role in ADMINISTRATORS:
         return lambda: appointing.ask(
             user=person, role=typed.role, reason=typed.reason, valid_from=begins, valid_until=ends,
@@ -181,14 +184,6 @@ def _give(typed: Typed, person: User, department: Department | None, *, actor: U
         user=person, role=typed.role, department=department if typed.role in UNIT_ROLES else None,
         valid_from=begins, valid_until=ends, actor=actor, at=at,
     )  # fmt: skip
-
-
-def _midnight(text: str) -> datetime | None:
-    """The start of the day, by the installation's clock on the wall."""
-    try:
-        return timezone.make_aware(datetime.combine(date.fromisoformat(text), time()))
-    except ValueError:
-        return None
 
 
 def _done(request: HttpRequest, actor: User, *, at: datetime, refused: Refused | None) -> HttpResponse:

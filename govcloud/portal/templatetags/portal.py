@@ -96,8 +96,10 @@ def first_day(begins: datetime) -> SafeString | str:
 
 
 @register.filter
-def last_day(ends: datetime) -> SafeString | str:
-    """The last day in a range of days, which ends where the next one begins."""
+def last_day(ends: datetime | None) -> SafeString | str:
+    """The last day in a range of days, which ends where the next one begins; nothing is a dash."""
+    if ends is None:
+        return "—"
     return day(ends - timedelta(days=1)) if _is_midnight(ends) else moment(ends)
 
 

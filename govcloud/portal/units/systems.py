@@ -19,6 +19,7 @@ from govcloud.organisation.reading import CellNoDay
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order.writing import offer_of_system
+from govcloud.portal.reading import day_in, number_in, version_in
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from tenants import owners
@@ -70,12 +71,12 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
             system=found,
             changes=columns_of(typed),
             owner=owner_in(typed),
-            expected_version=_number(typed["version"]),
+            expected_version=version_in(typed["version"]),
             actor=actor,
             at=at,
         )
 
-    refused = deeds.attempt(do, typed={name: text for name, text in typed.items() if name not in OWNER})
+    refused = deeds.attempt(do, typed=typed)
     return _done(request, found, refused, actor, at=at)
 
 
@@ -120,7 +121,7 @@ def columns_of(typed: dict[str, str]) -> dict[str, Any]:
         raise systems.NoSuchAuthority(given=code, pointers=("/authority",))
     return {
         **{name: typed[name] for name in WORDS},
-        **{name: _number(typed[name]) for name in NUMBERS},
+        **{name: _level(typed[name]) for name in NUMBERS},
         "cryptography_assessed_on": _day(typed["cryptography_assessed_on"]),
         "authority": authority,
     }
@@ -132,18 +133,16 @@ def owner_in(typed: dict[str, str]) -> Owner | None:
     return Owner(name=typed["owner_name"], phone=typed["owner_phone"], email=typed["owner_email"])
 
 
-def _number(given: str) -> int:
-    """0 for what is none: no level and no version is 0, so the rules say what is wrong with it."""
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 7 else 0
+def _level(given: str) -> int:
+    """0 for what is none: no level is 0, so the rules say what is wrong with it."""
+    return number_in(given, most=99) or 0
 
 
 def _day(given: str) -> date | None:
-    if not given:
-        return None
-    try:
-        return date.fromisoformat(given)
-    except ValueError as error:
-        raise CellNoDay(given=given) from error
+    day = day_in(given)
+    if given and day is None:
+        raise CellNoDay(given=given)
+    return day
 
 
 def _found(uuid: UUID, actor: "User", *, at: datetime) -> System:

@@ -20,6 +20,7 @@ from govcloud.organisation.policies import REGISTRARS, require_for_connection
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.reading import version_in
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.portal.units.registering import may_register_system
@@ -117,7 +118,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
                 "credit_code": typed["credit_code"],
                 "division": division or found.division,
             },
-            expected_version=int(typed["version"]) if typed["version"].isdigit() else 0,
+            expected_version=version_in(typed["version"]),
             actor=actor,
             at=at,
         )

@@ -22,6 +22,7 @@ from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
+from govcloud.portal.reading import version_in
 from govcloud.portal.seen import seen_or_404
 from tenants.models import Role, User
 from tenants.policies import scope_of
@@ -44,14 +45,13 @@ class Typed:
     @classmethod
     def read(cls, request: HttpRequest) -> "Typed":
         told = request.POST
-        version = told.get("version", "")
         return cls(
             name=_line(told.get("name", "")),
             url=_line(told.get("url", "")),
             credit_code=_line(told.get("credit_code", "")),
             kinds=[_line(each) for each in told.getlist("kinds")[: len(Kind)]],
             uuid=as_uuid(told.get("uuid", "")) or uuid4(),
-            version=int(version) if version.isascii() and version.isdigit() and len(version) < 10 else 0,
+            version=version_in(told.get("version", "")),
         )
 
     @classmethod

@@ -1,5 +1,6 @@
 """The fields of an item's form, and what was typed into them read into what a draft has."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -10,8 +11,10 @@ from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-GREATEST = 2**31 - 1  # what the database keeps of sizes and counts
+from govcloud.portal.reading import GREATEST, day_in, number_in
+
 LONGEST = 200
+WHOLE = re.compile(r"[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+")
 
 MISSING = _("Fill this in.")
 NOT_CHOSEN = _("Choose one.")
@@ -81,13 +84,13 @@ class Rows:
 
 
 def whole(typed: str, *, most: int = GREATEST) -> int:
-    """Digits, also grouped by commas as this site writes them. Raises Unreadable."""
-    digits = typed.replace(",", "")
-    if not (digits.isascii() and digits.isdigit()):
+    """Digits, also grouped in threes by commas as this site writes them: "1,2" is no number. Raises Unreadable."""
+    if not WHOLE.fullmatch(typed):
         raise Unreadable(NO_NUMBER)
-    if int(digits) > most:
+    number = number_in(typed.replace(",", ""), most=most)
+    if number is None:
         raise Unreadable(TOO_LARGE % {"most": f"{most:,}"})
-    return int(digits)
+    return number
 
 
 def one_of(values: type[TextChoices]) -> Callable[[str], TextChoices]:
@@ -103,10 +106,10 @@ def one_of(values: type[TextChoices]) -> Callable[[str], TextChoices]:
 
 
 def a_day(typed: str) -> date:
-    try:
-        return date.fromisoformat(typed)
-    except ValueError:
-        raise Unreadable(NO_DAY) from None
+    found = day_in(typed)
+    if found is None:
+        raise Unreadable(NO_DAY)
+    return found
 
 
 def an_id(typed: str) -> UUID:

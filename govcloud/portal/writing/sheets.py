@@ -17,6 +17,7 @@ from govcloud.orders.resolution import as_uuid
 from govcloud.orders.rules.of_protection import OFF_SITE_FROM
 from govcloud.orders.services import MOST_ITEMS
 from govcloud.portal.deciding.forms import TextTooLong, typed
+from govcloud.portal.reading import number_in
 from govcloud.portal.writing.choices import CHOICES, Choice, choice_of, values_of
 from govcloud.portal.writing.offers import Offers
 from govcloud.portal.writing.slots import MOST, Row, Shown, Slot, mark_of
@@ -299,4 +300,5 @@ def _called(draft: ItemDraft) -> str:
 
 def _number(text: str) -> int:
     """A number that no page has for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 4 else MOST * 1000
+    number = number_in(text, most=999)
+    return MOST * 1000 if number is None else number

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import QueryDict
 
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft, RenewDraft
+from govcloud.portal.reading import number_in
 from govcloud.portal.writing.choices import CHOICES, Choice, beginning, choice_of, values_of
 from govcloud.portal.writing.fields import LONGEST, NOT_CHOSEN, Field, Rows, Unreadable, nested
 from govcloud.portal.writing.offers import ON_THIS_PAGE, Offers, Option
@@ -210,4 +211,4 @@ def _rows_in(rows: Rows | None, values: Mapping[str, str]) -> int:
 
 
 def _small(typed: str) -> int:
-    return int(typed) if typed.isascii() and typed.isdigit() and len(typed) < 4 else 0
+    return number_in(typed, most=999) or 0

@@ -21,6 +21,7 @@ from govcloud.orders.submission import NotEditable, require_editable
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_views
+from govcloud.portal.reading import number_in, version_in
 from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES
 from govcloud.portal.writing.fields import YES
@@ -139,9 +140,9 @@ def new_item(request: HttpRequest, number: str, choice: str) -> HttpResponse:
         raise Http404
 
     def begin(sheet: Sheet) -> None:
-        copied = request.GET.get("from", "")
-        if copied.isascii() and copied.isdigit() and 0 < int(copied) <= len(sheet.drafts):
-            slot = sheet.take_up(int(copied) - 1)
+        copied = number_in(request.GET.get("from", ""), most=len(sheet.drafts))
+        if copied:
+            slot = sheet.take_up(copied - 1)
             if slot is not None and slot.choice.slug == choice:
                 slot.position, slot.was = None, ""
                 slot.begins = "name"
@@ -335,9 +336,8 @@ def _heading_of(order: Order) -> dict[str, Any]:
 
 
 def version_of(request: HttpRequest) -> int:
-    """0, which no order has, for what is no number: then it has been changed since."""
-    text = request.POST.get("version", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    """Of the order, as the form had it."""
+    return version_in(request.POST.get("version", ""))
 
 
 def _begin(

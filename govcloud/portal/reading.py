@@ -1,0 +1,58 @@
+"""Numbers and days in what people type, read in one way by every form and address: what is none is None, never an error of ours."""
+
+from datetime import date, datetime, time, timedelta
+
+from django.utils import timezone
+from django.utils.dateparse import parse_date, parse_datetime
+
+GREATEST = 2**31 - 1
+"""What the database keeps of counts, sizes and versions."""
+
+YEARS = range(1900, 9999)
+"""Outside of them a day has no midnight before it or after it that Python and PostgreSQL both know."""
+
+
+def number_in(text: str, *, most: int = GREATEST) -> int | None:
+    """A whole number of at most ``most``, in the digits 0 to 9 alone."""
+    if not (text.isascii() and text.isdigit()):
+        return None
+    digits = text.lstrip("0") or "0"
+    if len(digits) > len(str(most)):  # Python refuses to convert thousands of them
+        return None
+    number = int(digits)
+    return number if number <= most else None
+
+
+def version_in(text: str) -> int:
+    """0, which nothing has, for what is no number: then it has been changed since."""
+    return number_in(text) or 0
+
+
+def day_in(text: str) -> date | None:
+    """A day, such as 2026-11-30."""
+    try:
+        day = parse_date(text.strip())
+    except ValueError:
+        return None
+    return day if day is not None and day.year in YEARS else None
+
+
+def moment_in(text: str) -> datetime | None:
+    """An instant by the installation's wall clock, as browsers send it: 2026-11-30T09:00."""
+    try:
+        moment = parse_datetime(text.strip())
+    except ValueError:
+        return None
+    if moment is None or moment.tzinfo is not None or moment.year not in YEARS:
+        return None
+    return timezone.make_aware(moment, timezone.get_default_timezone())
+
+
+def midnight(day: date) -> datetime:
+    """Where the day begins, by the installation's wall clock."""
+    return datetime.combine(day, time(), tzinfo=timezone.get_default_timezone())
+
+
+def midnight_after(day: date) -> datetime:
+    """Where the next one begins: a range of days lasts to the end of its last one."""
+    return midnight(day + timedelta(days=1))
