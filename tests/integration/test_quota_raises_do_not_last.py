@@ -142,7 +142,7 @@ def test_what_was_under_way_before_lasting_limits_were_kept(on: Scene, at: datet
     renewal = submitted(on, at=at, items=vcpus(1_000, until=day(at, 30)))
     short = submitted(on, at=at, items=vcpus(999))
     LimitSpec.objects.update(lasting_before=None)
-    migration = import_module("govcloud.orders.migrations.0016_limits_tell_what_lasts")
+    migration = import_module("govcloud.orders.migrations.0017_limits_tell_what_lasts")
     with connection.cursor() as cursor:
         cursor.execute(migration.FILL)
     kept = {spec.item.order_id: spec.lasting_before for spec in LimitSpec.objects.select_related("item")}

@@ -23,7 +23,7 @@ FILL = """
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('orders', '0015_searched_text'),
+        ('orders', '0016_who_wrote_it'),
         ('quotas', '0009_raises_are_warned_of'),
         ('tenants', '0007_owners_names_are_nowhere_plain'),
     ]
