@@ -13,10 +13,10 @@ from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
-from rest_framework.throttling import BaseThrottle
 
 from govcloud import clock
 from tenants.access import entry, tokens
+from tenants.access.attempts import address_of
 from tenants.access.models import ApiToken
 from tenants.models import User
 
@@ -43,7 +43,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
             token.label,
             user=user,
             reads=request.method in SAFE_METHODS,
-            address=BaseThrottle().get_ident(request) or "",
+            address=address_of(request.META),
             now=timezone.now(),
             at=at,
         )

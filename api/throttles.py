@@ -1,35 +1,32 @@
-"""How often a password may be tried, whether or not there is an account of the name."""
+"""How often a password may be tried for a token: the rule is that of every entrance (``tenants.access.attempts``)."""
 
-from hashlib import sha256
-
+from django.utils import timezone
 from rest_framework.request import Request
-from rest_framework.throttling import SimpleRateThrottle
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
+from govcloud import clock
+from govcloud.audit.refusals import refuse
+from govcloud.audit.services import SystemActor
+from tenants.access import attempts
 
-class SignInThrottle(SimpleRateThrottle):
-    """Ten attempts a minute for one user name from one address (per process, unless a shared cache is configured)."""
 
-    scope = "sign-in"
-    rate = "10/min"
+class SignInThrottle(BaseThrottle):
+    """Counts before anything is looked at. The first attempt of an address that is one too many is audited."""
 
-    def get_cache_key(self, request: Request, view: APIView) -> str:  # noqa: ARG002
+    seconds = 0
+
+    def allow_request(self, request: Request, view: APIView) -> bool:  # noqa: ARG002
         data = request.data if isinstance(request.data, dict) else {}
-        # As the name is read later: without white space around it. Case is folded so that no spelling is a new start.
-        name = str(data.get("username", "")).strip().casefold()
-        return _key(self.scope, f"{name}|{self.get_ident(request)}")
+        name, address = str(data.get("username", "")), attempts.address_of(request.META)
+        counted = attempts.count(address=address, name=name, now=timezone.now())
+        if counted.noticed:
+            refuse(
+                actor=SystemActor("sign-in"), verb="token.refused", subject=None, at=clock.now(),
+                reason=attempts.TOO_OFTEN, label=address,
+            )  # fmt: skip
+        self.seconds = counted.seconds
+        return not counted.seconds
 
-
-class AddressThrottle(SimpleRateThrottle):
-    """Sixty attempts a minute from one address, whatever the names: an office behind one address still gets in."""
-
-    scope = "sign-in-address"
-    rate = "60/min"
-
-    def get_cache_key(self, request: Request, view: APIView) -> str:  # noqa: ARG002
-        return _key(self.scope, self.get_ident(request))
-
-
-def _key(scope: str, who: str | None) -> str:
-    """None: a server that listens on a socket of the machine tells no address."""
-    return f"{scope}:{sha256(str(who).encode(errors='replace')).hexdigest()}"
+    def wait(self) -> float:
+        return self.seconds - 1  # the answer rounds up

@@ -22,7 +22,7 @@ ATTEMPTS = (
 and of one to say for somebody else who they are, which could be guessed as well. Making a named token proves nothing."""
 
 LOCKED = "account-locked"
-"""The reason of attempts that were not looked at; they do not prolong the lock."""
+"""The reason of attempts that were not looked at; they do not prolong the lock, and the first of a lock is told for all of them."""
 
 CODE_NEEDED = "code-needed"
 """The reason of attempts with the right password and no code yet: on record, as somebody knows it, but no failure."""
@@ -37,11 +37,24 @@ def locked_until(user: User, *, at: datetime) -> datetime | None:
 
     It is locked while its last five attempts all failed within the last half hour; a success forgets what was before.
     """
+    failures = _failures(user, at=at)
+    return min(failures) + LOCKED_FOR if failures else None
+
+
+def first_since(user: User, *, at: datetime) -> bool:
+    """Whether no attempt on the account has been told of since it was locked: somebody who goes on trying fills no trail."""
+    failures = _failures(user, at=at)
+    told = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, reason=LOCKED)
+    return not failures or not told.filter(at__gte=max(failures)).exists()
+
+
+def _failures(user: User, *, at: datetime) -> list[datetime]:
+    """When the attempts were made that lock the account; none if it is not locked."""
     attempts = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, at__gt=at - LOCKED_FOR)
     attempts = attempts.exclude(reason__in=[LOCKED, CODE_NEEDED]).exclude(
         verb="token.issued", after__kind=TokenKind.NAMED
     )
     last = list(attempts.order_by("-id").values_list("outcome", "at")[:FAILURES_ALLOWED])
     if [outcome for outcome, _at in last] != [Outcome.REFUSED] * FAILURES_ALLOWED:
-        return None
-    return min(failed_at for _outcome, failed_at in last) + LOCKED_FOR
+        return []
+    return [failed_at for _outcome, failed_at in last]

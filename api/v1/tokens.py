@@ -7,6 +7,7 @@ import django_filters as filters
 from django.contrib.auth import authenticate
 from django.contrib.auth.signals import user_logged_in
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema
@@ -22,15 +23,15 @@ from api.bodies import Body
 from api.endpoints import Listed
 from api.fields import Answer
 from api.problems import HttpProblem, TooManyRequests
-from api.throttles import AddressThrottle, SignInThrottle
+from api.throttles import SignInThrottle
 from govcloud.audit.refusals import refuse
 from govcloud.audit.services import SystemActor
 from govcloud.errors import Conflict, Forbidden
-from tenants.access import entry, second_factor
+from tenants.access import attempts, entry, second_factor
 from tenants.access import tokens as access
 from tenants.access.models import ApiToken, TokenKind, TokenScope
 from tenants.access.permissions import Permission
-from tenants.lockout import CODE_NEEDED, LOCKED, locked_until
+from tenants.lockout import CODE_NEEDED, LOCKED, first_since, locked_until
 from tenants.models import User
 
 
@@ -144,7 +145,12 @@ class Tokens(Listed[ApiToken]):
         return [] if self.action_map.get(method) == "create" else super().get_authenticators()
 
     def get_throttles(self) -> list[BaseThrottle]:
-        return [AddressThrottle(), SignInThrottle()] if self.action == "create" else []
+        return [SignInThrottle()] if self.action == "create" else []
+
+    def _is_one_transaction(self, request: HttpRequest) -> bool:
+        """Signing in is not: the attempt is counted whatever becomes of it, and what it writes is one transaction by itself."""
+        signs_in = self.action_map.get((request.method or "").lower()) == "create"
+        return not signs_in and super()._is_one_transaction(request)
 
     @extend_schema(request=Credentials, responses={201: NewTokenAnswer}, auth=[])
     def create(self, request: Request) -> Response:
@@ -154,6 +160,7 @@ class Tokens(Listed[ApiToken]):
         """
         given = self.parsed(Credentials)
         user = self._identified(given["username"], given["password"], given["code"])
+        self._was_right()
         thing = entry.first_thing(user, at=self.at)
         if thing is not None:
             raise thing
@@ -212,6 +219,7 @@ class Tokens(Listed[ApiToken]):
             raise WrongCredentials
         if second_factor.enrolled(account):
             if not code:
+                self._was_right()
                 self._refused(account, reason=CodeNeeded.code)
                 raise CodeNeeded
             if not second_factor.accepts(account, code):
@@ -219,7 +227,12 @@ class Tokens(Listed[ApiToken]):
                 raise WrongCredentials
         return account
 
+    def _was_right(self) -> None:
+        attempts.give_back(address=attempts.address_of(self.request.META), now=timezone.now())
+
     def _refused(self, account: User | None, *, reason: str) -> None:
-        """What was typed as a name is not kept: people type passwords there."""
+        """What was typed as a name is not kept: people type passwords there. Of a lock its first attempt is told."""
+        if reason == LOCKED and account is not None and not first_since(account, at=self.at):
+            return
         actor = account or SystemActor("sign-in")
         refuse(actor=actor, verb="token.refused", subject=account, at=self.at, reason=reason)

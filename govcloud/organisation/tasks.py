@@ -1,14 +1,17 @@
 from celery import shared_task
+from django.utils import timezone
 
 from govcloud import clock
 from govcloud.notifications import keeping
 from govcloud.organisation import appointing, identity, telling
+from tenants.access import attempts
 
 
 @shared_task(name="organisation.sweep", ignore_result=True)
 def sweep() -> None:
     """Tell reviewers of access what waits for them, who asked for a role that nobody confirmed it in time, and security
-    administrators which second factors are to be confirmed; and disable webhooks whose keepers' roles have run out.
+    administrators which second factors are to be confirmed; disable webhooks whose keepers' roles have run out, and forget how
+    often signing in was tried.
 
     Two at once tell it once: the rows decide.
     """
@@ -16,3 +19,4 @@ def sweep() -> None:
     identity.tell_waiting(at=clock.now())
     telling.tell(at=clock.now())
     keeping.disable_unkept(at=clock.now())
+    attempts.forget(now=timezone.now())

@@ -23,6 +23,7 @@ from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
 
 SIGN_OUT = "session.closed"
+LONGEST_NAME = 150
 
 
 class SignInForm(AuthenticationForm):
@@ -60,6 +61,16 @@ class SignIn(LoginView):
     template_name = "portal/sign_in.html"
     authentication_form = SignInForm
     redirect_authenticated_user = True
+
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        typed = request.POST.get("username", "")
+        seconds = entrance.too_often(request, name=typed)
+        if not seconds:
+            return super().post(request, *args, **kwargs)
+        form = SignInForm(request, initial={"username": typed.replace("\0", "")[:LONGEST_NAME]})
+        why = entrance.TOO_OFTEN % {"seconds": seconds}
+        context = self.get_context_data(form=form, turned_away=why)
+        return self.render_to_response(context, status=429, headers={"Retry-After": str(seconds)})
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
         user = form.get_user()

@@ -202,3 +202,17 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AttemptCount(models.Model):
+    """How often signing in was tried within a minute: from an address, or for a name from an address. No audit: it is nobody's deed.
+
+    ``who`` is a digest of that under our key. The table is not logged: a minute's counts may go with a crash.
+    """
+
+    who = models.CharField(max_length=64, primary_key=True)
+    attempts = models.PositiveIntegerField()
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.who

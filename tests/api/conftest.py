@@ -14,7 +14,7 @@ ROOT = "/api/v1"
 
 
 @pytest.fixture(autouse=True)
-def _no_earlier_attempts() -> None:
+def _nothing_remembered() -> None:
     cache.clear()
 
 

@@ -2,14 +2,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.core.cache import cache
+from django.conf import LazySettings
 from django.db.models.functions import Now
 from django.test import Client
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event, Outcome
+from tenants.access.models import AttemptCount
 from tenants.models import User
+from tests.factories.second_factors import enrolled
 from tests.factories.tenants import PASSWORD, UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +96,7 @@ def test_a_lock_ends_by_itself_and_a_token_forgets_failures(
     now[0] += timedelta(minutes=31)
     for _ in range(4):
         sign_in(anonymous, user, "guess")
-    cache.clear()
+    AttemptCount.objects.all().delete()  # a minute later
     assert sign_in(anonymous, user).status_code == 201
     assert sign_in(anonymous, user, "guess").status_code == 401
     assert at_the_portal(user) == 302
@@ -134,6 +136,41 @@ def test_a_made_up_forwarding_address_is_no_new_start(anonymous: APIClient) -> N
         for n in range(11)
     ]
     assert statuses == [401] * 10 + [429]
+
+
+def test_the_trusted_proxy_tells_the_address(anonymous: APIClient, settings: LazySettings) -> None:
+    settings.REST_FRAMEWORK = {**settings.REST_FRAMEWORK, "NUM_PROXIES": 1}
+    attempt = {"username": "nobody", "password": "guess", "name": "x"}
+
+    def tried(forwarded: str) -> int:
+        headers = {"X-Forwarded-For": forwarded}
+        return anonymous.post("/api/v1/tokens", attempt, headers=headers).status_code
+
+    assert [tried(f"10.9.9.{n}, 192.0.2.7") for n in range(11)] == [401] * 10 + [429]
+    assert tried("192.0.2.8") == 401
+
+
+def test_who_is_asked_for_the_code_after_the_right_password_has_not_guessed(
+    anonymous: APIClient, at: datetime
+) -> None:
+    user = UserFactory()
+    enrolled(user, at=at)
+    assert sign_in(anonymous, user).json()["code"] == "code-needed"
+    assert sorted(AttemptCount.objects.values_list("attempts", flat=True)) == [0, 1]
+
+
+def test_going_on_with_a_locked_account_is_told_once_for_a_lock(
+    anonymous: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, now = UserFactory(), [datetime.now(UTC)]
+    monkeypatch.setattr("govcloud.clock.now", lambda: now[0])
+    for lock in (1, 2):
+        for _attempt in range(8):
+            sign_in(anonymous, user, "guess")
+        at_the_portal(user, "guess")
+        assert Event.objects.filter(reason="account-locked").count() == lock
+        now[0] += timedelta(minutes=31)
+        AttemptCount.objects.all().delete()
 
 
 def test_signing_out_ends_the_current_token(anonymous: APIClient) -> None:

@@ -18,7 +18,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(autouse=True)
 def _by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> None:
-    """No cloud that happens to run on this machine is reached, and what was counted for a limit before is forgotten."""
+    """No cloud that happens to run on this machine is reached, and nothing from before is remembered."""
     monkeypatch.setenv("OS_CLIENT_CONFIG_FILE", str(tmp_path / "clouds.yaml"))
     settings.ALLOWED_HOSTS = ["localhost"]
     settings.ATTACHMENT_DIR = tmp_path / "attachments"

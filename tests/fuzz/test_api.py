@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from django.core.cache import cache as counted
+from django.core.cache import cache as remembered
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
 
@@ -71,7 +71,7 @@ def test_what_belongs_to_others_would_be_noticed() -> None:
 
 def _answer(request: Request, *, headers: dict[str, str]) -> Any:
     """What the request changed is taken back."""
-    counted.clear()
+    remembered.clear()
     sent, instead = dict(headers), {}
     if request.data is not None:
         instead["data"], sent["Content-Type"] = request.data, request.media_type

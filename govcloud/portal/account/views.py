@@ -10,6 +10,7 @@ from allauth.socialaccount.providers.openid_connect import views as openid_conne
 from django.conf import settings
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -20,7 +21,7 @@ from requests import RequestException
 from govcloud import clock
 from govcloud.organisation import identity
 from govcloud.portal import deeds
-from govcloud.portal.account.entrance import turned_away
+from govcloud.portal.account.entrance import TOO_OFTEN, asked_to_wait, too_often, turned_away, was_right
 from govcloud.portal.account.forms import NewPasswordForm
 from govcloud.portal.account.single_sign_on import FAILED
 from govcloud.portal.deeds import Refused
@@ -35,14 +36,42 @@ class SecondStep(AuthenticateView):  # type: ignore[misc]
 
     template_name = "portal/account/code.html"
 
+    def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        user: User = self.stage.login.user
+        seconds = too_often(request, name=user.username)
+        if not seconds:
+            return cast("HttpResponse", super().post(request, *args, **kwargs))
+        self.auth_form = self.get_form_class()(user=user)  # one that does not look at the code
+        context = {**self.get_context_data(), "turned_away": TOO_OFTEN % {"seconds": seconds}}
+        headers = {"Retry-After": str(seconds)}
+        return cast("HttpResponse", self.render_to_response(context, status=429, headers=headers))
+
+    def form_valid(self, form: Form) -> HttpResponse:
+        was_right(self.request)
+        return cast("HttpResponse", super().form_valid(form))
+
 
 @require_GET
 def to_provider(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Lead to the identity provider, where it can be reached."""
+    seconds = too_often(request)
+    if seconds:
+        return asked_to_wait(request, seconds)
     try:
-        return cast("HttpResponse", openid_connect.login(request, provider_id))
+        response = cast("HttpResponse", openid_connect.login(request, provider_id))
     except RequestException:
         return turned_away(request, FAILED, user=None, reason="identity-provider-failed")
+    was_right(request)
+    return response
+
+
+@require_GET
+def from_provider(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Where the identity provider sends people back to. Anybody can come here with anything, without a form of ours."""
+    seconds = too_often(request)
+    if seconds:
+        return asked_to_wait(request, seconds)
+    return cast("HttpResponse", openid_connect.callback(request, provider_id))
 
 
 @require_GET
