@@ -6,8 +6,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from govcloud.catalog.models import Cloud
-from govcloud.inventory.models import WipeRecord
-from govcloud.protection.models import LegalHold, RecoveryPoint
+from govcloud.inventory.models import Volume, WipeRecord
+from govcloud.protection.models import BackupPlan, LegalHold, PlannedVolume, RecoveryPoint
 from govcloud.provisioning import demand
 from govcloud.provisioning.demand import Demand
 from govcloud.provisioning.lifecycle import FINISHED, Desired, StepState
@@ -36,6 +36,15 @@ def add_points(total: Demand, system: System, cloud: Cloud) -> None:
     )
     sizes = points.order_by().values_list("volume__storage_class__code", "size_gb")
     demand.add_backups(total, cloud=cloud, sizes=sizes)
+
+
+def counted(plan: BackupPlan, volume: Volume) -> QuerySet[RecoveryPoint]:
+    """The points among which a plan keeps so many: its own, and those of a plan that the volume was in before.
+
+    Another plan that covers it as well counts its own by itself.
+    """
+    theirs = PlannedVolume.objects.filter(plan=OuterRef("run__plan"), volume=volume, until=None)
+    return RecoveryPoint.objects.filter(Q(run__plan=plan) | ~Exists(theirs), volume=volume)
 
 
 def is_held(*, external_id: str) -> bool:

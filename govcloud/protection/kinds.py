@@ -76,7 +76,8 @@ class CoverageKind(Setting):
     title = _("Adding the storage to the backups")
 
     def create(self, context: Context) -> Made | Skipped:
-        if not protection.plans_of(context.resource(context.state["server"]).server).exists():
+        server, volume = (context.resource(context.state[each]) for each in ("server", "volume"))
+        if not protection.plans_of(server.server, besides=volume.volume).exists():
             return Skipped("the server is in no backup plan")
         return Made("coverage", {})
 

@@ -57,16 +57,24 @@ def open_plan(
     return plan
 
 
-def plans_of(server: Server) -> QuerySet[BackupPlan]:
-    """Those that go on and cover something of a server."""
-    covering = PlannedVolume.objects.filter(volume__server=server, until=None).values("plan")
-    return BackupPlan.objects.filter(pk__in=covering, next_run_at__isnull=False)
+def plans_of(server: Server, *, besides: Volume) -> QuerySet[BackupPlan]:
+    """Those that go on and cover something of a server; a volume that has just come to it brings none along."""
+    covering = PlannedVolume.objects.filter(volume__server=server, until=None).exclude(volume=besides)
+    return BackupPlan.objects.filter(pk__in=covering.values("plan"), next_run_at__isnull=False)
 
 
 def cover(*, volume: Volume, server: Server, actor: audit.Actor, at: datetime) -> None:
-    """A volume that a server has got later is backed up with the others of it. Idempotent."""
-    covered = PlannedVolume.objects.filter(volume=volume, until=None).values("plan")
-    for plan in plans_of(server).exclude(pk__in=covered):
+    """A volume that a server has got later is backed up with the others of it, and no longer with those of another. Idempotent.
+
+    In no plan of the server's it stays in the one that it is in: then at least that backs it up.
+    """
+    plans = plans_of(server, besides=volume)
+    keys = set(plans.values_list("pk", flat=True))
+    if not keys:
+        return
+    covered = PlannedVolume.objects.filter(volume=volume, until=None)
+    _end(covered.exclude(plan__in=keys), actor=actor, thread=volume.resource.thread, at=at)
+    for plan in plans.filter(pk__in=keys).exclude(pk__in=covered.values("plan")):
         PlannedVolume.objects.create(plan=plan, volume=volume, since=at)
         audit.record(
             actor=actor, verb="backup_plan.covered", subject=plan, at=at, thread=volume.resource.thread,
@@ -94,10 +102,11 @@ def uncovered(*, system: System) -> QuerySet[Volume]:
 
 def uncover(*, volumes: Sequence[Volume], actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
     """Take volumes that are to be released, or are lost, out of their plans. Of what is lost the recovery points stay."""
-    planned = PlannedVolume.objects.filter(volume__in=volumes, until=None).select_related(
-        "plan", "volume__resource"
-    )
-    for row in planned:
+    _end(PlannedVolume.objects.filter(volume__in=volumes, until=None), actor=actor, thread=thread, at=at)
+
+
+def _end(planned: QuerySet[PlannedVolume], *, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    for row in planned.select_related("plan", "volume__resource"):
         audit.record(
             actor=actor, verb="backup_plan.uncovered", subject=row.plan, at=at, thread=thread,
             after={"volume": row.volume.resource.name},
@@ -180,9 +189,7 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
             desired_state=state,
         )
         steps.append(taken)
-        points = keeping.expirable(
-            RecoveryPoint.objects.filter(volume=volume)
-        )  # those on hold are kept besides
+        points = keeping.expirable(keeping.counted(plan, volume))  # those on hold are kept besides
         steps += [
             keeping.expiry(point, key=f"expiry:{due_at.isoformat()}:{point.uuid}", needs=(taken.key,))
             for point in points[plan.keep - 1 :]  # the new one is the first of those kept
