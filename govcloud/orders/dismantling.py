@@ -11,8 +11,9 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, Resource, Volume
 from govcloud.orders import containers, planner, releasing
-from govcloud.protection import holds
+from govcloud.protection import holds, keeping
 from govcloud.protection import services as protection
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.services import StepSpec
 
 
@@ -38,7 +39,7 @@ def begin(
     thread: UUID | None,
     at: datetime,
 ) -> list[StepSpec]:
-    """Mark everything as being released and end its backups; the steps that take it down on its cloud.
+    """Mark everything as being released and end its backups; the steps that take it down on its cloud, its recovery points too.
 
     ``part`` begins the keys of the steps for all of it. Raises UnderLegalHold, and WrongState for what something else has
     in hand.
@@ -93,7 +94,20 @@ def _standing(one: Going) -> releasing.Standing:
         name=resource.name,
         external_id=resource.external_id,
         snapshots=_snapshots(one) if resource.kind == Kind.VOLUME else (),
+        points=_points(resource),
     )
+
+
+def _points(resource: Resource) -> tuple[RecoveryPoint, ...]:
+    """The recovery points that go with it. Those under a legal hold stay; what they are of is not released meanwhile."""
+    points = RecoveryPoint.objects.all()
+    match resource.kind:
+        case Kind.VOLUME:
+            return tuple(keeping.expirable(points.filter(volume=resource.volume)))
+        case Kind.BACKUP:
+            return tuple(keeping.expirable(points.filter(run__plan__allowance=resource.backup)))
+        case _:
+            return ()
 
 
 def _snapshots(one: Going) -> tuple[releasing.Standing, ...]:

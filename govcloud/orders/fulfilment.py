@@ -267,7 +267,8 @@ def _going(unit: Unit, volumes: Iterable[Unit] = ()) -> dismantling.Going:
 def ended() -> list[int]:
     """Primary keys of operations of orders that have ended and whose results have not been taken up."""
     operations = Operation.objects.filter(finished_at__isnull=False, taken_up_at=None)
-    return list(operations.exclude(kind=OperationKind.BACKUP).order_by("pk").values_list("pk", flat=True))
+    of_plans = [OperationKind.BACKUP, OperationKind.EXPIRE]
+    return list(operations.exclude(kind__in=of_plans).order_by("pk").values_list("pk", flat=True))
 
 
 @transaction.atomic

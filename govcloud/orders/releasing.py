@@ -6,6 +6,8 @@ from uuid import UUID
 
 from govcloud.inventory.models import FloatingAddress, Network
 from govcloud.orders.planner import key_of
+from govcloud.protection import keeping
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.actions.outside import given_back, taken_off
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
@@ -20,6 +22,9 @@ class Standing:
     name: str
     external_id: str
     snapshots: tuple["Standing", ...] = ()  # of a volume: the cloud keeps it while it has any
+    points: tuple[
+        RecoveryPoint, ...
+    ] = ()  # that go with it, once it is gone: of a volume, or of an allowance's plan
 
 
 def release_server(
@@ -91,7 +96,15 @@ def _volume_gone(volume: Standing, *needs: str) -> list[StepSpec]:
         )
         for snapshot in volume.snapshots
     ]  # fmt: skip
-    return [*kept, absent("volume", volume, *needs, *(step.key for step in kept))]
+    gone = absent("volume", volume, *needs, *(step.key for step in kept))
+    return [*kept, gone, *_points_gone(volume, gone.key)]
+
+
+def _points_gone(standing: Standing, *needs: str) -> list[StepSpec]:
+    return [
+        keeping.expiry(point, key=key_of(standing.release, f"expiry:{point.uuid}"), unit=standing.release, needs=needs)
+        for point in standing.points
+    ]  # fmt: skip
 
 
 def release_network(*, network: Standing, particulars: Network, after: Sequence[str]) -> list[StepSpec]:
@@ -117,11 +130,9 @@ def release_network(*, network: Standing, particulars: Network, after: Sequence[
 
 
 def release_allowance(allowance: Standing) -> list[StepSpec]:
-    """A backup allowance: its plan ends, its recovery points stay until they expire."""
-    return [
-        retirement(allowance),
-        absent("backup_allowance", allowance, key_of(allowance.release, "retirement")),
-    ]
+    """A backup allowance: its plan ends, and then its recovery points go."""
+    gone = absent("backup_allowance", allowance, key_of(allowance.release, "retirement"))
+    return [retirement(allowance), gone, *_points_gone(allowance, gone.key)]
 
 
 def retirement(*standing: Standing, needs: tuple[str, ...] = ()) -> StepSpec:

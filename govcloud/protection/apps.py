@@ -6,11 +6,14 @@ class ProtectionConfig(AppConfig):
     label = "protection"
 
     def ready(self) -> None:
+        from govcloud.protection.keeping import add_points  # noqa: PLC0415
         from govcloud.protection.kinds import (  # noqa: PLC0415  kinds read models
             BackupAllowanceKind,
             BackupKind,
             CoverageKind,
         )
+        from govcloud.provisioning.demand import register_others  # noqa: PLC0415
         from govcloud.provisioning.kinds.base import register  # noqa: PLC0415
 
         register(BackupAllowanceKind(), CoverageKind(), BackupKind())
+        register_others(add_points)

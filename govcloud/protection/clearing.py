@@ -1,17 +1,27 @@
-"""What is left over when a plan ends, or when what it backed up is released."""
+"""What is left over when a plan ends, or when what it backed up is released: its recovery points, and backups that broke.
+
+A release deletes the recovery points of what it releases itself. What it could not see is found here: a point that was recorded
+after it began, one whose legal hold has been lifted since, and what earlier releases of this software left.
+"""
 
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
-from govcloud.protection.models import PlannedVolume
+from govcloud.protection import keeping
+from govcloud.protection.models import BackupPlan, PlannedVolume, RecoveryPoint
 from govcloud.protection.services import SCHEDULER
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import Desired, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.provisioning.services import StepSpec
+
+AT_ONCE = 500
+"""So many points of a plan are deleted by one operation; the next sweep goes on."""
 
 
 def give_up(*, at: datetime) -> int:
@@ -26,7 +36,7 @@ def give_up(*, at: datetime) -> int:
     given_up = 0
     for operation, steps in _not_needed(parked).items():
         provisioning.call_off_backups(
-            operation=operation, steps=steps, reason=_("what it backs up is being released"), actor=SCHEDULER, at=at,
+            operation=operation, steps=steps, reason=_("its volume or its plan has ended"), actor=SCHEDULER, at=at,
         )  # fmt: skip
         given_up += len(steps)
     return given_up
@@ -42,3 +52,39 @@ def _not_needed(parked: QuerySet[Step]) -> Mapping[Operation, list[int]]:
         if not covered.exists():
             found[step.operation].append(step.pk)
     return found
+
+
+def expire(*, at: datetime) -> list[Operation]:
+    """Delete the recovery points that nothing keeps any more, in one operation for each plan that made them."""
+    left = RecoveryPoint.objects.filter(keeping.over(), expired_at=None).exclude(keeping.on_hold())
+    concerned = BackupPlan.objects.filter(pk__in=left.order_by().values("run__plan"))
+    started = [_expire(key, at=at) for key in concerned.order_by("pk").values_list("pk", flat=True)]
+    return [operation for operation in started if operation is not None]
+
+
+def _expire(plan_pk: int, *, at: datetime) -> Operation | None:
+    with transaction.atomic():
+        rows = BackupPlan.objects.select_for_update(skip_locked=True, of=("self",))
+        rows = rows.select_related("allowance__resource__system", "allowance__resource__cloud")
+        plan = rows.filter(pk=plan_pk).first()
+        if plan is None:
+            return None  # another scheduler is at it
+        going = Step.objects.filter(
+            kind="backup", external_id=OuterRef("external_id"), desired=Desired.ABSENT
+        ).exclude(state__in=FINISHED)
+        left = RecoveryPoint.objects.filter(keeping.over(), run__plan=plan).exclude(Exists(going))
+        steps = [
+            keeping.expiry(point, key=f"left-over:{at.isoformat()}:{point.uuid}")
+            for point in keeping.expirable(left)[:AT_ONCE]
+        ]
+        if not steps:
+            return None
+        resource = plan.allowance.resource
+        limits = StepSpec(
+            key=f"left-over:{at.isoformat()}:{plan.uuid}", kind="volume_quota", label="volume_quota",
+            unit=resource.system.uuid, needs=tuple(step.key for step in steps),
+        )  # fmt: skip
+        return provisioning.start(
+            kind=OperationKind.EXPIRE, reason=_("recovery points of %(plan)s") % {"plan": plan.name}, thread=None,
+            system=resource.system, cloud=resource.cloud, steps=[*steps, limits], actor=SCHEDULER, at=at,
+        )  # fmt: skip

@@ -13,6 +13,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.metering import services as metering
+from govcloud.protection import keeping
 from govcloud.protection import services as protection
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
@@ -75,7 +76,8 @@ class CoverageKind(Setting):
     title = _("Adding the storage to the backups")
 
     def create(self, context: Context) -> Made | Skipped:
-        if not protection.plans_of(context.resource(context.state["server"]).server).exists():
+        server, volume = (context.resource(context.state[each]) for each in ("server", "volume"))
+        if not protection.plans_of(server.server, besides=volume.volume).exists():
             return Skipped("the server is in no backup plan")
         return Made("coverage", {})
 
@@ -141,7 +143,7 @@ class BackupKind(Kind):
 
     def remove(self, context: Context, external_id: str) -> None:
         """Raises ``StepFailed`` for a recovery point under a legal hold. From now on none can be placed on it: it is going."""
-        if protection.is_held(external_id=external_id):
+        if keeping.is_held(external_id=external_id):
             raise StepFailed("it is under a legal hold: it is kept until that is lifted")
         backup = context.project.backups.get_backup(external_id)
         if backup.phase is not Phase.MOVING:

@@ -1,26 +1,27 @@
 """Backup plans: opened with their allowance, run when due, ended with it; and the recovery points they make."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import BackupAllowance, Server, Volume
+from govcloud.protection import keeping
 from govcloud.protection.models import (
     BackupPlan,
     BackupRun,
     Frequency,
-    LegalHold,
     PlannedVolume,
     RecoveryPoint,
 )
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import Desired
+from govcloud.provisioning.demand import Demand
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
 from tenants.models import System
@@ -56,16 +57,24 @@ def open_plan(
     return plan
 
 
-def plans_of(server: Server) -> QuerySet[BackupPlan]:
-    """Those that go on and cover something of a server."""
-    covering = PlannedVolume.objects.filter(volume__server=server, until=None).values("plan")
-    return BackupPlan.objects.filter(pk__in=covering, next_run_at__isnull=False)
+def plans_of(server: Server, *, besides: Volume) -> QuerySet[BackupPlan]:
+    """Those that go on and cover something of a server; a volume that has just come to it brings none along."""
+    covering = PlannedVolume.objects.filter(volume__server=server, until=None).exclude(volume=besides)
+    return BackupPlan.objects.filter(pk__in=covering.values("plan"), next_run_at__isnull=False)
 
 
 def cover(*, volume: Volume, server: Server, actor: audit.Actor, at: datetime) -> None:
-    """A volume that a server has got later is backed up with the others of it. Idempotent."""
-    covered = PlannedVolume.objects.filter(volume=volume, until=None).values("plan")
-    for plan in plans_of(server).exclude(pk__in=covered):
+    """A volume that a server has got later is backed up with the others of it, and no longer with those of another. Idempotent.
+
+    In no plan of the server's it stays in the one that it is in: then at least that backs it up.
+    """
+    plans = plans_of(server, besides=volume)
+    keys = set(plans.values_list("pk", flat=True))
+    if not keys:
+        return
+    covered = PlannedVolume.objects.filter(volume=volume, until=None)
+    _end(covered.exclude(plan__in=keys), actor=actor, thread=volume.resource.thread, at=at)
+    for plan in plans.filter(pk__in=keys).exclude(pk__in=covered.values("plan")):
         PlannedVolume.objects.create(plan=plan, volume=volume, since=at)
         audit.record(
             actor=actor, verb="backup_plan.covered", subject=plan, at=at, thread=volume.resource.thread,
@@ -74,7 +83,7 @@ def cover(*, volume: Volume, server: Server, actor: audit.Actor, at: datetime) -
 
 
 def end_plan(*, allowance: BackupAllowance, actor: audit.Actor, at: datetime) -> None:
-    """No further runs. Recovery points stay until they expire."""
+    """No further runs. Its recovery points go with it (``clearing``), but for those under a legal hold."""
     plan = BackupPlan.objects.filter(allowance=allowance, next_run_at__isnull=False).first()
     if plan is None:
         return
@@ -92,11 +101,12 @@ def uncovered(*, system: System) -> QuerySet[Volume]:
 
 
 def uncover(*, volumes: Sequence[Volume], actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
-    """Take volumes that are to be released out of their plans. Their recovery points stay."""
-    planned = PlannedVolume.objects.filter(volume__in=volumes, until=None).select_related(
-        "plan", "volume__resource"
-    )
-    for row in planned:
+    """Take volumes that are to be released, or are lost, out of their plans. Of what is lost the recovery points stay."""
+    _end(PlannedVolume.objects.filter(volume__in=volumes, until=None), actor=actor, thread=thread, at=at)
+
+
+def _end(planned: QuerySet[PlannedVolume], *, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    for row in planned.select_related("plan", "volume__resource"):
         audit.record(
             actor=actor, verb="backup_plan.uncovered", subject=row.plan, at=at, thread=thread,
             after={"volume": row.volume.resource.name},
@@ -131,10 +141,22 @@ def _run(plan_pk: int, *, at: datetime) -> Operation | None:
         resource = plan.allowance.resource
         operation = provisioning.start(
             kind=OperationKind.BACKUP, reason=_("backup %(plan)s") % {"plan": plan.name}, thread=resource.thread,
-            system=resource.system, cloud=resource.cloud, steps=steps, actor=SCHEDULER, at=at,
+            system=resource.system, cloud=resource.cloud, steps=_with_room(steps, plan, due_at), actor=SCHEDULER, at=at,
         )  # fmt: skip
         BackupRun.objects.create(plan=plan, due_at=due_at, operation=operation)
     return operation
+
+
+def _with_room(steps: list[StepSpec], plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
+    """After the cloud's limit has made room for what is kept besides, where there is any: it counts those points too."""
+    resource, besides = plan.allowance.resource, Demand()
+    keeping.add_points(besides, resource.system, resource.cloud)
+    if not besides.backups:
+        return steps
+    limits = StepSpec(
+        key=f"limits:{plan.uuid}:{due_at.isoformat()}", kind="volume_quota", label="volume_quota", unit=resource.system.uuid
+    )  # fmt: skip
+    return [limits, *(replace(step, needs=(*step.needs, limits.key)) for step in steps)]
 
 
 def next_after(due_at: datetime, *, interval: timedelta, at: datetime) -> datetime:
@@ -167,32 +189,12 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
             desired_state=state,
         )
         steps.append(taken)
-        points = RecoveryPoint.objects.select_for_update(no_key=True).filter(volume=volume, expired_at=None)
-        on_hold = LegalHold.objects.filter(point=OuterRef("pk"), lifted_at=None)
-        points = points.exclude(Exists(on_hold))  # kept besides
-        points = points.order_by("-taken_at", "-pk")
-        for point in points[plan.keep - 1 :]:  # the new one is the first of those kept
-            steps.append(  # noqa: PERF401  two kinds of steps in their order read better so
-                StepSpec(
-                    key=f"expiry:{due_at.isoformat()}:{point.uuid}",
-                    kind="backup",
-                    label=volume.resource.name,
-                    unit=point.step.unit,
-                    desired=Desired.ABSENT,
-                    external_id=point.external_id,
-                    desired_state=state,
-                    needs=(taken.key,),
-                )
-            )
+        points = keeping.expirable(keeping.counted(plan, volume))  # those on hold are kept besides
+        steps += [
+            keeping.expiry(point, key=f"expiry:{due_at.isoformat()}:{point.uuid}", needs=(taken.key,))
+            for point in points[plan.keep - 1 :]  # the new one is the first of those kept
+        ]
     return steps
-
-
-def is_held(*, external_id: str) -> bool:
-    """Whether the recovery point is under a legal hold, by its own lock: after whoever is just placing one."""
-    with transaction.atomic():
-        points = RecoveryPoint.objects.select_for_update(no_key=True).filter(external_id=external_id)
-        held = LegalHold.objects.filter(point__in=[point.pk for point in points], lifted_at=None)
-        return held.exists()
 
 
 def expire_point(*, external_id: str, at: datetime) -> None:
@@ -230,6 +232,6 @@ def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime)
 
 def take_up_runs(*, at: datetime) -> int:
     """Note that runs which ended have been seen; returns how many."""
-    return Operation.objects.filter(
-        kind=OperationKind.BACKUP, finished_at__isnull=False, taken_up_at=None
-    ).update(taken_up_at=at)
+    kinds = [OperationKind.BACKUP, OperationKind.EXPIRE]
+    ended = Operation.objects.filter(kind__in=kinds, finished_at__isnull=False, taken_up_at=None)
+    return ended.update(taken_up_at=at)

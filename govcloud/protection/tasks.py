@@ -10,4 +10,5 @@ def sweep() -> None:
     at = clock.now()
     services.run_due(at=at)
     clearing.give_up(at=at)
+    clearing.expire(at=at)
     services.take_up_runs(at=at)

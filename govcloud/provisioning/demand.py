@@ -1,6 +1,6 @@
 """What a system has been granted on a cloud: what stands there, and what is on its way."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db.models import Exists, F, OuterRef, Q
@@ -52,7 +52,7 @@ _OTHERS: list[Callable[[Demand, System, Cloud], None]] = []
 
 
 def register_others(add: Callable[[Demand, System, Cloud], None]) -> None:
-    """Enter what adds to a demand what stands in the system's project and is not ours: limits below it are refused."""
+    """Enter what adds to a demand what stands in the system's project besides what was granted: limits have to leave room for it."""
     _OTHERS.append(add)
 
 
@@ -66,15 +66,23 @@ def of(*, system: System, cloud: Cloud) -> Demand:
 
 def granted(*, system: System, cloud: Cloud) -> Demand:
     """The demand of everything recorded and everything still being built. A volume being extended counts at its new size."""
-    total = Demand()
-    scales = dict(
-        CloudStorageClass.objects.filter(cloud=cloud).values_list(
-            "storage_class__code", "ordered_gb_per_built_gb"
-        )
-    )
+    total, scales = Demand(), _scales(cloud)
     _add_standing(total, system, cloud, scales)
     _add_coming(total, system, cloud, scales)
     return total
+
+
+def add_backups(total: Demand, *, cloud: Cloud, sizes: Iterable[tuple[str, int]]) -> None:
+    """Add single backups, by the storage classes and sizes of what they are of."""
+    scales = _scales(cloud)
+    for code, size in sizes:
+        total.backups += 1
+        total.backup_gib += -(-size // scales.get(code, 1))
+
+
+def _scales(cloud: Cloud) -> dict[str, int]:
+    rows = CloudStorageClass.objects.filter(cloud=cloud)
+    return dict(rows.values_list("storage_class__code", "ordered_gb_per_built_gb"))
 
 
 def _add_standing(total: Demand, system: System, cloud: Cloud, scales: dict[str, int]) -> None:

@@ -33,6 +33,7 @@ class OperationKind(models.TextChoices):
     RELEASE = "release", _("release a resource")
     RECLAIM = "reclaim", _("take back a resource whose lease has ended")
     BACKUP = "backup", _("take a backup")
+    EXPIRE = "expire", _("delete recovery points that nothing keeps")
     FREEZE = "freeze", _("make an object container read-only, or end that")
     ACTION = "action", _("act on a resource")
     MEND = "mend", _("put right what is not as recorded")

@@ -193,7 +193,11 @@ def _release_facts(item: OrderItem) -> Iterator[str]:
             "vcpus": target.server.vcpus,
             "memory": target.server.memory_gb,
         }
-        yield _("its volumes go with it, and their data is wiped")
+        yield _("its volumes go with it: their data is wiped, and their recovery points are deleted")
+    if item.kind == Kind.VOLUME:
+        yield _("its data is wiped, and its recovery points are deleted")
+    if item.kind == Kind.BACKUP:
+        yield _("the recovery points that it made are deleted, except those under a legal hold")
     if item.kind == Kind.CONTAINER:
         yield _("%(size)s GB, %(class)s") % _container(item)
         yield (

@@ -93,7 +93,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "backup_plan.covered": _("Backed up by plan from now on"),
     "backup_plan.uncovered": _("No longer backed up by plan"),
     "recovery_point.recorded": _("Backed up"),
-    "recovery_point.expired": _("Old recovery point removed"),
+    "recovery_point.expired": _("Recovery point deleted"),
     "statement.billed": _("Billed"),
     "statement.issued": _("Statement issued"),
     "statement.confirmed": _("Statement confirmed"),

@@ -202,7 +202,10 @@ CHOICES: Mapping[str, Choice] = {
                 tick("delete_contents", _("Of an object container: delete what it holds as well, for good")),
             ),
             makes=_plainly(ReleaseDraft),
-            hint=_("A server goes with its volumes, and their data is wiped."),
+            hint=_(
+                "A server goes with its volumes: their data is wiped, and their recovery points are deleted. "
+                "With a backup the recovery points go that it made."
+            ),
         ),
         Choice(
             slug="resize",
