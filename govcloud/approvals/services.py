@@ -241,14 +241,14 @@ def decide(
 
 
 @transaction.atomic
-def go_on_without(*, case: Case, at: datetime) -> Case:
+def go_on_without(*, case: Case, actor: audit.Actor, at: datetime) -> Case:
     """Where everybody signs the current stage: release the seats that nobody is left for, and go on if no other is open.
 
     The caller follows what has become of the case; ``surplus.cases`` are those that it is worth looking at.
     """
     locked = lock(case)
     if locked.status == Status.OPEN:
-        progress.go_on_without(stages_of(locked), actor=automatic.RULE, at=at)
+        progress.go_on_without(stages_of(locked), actor=actor, at=at)
     return locked
 
 

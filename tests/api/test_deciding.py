@@ -146,6 +146,29 @@ def test_a_substitute_decides_and_both_names_are_answered(
     assert (ended.status_code, ended.json()["ends_at"] < away["ends_at"]) == (200, True)
 
 
+def test_for_whom_a_substitute_gives_a_part_is_answered(
+    approver: APIClient, on: Scene, order: Order, other: User, signed_in: SignedIn
+) -> None:
+    away = {"substitute": str(other.uuid), "starts_at": "2020-01-01T00:00:00Z", "ends_at": in_a_week()}
+    assert approver.post("/api/v1/absences", away).status_code == 201
+    third = member(Role.CLOUD_ADMIN)
+    answer = post(signed_in(other), order, "delegations", person=str(third.uuid), reason="出差")
+    seat = answer.json()["stages"][0]["seats"][0]
+    named = {name: seat[name]["uuid"] for name in ("person", "given_by", "given_for")}
+    whose = on.chain[Role.UNIT_APPROVER]
+    assert named == {"person": str(third.uuid), "given_by": str(other.uuid), "given_for": str(whose.uuid)}
+
+
+def test_no_absence_lasts_to_the_end_of_all_dates(approver: APIClient, other: User) -> None:
+    away = {
+        "substitute": str(other.uuid),
+        "starts_at": "9999-12-01T00:00:00Z",
+        "ends_at": "9999-12-30T00:00:00Z",
+    }
+    refused = approver.post("/api/v1/absences", away)
+    assert (refused.status_code, refused.json()["code"]) == (422, "absence-unfit")
+
+
 def test_nobody_stands_in_from_before_they_were_named(approver: APIClient, other: User) -> None:
     away = {"substitute": str(other.uuid), "starts_at": "2020-01-01T00:00:00Z", "ends_at": in_a_week()}
     named = approver.post("/api/v1/absences", away).json()

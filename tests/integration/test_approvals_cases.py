@@ -146,7 +146,9 @@ class TestReturned:
         later = at + timedelta(days=3)
         case = self.again(returned, people, later)
         assert (case.pk, case.status, case.revision) == (returned.pk, Status.OPEN, 2)
-        assert case.due_at == due_after(start=at, working_days=7 + 2)  # a Thursday and a Friday at rest
+        assert case.due_at == due_after(
+            start=at, working_days=7 + 3
+        )  # the ends of Wednesday, Thursday and Friday at rest
         assert [status for _code, status in statuses(case)[:4]] == [
             "approved",
             "returned",

@@ -162,6 +162,32 @@ class TestWithOthers:
         assert sign(signed_in(people.reviewer), url).status_code == 302
         assert current(order) == "intake"
 
+    def test_of_what_a_substitute_gives_both_names_are_told(
+        self, people: scenes.Cast, url: str, signed_in: Signed, at: datetime
+    ) -> None:
+        absence(people.approver, people.admin, begins=at - timedelta(hours=1))
+        member(Role.TECHNICAL_REVIEWER)  # for the step that is the reviewer's
+        given = {"stage": "unit", "person": str(people.reviewer.uuid), "reason": "涉及容量"}
+        assert signed_in(people.admin).post(f"{url}decision/reviewer/", given).status_code == 302
+        page = text(signed_in(people.applicant).get(url))
+        assert "added reviewer by 蒙立 on behalf of 黄岚, still to sign" in page
+
+    def test_what_a_substitute_has_given_away_is_taken_back(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, at: datetime
+    ) -> None:
+        absence(people.approver, people.admin, begins=at - timedelta(hours=1))
+        member(Role.TECHNICAL_REVIEWER)  # for the step that is the reviewer's
+        given = {"stage": "unit", "person": str(people.reviewer.uuid), "reason": "出差"}
+        assert signed_in(people.admin).post(f"{url}decision/delegation/", given).status_code == 302
+        browser = signed_in(people.approver)
+        page = text(browser.get(f"{url}decision/"))
+        assert "蒙立 gave it to 陆一帆 on your behalf: name another" in page
+        seat = Seat.objects.get(status="open")
+        again = {**given, "person": str(people.approver.uuid), "seat": str(seat.uuid)}
+        assert browser.post(f"{url}decision/delegation/", again).status_code == 302
+        assert sign(browser, url).status_code == 302
+        assert current(order) == "intake"
+
     def test_the_applicant_is_not_among_those_it_can_be_given_to(
         self, people: scenes.Cast, url: str, signed_in: Signed
     ) -> None:

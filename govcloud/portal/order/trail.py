@@ -116,6 +116,7 @@ ACTORS: Mapping[str, str | Promise] = {
     "system:metering": _("metering"),
     "system:supervision": _("the cloud centre, automatically"),
     "system:approvals": _("a rule of the approval flow"),
+    "system:signatures": _("the cloud centre, automatically"),
     "system:backup-scheduler": _("the backup plan"),
     "system:quota": _("the cloud centre, automatically"),
     "system:demo": _("demo data"),
