@@ -36,7 +36,8 @@ def test_the_password_alone_does_not_open_a_session(client: Client, at: datetime
     enrolled(user, at=at)
     assert first_step(client, user) == "/sign-in/code/"
     assert client.get("/orders/").url.startswith("/sign-in/")
-    assert not Event.objects.filter(verb="session.opened", outcome=Outcome.DONE).exists()
+    told = Event.objects.get(verb="session.opened")
+    assert (told.outcome, told.reason) == (Outcome.REFUSED, "code-needed")  # somebody knows the password
 
 
 def test_the_code_of_the_app_does(client: Client, at: datetime) -> None:
@@ -44,7 +45,7 @@ def test_the_code_of_the_app_does(client: Client, at: datetime) -> None:
     secret, _codes = enrolled(user, at=at)
     first_step(client, user)
     assert client.post("/sign-in/code/", {"code": code_of(secret, later=1)}).url == "/orders/"
-    assert Event.objects.get(verb="session.opened").after == {"by": ["password", "mfa"]}
+    assert Event.objects.get(verb="session.opened", outcome=Outcome.DONE).after == {"by": ["password", "mfa"]}
 
 
 def test_a_code_is_good_once(client: Client, at: datetime) -> None:

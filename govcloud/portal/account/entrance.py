@@ -18,8 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from govcloud import clock
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
-from tenants.access import attempts
-from tenants.lockout import LOCKED, first_since, locked_until
+from tenants.access import attempts, second_factor
+from tenants.lockout import CODE_NEEDED, LOCKED, first_since, locked_until
 from tenants.models import User
 
 SIGN_IN = "session.opened"
@@ -48,6 +48,8 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
         if locked_until(user, at=clock.now()) is not None:
             return turned_away(request, TOO_MANY, user=user, reason=LOCKED)
         was_right(request)
+        if second_factor.enrolled(user):
+            refused(user, reason=CODE_NEEDED)  # on record although the code never comes: somebody knows the password
         return None
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
