@@ -20,6 +20,7 @@ from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders import placing, services
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
+from govcloud.orders.readiness import digest_of, files_of
 from govcloud.orders.results import PLANNED, Outcome, Result, results
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
@@ -253,6 +254,9 @@ class OrderAnswer(PricedAnswer):
     submitted_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     items = ItemAnswer(many=True)
+    files_hash = serializers.SerializerMethodField(
+        help_text="which files are in it, to be sent with its submission; empty without any"
+    )
     quote = serializers.SerializerMethodField()
     effect = serializers.SerializerMethodField(
         help_text="on the quota of the department and of those above it"
@@ -267,6 +271,9 @@ class OrderAnswer(PricedAnswer):
     placements = serializers.SerializerMethodField(help_text="where its parts go, once it is approved")
     operations = serializers.SerializerMethodField()
     units = serializers.SerializerMethodField()
+
+    def get_files_hash(self, order: Order) -> str:
+        return digest_of(files_of(order))
 
     @extend_schema_field(PlannedStageAnswer(many=True))
     def get_route(self, order: Order) -> Any:

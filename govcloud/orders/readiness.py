@@ -73,16 +73,14 @@ def digest_of(files: Sequence[Attachment]) -> str:
 
 
 def submit_as_read(
-    *, order: Order, expected_version: int, expected_files: str, actor: User, at: datetime
+    *, order: Order, expected_version: int | None, expected_files: str | None, actor: User, at: datetime
 ) -> Order:
     """Submit the order if nobody has changed it since it was read, nor its files, of which ``digest_of`` told.
 
-    Raises what ``submit`` raises, StaleVersion and FilesChanged.
+    None: whatever it is. Raises what ``submit`` raises, StaleVersion and FilesChanged.
     """
     with kept(), transaction.atomic():
-        version = locked(order).version
-        if version != expected_version:
-            raise services.StaleVersion(version=version)
-        if digest_of(files_of(order)) != expected_files:
+        services.require_version(locked(order), expected_version)
+        if expected_files is not None and digest_of(files_of(order)) != expected_files:
             raise FilesChanged
         return services.submit(order=order, actor=actor, at=at)
