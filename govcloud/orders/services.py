@@ -45,7 +45,6 @@ __all__ = [
     "limits",
     "quote",
     "revise",
-    "route",
     "submit",
     "withdraw",
 ]
@@ -207,17 +206,10 @@ def _limit_effect(now: Foreseen, line: LimitLine) -> LimitEffect:
     return LimitEffect(**figures, asked=line.limit, until=line.until, fits=fits)
 
 
-def route(*, order: Order, at: datetime) -> list[PlannedStage]:
-    """Who will have to approve the order, and by when if it were submitted now."""
-    fits = order.status not in EDITABLE or all(one.fits for one in effect(order=order, at=at))
-    total = quote(order=order, at=at).monthly_total
-    return route_of(order, _lines(order), monthly_total=total, within_quota=fits, at=at)
-
-
 def route_of(
     order: Order, lines: Sequence[Line], *, monthly_total: Decimal, within_quota: bool, at: datetime
 ) -> list[PlannedStage]:
-    """Of an order with these lines, at this price."""
+    """Who will have to approve an order with these lines at this price, and by when if it were submitted now. Raises NoFlow."""
     matter = matter_of(
         system=order.system,
         lines=lines,
