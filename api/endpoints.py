@@ -63,6 +63,8 @@ class Endpoint(GenericViewSet[M_co]):
     """What an action may be refused by besides what all of its kind are, for the description."""
     versioned: ClassVar[frozenset[str]] = frozenset()
     """Actions that demand ``If-Match``."""
+    may_name_version: ClassVar[frozenset[str]] = frozenset()
+    """Actions that honour ``If-Match`` where it is sent."""
 
     lookup_field = "uuid"
     lookup_value_converter = "uuid"

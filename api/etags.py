@@ -1,5 +1,7 @@
 """Optimistic locking of what people edit: ``ETag`` on answers, ``If-Match`` demanded on edits (RFC 9110, RFC 6585).
 
+Where content is not edited but acted on as a whole (an order is submitted), ``If-Match`` is honoured if it is sent.
+
 The tag names the version of what can be edited (its ``version`` column). Answers are never cached, so the tag is for
 ``If-Match`` alone.
 """
@@ -46,3 +48,8 @@ def expected_version(request: Request, obj: Versioned) -> int:
     if "*" not in tags and etag_of(obj) not in tags:
         raise PreconditionFailed
     return obj.version
+
+
+def version_if_named(request: Request, obj: Versioned) -> int | None:
+    """As ``expected_version``; None where the caller has named none. Raises PreconditionFailed."""
+    return expected_version(request, obj) if "If-Match" in request.headers else None

@@ -66,6 +66,12 @@ IF_MATCH = OpenApiParameter(
     required=True,
     description="The ETag of the version that you are changing.",
 )
+IF_MATCH_IF_SENT = OpenApiParameter(
+    "If-Match",
+    str,
+    OpenApiParameter.HEADER,
+    description="The ETag of the version that you have read; without it, any version is meant.",
+)
 EVERYWHERE = (401, 403)
 WITH_BODY = (415, 422)
 
@@ -102,6 +108,8 @@ class Schema(AutoSchema):
             given.append(KEY)
         if view.action in view.versioned:
             given.append(IF_MATCH)
+        if view.action in view.may_name_version:
+            given.append(IF_MATCH_IF_SENT)
         return given
 
     def _answers_sparsely(self) -> bool:
@@ -145,6 +153,8 @@ class Schema(AutoSchema):
             statuses += [status_of(error) for error in view.refusals.get(view.action, ())]
             if view.action in view.versioned:
                 statuses += [412, 428]
+            if view.action in view.may_name_version:
+                statuses.append(412)
         if self.method == "POST" and not self.get_auth():
             statuses.append(429)
         return sorted(set(statuses))

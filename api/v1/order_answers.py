@@ -16,10 +16,13 @@ from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import DepartmentRef, SystemRef
 from govcloud.approvals.models import Quorum
 from govcloud.catalog.models import Kind, Site
+from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.orders import placing, services
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
+from govcloud.orders.quotes import Quote
+from govcloud.orders.readiness import Reckoning, digest_of, files_of, reckon
 from govcloud.orders.results import PLANNED, Outcome, Result, results
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
@@ -227,22 +230,57 @@ class OrderSummary(Answer):
     stage_due_at = serializers.DateTimeField(allow_null=True)
 
 
-# What an order costs and takes, for answers with the fields quote and effect. Not a docstring: the API's description would
-# give it to the answers that are built on this one.
+class HindranceAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="of the problem that its submission would be refused with")
+    detail = serializers.CharField()
+
+
+# What an order costs and takes, for answers with the fields quote, hindrance and effect. Not a docstring: the API's
+# description would give it to the answers that are built on this one.
 class PricedAnswer(Answer):
-    @extend_schema_field(QuoteAnswer)
+    @extend_schema_field(QuoteAnswer(allow_null=True))
     def get_quote(self, order: Order) -> Any:
-        return QuoteAnswer(services.quote(order=order, at=self.context["at"])).data
+        quote, _refusal = self.priced(order)
+        return QuoteAnswer(quote).data if quote is not None else None
+
+    @extend_schema_field(HindranceAnswer(allow_null=True))
+    def get_hindrance(self, order: Order) -> Any:
+        _quote, refusal = self.priced(order)
+        return HindranceAnswer(refusal).data if refusal is not None else None
 
     @extend_schema_field(EffectAnswer(many=True))
     def get_effect(self, order: Order) -> Any:
-        return EffectAnswer(cast("Any", services.effect(order=order, at=self.context["at"])), many=True).data
+        reckoned = self.reckoned(order)
+        effect = reckoned.effect if reckoned else services.effect(order=order, at=self.context["at"])
+        return EffectAnswer(cast("Any", effect), many=True).data
 
     @extend_schema_field(LimitEffectAnswer(many=True))
     def get_limits(self, order: Order) -> Any:
         return LimitEffectAnswer(
             cast("Any", services.limits(order=order, at=self.context["at"])), many=True
         ).data
+
+    def reckoned(self, order: Order) -> Reckoning | None:
+        """What an order that can be edited would cost, take and need, reckoned once for an answer; None of any other."""
+        if not hasattr(self, "_reckoned"):
+            editable = order.status in EDITABLE
+            self._reckoned = reckon(order=order, at=self.context["at"]) if editable else None
+        return self._reckoned
+
+    def priced(self, order: Order) -> tuple[Quote | None, DomainError | None]:
+        """The price, or why there is none, which keeps nobody from reading the order; once for an answer."""
+        if not hasattr(self, "_priced"):
+            self._priced = self._price(order)
+        return self._priced
+
+    def _price(self, order: Order) -> tuple[Quote | None, DomainError | None]:
+        reckoned = self.reckoned(order)
+        if reckoned is not None:
+            return reckoned.quote, reckoned.refusal
+        try:
+            return services.quote(order=order, at=self.context["at"]), None
+        except DomainError as refusal:
+            return None, refusal
 
 
 class OrderAnswer(PricedAnswer):
@@ -259,7 +297,13 @@ class OrderAnswer(PricedAnswer):
     submitted_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     items = ItemAnswer(many=True)
-    quote = serializers.SerializerMethodField()
+    files_hash = serializers.SerializerMethodField(
+        help_text="which files are in it, to be sent with its submission; empty without any"
+    )
+    quote = serializers.SerializerMethodField(help_text="null where there is no price; see hindrance")
+    hindrance = serializers.SerializerMethodField(
+        help_text="why there is no quote, or no route; null where there are both"
+    )
     effect = serializers.SerializerMethodField(
         help_text="on the quota of the department and of those above it"
     )
@@ -274,11 +318,13 @@ class OrderAnswer(PricedAnswer):
     operations = serializers.SerializerMethodField()
     units = serializers.SerializerMethodField()
 
+    def get_files_hash(self, order: Order) -> str:
+        return digest_of(files_of(order))
+
     @extend_schema_field(PlannedStageAnswer(many=True))
     def get_route(self, order: Order) -> Any:
-        if order.status not in EDITABLE:
-            return []
-        planned = services.route(order=order, at=self.context["at"])
+        reckoned = self.reckoned(order)
+        planned = reckoned.route if reckoned else ()
         return PlannedStageAnswer(cast("Any", planned), many=True).data
 
     @extend_schema_field(CaseDetail(allow_null=True))

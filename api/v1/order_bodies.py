@@ -295,6 +295,15 @@ class OrderBody(OrderContent):
     system = serializers.UUIDField(help_text="the application system it is for")
 
 
+class SubmissionBody(Body):
+    files_hash = serializers.CharField(
+        max_length=128,
+        allow_blank=True,
+        required=False,
+        help_text="of the files that were read, as the order has it; left out, whatever files it has",
+    )
+
+
 class WithdrawalBody(Body):
     reason = serializers.CharField(max_length=500, allow_blank=True, default="")
 

@@ -40,7 +40,8 @@ class ReviewAnswer(PricedAnswer):
     revision_hash = serializers.CharField(
         source="case.revision_hash", default=None, allow_null=True, help_text="to be sent with the decision"
     )
-    quote = serializers.SerializerMethodField()
+    quote = serializers.SerializerMethodField(help_text="null where there is no price; see hindrance")
+    hindrance = serializers.SerializerMethodField(help_text="why there is no quote; null where there is one")
     effect = serializers.SerializerMethodField()
     limits = serializers.SerializerMethodField(
         help_text="of an order for quota: what the tree of units leaves"

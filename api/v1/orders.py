@@ -14,13 +14,20 @@ from rest_framework.serializers import BooleanField, Serializer
 from rest_framework.views import APIView
 
 from api.endpoints import Listed, Retrieved, below
-from api.etags import etag_of, expected_version
+from api.etags import etag_of, expected_version, version_if_named
 from api.filters import Filters, Ordering, Search
 from api.references import all_visible, find
 from api.v1.audit import EventAnswer
 from api.v1.operations import OperationAnswer, with_progress
 from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
-from api.v1.order_bodies import CancellationBody, DecisionBody, OrderBody, OrderContent, WithdrawalBody
+from api.v1.order_bodies import (
+    CancellationBody,
+    DecisionBody,
+    OrderBody,
+    OrderContent,
+    SubmissionBody,
+    WithdrawalBody,
+)
 from api.v1.order_review import READERS as REVIEWERS
 from api.v1.order_review import ReviewAnswer
 from govcloud.approvals.queries import current_stage
@@ -41,6 +48,7 @@ from govcloud.orders.drafts import (
 )
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
+from govcloud.orders.readiness import submit_as_read
 from govcloud.orders.resolution import as_uuid
 from govcloud.provisioning.models import Operation
 from tenants.models import System
@@ -85,6 +93,7 @@ class Orders(Listed[Order], Retrieved[Order]):
     dress = staticmethod(with_summary)
     ordering_fields = ("number", "created_at", "submitted_at", "status")
     versioned = frozenset({"update"})
+    may_name_version = frozenset({"submission", "withdrawal"})
 
     def get_queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(self.actor, at=self.at)
@@ -119,19 +128,36 @@ class Orders(Listed[Order], Retrieved[Order]):
             services.revise(order=order, **given, expected_version=version, actor=self.actor, at=self.at)
         )
 
-    @extend_schema(request=None, responses=OrderAnswer)
+    @extend_schema(request=SubmissionBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])
     def submission(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Ask for approval: the content and its price are frozen, the quota is held."""
-        return self.answer(services.submit(order=self.get_object(), actor=self.actor, at=self.at))
+        """Ask for approval: the content and its price are frozen, the quota is held.
+
+        Bound to what was read by If-Match, and by ``files_hash`` to its files; each may be left out.
+        """
+        order = self.get_object()
+        return self.answer(
+            submit_as_read(
+                order=order,
+                expected_version=version_if_named(request, order),
+                expected_files=self.parsed(SubmissionBody).get("files_hash"),
+                actor=self.actor,
+                at=self.at,
+            )
+        )
 
     @extend_schema(request=WithdrawalBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])
     def withdrawal(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Take back a draft, or an order that nobody has decided for good."""
         order = self.get_object()
+        version = version_if_named(request, order)
         reason = self.parsed(WithdrawalBody)["reason"]
-        return self.answer(services.withdraw(order=order, reason=reason, actor=self.actor, at=self.at))
+        return self.answer(
+            services.withdraw(
+                order=order, reason=reason, expected_version=version, actor=self.actor, at=self.at
+            )
+        )
 
     @extend_schema(request=CancellationBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])

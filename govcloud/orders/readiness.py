@@ -27,9 +27,9 @@ class FilesChanged(Conflict):
 
 @dataclass(frozen=True, slots=True)
 class Reckoning:
-    """What ``services.quote``, ``effect`` and ``route`` tell of an order that can be edited.
+    """What an order that can be edited would cost and take, and who would have to approve it.
 
-    ``trouble`` says why there is no price or no route, in the language active when it was reckoned.
+    ``refusal`` is why there is no price or no route.
     """
 
     items: Sequence[OrderItem]
@@ -37,7 +37,12 @@ class Reckoning:
     effect: Sequence[QuotaEffect]
     quote: Quote | None = None
     route: Sequence[PlannedStage] = ()
-    trouble: str = ""
+    refusal: DomainError | None = None
+
+    @property
+    def trouble(self) -> str:
+        """The refusal in words, in the language active now; empty if there is none."""
+        return self.refusal.detail if self.refusal is not None else ""
 
 
 def reckon(*, order: Order, at: datetime) -> Reckoning:
@@ -51,7 +56,7 @@ def reckon(*, order: Order, at: datetime) -> Reckoning:
         fits = all(one.fits for one in effect)
         route = services.route_of(order, lines, monthly_total=quote.monthly_total, within_quota=fits, at=at)
     except DomainError as refusal:
-        return Reckoning(items, lines, effect, quote, trouble=refusal.detail)
+        return Reckoning(items, lines, effect, quote, refusal=refusal)
     return Reckoning(items, lines, effect, quote, route)
 
 
@@ -73,16 +78,14 @@ def digest_of(files: Sequence[Attachment]) -> str:
 
 
 def submit_as_read(
-    *, order: Order, expected_version: int, expected_files: str, actor: User, at: datetime
+    *, order: Order, expected_version: int | None, expected_files: str | None, actor: User, at: datetime
 ) -> Order:
     """Submit the order if nobody has changed it since it was read, nor its files, of which ``digest_of`` told.
 
-    Raises what ``submit`` raises, StaleVersion and FilesChanged.
+    None: whatever it is. Raises what ``submit`` raises, StaleVersion and FilesChanged.
     """
     with kept(), transaction.atomic():
-        version = locked(order).version
-        if version != expected_version:
-            raise services.StaleVersion(version=version)
-        if digest_of(files_of(order)) != expected_files:
+        services.require_version(locked(order), expected_version)
+        if expected_files is not None and digest_of(files_of(order)) != expected_files:
             raise FilesChanged
         return services.submit(order=order, actor=actor, at=at)

@@ -45,7 +45,6 @@ __all__ = [
     "limits",
     "quote",
     "revise",
-    "route",
     "submit",
     "withdraw",
 ]
@@ -142,8 +141,7 @@ def revise(
     with transaction.atomic():
         order = locked(order)
         require_editable(order)
-        if order.version != expected_version:
-            raise StaleVersion(version=order.version)
+        require_version(order, expected_version)
         before = _told(order, stored.lines_of(stored.items_of(order)))
         lines, offerings = _judged(order.system, title, items, order=order, at=at)
         order.items.all().delete()
@@ -211,17 +209,10 @@ def _limit_effect(now: Foreseen, line: LimitLine) -> LimitEffect:
     return LimitEffect(**figures, asked=line.limit, until=line.until, fits=fits)
 
 
-def route(*, order: Order, at: datetime) -> list[PlannedStage]:
-    """Who will have to approve the order, and by when if it were submitted now."""
-    fits = order.status not in EDITABLE or all(one.fits for one in effect(order=order, at=at))
-    total = quote(order=order, at=at).monthly_total
-    return route_of(order, _lines(order), monthly_total=total, within_quota=fits, at=at)
-
-
 def route_of(
     order: Order, lines: Sequence[Line], *, monthly_total: Decimal, within_quota: bool, at: datetime
 ) -> list[PlannedStage]:
-    """Of an order with these lines, at this price."""
+    """Who will have to approve an order with these lines at this price, and by when if it were submitted now. Raises NoFlow."""
     matter = matter_of(
         system=order.system,
         lines=lines,
@@ -279,14 +270,18 @@ def _current_stage(order: Order) -> str:
     return current.values_list("code", flat=True).first() or ""
 
 
-def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
+def withdraw(
+    *, order: Order, reason: str, actor: User, at: datetime, expected_version: int | None = None
+) -> Order:
     """Take back a draft or an order that nobody has decided for good; what it held is free again.
 
-    Raises WrongState once it is being built, and RoleMissing for anybody but an applicant of the department.
+    Raises WrongState once it is being built, StaleVersion when somebody changed it since it was read (None: whatever it
+    is), and RoleMissing for anybody but an applicant of the department.
     """
     with kept(), transaction.atomic():
         order = locked(order)
         require(actor, Role.APPLICANT, at=at, department=order.system.department)
+        require_version(order, expected_version)
         case = order.case
         transition(
             order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at
@@ -295,6 +290,12 @@ def withdraw(*, order: Order, reason: str, actor: User, at: datetime) -> Order:
             approvals.withdraw(case=case, actor=actor, at=at, reason=reason)
             let_go(order, at=at)
     return order
+
+
+def require_version(order: Order, expected: int | None) -> None:
+    """Raises StaleVersion unless the order, which is locked, is as it was read; None is whatever it is."""
+    if expected is not None and order.version != expected:
+        raise StaleVersion(version=order.version)
 
 
 def _judged(

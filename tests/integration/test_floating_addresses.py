@@ -16,6 +16,7 @@ from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
 from govcloud.orders.drafts import AddressDraft, NetworkDraft, ReleaseDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Order
+from govcloud.orders.readiness import reckon
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.requests import ActionNotAllowed
@@ -308,7 +309,7 @@ def test_in_the_internet_zone_an_address_is_reviewed_for_egress(on: Scene, build
     built(on, items=items(zone="internet"))
     done(Resource.objects.get(kind="network"), "connect", Nothing(), on)
     order = drafted(on, at=now(), items=(AddressDraft(target=Resource.objects.get(name="web-1").uuid),))
-    assert "egress_review" in [stage.code for stage in services.route(order=order, at=now())]
+    assert "egress_review" in [stage.code for stage in reckon(order=order, at=now()).route]
 
 
 # -- moving

@@ -13,6 +13,7 @@ from govcloud.inventory.models import ResourceKind
 from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, VolumeDraft
 from govcloud.orders.models import Order, OrderItem
+from govcloud.orders.readiness import reckon
 from tenants.models import Connection, Role, User
 from tenants.policies import RoleMissing
 from tests.factories.inventory import NetworkFactory, VolumeFactory, whole_server
@@ -81,7 +82,7 @@ def test_a_draft_shows_what_it_would_take_of_each_quota_up_the_tree(at: datetime
 
 
 def test_a_draft_shows_who_must_approve_it_by_when(on: Scene, at: datetime) -> None:
-    route = services.route(order=drafted(on, at=at), at=at)
+    route = reckon(order=drafted(on, at=at), at=at).route
     assert [(s.role, s.deciders) for s in route] == [(role, [person]) for role, person in on.chain.items()]
     assert [
         s.due_at.isoformat() for s in route
@@ -96,7 +97,7 @@ def test_a_draft_shows_who_must_approve_it_by_when(on: Scene, at: datetime) -> N
 def test_a_draft_beyond_the_quota_goes_by_the_whole_chain(at: datetime) -> None:
     on = scene(limits={"vcpus": 7}, mlps_level=2, zone="public")
     items = (replace(NETWORK, zone="public"), replace(SERVERS, zone="public"))
-    assert len(services.route(order=drafted(on, at=at, items=items), at=at)) == 4
+    assert len(reckon(order=drafted(on, at=at, items=items), at=at).route) == 4
 
 
 def test_everything_wrong_with_an_order_is_told_at_once_and_nothing_is_stored(
@@ -263,7 +264,7 @@ def test_a_release_shows_what_ends_and_what_it_gives_back(on: Scene, at: datetim
 def test_an_instant_matter_is_the_unit_approvers_and_the_service_desks(on: Scene, at: datetime) -> None:
     server = whole_server(system=on.system).resource
     order = drafted(on, at=at, items=(ReleaseDraft(target=server.uuid, kind=ResourceKind.SERVER),))
-    assert [stage.role for stage in services.route(order=order, at=at)] == [
+    assert [stage.role for stage in reckon(order=order, at=at).route] == [
         Role.UNIT_APPROVER,
         Role.SERVICE_DESK,
     ]

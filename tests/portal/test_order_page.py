@@ -6,9 +6,9 @@ from django.utils.html import strip_tags
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.inventory.models import Network, Server
-from govcloud.orders import services
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import AddressSpec, Placement, ServerSpec, Weighed
+from govcloud.orders.readiness import reckon
 from govcloud.portal.templatetags.portal import moment
 from tests.factories.approvals import default_flow
 from tests.factories.chargeback import tariff
@@ -199,7 +199,7 @@ def test_draft_shows_who_will_decide_and_by_when(
     default_flow()
     order = scenes.draft(people, at=at)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
-    planned = services.route(order=order, at=at)
+    planned = reckon(order=order, at=at).route
     assert planned
     places = [page.index(stage.name_en) for stage in planned]
     assert places == sorted(places)

@@ -35,6 +35,11 @@ def _problem(response: requests.Response) -> Json:
     return body if isinstance(body, dict) else {}
 
 
+def _read(version: int | None) -> dict[str, str]:
+    """Binds what is sent to what was read."""
+    return {} if version is None else {"If-Match": f'"{version}"'}
+
+
 class Api:
     """The API at ``url`` as the person sees it whose token this is. Paths are below ``/api/v1/``."""
 
@@ -50,13 +55,15 @@ class Api:
         """The answer's body. Raises Refused."""
         return self._send("GET", path, params=params).json()
 
-    def post(self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "") -> Any:
+    def post(
+        self, path: str, body: Mapping[str, Any] | None = None, *, key: str = "", version: int | None = None
+    ) -> Any:
         """A POST with an Idempotency-Key, so that it could be sent again. Raises Refused."""
-        return self._send("POST", path, json=body, headers={"Idempotency-Key": key or str(uuid4())}).json()
+        headers = {"Idempotency-Key": key or str(uuid4()), **_read(version)}
+        return self._send("POST", path, json=body, headers=headers).json()
 
     def put(self, path: str, body: Mapping[str, Any], *, version: int | None = None) -> Any:
-        headers = {} if version is None else {"If-Match": f'"{version}"'}
-        return self._send("PUT", path, json=body, headers=headers).json()
+        return self._send("PUT", path, json=body, headers=_read(version)).json()
 
     def delete(self, path: str) -> None:
         self._send("DELETE", path)

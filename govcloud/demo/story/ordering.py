@@ -149,7 +149,10 @@ def _check_effect(stage: Stage) -> None:
 
 def submit(stage: Stage) -> None:
     claim, applicant = stage.teller.claim, stage.people[APPLICANT]
-    stage.order = applicant.post(f"orders/{stage.order['uuid']}/submission")
+    read = {"files_hash": stage.order["files_hash"]}
+    stage.order = applicant.post(
+        f"orders/{stage.order['uuid']}/submission", read, version=stage.order["version"]
+    )
     claim("the order is in approval", stage.order["status"] == "in_approval", found=stage.order["status"])
     held = {
         dimension: account["held"] - stage.quota_before[dimension]["held"]
