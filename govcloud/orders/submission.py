@@ -1,6 +1,6 @@
 """Submitting an order: in one transaction its content is frozen and hashed, quota held, and the case opened."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
@@ -21,7 +21,7 @@ from govcloud.orders.lines import Line, quota_of
 from govcloud.orders.matter import matter_of
 from govcloud.orders.models import Attachment, Order, OrderItem, Revision, Unit
 from govcloud.orders.parts import Part
-from govcloud.orders.quotes import quote_lines
+from govcloud.orders.quotes import Quote, quote_lines
 from govcloud.orders.revisions import freeze
 from govcloud.orders.rules import check, standing
 from govcloud.quotas import services as quotas
@@ -40,15 +40,20 @@ class NotEditable(Conflict):
     )
 
 
-def submit(*, order: Order, actor: User, at: datetime) -> Order:
-    """Ask for approval of the order as it stands.
+BeforeFreezing = Callable[[Order, Sequence[Line], Quote], None]
+
+
+def submit(
+    *, order: Order, actor: User, at: datetime, before_freezing: BeforeFreezing | None = None
+) -> Order:
+    """Ask for approval of the order as it stands. ``before_freezing`` sees the very lines and prices that are frozen, and may refuse.
 
     Raises Invalids when a rule is broken by now (a flavor retired since the draft), QuotaExceeded, NotEditable when
     it is submitted already (of two at once one wins), and RoleMissing for anybody but an applicant of the department.
     """
     try:
         with transaction.atomic():
-            return _submit(order, actor=actor, at=at)
+            return _submit(order, actor=actor, at=at, before_freezing=before_freezing)
     except QuotaExceeded as error:
         refuse(
             actor=actor, verb="order.submitted", subject=order, at=at, thread=order.uuid, reason=error.code
@@ -56,7 +61,7 @@ def submit(*, order: Order, actor: User, at: datetime) -> Order:
         raise
 
 
-def _submit(order: Order, *, actor: User, at: datetime) -> Order:
+def _submit(order: Order, *, actor: User, at: datetime, before_freezing: BeforeFreezing | None) -> Order:
     order = locked(order)
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
     require_editable(order)
@@ -67,6 +72,8 @@ def _submit(order: Order, *, actor: User, at: datetime) -> Order:
         raise Invalids(errors)
     _hold(order, _plan(items, lines), at=at)
     quote = quote_lines(lines=lines, at=at)
+    if before_freezing is not None:
+        before_freezing(order, lines, quote)
     revision = freeze(
         order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=vars(order)["has_files"]
     )

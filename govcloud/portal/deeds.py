@@ -15,6 +15,8 @@ from tenants.models import User
 from tenants.policies import RoleMissing, Wanted, require
 
 LONGEST_REASON = 500
+WRITTEN = ("opinion", "reason", "question", "answer", "text")
+"""Fields in which people write sentences, by the names that forms have for them."""
 STATUS = ((Absent, 404), (Forbidden, 403), (Invalid, 422), (Conflict, 409), (Unavailable, 503))
 
 
@@ -29,6 +31,11 @@ class Refused:
     status: int
     typed: dict[str, str] = field(default_factory=dict)
     each: tuple[str, ...] = ()
+
+    @property
+    def written(self) -> list[str]:
+        """The sentences that were typed, for a page that has the form no more."""
+        return [self.typed[name] for name in WRITTEN if self.typed.get(name)]
 
 
 def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) -> Refused | None:
@@ -65,10 +72,12 @@ def admitted(request: HttpRequest, *wanted: Wanted) -> tuple[User, datetime]:
     return actor, at
 
 
-def attempt_for_reason(request: HttpRequest, deed: Callable[[str], object]) -> Refused | None:
-    """Do it for the reason that was typed; or tell why not, as when there is none."""
+def attempt_for_reason(
+    request: HttpRequest, deed: Callable[[str], object], *, typed: dict[str, str] | None = None
+) -> Refused | None:
+    """Do it for the reason that was typed; or tell why not, as when there is none. ``typed`` is what else was."""
     reason = request.POST.get("reason", "").replace("\0", "").strip()
     if not 1 <= len(reason) <= LONGEST_REASON:
         text = _("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}
-        return Refused(text, 422, {"reason": reason})
-    return attempt(lambda: deed(reason), typed={"reason": reason})
+        return Refused(text, 422, {**(typed or {}), "reason": reason})
+    return attempt(lambda: deed(reason), typed={**(typed or {}), "reason": reason})

@@ -1,5 +1,6 @@
 """The portal in a real browser: by keyboard alone, in both languages, while something is being built."""
 
+from dataclasses import replace
 from datetime import datetime
 from uuid import uuid4
 
@@ -20,7 +21,7 @@ from tenants.models import Role, User
 from tests.factories.quotas import opened
 from tests.factories.reconciliation import FindingFactory
 from tests.factories.second_factors import code_of, confirmed, enrolled
-from tests.factories.tenants import PASSWORD, DepartmentFactory, member
+from tests.factories.tenants import PASSWORD, DepartmentFactory, SystemFactory, member
 from tests.portal import large_orders, scenes
 from tests.portal.browser import PHONE
 
@@ -138,6 +139,25 @@ def test_language_switch_keeps_the_page(page: Page) -> None:
     assert page.locator("html").get_attribute("lang") == "zh-Hans"
     page.get_by_role("button", name="English").click()
     expect(page.get_by_role("heading", name="The way of this order")).to_be_visible()
+
+
+def test_with_many_systems_the_list_is_narrowed_by_what_is_offered_while_one_types(
+    page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("govcloud.portal.worktop.views.MOST_IN_A_MENU", 1)
+    people = scenes.cast()
+    scenes.submitted(people, number=1, at=clock.now(), title="门户网站扩容")
+    other = SystemFactory(department=people.department, code="archive", name="档案系统", name_en="Archive")
+    scenes.submitted(replace(people, system=other), number=2, at=clock.now(), title="档案系统备份")
+    sign_in(page, "desk")
+    field = page.get_by_label("System", exact=True)
+    field.press_sequentially("rchi")
+    option = page.locator("#filter-systems option")
+    expect(option).to_have_count(1)
+    expect(option).to_have_attribute("value", "archive")
+    field.press("Enter")  # what was typed is no code and no name
+    expect(page.get_by_role("row")).to_have_count(2)  # the heading and one order
+    expect(page.get_by_text("档案系统备份")).to_be_visible()
 
 
 def test_list_is_searched_and_an_order_opened(page: Page) -> None:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.http import HttpResponse
 from django.test import Client
 
 from govcloud.approvals.lifecycle import StageStatus, Status
@@ -250,6 +251,71 @@ class TestWithOthers:
         assert "Reminded by 韦小禾" in text(browser.get(url))
         assert browser.post(f"{url}reminder/", {"text": "再催"}).status_code == 409
         assert Reminder.objects.count() == 1
+
+
+def said_back(page: HttpResponse, words: str) -> tuple[bool, int]:
+    """Whether it is told as what had been written, and how often the words are on the page."""
+    return ("What you had written" in text(page), page.content.decode().count(words))
+
+
+class TestWhatWasWrittenForAFormThatIsGone:
+    """The turn is over, or the opinion not wanted any more: what was typed is shown to be taken along."""
+
+    def test_an_answer_that_nobody_waits_for_any_more(
+        self, people: scenes.Cast, url: str, signed_in: Signed
+    ) -> None:
+        question = {"stage": "unit", "person": str(people.reviewer.uuid), "question": "够吗？"}
+        signed_in(people.approver).post(f"{url}decision/consultation/", {**question, "manner": "awaited"})
+        asked = Consultation.objects.get()
+        path = f"{url}decision/consultation/{asked.uuid}/"
+        long = signed_in(people.reviewer).post(f"{path}answer/", {"answer": "容量足够" * 600})
+        assert (long.status_code, said_back(long, "容量足够" * 600)) == (422, (False, 1))
+        signed_in(people.approver).post(f"{path}waiver/")
+        late = signed_in(people.reviewer).post(f"{path}answer/", {"answer": "容量足够，但须扩存储"})
+        assert (late.status_code, said_back(late, "容量足够，但须扩存储")) == (409, (True, 1))
+
+    @pytest.mark.parametrize(
+        ("form", "field"),
+        [("delegation", "reason"), ("reviewer", "reason"), ("consultation", "question")],
+    )
+    def test_a_reason_or_a_question_once_the_turn_is_gone(
+        self, people: scenes.Cast, url: str, signed_in: Signed, form: str, field: str
+    ) -> None:
+        given = {
+            "stage": "unit",
+            "person": str(people.admin.uuid),
+            field: "出差，请代为审核",
+            "manner": "awaited",
+        }
+        wrong = signed_in(people.approver).post(f"{url}decision/{form}/", {**given, "person": ""})
+        assert (wrong.status_code, said_back(wrong, "出差，请代为审核")) == (422, (False, 1))
+        sign(signed_in(member(Role.UNIT_APPROVER, people.department)), url)
+        late = signed_in(people.approver).post(f"{url}decision/{form}/", given)
+        assert late.status_code in {403, 409}
+        assert said_back(late, "出差，请代为审核") == (True, 1)
+
+    def test_the_reason_to_give_to_another_what_was_signed_meanwhile(
+        self, people: scenes.Cast, url: str, signed_in: Signed
+    ) -> None:
+        given = {"stage": "unit", "person": str(people.admin.uuid), "reason": "出差"}
+        signed_in(people.approver).post(f"{url}decision/delegation/", given)
+        seat = Seat.objects.get(status="open")
+        member(Role.TECHNICAL_REVIEWER)
+        sign(signed_in(people.admin), url)
+        again = {**given, "person": str(people.reviewer.uuid), "seat": str(seat.uuid), "reason": "他也出差"}
+        late = signed_in(people.approver).post(f"{url}decision/delegation/", again)
+        assert (late.status_code, said_back(late, "他也出差")) == (409, (True, 1))
+
+    def test_the_text_of_a_reminder_that_comes_too_late(
+        self, people: scenes.Cast, url: str, signed_in: Signed
+    ) -> None:
+        browser = signed_in(people.applicant)
+        browser.post(f"{url}reminder/", {"text": "周五上线"})
+        again = browser.post(f"{url}reminder/", {"text": "周五一定上线"})
+        assert (again.status_code, said_back(again, "周五一定上线")) == (409, (False, 1))
+        sign(signed_in(people.approver), url, verb="reject", opinion="不同意")
+        late = signed_in(people.applicant).post(f"{url}reminder/", {"text": "周五一定上线"})
+        assert (late.status_code, said_back(late, "周五一定上线")) == (409, (True, 1))
 
 
 class TestSubstitutes:

@@ -143,8 +143,12 @@ def test_choices_are_kept_and_shown_again(people: scenes.Cast, signed_in: Signed
 def test_what_must_arrive_is_not_offered_to_be_switched_off_and_refused_where_it_is_sent(
     people: scenes.Cast, signed_in: Signed
 ) -> None:
-    answer = signed_in(people.applicant).post(f"{URL}preferences/", {"case.rejected": "not"})
+    form = {"case.rejected": "not", "case.waiting": "not", "digest_hour": "9"}
+    answer = signed_in(people.applicant).post(f"{URL}preferences/", form)
     assert (answer.status_code, "cannot be switched off" in text(answer)) == (422, True)
+    page = answer.content.decode()  # what else was chosen stays chosen
+    assert '<option value="9" selected>' in page
+    assert page.split('name="case.waiting"')[1].split("</select>")[0].count('value="not" selected') == 1
     assert not KindPreference.objects.exists()
 
 

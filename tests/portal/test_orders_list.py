@@ -9,7 +9,7 @@ from openpyxl import load_workbook
 
 from govcloud.audit.models import Event
 from tenants.models import Role
-from tests.factories.tenants import SystemFactory, member
+from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -57,6 +57,9 @@ def test_newest_orders_come_first(shelf: scenes.Cast, signed_in: Signed) -> None
         ("system=settlement&status=in_approval", [2, 1]),
         ("system=another", []),
         ("system=医保结算平台&status=in_approval", [2, 1]),
+        ("system=结算&status=in_approval", [2, 1]),
+        ("system=MEDICAL&status=in_approval", [2, 1]),
+        ("system=settle&status=in_approval", [2, 1]),
         ("page=99", [4, 3, 2, 1]),
     ],
 )
@@ -158,6 +161,22 @@ def test_many_systems_are_looked_for_while_typing(
     assert offered(shelf.desk, "anoth") == ["other-1"]
     assert len(offered(shelf.desk, "")) == 1  # the first of them
     assert offered(shelf.foreigner, "other") == []
+
+
+def test_a_system_that_is_called_so_is_meant_before_those_that_have_it_in_their_names(
+    shelf: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    for number, (code, name) in enumerate((("oa", "办公"), ("oa-2", "办公二期")), start=8):
+        system = SystemFactory(department=shelf.department, code=code, name=name, name_en="")
+        scenes.draft(replace(shelf, system=system), number=number, at=at)
+    elsewhere = SystemFactory(department=DepartmentFactory(), name="办")
+    scenes.draft(replace(shelf, system=elsewhere), number=10, at=at)
+    for typed in ("oa", "办公"):
+        assert numbers(text(signed_in(shelf.applicant).get(f"/orders/?system={typed}"))) == ["GC-2026-000008"]
+    both = ["GC-2026-000009", "GC-2026-000008"]
+    assert (
+        numbers(text(signed_in(shelf.applicant).get("/orders/?system=办"))) == both
+    )  # of those that one sees
 
 
 def test_csv_holds_the_filtered_list_and_no_formulas(

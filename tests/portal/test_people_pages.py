@@ -146,8 +146,10 @@ def test_the_security_administrator_opens_a_review(keeper: Client, on: Scene) ->
 def test_a_review_that_makes_no_sense_is_not_opened(
     keeper: Client, on: Scene, changes: dict[str, str]
 ) -> None:
-    page = keeper.post("/access-reviews/", {"title": "年度复核", "due": "2026-12-31", **changes})
+    form = {"title": "年度复核", "due": "2026-12-31", "unit": on.department.credit_code, **changes}
+    page = keeper.post("/access-reviews/", form)
     assert page.status_code == 422
+    assert f'value="{on.department.credit_code}" selected' in page.content.decode()
     assert not AccessReview.objects.exists()
 
 
@@ -165,6 +167,9 @@ def test_an_approver_confirms_and_ends_but_not_their_own(on: Scene, signed_in: S
     assert decide(other, verdict="ended") == 422
     assert decide(other, verdict="ended", reason="moved on") == 302
     assert decide(approver, verdict="confirmed") == 403
+    own = ReviewLine.objects.get(membership__user=approver)
+    refused = browser.post(f"{page}lines/{own.uuid}/decision/", {"verdict": "ended", "reason": "已调离岗位"})
+    assert "What you had written 已调离岗位" in text(refused)
     decided = text(browser.get(f"{page}?view=decided"))
     assert "moved on" in decided
     assert "1 of 3 to be reviewed" in decided

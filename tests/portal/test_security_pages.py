@@ -89,6 +89,13 @@ def test_what_cannot_be_granted_is_told_with_what_was_typed(
     assert 'value="2099-12-31"' in answer.content.decode()
 
 
+def test_a_reason_that_is_refused_is_shown_again(officer: User, signed_in: Signed) -> None:
+    held = member(Role.LEADER).memberships.get()
+    long = "因岗位调整" * 101
+    answer = signed_in(officer).post(f"/security/roles/{held.uuid}/revocation/", {"reason": long})
+    assert (answer.status_code, f"What you had written {long}" in text(answer)) == (422, True)
+
+
 def test_an_administrators_role_waits_for_the_other_one(officer: User, signed_in: Signed) -> None:
     user = UserFactory(username="li.na")
     typed = {"username": "li.na", "role": "system_admin", "reason": "vacant"}

@@ -197,6 +197,27 @@ def test_a_unit_is_changed_moved_and_closed(desk: Client, unit: Department) -> N
     assert unit.closed_at is not None
 
 
+def test_a_refused_move_or_closing_comes_back_with_the_unit_and_the_reason_that_were_typed(
+    desk: Client, unit: Department
+) -> None:
+    above = DepartmentFactory()
+    unknown = desk.post(f"/units/{unit.uuid}/move/", {"parent": "nobody", "reason": "机构改革"})
+    bare = desk.post(f"/units/{unit.uuid}/move/", {"parent": above.credit_code, "reason": ""})
+    assert 'value="nobody"' in unknown.content.decode()
+    assert unknown.content.decode().count("机构改革") == 1
+    assert f'value="{above.credit_code}"' in bare.content.decode()
+    DepartmentFactory(parent=unit)
+    closing = desk.post(f"/units/{unit.uuid}/closing/", {"reason": "并入其他单位"}).content.decode()
+    assert closing.count('value="并入其他单位"') == 1
+
+
+def test_the_reason_of_a_deed_that_is_offered_no_more_is_shown(desk: Client, unit: Department) -> None:
+    form = {"to": "connected", "reason": "专线已开通"}
+    desk.post(f"/units/{unit.uuid}/closing/", {"reason": "merged"})
+    late = desk.post(f"/units/{unit.uuid}/connection/", form)
+    assert (late.status_code, "What you had written 专线已开通" in text(late)) == (409, True)
+
+
 @pytest.fixture
 def system(unit: Department) -> System:
     made = SystemFactory(department=unit, name="税务", name_en="Tax")

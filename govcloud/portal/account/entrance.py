@@ -49,7 +49,9 @@ class Entrance(DefaultAccountAdapter):  # type: ignore[misc]
             return turned_away(request, TOO_MANY, user=user, reason=LOCKED)
         was_right(request)
         if second_factor.enrolled(user):
-            refused(user, reason=CODE_NEEDED)  # on record although the code never comes: somebody knows the password
+            refused(
+                user, reason=CODE_NEEDED
+            )  # on record although the code never comes: somebody knows the password
         return None
 
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:

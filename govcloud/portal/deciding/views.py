@@ -20,6 +20,7 @@ from govcloud.orders.models import Order
 from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed, verb_of
+from govcloud.portal.deciding.offers import Offer
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_page
 from govcloud.portal.seen import seen_or_404
@@ -77,7 +78,7 @@ def answer(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
         text = bounded(given["answer"])
         return sharing.answer(consultation=_of(case, uuid, actor, at=at), text=text, actor=actor, at=at)
 
-    return _do(request, number, give, "answer", ("answer",))
+    return _do(request, number, give, "answer", ("answer",), about=str(uuid))
 
 
 @require_POST
@@ -149,18 +150,39 @@ def _of(case: Case, uuid: UUID, actor: User, *, at: datetime) -> Consultation:
     return seen_or_404(rows.filter(stage__case=case), rows, actor, at=at, uuid=uuid, elsewhere=visible)
 
 
-def _do(request: HttpRequest, number: str, deed: Deed, form: str, fields: tuple[str, ...]) -> HttpResponse:
-    """Do it and lead to the order as it is then; or show the page again with why not and what was typed."""
+def _do(
+    request: HttpRequest, number: str, deed: Deed, form: str, fields: tuple[str, ...], *, about: str = ""
+) -> HttpResponse:
+    """Do it and lead to the order as it is then; or show the page again with why not and what was typed.
+
+    ``about`` tells apart forms of which the page has several.
+    """
     actor, at = cast("User", request.user), clock.now()
     order = order_page.visible(number, actor, at=at)
     case = order.case
     if case is None:
         raise Http404
     given = typed(request, *fields)
-    refused = deeds.attempt(lambda: deed(order, case, given, actor, at), typed={**given, "form": form})
+    told = {**given, "form": form, "about": about or given.get("seat", "")}
+    refused = deeds.attempt(lambda: deed(order, case, given, actor, at), typed=told)
     if refused is None:
         return redirect("portal:order", number=number)
     return _page(request, order_page.visible(number, actor, at=at), actor, at=at, refused=refused)
+
+
+def _has_form(refused: Refused, offered: Offer, people: sharing.Offered | None) -> bool:
+    """Whether the page still has the form that was refused: the turn may be gone, or the opinion not wanted any more."""
+    form, about = refused.typed.get("form"), refused.typed.get("about")
+    if people is None:
+        asked = form == "answer" and about in {str(one.uuid) for one in offered.asked}
+        return asked or (form == "reminder" and offered.reminds)
+    if about:
+        return form == "delegation" and about in {str(seat.uuid) for seat, _persons in people.again}
+    if offered.turn is None:
+        return False
+    return form in {"decision", "reviewer", "consultation"} or (
+        form == "delegation" and not offered.turn.seat.person_id
+    )
 
 
 def _page(
@@ -170,10 +192,12 @@ def _page(
     case, offered = order.case, shown["offer"]
     if case is None or (refused is None and not offered.decides):
         return redirect("portal:order", number=order.number)
+    people = sharing.offered(case=case, actor=actor, at=at) if offered.decides else None
     context = {
         **shown,
-        "people": sharing.offered(case=case, actor=actor, at=at) if offered.decides else None,
+        "people": people,
         "refused": refused,
+        "refilled": refused is not None and _has_form(refused, offered, people),
         "effect": orders.effect(order=order, at=at),
         "capacity": _capacity(at=at),
         "verbs": Verb.choices,

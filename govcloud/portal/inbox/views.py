@@ -93,7 +93,8 @@ def reading(request: HttpRequest) -> HttpResponse:
 def preferences(request: HttpRequest) -> HttpResponse:
     """How notices reach the reader: each by mail or not, at once or as a digest."""
     person, at = cast("User", request.user), clock.now()
-    refused = None
+    refused, hour = None, ""
+    ways: dict[str, str] = {}
     if request.method == "POST":
         hour = request.POST.get("digest_hour", "")
         ways = {str(kind): request.POST[kind] for kind in KINDS if request.POST.get(kind) in Way.values}
@@ -105,9 +106,15 @@ def preferences(request: HttpRequest) -> HttpResponse:
             return redirect("portal:inbox-preferences")
     chosen = services.preferences(person=person)
     rows = [
-        (kind, [way for way in Way if way != Way.NOT or not KINDS[kind].must], way)
+        (kind, [way for way in Way if way != Way.NOT or not KINDS[kind].must], ways.get(kind, way))
         for kind, way in chosen.ways.items()
     ]
-    context = {"rows": rows, "hours": HOURS, "hour": chosen.digest_hour, "refused": refused, "at": at}
+    context = {
+        "rows": rows,
+        "hours": HOURS,
+        "hour": number_in(hour) if refused else chosen.digest_hour,
+        "refused": refused,
+        "at": at,
+    }
     status = refused.status if refused else 200
     return render(request, "portal/inbox/preferences.html", context, status=status)

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, QuerySet
+from django.db.models import Case, OuterRef, QuerySet, When
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from govcloud.catalog.models import Kind
-from govcloud.orders.models import Action, Order, OrderItem, VolumeSpec
+from govcloud.inventory.models import Volume
+from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
 from govcloud.portal.templatetags.portal import limited, named, plain_day, quantity
 from tenants.models import NetworkZone
 
@@ -70,6 +71,11 @@ def _name(item: OrderItem) -> str:
 
 def _items(order: Order) -> QuerySet[OrderItem]:
     volumes = VolumeSpec.objects.filter(item=OuterRef("pk")).order_by("position")
+    planned = Unit.objects.filter(item=OuterRef("pk"), server__isnull=False).order_by("position")
+    gone = ArraySubquery(
+        planned.values_list(JSONObject(name="resource__name", size_gb="resource__volume__size_gb"))
+    )
+    attached = Volume.objects.filter(server__resource=OuterRef("target"), resource__released_at=None)
     volume = JSONObject(
         position="position",
         size_gb="size_gb",
@@ -91,7 +97,13 @@ def _items(order: Order) -> QuerySet[OrderItem]:
             "target__volume__storage_class",
             "target__server__flavor",
         )
-        .annotate(volume_rows=ArraySubquery(volumes.values_list(volume)))
+        .annotate(
+            volume_rows=ArraySubquery(volumes.values_list(volume)),
+            planned_rows=Case(When(action=Action.RELEASE, then=gone)),  # of others they are not looked for
+            attached_rows=ArraySubquery(
+                attached.order_by("pk").values_list(JSONObject(name="resource__name", size_gb="size_gb"))
+            ),
+        )
         .order_by("position")
     )
 
@@ -193,7 +205,7 @@ def _release_facts(item: OrderItem) -> Iterator[str]:
             "vcpus": target.server.vcpus,
             "memory": target.server.memory_gb,
         }
-        yield _("its volumes go with it: their data is wiped, and their recovery points are deleted")
+        yield from _volumes_that_go(item)
     if item.kind == Kind.VOLUME:
         yield _("its data is wiped, and its recovery points are deleted")
     if item.kind == Kind.BACKUP:
@@ -206,6 +218,19 @@ def _release_facts(item: OrderItem) -> Iterator[str]:
             else _("only if it is empty")
         )
     yield from _server_of_target(item)
+
+
+def _volumes_that_go(item: OrderItem) -> Iterator[str]:
+    """With a server: those that its submission named, and before it those that the server has now."""
+    rows: list[dict[str, Any]] = item.planned_rows or item.attached_rows  # type: ignore[attr-defined]
+    if rows:
+        told = _(", ").join(
+            _("%(name)s (%(size)s GB)") % {"name": row["name"], "size": quantity(row["size_gb"])}
+            for row in rows
+        )
+        yield _(
+            "its volumes go with it: their data is wiped, and their recovery points are deleted: %(volumes)s"
+        ) % {"volumes": told}
 
 
 def _container(item: OrderItem) -> dict[str, str]:

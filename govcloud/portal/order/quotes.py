@@ -25,12 +25,16 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """``frozen`` prices are those that were told to the approvers; ``trouble`` says why there is no price today."""
+    """``frozen`` prices are those that were told to the approvers; ``trouble`` says why there is no price today.
+
+    ``never``: it was discarded before it was submitted, so that there is none.
+    """
 
     lines: Part
     monthly_total: Decimal | None
     frozen: bool
     trouble: str = ""
+    never: bool = False
 
 
 def quote(order: Any, items: Sequence[Line], asked: Asked, *, reckoned: Reckoning | None) -> Shown:
@@ -38,6 +42,8 @@ def quote(order: Any, items: Sequence[Line], asked: Asked, *, reckoned: Reckonin
     names = {item.position: item.name for item in items}
     if reckoned is not None:
         return _of_today(reckoned, names, asked)
+    if order.revision_number is None:
+        return Shown(_part((), names, asked), None, frozen=False, never=True)
     frozen = (
         QuoteLine.objects.filter(revision__order=order, revision__number=order.revision_number)
         .select_related("meter")

@@ -44,6 +44,7 @@ def page(
 ) -> HttpResponse:
     """The whole page, after something that was asked for on it was refused."""
     shown = {**context(found, actor, {}, at=at), "refused": refused, "live": False}
+    shown["refilled"] = shown["writing"].withdraws or shown["writing"].calls_off
     return render(request, "portal/order/page.html", shown, status=refused.status if refused else 200)
 
 

@@ -70,6 +70,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
         "units": Department.objects.open().order_by("path"),
         "refused": refused,
         "typed": refused.typed if refused else {},
+        "chosen": refused.typed["units"].splitlines() if refused else (),
         "at": at,
     }
     return render(request, "portal/person/reviews.html", context, status=refused.status if refused else 200)
@@ -78,11 +79,11 @@ def reviews(request: HttpRequest) -> HttpResponse:
 def _opened(request: HttpRequest, *, at: datetime) -> tuple[AccessReview | None, Refused | None]:
     actor, _at = deeds.admitted(request, Role.SECURITY_ADMIN)
     title, due = (request.POST.get(name, "").replace("\0", "").strip()[:120] for name in ("title", "due"))
-    typed = {"title": title, "due": due}
+    codes = request.POST.getlist("unit")
+    typed = {"title": title, "due": due, "units": "\n".join(codes)}
     due_at = _end_of(due)
     if due_at is None or not title:
         return None, Refused(_("A review has a title and a date by which it is to be done."), 422, typed)
-    codes = request.POST.getlist("unit")
     units = list(Department.objects.open().filter(credit_code__in=codes))
     if len(units) != len(set(codes)):
         return None, Refused(_("One of the units is not in service any more."), 422, typed)
@@ -133,7 +134,9 @@ def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, Role.SECURITY_ADMIN)
     found = _found(uuid, actor, at=at)
     refused = deeds.attempt_for_reason(
-        request, lambda reason: deeds_of_reviews.close(review=found, reason=reason, actor=actor, at=at)
+        request,
+        lambda reason: deeds_of_reviews.close(review=found, reason=reason, actor=actor, at=at),
+        typed={"form": "closing"},
     )
     if refused is None:
         return redirect("portal:review", uuid=uuid)
@@ -151,7 +154,8 @@ def decision(request: HttpRequest, review: UUID, uuid: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "").replace("\0", "").strip()[: deeds.LONGEST_REASON]
     verdict = request.POST.get("verdict", "")
     refused = deeds.attempt(
-        lambda: deeds_of_reviews.decide(line=line, verdict=verdict, reason=reason, actor=actor, at=at)
+        lambda: deeds_of_reviews.decide(line=line, verdict=verdict, reason=reason, actor=actor, at=at),
+        typed={"reason": reason},
     )
     if refused is None:
         return redirect("portal:review", uuid=review)
@@ -196,6 +200,7 @@ def _page(
         rows.filter(_in_view(filters.view, late=late)), request.GET.get("page"), size=PAGE_SIZE, total=total
     )
     scope = scope_of(actor, at=at)
+    closes = found.status == ReviewStatus.OPEN and scope.holds(Role.SECURITY_ADMIN)
     context: dict[str, Any] = {
         "review": found,
         "late": late,
@@ -203,7 +208,8 @@ def _page(
         **pages.context,
         "views": choices(VIEWS, filters, counts, first="waits"),
         "decides": found.status == ReviewStatus.OPEN and scope.holds_any(REVIEWERS),
-        "closes": found.status == ReviewStatus.OPEN and scope.holds(Role.SECURITY_ADMIN),
+        "closes": closes,
+        "refilled": closes and refused is not None and "form" in refused.typed,
         "reader": actor,
         "refused": refused,
         "most": deeds.LONGEST_REASON,

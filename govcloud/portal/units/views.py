@@ -95,7 +95,9 @@ def connection(request: HttpRequest, uuid: UUID) -> HttpResponse:
         require_for_connection(department=found, to=to, actor=actor, at=at)
         connections.change(department=found, to=to, reason=reason, actor=actor, at=at)
 
-    return _done(request, found, deeds.attempt(change, typed={"connection_reason": reason}), actor, at=at)
+    return _done(
+        request, found, deeds.attempt(change, typed={"reason": reason, "form": "connection"}), actor, at=at
+    )
 
 
 @require_POST
@@ -132,17 +134,25 @@ def move(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Below another unit, or to the top of the tree."""
     actor, at = deeds.admitted(request, *REGISTRARS)
     found, code = _found(uuid, actor, at=at), _typed(request, "parent")
+    typed = {"parent": code, "form": "move"}
     parent = Department.objects.visible_to(actor, at=at).filter(credit_code=code).first()
     if code and parent is None:
         text = _("There is no unit with the credit code “%(given)s”.") % {"given": code}
-        return _done(request, found, Refused(text, 422, {"parent": code}), actor, at=at)
-    refused = deeds.attempt_for_reason(
+        refused = Refused(text, 422, {**typed, "reason": _typed(request, "reason")})
+        return _done(request, found, refused, actor, at=at)
+    return _done(
         request,
-        lambda reason: deeds_of_units.move(
-            department=found, parent=parent, reason=reason, actor=actor, at=at
+        found,
+        deeds.attempt_for_reason(
+            request,
+            lambda reason: deeds_of_units.move(
+                department=found, parent=parent, reason=reason, actor=actor, at=at
+            ),
+            typed=typed,
         ),
+        actor,
+        at=at,
     )
-    return _done(request, found, refused, actor, at=at)
 
 
 @require_POST
@@ -154,6 +164,7 @@ def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
     refused = deeds.attempt_for_reason(
         request,
         lambda reason: deeds_of_units.close(department=found, reason=reason, actor=actor, at=at),
+        typed={"form": "closing"},
     )
     return _done(request, found, refused, actor, at=at)
 
@@ -180,6 +191,8 @@ def _page(
     request: HttpRequest, found: Department, actor: "User", *, at: datetime, refused: Refused | None = None
 ) -> HttpResponse:
     scope = scope_of(actor, at=at)
+    steps = _next_connections(found, actor, at=at)
+    registers = scope.holds_any(REGISTRARS) and found.closed_at is None
     above = (
         Department.objects.visible_to(actor, at=at).filter(pk__in=found.ancestor_ids[:-1]).order_by("path")
     )
@@ -189,8 +202,9 @@ def _page(
         "above": list(above),
         "below": list(found.children.filter(closed_at=None).order_by("path")),
         "systems": list(found.systems.filter(retired_at=None).order_by("code")),
-        "steps": [(to, DEEDS[found.connection, to]) for to in _next_connections(found, actor, at=at)],
-        "registers": scope.holds_any(REGISTRARS) and found.closed_at is None,
+        "steps": [(to, DEEDS[found.connection, to]) for to in steps],
+        "registers": registers,
+        "refilled": steps if refused and refused.typed.get("form") == "connection" else registers,
         "registers_systems": found.closed_at is None and may_register_system(found, actor, at=at),
         "keeps_people": scope.holds(Role.SECURITY_ADMIN) or scope.holds(Role.UNIT_APPROVER, department=found),
         "divisions": Division.objects.order_by("code"),

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from govcloud.notifications import keeping, webhooks
 from govcloud.notifications.kinds import SENT_OUTSIDE, Kind
+from govcloud.notifications.lifecycle import WebhookStatus
 from govcloud.notifications.models import Delivery, Webhook
 from govcloud.notifications.policies import KEEPERS, departments_kept_by
 from govcloud.notifications.webhooks import WebhookDraft
@@ -241,6 +242,7 @@ def _page(
         "typed": typed or Typed.of(webhook),
         "kinds": SENT_OUTSIDE.items(),
         "refused": refused,
+        "refilled": webhook.status == WebhookStatus.ACTIVE,
         "secret": secret,
         "most": deeds.LONGEST_REASON,
         "at": at,

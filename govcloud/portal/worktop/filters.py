@@ -14,8 +14,8 @@ from govcloud.approvals.models import Case, Consultation
 from govcloud.approvals.queries import current_stage
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.queries import OrderQuerySet
-from tenants.models import User
+from govcloud.orders.queries import OrderQuerySet, systems_named
+from tenants.models import System, User
 
 SORTS: Mapping[str, str] = {
     "number": "id",
@@ -93,12 +93,15 @@ def searched(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
     """Visible orders narrowed by system and words: those that the views choose from."""
     orders = Order.objects.visible_to(actor, at=at)
     if filters.system:
-        orders = orders.filter(
-            Q(system__code=filters.system)
-            | Q(system__name=filters.system)
-            | Q(system__name_en=filters.system)
-        )
+        orders = orders.filter(system__in=_meant(filters.system, actor, at=at))
     return orders.mentioning(filters.text.split())
+
+
+def _meant(text: str, actor: User, *, at: datetime) -> QuerySet[System] | list[int]:
+    """The systems with this code or name; where there is none, those that its field offers for it."""
+    called = Q(code=text) | Q(name=text) | Q(name_en=text)
+    exact = list(System.objects.visible_to(actor, at=at).filter(called).values_list("pk", flat=True))
+    return exact or systems_named(text)
 
 
 def viewed(orders: QuerySet[Order], view: str, actor: User, *, at: datetime) -> QuerySet[Order]:

@@ -12,9 +12,12 @@ from govcloud.audit import refusals
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import EDITABLE
 from govcloud.orders.models import Order
+from govcloud.orders.queries import systems_named
 from tenants.access.permissions import DUTIES
 from tenants.models import Role, System, User
 from tenants.policies import scope_of
+
+MOST_TOLD = 6
 
 
 def applies_for(system: System, actor: User, *, at: datetime) -> bool:
@@ -39,6 +42,20 @@ def orderable(actor: User, *, at: datetime) -> QuerySet[System]:
         if permission == duty:
             condition |= Q(department__path__startswith=path)
     return systems.filter(condition)
+
+
+def meant(text: str, actor: User, *, by_code: bool, at: datetime) -> list[System]:
+    """Which of them somebody means by a code or a name: the one with it; else those in whose names it is, not all of many.
+
+    ``by_code`` is for what no person has typed.
+    """
+    rows = orderable(actor, at=at).select_related("department").order_by("name", "code")
+    names = (Q(name=text) | Q(name_en=text), Q(pk__in=systems_named(text)))
+    for called in (Q(code=text), *(() if by_code else names)):
+        found = list(rows.filter(called)[:MOST_TOLD]) if text else []
+        if found:
+            return found
+    return []
 
 
 def begun(system: System, actor: User, *, at: datetime) -> QuerySet[Order]:

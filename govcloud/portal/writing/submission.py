@@ -19,7 +19,7 @@ from govcloud.orders import services
 from govcloud.orders.cancellation import cancel
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
-from govcloud.orders.readiness import digest_of, files_of, obstacles, reckon, submit_as_read
+from govcloud.orders.readiness import digest_of, files_of, fingerprint_of, obstacles, reckon, submit_as_read
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import items, quotes
@@ -49,6 +49,7 @@ def submission(request: HttpRequest, number: str) -> HttpResponse:
                 order=found,
                 expected_version=writing.version_of(request),
                 expected_files=request.POST.get("files", ""),
+                expected=request.POST.get("read", ""),
                 actor=actor,
                 at=at,
             )
@@ -121,6 +122,7 @@ def _page(
         "effect": reckoned.effect,
         "files": files,
         "files_digest": digest_of(files),
+        "fingerprint": fingerprint_of(order, reckoned),
         "over": [one for one in reckoned.effect if not one.fits],
         "route": [(stage, _whose(stage)) for stage in reckoned.route],
         "problems": [

@@ -15,6 +15,7 @@ from govcloud import clock
 from govcloud.orders import services
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Order
+from govcloud.orders.queries import systems_named
 from govcloud.orders.redrafting import drafts_of
 from govcloud.orders.resolution import as_uuid
 from govcloud.orders.submission import NotEditable, require_editable
@@ -22,6 +23,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_views
 from govcloud.portal.reading import number_in, version_in
+from govcloud.portal.templatetags.portal import named
 from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES
 from govcloud.portal.writing.fields import YES
@@ -40,8 +42,9 @@ def new(request: HttpRequest) -> HttpResponse:
     """A new order with its first items; nothing is stored before it can be."""
     actor, at = deeds.admitted(request, Role.APPLICANT)
     sent = request.POST if request.method == "POST" else request.GET
-    code = sent.get("system", "").replace("\0", "").strip()[:80]
-    system = places.orderable(actor, at=at).select_related("department").filter(code=code).first()
+    typed = sent.get("system", "").replace("\0", "").strip()[:80]
+    meant = places.meant(typed, actor, by_code="slot" in request.POST, at=at)
+    system = meant[0] if len(meant) == 1 else None
     offers = Offers(system, at) if system else None
     if request.method != "POST":
         sheet = Sheet(
@@ -57,6 +60,11 @@ def new(request: HttpRequest) -> HttpResponse:
     sheet = Sheet(offers, heading=heading)
     sheet.read_slots(request)
     sheet.key = as_uuid(request.POST.get("key", "")) or sheet.key
+    if len(meant) > 1:
+        text = _("Several of your systems match: %(names)s. Choose one of them.")
+        heading.tell(
+            "system", text % {"names": _(", ").join(f"{named(each)} ({each.code})" for each in meant)}
+        )
     number = _go_on(sheet, heading, system, request.POST, actor, at=at)
     if number is not None:
         return redirect("portal:order", number)
@@ -69,7 +77,8 @@ def _go_on(
     """From what the order is for to its items, and from these to the draft: the number of the one that was made, if it was."""
     if system is None or sheet.offers is None:
         sheet.slots.clear()  # what was written for another system, or for one that has gone, can be in none of its lists
-        heading.tell("system", _("Choose one of your systems."))
+        if "system" not in heading.errors:
+            heading.tell("system", _("Choose one of your systems."))
     if not heading.declared:
         heading.tell("declares_classified", _("Answer this."))
     if system is None or sheet.offers is None or heading.errors:
@@ -98,15 +107,8 @@ def systems(request: HttpRequest) -> HttpResponse:
     """What the field for a system offers while it is typed in, of those that the reader may order for."""
     actor, at = deeds.admitted(request, Role.APPLICANT)
     text = request.GET.get("system", "").replace("\0", "").strip()[:80]
-    rows = places.orderable(actor, at=at).select_related("department")
-    named = (
-        rows.filter(name__icontains=text)
-        | rows.filter(code__icontains=text)
-        | rows.filter(name_en__icontains=text)
-    )
-    return render(
-        request, "portal/systems.html", {"systems": named.order_by("name", "code")[:MOST_IN_A_MENU]}
-    )
+    rows = places.orderable(actor, at=at).filter(pk__in=systems_named(text)).select_related("department")
+    return render(request, "portal/systems.html", {"systems": rows.order_by("name", "code")[:MOST_IN_A_MENU]})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,5 +1,6 @@
 """A form as a browser sends it: what stands in its fields, with some of them typed anew."""
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -57,6 +58,12 @@ class Form(HTMLParser):
         """What is sent after these were typed, by the names of fields; None unticks a box."""
         values = {**self.values, **{name: [value] for name, value in typed.items() if value is not None}}
         return {name: value for name, value in values.items() if typed.get(name, "") is not None}
+
+
+def read_along(page: HttpResponse) -> dict[str, str]:
+    """What the page of a submission sends along of what was read on it."""
+    fields = re.findall(r'type="hidden" name="(version|files|read)" value="([^"]*)"', page.content.decode())
+    return dict(fields)
 
 
 def press(

@@ -8,7 +8,7 @@ from django.test import Client
 from govcloud.orders.models import Order
 from tests.at_once import at_once
 from tests.factories.orders import NETWORK, Scene, drafted
-from tests.portal.writing.forms import Form
+from tests.portal.writing.forms import Form, read_along
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,11 +40,7 @@ def test_of_two_who_submit_at_once_one_does(browser: Client, on: Scene, at: date
     order = drafted(on, at=at, items=(NETWORK,))
     windows, answers = [another(browser) for _ in range(2)], []
     path = f"/orders/{order.number}/submission/"
-    at_once(
-        [
-            lambda window=window: answers.append(window.post(path, {"version": order.version}).status_code)
-            for window in windows
-        ]
-    )
+    sent = read_along(browser.get(path))
+    at_once([lambda window=window: answers.append(window.post(path, sent).status_code) for window in windows])
     assert sorted(answers) == [302, 409]
     assert order.revisions.count() == 1

@@ -228,6 +228,38 @@ def test_with_many_systems_the_field_offers_names_while_one_types(browser: Clien
     assert f'"{other.code}"' not in offered
 
 
+def test_a_system_is_found_by_its_name_where_people_type_it(browser: Client, on: Scene) -> None:
+    SystemFactory.create_batch(51, department=on.department)
+    on.system.name, on.system.name_en = "医保结算平台", "Settlement"
+    on.system.save()
+    for typed in ("医保结算平台", "Settlement", "结算平台", on.system.code):
+        assert Form(begun(browser, on, system=typed)).values["system"] == [on.system.code], typed
+
+
+def test_a_name_that_several_systems_have_is_asked_about(browser: Client, on: Scene) -> None:
+    SystemFactory.create_batch(51, department=on.department)
+    for code in ("tax-1", "tax-2"):
+        SystemFactory(department=on.department, code=code, name="税务系统", name_en="Tax")
+    SystemFactory(department=DepartmentFactory(), code="tax-3", name="税务系统", name_en="Tax")
+    page = begun(browser, on, system="税务")
+    told = Form(page).errors["system"]
+    assert told == "Several of your systems match: Tax (tax-1), Tax (tax-2). Choose one of them."
+    assert (page.status_code, Form(page).values["system"]) == (422, ["税务"])
+    assert Form(page).values["title"] == ["A first server"]
+
+
+def test_items_of_a_system_that_has_gone_do_not_move_to_one_with_a_similar_code(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    page = begun(browser, on)
+    SystemFactory(department=on.department, code=f"{on.system.code}-2")
+    on.system.retired_at = at
+    on.system.save()
+    page = press(browser, page, typed=FILLED)
+    assert Form(page).errors["system"] == "Choose one of your systems."
+    assert not Order.objects.exists()
+
+
 def test_it_is_written_in_chinese(on: Scene, signed_in: Signed) -> None:
     browser = signed_in(on.applicant, language="zh-hans")
     page = begun(browser, on)

@@ -1,34 +1,40 @@
 """Submitting, withdrawing and discarding on the pages."""
 
-import re
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
+from decimal import Decimal
 from uuid import uuid4
 
-from django.http import HttpResponse
+import pytest
+from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 from django.test import Client
 
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Flavor
 from govcloud.catalog.services import retire_flavor
 from govcloud.chargeback.models import Tariff
+from govcloud.inventory.models import Server
+from govcloud.orders.drafts import ReleaseDraft
 from govcloud.orders.models import Order, Unit
 from govcloud.provisioning.models import Step
 from govcloud.quotas.models import QuotaAccount
-from tenants.models import Role
-from tests.factories.orders import NETWORK, Scene, approved, paper_of, returned, submitted
-from tests.factories.tenants import DepartmentFactory, member
+from tenants.models import Role, System
+from tests.factories.chargeback import tariff
+from tests.factories.inventory import VolumeFactory
+from tests.factories.orders import NETWORK, Scene, approved, drafted, paper_of, returned, submitted
+from tests.factories.tenants import BEGINNING, DepartmentFactory, member
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
+from tests.portal.writing.forms import read_along
 
 
 def page_of(order: Order) -> str:
     return f"/orders/{order.number}/submission/"
 
 
-def hidden(page: HttpResponse) -> dict[str, str]:
-    """What the page sends along of what was read on it."""
-    return dict(re.findall(r'type="hidden" name="(version|files)" value="(\w*)"', page.content.decode()))
+def read(browser: Client, order: Order) -> dict[str, str]:
+    """What somebody sends who has read the page as it is now."""
+    return read_along(browser.get(page_of(order)))
 
 
 def test_it_shows_what_will_be_frozen_and_the_route_with_its_limits(browser: Client, order: Order) -> None:
@@ -36,8 +42,7 @@ def test_it_shows_what_will_be_frozen_and_the_route_with_its_limits(browser: Cli
     for words in ("¥1,812.00", "What it takes of the quota", "Technical review technical reviewer 2"):
         assert words in page
     assert (
-        browser.post(page_of(order), {"version": order.version}).headers["Location"]
-        == f"/orders/{order.number}/"
+        browser.post(page_of(order), read(browser, order)).headers["Location"] == f"/orders/{order.number}/"
     )
     order.refresh_from_db()
     assert (order.status, str(order.monthly_total)) == ("in_approval", "1812.00")
@@ -50,7 +55,7 @@ def test_in_chinese(on: Scene, signed_in: Signed, order: Order) -> None:
 
 
 def test_what_was_changed_since_it_was_read_is_not_submitted(browser: Client, order: Order) -> None:
-    answer = browser.post(page_of(order), {"version": order.version - 1})
+    answer = browser.post(page_of(order), {**read(browser, order), "version": order.version - 1})
     assert answer.status_code == 409
     assert "changed since you read it" in text(answer)
     order.refresh_from_db()
@@ -63,14 +68,68 @@ def test_its_files_are_shown_and_others_than_those_are_not_submitted(
     before = browser.get(page_of(order))
     assert "No files have been added." in text(before)
     paper_of(order, at=at)
-    refused = browser.post(page_of(order), hidden(before))
+    refused = browser.post(page_of(order), read_along(before))
     assert refused.status_code == 409
     for words in ("Files have been added to the order or taken out", "paper.pdf"):
         assert words in text(refused)
     order.refresh_from_db()
     assert order.status == "draft"
-    assert browser.post(page_of(order), hidden(refused)).status_code == 302
+    assert browser.post(page_of(order), read_along(refused)).status_code == 302
     assert [file["name"] for file in order.revisions.get().content["attachments"]] == ["paper.pdf"]
+
+
+def test_a_price_that_has_changed_since_it_was_read_is_told_and_not_frozen(
+    browser: Client, order: Order, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Read at a minute to midnight, submitted a minute past it, when another tariff is in force."""
+    before = browser.get(page_of(order))
+    Tariff.objects.update(in_force=DateTimeTZRange(BEGINNING, at + timedelta(minutes=1)))
+    tariff(start=at + timedelta(minutes=1), vcpu=Decimal(50))
+    monkeypatch.setattr("govcloud.clock.now", lambda: at + timedelta(minutes=2))
+    refused = browser.post(page_of(order), read_along(before))
+    assert refused.status_code == 409
+    assert "it was ¥1,812.00 a month, and is ¥1,844.00 now" in text(refused)
+    order.refresh_from_db()
+    assert (order.status, order.revisions.count()) == ("draft", 0)
+    assert browser.post(page_of(order), read_along(refused)).status_code == 302
+    order.refresh_from_db()
+    assert str(order.monthly_total) == "1844.00"
+
+
+def test_a_volume_that_would_be_wiped_with_its_server_is_named_and_not_added_unseen(
+    browser: Client, on: Scene, server: Server, at: datetime
+) -> None:
+    order = drafted(on, at=at, items=(ReleaseDraft(target=server.resource.uuid, kind="server"),))
+    before = browser.get(page_of(order))
+    assert "their data is wiped: old-1-system (100 GB), old-1-data (500 GB)" in text(before)
+    ledger = VolumeFactory(server=server, size_gb=300, resource__name="ledger")
+    refused = browser.post(page_of(order), read_along(before))
+    assert refused.status_code == 409
+    assert "What the order is about has changed since you read it: old-1." in text(refused)
+    assert "ledger (300 GB)" in text(refused)
+    assert "ledger (300 GB)" in text(browser.get(f"/orders/{order.number}/"))
+    assert browser.post(page_of(order), read_along(refused)).status_code == 302
+    content = order.revisions.get().content
+    assert str(ledger.resource.uuid) in content["items"][0]["volumes"]
+    VolumeFactory(server=server, size_gb=200, resource__name="later")
+    for reader in (browser.get(f"/orders/{order.number}/"), browser.get(f"/orders/{order.number}/form.pdf")):
+        assert reader.status_code == 200
+    page = text(browser.get(f"/orders/{order.number}/"))
+    assert ("ledger (300 GB)" in page, "later (200 GB)" in page) == (True, False)  # what was frozen
+
+
+def test_a_system_of_another_level_is_not_frozen_unseen(browser: Client, order: Order) -> None:
+    before = read(browser, order)
+    System.objects.update(filing_number="45000099999-00001")
+    refused = browser.post(page_of(order), before)
+    assert (refused.status_code, "Something that is frozen with the order" in text(refused)) == (409, True)
+
+
+@pytest.mark.parametrize("sent", ["", "nonsense", "0" * 16 + ":x:1:", "9" * 5_000, "\0"])
+def test_what_nobody_has_read_is_not_submitted(browser: Client, order: Order, sent: str) -> None:
+    assert browser.post(page_of(order), {**read(browser, order), "read": sent}).status_code == 409
+    order.refresh_from_db()
+    assert order.status == "draft"
 
 
 def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
@@ -80,7 +139,7 @@ def test_what_keeps_it_from_being_submitted_is_told_with_the_way_to_it(
     page = browser.get(page_of(order))
     assert "has been retired from the catalogue" in text(page)
     assert f'href="/orders/{order.number}/items/2/"' in page.content.decode()
-    assert browser.post(page_of(order), {"version": order.version}).status_code == 422
+    assert browser.post(page_of(order), read(browser, order)).status_code == 422
     order.refresh_from_db()
     assert order.status == "draft"
 
@@ -89,7 +148,7 @@ def test_without_a_price_it_is_told_why_it_cannot_be_submitted(browser: Client, 
     Tariff.objects.all().delete()
     page = text(browser.get(page_of(order)))
     assert "This keeps it from being submitted: No price is in force for" in page
-    assert browser.post(page_of(order), {"version": order.version}).status_code == 409
+    assert browser.post(page_of(order), read(browser, order)).status_code == 409
     order.refresh_from_db()
     assert order.status == "draft"
 
@@ -97,7 +156,7 @@ def test_without_a_price_it_is_told_why_it_cannot_be_submitted(browser: Client, 
 def test_too_little_quota_is_told_before_and_refused(browser: Client, order: Order) -> None:
     QuotaAccount.objects.filter(department=order.system.department, dimension="vcpus").update(limit=4)
     assert "vCPU over the limit (8 / 4)" in text(browser.get(page_of(order)))
-    assert browser.post(page_of(order), {"version": order.version}).status_code == 409
+    assert browser.post(page_of(order), read(browser, order)).status_code == 409
 
 
 def test_a_returned_order_shows_its_route_and_is_submitted_again(
@@ -105,7 +164,7 @@ def test_a_returned_order_shows_its_route_and_is_submitted_again(
 ) -> None:
     order = returned(on, at=at)
     assert "Technical review technical reviewer 2" in text(browser.get(page_of(order)))
-    assert browser.post(page_of(order), {"version": order.version}).status_code == 302
+    assert browser.post(page_of(order), read(browser, order)).status_code == 302
     order.refresh_from_db()
     assert order.status == "in_approval"
 
@@ -115,6 +174,11 @@ def test_a_draft_is_discarded_without_a_reason(browser: Client, order: Order) ->
     assert browser.post(f"/orders/{order.number}/withdrawal/").status_code == 302
     order.refresh_from_db()
     assert order.status == "withdrawn"
+    page = text(browser.get(f"/orders/{order.number}/"))
+    assert "It was never submitted, so it has no price." in page
+    assert "Price per month — Submitted —" in page
+    for words in ("None", "¥0.00", "fixed with revision"):
+        assert words not in page
 
 
 def test_a_submitted_order_is_withdrawn_for_a_reason(browser: Client, on: Scene, at: datetime) -> None:

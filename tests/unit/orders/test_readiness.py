@@ -7,7 +7,16 @@ import pytest
 from govcloud.orders import services
 from govcloud.orders.drafts import ReleaseDraft
 from govcloud.orders.models import Order
-from govcloud.orders.readiness import FilesChanged, digest_of, files_of, obstacles, reckon, submit_as_read
+from govcloud.orders.readiness import (
+    FilesChanged,
+    FrozenOtherwise,
+    digest_of,
+    files_of,
+    fingerprint_of,
+    obstacles,
+    reckon,
+    submit_as_read,
+)
 from govcloud.orders.services import StaleVersion
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.inventory import whole_server
@@ -48,8 +57,16 @@ def test_it_is_what_the_services_tell(on: Scene, at: datetime, make) -> None:
 def test_only_what_was_read_is_submitted(on: Scene, at: datetime) -> None:
     order = drafted(on, at=at)
     paper_of(order, at=at)
-    read = {"expected_version": order.version, "expected_files": digest_of(files_of(order))}
-    for changed, error in (({"expected_version": 2}, StaleVersion), ({"expected_files": ""}, FilesChanged)):
+    read = {
+        "expected_version": order.version,
+        "expected_files": digest_of(files_of(order)),
+        "expected": fingerprint_of(order, reckon(order=order, at=at)),
+    }
+    for changed, error in (
+        ({"expected_version": 2}, StaleVersion),
+        ({"expected_files": ""}, FilesChanged),
+        ({"expected": ""}, FrozenOtherwise),
+    ):
         with pytest.raises(error):
             submit_as_read(order=order, **{**read, **changed}, actor=on.applicant, at=at)
     submitted = submit_as_read(order=order, **read, actor=on.applicant, at=at)
