@@ -6,7 +6,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from govcloud.catalog.models import FLOATING_ADDRESS, MEMORY_GB, VCPU, Flavor, Meter, StorageClass
-from govcloud.inventory import containers, reach, snapshots, wiping
+from govcloud.inventory import containers, leases, reach, snapshots, wiping
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import STANDING, Status
 from govcloud.inventory.models import FloatingAddress, Resource, Server, Snapshot
@@ -84,6 +84,21 @@ def _addresses_of(server: Server) -> dict[str, Decimal]:
     return {FLOATING_ADDRESS: Decimal(given)}
 
 
+def bill(resource: Resource, *, at: datetime, ordered: bool = False) -> None:
+    """It is billed by what it has now, from now on; whatever is being done with it this moment.
+
+    Not once its release has begun, nor while it is suspended: its resumption reads what it has by then. Nor before its billing
+    start, if it was taken over with a later one, unless an order changes it (``ordered``) or has done so before.
+    """
+    resource.refresh_from_db(fields=["status"])
+    over = resource.status in {Status.RELEASING, Status.RELEASED}
+    if over or leases.standing_as(resource) == Status.SUSPENDED:
+        return
+    begun = ordered or resource.billing_start <= at or metering.has_usage(resource)
+    if begun:
+        metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+
+
 def extended(*, context: Context, resource: Resource, size_gb: int) -> None:
     """A volume has its new size: what it grew by is used, and the bill follows. It may have been larger by then."""
     at, thread, before = context.at, context.operation.thread, quota_of(resource)
@@ -132,7 +147,7 @@ def _counted(*, context: Context, resource: Resource, before: Mapping[str, int])
     less = {name: amount for name, amount in spare.items() if amount > 0}
     if less:
         quotas.give_back(source=source, department=resource.system.department, amounts=less, at=at)
-    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    bill(resource, at=at, ordered=True)
 
 
 def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:
@@ -141,21 +156,21 @@ def retyped(*, context: Context, resource: Resource, storage_class: StorageClass
     inventory.reclass_volume(
         volume=resource.volume, storage_class=storage_class, actor=ENGINE, thread=thread, at=at
     )
-    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    bill(resource, at=at, ordered=True)
 
 
 def address_given(*, context: Context, given: FloatingAddress, address: str, external_id: str) -> None:
     """A server has its floating address: hold becomes use, the bill follows."""
     reach.address_given(given=given, address=address, external_id=external_id, actor=ENGINE, at=context.at)
     quotas.commit(source=given.unit, at=context.at)
-    _billed_anew(given.server, at=context.at)
+    bill(given.server.resource, at=context.at, ordered=True)
 
 
 def address_moved(*, context: Context, given: FloatingAddress, to: Server) -> None:
     before = given.server
     reach.address_moved(given=given, to=to, actor=ENGINE, at=context.at)
     for server in (before, to):
-        _billed_anew(server, at=context.at)
+        bill(server.resource, at=context.at)
 
 
 def address_absent(*, context: Context, given: FloatingAddress) -> None:
@@ -169,14 +184,7 @@ def address_absent(*, context: Context, given: FloatingAddress) -> None:
         return
     department = given.server.resource.system.department
     quotas.give_back(source=given.unit, department=department, amounts={"addresses": 1}, at=at)
-    _billed_anew(given.server, at=at)
-
-
-def _billed_anew(server: Server, *, at: datetime) -> None:
-    """By what it has now, unless its bill has ended with the beginning of its release."""
-    server.resource.refresh_from_db(fields=["status"])
-    if server.resource.status not in {Status.RELEASING, Status.RELEASED}:
-        metering.change_usage(resource=server.resource, quantities=meters_of(server.resource), at=at)
+    bill(given.server.resource, at=at)
 
 
 def snapshot_absent(*, unit: UUID, context: Context) -> None:

@@ -10,9 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.catalog.models import CloudFlavor, CloudStorageClass
 from govcloud.errors import Conflict
-from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Network, Power, Resource, Server, Volume
-from govcloud.metering import services as metering
 from govcloud.provisioning import settlement
 from govcloud.provisioning.actions.base import claimed
 from govcloud.quotas import services as quotas
@@ -49,7 +47,6 @@ def _counts(differences: Iterable[Difference]) -> bool:
 
 def adopt(*, resource: Resource, differences: Sequence[Difference], actor: audit.Actor, at: datetime) -> None:
     """The record as the cloud is, in these respects. More use than before is held and used, less is given back, once.
-    A suspended server is not metered; its resumption reads what it is by then.
 
     Raises CannotBeAdopted for what the catalogue does not know, QuotaExceeded, and ClaimedByOrder for flavor and size while
     an open order is about the resource: what it held was counted from the record as it is.
@@ -61,8 +58,8 @@ def adopt(*, resource: Resource, differences: Sequence[Difference], actor: audit
         _ADOPTS[Field(difference.field)](_fresh(resource), difference)
     fresh = _fresh(resource)
     _count(fresh.system.department, before_amounts, settlement.quota_of(fresh), at=at)
-    if fresh.status != Status.SUSPENDED and settlement.meters_of(fresh) != before_meters:
-        metering.change_usage(resource=fresh, quantities=settlement.meters_of(fresh), at=at)
+    if settlement.meters_of(fresh) != before_meters:
+        settlement.bill(fresh, at=at)
     audit.record(
         actor=actor, verb="resource.adopted", subject=fresh, at=at, thread=fresh.thread,
         before={row.field: row.expected for row in differences}, after={row.field: row.found for row in differences},
