@@ -97,6 +97,11 @@ def close_usage(*, resource: Resource, at: datetime) -> None:
             _tell("closed", resource, at, before=_used(ended), after={})
 
 
+def has_usage(resource: Resource) -> bool:
+    """Whether anything of the resource is metered, or ever was."""
+    return UsageSegment.objects.filter(resource=resource).exists()
+
+
 @contextmanager
 def _recording(resource: Resource, at: datetime) -> Iterator[None]:
     """One writer per resource at a time, and the database's refusals in our words."""

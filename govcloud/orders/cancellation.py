@@ -117,8 +117,9 @@ def _cancel_all(order: Order, *, reason: str, actor: User, at: datetime) -> None
     units = _units(order)
     under_way = Operation.objects.filter(units__in=units, finished_at=None).distinct().order_by("pk")
     for operation in under_way:
+        ended = completion.lock(operation).finished_at is not None  # since it was read
         going = units_called_off(operation)
-        if all(unit.uuid in going for unit in units if unit.operation_id == operation.pk):
+        if ended or all(unit.uuid in going for unit in units if unit.operation_id == operation.pk):
             continue
         with suppress(FinishedAlready):  # its other parts, such as the project's limits, go on by themselves
             _abandon(operation, units, reason=reason, actor=actor, at=at)
@@ -140,6 +141,8 @@ def abandon(*, operation: Operation, reason: str, actor: User, at: datetime) -> 
 
 
 def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: User, at: datetime) -> Operation:
+    """Locked before it is looked at: what is handed over this very moment stands by then."""
+    operation = completion.lock(operation)
     going = units_called_off(operation)
     building = unfinished_units(operation) - going
     own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]

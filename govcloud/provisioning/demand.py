@@ -129,8 +129,9 @@ def _add_coming(total: Demand, system: System, cloud: Cloud, scales: dict[str, i
         elif kind == "snapshot":
             _add_snapshot(total, scales, desired["storage_class"], desired["size_gb"])
         elif kind == "extension":
-            added = _built(scales, desired["storage_class"], desired["size_gb"])
-            total.volume_gib += added - _built(scales, desired["storage_class"], desired["from_gb"])
+            grown = _built(scales, desired["storage_class"], desired["size_gb"])
+            before = _built(scales, desired["storage_class"], desired["from_gb"])
+            total.volume_gib += max(0, grown - before)  # it may be larger than ordered by now, and stays so
         elif kind == "resize_confirmation":  # until it is confirmed the cloud counts the larger of both
             _add_resize(total, desired["from_flavor"], desired["flavor"])
         elif kind == "backup_allowance":

@@ -1,11 +1,12 @@
 """What a built or vanished resource means for quota, billing and the record: always in the step's own transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
 from govcloud.catalog.models import FLOATING_ADDRESS, MEMORY_GB, VCPU, Flavor, Meter, StorageClass
-from govcloud.inventory import containers, reach, snapshots, wiping
+from govcloud.inventory import containers, leases, reach, snapshots, wiping
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import STANDING, Status
 from govcloud.inventory.models import FloatingAddress, Resource, Server, Snapshot
@@ -83,53 +84,70 @@ def _addresses_of(server: Server) -> dict[str, Decimal]:
     return {FLOATING_ADDRESS: Decimal(given)}
 
 
+def bill(resource: Resource, *, at: datetime, ordered: bool = False) -> None:
+    """It is billed by what it has now, from now on; whatever is being done with it this moment.
+
+    Not once its release has begun, nor while it is suspended: its resumption reads what it has by then. Nor before its billing
+    start, if it was taken over with a later one, unless an order changes it (``ordered``) or has done so before.
+    """
+    resource.refresh_from_db(fields=["status"])
+    over = resource.status in {Status.RELEASING, Status.RELEASED}
+    if over or leases.standing_as(resource) == Status.SUSPENDED:
+        return
+    begun = ordered or resource.billing_start <= at or metering.has_usage(resource)
+    if begun:
+        metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+
+
 def extended(*, context: Context, resource: Resource, size_gb: int) -> None:
-    """A volume has its new size: hold becomes use, and the bill follows."""
-    at, thread = context.at, context.operation.thread
+    """A volume has its new size: what it grew by is used, and the bill follows. It may have been larger by then."""
+    at, thread, before = context.at, context.operation.thread, quota_of(resource)
+    size_gb = max(size_gb, resource.volume.size_gb)
     inventory.resize_volume(volume=resource.volume, size_gb=size_gb, actor=ENGINE, thread=thread, at=at)
-    quotas.commit(source=context.step.unit, at=at)
-    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-
-
-def not_extended(*, context: Context, resource: Resource) -> None:
-    """An extension was called off. If the cloud had grown the volume already, our record says so and it is billed."""
-    if resource.volume.size_gb < context.state["size_gb"]:
-        quotas.unhold(source=context.step.unit, at=context.at)
+    _counted(context=context, resource=resource, before=before)
 
 
 def resized(*, context: Context, resource: Resource, flavor: Flavor) -> None:
     """The server keeps its new flavor: what grew is used, what shrank is given back, and the bill follows from now on."""
-    if resource.server.flavor_id == flavor.pk:
-        return
-    at, thread = context.at, context.operation.thread
-    before = quota_of(resource)
-    inventory.resize_server(server=resource.server, flavor=flavor, actor=ENGINE, thread=thread, at=at)
-    less = {dimension: amount - quota_of(resource)[dimension] for dimension, amount in before.items()}
-    quotas.commit(source=context.step.unit, at=at)
-    quotas.give_back(
-        source=context.step.unit,
-        department=resource.system.department,
-        amounts={dimension: amount for dimension, amount in less.items() if amount > 0},
-        at=at,
-    )
-    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
-
-
-def unchanged(*, context: Context) -> None:
-    """It has its old flavor or quota (again): nothing of the ledger, the bill and the record has changed."""
-    quotas.unhold(source=context.step.unit, at=context.at)
+    at, thread, before = context.at, context.operation.thread, quota_of(resource)
+    if resource.server.flavor_id != flavor.pk:
+        inventory.resize_server(server=resource.server, flavor=flavor, actor=ENGINE, thread=thread, at=at)
+    _counted(context=context, resource=resource, before=before)
 
 
 def requoted(*, context: Context, resource: Resource, quota_gb: int) -> None:
     """A container has its new quota: what grew is used, what shrank is given back, and the bill follows from now on."""
-    at, thread = context.at, context.operation.thread
-    less = resource.container.quota_gb - quota_gb
+    at, thread, before = context.at, context.operation.thread, quota_of(resource)
     containers.requote(container=resource.container, quota_gb=quota_gb, actor=ENGINE, thread=thread, at=at)
-    quotas.commit(source=context.step.unit, at=at)
-    if less > 0:
-        department, amounts = resource.system.department, {"object_gb": less}
-        quotas.give_back(source=context.step.unit, department=department, amounts=amounts, at=at)
-    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    _counted(context=context, resource=resource, before=before)
+
+
+def unchanged(*, context: Context) -> None:
+    """The change was called off. The ledger tells what it still holds: the record may say the same before and after it.
+
+    What had been turned into use by then stays so: the record has it.
+    """
+    if quotas.held(source=context.step.unit):
+        quotas.unhold(source=context.step.unit, at=context.at)
+
+
+def _counted(*, context: Context, resource: Resource, before: Mapping[str, int]) -> None:
+    """What the record has grown by is used, of what the change held; what is left of that, and what it shrank by, given back.
+
+    It has not grown where the record had taken the cloud's word for it before; nor the second time that a change is settled.
+    """
+    at, source, after = context.at, context.step.unit, quota_of(resource)
+    held = quotas.held(source=source)
+    if any(after[dimension] > before[dimension] for dimension in held):
+        quotas.commit(source=source, at=at)
+    elif held:
+        quotas.unhold(source=source, at=at)
+        held = {}
+    spare = {name: held.get(name, 0) + before[name] - after[name] for name in after}
+    less = {name: amount for name, amount in spare.items() if amount > 0}
+    if less:
+        quotas.give_back(source=source, department=resource.system.department, amounts=less, at=at)
+    bill(resource, at=at, ordered=True)
 
 
 def retyped(*, context: Context, resource: Resource, storage_class: StorageClass) -> None:
@@ -138,21 +156,21 @@ def retyped(*, context: Context, resource: Resource, storage_class: StorageClass
     inventory.reclass_volume(
         volume=resource.volume, storage_class=storage_class, actor=ENGINE, thread=thread, at=at
     )
-    metering.change_usage(resource=resource, quantities=meters_of(resource), at=at)
+    bill(resource, at=at, ordered=True)
 
 
 def address_given(*, context: Context, given: FloatingAddress, address: str, external_id: str) -> None:
     """A server has its floating address: hold becomes use, the bill follows."""
     reach.address_given(given=given, address=address, external_id=external_id, actor=ENGINE, at=context.at)
     quotas.commit(source=given.unit, at=context.at)
-    _billed_anew(given.server, at=context.at)
+    bill(given.server.resource, at=context.at, ordered=True)
 
 
 def address_moved(*, context: Context, given: FloatingAddress, to: Server) -> None:
     before = given.server
     reach.address_moved(given=given, to=to, actor=ENGINE, at=context.at)
     for server in (before, to):
-        _billed_anew(server, at=context.at)
+        bill(server.resource, at=context.at)
 
 
 def address_absent(*, context: Context, given: FloatingAddress) -> None:
@@ -166,14 +184,7 @@ def address_absent(*, context: Context, given: FloatingAddress) -> None:
         return
     department = given.server.resource.system.department
     quotas.give_back(source=given.unit, department=department, amounts={"addresses": 1}, at=at)
-    _billed_anew(given.server, at=at)
-
-
-def _billed_anew(server: Server, *, at: datetime) -> None:
-    """By what it has now, unless its bill has ended with the beginning of its release."""
-    server.resource.refresh_from_db(fields=["status"])
-    if server.resource.status not in {Status.RELEASING, Status.RELEASED}:
-        metering.change_usage(resource=server.resource, quantities=meters_of(server.resource), at=at)
+    bill(given.server.resource, at=at)
 
 
 def snapshot_absent(*, unit: UUID, context: Context) -> None:

@@ -49,6 +49,7 @@ __all__ = [
     "effect",
     "give_back",
     "grant",
+    "held",
     "hold",
     "open_accounts",
     "set_limit",
@@ -280,6 +281,13 @@ def unhold(*, source: UUID, at: datetime) -> None:
 def unhold_all(*, sources: Collection[UUID], at: datetime) -> None:
     """As ``unhold``, for many sources at once."""
     _settle(sources, kind=EntryKind.UNHOLD, at=at)
+
+
+def held(*, source: UUID) -> Mapping[str, int]:
+    """What the source holds by dimension: nothing once it has been turned into use or given back."""
+    known = ledger.entries_of([source], list(EntryKind)).get(source, {})
+    spent = EntryKind.COMMIT in known or EntryKind.UNHOLD in known
+    return {} if spent else known.get(EntryKind.HOLD, {})
 
 
 @transaction.atomic

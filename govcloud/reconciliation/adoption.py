@@ -1,7 +1,7 @@
 """Taking a value of the cloud into the record, with what follows from it for quota and billing."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -10,10 +10,9 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.catalog.models import CloudFlavor, CloudStorageClass
 from govcloud.errors import Conflict
-from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Network, Power, Resource, Server, Volume
-from govcloud.metering import services as metering
 from govcloud.provisioning import settlement
+from govcloud.provisioning.actions.base import claimed
 from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
 from govcloud.reconciliation.models import Difference, Finding
@@ -31,23 +30,36 @@ class CannotBeAdopted(Conflict):
     )
 
 
+class ClaimedByOrder(Conflict):
+    code = "claimed-by-order"
+    message = _(
+        "“%(name)s” is not counted anew now: %(claim)s. What was changed by hand is taken into the record once that has ended."
+    )
+
+
 def changes_demand(finding: Finding) -> bool:
-    return any(row.field in COUNTED for row in finding.differences.all())
+    return _counts(finding.differences.all())
+
+
+def _counts(differences: Iterable[Difference]) -> bool:
+    return any(row.field in COUNTED for row in differences)
 
 
 def adopt(*, resource: Resource, differences: Sequence[Difference], actor: audit.Actor, at: datetime) -> None:
     """The record as the cloud is, in these respects. More use than before is held and used, less is given back, once.
-    A suspended server is not metered; its resumption reads what it is by then.
 
-    Raises CannotBeAdopted for what the catalogue does not know, QuotaExceeded.
+    Raises CannotBeAdopted for what the catalogue does not know, QuotaExceeded, and ClaimedByOrder for flavor and size while
+    an open order is about the resource: what it held was counted from the record as it is.
     """
+    if _counts(differences) and (claim := claimed(resource)):
+        raise ClaimedByOrder(name=resource.name, claim=claim)
     before_amounts, before_meters = settlement.quota_of(resource), settlement.meters_of(resource)
     for difference in sorted(differences, key=_rank):
         _ADOPTS[Field(difference.field)](_fresh(resource), difference)
     fresh = _fresh(resource)
     _count(fresh.system.department, before_amounts, settlement.quota_of(fresh), at=at)
-    if fresh.status != Status.SUSPENDED and settlement.meters_of(fresh) != before_meters:
-        metering.change_usage(resource=fresh, quantities=settlement.meters_of(fresh), at=at)
+    if settlement.meters_of(fresh) != before_meters:
+        settlement.bill(fresh, at=at)
     audit.record(
         actor=actor, verb="resource.adopted", subject=fresh, at=at, thread=fresh.thread,
         before={row.field: row.expected for row in differences}, after={row.field: row.found for row in differences},

@@ -15,7 +15,6 @@ from govcloud.errors import Conflict
 from govcloud.inventory import reach
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, FloatingAddress, Protocol, Resource
-from govcloud.metering import services as metering
 from govcloud.provisioning import settlement
 from govcloud.provisioning.actions.outside import MoveAddress
 from govcloud.provisioning.actions.rules import AddRule, NewRule
@@ -127,7 +126,7 @@ def _floating_address(finding: Finding, resource: Resource, found: Found, actor:
     reach.address_given(
         given=given, address=found[Field.ADDRESS], external_id=finding.external_id, actor=actor, at=at
     )
-    _bill_anew(resource, at=at)
+    settlement.bill(resource, at=at)
 
 
 def follow(*, finding: Finding, resource: Resource, actor: audit.Actor, at: datetime) -> None:
@@ -149,13 +148,7 @@ def follow(*, finding: Finding, resource: Resource, actor: audit.Actor, at: date
     )
     reach.address_moved(given=given, to=to.server, actor=actor, at=at)
     for each in (resource, to):
-        _bill_anew(each, at=at)
-
-
-def _bill_anew(server: Resource, *, at: datetime) -> None:
-    """By what it has now. A suspended one is not metered."""
-    if server.status != Status.SUSPENDED:
-        metering.change_usage(resource=server, quantities=settlement.meters_of(server), at=at)
+        settlement.bill(each, at=at)
 
 
 def _refused(finding: Finding, reason: str | Promise) -> CannotBeTakenIn:

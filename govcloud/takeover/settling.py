@@ -23,7 +23,6 @@ from govcloud.takeover.models import Candidate
 log = structlog.get_logger(__name__)
 
 SETTLER = audit.SystemActor("takeover")
-_NOT_METERED = frozenset({Status.SUSPENDED, Status.RELEASING, Status.RELEASED})
 ABANDONED = "the takeover was abandoned"
 
 
@@ -125,11 +124,6 @@ def begin_metering(*, at: datetime) -> int:
                 continue
             rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
             resource = rows.get(candidates=candidate)
-            if resource.status not in _NOT_METERED:
-                metering.change_usage(
-                    resource=resource,
-                    quantities=settlement.meters_of(resource),
-                    at=resource.billing_start,
-                )
+            settlement.bill(resource, at=resource.billing_start)
             Candidate.objects.filter(pk=key).update(metered_at=at)
     return len(keys)

@@ -1,21 +1,27 @@
 """Several people at the same moment, on a real PostgreSQL."""
 
+from collections.abc import Callable
 from datetime import datetime
+from uuid import UUID
 
 import pytest
+from django.db import transaction
 
 from govcloud.approvals.models import Decision
 from govcloud.approvals.policies import StageDecided
 from govcloud.errors import Conflict, Invalids
-from govcloud.orders import services
+from govcloud.orders import cancellation, services
 from govcloud.orders.drafts import ExtendDraft, ReleaseDraft
 from govcloud.orders.lifecycle import Status
-from govcloud.orders.models import Order, Revision
+from govcloud.orders.models import Order, Revision, Unit
+from govcloud.provisioning import completion
+from govcloud.provisioning.lifecycle import OperationStatus, StepState
+from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
-from tests.at_once import at_once
+from tests.at_once import at_once, held_up
 from tests.factories.inventory import VolumeFactory
-from tests.factories.orders import NETWORK, drafted, scene, submitted
+from tests.factories.orders import NETWORK, SERVERS, approved, drafted, scene, submitted
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -76,6 +82,69 @@ def test_of_two_who_decide_one_stage_at_once_the_second_is_told(at: datetime) ->
     assert outcomes.count(None) == 1
     assert any(isinstance(outcome, StageDecided) for outcome in outcomes)
     assert Decision.objects.count() == 1
+
+
+def finished(*units: UUID) -> None:
+    Step.objects.filter(unit__in=units).update(state=StepState.DONE, next_run_at=None)
+
+
+def handing_over(order: Order, asked: Callable[[], object]) -> None:
+    """The first of two servers, on a network that stands, is handed over in a transaction that has not ended when that is asked."""
+    (operation,) = Operation.objects.filter(units__item__order=order).distinct()
+    server = Unit.objects.get(item__order=order, name="app-1")
+    finished(Unit.objects.get(item__order=order, name="app-net").uuid)
+    with transaction.atomic():
+        completion.lock(operation)
+        finished(server.uuid, *server.volumes.values_list("uuid", flat=True))
+        answer = held_up(asked)
+    answer.result(timeout=60)
+
+
+def called_off(order: Order, name: str) -> set[bool]:
+    steps = Step.objects.filter(unit=Unit.objects.get(item__order=order, name=name).uuid)
+    return {step.called_off_at is not None for step in steps}
+
+
+def test_what_is_handed_over_while_the_order_is_called_off_stays(at: datetime) -> None:
+    on = scene(level_3=False, zone="private")
+    order = approved(on, at=at, items=(NETWORK, SERVERS))
+    handing_over(
+        order,
+        lambda: cancellation.cancel(
+            order=Order.objects.get(pk=order.pk), reason="不再需要", units=None, actor=on.applicant, at=at
+        ),
+    )
+    assert (called_off(order, "app-1"), called_off(order, "app-2")) == ({False}, {True})
+
+
+def test_what_is_handed_over_while_its_operation_is_abandoned_stays(at: datetime) -> None:
+    on = scene(level_3=False, zone="private")
+    order = approved(on, at=at, items=(NETWORK, SERVERS))
+    admin = member(Role.CLOUD_ADMIN)
+    operation = Operation.objects.get(thread=order.uuid)
+    handing_over(
+        order,
+        lambda: cancellation.abandon(operation=operation, reason="太慢", actor=admin, at=at),
+    )
+    assert (called_off(order, "app-1"), called_off(order, "app-2")) == ({False}, {True})
+
+
+def test_what_was_finished_while_the_order_is_called_off_is_left(at: datetime) -> None:
+    """A network goes with everything else; by itself and finished this very moment there is nothing to take down."""
+    on = scene(level_3=False, zone="private")
+    order = approved(on, at=at, items=(NETWORK,))
+    operation = Operation.objects.get(thread=order.uuid)
+    with transaction.atomic():
+        completion.lock(operation)
+        finished(*Step.objects.filter(operation=operation).values_list("unit", flat=True))
+        Operation.objects.filter(pk=operation.pk).update(status=OperationStatus.DONE, finished_at=at)
+        answer = held_up(
+            lambda: cancellation.cancel(
+                order=Order.objects.get(pk=order.pk), reason="不再需要", units=None, actor=on.applicant, at=at
+            )
+        )
+    answer.result(timeout=60)
+    assert called_off(order, "app-net") == {False}
 
 
 def test_a_withdrawal_and_an_approval_at_once_end_in_one_of_the_two(at: datetime) -> None:

@@ -14,14 +14,17 @@ from govcloud.metering.models import UsageSegment
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation import services
+from govcloud.reconciliation.models import Finding
 from tenants.models import Role, User
 from tests.factories.catalog import MeterFactory
+from tests.factories.leases import ending
+from tests.factories.leases import swept as ended
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
-from tests.integration.building import built, now, project, states
+from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_floating_addresses import given, in_cloud, items, limits
-from tests.integration.test_reconciliation import LATER, applied, swept, told
+from tests.integration.test_reconciliation import LATER, applied, deleted, swept, told
 from tests.integration.test_reconciliation_of_reach import clean, found, making_room, refusal
 from tests.integration.test_server_actions import done
 
@@ -121,6 +124,30 @@ def test_an_address_that_somebody_else_has_by_now_is_not_given_again_and_can_be_
     assert applied(finding, admin, remedy="mark_lost").status == "resolved", states()
     address.refresh_from_db()
     assert (address.released_at is None, used(on), billed(1)) == (False, 0, False)
+
+
+@pytest.mark.parametrize("lost", ["address", "server"])
+def test_what_is_forgotten_of_a_suspended_server_does_not_begin_to_meter_it(
+    on: Scene, address: FloatingAddress, admin: User, lost: str
+) -> None:
+    suspended = ending(server(1), at=now())
+    ended(at=now())
+    work()
+    suspended.refresh_from_db()
+    assert (suspended.status, billed(1)) == ("suspended", False), states()
+    segments = UsageSegment.objects.filter(resource=suspended)
+    before = segments.count()
+    project(on).routing.delete_floating_ip(address.external_id)
+    if lost == "server":
+        deleted(on, suspended)
+    swept(on)
+    swept(on, after=LATER)
+    findings = Finding.objects.filter(kind="missing", status="open")
+    finding = findings.get(subject="server" if lost == "server" else "floating_address")
+    assert applied(finding, admin, remedy="mark_lost").status == "resolved", states()
+    suspended.refresh_from_db()
+    assert (suspended.status, used(on)) == ("released" if lost == "server" else "suspended", 0)
+    assert (segments.count(), segments.going_on().exists()) == (before, False)
 
 
 def test_a_floating_address_that_leads_elsewhere_is_brought_back(

@@ -1,7 +1,7 @@
 """A project that another team built on the sandbox, taken over: by the engine, over HTTP."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -164,6 +164,55 @@ def test_a_later_billing_start_is_waited_for(on: Scene, theirs: Outside, admin: 
     assert UsageSegment.objects.get().period.lower == start
     settling.begin_metering(at=start + timedelta(minutes=4))
     assert UsageSegment.objects.count() == 1
+
+
+def waited_for(on: Scene, theirs: Outside, admin: User) -> datetime:
+    """Everything of theirs is taken over with a later billing start."""
+    start = now() + timedelta(hours=2)
+    takeover = assigned(on, surveyed(on, theirs, admin), admin, billing_start=start)
+    taking.take(takeover=takeover, actor=admin, at=now())
+    work()
+    return start
+
+
+def test_a_finding_that_is_adopted_before_the_billing_start_is_billed_from_then_on(
+    on: Scene, theirs: Outside, admin: User, building: Sandbox
+) -> None:
+    spare = theirs.volume("spare", size=20)
+    start = waited_for(on, theirs, admin)
+    building.ask("POST", f"/rows/volume/{spare}", {"size": 50})
+    assert len(findings(on)) == 1
+    reconciliation.apply(finding=Finding.objects.get(), actor=admin, at=now())
+    work()
+    assert (Volume.objects.get().size_gb, used(on)["storage_gb"]) == (50, 50)
+    assert not UsageSegment.objects.exists()
+    settling.begin_metering(at=start + timedelta(minutes=3))
+    usage = UsageSegment.objects.get()
+    assert (usage.quantity, usage.period.lower) == (50, start)
+
+
+def test_what_an_order_changes_before_the_billing_start_is_billed_from_the_change_on(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    theirs.volume("spare", size=20)
+    start = waited_for(on, theirs, admin)
+    spare = Resource.objects.get(name="spare")
+    assert built(on, items=(ExtendDraft(target=spare.uuid, size_gb=50),)).status == "fulfilled", states()
+    usage = UsageSegment.objects.get()
+    assert (usage.quantity, usage.period.lower < start) == (50, True)
+    settling.begin_metering(at=start + timedelta(minutes=3))
+    assert UsageSegment.objects.get() == usage
+
+
+def test_a_server_that_is_suspended_at_the_billing_start_is_not_metered_although_it_is_in_hand(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    theirs.server("web", theirs.network("10.77.40.0/24"), image="debian-12", flavor="g.2c4g")
+    start = waited_for(on, theirs, admin)
+    Server.objects.update(suspended_at=now())
+    Resource.objects.filter(kind="server").update(status="changing")
+    settling.begin_metering(at=start + timedelta(minutes=3))
+    assert not UsageSegment.objects.filter(resource__kind="server").exists()
 
 
 def test_what_was_taken_over_keeps_what_others_set_and_stays_reachable(

@@ -375,7 +375,7 @@ class ExtensionKind(Kind):
         if resource.volume.size_gb < size_gb and context.seen.get("size_gib", 0) >= self._target(context):
             settlement.extended(context=context, resource=resource, size_gb=size_gb)
         else:
-            settlement.not_extended(context=context, resource=resource)
+            settlement.unchanged(context=context)
 
     def _resource(self, context: Context) -> Resource:
         return context.resource(context.state["resource"])

@@ -9,6 +9,7 @@ from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import STANDING, Status
 from govcloud.inventory.models import Power
 from govcloud.metering import services as metering
+from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.acts import STATUS, PowerKind
 from govcloud.provisioning.kinds.base import (
@@ -22,7 +23,6 @@ from govcloud.provisioning.kinds.base import (
     StepFailed,
     Waiting,
 )
-from govcloud.provisioning.settlement import meters_of
 
 
 class LeaseKind(Setting):
@@ -128,7 +128,7 @@ class ResumptionKind(PowerKind):
         super().record(context, outputs)
         resource = self._resource(context)
         leases.resume(server=resource.server, actor=ENGINE, thread=context.operation.thread, at=context.at)
-        metering.change_usage(resource=resource, quantities=meters_of(resource), at=context.at)
+        settlement.bill(resource, at=context.at)
 
     def _wanted(self, context: Context) -> Power:
         return leases.power_after(self._resource(context).server)

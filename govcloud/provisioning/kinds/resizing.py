@@ -36,8 +36,14 @@ class ResizeKind(ActKind):
         wanted = flavor_id(context)
         context.remember({"flavor_id": wanted})
         server = self._server(context)
-        if server.status == WAITING and server.flavor_id == wanted:
-            return Made(server.id)  # an earlier request, given up on for being slow, has landed since
+        if (
+            server.phase is Phase.SETTLED
+            and server.status in STAYING | {WAITING}
+            and server.flavor_id == wanted
+        ):
+            # an earlier request, given up on for being slow, has landed since; or somebody was here before us, and the
+            # cloud refuses to move a server to the flavor it has
+            return Made(server.id)
         return super().create(context)
 
     def ask(self, context: Context, server_id: str) -> str:
@@ -74,11 +80,10 @@ class ResizeKind(ActKind):
             context.project.compute.revert_resize(server.id)
 
     def forget(self, context: Context) -> None:
-        resource = context.resource(context.target)
         if context.seen.get("kept"):
             flavor = Flavor.objects.get(code=context.state["flavor"])
-            settlement.resized(context=context, resource=resource, flavor=flavor)
-        elif resource.server.flavor.code != context.state["flavor"]:
+            settlement.resized(context=context, resource=context.resource(context.target), flavor=flavor)
+        else:
             settlement.unchanged(context=context)
 
     def _server(self, context: Context) -> models.Server:
