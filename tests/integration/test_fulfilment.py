@@ -299,7 +299,7 @@ def test_a_release_waits_for_a_backup_that_is_being_taken(on: Scene, sandbox: Sa
     sandbox.ask("PUT", "/timing", {"backup_seconds": 0.05})
     release.refresh_from_db()
     assert release.status == "fulfilled", states()
-    of_the_server = Step.objects.filter(kind="backup", label__startswith="app-2")
+    of_the_server = Step.objects.filter(operation__kind="backup", label__startswith="app-2")
     ended = of_the_server.order_by("-finished_at").first()
     retired = Step.objects.get(kind="retirement")
     assert ended is not None
