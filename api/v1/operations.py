@@ -174,7 +174,7 @@ class Operations(Listed[Operation], Retrieved[Operation]):
     @extend_schema(request=Abandonment, responses=OperationDetail)
     @action(detail=True, methods=["post"])
     def abandonment(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Take down what the operation has made, in the opposite order."""
+        """Take down what the operation has made, in the opposite order. What a backup run has taken is kept."""
         operation = self.get_object()
         reason = self.parsed(Abandonment)["reason"]
         cancellation.abandon(operation=operation, reason=reason, actor=self.actor, at=self.at)

@@ -63,8 +63,11 @@ def test_a_waiting_operation_is_abandoned_with_a_reason(signed_in: SignedIn, ope
     url = f"/api/v1/operations/{operation.uuid}/abandonment"
     assert client.post(url, {}).status_code == 422
     answer = client.post(url, {"reason": "ordered by mistake"})
-    assert (answer.status_code, answer.json()["status"]) == (200, "undoing")
-    assert Event.objects.get(verb="operation.undoing").reason == "ordered by mistake"
+    assert (answer.status_code, answer.json()["status"]) == (200, "running"), (
+        "what a backup run has taken is kept"
+    )
+    assert Event.objects.get(verb="operation.units_abandoned").reason == "ordered by mistake"
+    assert [step["state"] for step in answer.json()["steps"]] == ["done", "due"]
 
 
 def test_what_nobody_waits_for_cannot_be_tried_again(signed_in: SignedIn, operation: Operation) -> None:
