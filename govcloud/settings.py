@@ -62,6 +62,7 @@ if any(len(key) < 32 for key in CREDENTIAL_KEYS):
 
 ALLOWED_HOSTS = listed("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]" if EMBEDDED else "")
 CSRF_TRUSTED_ORIGINS = listed("CSRF_TRUSTED_ORIGINS")
+CSRF_FAILURE_VIEW = "govcloud.portal.resuming.csrf_failure"
 
 INSTALLED_APPS = [
     "django.contrib.auth",
@@ -139,6 +140,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "builtins": ["govcloud.portal.templatetags.forms"],
         },
     },
 ]
@@ -266,9 +268,7 @@ REST_FRAMEWORK = {
     "EXCEPTION_HANDLER": "api.problems.handle",
     "COERCE_DECIMAL_TO_STRING": True,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
-    "NUM_PROXIES": int(
-        flag("BEHIND_TLS_PROXY")
-    ),  # whose X-Forwarded-For is believed: nobody's, or the one proxy's
+    "NUM_PROXIES": int(flag("BEHIND_TLS_PROXY")),  # whose X-Forwarded-For is believed: nobody's, or its own
 }
 REST_KNOX = {
     "TOKEN_TTL": timedelta(days=int(env("API_TOKEN_DAYS", "90"))),

@@ -1,6 +1,8 @@
 """What people do on a page: a refusal comes back on it with what they typed, a deed leads to the page as it is afterwards."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import cast
@@ -8,6 +10,7 @@ from typing import cast
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from govcloud import clock
 from govcloud.errors import Absent, Conflict, DomainError, Forbidden, Invalid, Unavailable
@@ -18,6 +21,27 @@ LONGEST_REASON = 500
 WRITTEN = ("opinion", "reason", "question", "answer", "text")
 """Fields in which people write sentences, by the names that forms have for them."""
 STATUS = ((Absent, 404), (Forbidden, 403), (Invalid, 422), (Conflict, 409), (Unavailable, 503))
+
+
+class SignedOutMeanwhile(Invalid):
+    code = "signed-out-meanwhile"
+    message = gettext_lazy(
+        "Nothing has been done yet: your session was over when you sent this. What you had typed is here again; look at it and send "
+        "it once more."
+    )
+
+
+_held_back: ContextVar[bool] = ContextVar("held_back", default=False)
+
+
+@contextmanager
+def holding_back() -> Iterator[None]:
+    """Nothing is done meanwhile, and everything refused as SignedOutMeanwhile: so a page comes back with what was typed."""
+    token = _held_back.set(True)
+    try:
+        yield
+    finally:
+        _held_back.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +72,8 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
 
 def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     """Do it; or hand on the refusal, for a page that tells at each field what is wrong. Raises as ``attempt``."""
+    if _held_back.get():
+        return SignedOutMeanwhile()
     try:
         deed()
     except RoleMissing as missing:

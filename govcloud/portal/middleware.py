@@ -1,8 +1,9 @@
 """What every page of the portal promises, whichever view made it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import logout
@@ -10,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import is_valid_path
 from django.utils import translation
+
+from govcloud.portal import resuming
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -92,7 +95,7 @@ class IdleSignOutMiddleware:
     """Ends a session that nobody has used for as long as a session may idle.
 
     An open page that polls does not use it. Calls of the API that a session is used for do, and end it when they come too
-    late.
+    late. What is sent too late from a form is not lost (``resuming``).
     """
 
     def __init__(self, get_response: Respond) -> None:
@@ -107,13 +110,33 @@ class IdleSignOutMiddleware:
             )  # the page asks anew, and signs in
         return self.get_response(request)
 
+    def process_view(
+        self, request: HttpRequest, view: resuming.View, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> HttpResponse | None:
+        return resuming.instead_of(request, view, args, kwargs)
+
     def _watch(self, request: HttpRequest) -> None:
         now = time.time()
         idle = now - request.session.get(LAST_ACTION, now)
         if idle > settings.SESSION_COOKIE_AGE:
             logout(request)
-        elif LAST_ACTION not in request.session or (idle >= NOTED_EVERY and not _polls(request)):
-            request.session[LAST_ACTION] = now  # its cookie and its row are renewed with it
+            return
+        if LAST_ACTION not in request.session or (idle >= NOTED_EVERY and not _polls(request)):
+            use(request)
+        resuming.tidy(request)
+
+
+def use(request: HttpRequest) -> None:
+    """Somebody is here: the session lasts from now, its cookie and its row are renewed."""
+    request.session[LAST_ACTION] = time.time()
+
+
+def seconds_left(request: HttpRequest) -> int:
+    """Until the session ends, if nobody uses it; 0 for none."""
+    if not request.user.is_authenticated:
+        return 0
+    idle = time.time() - request.session.get(LAST_ACTION, time.time())
+    return max(0, int(settings.SESSION_COOKIE_AGE - idle))
 
 
 def _polls(request: HttpRequest) -> bool:

@@ -1,7 +1,7 @@
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from govcloud.portal import session
+from govcloud.portal import session, staying
 from govcloud.portal.account import mail, tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
@@ -36,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(pattern_name="portal:orders"), name="home"),
     path("sign-in/", session.SignIn.as_view(), name="sign-in"),
     path("sign-out/", session.sign_out, name="sign-out"),
+    path("session/", staying.session, name="session"),
     path("language/", session.choose_language, name="set-language"),
     path("account/", account.account, name="account"),
     path("account/password/", account.password, name="password"),

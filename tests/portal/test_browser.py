@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from django.conf import LazySettings
+from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, expect
 
 from govcloud import clock
@@ -480,3 +481,100 @@ def test_quota_is_handed_on_by_keyboard_alone(page: Page) -> None:
     expect(page.get_by_role("cell", name="handed on by the unit above")).to_be_visible()
     expect(page.get_by_role("progressbar", name="vCPU").first).to_be_visible()
     assert QuotaAccount.objects.get(department=office, dimension="vcpus").limit == 150
+
+
+def test_what_was_typed_survives_the_end_of_the_session(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.submitted(people, at=clock.now())
+    sign_in(page, "approver")
+    page.goto(f"/orders/{order.number}/decision/")
+    page.locator("#verb-approve").check()
+    page.get_by_label("Opinion", exact=True).fill("同意扩容，三个月后复核。")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_text("What you typed is kept: sign in")).to_be_visible()
+    page.locator("#id_username").fill("approver")
+    page.locator("#id_password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("Nothing has been done yet")).to_be_visible()
+    expect(page.get_by_label("Opinion", exact=True)).to_have_value("同意扩容，三个月后复核。")
+    expect(page.locator("#verb-approve")).to_be_checked()
+    page.reload()
+    expect(page.get_by_label("Opinion", exact=True)).to_have_value("同意扩容，三个月后复核。")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.wait_for_url(lambda url: url.endswith(f"/orders/{order.number}/"))
+    expect(page.get_by_text("同意扩容，三个月后复核。").first).to_be_visible()
+
+
+def test_who_signed_in_in_another_window_keeps_what_they_typed_in_the_first(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.submitted(people, at=clock.now())
+    sign_in(page, "approver")
+    page.goto(f"/orders/{order.number}/decision/")
+    page.locator("#verb-return").check()
+    page.get_by_label("Opinion", exact=True).fill("请补充容量依据。")
+    Session.objects.all().delete()
+    other = page.context.new_page()
+    sign_in(other, "approver")
+    other.close()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.get_by_text("Nothing has been done yet")).to_be_visible()
+    expect(page.get_by_label("Opinion", exact=True)).to_have_value("请补充容量依据。")
+    page.get_by_role("button", name="Sign", exact=True).click()
+    page.wait_for_url(lambda url: url.endswith(f"/orders/{order.number}/"))
+
+
+@pytest.mark.parametrize(
+    ("language", "stay", "back"),
+    [("en", "Stay signed in", "Back to the page"), ("zh-hans", "继续保持登录", "返回页面")],
+)
+def test_a_page_with_a_form_warns_before_the_session_ends(
+    page: Page, settings: LazySettings, language: str, stay: str, back: str
+) -> None:
+    people = scenes.cast()
+    order = scenes.submitted(people, at=clock.now())
+    settings.SESSION_COOKIE_AGE = 122  # seconds: the page warns two minutes before
+    User.objects.update(language=language)
+    sign_in(page, "approver")
+    page.goto(f"/orders/{order.number}/decision/")
+    opinion = page.locator("#opinion")
+    opinion.fill("同意")
+    warning = page.get_by_role("alertdialog")
+    expect(warning).to_be_visible()
+    expect(page.get_by_role("button", name=stay)).to_be_focused()
+    settings.SESSION_COOKIE_AGE = 900
+    page.keyboard.press("Enter")
+    expect(warning).to_be_hidden()
+    expect(opinion).to_be_focused()
+    expect(opinion).to_have_value("同意")
+    settings.SESSION_COOKIE_AGE = 122
+    page.reload()
+    expect(warning).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(warning).to_be_hidden()
+    Session.objects.all().delete()
+    ended = page.get_by_role("button", name=back)
+    expect(ended).to_be_focused(timeout=15_000)  # it asks every ten seconds
+    page.keyboard.press("Enter")
+    expect(ended).to_be_hidden()
+
+
+def test_to_be_warned_is_no_use_of_the_session(page: Page, settings: LazySettings) -> None:
+    scenes.submitted(scenes.cast(), at=clock.now())
+    settings.SESSION_COOKIE_AGE = 125
+    sign_in(page, "applicant")
+    page.goto("/account/tokens/")
+    before = Session.objects.get().expire_date
+    with page.expect_response(lambda answer: answer.url.endswith("/session/")) as asked:
+        expect(page.get_by_role("alertdialog")).to_be_visible(timeout=15_000)
+    assert asked.value.json()["left"] <= 120
+    assert Session.objects.get().expire_date == before
+
+
+def test_a_page_without_a_form_warns_of_nothing(page: Page, settings: LazySettings) -> None:
+    scenes.submitted(scenes.cast(), at=clock.now())
+    settings.SESSION_COOKIE_AGE = 122
+    sign_in(page, "applicant")
+    with page.expect_response(lambda answer: answer.url.endswith("/session/")):
+        page.goto("/orders/")
+    expect(page.get_by_role("alertdialog")).to_be_hidden()

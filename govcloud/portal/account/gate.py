@@ -11,7 +11,7 @@ from govcloud.portal.middleware import Respond, is_page
 from tenants.access import entry
 from tenants.models import User
 
-OPEN = ("portal:sign-out", "portal:set-language")
+OPEN = ("portal:sign-out", "portal:set-language", "portal:session")
 PAGES = {
     entry.PasswordChangeNeeded: "portal:password",
     entry.SecondFactorMissing: "portal:second-factor",

@@ -16,6 +16,7 @@ from govcloud import clock
 from govcloud.organisation import mail_addresses
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.resuming import resumes
 from tenants.access import mail_address
 from tenants.models import User
 from tenants.owners import LONGEST_MAIL
@@ -24,6 +25,7 @@ from tenants.owners import LONGEST_MAIL
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def mail_page(request: HttpRequest) -> HttpResponse:
     """The address in use, and a form for another one, to which a link is sent."""
     user, at = cast("User", request.user), clock.now()

@@ -16,6 +16,7 @@ from knox.settings import knox_settings
 from govcloud import clock
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from tenants.access import tokens
 from tenants.access.models import ApiToken, TokenScope
@@ -52,6 +53,7 @@ class Typed:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def tokens_page(request: HttpRequest) -> HttpResponse:
     """The list, and a form for a new one, whose text is on the page that answers and nowhere else."""
     user, at = cast("User", request.user), clock.now()

@@ -17,6 +17,7 @@ from govcloud.calendars import editing, sheets
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.portal.deeds import Refused, admitted, attempt
 from govcloud.portal.reading import day_in, number_in
+from govcloud.portal.resuming import resumes
 from tenants.models import Role
 from tenants.policies import scope_of
 
@@ -35,6 +36,7 @@ def calendar(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def entry(request: HttpRequest) -> HttpResponse:
     """Enter a day, or correct it."""
     actor, at = admitted(request, *KEEPERS)

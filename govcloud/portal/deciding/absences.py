@@ -19,6 +19,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deciding.forms import bounded, chosen, typed
 from govcloud.portal.deeds import Refused
 from govcloud.portal.reading import day_in, midnight, midnight_after
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from tenants.models import User
 
@@ -32,6 +33,7 @@ class BadDate(Invalid):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def absences(request: HttpRequest) -> HttpResponse:
     """One's absences, and the form to name a substitute."""
     actor, at = cast("User", request.user), clock.now()

@@ -23,6 +23,7 @@ from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed, verb
 from govcloud.portal.deciding.offers import Offer
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_page
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import capacity
 from tenants.models import User
@@ -32,6 +33,7 @@ Deed = Callable[[Order, Case, dict[str, str], User, datetime], object]
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def decision(request: HttpRequest, number: str) -> HttpResponse:
     """What an approver needs to decide, and the form; who has nothing to decide is led to the order itself."""
     if request.method == "POST":
@@ -43,6 +45,7 @@ def decision(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def delegation(request: HttpRequest, number: str) -> HttpResponse:
     """Give one's seat to another person, or a seat one gave to yet another."""
     return _do(request, number, _delegate, "delegation", ("person", "reason", "stage", "seat"))
@@ -50,6 +53,7 @@ def delegation(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def reviewer(request: HttpRequest, number: str) -> HttpResponse:
     """Have somebody sign as well."""
     return _do(request, number, _add_reviewer, "reviewer", ("person", "reason", "stage"))
@@ -57,6 +61,7 @@ def reviewer(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def consultation(request: HttpRequest, number: str) -> HttpResponse:
     """Ask for an opinion."""
     return _do(request, number, _consult, "consultation", ("person", "question", "manner", "stage"))
@@ -64,6 +69,7 @@ def consultation(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def reminder(request: HttpRequest, number: str) -> HttpResponse:
     """Ask for haste."""
     return _do(request, number, _remind, "reminder", ("text",))
@@ -71,6 +77,7 @@ def reminder(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def answer(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """Give the opinion that one was asked for."""
 

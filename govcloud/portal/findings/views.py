@@ -15,6 +15,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.resuming import resumes
 from govcloud.reconciliation import services
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
@@ -92,6 +93,7 @@ def application(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def dismissal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """It is known and shall stay so."""
     actor, at = deeds.admitted(request, *ACTORS)

@@ -23,6 +23,7 @@ from govcloud.portal.deciding.forms import typed
 from govcloud.portal.deeds import Refused
 from govcloud.portal.flows import stages as forms
 from govcloud.portal.reading import moment_in, version_in
+from govcloud.portal.resuming import resumes
 from tenants.models import User
 from tenants.policies import scope_of
 
@@ -68,6 +69,7 @@ def draft(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def rename(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Give a draft another name."""
     given = typed(request, "name")
@@ -76,6 +78,7 @@ def rename(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def new_stage(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Write a further stage, the last one until it is moved."""
     if request.method != "POST":
@@ -85,6 +88,7 @@ def new_stage(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def stage(request: HttpRequest, uuid: UUID, code: str) -> HttpResponse:
     """Change a stage of a draft."""
     if request.method != "POST":
@@ -117,6 +121,7 @@ def place(request: HttpRequest, uuid: UUID, code: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def publication(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Publish a draft, now or from a date."""
     actor, at = deeds.admitted(request, *FLOW_EDITORS)

@@ -19,6 +19,7 @@ from govcloud.portal.deeds import attempt
 from govcloud.portal.inbox.rows import VIEWS, in_view, listed, page_about, shown
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.reading import number_in
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ def reading(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def preferences(request: HttpRequest) -> HttpResponse:
     """How notices reach the reader: each by mail or not, at once or as a digest."""
     person, at = cast("User", request.user), clock.now()

@@ -12,6 +12,7 @@ from govcloud.orders import cancellation
 from govcloud.orders.models import Order
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import services
 from govcloud.provisioning.lifecycle import FINISHED, StepState
@@ -43,6 +44,7 @@ def retry(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def abandonment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Take down what it has made and nobody has been given yet."""
     actor, at = deeds.admitted(request, Role.CLOUD_ADMIN)

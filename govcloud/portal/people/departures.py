@@ -17,6 +17,7 @@ from govcloud.organisation.people import kept_by, require_keeper, with_roles
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from tenants.models import Role, User
@@ -38,6 +39,7 @@ def person(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def departure(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Look what would move to whom, and in a second step, of what was looked at, have them leave."""
     actor, at = deeds.admitted(request, *KEEPERS_OF_PEOPLE)

@@ -22,6 +22,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.reading import day_in, midnight_after
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Department, Role, User
@@ -53,6 +54,7 @@ HEADINGS: tuple[str | Promise, ...] = (
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def reviews(request: HttpRequest) -> HttpResponse:
     """The rounds there are; the security administrator opens another one."""
     actor, at = deeds.admitted(request, *READERS)
@@ -130,6 +132,7 @@ def export(request: HttpRequest, uuid: UUID, form: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, Role.SECURITY_ADMIN)
     found = _found(uuid, actor, at=at)
@@ -145,6 +148,7 @@ def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def decision(request: HttpRequest, review: UUID, uuid: UUID) -> HttpResponse:
     """Confirm a role, or end it."""
     actor, at = deeds.admitted(request, *REVIEWERS)

@@ -16,6 +16,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.quota import foresight, rows
 from govcloud.portal.reading import number_in, version_in
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import granted
 from govcloud.quotas import limits, services
@@ -69,6 +70,7 @@ def unit(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Hand quota on to the unit, or take it back, for those who answer for the unit above."""
     actor, at = cast("User", request.user), clock.now()

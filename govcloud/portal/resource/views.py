@@ -23,6 +23,7 @@ from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.resource import forms, offers, parts
 from govcloud.portal.resource.forms import Sent
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.provisioning import consoles, container_secrets
@@ -51,6 +52,7 @@ def resource(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def act(request: HttpRequest, uuid: UUID, action: str) -> HttpResponse:
     """Do something to it. The page then shows how that goes."""
     actor, at = cast("User", request.user), clock.now()

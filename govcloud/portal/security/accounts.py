@@ -29,6 +29,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.resuming import resumes
 from tenants.access import accounts, confirmations, passwords
 from tenants.access.accounts import Opened
 from tenants.access.models import Enrolment
@@ -87,6 +88,7 @@ class Typed:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def accounts_page(request: HttpRequest) -> HttpResponse:
     """The list, and for system administrators a form to open one, which its own page answers with the first password."""
     actor, at = deeds.admitted(request, *READERS_OF_ACCOUNTS)
@@ -145,6 +147,7 @@ def password_reset(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def factor_reset(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Take a lost second factor away, for a reason."""
     actor, at = deeds.admitted(request, Role.SECURITY_ADMIN)

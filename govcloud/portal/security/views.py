@@ -20,6 +20,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
 from govcloud.portal.reading import day_in, midnight, midnight_after
+from govcloud.portal.resuming import resumes
 from tenants.access import grants, tokens
 from tenants.access.models import ApiToken, RequestStatus, RolePermission, RoleRequest
 from tenants.access.permissions import Permission
@@ -48,6 +49,7 @@ class Typed:
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def roles(request: HttpRequest) -> HttpResponse:
     """Roles in force, requests that wait for a second person, and a form to grant one."""
     actor, at = deeds.admitted(request, MANAGER)
@@ -67,6 +69,7 @@ def roles(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def revocation(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, MANAGER)
     membership = get_object_or_404(Membership, uuid=uuid)
@@ -92,6 +95,7 @@ def confirmation(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def refusal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, MANAGER)
     asked = get_object_or_404(RoleRequest, uuid=uuid)

@@ -18,6 +18,7 @@ from django.utils.translation import gettext as _
 from govcloud import clock
 from govcloud.notifications.models import Message
 from govcloud.portal import navigation as navigating
+from govcloud.portal.middleware import seconds_left
 from govcloud.portal.states import look_of
 from govcloud.portal.worktop.filters import Filters
 from govcloud.provisioning.kinds.base import title_of
@@ -155,6 +156,13 @@ def unread(context: template.Context) -> int:
     """How many notices the reader has not read; nothing for who has not signed in."""
     user = context.get("user")
     return Message.objects.visible_to(user).unread().count() if isinstance(user, User) else 0
+
+
+@register.simple_tag(takes_context=True)
+def session_left(context: template.Context) -> int:
+    """Seconds until the reader's session ends if nothing else is asked for."""
+    request = context.get("request")
+    return seconds_left(request) if request is not None else 0
 
 
 @register.simple_tag(takes_context=True)

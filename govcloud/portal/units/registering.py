@@ -16,6 +16,7 @@ from govcloud import clock
 from govcloud.organisation.policies import OF_A_UNIT, REGISTRARS
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.units import systems
 from govcloud.quotas import services as quotas
@@ -31,6 +32,7 @@ UNIT = ("name", "name_en", "credit_code", "division", "parent", "connection")
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def unit(request: HttpRequest) -> HttpResponse:
     """Register a unit, below another or at the top of the tree."""
     actor, at = deeds.admitted(request, *REGISTRARS)
@@ -90,6 +92,7 @@ def _registered(
 
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def system(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Register a system of the unit."""
     actor, at = cast("User", request.user), clock.now()

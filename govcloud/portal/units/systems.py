@@ -20,6 +20,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.reading import day_in, number_in, version_in
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from tenants import owners
@@ -59,6 +60,7 @@ def owner(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """What the form has; an owner only where one was typed."""
     actor, at = cast("User", request.user), clock.now()
@@ -82,6 +84,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def retirement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """For good."""
     actor, at = cast("User", request.user), clock.now()

@@ -21,6 +21,7 @@ from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.reading import version_in
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.portal.units.registering import may_register_system
@@ -86,6 +87,7 @@ def unit(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def connection(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Ask for the connection, make it, refuse it, cut it off."""
     actor, at = cast("User", request.user), clock.now()
@@ -102,6 +104,7 @@ def connection(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Another name, credit code or division."""
     actor, at = deeds.admitted(request, *REGISTRARS)
@@ -130,6 +133,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def move(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Below another unit, or to the top of the tree."""
     actor, at = deeds.admitted(request, *REGISTRARS)
@@ -157,6 +161,7 @@ def move(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def closing(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """For good."""
     actor, at = deeds.admitted(request, *REGISTRARS)

@@ -24,6 +24,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, in_pages
 from govcloud.portal.reading import version_in
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from tenants.models import Role, User
 from tenants.policies import scope_of
@@ -71,6 +72,7 @@ def _line(text: str) -> str:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def webhooks_page(request: HttpRequest) -> HttpResponse:
     """The list, and a form to register one, whose secret is on the page that answers and nowhere else."""
     actor, at = deeds.admitted(request, *KEEPERS)
@@ -98,6 +100,7 @@ def webhooks_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 @login_required
+@resumes
 def webhook_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One of them, with what was sent to it; a form to change it."""
     actor, webhook, at = _kept(request, uuid)
@@ -116,6 +119,7 @@ def webhook_page(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def switching_off(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, webhook, at = _kept(request, uuid)
     refused = deeds.attempt_for_reason(

@@ -12,9 +12,11 @@ from django.http import QueryDict
 from api.models import IdempotencyRecord
 from govcloud.audit.refusals import kept
 from govcloud.orders.models import Order
+from govcloud.portal.resuming import MARK
 from tenants.models import User
 
 KEPT = timedelta(hours=24)  # as of the API's own keys
+OF_EVERY_FORM = frozenset({"csrfmiddlewaretoken", MARK})
 
 
 class MadeBefore(Exception):
@@ -61,6 +63,6 @@ def once(
 
 
 def _fingerprint_of(sent: QueryDict) -> str:
-    """Without the token against forged requests, which is another one each time the page is shown."""
-    fields = sorted((name, values) for name, values in sent.lists() if name != "csrfmiddlewaretoken")
+    """Without the token against forged requests, which is another one each time the page is shown, and whose page it was."""
+    fields = sorted((name, values) for name, values in sent.lists() if name not in OF_EVERY_FORM)
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()

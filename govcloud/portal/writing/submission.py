@@ -26,6 +26,7 @@ from govcloud.portal.order import items, quotes
 from govcloud.portal.order import views as order_views
 from govcloud.portal.order.items import Line
 from govcloud.portal.order.parts import Asked
+from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.writing import views as writing
 from govcloud.portal.writing.sheets import ITEM, Problem
@@ -62,6 +63,7 @@ def submission(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_POST
 @login_required
+@resumes
 def withdrawal(request: HttpRequest, number: str) -> HttpResponse:
     """Take it back; a draft, which nobody has seen, without a reason."""
     found, actor, at = writing.asked(request, number)
@@ -87,6 +89,7 @@ class NothingChosen(Invalid):
 
 @require_POST
 @login_required
+@resumes
 def cancellation(request: HttpRequest, number: str) -> HttpResponse:
     """Call off what of an order that is being built does not stand yet, or one thing of it; cloud administrators may, who
     write no orders.

@@ -23,6 +23,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import views as order_views
 from govcloud.portal.reading import number_in, version_in
+from govcloud.portal.resuming import resumes
 from govcloud.portal.templatetags.portal import named
 from govcloud.portal.writing import places
 from govcloud.portal.writing.choices import CHOICES
@@ -38,6 +39,7 @@ Begin = Callable[[Sheet], None]
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def new(request: HttpRequest) -> HttpResponse:
     """A new order with its first items; nothing is stored before it can be."""
     actor, at = deeds.admitted(request, Role.APPLICANT)
@@ -113,6 +115,7 @@ def systems(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def heading(request: HttpRequest, number: str) -> HttpResponse:
     """What is said of the order as a whole."""
     found, actor, at = asked(request, number)
@@ -136,6 +139,7 @@ def heading(request: HttpRequest, number: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def new_item(request: HttpRequest, number: str, choice: str) -> HttpResponse:
     """A further item, begun as a copy (``?from=``) or for something that stands (``?target=``) if that is asked for."""
     if choice not in CHOICES:
@@ -157,6 +161,7 @@ def new_item(request: HttpRequest, number: str, choice: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
+@resumes
 def item(request: HttpRequest, number: str, position: int) -> HttpResponse:
     """An item that the order has; ``position`` is counted from 1."""
 
@@ -281,6 +286,8 @@ def _created(sheet: Sheet, system: System, actor: User, *, at: datetime) -> Orde
 
 def _refused_as_classified(heading: Heading, actor: User, *, at: datetime) -> Refused | None:
     """Declared work is refused before anything else of what was sent is read."""
+    if not heading.classified:
+        return None
     return deeds.attempt(lambda: services.refuse_classified(declared=heading.classified, actor=actor, at=at))
 
 
