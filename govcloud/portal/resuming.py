@@ -32,15 +32,17 @@ V = TypeVar("V", bound=View)
 
 MARK = "written_by"
 """The hidden field."""
+OF_EVERY_FORM = frozenset({MARK, "csrfmiddlewaretoken"})
+"""Fields that nobody has filled in."""
 AGAIN = "again"
 """The parameter of the address under which the page is shown anew: the key of what was kept, for this once."""
 KEPT = "portal_kept_forms"
 """Session key: what was kept, by its key."""
 PURPOSE = "typed into a form"
-LARGEST = (
-    100_000  # characters of a form as it was sent; an order's reason is the longest thing that people write
-)
-MOST = 3  # of one browser
+LARGEST = 100_000
+"""Bytes of what is kept of one form; the longest thing that people write is an order's reason, of 10,000 characters."""
+MOST = 3
+"""Forms of one browser."""
 
 _signer = Signer(salt="govcloud.portal.resuming")
 
@@ -122,12 +124,13 @@ def _kept(request: HttpRequest) -> HttpResponse | None:
     return redirect_to_login(f"{request.path}?{query.urlencode()}")
 
 
-def _sent(request: HttpRequest) -> str | None:
-    typed = request.POST.copy()
-    for name in (MARK, "csrfmiddlewaretoken"):
-        typed.pop(name, None)
-    text = typed.urlencode()
-    return text if len(text) <= LARGEST and typed.get("declares_classified") != "yes" else None
+def _sent(request: HttpRequest) -> dict[str, list[str]] | None:
+    """What was typed; None for what is not to be kept."""
+    if request.POST.get("declares_classified") == "yes":
+        return None
+    typed = {name: values for name, values in request.POST.lists() if name not in OF_EVERY_FORM}
+    size = sum(len(each.encode()) for name, values in typed.items() for each in (name, *values))
+    return typed if size <= LARGEST else None
 
 
 def _writer(request: HttpRequest) -> UUID | None:
@@ -149,7 +152,10 @@ def _typed_before(request: HttpRequest, user: User) -> QueryDict | None:
         )
     except ciphers.Unreadable:
         return None
-    return QueryDict(str(opened["typed"]))
+    typed = QueryDict(mutable=True)
+    for name, values in opened["typed"].items():
+        typed.setlist(name, values)
+    return typed
 
 
 def _lasting(kept: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -186,7 +186,7 @@ def test_the_last_few_of_a_browser_are_kept(people: scenes.Cast, order: Order, c
         {MARK: ""},
         {MARK: "nobody"},
         {MARK: "00000000-0000-0000-0000-000000000001:x"},
-        {"opinion": "x" * LARGEST},
+        {"opinion": "x" * (LARGEST + 1)},
     ],
 )
 def test_what_has_no_mark_of_ours_or_is_too_long_is_not_kept(
@@ -256,7 +256,7 @@ def test_without_a_session_and_without_its_cookies_it_is_kept_as_well(
 
 def test_the_items_of_a_new_order_are_there_again(people: scenes.Cast, client: Client) -> None:
     typed = {
-        "system": people.system.code, "title": "新系统上线", "justification": "业务高峰", "urgency": "",
+        "system": people.system.code, "title": "新系统上线", "justification": "业务高峰" * 2_500, "urgency": "",
         "declares_classified": "no", "do": "keep", "slot": ["network", "volume"],
         "0-name": "net", "0-zone": "private", "0-site": "main",
         "1-name": "ledger", "1-zone": "private", "1-storage_class": "ssd", "1-size_gb": "1,200", "1-lease_months": "12",
@@ -266,7 +266,7 @@ def test_the_items_of_a_new_order_are_there_again(people: scenes.Cast, client: C
     assert (page.status_code, HERE_AGAIN in text(page)) == (422, True)
     for value in ("新系统上线", "net", "ledger", "1,200"):
         assert f'value="{value}"' in html
-    assert "业务高峰" in html
+    assert "业务高峰" * 2_500 in html  # as long as a reason may be
     assert not Order.objects.exists()
 
 

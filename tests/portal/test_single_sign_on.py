@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -16,6 +17,7 @@ from django.test import Client
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.embedded.installation import free_port
+from govcloud.portal.resuming import MARK, mark_for
 from tenants.models import Role
 from tests.factories.second_factors import code_of, enrolled
 from tests.factories.tenants import UserFactory, member
@@ -95,6 +97,16 @@ def test_the_sign_in_page_offers_it_and_leads_back_to_the_page_that_was_asked_fo
     UserFactory(username="wang.fang")
     assert provider.signs_in(client, "subject-1", to="/leases/").url == "/leases/"
     assert client.get("/leases/").status_code == 200
+
+
+def test_what_was_typed_before_the_session_ended_comes_through_it(client: Client, provider: Provider) -> None:
+    user = UserFactory(username="wang.fang")
+    typed = {"name": "夜间报表", "scope": "read", "days": "7", MARK: mark_for(user)}
+    refused = client.post("/account/tokens/", typed)
+    (way,) = parse_qs(urlsplit(refused.headers["Location"]).query)["next"]
+    assert provider.signs_in(client, "subject-1", to=way).url == way
+    page = client.get(way)
+    assert (page.status_code, 'value="夜间报表"' in page.content.decode()) == (422, True)
 
 
 def test_somebody_known_by_name_is_linked_once_and_audited(client: Client, provider: Provider) -> None:

@@ -12,11 +12,10 @@ from django.http import QueryDict
 from api.models import IdempotencyRecord
 from govcloud.audit.refusals import kept
 from govcloud.orders.models import Order
-from govcloud.portal.resuming import MARK
+from govcloud.portal.resuming import OF_EVERY_FORM
 from tenants.models import User
 
 KEPT = timedelta(hours=24)  # as of the API's own keys
-OF_EVERY_FORM = frozenset({"csrfmiddlewaretoken", MARK})
 
 
 class MadeBefore(Exception):
