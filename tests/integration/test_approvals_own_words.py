@@ -11,6 +11,7 @@ from govcloud.approvals.models import Case
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders import attachments, services
 from govcloud.orders.models import Order
+from govcloud.orders.readiness import reckon
 from tenants.models import Role, User
 from tests.factories.orders import STORY, Scene, decided, drafted, scene
 from tests.factories.tenants import grant, member
@@ -99,9 +100,9 @@ def test_who_has_not_touched_it_does(on: Scene, both: User, order: Order, at: da
 
 
 def test_the_route_does_not_name_them(on: Scene, both: User, order: Order, at: datetime) -> None:
-    first = services.route(order=order, at=at)[0]
+    first = reckon(order=order, at=at).route[0]
     assert both in first.deciders
-    first = services.route(order=rewritten(order, both, at), at=at)[0]
+    first = reckon(order=rewritten(order, both, at), at=at).route[0]
     assert both not in first.deciders
 
 

@@ -101,7 +101,7 @@ def test_a_volume_that_would_be_wiped_with_its_server_is_named_and_not_added_uns
 ) -> None:
     order = drafted(on, at=at, items=(ReleaseDraft(target=server.resource.uuid, kind="server"),))
     before = browser.get(page_of(order))
-    assert "their data is wiped: old-1-system (100 GB), old-1-data (500 GB)" in text(before)
+    assert "their recovery points are deleted: old-1-system (100 GB), old-1-data (500 GB)" in text(before)
     ledger = VolumeFactory(server=server, size_gb=300, resource__name="ledger")
     refused = browser.post(page_of(order), read_along(before))
     assert refused.status_code == 409

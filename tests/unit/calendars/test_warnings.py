@@ -6,7 +6,7 @@ import pytest
 
 from govcloud.calendars import services
 from govcloud.calendars.deadlines import working_day_before, working_days_between
-from govcloud.calendars.services import due_after, elapsed, long_past, seed, warned
+from govcloud.calendars.services import due_after, ended_between, long_past, seed, warned
 
 NATIONAL_DAY = {date(2026, 10, day): False for day in range(1, 8)} | {
     date(2026, 9, 20): True,
@@ -68,9 +68,10 @@ class TestByTheCalendar:
         assert long_past(at=moment("10-09T18:00"), working_days=2) == moment("10-07T18:00")
         assert long_past(at=moment("10-09T17:59"), working_days=2) == moment("09-29T18:00")
 
-    def test_what_stands_still_over_a_holiday_loses_no_working_days(self) -> None:
-        assert elapsed(since=moment("09-30T10:00"), until=moment("10-07T10:00")) == 0
-        assert elapsed(since=moment("09-30T10:00"), until=moment("10-10T10:00")) == 3
+    def test_what_stands_still_over_a_holiday_loses_the_working_days_that_end_meanwhile(self) -> None:
+        assert ended_between(since=moment("09-30T18:00"), until=moment("10-08T17:59")) == 0
+        assert ended_between(since=moment("09-30T10:00"), until=moment("10-07T10:00")) == 1
+        assert ended_between(since=moment("09-30T10:00"), until=moment("10-10T18:00")) == 4
 
     def test_a_calendar_without_the_year_is_the_weeks_pattern(self) -> None:
         assert services.special_days(first=date(2031, 1, 1), last=date(2031, 12, 31)) == {}

@@ -18,6 +18,7 @@ from govcloud.demo import data, places
 from govcloud.demo.management.commands import load_demo
 from govcloud.demo.people import TITLES
 from govcloud.orders import services as orders
+from govcloud.orders.readiness import reckon
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Department, Division, Membership, Role, System, User
 from tenants.services import FILING_NUMBER
@@ -142,7 +143,7 @@ def test_the_storys_order_can_be_drafted_on_it_at_its_price(at: datetime) -> Non
     assert str(orders.quote(order=order, at=at).monthly_total) == "1812.00"
     assert all(one.fits for one in orders.effect(order=order, at=at))
     assert {one.department.path.count("/") for one in orders.effect(order=order, at=at)} == {2, 3}
-    route = orders.route(order=order, at=at)
+    route = reckon(order=order, at=at).route
     assert [stage.deciders[0].username for stage in route] == [
         "unit-approver",
         "service-desk",

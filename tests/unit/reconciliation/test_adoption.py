@@ -60,6 +60,7 @@ def test_a_suspended_server_of_another_flavor_is_counted_and_not_metered(
 ) -> None:
     metering.close_usage(resource=server, at=at)
     Resource.objects.update(status="suspended")
+    Server.objects.update(suspended_at=at)
     adopted(server, Field.FLAVOR, "g.2c8g", at=at)
     assert used(server) == {"servers": 1, "vcpus": 2, "memory_gb": 8}
     assert not UsageSegment.objects.filter(resource=server).going_on().exists()

@@ -27,7 +27,10 @@ START = BEGINNING + timedelta(days=1)
 def test_only_what_is_in_use_when_its_billing_starts_is_metered(status: Status, *, metered: bool) -> None:
     released = START if status == Status.RELEASED else None
     server = ServerFactory(
-        resource__status=status, resource__billing_start=START, resource__released_at=released
+        resource__status=status,
+        resource__billing_start=START,
+        resource__released_at=released,
+        suspended_at=START if status == Status.SUSPENDED else None,
     )
     for meter in (VCPU, MEMORY_GB):
         MeterFactory(code=meter)
