@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.protection import keeping
 from govcloud.protection.models import BackupPlan, PlannedVolume, RecoveryPoint
 from govcloud.protection.services import SCHEDULER
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import FINISHED, Desired, StepState
+from govcloud.provisioning.lifecycle import Desired, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
 
@@ -69,10 +69,9 @@ def _expire(plan_pk: int, *, at: datetime) -> Operation | None:
         plan = rows.filter(pk=plan_pk).first()
         if plan is None:
             return None  # another scheduler is at it
-        going = Step.objects.filter(
-            kind="backup", external_id=OuterRef("external_id"), desired=Desired.ABSENT
-        ).exclude(state__in=FINISHED)
-        left = RecoveryPoint.objects.filter(keeping.over(), run__plan=plan).exclude(Exists(going))
+        left = RecoveryPoint.objects.filter(keeping.over(), run__plan=plan).exclude(
+            Exists(keeping.deletions())
+        )
         steps = [
             keeping.expiry(point, key=f"left-over:{at.isoformat()}:{point.uuid}")
             for point in keeping.expirable(left)[:AT_ONCE]

@@ -20,6 +20,12 @@ def on_hold() -> Exists:
     return Exists(LegalHold.objects.filter(point=OuterRef("pk"), lifted_at=None))
 
 
+def deletions() -> QuerySet[Step]:
+    """The steps that delete the recovery point of an outer row and have not ended."""
+    steps = Step.objects.filter(kind="backup", external_id=OuterRef("external_id"), desired=Desired.ABSENT)
+    return steps.exclude(state__in=FINISHED)
+
+
 def over() -> Q:
     """Those that nothing keeps but a legal hold: their plan has ended, or their volume was released and is gone.
 
@@ -61,8 +67,7 @@ def expirable(points: QuerySet[RecoveryPoint]) -> list[RecoveryPoint]:
     They are locked first: a hold that is being placed meanwhile is seen, and a later one sees the step that deletes it.
     """
     locked = points.filter(expired_at=None).select_for_update(no_key=True, of=("self",)).order_by("pk")
-    begun = Step.objects.filter(kind="backup", external_id=OuterRef("external_id"), desired=Desired.ABSENT)
-    begun = begun.exclude(state__in=[*FINISHED, StepState.WAITING])
+    begun = deletions().exclude(state=StepState.WAITING)
     free = RecoveryPoint.objects.filter(pk__in=[point.pk for point in locked])
     free = free.exclude(on_hold()).exclude(Exists(begun))
     return list(free.select_related("volume__resource", "step").order_by("-taken_at", "-pk"))

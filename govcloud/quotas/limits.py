@@ -232,21 +232,20 @@ def _by_place(accounts: QuerySet[QuotaAccount]) -> Accounts:
 
 
 def moved(now: Foreseen, expected: int | None) -> LimitMoved:
-    return LimitMoved(
-        department=name_of(now.department),
-        dimension=now.dimension.label,
-        now=shown(now.limit),
-        then=shown(expected),
-    )
+    return LimitMoved(**_told(now, now.limit, expected))
 
 
 def lasting_moved(now: Foreseen, expected: int | None) -> LastingLimitMoved:
-    return LastingLimitMoved(
-        department=name_of(now.department),
-        dimension=now.dimension.label,
-        now=shown(now.lasting),
-        then=shown(expected),
-    )
+    return LastingLimitMoved(**_told(now, now.lasting, expected))
+
+
+def _told(of: Foreseen, now: int | None, then: int | None) -> dict[str, Any]:
+    return {
+        "department": name_of(of.department),
+        "dimension": of.dimension.label,
+        "now": shown(now),
+        "then": shown(then),
+    }
 
 
 def shown(limit: int | None) -> str:

@@ -36,12 +36,6 @@ class SecondFactorNeeded(Forbidden):
     )
 
 
-LACKING: dict[Standing, type[Forbidden]] = {
-    Standing.MISSING: SecondFactorMissing,
-    Standing.UNCONFIRMED: SecondFactorUnconfirmed,
-}
-
-
 def first_thing(user: User, *, at: datetime) -> DomainError | None:
     if passwords.must_change(user, at=at):
         return PasswordChangeNeeded()
@@ -52,8 +46,7 @@ def lacking(user: User, *, at: datetime) -> DomainError | None:
     """What a second factor is obliged to be, and is not."""
     if not second_factor.obliged(user, at=at):
         return None
-    refusal = LACKING.get(second_factor.standing(user))
-    return refusal() if refusal is not None else None
+    return _short_of_confirmed(user, missing=SecondFactorMissing)
 
 
 def require_second_factor(user: User) -> None:
@@ -70,9 +63,14 @@ def without_second_factor(user: User) -> DomainError | None:
     """Why such a thing is not for the person now, or None."""
     if settings.SECOND_FACTOR != "required":
         return None
+    return _short_of_confirmed(user, missing=SecondFactorNeeded)
+
+
+def _short_of_confirmed(user: User, *, missing: type[Forbidden]) -> DomainError | None:
+    """What keeps a second factor from counting; ``missing`` where there is none."""
     match second_factor.standing(user):
         case Standing.MISSING:
-            return SecondFactorNeeded()
+            return missing()
         case Standing.UNCONFIRMED:
             return SecondFactorUnconfirmed()
     return None

@@ -52,8 +52,9 @@ def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[
     """Every action that this kind of resource has for them, each with whether it can be asked for and why not."""
     scope, department = scope_of(actor, at=at), resource.system.department
     general, claim = _in_no_state_for_any(resource), claimed(resource)
-    barred = entry.without_second_factor(actor)
-    for action in actions_of(resource.kind):
+    known = list(actions_of(resource.kind))
+    barred = entry.without_second_factor(actor) if any(action.sensitive for action in known) else None
+    for action in known:
         if scope.holds_any(action.roles, department=department):
             why = (
                 barred.detail if barred and action.sensitive else general or _refusal(action, resource, claim)
