@@ -284,7 +284,7 @@ def _networks(found: Found) -> Iterator[Columns]:
             "kind": ResourceKind.NETWORK,
             "external_id": network.id,
             "found_name": network.name,
-            "mark": marked([*network.tags, network.name]),
+            "mark": marked(network.tags, otherwise=network.name),
             "cloud_status": "shared" if network.shared or network.external else network.status,
             "cidr": subnet.cidr if subnet else "",
             "gateway": subnet.gateway if subnet else "",

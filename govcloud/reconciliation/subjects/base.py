@@ -18,9 +18,12 @@ from govcloud.reconciliation.vocabulary import Field, SubjectKind
 _MARK = re.compile(r"^gc-([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 
 
-def marked(words: Iterable[str]) -> UUID | None:
-    """The unit that one of the words names, if one is a mark of ours."""
-    found = (_MARK.match(word) for word in sorted(words))
+def marked(tags: Iterable[str], *, otherwise: str = "") -> UUID | None:
+    """The unit that one of the tags names, if one is a mark of ours; ``otherwise`` (a name, a description) counts after them.
+
+    Of several marks among tags, which come in no order, it is always the same one.
+    """
+    found = (_MARK.match(word) for word in [*sorted(tags), otherwise])
     return next((UUID(match[1]) for match in found if match), None)
 
 

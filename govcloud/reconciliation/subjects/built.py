@@ -141,7 +141,7 @@ class Ports(Subject):
         return self._seen(everything.port(external_id))
 
     def _seen(self, row: census.ListedPort) -> Seen:
-        mark = marked([*row.tags, row.name])
+        mark = marked(row.tags, otherwise=row.name)
         return Seen(
             kind=self.kind,
             external_id=row.id,
@@ -221,7 +221,7 @@ class Networks(Subject):
             external_id=row.id,
             project_id=row.project_id,
             name=row.name,
-            mark=marked([*row.tags, row.name]),
+            mark=marked(row.tags, otherwise=row.name),
             fields={Field.NAME: row.name, Field.MARK: mark_of(tag) if tag else ""},
         )
 

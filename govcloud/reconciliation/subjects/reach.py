@@ -46,7 +46,7 @@ class Routers(Subject):
             external_id=row.id,
             project_id=row.project_id,
             name=row.name,
-            mark=marked([*row.tags, row.name]),
+            mark=marked(row.tags, otherwise=row.name),
             held_by=",".join(row.subnet_ids) if len(row.subnet_ids) > 1 else "",
             at=row.subnet_ids,
             settled=row.status != "ALLOCATING",
@@ -105,7 +105,7 @@ class FloatingAddresses(Subject):
         return self._seen(everything.floating_ip(external_id))
 
     def _seen(self, row: ListedFloatingIp) -> Seen:
-        mark = marked([*row.tags, row.description])
+        mark = marked(row.tags, otherwise=row.description)
         return Seen(
             kind=self.kind,
             external_id=row.id,

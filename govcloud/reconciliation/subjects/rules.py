@@ -48,7 +48,7 @@ class SecurityGroups(Subject):
             external_id=row.id,
             project_id=row.project_id,
             name=row.name,
-            mark=marked([*row.tags, row.name]),
+            mark=marked(row.tags, otherwise=row.name),
             fields=fields,
         )
 
