@@ -4,7 +4,6 @@ They follow what has been ordered and not the department's quota: a project has 
 more. So a new quota changes nothing there by itself; the next order under it does.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import structlog
@@ -12,16 +11,13 @@ import structlog
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import access
 from govcloud.gateways.openstack.errors import CloudError
-from govcloud.gateways.openstack.models import QuotaUse
 from govcloud.inventory.models import Project
 from govcloud.provisioning import demand
 from govcloud.provisioning.capacity import PATIENCE
-from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind, NetworkQuotaKind, VolumeQuotaKind
+from govcloud.provisioning.kinds.tenancy import LIMITS, limits_of
 from tenants.models import System
 
 log = structlog.get_logger(__name__)
-
-KINDS = {"compute": ComputeQuotaKind(), "volume": VolumeQuotaKind(), "network": NetworkQuotaKind()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +53,7 @@ def of_system(system: System) -> list[ProjectLimits]:
 def _limits(project: Project) -> tuple[CloudLimit, ...] | None:
     granted = demand.of(system=project.system, cloud=project.cloud)
     try:
-        found = _read(project)
+        found = limits_of(access.connect(cloud=project.cloud, timeout=PATIENCE).quotas, project.external_id)
     except CloudError as error:
         log.warning(
             "limits unknown", cloud=project.cloud.code, project=project.external_id, reason=str(error)
@@ -65,16 +61,7 @@ def _limits(project: Project) -> tuple[CloudLimit, ...] | None:
         return None
     return tuple(
         CloudLimit(service, name, expected, found[service][name].limit, found[service][name].used)
-        for service, kind in KINDS.items()
+        for service, kind in LIMITS.items()
         for name, expected in kind.limits(granted).items()
         if name in found[service]
     )
-
-
-def _read(project: Project) -> Mapping[str, Mapping[str, QuotaUse]]:
-    quotas = access.connect(cloud=project.cloud, timeout=PATIENCE).quotas
-    return {
-        "compute": quotas.compute(project.external_id),
-        "volume": quotas.volume(project.external_id),
-        "network": quotas.network(project.external_id),
-    }

@@ -13,7 +13,7 @@ from govcloud.gateways.openstack.models import QuotaUse
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import FloatingAddress, Project, Resource, Snapshot
 from govcloud.provisioning import demand
-from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind, NetworkQuotaKind, VolumeQuotaKind
+from govcloud.provisioning.kinds.tenancy import LIMITS, limits_of
 from govcloud.provisioning.lifecycle import FINISHED
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import Dimension, QuotaAccount
@@ -21,7 +21,6 @@ from govcloud.reconciliation.comparison import Difference, Observation
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 from tenants.models import Department
 
-LIMIT_KINDS = {"compute": ComputeQuotaKind(), "volume": VolumeQuotaKind(), "network": NetworkQuotaKind()}
 UNLIMITED = "-1"  # as the clouds write it
 
 
@@ -30,15 +29,11 @@ def limits(*, project: Project, cloud: openstack.Cloud, since: datetime) -> list
 
     Nothing while an operation is about to set them, or when one has ended since the instant. Raises ``CloudError``.
     """
-    found = {
-        "compute": cloud.quotas.compute(project.external_id),
-        "volume": cloud.quotas.volume(project.external_id),
-        "network": cloud.quotas.network(project.external_id),
-    }
+    found = limits_of(cloud.quotas, project.external_id)
     granted = demand.of(system=project.system, cloud=project.cloud)
     different = [
         Difference(Field(f"{service}.{name}"), str(expected), shown)
-        for service, kind in LIMIT_KINDS.items()
+        for service, kind in LIMITS.items()
         for name, expected in kind.limits(granted).items()
         if (shown := _limit(found[service], name)) != str(expected)
     ]
@@ -65,7 +60,7 @@ def _limit(found: Mapping[str, QuotaUse], name: str) -> str:
 def _being_set(project: Project, *, since: datetime) -> bool:
     of_system = Operation.objects.filter(system=project.system, cloud=project.cloud)
     ended_meanwhile = of_system.filter(finished_at__gte=since)
-    kinds = [kind.name for kind in LIMIT_KINDS.values()]
+    kinds = [kind.name for kind in LIMITS.values()]
     to_come = Step.objects.filter(operation__in=of_system.filter(finished_at=None), kind__in=kinds)
     return ended_meanwhile.exists() or to_come.exclude(state__in=FINISHED).exists()
 

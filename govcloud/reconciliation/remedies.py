@@ -15,11 +15,11 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.outside import ConnectNetwork, given_back
 from govcloud.provisioning.context import mark_of
+from govcloud.provisioning.kinds.tenancy import LIMITS
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.reconciliation import adoption, taking_in
-from govcloud.reconciliation.balances import LIMIT_KINDS
 from govcloud.reconciliation.comparison import REACH
 from govcloud.reconciliation.models import Finding
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
@@ -223,7 +223,7 @@ def _limits(click: Click, after: tuple[str, ...] = ()) -> list[StepSpec]:
         StepSpec(
             key=f"{click.mark}:{kind.name}", kind=kind.name, label=kind.name, unit=system.uuid, needs=after
         )
-        for kind in LIMIT_KINDS.values()
+        for kind in LIMITS.values()
     ]
 
 

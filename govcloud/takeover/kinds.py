@@ -20,7 +20,7 @@ from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.provisioning.kinds.network import SecurityGroupKind, tags_of
-from govcloud.provisioning.kinds.tenancy import MEMBER, AccessKind
+from govcloud.provisioning.kinds.tenancy import LIMITS, MEMBER, AccessKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.reconciliation.subjects import marked
 from govcloud.takeover import settling
@@ -36,9 +36,9 @@ def register_all(register: Callable[..., None]) -> None:
 
 
 class EntryKind(AccessKind):
-    """Our user's role on a project that is not ours yet. It is taken away again when nothing of ours is left in it.
+    """Our user's role on a project that is not ours yet. When nothing of ours is left in it, it is theirs again as it was.
 
-    Whether somebody else had given us the role is noted before: then it stays.
+    Whether somebody else had given us the role is noted before: then it stays. So are the limits that the project had.
     """
 
     name = "takeover_entry"
@@ -49,15 +49,26 @@ class EntryKind(AccessKind):
 
     def create(self, context: Context) -> Made:
         if "had" not in context.step.outputs:
-            context.remember({"had": self._granted(context, self._role(context))})
+            theirs = settling.nothing_left(context.operation)
+            limits = {service: kind.in_force(context) for service, kind in LIMITS.items()} if theirs else {}
+            context.remember({"had": self._granted(context, self._role(context)), "limits": limits})
         return Made(super().create(context).external_id, dict(context.step.outputs))
 
     def look(self, context: Context, external_id: str) -> Sight:
         if context.step.desired == "present":
             return Ready(dict(context.step.outputs))
-        had = context.step.outputs.get("had", context.state.get("had", True))
-        stays = had or not settling.nothing_left(context.operation)
-        return Ready() if not stays and self._granted(context, external_id) else Gone()
+        if not settling.nothing_left(context.operation):
+            return Gone()
+        noted = {**context.state, **context.step.outputs}
+        if noted.get("limits"):
+            self._set_back(context, noted["limits"])
+        return Gone() if noted.get("had", True) or not self._granted(context, external_id) else Ready()
+
+    def _set_back(self, context: Context, limits: dict[str, dict[str, int | None]]) -> None:
+        """Once: what they change from then on is theirs."""
+        for service, before in limits.items():
+            LIMITS[service].set(context, before)
+        context.remember({"limits": {}})
 
     def remove(self, context: Context, external_id: str) -> None:
         context.cloud.identity.revoke_role(

@@ -1,4 +1,7 @@
-"""Giving up what was taken over, as long as nothing else was done with it: our mark comes off, the things stay."""
+"""Giving up what was taken over, as long as nothing else was done with it: our mark comes off, the things stay.
+
+A project of which nothing is ours any more is theirs as it was.
+"""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -6,7 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -15,14 +18,14 @@ from govcloud.audit import services as audit
 from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, Resource, ResourceKind, Snapshot
+from govcloud.inventory.models import Address, Project, Resource, ResourceKind, Snapshot
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.base import claimed
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
-from govcloud.takeover import planning
-from govcloud.takeover.lifecycle import CandidateStatus
+from govcloud.takeover import planning, settling
+from govcloud.takeover.lifecycle import OURS, CandidateStatus
 from govcloud.takeover.models import Candidate, Takeover
 from govcloud.takeover.services import locked
 
@@ -81,20 +84,60 @@ def give_up(
         )  # fmt: skip
 
 
-def _entry(takeover: Takeover) -> dict[str, Any]:
-    """Whether we had access to the project before the first of it was taken over, and the role by which we have it since."""
-    entries = Step.objects.filter(
+def give_back_what_nothing_came_of(*, at: datetime) -> int:
+    """Leave the projects all of whose candidates were left as they were (skipped); returns how many are being left.
+
+    A project that was the system's before is not left.
+    """
+    ours = Candidate.objects.filter(takeover=OuterRef("pk"), status__in=OURS)
+    project = Project.objects.filter(
+        system=OuterRef("system"), cloud=OuterRef("cloud"), external_id=OuterRef("project_id")
+    )
+    keys = Takeover.objects.filter(Exists(project), ~Exists(ours)).order_by("pk").values_list("pk", flat=True)
+    return sum(_give_back(Takeover(pk=key), at=at) for key in keys)
+
+
+def _give_back(takeover: Takeover, *, at: datetime) -> bool:
+    with transaction.atomic():
+        takeover = locked(takeover)
+        last = _entries(takeover).select_related("operation__system", "operation__cloud").last()
+        if last is None or takeover.candidates.filter(status__in=OURS).exists():
+            return False
+        entry, system = _entry(takeover), last.operation.system
+        if not entry["limits"] or not settling.nothing_left(last.operation):
+            return False
+        provisioning.start(
+            kind=OperationKind.TAKEOVER, reason=takeover.project_name[:200], thread=None, system=system,
+            cloud=takeover.cloud, actor=settling.SETTLER, at=at,
+            steps=[planning.way_out(uuid4(), system.uuid, entry)],
+        )  # fmt: skip
+    return True
+
+
+def _entries(takeover: Takeover) -> QuerySet[Step]:
+    """The steps by which we have had access to the project, in their order."""
+    return Step.objects.filter(
         operation__kind=OperationKind.TAKEOVER,
         operation__system=takeover.system,
         kind=planning.ENTRY,
         state=StepState.DONE,
         operation__cloud=takeover.cloud,
         desired_state__project=takeover.project_id,
-    )
-    first, last = entries.order_by("pk").first(), entries.order_by("-pk").first()
+    ).order_by("pk")
+
+
+def _entry(takeover: Takeover) -> dict[str, Any]:
+    """What the project was like before the first of it was taken over: whether we had access, and its limits.
+
+    With the role by which we have access since.
+    """
+    entries = _entries(takeover)
+    first, last = entries.first(), entries.last()
     if first is None or last is None:
         raise NothingToGiveUp
-    return {"had": first.outputs.get("had", True), "role": last.external_id}
+    noted = entries.filter(outputs__has_key="limits").exclude(outputs__limits={}).last()
+    limits = {} if noted is None else noted.outputs["limits"]
+    return {"had": first.outputs.get("had", True), "role": last.external_id, "limits": limits}
 
 
 def _may_leave(candidate: Candidate, going: Collection[Candidate]) -> Resource:

@@ -203,12 +203,15 @@ def leaving(
         )
     gone = tuple(step.key for step in steps)
     last = limits(key, system, needs=gone)
-    left = StepSpec(
-        key=f"{key}:{ENTRY}", kind=ENTRY, label=ENTRY, unit=system, desired=Desired.ABSENT,
-        external_id=str(entry["role"]), desired_state={"had": entry["had"]},
-        needs=tuple(step.key for step in last),
+    return [*steps, *last, way_out(key, system, entry, needs=tuple(step.key for step in last))]
+
+
+def way_out(key: UUID, system: UUID, entry: Mapping[str, Any], needs: tuple[str, ...] = ()) -> StepSpec:
+    """The end of our access, with the limits as they were, if nothing of ours is left there by then."""
+    return StepSpec(
+        key=f"{key}:{ENTRY}", kind=ENTRY, label=ENTRY, unit=system, desired=Desired.ABSENT, needs=needs,
+        external_id=str(entry["role"]), desired_state={"had": entry["had"], "limits": entry["limits"]},
     )  # fmt: skip
-    return [*steps, *last, left]
 
 
 def _absent(

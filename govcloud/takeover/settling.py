@@ -85,7 +85,8 @@ def _not_taken(candidate: Candidate, operation: Operation, *, at: datetime) -> N
     quotas.unhold(source=unit, at=at)
     record.give_up_range(unit=unit, at=at)
     _open_again(candidate, at=at, remark=_why(unit, operation))
-    leave_project(operation)
+    if operation.status != OperationStatus.DONE:  # else our access to it ends first
+        leave_project(operation)
 
 
 def nothing_left(operation: Operation) -> bool:

@@ -1,10 +1,12 @@
 """Doorbells: what waits to be surveyed, settled or metered is in the rows."""
 
+from datetime import datetime
+
 import structlog
 from celery import shared_task
 
 from govcloud import clock
-from govcloud.takeover import settling, survey
+from govcloud.takeover import leaving, settling, survey
 
 log = structlog.get_logger(__name__)
 
@@ -26,7 +28,7 @@ def ring() -> None:
 def sweep() -> None:
     """Find what nobody rang for: surveys, ended operations, billing starts that have come."""
     at = clock.now()
-    settling.settle(at=at)
+    _settle(at)
     settling.begin_metering(at=at)
     if survey.due(at=at).exists():
         ring.apply_async(ignore_result=True)
@@ -35,4 +37,9 @@ def sweep() -> None:
 @shared_task(name="takeover.settle", ignore_result=True)
 def settle() -> None:
     """Take up what ended operations did not do. Rung when one ends, and done by every sweep."""
-    settling.settle(at=clock.now())
+    _settle(clock.now())
+
+
+def _settle(at: datetime) -> None:
+    settling.settle(at=at)
+    leaving.give_back_what_nothing_came_of(at=at)

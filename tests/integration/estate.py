@@ -23,9 +23,9 @@ from govcloud.inventory.models import (
     Volume,
 )
 from govcloud.provisioning import demand
+from govcloud.provisioning.kinds.tenancy import LIMITS
 from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation import balances
-from govcloud.reconciliation.balances import LIMIT_KINDS
 from tenants.models import System
 from tests.factories.orders import Scene
 from tests.factories.tenants import SystemFactory
@@ -208,7 +208,7 @@ class _Cloning:
 
     def _limits(self) -> None:
         granted = demand.of(system=self.system, cloud=self.on.catalogue.cloud)
-        for service, kind in LIMIT_KINDS.items():
+        for service, kind in LIMITS.items():
             row = {"id": self.project, "limits": dict(kind.limits(granted))}
             self.estate.rows[f"{service}_quota", self.project] = row
 

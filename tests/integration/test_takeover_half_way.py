@@ -14,10 +14,11 @@ from govcloud.orders import cancellation
 from govcloud.provisioning import engine
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.kinds.tenancy import LIMITS, limits_of
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.services import FinishedAlready
 from govcloud.quotas.models import QuotaAccount
-from govcloud.takeover import leaving, services, settling, survey, taking
+from govcloud.takeover import leaving, services, settling, survey, taking, tasks
 from govcloud.takeover.models import Takeover
 from tenants.models import Role, User
 from tests.factories.orders import Scene, scene
@@ -205,6 +206,78 @@ def test_our_access_to_a_project_ends_whatever_we_had_to_the_one_before(
         work()
     assert member_of(theirs)
     assert not member_of(other), states()
+
+
+THEIR_LIMITS = {
+    "compute": {"instances": 12, "cores": None, "ram": 40960},
+    "volume": {"volumes": 9, "gigabytes": 700, "snapshots": 5, "backups": None, "backup_gigabytes": 1000},
+    "network": {
+        "network": 6, "subnet": 7, "port": 80, "security_group": 8, "security_group_rule": 90, "router": 3,
+        "floatingip": None,
+    },
+}  # fmt: skip
+
+
+def limited(theirs: Outside) -> None:
+    quotas = openstack.connect(cloud="sandbox").quotas
+    for service, kind in LIMITS.items():
+        kind.write(quotas, theirs.project, THEIR_LIMITS[service])
+
+
+def limits_now(theirs: Outside) -> dict[str, dict[str, int | None]]:
+    found = limits_of(openstack.connect(cloud="sandbox").quotas, theirs.project)
+    return {
+        service: {name: found[service][name].limit for name in THEIR_LIMITS[service]} for service in found
+    }
+
+
+def test_a_project_of_which_everything_was_left_is_theirs_again_as_it_was(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    limited(theirs)
+    grown = theirs.volume("spare", size=20)
+    takeover = assigned(on, surveyed(on, theirs, admin), admin)
+    theirs.cloud.volumes.extend_volume(grown, size_gib=30)
+    taking.take(takeover=takeover, actor=admin, at=now())
+    work()
+    assert member_of(theirs)
+    assert limits_now(theirs)["compute"] == {"instances": 0, "cores": 0, "ram": 0}, "nothing of ours is there"
+    for _again in range(2):
+        tasks.settle()
+        work()
+    assert takeover.candidates.get().remark == "it is sas, 30 GiB by now"
+    assert limits_now(theirs) == THEIR_LIMITS, states()
+    assert not member_of(theirs)
+    assert not Project.objects.filter(system=on.system).exists()
+    assert Operation.objects.count() == 2, "it is left once"
+    assert findings(on) == []
+    takeover = surveyed(on, theirs, admin)
+    assert taking.take(takeover=takeover, actor=admin, at=now()).begun, "it can be taken over after all"
+
+
+def test_limits_come_back_with_the_last_of_what_is_given_up_or_called_off(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    limited(theirs)
+    first, second = (theirs.volume(name, size=20) for name in ("first", "second"))
+    takeover = taken_over(on, theirs, admin)
+    assert limits_now(theirs)["volume"]["volumes"] == 2
+    for each, left in (
+        (first, 2),
+        (second, THEIR_LIMITS["volume"]["volumes"]),
+    ):  # Cinder: no less than is there
+        chosen = takeover.candidates.get(external_id=each)
+        leaving.give_up(takeover=takeover, candidates=[chosen.uuid], reason="wrong", actor=admin, at=now())
+        work()
+        assert limits_now(theirs)["volume"]["volumes"] == left
+    assert limits_now(theirs) == THEIR_LIMITS
+    again = taking.take(takeover=surveyed(on, theirs, admin), actor=admin, at=now()).operation
+    assert again is not None
+    while not again.steps.filter(kind="network_quota", state="done").exists():
+        engine.run_due(clock=now, most=1)
+    assert limits_now(theirs)["network"]["network"] == 0
+    abandon(again, admin)
+    assert limits_now(theirs) == THEIR_LIMITS, states()
 
 
 def test_a_survey_that_our_own_fault_ends_says_so(on: Scene, theirs: Outside, admin: User) -> None:

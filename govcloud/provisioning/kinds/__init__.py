@@ -45,12 +45,10 @@ from govcloud.provisioning.kinds.routing import (
 from govcloud.provisioning.kinds.servers import InterfaceKind, RebuildKind, RenameKind
 from govcloud.provisioning.kinds.storage import DetachmentKind, RestoreKind, RetypeKind, SnapshotKind
 from govcloud.provisioning.kinds.tenancy import (
+    LIMITS,
     AccessKind,
-    ComputeQuotaKind,
     KeypairKind,
-    NetworkQuotaKind,
     ProjectKind,
-    VolumeQuotaKind,
 )
 
 
@@ -59,9 +57,7 @@ def register_all() -> None:
         ProjectKind(),
         AccessKind(),
         KeypairKind(),
-        ComputeQuotaKind(),
-        VolumeQuotaKind(),
-        NetworkQuotaKind(),
+        *LIMITS.values(),
         NetworkKind(),
         SubnetKind(),
         SecurityGroupKind(),

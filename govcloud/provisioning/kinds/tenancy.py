@@ -1,6 +1,6 @@
 """A system's place in a cloud: its Keystone project, our access to it, its quotas, our key."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _
@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.clouds import guest_keys
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import QuotaUse
+from govcloud.gateways.openstack.quotas import Quotas
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Project
 from govcloud.provisioning import demand
@@ -122,7 +123,11 @@ def register_key(context: Context) -> str:
     return found.name
 
 
-class _QuotaKind(Setting):
+Limits = Mapping[str, int | None]
+"""By name as the cloud calls them; ``None`` where there is none."""
+
+
+class QuotaKind(Setting):
     """The cloud's own limits for the project, set to what the system has been granted and no more."""
 
     title = _("Setting the limits that were approved")
@@ -130,8 +135,37 @@ class _QuotaKind(Setting):
     def limits(self, granted: demand.Demand) -> Mapping[str, int]:
         raise NotImplementedError
 
-    def set(self, context: Context, limits: Mapping[str, int]) -> None:
+    def read(self, quotas: Quotas, project_id: str) -> Mapping[str, QuotaUse]:
+        """All of the service, limits that we do not set included."""
         raise NotImplementedError
+
+    def write(self, quotas: Quotas, project_id: str, limits: Limits) -> None:
+        """Exactly these. Raises ``Refused`` where the cloud takes no limit below what is there."""
+        raise NotImplementedError
+
+    def set(self, context: Context, limits: Limits) -> None:
+        """These, or where the cloud takes no less what is there.
+
+        Cinder and Neutron take no limit below what is there: an operator may have restored a backup or made a router by hand,
+        and what was deleted a moment ago may be counted still.
+        """
+        quotas, project = context.cloud.quotas, context.project_id
+        try:
+            self.write(quotas, project, limits)
+        except errors.Refused:
+            used = {name: row.used + row.reserved for name, row in self.read(quotas, project).items()}
+            least = {
+                name: limit if limit is None else max(limit, used.get(name, limit))
+                for name, limit in limits.items()
+            }
+            if least == limits:
+                raise
+            self.write(quotas, project, least)
+
+    def in_force(self, context: Context) -> dict[str, int | None]:
+        """Those of the limits that the cloud has now which are ours to set."""
+        now = self.read(context.cloud.quotas, context.project_id)
+        return {name: now[name].limit for name in self.limits(demand.Demand()) if name in now}
 
     def create(self, context: Context) -> Made:
         """Set until what has been granted is what was set: another order's limits may have overtaken ours meanwhile.
@@ -149,17 +183,20 @@ class _QuotaKind(Setting):
         return self.limits(demand.of(system=context.operation.system, cloud=context.cloud_row))
 
 
-class ComputeQuotaKind(_QuotaKind):
+class ComputeQuotaKind(QuotaKind):
     name = "compute_quota"
 
     def limits(self, granted: demand.Demand) -> Mapping[str, int]:
         return {"instances": granted.servers, "cores": granted.vcpus, "ram": granted.memory_mib}
 
-    def set(self, context: Context, limits: Mapping[str, int]) -> None:
-        context.cloud.quotas.set_compute(context.project_id, limits)
+    def read(self, quotas: Quotas, project_id: str) -> Mapping[str, QuotaUse]:
+        return quotas.compute(project_id)
+
+    def write(self, quotas: Quotas, project_id: str, limits: Limits) -> None:
+        quotas.set_compute(project_id, limits)
 
 
-class VolumeQuotaKind(_QuotaKind):
+class VolumeQuotaKind(QuotaKind):
     name = "volume_quota"
 
     def limits(self, granted: demand.Demand) -> Mapping[str, int]:
@@ -171,19 +208,14 @@ class VolumeQuotaKind(_QuotaKind):
             "backup_gigabytes": granted.backup_gib,
         }
 
-    def set(self, context: Context, limits: Mapping[str, int]) -> None:
-        """Cinder takes no limit below what is there: an operator may have restored a backup by hand, and what was deleted a
-        moment ago may be counted still.
-        """
-        quotas, project = context.cloud.quotas, context.project_id
-        _at_least_what_is_there(
-            limits,
-            set_to=lambda given: quotas.set_volume(project, given),
-            there=lambda: quotas.volume(project),
-        )
+    def read(self, quotas: Quotas, project_id: str) -> Mapping[str, QuotaUse]:
+        return quotas.volume(project_id)
+
+    def write(self, quotas: Quotas, project_id: str, limits: Limits) -> None:
+        quotas.set_volume(project_id, limits)
 
 
-class NetworkQuotaKind(_QuotaKind):
+class NetworkQuotaKind(QuotaKind):
     name = "network_quota"
 
     def limits(self, granted: demand.Demand) -> Mapping[str, int]:
@@ -201,27 +233,21 @@ class NetworkQuotaKind(_QuotaKind):
             "floatingip": granted.addresses + granted.other_addresses,
         }
 
-    def set(self, context: Context, limits: Mapping[str, int]) -> None:
-        """Neutron takes no limit below what is there, and an operator may have made a router or an address by hand."""
-        quotas, project = context.cloud.quotas, context.project_id
-        _at_least_what_is_there(
-            limits,
-            set_to=lambda given: quotas.set_network(project, given),
-            there=lambda: quotas.network(project),
-        )
+    def read(self, quotas: Quotas, project_id: str) -> Mapping[str, QuotaUse]:
+        return quotas.network(project_id)
+
+    def write(self, quotas: Quotas, project_id: str, limits: Limits) -> None:
+        quotas.set_network(project_id, limits)
 
 
-def _at_least_what_is_there(
-    limits: Mapping[str, int],
-    *,
-    set_to: Callable[[Mapping[str, int]], None],
-    there: Callable[[], Mapping[str, QuotaUse]],
-) -> None:
-    try:
-        set_to(limits)
-    except errors.Refused:
-        used = {name: row.used + row.reserved for name, row in there().items()}
-        least = {name: max(limit, used.get(name, limit)) for name, limit in limits.items()}
-        if least == limits:
-            raise
-        set_to(least)
+LIMITS: Mapping[str, QuotaKind] = {
+    "compute": ComputeQuotaKind(),
+    "volume": VolumeQuotaKind(),
+    "network": NetworkQuotaKind(),
+}
+"""By the service whose limits they set."""
+
+
+def limits_of(quotas: Quotas, project_id: str) -> dict[str, Mapping[str, QuotaUse]]:
+    """What the cloud has now, by service: three requests. Raises ``CloudError``."""
+    return {service: kind.read(quotas, project_id) for service, kind in LIMITS.items()}
