@@ -54,16 +54,24 @@ def extend(
 def take_back(
     *,
     resource: Resource,
+    extended_to: datetime,
     to: datetime,
     volumes: Mapping[str, str | None],
     actor: audit.Actor,
     thread: UUID | None,
     at: datetime,
 ) -> None:
-    """Undo an extension: the lease ends when it did before, and those of ``volumes`` (units) when each did (ISO 8601)."""
-    _set_end(_locked(resource), to, actor=actor, thread=thread, at=at)
+    """Undo an extension: the lease ends when it did before, and those of ``volumes`` (units) when each did (ISO 8601).
+
+    What somebody else has extended since stays so.
+    """
+    row = _locked(resource)
+    if row.lease_end == extended_to:
+        _set_end(row, to, actor=actor, thread=thread, at=at)
     for unit, end in volumes.items():
-        Resource.objects.filter(unit=unit).update(lease_end=datetime.fromisoformat(end) if end else None)
+        Resource.objects.filter(unit=unit, lease_end=extended_to).update(
+            lease_end=datetime.fromisoformat(end) if end else None
+        )
 
 
 def _locked(resource: Resource) -> Resource:

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 
 from govcloud.audit.models import Event
+from govcloud.inventory import leases
 from govcloud.inventory.models import Power, Resource, WipeRecord
 from govcloud.leases.models import Expiry, Notice
 from govcloud.metering.models import UsageSegment
@@ -29,7 +30,7 @@ from tenants.models import Role
 from tests.factories.leases import ending, its_grace_is_over, swept
 from tests.factories.orders import Scene, approve_all, approved, scene, submitted
 from tests.factories.tenants import member
-from tests.integration.building import built, now, project, work
+from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_reconciliation import LATER, applied, deleted, row
 from tests.integration.test_reconciliation import swept as compared
@@ -271,6 +272,21 @@ def test_a_renewal_called_off_before_the_server_is_back_leaves_it_suspended(
     assert metered(server) == set()
     assert Order.objects.get(pk=order.pk).status == "cancelled"
     assert after_its_grace(server) == ["reclaimed"]
+
+
+def test_a_renewal_called_off_leaves_what_another_one_has_extended_since(
+    on: Scene, suspended: Resource, building: Sandbox
+) -> None:
+    lost = {"service": "compute", "method": "POST", "path": "/action", "action": "status", "status": 503}
+    building.ask("POST", "/faults", {**lost, "when": "after", "message": "no", "times": 1})
+    order = approved(on, at=now(), items=renewal(suspended))
+    engine.run_due(clock=now, most=2)
+    longer = now() + timedelta(days=900)
+    leases.extend(resource=suspended, to=longer, actor=on.applicant, thread=None, at=now())
+    cancellation.cancel(order=order, reason="no", units=None, actor=on.applicant, at=now())
+    work()
+    ends = set(leases.with_server(suspended).values_list("lease_end", flat=True))
+    assert {fresh("app-1").lease_end, *ends} == {longer}, states()
 
 
 def test_abandoning_a_renewal_that_is_held_up_leaves_those_that_are_carried_out(

@@ -106,9 +106,18 @@ def _meant(text: str, actor: User, *, at: datetime) -> QuerySet[System] | list[i
 
 def viewed(orders: QuerySet[Order], view: str, actor: User, *, at: datetime) -> QuerySet[Order]:
     """Narrowed to a view as well, but not by status, so that the statuses can be counted."""
-    if view == "todo":
-        return orders.filter(todo(actor, at=at))
-    return orders.filter(applicant=actor) if view == "mine" else orders
+    return orders.filter(in_view(view, actor, at=at))
+
+
+def in_view(view: str, actor: User, *, at: datetime) -> Q:
+    """What tells the orders of a view, a key of ``VIEWS``, from others."""
+    match view:
+        case "todo":
+            return todo(actor, at=at)
+        case "mine":
+            return Q(applicant=actor)
+        case _:
+            return Q()
 
 
 def ordered(orders: QuerySet[Order], filters: Filters) -> QuerySet[Order]:

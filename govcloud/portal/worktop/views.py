@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import cast
@@ -16,7 +17,16 @@ from govcloud.orders.queries import systems_named
 from govcloud.portal import files
 from govcloud.portal.listing import Choice, in_pages
 from govcloud.portal.worktop import export as exports
-from govcloud.portal.worktop.filters import VIEWS, Filters, dressed, listed, ordered, searched, viewed
+from govcloud.portal.worktop.filters import (
+    VIEWS,
+    Filters,
+    dressed,
+    in_view,
+    listed,
+    ordered,
+    searched,
+    viewed,
+)
 from tenants.models import Role, System, User
 from tenants.policies import scope_of
 
@@ -32,7 +42,7 @@ def orders(request: HttpRequest) -> HttpResponse:
     filters, scope = Filters.read(request.GET.dict()), scope_of(actor, at=at)
     there = searched(filters, actor, at=at)
     found = viewed(there, filters.view, actor, at=at)
-    by_status, by_view = _counts(there, found, filters, actor, at=at)
+    by_status, by_view = _counts(there, filters, actor, at=at)
     total = by_status[filters.status] if filters.status else sum(by_status.values())
     rows = Leaves(ordered(found, filters), dressed)
     pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE, total=total)
@@ -89,23 +99,48 @@ def _menu(systems: QuerySet[System]) -> list[System] | None:
 
 
 def _counts(
-    there: QuerySet[Order], found: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
+    there: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
 ) -> tuple[dict[str, int], dict[str, int]]:
     """How many there are by status, of what the list shows, and by view, of what the words and the system leave.
 
-    One statement of several parts, so that each is counted by the index that serves it.
+    Finding words is the dearest part of a page, so what has them is gone through once. Without words each number is counted by
+    the index that serves it.
     """
-    others = {view: viewed(there, view, actor, at=at) for view in VIEWS if view != filters.view}
-    status = found.order_by().values_list(Value("status"), "status").annotate(count=Count("*"))
-    parts = [
-        rows.order_by().values_list(Value("view"), Value(view)).annotate(count=Count("*"))
-        for view, rows in others.items()
-    ]
-    counts = {(what, name): count for what, name, count in status.union(*parts, all=True)}
+    count = _gone_through if filters.text else _by_indexes
+    counts = count(there, filters, actor, at=at)
     by_status = {name: counts.get(("status", name), 0) for name in Status.values}
     by_view = {name: counts.get(("view", name), 0) for name in VIEWS}
     by_view[filters.view] = sum(by_status.values())
     return by_status, by_view
+
+
+def _gone_through(
+    there: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
+) -> dict[tuple[str, str], int]:
+    columns = {f"in_{view}": Count("pk", filter=in_view(view, actor, at=at)) for view in VIEWS}
+    counts: Counter[tuple[str, str]] = Counter()
+    for status, *numbers in there.order_by().values_list("status").annotate(**columns):
+        by_view = dict(zip(VIEWS, numbers, strict=True))
+        counts["status", status] = by_view[filters.view]
+        counts.update({("view", view): number for view, number in by_view.items()})
+    return counts
+
+
+def _by_indexes(
+    there: QuerySet[Order], filters: Filters, actor: User, *, at: datetime
+) -> dict[tuple[str, str], int]:
+    """One statement of several parts."""
+    found = viewed(there, filters.view, actor, at=at)
+    status = found.order_by().values_list(Value("status"), "status").annotate(count=Count("*"))
+    parts = [
+        viewed(there, view, actor, at=at)
+        .order_by()
+        .values_list(Value("view"), Value(view))
+        .annotate(count=Count("*"))
+        for view in VIEWS
+        if view != filters.view
+    ]
+    return {(what, name): count for what, name, count in status.union(*parts, all=True)}
 
 
 def _views(filters: Filters, counts: Mapping[str, int]) -> list[Choice]:

@@ -28,7 +28,7 @@ from govcloud.provisioning.kinds.base import (
 class LeaseKind(Setting):
     """No call to the cloud: what the step does is what it records, counted from the moment at which it does.
 
-    Taken back, the lease ends when it did before, and those of the volumes that went by it.
+    Taken back, the lease ends when it did before, and those of the volumes that went by it, unless another extension came after.
     """
 
     name = "lease"
@@ -40,16 +40,22 @@ class LeaseKind(Setting):
             raise StepFailed(f"{resource.name} is {resource.status}: there is no lease to extend")
         volumes = leases.with_server(resource).values_list("unit", "lease_end")
         ends = {str(unit): end.isoformat() if end else None for unit, end in volumes}
-        return Made("lease", {"before": resource.lease_end.isoformat(), "volumes": ends})
+        state = context.state
+        ordered_from = (
+            datetime.fromisoformat(state["runs_until"]) if "runs_until" in state else resource.lease_end
+        )
+        to = leases.extended(ordered_from, months=state["months"], at=context.at)
+        before = resource.lease_end.isoformat()
+        return Made("lease", {"before": before, "to": to.isoformat(), "volumes": ends})
 
-    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:
         """Until the end that was ordered; never a shorter time than it is let for by now."""
-        resource, state = context.resource(context.target), context.state
-        lease_end = resource.lease_end or context.at
-        ordered_from = datetime.fromisoformat(state["runs_until"]) if "runs_until" in state else lease_end
-        ordered = leases.extended(ordered_from, months=state["months"], at=context.at)
         leases.extend(
-            resource=resource, to=ordered, actor=ENGINE, thread=context.operation.thread, at=context.at
+            resource=context.resource(context.target),
+            to=datetime.fromisoformat(outputs["to"]),
+            actor=ENGINE,
+            thread=context.operation.thread,
+            at=context.at,
         )
 
     def look(self, context: Context, external_id: str) -> Sight:
@@ -57,12 +63,13 @@ class LeaseKind(Setting):
         return super().look(context, external_id)
 
     def forget(self, context: Context) -> None:
-        before = context.seen.get("before")
-        if before is not None:
+        seen = context.seen
+        if "to" in seen:
             leases.take_back(
                 resource=context.resource(context.target),
-                to=datetime.fromisoformat(before),
-                volumes=context.seen.get("volumes", {}),
+                extended_to=datetime.fromisoformat(seen["to"]),
+                to=datetime.fromisoformat(seen["before"]),
+                volumes=seen["volumes"],
                 actor=ENGINE,
                 thread=context.operation.thread,
                 at=context.at,
