@@ -244,10 +244,15 @@ def decide(
 def go_on_without(*, case: Case, actor: audit.Actor, at: datetime) -> Case:
     """Where everybody signs the current stage: release the seats that nobody is left for, and go on if no other is open.
 
+    Not before an opinion that is awaited there, as nobody could approve before it: of somebody who is there to give it.
+
     The caller follows what has become of the case; ``surplus.cases`` are those that it is worth looking at.
     """
     locked = lock(case)
-    if locked.status == Status.OPEN:
+    awaited = Consultation.objects.open().filter(
+        stage__case=locked, stage__status=StageStatus.CURRENT, manner=Manner.AWAITED, person__is_active=True
+    )
+    if locked.status == Status.OPEN and not awaited.exists():
         progress.go_on_without(stages_of(locked), actor=actor, at=at)
     return locked
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals import fitness, notices, policies
+from govcloud.approvals import fitness, notices, policies, surplus
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
 from govcloud.approvals.models import (
     Case,
@@ -200,6 +200,7 @@ def answer(*, consultation: Consultation, text: str, actor: User, at: datetime) 
             **said,
         )
         notices.answered(locked, actor=actor, at=at)
+        _waits_no_more(locked, at=at)
     return locked
 
 
@@ -211,7 +212,14 @@ def waive(*, consultation: Consultation, actor: User, at: datetime) -> Consultat
         if actor.pk != locked.asked_by_id and not _decides_now(locked.stage, actor, at=at):
             raise NotTheAsker
         transition(locked, ConsultationStatus.WAIVED, actor=actor, at=at, thread=case.thread, closed_at=at)
+        _waits_no_more(locked, at=at)
     return locked
+
+
+def _waits_no_more(consultation: Consultation, *, at: datetime) -> None:
+    """A step that everybody signs may have waited for nothing else any more."""
+    if consultation.manner == Manner.AWAITED:
+        surplus.ring_if_any(at=at)
 
 
 def _decides_now(stage: CaseStage, actor: User, *, at: datetime) -> bool:

@@ -1,4 +1,7 @@
+from importlib import import_module
+
 from celery import shared_task
+from django.conf import settings
 from django.utils import timezone
 
 from govcloud import clock
@@ -11,7 +14,7 @@ from tenants.access import attempts
 def sweep() -> None:
     """Tell reviewers of access what waits for them, who asked for a role that nobody confirmed it in time, and security
     administrators which second factors are to be confirmed; disable webhooks whose keepers' roles have run out, and forget how
-    often signing in was tried.
+    often signing in was tried and sessions that are over, with what is kept in them.
 
     Two at once tell it once: the rows decide.
     """
@@ -20,3 +23,4 @@ def sweep() -> None:
     telling.tell(at=clock.now())
     keeping.disable_unkept(at=clock.now())
     attempts.forget(now=timezone.now())
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

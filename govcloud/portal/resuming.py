@@ -1,9 +1,9 @@
 """What somebody typed into a form is there again, although the session was over when they sent it.
 
-Every form carries a mark of whom its page was made for, which nobody else can make. A form with a mark that is sent without a
-session is kept in the session that begins with it, sealed for that person, until they have signed in: its page is then shown with
-what they typed and nothing is done. If they have signed in in another window meanwhile, so that the form's token against forged
-requests is an old one, its page is shown at once.
+Every form carries a mark of whom its page was made for, and when, which nobody else can make. A form with a mark that is sent
+without a session, from a page of ours, is kept in the session that begins with it, sealed for that person, until they have signed in:
+its page is then shown with what they typed and nothing is done. If they have signed in in another window meanwhile, so that the
+form's token against forged requests is an old one, its page is shown at once.
 
 Only views that say so (``resumes``) take part. None of them is sent passwords, codes, login keys or files, and a form that
 declares classified work is never kept.
@@ -32,10 +32,13 @@ V = TypeVar("V", bound=View)
 
 MARK = "written_by"
 """The hidden field."""
-OF_EVERY_FORM = frozenset({MARK, "csrfmiddlewaretoken"})
-"""Fields that nobody has filled in."""
 AGAIN = "again"
-"""The parameter of the address under which the page is shown anew: the key of what was kept, for this once."""
+"""The parameter of the address under which the page is shown anew, and a hidden field of its forms: the key of what was kept."""
+OF_EVERY_FORM = frozenset({MARK, AGAIN, "csrfmiddlewaretoken"})
+"""Fields that nobody has filled in."""
+HOUR = 3600
+MARK_LASTS = 72
+"""Hours: a page that was left open over a weekend."""
 KEPT = "portal_kept_forms"
 """Session key: what was kept, by its key."""
 PURPOSE = "typed into a form"
@@ -48,7 +51,8 @@ _signer = Signer(salt="govcloud.portal.resuming")
 
 
 def mark_for(user: User) -> str:
-    return _signer.sign(str(user.uuid))
+    """By the hour, so that all forms of a page carry the same."""
+    return _signer.sign(f"{user.uuid} {int(time.time() / HOUR)}")
 
 
 def resumes(view: V) -> V:
@@ -83,10 +87,28 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if found is None or not getattr(found.func, "resumes", False) or request.method != "POST":
         return not_trusted(request, reason)
     if not isinstance(request.user, User):
-        return _kept(request) or not_trusted(request, reason)
+        answer = _kept(request) if _of_our_pages(request) else None
+        return answer or not_trusted(request, reason)
     if _writer(request) != request.user.uuid:
         return not_trusted(request, reason)
     return _shown(request, found.func, found.args, found.kwargs)
+
+
+def _of_our_pages(request: HttpRequest) -> bool:
+    """Another site's page would have a browser that is signed in send it without its session, and that would be replaced."""
+    own = f"{request.scheme}://{request.get_host()}"
+    told = request.headers
+    return told.get("Origin", own) == own and told.get("Sec-Fetch-Site", "same-origin") == "same-origin"
+
+
+def kept_for(request: HttpRequest, user: User) -> list[str]:
+    """The addresses under which what this person had typed is shown anew, but for the present one."""
+    kept = _lasting(request.session.get(KEPT, {}))
+    return [
+        f"{one['path']}?{AGAIN}={key}"
+        for key, one in kept.items()
+        if one["by"] == str(user.uuid) and key != request.GET.get(AGAIN)
+    ]
 
 
 def tidy(request: HttpRequest) -> None:
@@ -111,6 +133,7 @@ def _kept(request: HttpRequest) -> HttpResponse | None:
         return None
     sealed = ciphers.seal({"typed": sent}, purpose=PURPOSE, owner=writer)
     before, key = _lasting(request.session.get(KEPT, {})), uuid4().hex
+    before.pop(_resumed_by(request), None)
     kept = dict(sorted(before.items(), key=lambda each: each[1]["at"])[-(MOST - 1) :])
     kept[key] = {
         "by": str(writer),
@@ -134,11 +157,16 @@ def _sent(request: HttpRequest) -> dict[str, list[str]] | None:
 
 
 def _writer(request: HttpRequest) -> UUID | None:
-    """Whom the page with the form was made for."""
+    """Whom the page with the form was made for; None if that is too long ago, or they have left."""
     try:
-        return as_uuid(_signer.unsign(request.POST.get(MARK, "")))
-    except BadSignature:
+        who, _space, hour = _signer.unsign(request.POST.get(MARK, "")).partition(" ")
+        fresh = time.time() / HOUR - int(hour) <= MARK_LASTS + 1
+    except (BadSignature, ValueError):
         return None
+    writer = as_uuid(who) if fresh else None
+    if writer is None or not User.objects.filter(uuid=writer, is_active=True).exists():
+        return None
+    return writer
 
 
 def _typed_before(request: HttpRequest, user: User) -> QueryDict | None:
@@ -166,7 +194,12 @@ def _lasting(kept: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def _forget(request: HttpRequest) -> None:
     kept = request.session.get(KEPT)
     if kept:
-        _put(request, {key: one for key, one in kept.items() if one["path"] != request.path}, before=kept)
+        _put(request, {key: one for key, one in kept.items() if key != _resumed_by(request)}, before=kept)
+
+
+def _resumed_by(request: HttpRequest) -> str:
+    """The key under which what is sent had been kept before, if it was."""
+    return request.POST.get(AGAIN) or request.GET.get(AGAIN, "")
 
 
 def _put(request: HttpRequest, kept: dict[str, dict[str, Any]], *, before: object) -> None:

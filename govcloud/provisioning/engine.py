@@ -179,7 +179,7 @@ class Visit:
                 self.update(intent_at=None)  # no request has had an effect: nothing to look for later
             raise
         if isinstance(made, Moving):
-            if self.kind.landing is Landing.REPEATABLE and began is not None:
+            if self.kind.landing is Landing.REPEATABLE and began is not None and not made.progressed:
                 self.update(intent_at=began)  # a request at every look must not begin the patience anew
             self._wait(StepState.SETTLING, made.after)
             return

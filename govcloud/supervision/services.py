@@ -82,7 +82,10 @@ def _raise_due(*, at: datetime) -> int:
     ]
     waits = waiting.of({card.case_id for card in limits})
     due = [(card, waits[card.case_id]) for card in limits if _waits_still(card, waits)]
-    due += [*late.stages(at=at, since=at - LOOKED_BACK), *late.cases(at=at, since=at - LOOKED_BACK)]
+    # What was decided between the two looks is late and waits still.
+    there = {(card.case_id, card.stage_id) for card, _missing in due if card.colour == Colour.RED}
+    decided = (*late.stages(at=at, since=at - LOOKED_BACK), *late.cases(at=at, since=at - LOOKED_BACK))
+    due += [(card, missed) for card, missed in decided if (card.case_id, card.stage_id) not in there]
     for card, missing in due:
         card.role, *card.also_roles = missing.roles
     reasons = list(_for_missing_reasons(at=at))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
-from govcloud.approvals import handover, surplus
+from govcloud.approvals import handover, sharing, surplus
 from govcloud.approvals import services as approvals
 from govcloud.approvals.models import Case, Seat
 from govcloud.approvals.routing import StageRule
@@ -111,6 +111,26 @@ class TestTheLastOne:
         decide(case, people.cloud_admin, at)
         assert current(case) == "intake"
 
+    @pytest.mark.parametrize("ended", ["answered", "waived", "who was asked leaves"])
+    def test_but_not_before_an_opinion_that_is_awaited(
+        self, people: Chain, other: User, case: Case, at: datetime, ended: str
+    ) -> None:
+        asked = sharing.consult(
+            case=case, stage="board", person=people.cloud_admin, question="容量是否足够？", manner="awaited",
+            actor=other, at=at,
+        )  # fmt: skip
+        revoke(other, at)
+        assert not went_on(case, at)
+        assert Seat.objects.filter(stage__code="board", status="open").exists()
+        match ended:
+            case "answered":
+                sharing.answer(consultation=asked, text="足够", actor=people.cloud_admin, at=at)
+            case "waived":
+                sharing.waive(consultation=asked, actor=other, at=at)
+            case _:
+                User.objects.filter(pk=people.cloud_admin.pk).update(is_active=False)
+        assert went_on(case, at)
+
     def test_the_next_ones_are_told_but_for_who_has_signed(
         self, case: Case, other: User, people: Chain, at: datetime
     ) -> None:
@@ -158,6 +178,25 @@ class TestBells:
     ) -> None:
         with django_capture_on_commit_callbacks(execute=True):
             revoke(other, at)
+        assert rung == ["now"]
+
+    def test_and_when_the_opinion_that_was_awaited_is_there(
+        self,
+        other: User,
+        case: Case,
+        rung: list[str],
+        at: datetime,
+        django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    ) -> None:
+        admin = member(Role.CLOUD_ADMIN)
+        asked = sharing.consult(
+            case=case, stage="board", person=admin, question="容量是否足够？", manner="awaited",
+            actor=other, at=at,
+        )  # fmt: skip
+        revoke(other, at)
+        rung.clear()
+        with django_capture_on_commit_callbacks(execute=True):
+            sharing.answer(consultation=asked, text="足够", actor=admin, at=at)
         assert rung == ["now"]
 
     def test_and_by_the_sweep_when_it_runs_out(

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
@@ -347,6 +348,21 @@ def test_declared_contents_are_deleted_slice_by_slice(
     assert step.outputs == {"deleted": 6}
     assert step.calls.filter(method="POST", status=200).count() == 3
     assert (project(on).objects.containers_held(), objects_quota(on)) == (0, (0, 0))
+
+
+def test_a_deletion_that_takes_longer_than_its_patience_goes_on_as_long_as_it_gets_on(
+    on: Scene, files: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(on, files, *(f"d/{number}" for number in range(6)))
+    monkeypatch.setattr(objects, "SLICE", 1)
+    approved(on, at=now(), items=(release(files, delete_contents=True),))
+    ahead = timedelta(0)
+    while Step.objects.filter(next_run_at__isnull=False).exists() and ahead < timedelta(days=1):
+        ahead += timedelta(minutes=11)
+        engine.run_due(clock=partial(lambda ahead: now() + ahead, ahead), most=1)
+    step = Step.objects.get(kind="container_contents")
+    assert (step.state, step.outputs) == ("done", {"deleted": 6}), states()
+    assert ahead > objects.ContentsKind.patience
 
 
 def test_a_deletion_that_broke_off_goes_on_where_it_ended(

@@ -6,6 +6,7 @@ approval 2 working days. ``at`` is Wednesday, 18 November 2026, 10:00 in Beijing
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -19,7 +20,7 @@ from govcloud.audit.models import Event
 from govcloud.calendars.services import due_after, seed
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Message
-from govcloud.supervision import services
+from govcloud.supervision import late, services
 from govcloud.supervision.models import SupervisionCard
 from tenants.models import Role, User
 from tests.at_once import at_once
@@ -207,6 +208,21 @@ def test_a_step_that_was_decided_late_before_a_sweep_gets_its_red_card(case: Cas
     assert (card.role, card.also_roles, card.due_at) == ("unit_approver", [], moment("20T18:00"))
     assert told(people.unit_approver, at=moment("20T18:02")) == ["card.red"]
     assert told(people.service_desk, at=moment("20T18:02")) == []
+
+
+def test_a_step_that_is_decided_while_a_sweep_looks_gets_one_card(
+    case: Case, people: Chain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = late.stages
+
+    def decided_before(*, at: datetime, since: datetime) -> Any:
+        monkeypatch.setattr(late, "stages", looked)
+        decided_by_chain(case, people, at=at, opinion="会签单位出差")
+        return looked(at=at, since=since)
+
+    monkeypatch.setattr(late, "stages", decided_before)
+    services.sweep(at=moment("20T18:01"))
+    assert cards(case) == [RED]
 
 
 def test_it_names_those_who_signed_late_alone(people: Chain, at: datetime) -> None:

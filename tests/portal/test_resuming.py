@@ -19,8 +19,9 @@ from govcloud.approvals.models import Absence, Decision
 from govcloud.audit.models import Event
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import drafts_of
+from govcloud.organisation import tasks
 from govcloud.portal.middleware import LAST_ACTION
-from govcloud.portal.resuming import KEPT, LARGEST, MARK, MOST, mark_for
+from govcloud.portal.resuming import AGAIN, HOUR, KEPT, LARGEST, MARK, MARK_LASTS, MOST, mark_for
 from govcloud.portal.urls import urlpatterns
 from tenants.access.models import ApiToken
 from tenants.models import Department, Membership, Role, System, User
@@ -60,6 +61,12 @@ def decision(order: Order) -> dict[str, str]:
 def mark_on(page: HttpResponse) -> str:
     (mark,) = set(re.findall(rf'name="{MARK}" value="([^"]+)"', page.content.decode()))
     return mark
+
+
+def hidden_on(page: HttpResponse) -> dict[str, str]:
+    """The mark, and the key of what is shown again."""
+    (key,) = set(re.findall(rf'name="{AGAIN}" value="([^"]+)"', page.content.decode()))
+    return {MARK: mark_on(page), AGAIN: key}
 
 
 def signing_in(browser: Client, answer: HttpResponse, name: str) -> HttpResponse:
@@ -105,7 +112,7 @@ def test_an_opinion_is_there_again_after_signing_in_and_signed_when_it_is_sent_o
         OPINION
         in browser.get(page.request["PATH_INFO"] + f"?{page.request['QUERY_STRING']}").content.decode()
     )
-    assert browser.post(path, {**decision, MARK: mark_on(page)}).status_code == 302
+    assert browser.post(path, {**decision, **hidden_on(page)}).status_code == 302
     assert Decision.objects.get().opinion == OPINION
     assert kept_in(browser) == {}
 
@@ -249,6 +256,75 @@ def test_without_a_session_and_without_its_cookies_it_is_kept_as_well(
     answer = browser.post(path, {**decision, MARK: mark_for(people.approver)})
     assert answer.headers["Location"].startswith("/sign-in/")
     assert len(kept_in(browser)) == 1
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Origin": "https://elsewhere.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}],
+)
+def test_what_another_sites_page_sends_replaces_no_session(
+    people: scenes.Cast, order: Order, decision: dict[str, str], headers: dict[str, str]
+) -> None:
+    """A browser that is signed in leaves its cookies out (``SameSite``), and would take the new one."""
+    browser = Client(enforce_csrf_checks=True)
+    typed = {**decision, MARK: mark_for(people.approver)}
+    answer = browser.post(f"/orders/{order.number}/decision/", typed, headers=headers)
+    assert (answer.status_code, settings.SESSION_COOKIE_NAME in answer.cookies) == (403, False)
+    assert not Session.objects.exists()
+
+
+def test_what_our_own_page_sends_is_kept(people: scenes.Cast, order: Order, decision: dict[str, str]) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    headers = {"Origin": "http://testserver", "Sec-Fetch-Site": "same-origin"}
+    typed = {**decision, MARK: mark_for(people.approver)}
+    assert browser.post(f"/orders/{order.number}/decision/", typed, headers=headers).status_code == 302
+    assert len(kept_in(browser)) == 1
+
+
+@pytest.mark.parametrize("why", ["too old", "has left"])
+def test_nothing_is_kept_for_a_page_of_days_ago_or_for_who_has_left(
+    people: scenes.Cast, client: Client, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    typed = {"address": "wei@example.org", MARK: mark_for(people.approver)}
+    if why == "has left":
+        User.objects.filter(pk=people.approver.pk).update(is_active=False)
+    else:
+        later = time.time() + (MARK_LASTS + 2) * HOUR
+        monkeypatch.setattr("govcloud.portal.resuming.time.time", lambda: later)
+    client.logout()
+    assert client.post("/account/mail/", typed).headers["Location"] == "/sign-in/?next=/account/mail/"
+    assert kept_in(client) == {}
+
+
+def test_of_two_that_are_kept_the_one_that_is_not_sent_yet_stays_and_every_page_leads_to_it(
+    people: scenes.Cast, order: Order, client: Client
+) -> None:
+    path = f"/orders/{order.number}/reminder/"
+    client.logout()
+    first, second = (
+        client.post(path, {"text": words, MARK: mark_for(people.applicant)}) for words in ("第一份", "第二份")
+    )
+    page = signing_in(client, first, people.applicant.username)
+    (other,) = (key for key in kept_in(client) if key != hidden_on(page)[AGAIN])
+    assert "第一份" in page.content.decode()
+    assert f"{path}?{AGAIN}={other}" in page.content.decode()
+    client.post(path, {"text": "", **hidden_on(page)})
+    assert set(kept_in(client)) == {other}
+    (way,) = parse_qs(urlsplit(second.headers["Location"]).query)["next"]
+    account = client.get("/account/")
+    assert f'href="{way}"' in account.content.decode()
+    assert "第二份" in client.get(way).content.decode()
+
+
+def test_what_nobody_signs_in_for_is_gone_with_its_session(
+    people: scenes.Cast, order: Order, decision: dict[str, str], client: Client
+) -> None:
+    sent_too_late(client, people.approver, f"/orders/{order.number}/decision/", decision)
+    tasks.sweep()
+    assert Session.objects.exists()
+    Session.objects.update(expire_date="2026-01-01T00:00:00Z")
+    tasks.sweep()
+    assert not Session.objects.exists()
 
 
 # every form

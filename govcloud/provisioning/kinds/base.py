@@ -49,9 +49,13 @@ class Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Moving:
-    """The cloud works on it. ``after`` is when to look again, if not as usual."""
+    """The cloud works on it. ``after`` is when to look again, if not as usual.
+
+    ``progressed``: part of what is asked for piece by piece is done, so its kind's patience begins anew.
+    """
 
     after: timedelta | None = None
+    progressed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

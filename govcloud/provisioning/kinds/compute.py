@@ -21,6 +21,7 @@ from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.network import tags_of
+from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
 
 FAULT_WRITTEN = timedelta(minutes=2)  # by then
@@ -210,8 +211,8 @@ class ServerKind(Kind):
         except errors.NotFound:
             return Gone()
         if server.phase is Phase.GONE:
-            kept = context.step.desired == "absent" and server.status == SOFT_DELETED
-            return Moving() if kept else Gone()
+            going = context.step.desired == "absent" or context.step.state == StepState.REPLACING
+            return Moving() if going and server.status == SOFT_DELETED else Gone()
         if context.step.desired == "absent" or server.phase is Phase.MOVING:
             return Moving()
         if server.phase is Phase.FAILED:

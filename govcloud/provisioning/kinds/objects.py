@@ -197,7 +197,9 @@ class ContentsKind(EmptinessKind):
         context.remember({"deleted": gone + deleted, "fruitless": fruitless})
         if fruitless > FRUITLESS:
             raise StepFailed(f"{len(names)} objects are listed that cannot be deleted, such as {names[0]!r}")
-        return Moving(AT_ONCE if deleted else None)  # a list may lag behind what was deleted
+        return (
+            Moving(AT_ONCE, progressed=True) if deleted else Moving()
+        )  # a list may lag behind what was deleted
 
 
 def _scale(context: Context) -> CloudStorageClass:

@@ -30,9 +30,9 @@ class Nova:
         self.asked.append("forceDelete")
 
 
-def at_work(nova: Nova, *, desired: str = "absent") -> Context:
-    stand_in = SimpleNamespace(project=SimpleNamespace(compute=nova), step=SimpleNamespace(desired=desired))
-    return cast("Context", stand_in)
+def at_work(nova: Nova, *, desired: str = "absent", state: str = "removing") -> Context:
+    step = SimpleNamespace(desired=desired, state=state)
+    return cast("Context", SimpleNamespace(project=SimpleNamespace(compute=nova), step=step))
 
 
 def test_it_has_gone_once_it_is_deleted_for_good() -> None:
@@ -45,7 +45,17 @@ def test_it_has_gone_once_it_is_deleted_for_good() -> None:
 
 
 def test_what_was_to_be_there_has_gone_with_the_first_deletion() -> None:
-    assert ServerKind().look(at_work(Nova(status="SOFT_DELETED"), desired="present"), "s") == Gone()
+    there = at_work(Nova(status="SOFT_DELETED"), desired="present", state="settling")
+    assert ServerKind().look(there, "s") == Gone()
+
+
+def test_what_came_out_broken_has_gone_before_it_is_built_anew() -> None:
+    """Its boot volume and its port are its own until then."""
+    nova = Nova(status="SOFT_DELETED", task_state=None)
+    context = at_work(nova, desired="present", state="replacing")
+    assert ServerKind().look(context, "s") == Moving()
+    ServerKind().remove(context, "s")
+    assert nova.asked == ["forceDelete"]
 
 
 @pytest.mark.parametrize("task", ["deleting", "soft-deleting"])
