@@ -8,7 +8,7 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from api.bodies import Body, ByName, integer
-from govcloud.catalog.models import Site
+from govcloud.catalog.models import Retyping, Site, Wiping
 from govcloud.clouds.credentials import INTERFACES, CredentialDraft
 from govcloud.clouds.services import AvailabilityZoneDraft, NetworkZoneDraft
 from tenants.models import NetworkZone
@@ -59,6 +59,11 @@ class CloudChange(Body):
         max_length=43, allow_blank=True, required=False, help_text="from where guests may be reached"
     )
     online_extend = serializers.BooleanField(required=False, help_text="whether a volume in use can grow")
+    retyping = serializers.ChoiceField(
+        Retyping.choices,
+        required=False,
+        help_text="whether volumes can move between storage classes, and when",
+    )
     backup_zone = serializers.CharField(
         max_length=80, allow_blank=True, required=False, help_text="where off-site backups go"
     )
@@ -121,6 +126,11 @@ class NamesBody(Body):
     flavors = ByName(child=serializers.CharField(max_length=120), required=False)
     storage_classes = ByName(child=serializers.CharField(max_length=120), required=False)
     images = ByName(child=serializers.CharField(max_length=120), required=False)
+    wiping = ByName(
+        child=serializers.ChoiceField(Wiping.choices),
+        required=False,
+        help_text="by storage class: what the cloud does to the data of what is deleted; those left out stay as they are",
+    )
 
 
 class Why(Body):

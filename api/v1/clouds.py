@@ -18,7 +18,7 @@ from api.fields import Answer
 from api.v1.cloud_bodies import CloudBody, CloudChange, CredentialBody, NamesBody, Why
 from api.v1.maintenances import MaintenanceSummary
 from govcloud.catalog.lifecycle import CloudStatus
-from govcloud.catalog.models import Cloud, Site, Zone
+from govcloud.catalog.models import Cloud, Retyping, Site, Wiping, Zone
 from govcloud.clouds import credentials, names, services
 from govcloud.clouds.models import (
     AvailabilityZone,
@@ -127,6 +127,7 @@ class CloudTechnical(serializers.Serializer[Any]):
     domain_id = serializers.CharField()
     management_cidr = serializers.CharField()
     online_extend = serializers.BooleanField()
+    retyping = serializers.ChoiceField(Retyping.choices)
     backup_zone = serializers.CharField()
     build_width = serializers.IntegerField()
     health_service = serializers.CharField(
@@ -170,6 +171,10 @@ class NamesAnswer(serializers.Serializer[Any]):
     flavors = serializers.DictField(child=serializers.CharField())
     storage_classes = serializers.DictField(child=serializers.CharField())
     images = serializers.DictField(child=serializers.CharField())
+    wiping = serializers.DictField(
+        child=serializers.ChoiceField(Wiping.choices),
+        help_text="by storage class: what the cloud does to the data of what is deleted; wipe records say it",
+    )
 
 
 class CloudFilters(filters.FilterSet):  # type: ignore[misc]
@@ -263,9 +268,9 @@ class Clouds(Listed[Cloud], Retrieved[Cloud]):
     @extend_schema(responses=NamesAnswer)
     @action(detail=True, methods=["get"])
     def names(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """What things of the catalogue are called there, by code."""
+        """What things of the catalogue are called there, by code, and how storage is wiped."""
         cloud = self.get_object()
-        return Response(names.names_of(cloud), headers={"ETag": etag_of(cloud)})
+        return Response(names.declared(cloud), headers={"ETag": etag_of(cloud)})
 
     @extend_schema(request=NamesBody, responses=NamesAnswer)
     @names.mapping.put
@@ -273,10 +278,12 @@ class Clouds(Listed[Cloud], Retrieved[Cloud]):
         """Replace the names of every kind that is sent. What has no name there cannot be ordered there."""
         cloud = self.get_object()
         version = expected_version(request, cloud)
+        given = self.parsed(NamesBody)
+        wiping = given.pop("wiping", {})
         cloud = names.set_names(
-            cloud=cloud, names=self.parsed(NamesBody), expected_version=version, actor=self.actor, at=self.at
+            cloud=cloud, names=given, wiping=wiping, expected_version=version, actor=self.actor, at=self.at
         )
-        return Response(names.names_of(cloud), headers={"ETag": etag_of(cloud)})
+        return Response(names.declared(cloud), headers={"ETag": etag_of(cloud)})
 
     @extend_schema(request=None, responses=CloudDetail)
     @action(detail=True, methods=["post"])

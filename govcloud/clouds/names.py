@@ -52,6 +52,17 @@ class NamesInUse(Conflict):
     )
 
 
+class NotNamedThere(Invalid):
+    code = "storage-class-not-named"
+    message = _("This cloud has no name for the storage class “%(given)s”.")
+
+
+def declared(cloud: Cloud) -> dict[str, dict[str, str]]:
+    """The names, and under ``wiping`` what the cloud does to data that are deleted, by storage class."""
+    rows = CloudStorageClass.objects.filter(cloud=cloud).order_by("storage_class__code")
+    return {**names_of(cloud), "wiping": dict(rows.values_list("storage_class__code", "wiping"))}
+
+
 def names_of(cloud: Cloud) -> dict[str, dict[str, str]]:
     return {
         kind: dict(
@@ -64,11 +75,17 @@ def names_of(cloud: Cloud) -> dict[str, dict[str, str]]:
 
 
 def set_names(
-    *, cloud: Cloud, names: Names, expected_version: int, actor: audit.Actor, at: datetime
+    *,
+    cloud: Cloud,
+    names: Names,
+    expected_version: int,
+    actor: audit.Actor,
+    at: datetime,
+    wiping: Mapping[str, str] | None = None,
 ) -> Cloud:
-    """Replace the names of every kind that is given.
+    """Replace the names of every kind that is given, and say how data are wiped (values of ``Wiping``, by storage class).
 
-    Raises Invalids with all codes that are unknown, NamesInUse, CloudRetired and CloudChanged.
+    Raises Invalids with all codes that are unknown, or have no name there after that; NamesInUse, CloudRetired and CloudChanged.
     """
     wanted = {kind: _known(kind, given) for kind, given in names.items()}
     errors: list[DomainError] = [
@@ -81,7 +98,7 @@ def set_names(
         raise Invalids(errors)
     with transaction.atomic():
         cloud = locked(cloud, expected_version=expected_version)
-        before = names_of(cloud)
+        before = declared(cloud)
         _require_not_in_use(cloud, wanted)
         for kind, things in wanted.items():
             table, _thing, column = TABLES[kind]
@@ -90,6 +107,7 @@ def set_names(
                 table.objects.update_or_create(
                     cloud=cloud, **{column: thing}, defaults={"cloud_name": names[kind][code]}
                 )
+        _declare(cloud, wiping or {})
         sizes.forget_renamed(cloud=cloud, names=names, at=at)
         cloud.version += 1
         cloud.save(update_fields=["version"])
@@ -99,9 +117,24 @@ def set_names(
             subject=cloud,
             at=at,
             before=before,
-            after=names_of(cloud),
+            after=declared(cloud),
         )
     return cloud
+
+
+def _declare(cloud: Cloud, wiping: Mapping[str, str]) -> None:
+    """Raises Invalids."""
+    rows = {
+        row.storage_class.code: row
+        for row in CloudStorageClass.objects.filter(cloud=cloud).select_related("storage_class")
+    }
+    errors: list[DomainError] = [
+        NotNamedThere(given=code, pointers=(f"/wiping/{code}",)) for code in wiping if code not in rows
+    ]
+    if errors:
+        raise Invalids(errors)
+    for code, means in wiping.items():
+        CloudStorageClass.objects.filter(pk=rows[code].pk).update(wiping=means)
 
 
 def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -> None:

@@ -12,4 +12,5 @@ class MaintenanceQuerySet(models.QuerySet["Maintenance"]):
         return self.filter(starts_at__lte=at, ends_at__gt=at)
 
     def not_over(self, *, at: datetime) -> "MaintenanceQuerySet":
-        return self.filter(ends_at__gt=at)
+        """In force and to come, without those that were called off before they began."""
+        return self.filter(ends_at__gt=at).exclude(ends_at=models.F("starts_at"))

@@ -20,8 +20,8 @@ from govcloud.lifecycle import transition
 from tenants.models import NetworkZone
 
 EDITABLE: Final = (
-    "name", "name_en", "profile", "mlps_level", "management_cidr", "online_extend", "backup_zone", "build_width",
-    "sizes_must_match",
+    "name", "name_en", "profile", "mlps_level", "management_cidr", "online_extend", "retyping", "backup_zone",
+    "build_width", "sizes_must_match",
 )  # fmt: skip
 
 

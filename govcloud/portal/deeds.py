@@ -99,11 +99,18 @@ def admitted(request: HttpRequest, *wanted: Wanted) -> tuple[User, datetime]:
 
 
 def attempt_for_reason(
-    request: HttpRequest, deed: Callable[[str], object], *, typed: dict[str, str] | None = None
+    request: HttpRequest,
+    deed: Callable[[str], object],
+    *,
+    typed: dict[str, str] | None = None,
+    most: int = LONGEST_REASON,
 ) -> Refused | None:
-    """Do it for the reason that was typed; or tell why not, as when there is none. ``typed`` is what else was."""
+    """Do it for the reason that was typed; or tell why not, as when there is none or it has more than ``most`` characters.
+
+    ``typed`` is what else was.
+    """
     reason = request.POST.get("reason", "").replace("\0", "").strip()
-    if not 1 <= len(reason) <= LONGEST_REASON:
-        text = _("Give a reason of at most %(most)s characters.") % {"most": LONGEST_REASON}
+    if not 1 <= len(reason) <= most:
+        text = _("Give a reason of at most %(most)s characters.") % {"most": most}
         return Refused(text, 422, {**(typed or {}), "reason": reason})
     return attempt(lambda: deed(reason), typed={**(typed or {}), "reason": reason})

@@ -69,6 +69,13 @@ LOOKS = {
     "lapsed": Look("x", "quiet"),
     "closed": Look("lock", "quiet"),
     "disabled": Look("ban", "warn"),
+    "enabled": DONE,
+    "retired": Look("trash", "quiet"),
+    "ok": DONE,
+    "misconfigured": Look("tools", "warn"),
+    "unreachable": Look("circle-x", "bad"),
+    "unauthorized": Look("lock", "bad"),
+    "failing": Look("alert-triangle", "bad"),
     "delivered": DONE,
     "given_up": Look("circle-x", "bad"),
 }

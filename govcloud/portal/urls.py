@@ -6,6 +6,7 @@ from govcloud.portal.account import mail, tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
 from govcloud.portal.calendar import views as calendar
+from govcloud.portal.clouds import views as clouds
 from govcloud.portal.deciding import absences
 from govcloud.portal.deciding import views as deciding
 from govcloud.portal.engine import views as engine
@@ -96,6 +97,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/entry/", calendar.entry, name="calendar-entry"),
     path("calendar/sheet/", calendar.sheet, name="calendar-sheet"),
     path("calendar/<slug:day>/removal/", calendar.removal, name="calendar-removal"),
+    path("clouds/", clouds.clouds, name="clouds"),
+    path("clouds/export.<str:form>", clouds.export, name="clouds-export"),
+    path("clouds/<uuid:uuid>/", clouds.cloud, name="cloud"),
+    path("clouds/<uuid:uuid>/maintenance/", clouds.setting_aside, name="cloud-maintenance"),
+    path(
+        "clouds/<uuid:uuid>/maintenance/<uuid:maintenance_uuid>/ending/",
+        clouds.ending,
+        name="cloud-maintenance-end",
+    ),
+    path("clouds/<uuid:uuid>/activation/", clouds.activation, name="cloud-activation"),
+    path("clouds/<uuid:uuid>/deactivation/", clouds.deactivation, name="cloud-deactivation"),
+    path("clouds/<uuid:uuid>/retirement/", clouds.retirement, name="cloud-retirement"),
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),

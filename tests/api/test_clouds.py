@@ -63,10 +63,14 @@ def test_a_cloud_goes_its_way_from_registration_to_retirement(keeper: APIClient)
     assert keeper.post(f"{url}/activation").json()["code"] == "cloud-without-credentials"
     assert changing(keeper, url, CREDENTIALS, path="/credentials").status_code == 200
     named = changing(keeper, url, {"flavors": {"g.4c16g": "m1.large"}}, path="/names")
-    assert named.json() == {"flavors": {"g.4c16g": "m1.large"}, "storage_classes": {}, "images": {}}
+    assert named.json() == {
+        "flavors": {"g.4c16g": "m1.large"}, "storage_classes": {}, "images": {}, "wiping": {},
+    }  # fmt: skip
     assert keeper.get(f"{url}/names").json() == named.json()
-    changed = changing(keeper, url, {"mlps_level": 2, "build_width": 5}, method="patch")
-    assert (changed.json()["mlps_level"], changed.json()["technical"]["build_width"]) == (2, 5)
+    change = {"mlps_level": 2, "build_width": 5, "retyping": "attached"}
+    changed = changing(keeper, url, change, method="patch").json()
+    told = changed["technical"]
+    assert (changed["mlps_level"], told["build_width"], told["retyping"]) == (2, 5, "attached")
     assert keeper.post(f"{url}/activation").json()["status"] == "enabled"
     assert keeper.post(f"{url}/deactivation", {"reason": "full"}).json()["status"] == "disabled"
     assert keeper.post(f"{url}/retirement", {"reason": "replaced"}).json()["status"] == "retired"

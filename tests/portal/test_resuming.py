@@ -476,6 +476,16 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
         "day": (
             keeper, "/calendar/entry/", {"day": "2027-02-06", "kind": "holiday", "name": "春节"}, ("2027-02-06", "春节"),
         ),
+        "maintenance": (
+            people.admin, f"/clouds/{network.cloud.uuid}/maintenance/",
+            {"ends_at": "2030-02-06T08:00", "running": "pause", "reason": "更换交换机"}, ("2030-02-06T08:00", "更换交换机"),
+        ),
+        "closing of a cloud": (
+            people.admin, f"/clouds/{network.cloud.uuid}/deactivation/", {"reason": "设备搬迁"}, ("设备搬迁",),
+        ),
+        "end of a cloud": (
+            people.admin, f"/clouds/{network.cloud.uuid}/retirement/", {"reason": "租期已满"}, ("租期已满",),
+        ),
         "token": (people.applicant, "/account/tokens/", {"name": "夜间报表", "scope": "read", "days": "7"}, ("夜间报表",)),
         "mail address": (people.applicant, "/account/mail/", {"address": "wei@example.org"}, ("wei@example.org",)),
         "choices of notices": (
@@ -529,7 +539,7 @@ WITHOUT_WRITING = {
     "role-confirmation", "inbox-reading", "inbox-opening", "calendar-removal", "finding-application",
     "audit-verification", "audit-export-now", "operation-retry", "resource-console", "resource-login-key-removal",
     "resource-secret", "system-owner", "order-item-removal", "order-submission", "order-file-removal",
-    "consultation-waiver", "webhook-on", "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft",
+    "cloud-activation", "cloud-maintenance-end", "consultation-waiver", "webhook-on", "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft",
     "flow-stage-place", "flow-discarding",
 }  # fmt: skip
 """Addresses of forms into which nothing is written that would be lost, or that must not be kept."""

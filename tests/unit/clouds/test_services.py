@@ -14,7 +14,13 @@ from govcloud.clouds.services import AvailabilityZoneDraft, NetworkZoneDraft
 from govcloud.errors import Invalids
 from govcloud.lifecycle import WrongState
 from tests.api.house import recovery_point
-from tests.factories.catalog import CloudFactory, FlavorFactory, ImageFactory, ZoneFactory
+from tests.factories.catalog import (
+    CloudFactory,
+    CloudStorageClassFactory,
+    FlavorFactory,
+    ImageFactory,
+    ZoneFactory,
+)
 from tests.factories.clouds import AvailabilityZoneFactory, signed_in_with
 from tests.factories.inventory import whole_server
 
@@ -163,3 +169,19 @@ def test_names_replace_those_of_their_kind_and_unknown_codes_are_told(at: dateti
     with pytest.raises(Invalids) as refusal:
         names.set_names(cloud=cloud, names={"flavors": {"none": "x"}}, expected_version=2, actor=BY, at=at)
     assert [error.pointers for error in refusal.value.errors] == [("/flavors/none",)]
+
+
+def test_how_data_are_wiped_is_declared_by_storage_class(at: datetime) -> None:
+    row = CloudStorageClassFactory()
+    code, cloud = row.storage_class.code, row.cloud
+    names.set_names(cloud=cloud, names={}, wiping={code: "overwritten"}, expected_version=1, actor=BY, at=at)
+    assert names.declared(cloud)["wiping"] == {code: "overwritten"}
+    assert Event.objects.get(verb="cloud.names_changed").after["wiping"] == {code: "overwritten"}
+    renamed = {"storage_classes": {code: "fast"}}
+    names.set_names(cloud=cloud, names=renamed, expected_version=2, actor=BY, at=at)
+    assert names.declared(cloud) == {**names.names_of(cloud), "wiping": {code: "overwritten"}}
+    with pytest.raises(Invalids) as refusal:
+        names.set_names(
+            cloud=cloud, names={}, wiping={"none": "unmapped"}, expected_version=3, actor=BY, at=at
+        )
+    assert [error.pointers for error in refusal.value.errors] == [("/wiping/none",)]
