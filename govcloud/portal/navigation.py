@@ -13,6 +13,7 @@ from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS as READ_FINDINGS
 from govcloud.supervision.policies import READERS as SUPERVISE
+from govcloud.takeover.policies import READERS as READ_TAKEOVERS
 from tenants.access.permissions import Permission
 from tenants.models import DECIDING, Role, User
 from tenants.policies import READS_AUDIT, Wanted, scope_of
@@ -48,6 +49,7 @@ SOMES = (
     Entry("portal:clouds", "cloud", _("Clouds"), (*OPERATORS, Permission.REGISTER_CLOUDS)),
     Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
+    Entry("portal:takeovers", "download", _("Takeovers"), READ_TAKEOVERS),
     Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_EDITORS),
     Entry("portal:accounts", "user", _("Accounts"), (Role.SYSTEM_ADMIN,)),
     Entry("portal:calendar", "calendar-event", _("Calendar"), (Role.SYSTEM_ADMIN,)),

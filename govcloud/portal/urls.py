@@ -25,6 +25,7 @@ from govcloud.portal.resource import views as resource
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
+from govcloud.portal.takeovers import views as takeovers
 from govcloud.portal.units import registering, sheets, systems
 from govcloud.portal.units import views as units
 from govcloud.portal.webhooks import views as webhooks
@@ -109,6 +110,21 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("clouds/<uuid:uuid>/activation/", clouds.activation, name="cloud-activation"),
     path("clouds/<uuid:uuid>/deactivation/", clouds.deactivation, name="cloud-deactivation"),
     path("clouds/<uuid:uuid>/retirement/", clouds.retirement, name="cloud-retirement"),
+    path("takeovers/", takeovers.takeovers, name="takeovers"),
+    path("takeovers/survey/", takeovers.survey, name="takeover-survey"),
+    path("takeovers/export.<str:form>", takeovers.export, name="takeovers-export"),
+    path("takeovers/<uuid:uuid>/", takeovers.takeover, name="takeover"),
+    path("takeovers/<uuid:uuid>/export.<str:form>", takeovers.candidates_export, name="takeover-export"),
+    path("takeovers/<uuid:uuid>/survey/", takeovers.survey_again, name="takeover-survey-again"),
+    path("takeovers/<uuid:uuid>/assignment/", takeovers.assignment, name="takeover-assignment"),
+    path("takeovers/<uuid:uuid>/names/", takeovers.equivalent, name="takeover-equivalent"),
+    path("takeovers/<uuid:uuid>/taking/", takeovers.taking_over, name="takeover-taking"),
+    path("takeovers/<uuid:uuid>/giving-up/", takeovers.giving_up, name="takeover-giving-up"),
+    path(
+        "takeovers/<uuid:uuid>/things/<uuid:candidate_uuid>/name/",
+        takeovers.renaming,
+        name="takeover-renaming",
+    ),
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),

@@ -31,6 +31,7 @@ from tests.factories.notifications import webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
 from tests.factories.second_factors import code_of, enrolled
+from tests.factories.takeovers import CandidateFactory, TakeoverFactory
 from tests.factories.tenants import PASSWORD, DepartmentFactory, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -453,6 +454,8 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
     draft = drafted()
     hook, _secret = webhook("https://localhost:1/", at=at)
     network = NetworkFactory(resource__system=people.system).resource
+    taken = TakeoverFactory(cloud=network.cloud, project_name="oa-test")
+    thing = CandidateFactory(takeover=taken)
     stage = {
         "code": "more", "name": "三级评审", "role": "technical_reviewer", "working_days": "2", "quorum": "one",
         "version": str(draft.version),
@@ -482,6 +485,26 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
         ),
         "closing of a cloud": (
             people.admin, f"/clouds/{network.cloud.uuid}/deactivation/", {"reason": "设备搬迁"}, ("设备搬迁",),
+        ),
+        "survey": (
+            people.admin, "/takeovers/survey/", {"cloud": network.cloud.code, "project": "oa-生产"}, ("oa-生产",),
+        ),
+        "terms of a takeover": (
+            people.admin, f"/takeovers/{taken.uuid}/assignment/", {"system": "oa-neu", "zone": "public"}, ("oa-neu",),
+        ),
+        "name of what is taken over": (
+            people.admin, f"/takeovers/{taken.uuid}/things/{thing.uuid}/name/", {"name": "inner-net"}, ("inner-net",),
+        ),
+        "name that is taken for something": (
+            people.admin, f"/takeovers/{taken.uuid}/names/",
+            {"kind": "flavor", "cloud_name": "m1", "code": "x"}, ("oa-test",),
+        ),
+        "taking over": (
+            people.admin, f"/takeovers/{taken.uuid}/taking/", {"candidate": str(thing.uuid)}, (str(thing.uuid),),
+        ),
+        "giving up": (
+            people.admin, f"/takeovers/{taken.uuid}/giving-up/?view=ours",
+            {"candidate": str(thing.uuid), "reason": "划错系统"}, ("oa-test",),
         ),
         "end of a cloud": (
             people.admin, f"/clouds/{network.cloud.uuid}/retirement/", {"reason": "租期已满"}, ("租期已满",),
@@ -539,7 +562,7 @@ WITHOUT_WRITING = {
     "role-confirmation", "inbox-reading", "inbox-opening", "calendar-removal", "finding-application",
     "audit-verification", "audit-export-now", "operation-retry", "resource-console", "resource-login-key-removal",
     "resource-secret", "system-owner", "order-item-removal", "order-submission", "order-file-removal",
-    "cloud-activation", "cloud-maintenance-end", "consultation-waiver", "webhook-on", "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft",
+    "cloud-activation", "cloud-maintenance-end", "takeover-survey-again", "consultation-waiver", "webhook-on", "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft",
     "flow-stage-place", "flow-discarding",
 }  # fmt: skip
 """Addresses of forms into which nothing is written that would be lost, or that must not be kept."""
