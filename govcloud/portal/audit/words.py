@@ -10,6 +10,7 @@ from govcloud.portal.order.trail import TELLINGS
 
 WORDS: Mapping[str, str | Promise] = {
     "order.in_approval": _("Order in approval"),
+    "order.packed": _("Contents of an archive package written down"),
     "order.archived": _("Archive package taken out"),
     "order.classified": _("Declared classified work"),
     "case.opened": _("Approval opened"),
