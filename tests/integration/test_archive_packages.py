@@ -145,6 +145,7 @@ def test_a_package_has_everything_and_proves_itself(
         assert archive.package(order=closed, actor=on.applicant, at=at) == zipped
     assert Event.objects.filter(verb="order.archived").count() == 2
     assert Event.objects.filter(verb="order.packed").count() == 1
+    assert not Event.objects.filter(verb__in=["attachment.downloaded", "order.printed"]).exists()
 
 
 def test_a_decision_by_a_substitute_tells_for_whom(on: Scene, at: datetime) -> None:

@@ -28,6 +28,7 @@ from govcloud.orders.attachments import (
 )
 from govcloud.orders.models import Attachment, Order
 from govcloud.orders.services import NotEditable
+from govcloud.organisation import handover
 from tenants.models import Role
 from tenants.policies import RoleMissing
 from tests.factories.orders import Scene, decided, drafted, scene, submitted
@@ -294,6 +295,18 @@ def test_the_english_form_has_english_names_as_long_as_they_are_those_of_the_rev
     on.department.save()
     order = Order.objects.get(pk=order.pk)
     assert dict(contents_of(order, at=at)["facts"])["Department"] == frozen
+
+
+def test_the_form_says_who_submitted_it_whoever_the_order_is_of_by_now(on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at)
+    assert dict(contents_of(order, at=at)["facts"])["Submitted by"] == on.applicant.audit_name
+    successor = member(Role.APPLICANT, on.department)
+    handover.hand_over(
+        person=on.applicant, successors=[successor], reason="retired", force=False,
+        actor=member(Role.SECURITY_ADMIN), at=at,
+    )  # fmt: skip
+    facts = dict(contents_of(Order.objects.get(pk=order.pk), at=at)["facts"])
+    assert facts["Submitted by"] == f"{on.applicant} (present applicant: {successor})"
 
 
 def test_a_draft_has_no_form(on: Scene, at: datetime) -> None:
