@@ -10,6 +10,7 @@ from govcloud.portal.order.trail import TELLINGS
 
 WORDS: Mapping[str, str | Promise] = {
     "order.in_approval": _("Order in approval"),
+    "attachment.swept": _("Files of failed uploads removed"),
     "attachment.downloaded": _("File taken out"),
     "order.printed": _("Approval form taken out"),
     "order.packed": _("Contents of an archive package written down"),
