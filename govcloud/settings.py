@@ -350,6 +350,7 @@ else:
 CLOUD_HEALTH = timedelta(seconds=float(env("CLOUD_HEALTH_SECONDS", "60")))  # between two looks at a cloud
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 SWEEP = timedelta(seconds=float(env("SWEEP_SECONDS", "2")))
+SEALING = float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60"))
 CELERY_BEAT_SCHEDULE = {
     "sweep-provisioning": {"task": "provisioning.sweep", "schedule": SWEEP},
     "replace-centre-keys": {"task": "provisioning.replace_centre_keys", "schedule": timedelta(seconds=10)},
@@ -357,6 +358,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-protection": {"task": "protection.sweep", "schedule": float(env("BACKUP_SWEEP_SECONDS", "30"))},
     "look-at-clouds": {"task": "clouds.look", "schedule": min(5.0, CLOUD_HEALTH.total_seconds())},
     "place-what-waits": {"task": "orders.place_waiting", "schedule": float(env("PLACEMENT_SECONDS", "10"))},
+    "sweep-attachments": {"task": "orders.sweep_attachments", "schedule": timedelta(hours=1)},
     "sweep-leases": {"task": "leases.sweep", "schedule": float(env("LEASE_SWEEP_SECONDS", "60"))},
     "sweep-quotas": {"task": "quotas.sweep", "schedule": float(env("QUOTA_SWEEP_SECONDS", "60"))},
     "sweep-notices": {"task": "notifications.sweep", "schedule": float(env("NOTICE_SWEEP_SECONDS", "10"))},
@@ -369,10 +371,7 @@ CELERY_BEAT_SCHEDULE = {
     "sweep-takeovers": {"task": "takeover.sweep", "schedule": timedelta(seconds=30)},
     "reconcile": {"task": "reconciliation.sweep", "schedule": float(env("RECONCILE_SECONDS", "600"))},
     "export-audit": {"task": "audit.export", "schedule": timedelta(minutes=10)},
-    "seal-audit": {
-        "task": "audit.seal",
-        "schedule": float(env("AUDIT_SEAL_SECONDS", "10" if EMBEDDED else "60")),
-    },
+    "seal-audit": {"task": "audit.seal", "schedule": SEALING},
 }
 
 # The cloud: names of clouds are those of clouds.yaml, found as openstacksdk finds it.
@@ -408,9 +407,9 @@ GUEST_KEY_FILE = Path(env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key")))
 
 ATTACHMENT_DIR = Path(env("ATTACHMENT_DIR", str(VAR_DIR / "attachments")))  # what orders are founded on
 ATTACHMENTS_MB = int(env("ATTACHMENTS_MB", "50"))  # of one order, together
-ATTACHMENT_SCANNER = shlex.split(
-    env("ATTACHMENT_SCANNER", "")
-)  # called with a file's path; its status says clean (0) or infected (1)
+DISCARDED_FILES_KEPT = timedelta(days=float(env("DISCARDED_FILES_DAYS", "30")))  # of drafts thrown away
+# Called with a file's path; its status says clean (0) or infected (1)
+ATTACHMENT_SCANNER = shlex.split(env("ATTACHMENT_SCANNER", ""))
 
 # Mail goes to a server of this machine unless told otherwise; the embedded profile writes it below var/mail instead.
 EMAIL_HOST = env("SMTP_HOST", "localhost")

@@ -76,7 +76,8 @@ class Attachments(Listed[Attachment], Retrieved[Attachment]):
     def content(self, request: Request, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
         """The file itself, to be kept and not to be shown: a browser never runs what is in it."""
         row = self.get_object()
-        return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
+        content = attachments.download(attachment=row, actor=self.actor, at=self.at)
+        return as_file(content, name=row.name, content_type=row.content_type)
 
 
 class OrderAttachments(Endpoint[Order]):

@@ -10,7 +10,7 @@ from rest_framework.request import Request
 from api.downloads import as_file
 from api.endpoints import Endpoint
 from govcloud.documents.archive import NotSealedYet, OrderNotClosed, package
-from govcloud.documents.form import approval_form
+from govcloud.documents.form import printed
 from govcloud.orders.models import Order
 
 
@@ -31,7 +31,7 @@ class Forms(_Paper):
     def retrieve(self, request: Request, **kwargs: Any) -> HttpResponse:  # noqa: ARG002
         """The approval form of the last revision, with what everybody decided so far."""
         order = self.get_object()
-        content = approval_form(order=order, at=self.at)
+        content = printed(order=order, actor=self.actor, at=self.at)
         return as_file(content, name=f"{order.number}.pdf", content_type="application/pdf")
 
 

@@ -3,6 +3,7 @@
 It shows the last revision as it was frozen. The same rows give the same form, but for the time at which it was made.
 """
 
+import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -10,17 +11,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from django.db import transaction
 from django.db.models import Prefetch
 from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import CaseStage, Decision
 from govcloud.approvals.telling import said, signed_by
+from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
 from govcloud.orders.models import Action, Order, Revision
 from govcloud.periods import wall_clock
-from tenants.models import Department, NetworkZone, Role, System
+from tenants.models import Department, NetworkZone, Role, System, User
 from tenants.naming import name_of
 
 HERE = Path(__file__).resolve().parent
@@ -32,6 +35,17 @@ MEGABYTE = 1024 * 1024
 class NotSubmittedYet(Conflict):
     code = "order-not-submitted-yet"
     message = _("The order %(number)s has not been submitted: there is nothing to put on a form yet.")
+
+
+def printed(*, order: Order, actor: User, at: datetime) -> bytes:
+    """The form for somebody who takes it out, which is audited. Raises NotSubmittedYet."""
+    content = approval_form(order=order, at=at)
+    with transaction.atomic():
+        audit.record(
+            actor=actor, verb="order.printed", subject=order, at=at, thread=None,
+            after={"sha256": hashlib.sha256(content).hexdigest()},
+        )  # fmt: skip
+    return content
 
 
 def approval_form(*, order: Order, at: datetime) -> bytes:
@@ -49,7 +63,7 @@ def approval_form(*, order: Order, at: datetime) -> bytes:
 
 def contents_of(order: Order, *, at: datetime) -> dict[str, Any]:
     """All that the form says, in words. Raises NotSubmittedYet."""
-    revision = order.revisions.order_by("-number").first()
+    revision = order.revisions.select_related("submitted_by").order_by("-number").first()
     if revision is None:
         raise NotSubmittedYet(number=order.number)
     content = revision.content
@@ -114,12 +128,20 @@ def _facts(order: Order, revision: Revision) -> list[tuple[str, str]]:
         (gettext("Order"), order.number),
         (gettext("Submitted"), wall_clock(revision.submitted_at)),
         (gettext("Department"), _named(order.system.department, revision.content["department"]["name"])),
-        (gettext("Applicant"), str(order.applicant)),
+        (gettext("Submitted by"), _submitter(order, revision)),
         (gettext("System"), f"{_named(order.system, system['name'])} ({system['code']})"),
         (gettext("Network zone"), str(NetworkZone(system["zone"]).label)),
         (gettext("MLPS level"), level),
         (gettext("Filing number"), system["filing_number"] or "—"),
     ]
+
+
+def _submitter(order: Order, revision: Revision) -> str:
+    """Who submitted the revision; and who the order is of by now, where that is somebody else."""
+    if revision.submitted_by == order.applicant:
+        return str(revision.submitted_by)
+    people = {"submitter": revision.submitted_by, "applicant": order.applicant}
+    return gettext("%(submitter)s (present applicant: %(applicant)s)") % people
 
 
 def _named(row: Department | System, frozen: str) -> str:

@@ -1,8 +1,10 @@
+from datetime import UTC, datetime
+
 import structlog
 from celery import shared_task
 
 from govcloud import clock
-from govcloud.orders import fulfilment, unsigned
+from govcloud.orders import discarded, fulfilment, unsigned
 
 log = structlog.get_logger(__name__)
 
@@ -40,3 +42,9 @@ def go_on() -> None:
             unsigned.go_on(order, at=clock.now())
         except Exception:
             log.exception("does not go on", order=str(order))
+
+
+@shared_task(name="orders.sweep_attachments", ignore_result=True)
+def sweep_attachments() -> None:
+    """Remove files of failed uploads and of drafts that were thrown away."""
+    discarded.sweep(now=datetime.now(UTC), at=clock.now())

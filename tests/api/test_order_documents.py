@@ -1,5 +1,6 @@
 """Files with orders, their form and their package as callers see them."""
 
+import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from pytest_django import Settings
 from rest_framework.test import APIClient
 
+from govcloud.audit.models import Event
 from govcloud.orders import services
 from govcloud.orders.models import Attachment, Order
 from tenants.models import Role, User
@@ -56,6 +58,9 @@ def test_a_file_is_uploaded_listed_fetched_and_removed(on: Scene, order: Order, 
     assert (content.content, content.headers["X-Content-Type-Options"]) == (PDF, "nosniff")
     assert content.headers["Content-Disposition"] == "attachment; filename*=utf-8''%E6%89%B9%E5%A4%8D.pdf"
     assert content.headers["Content-Security-Policy"].startswith("sandbox")
+    told = Event.objects.get(verb="attachment.downloaded")
+    assert (told.actor, told.subject_id, told.thread) == (on.applicant.audit_ref, order.uuid, None)
+    assert (told.subject_label, told.after["sha256"]) == ("批复.pdf", file["sha256"])
     assert applicant.delete(f"{url}/{file['uuid']}").status_code == 204
     assert applicant.get(url).json()["count"] == 0
 
@@ -116,7 +121,11 @@ def test_the_form_is_had_in_the_language_of_the_caller(
     early = applicant.get(url)
     assert (early.status_code, early.json()["code"]) == (409, "order-not-submitted-yet")
     services.submit(order=order, actor=on.applicant, at=at)
+    assert not Event.objects.filter(verb="order.printed").exists()
     form = applicant.get(url)
+    told = Event.objects.get(verb="order.printed")
+    assert (told.actor, told.subject_id) == (on.applicant.audit_ref, order.uuid)
+    assert told.after == {"sha256": hashlib.sha256(form.content).hexdigest()}
     assert (form.status_code, form.headers["Content-Type"]) == (200, "application/pdf")
     assert form.headers["Content-Disposition"] == f'attachment; filename="{order.number}.pdf"'
     assert form.content.startswith(b"%PDF-")

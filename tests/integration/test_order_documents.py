@@ -1,8 +1,6 @@
-"""Files with orders, the form and the package: taken in by content, bound by the revision, proved without the database."""
+"""Files with orders, and the form: taken in by content, bound by the revision."""
 
-import hashlib
 import io
-import json
 import re
 import struct
 import zipfile
@@ -11,12 +9,10 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
-from django.core.management import CommandError, call_command
 from django.utils import translation
 from pytest_django import Settings
 
 from govcloud.audit.models import Event, Outcome
-from govcloud.documents import archive
 from govcloud.documents.form import FONTS, NotSubmittedYet, approval_form, contents_of
 from govcloud.errors import DomainError
 from govcloud.orders import attachments, services
@@ -32,10 +28,10 @@ from govcloud.orders.attachments import (
 )
 from govcloud.orders.models import Attachment, Order
 from govcloud.orders.services import NotEditable
+from govcloud.organisation import handover
 from tenants.models import Role
 from tenants.policies import RoleMissing
-from tests.factories.audit import seal_all
-from tests.factories.orders import Scene, approved, decided, drafted, scene, submitted
+from tests.factories.orders import Scene, decided, drafted, scene, submitted
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db
@@ -301,6 +297,18 @@ def test_the_english_form_has_english_names_as_long_as_they_are_those_of_the_rev
     assert dict(contents_of(order, at=at)["facts"])["Department"] == frozen
 
 
+def test_the_form_says_who_submitted_it_whoever_the_order_is_of_by_now(on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at)
+    assert dict(contents_of(order, at=at)["facts"])["Submitted by"] == on.applicant.audit_name
+    successor = member(Role.APPLICANT, on.department)
+    handover.hand_over(
+        person=on.applicant, successors=[successor], reason="retired", force=False,
+        actor=member(Role.SECURITY_ADMIN), at=at,
+    )  # fmt: skip
+    facts = dict(contents_of(Order.objects.get(pk=order.pk), at=at)["facts"])
+    assert facts["Submitted by"] == f"{on.applicant} (present applicant: {successor})"
+
+
 def test_a_draft_has_no_form(on: Scene, at: datetime) -> None:
     with pytest.raises(NotSubmittedYet):
         approval_form(order=drafted(on, at=at), at=at)
@@ -322,119 +330,6 @@ def test_what_has_no_spaces_stays_in_its_cell(on: Scene, at: datetime) -> None:
 
 def pages(pdf: bytes) -> int:
     return len(re.findall(rb"/Type\s*/Page\b", pdf))
-
-
-# the package
-
-
-@pytest.fixture
-def closed(on: Scene, at: datetime) -> Order:
-    """Rejected, with a file."""
-    order = drafted(on, at=at)
-    attached(order, on, at)
-    services.submit(order=order, actor=on.applicant, at=at)
-    return decided(on, Order.objects.get(), at=at, verb="reject", opinion="重复申请")
-
-
-def test_an_open_order_has_no_package(on: Scene, at: datetime) -> None:
-    with pytest.raises(archive.OrderNotClosed):
-        archive.package(order=approved(on, at=at), actor=on.applicant, at=at)
-
-
-def test_a_package_waits_until_all_is_sealed(on: Scene, at: datetime, closed: Order) -> None:
-    with pytest.raises(archive.NotSealedYet):
-        archive.package(order=closed, actor=on.applicant, at=at)
-
-
-@pytest.fixture
-def zipped(on: Scene, at: datetime, closed: Order) -> bytes:
-    seal_all(at)
-    return archive.package(order=closed, actor=on.applicant, at=at)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_package_has_everything_and_proves_itself(
-    *,
-    on: Scene,
-    at: datetime,
-    closed: Order,
-    zipped: bytes,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    with zipfile.ZipFile(io.BytesIO(zipped)) as content:
-        assert sorted(content.namelist()) == [
-            "attachments/1/批复.pdf", "audit/events.json", "audit/seals.json", "decisions.json", "form.pdf",
-            "manifest.json", "revisions/1.json",
-        ]  # fmt: skip
-        (decision,) = json.loads(content.read("decisions.json"))
-    assert (decision["verb"], decision["opinion"]) == ("reject", "重复申请")
-    assert archive.verify(io.BytesIO(zipped))["number"] == closed.number
-    path = tmp_path / "package.zip"
-    path.write_bytes(zipped)
-    call_command("verify_archive", str(path))
-    assert f"{closed.number} intact, 6 files." in capsys.readouterr().out
-    with translation.override("zh-hans"):  # made in English before
-        assert archive.package(order=closed, actor=on.applicant, at=at) == zipped
-    assert Event.objects.filter(verb="order.archived").count() == 2
-
-
-def changed(zipped: bytes, name: str, by: Callable[[bytes], bytes], *, manifest: bool) -> bytes:
-    """The package with one file changed; with its manifest told so, as a careful forger would."""
-    with zipfile.ZipFile(io.BytesIO(zipped)) as content:
-        files = {each: content.read(each) for each in content.namelist()}
-    files[name] = by(files[name])
-    if manifest:
-        listed = json.loads(files["manifest.json"])
-        listed["files"][name] = hashlib.sha256(files[name]).hexdigest()
-        files["manifest.json"] = json.dumps(listed).encode()
-    forged = io.BytesIO()
-    with zipfile.ZipFile(forged, "w") as content:
-        for each, what in files.items():
-            content.writestr(each, what)
-    return forged.getvalue()
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize(
-    ("name", "old", "new", "manifest", "told"),
-    [
-        ("decisions.json", "reject", "approve", False, "decisions.json is not what the manifest says"),
-        ("revisions/1.json", "替换到期设备", "扩容", True, "revisions/1.json is not what was submitted"),
-        ("audit/events.json", "重复申请", "同意", True, "event .* is not what was sealed"),
-        (
-            "audit/seals.json",
-            r'"number": \d+',
-            '"number": 0',
-            True,
-            "it is no package|seal 0 is not what was made",
-        ),
-    ],
-)
-def test_a_package_that_was_tampered_with_is_refused(
-    *,
-    zipped: bytes, name: str, old: str, new: str, manifest: bool, told: str, tmp_path: Path
-) -> None:  # fmt: skip
-    def tamper(was: bytes) -> bytes:
-        now = re.sub(old, new, was.decode()).encode()
-        assert now != was
-        return now
-
-    forged = changed(zipped, name, tamper, manifest=manifest)
-    with pytest.raises(archive.BadPackage, match=told):
-        archive.verify(io.BytesIO(forged))
-    path = tmp_path / "forged.zip"
-    path.write_bytes(forged)
-    with pytest.raises(CommandError):
-        call_command("verify_archive", str(path))
-
-
-def test_what_is_no_package_is_said_so(tmp_path: Path) -> None:
-    for content in (b"", b"PK", packed("readme.txt"), packed("manifest.json")):
-        with pytest.raises(archive.BadPackage):
-            archive.verify(io.BytesIO(content))
-    with pytest.raises(CommandError, match="No such file"):
-        call_command("verify_archive", str(tmp_path / "nothing.zip"))
 
 
 def test_the_forms_font_has_no_glyph_that_would_be_left_blank() -> None:

@@ -68,6 +68,23 @@ def test_the_trail_is_narrowed_by_words_and_by_any_id(moved: Event, at: datetime
     assert "No event matches" in text(auditor.get("/audit/?q=nothing-of-that-name"))
 
 
+@pytest.mark.parametrize(
+    ("verb", "words"),
+    [
+        ("user.password_changed", "Password changed"),
+        ("second_factor.reset", "Second factor reset"),
+        ("access.refused", "Asked for what is not theirs to see"),
+        ("person.left", "Person left"),
+    ],
+)
+def test_the_view_of_access_has_whatever_is_about_who_gets_in(
+    verb: str, words: str, at: datetime, signed_in: Signed
+) -> None:
+    with transaction.atomic():
+        services.record(actor=SystemActor("tests"), verb=verb, subject=None, label="someone", at=at)
+    assert words in text(signed_in(member(Role.AUDIT_ADMIN)).get("/audit/?view=sign-in"))
+
+
 def test_an_event_shows_every_value_before_and_after(moved: Event, signed_in: Signed) -> None:
     auditor = signed_in(member(Role.AUDIT_ADMIN))
     page = text(auditor.get(f"/audit/{moved.uuid}/"))

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import Settings
 
+from govcloud.audit.models import Event
 from govcloud.orders import services
 from govcloud.orders.models import Attachment, Order
 from tenants.models import Role
@@ -49,6 +50,8 @@ def test_files_are_added_fetched_and_removed(on: Scene, draft: Order, signed_in:
     url = f"/orders/{draft.number}/files/{row.uuid}/"
     answer = applicant.get(url)
     assert (answer.content, answer.headers["Content-Security-Policy"]) == (PDF, "sandbox; default-src 'none'")
+    told = Event.objects.get(verb="attachment.downloaded")
+    assert (told.actor, told.subject_label) == (on.applicant.audit_ref, "批复.pdf")
     assert applicant.post(f"/orders/{draft.number}/files/removal/{row.uuid}/").status_code == 302
     assert applicant.get(url).status_code == 404
 
@@ -114,6 +117,7 @@ def test_the_form_is_there_once_it_was_submitted_and_the_package_once_it_is_clos
     services.submit(order=draft, actor=on.applicant, at=at)
     assert f"{url}form.pdf" in applicant.get(url).content.decode()
     assert applicant.get(f"{url}form.pdf").content.startswith(b"%PDF-")
+    assert Event.objects.filter(verb="order.printed", actor=on.applicant.audit_ref).count() == 1
     still_open = applicant.get(f"{url}package.zip")
     assert (still_open.status_code, "closed" in text(still_open)) == (409, True)
 

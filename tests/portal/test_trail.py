@@ -20,6 +20,8 @@ from tests.portal import scenes
 PACKAGES = ("orders", "approvals", "provisioning", "inventory", "metering", "chargeback", "protection")
 THREADLESS = {
     "order.classified",  # nothing of it is kept, so no order either
+    "attachment.downloaded",  # nor is reading told in the order's story
+    "attachment.swept",
     "flow.published",
     "absence.named",
     "absence.ended",

@@ -21,7 +21,10 @@ VIEWS: Mapping[str, str | Promise] = {
     "people": _("By people"),
     "sign-in": _("Sign-in and access"),
 }
-ACCESS = ("session.", "token.", "role.", "account.", "password.")
+ACCESS = (
+    "session.", "token.", "user.", "second_factor.",
+    "access.", "accessreview.", "role.", "rolerequest.", "person.",
+)  # fmt: skip
 """What events about who gets in begin with."""
 
 HEADINGS: tuple[str | Promise, ...] = (

@@ -10,6 +10,10 @@ from govcloud.portal.order.trail import TELLINGS
 
 WORDS: Mapping[str, str | Promise] = {
     "order.in_approval": _("Order in approval"),
+    "attachment.swept": _("Files of failed uploads removed"),
+    "attachment.downloaded": _("File taken out"),
+    "order.printed": _("Approval form taken out"),
+    "order.packed": _("Contents of an archive package written down"),
     "order.archived": _("Archive package taken out"),
     "order.classified": _("Declared classified work"),
     "case.opened": _("Approval opened"),

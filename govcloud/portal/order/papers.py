@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from api.downloads import as_file
 from govcloud import clock
 from govcloud.documents import archive
-from govcloud.documents.form import approval_form
+from govcloud.documents.form import printed
 from govcloud.orders import attachments
 from govcloud.orders.models import Attachment, Order
 from govcloud.portal import deeds
@@ -44,7 +44,7 @@ class Paper:
 def form(request: HttpRequest, number: str) -> HttpResponse:
     """The approval form, in the language of the page."""
     order, actor, at = _asked(request, number)
-    paper = Paper(lambda: approval_form(order=order, at=at), f"{order.number}.pdf", "application/pdf")
+    paper = Paper(lambda: printed(order=order, actor=actor, at=at), f"{order.number}.pdf", "application/pdf")
     return _handed_out(request, order, paper, actor, at=at)
 
 
@@ -65,7 +65,8 @@ def file(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """A file, to be kept and not to be shown."""
     order, actor, at = _asked(request, number)
     row = _file_of(order, uuid, actor, at=at)
-    return as_file(attachments.read(row), name=row.name, content_type=row.content_type)
+    content = attachments.download(attachment=row, actor=actor, at=at)
+    return as_file(content, name=row.name, content_type=row.content_type)
 
 
 @require_POST

@@ -119,6 +119,7 @@ ACTORS: Mapping[str, str | Promise] = {
     "system:signatures": _("the cloud centre, automatically"),
     "system:backup-scheduler": _("the backup plan"),
     "system:quota": _("the cloud centre, automatically"),
+    "system:attachments": _("the cloud centre, automatically"),
     "system:demo": _("demo data"),
 }
 """Parts of the system, by their audit reference, as people call them."""
