@@ -18,7 +18,7 @@ from govcloud.audit.services import SystemActor
 from govcloud.clouds import guest_keys
 from govcloud.clouds.models import GuestKey
 from govcloud.inventory.models import Address, Resource, Server
-from govcloud.orders.drafts import ResizeDraft
+from govcloud.orders.drafts import ExtendDraft, ResizeDraft
 from govcloud.provisioning import rotation
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
@@ -260,3 +260,13 @@ def test_the_former_keys_stay_when_the_new_one_does_not_lead_in(
     assert [why for _server, why in rotation.missing(at=now())] == [centre_keys.SHUT]
     later = now() + rotation.AGAIN_AFTER
     assert rotation.go_on(at=later) == 1
+
+
+def test_a_system_volume_that_grows_needs_nothing_done_in_its_guest(server: Resource, on: Scene) -> None:
+    volume = Resource.objects.get(volume__role="system")
+    order = approved(
+        on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb + 50),)
+    )
+    work(seconds=300)
+    order.refresh_from_db()
+    assert (order.status, Resource.objects.get(pk=server.pk).status) == ("fulfilled", "active"), states()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
 from pytest_django import Settings
 
 from govcloud.errors import Invalids
@@ -16,10 +17,11 @@ from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
+from govcloud.orders.results import results
 from govcloud.orders.rules.of_targets import CannotGrow
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
-from govcloud.provisioning import engine
+from govcloud.provisioning import by_hand, engine
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind
@@ -120,6 +122,21 @@ def test_a_volume_grows_by_a_change_order_and_its_bill_with_it(on: Scene) -> Non
     assert [quantity for quantity, _period in periods] == [500, 800]
     assert periods[0][1].upper == periods[1][1].lower
     assert periods[1][1].upper is None
+
+
+def test_a_system_volume_grows_and_the_department_is_told_that_its_server_takes_up_the_room(
+    on: Scene,
+) -> None:
+    built(on)
+    volume = Resource.objects.get(name="app-1-system")
+    order = built(on, items=(ExtendDraft(target=volume.uuid, size_gb=150),))
+    volume.refresh_from_db()
+    assert (order.status, volume.status, volume.volume.size_gb) == ("fulfilled", "active", 150), states()
+    step = Step.objects.get(kind="grow", operation__thread=order.uuid)
+    assert (step.state, step.outputs) == ("skipped", {"reason": by_hand.AT_RESTART})
+    with translation.override("en"):
+        (result,) = results(order).values()
+    assert (result.outcome, "Restart the server" in result.left) == ("done", True)
 
 
 def test_where_the_cloud_cannot_extend_an_attached_volume_it_is_detached_for_it(on: Scene) -> None:

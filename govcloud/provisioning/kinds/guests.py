@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudImage
@@ -14,7 +15,8 @@ from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Image
 from govcloud.inventory import services as inventory
-from govcloud.inventory.models import Address, Guest, Resource, Server, Volume
+from govcloud.inventory.models import Address, Guest, Resource, Server, Volume, VolumeRole
+from govcloud.provisioning.by_hand import AT_RESTART, NOT_OURS
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import (
     Gone,
@@ -33,7 +35,6 @@ GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
 ACCOUNT = "sysadmin"  # of the department's administrators in its servers
 SILENT = "the guest does not answer"
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
-NOT_OURS = "its guest was taken over without our key: this is to be done in it by hand"
 
 
 class ConfigureKind(Setting):
@@ -155,11 +156,20 @@ class LoginKeysKind(ConfigureKind):
 
 
 class GrowKind(ConfigureKind):
-    """The file systems of the step's volumes, grown to the size their disks have now."""
+    """The file systems of the step's volumes, grown to the size their disks have now.
+
+    A system volume's is grown by the guest itself: cloud images do it at every start (growpart and resizefs of cloud-init).
+    """
 
     name = "grow"
     title = _("Giving the server its new space")
     playbook = "data_disk.yml"
+
+    def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
+        server = context.resource(context.state["server"]).server
+        if server.guest == Guest.MANAGED and _volumes(context).filter(role=VolumeRole.SYSTEM).exists():
+            return Skipped(AT_RESTART)
+        return super().create(context)
 
 
 class UnmountKind(ConfigureKind):
@@ -262,15 +272,15 @@ def _host(context: Context, server: Resource, image: Image, *, keys: list[str], 
     )
 
 
+def _volumes(context: Context) -> QuerySet[Volume]:
+    """Those that the step names."""
+    return Volume.objects.filter(resource__unit__in=context.state["volumes"])
+
+
 def _disks(context: Context, state: str) -> list[dict[str, str]]:
-    volumes = (
-        Volume.objects.filter(resource__unit__in=context.state["volumes"])
-        .select_related("resource")
-        .order_by("pk")
-    )
     return [
         {"label": v.label, "mount_point": v.mount_point, "volume_id": v.resource.external_id, "state": state}
-        for v in volumes
+        for v in _volumes(context).select_related("resource").order_by("pk")
     ]
 
 
