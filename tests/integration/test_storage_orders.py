@@ -21,13 +21,13 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.orders.models import Order
-from govcloud.orders.rules.of_items import ServerElsewhere, SizeOutOfRange
+from govcloud.orders.rules.of_items import SizeOutOfRange
 from govcloud.orders.rules.of_targets import CannotMove, SameStorageClass, SnapshotsInTheWay
 from govcloud.protection.models import BackupPlan, PlannedVolume
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
-from govcloud.provisioning.actions.storage import Named
+from govcloud.provisioning.actions.storage import Named, ServerElsewhere
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
