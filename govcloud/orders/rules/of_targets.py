@@ -238,7 +238,7 @@ def _lets_go(line: ExtendLine | RetypeLine, server: Server, pointer: str) -> Ite
     here = (f"{pointer}/target",)
     if server.guest == Guest.UNMANAGED:
         yield GuestHoldsIt(name=line.target.name, server=server.resource.name, pointers=here)
-    elif not line.volume.label:
+    elif line.volume.role == VolumeRole.DATA and not line.volume.label:
         yield OwnFileSystem(name=line.target.name, server=server.resource.name, pointers=here)
     elif server.power == Power.STOPPED:
         yield ServerStopped(server=server.resource.name, pointers=here)
