@@ -15,7 +15,7 @@ from api.endpoints import Listed, Retrieved
 from api.fields import Answer
 from api.v1.tenants import SystemRef
 from govcloud.orders import cancellation
-from govcloud.provisioning import services
+from govcloud.provisioning import by_hand, services
 from govcloud.provisioning.kinds.base import kind_of
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
@@ -89,10 +89,16 @@ class StepAnswer(serializers.Serializer[Step]):
         allow_null=True,
         help_text="of playbooks, by host",
     )
+    left_to_do = serializers.SerializerMethodField(
+        help_text="what a step that was skipped leaves to the department, in the reader's language; empty if nothing"
+    )
     technical = serializers.SerializerMethodField(help_text="for cloud administrators")
 
     def get_title(self, step: Step) -> str:
         return str(kind_of(step.kind).title)
+
+    def get_left_to_do(self, step: Step) -> str:
+        return by_hand.left_by(kind=step.kind, reason=step.outputs.get("reason"))
 
     @extend_schema_field(TechnicalAnswer(allow_null=True))
     def get_technical(self, step: Step) -> Any:

@@ -199,6 +199,9 @@ class UnitAnswer(serializers.Serializer[Unit]):
     trouble = serializers.SerializerMethodField(
         help_text="the cloud's own words, for cloud administrators; else empty"
     )
+    left_to_do = serializers.SerializerMethodField(
+        help_text="what the department has to do in the server, in the reader's language; empty if nothing"
+    )
 
     @extend_schema_field(serializers.ChoiceField(Outcome.choices))
     def get_outcome(self, unit: Unit) -> str:
@@ -206,6 +209,9 @@ class UnitAnswer(serializers.Serializer[Unit]):
 
     def get_trouble(self, unit: Unit) -> str:
         return self._result(unit).trouble if self.context["technical"] else ""
+
+    def get_left_to_do(self, unit: Unit) -> str:
+        return self._result(unit).left
 
     def _result(self, unit: Unit) -> Result:
         found: Result = self.context["results"].get(unit.uuid, PLANNED)

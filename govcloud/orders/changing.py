@@ -8,12 +8,10 @@ from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind, Retyping
 from govcloud.errors import Conflict
 from govcloud.inventory import reach
-from govcloud.inventory import services as inventory
-from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Power, Volume, VolumeRole
+from govcloud.inventory.models import Power, Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders import addressing, containers, planner, resizing
 from govcloud.orders.models import Order, Unit
-from govcloud.orders.starting import resource_of, start
+from govcloud.orders.starting import resource_of, start, take_in_hand
 from govcloud.protection import holds
 from govcloud.provisioning import placement
 from govcloud.provisioning.models import Operation, OperationKind
@@ -31,9 +29,8 @@ def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Oper
 
     Raises WrongState, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold.
     """
-    inventory.mark(
-        resource=resource_of(unit), to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at
-    )
+    for each in _in_hand(unit):
+        take_in_hand(each, order, actor=actor, at=at)
     if hasattr(unit.item, "floating"):
         return _give_address(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.SERVER:
@@ -50,27 +47,30 @@ def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Oper
     return _extend(order, unit, actor=actor, at=at)
 
 
+def _in_hand(unit: Unit) -> list[Resource]:
+    """What a unit changes; and before it the server that has it, which may be asked to let go of it or to take up its room."""
+    resource = resource_of(unit)
+    server = resource.volume.server if resource.kind == ResourceKind.VOLUME else None
+    return [resource] if server is None else [server.resource, resource]
+
+
 def _retype(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     resource = resource_of(unit)
     volume = resource.volume
     if unit.volume is None:
         raise ValueError(f"unit {unit.uuid} changes a volume but has no new class")
-    server = volume.server.resource if volume.server is not None else None
-    held = [resource] if server is None else [server, resource]
-    if server is not None:
-        inventory.mark(resource=server, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
     plan = planner.RetypePlan(
         unit=unit.uuid,
         name=resource.name,
         volume=resource.unit,
         volume_id=resource.external_id,
-        server=server.unit if server is not None else None,
+        server=volume.server.resource.unit if volume.server is not None else None,
         storage_class=unit.volume.storage_class.code,
         attached=resource.cloud.retyping == Retyping.ATTACHED,
     )
     return start(
         order, OperationKind.RETYPE, resource.cloud, planner.retype(plan), [unit],
-        actor=actor, at=at, with_it=held,
+        actor=actor, at=at, with_it=_in_hand(unit),
     )  # fmt: skip
 
 
@@ -94,7 +94,7 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     )
     return start(
         order, OperationKind.EXTEND, resource.cloud, planner.extend(plan), [unit],
-        actor=actor, at=at, with_it=[resource],
+        actor=actor, at=at, with_it=_in_hand(unit),
     )  # fmt: skip
 
 

@@ -3,12 +3,15 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models.fields.json import KeyTextTransform
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.orders.models import Order, Unit
+from govcloud.provisioning import by_hand
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import Operation, Step
 
@@ -24,10 +27,11 @@ class Outcome(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """``trouble`` is the cloud's own words, for its administrators."""
+    """``trouble`` is the cloud's own words, for its administrators; ``left`` what the department has to do, in the reader's language."""
 
     outcome: Outcome
     trouble: str = ""
+    left: str = ""
 
 
 PLANNED = Result(Outcome.PLANNED)
@@ -37,8 +41,12 @@ def results(order: Order) -> Mapping[UUID, Result]:
     """By unit; what is not there has not begun. A server's result is that of its volumes as well. Two queries, however many units."""
     server_of = dict(Unit.objects.filter(item__order=order).values_list("uuid", "server__uuid"))
     operations = Operation.objects.filter(units__item__order=order)
-    steps: dict[UUID, list[Step]] = defaultdict(list)
-    rows = Step.objects.filter(operation__in=operations).only("unit", "state", "called_off_at", "last_error")
+    steps: dict[UUID, list[Any]] = defaultdict(list)
+    rows = (
+        Step.objects.filter(operation__in=operations)
+        .only("unit", "kind", "state", "called_off_at", "last_error")
+        .annotate(reason=KeyTextTransform("reason", "outputs"))
+    )
     for step in rows.order_by("position"):
         if step.unit in server_of:  # what all of them need is nobody's
             for unit in filter(None, (step.unit, server_of[step.unit])):
@@ -46,11 +54,14 @@ def results(order: Order) -> Mapping[UUID, Result]:
     return {unit: _result(own) for unit, own in steps.items()}
 
 
-def _result(steps: list[Step]) -> Result:
+def _result(steps: list[Any]) -> Result:
     parked = next((step for step in steps if step.state == StepState.PARKED), None)
     if parked is not None:
         return Result(Outcome.HELD_UP, parked.last_error)
     finished = all(step.state in FINISHED for step in steps)
     if any(step.called_off_at is not None for step in steps):
         return Result(Outcome.REMOVED if finished else Outcome.BEING_REMOVED)
-    return Result(Outcome.DONE if finished else Outcome.UNDER_WAY)
+    left = " ".join(
+        dict.fromkeys(filter(None, (by_hand.left_by(kind=s.kind, reason=s.reason) for s in steps)))
+    )
+    return Result(Outcome.DONE if finished else Outcome.UNDER_WAY, left=left)

@@ -6,6 +6,8 @@ from uuid import UUID, uuid5
 
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.orders.models import Order, Unit
 from govcloud.provisioning import services as provisioning
@@ -37,6 +39,17 @@ def start(
     )
     Unit.objects.filter(pk__in=[unit.pk for unit in units]).update(operation=operation)
     return operation
+
+
+def take_in_hand(resource: Resource, order: Order, *, actor: audit.Actor, at: datetime) -> None:
+    """Nothing else is done with it until the last of the order's operations that have it has ended.
+
+    An order may change two volumes of one server, or one of them and the server itself. Raises WrongState and ChangedMeanwhile
+    when something else has it.
+    """
+    own = Operation.objects.filter(thread=order.uuid, finished_at=None, with_it=resource)
+    if not own.exists():
+        inventory.mark(resource=resource, to=Status.CHANGING, actor=actor, thread=order.uuid, at=at)
 
 
 def part_of(order: Order, cloud: Cloud, what: str) -> UUID:

@@ -53,9 +53,9 @@ def finished(step: Step, *, at: datetime) -> None:
         changes: dict[str, Any] = {"finished_at": at}
         held = operation.with_it.all()
         for resource in sorted(held, key=lambda each: (each.kind != ResourceKind.SERVER, each.pk)):
-            _give_back(resource, at=at)
+            _give_back(resource, operation, at=at)
         if operation.resource is not None:
-            _give_back(operation.resource, at=at)
+            _give_back(operation.resource, operation, at=at)
             changes["taken_up_at"] = at  # nobody else waits for it
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()
@@ -66,10 +66,14 @@ def _free_place(step: Step, *, at: datetime) -> None:
         ring_at(timedelta())
 
 
-def _give_back(resource: Resource, *, at: datetime) -> None:
-    """A direct action has ended: the resource can take the next, or is suspended as before."""
-    resource.refresh_from_db(fields=["status"])
-    if resource.status == Status.CHANGING:
+def _give_back(resource: Resource, operation: Operation, *, at: datetime) -> None:
+    """It can be changed by others, or is suspended as before; unless another operation of the same order has it in hand still.
+
+    Its row is locked first, so that of two that end at once the second sees that the first has.
+    """
+    resource.status = Resource.objects.select_for_update(of=("self",)).get(pk=resource.pk).status
+    others = Operation.objects.filter(with_it=resource, finished_at=None).exclude(pk=operation.pk)
+    if resource.status == Status.CHANGING and not others.exists():
         to = leases.standing_as(resource)
         inventory.mark(resource=resource, to=to, actor=ENGINE, thread=resource.thread, at=at)
 

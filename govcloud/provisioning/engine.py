@@ -22,6 +22,7 @@ from govcloud.gateways.openstack import errors
 from govcloud.provisioning import completion, places, queue, traffic
 from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds.base import (
+    GIVEN_UP_FOR,
     Broken,
     Gone,
     Kind,
@@ -269,7 +270,8 @@ class Visit:
         if step.external_id and self._keeps_one_out():
             return
         if not step.external_id or self._taken_down():
-            self.finish(StepState.GONE, {})
+            kept = {name: step.outputs[name] for name in (GIVEN_UP_FOR,) if name in step.outputs}
+            self.finish(StepState.GONE, kept)
 
     def _keeps_one_out(self) -> bool:
         """Whether what is to go was asked for twice a moment ago: while it stands, the cloud refuses the request that was lost.

@@ -8,8 +8,10 @@ from rest_framework.test import APIClient
 from govcloud.audit.models import Event
 from govcloud.inventory.models import Resource, Snapshot
 from govcloud.protection.models import RecoveryPoint
+from govcloud.provisioning.actions.storage import servers_where_it_is
 from tenants.models import Role, User
 from tests.api.house import House, house
+from tests.factories.clouds import AvailabilityZoneFactory
 from tests.factories.inventory import SnapshotFactory, WipeRecordFactory, whole_server
 from tests.factories.tenants import DepartmentFactory, member
 
@@ -63,6 +65,34 @@ def test_what_an_action_needs_is_named(
 ) -> None:
     answer = applicant.post(actions(volume), body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_a_volume_is_attached_where_it_is(applicant: APIClient, volume: Resource) -> None:
+    volume.volume.server = None
+    volume.volume.save()
+    there = {"system": volume.system, "cloud": volume.cloud}
+    other_zone = whole_server(**there, name="web-2", zone="internet").resource
+    one, other, alike = (
+        AvailabilityZoneFactory(cloud=volume.cloud, code=code, volume_zone=storage)
+        for code, storage in (("a", "cinder-1"), ("b", "cinder-2"), ("c", "cinder-1"))
+    )
+    Resource.objects.filter(pk=volume.pk).update(availability_zone=one)
+    other_part = whole_server(**there, name="web-3", availability_zone=other).resource
+    same_storage = whole_server(**there, name="web-4", availability_zone=alike).resource
+    same_storage.server.volumes.filter(role="data").update(label="data9")  # else they could not be told apart
+    not_known = whole_server(**there, name="web-5").resource
+
+    def attached(server: Resource) -> tuple[int, str]:
+        answer = applicant.post(actions(volume), {"action": "attach", "server": str(server.uuid)})
+        return answer.status_code, answer.json().get("code", "")
+
+    assert attached(other_zone) == (422, "server-in-another-zone")
+    assert attached(other_part) == (422, "server-in-another-availability-zone")
+    volume.refresh_from_db()
+    offered = {row.pk for row in servers_where_it_is(volume)}
+    assert {same_storage.pk, not_known.pk} <= offered
+    assert not {other_zone.pk, other_part.pk} & offered
+    assert attached(same_storage)[0] == 202
 
 
 def test_a_snapshot_is_shown_to_those_who_may_see_its_volume(

@@ -17,14 +17,15 @@ from pytest_django import Settings
 from govcloud.audit.services import SystemActor
 from govcloud.clouds import guest_keys
 from govcloud.clouds.models import GuestKey
-from govcloud.inventory.models import Address, Resource, Server
-from govcloud.orders.drafts import ResizeDraft
-from govcloud.provisioning import rotation
+from govcloud.inventory.models import Address, Resource, Server, Volume
+from govcloud.orders.drafts import ExtendDraft, ResizeDraft
+from govcloud.provisioning import by_hand, rotation
 from govcloud.provisioning.actions import requests
-from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.actions.login_keys import LoginKeys, fingerprint
 from govcloud.provisioning.actions.rebuilding import NewSystem
+from govcloud.provisioning.actions.storage import ToServer
 from govcloud.provisioning.kinds import centre_keys
 from govcloud.provisioning.kinds.centre_keys import NewKeyKind
 from govcloud.provisioning.models import Operation, Step
@@ -260,3 +261,42 @@ def test_the_former_keys_stay_when_the_new_one_does_not_lead_in(
     assert [why for _server, why in rotation.missing(at=now())] == [centre_keys.SHUT]
     later = now() + rotation.AGAIN_AFTER
     assert rotation.go_on(at=later) == 1
+
+
+def test_a_system_volume_that_grows_needs_nothing_done_in_its_guest(server: Resource, on: Scene) -> None:
+    volume = Resource.objects.get(volume__role="system")
+    order = approved(
+        on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb + 50),)
+    )
+    work(seconds=300)
+    order.refresh_from_db()
+    assert (order.status, Resource.objects.get(pk=server.pk).status) == ("fulfilled", "active"), states()
+
+
+def test_a_volume_that_grew_while_its_server_was_stopped_is_taken_up_at_its_start(
+    server: Resource, on: Scene, settings: Settings
+) -> None:
+    def size() -> int:
+        return int(said(server, settings, "df -B1M --output=size /data1 | tail -1"))
+
+    before = size()
+    done(server, "stop", Nothing(), on)
+    volume = Resource.objects.get(volume__role="data")
+    order = approved(
+        on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb * 4),)
+    )
+    work(seconds=300)
+    order.refresh_from_db()
+    assert order.status == "fulfilled", states()
+    grow = done(server, "start", Nothing(), on).steps.get(kind="grow")
+    assert (grow.state, size() > 2 * before) == ("done", True), grow.outputs
+
+
+def test_a_file_system_of_the_departments_own_is_left_to_it(server: Resource, on: Scene) -> None:
+    volume = Resource.objects.get(volume__role="data")
+    done(volume, "detach", Nothing(), on)
+    Volume.objects.filter(resource=volume).update(label="", mount_point="")  # as it is taken over
+    done(volume, "attach", ToServer(server=server.uuid), on)
+    done(volume, "detach", Nothing(), on)
+    left = Step.objects.filter(outputs__reason=by_hand.OWN_FILES).order_by("pk")
+    assert list(left.values_list("kind", flat=True)) == ["mount", "let_go"]

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils import translation
 from pytest_django import Settings
 
 from govcloud.errors import Invalids
@@ -16,12 +17,18 @@ from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
+from govcloud.orders.results import results
 from govcloud.orders.rules.of_targets import CannotGrow
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
-from govcloud.provisioning import engine
+from govcloud.provisioning import by_hand, engine
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Nothing
+from govcloud.provisioning.actions.power import Start, Stop
+from govcloud.provisioning.actions.requests import ActionNotAllowed
 from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds import guests
 from govcloud.provisioning.kinds.tenancy import ComputeQuotaKind
 from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
@@ -122,6 +129,71 @@ def test_a_volume_grows_by_a_change_order_and_its_bill_with_it(on: Scene) -> Non
     assert periods[1][1].upper is None
 
 
+def test_a_system_volume_grows_and_the_department_is_told_that_its_server_takes_up_the_room(
+    on: Scene,
+) -> None:
+    built(on)
+    volume = Resource.objects.get(name="app-1-system")
+    order = built(on, items=(ExtendDraft(target=volume.uuid, size_gb=150),))
+    volume.refresh_from_db()
+    assert (order.status, volume.status, volume.volume.size_gb) == ("fulfilled", "active", 150), states()
+    step = Step.objects.get(kind="grow", operation__thread=order.uuid)
+    assert (step.state, step.outputs) == ("skipped", {"reason": by_hand.AT_RESTART})
+    with translation.override("en"):
+        (result,) = results(order).values()
+    assert (result.outcome, "Restart the server" in result.left) == ("done", True)
+
+
+def test_a_server_is_in_hand_until_the_last_of_its_volumes_has_grown(on: Scene) -> None:
+    built(on)
+    server = Resource.objects.get(name="app-1")
+    items = tuple(
+        ExtendDraft(target=volume.resource.uuid, size_gb=volume.size_gb + 50)
+        for volume in server.server.volumes.all()
+    )
+    order = approved(on, at=now(), items=items)
+    operations = Operation.objects.filter(thread=order.uuid)
+    assert operations.count() == 2
+    with pytest.raises(ActionNotAllowed):
+        requests.request(resource=server, action=Stop(), parameters=Nothing(), actor=on.applicant, at=now())
+    while operations.filter(finished_at=None).exists():
+        server.refresh_from_db()
+        assert server.status == "changing"
+        engine.run_due(clock=now, most=1)
+    server.refresh_from_db()
+    work()
+    order.refresh_from_db()
+    assert (server.status, order.status) == ("active", "fulfilled"), states()
+
+
+def test_a_volume_that_grows_while_its_server_is_stopped_is_taken_up_when_it_starts(on: Scene) -> None:
+    built(on)
+    server, volume = Resource.objects.get(name="app-1"), Resource.objects.get(name="app-1-data-1")
+
+    def done(action: Stop | Start) -> Operation:
+        server.refresh_from_db()
+        operation = requests.request(
+            resource=Resource.objects.with_particulars().get(pk=server.pk), action=action, parameters=Nothing(),
+            actor=on.applicant, at=now(),
+        )  # fmt: skip
+        work()
+        return operation
+
+    done(Stop())
+    order = built(on, items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    assert order.status == "fulfilled", states()
+    grow = Step.objects.get(kind="grow", operation__thread=order.uuid)
+    assert grow.outputs == {"reason": by_hand.SWITCHED_OFF}
+    started = done(Start()).steps.get(kind="grow")
+    assert (started.desired_state["volumes"], started.outputs) == (
+        [str(volume.unit)],
+        {"reason": guests.NO_GUESTS},
+    )
+    Step.objects.filter(pk=started.pk).update(state="done", outputs={})  # as where there are guests
+    done(Stop())
+    assert [step.kind for step in done(Start()).steps.all()] == ["power"]
+
+
 def test_where_the_cloud_cannot_extend_an_attached_volume_it_is_detached_for_it(on: Scene) -> None:
     built(on)
     on.catalogue.cloud.online_extend = False
@@ -216,7 +288,8 @@ def test_a_server_is_not_released_without_the_volume_that_is_detached_to_grow(on
     server = Resource.objects.get(name="app-1")
     with pytest.raises(Invalids) as refused:
         approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
-    assert {error.code for error in refused.value.errors} == {"resource-in-another-order"}
+    codes = {error.code for error in refused.value.errors}
+    assert codes == {"resource-in-another-order", "resource-not-in-use"}
     work()
     release = approved(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
     work()

@@ -7,7 +7,8 @@ import pytest
 from pytest_django import Settings
 
 from govcloud.gateways import openstack
-from govcloud.inventory.models import Resource, Snapshot
+from govcloud.gateways.openstack import errors
+from govcloud.inventory.models import Resource, Snapshot, Volume
 from govcloud.orders.drafts import NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.provisioning import engine, services
 from govcloud.provisioning.actions import requests
@@ -24,7 +25,10 @@ from govcloud.provisioning.actions.storage import (
     ServerStopped,
     ToServer,
 )
-from govcloud.provisioning.models import CloudCall, Operation
+from govcloud.provisioning.by_hand import OWN_FILES
+from govcloud.provisioning.kinds import guests
+from govcloud.provisioning.kinds.base import GIVEN_UP_FOR, StepFailed
+from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import QuotaExceeded
 from tenants.models import Role
@@ -211,6 +215,48 @@ def test_an_abandoned_attachment_leaves_the_volume_free(on: Scene, free: Resourc
     operation.refresh_from_db()
     assert (operation.status, fresh(free).volume.server) == ("undone", None)
     assert in_cloud(on, free).status == "available"
+
+
+def test_a_volume_with_a_file_system_of_its_departments_own_is_attached_and_not_mounted(
+    on: Scene, free: Resource
+) -> None:
+    Volume.objects.filter(resource=free).update(label="", mount_point="")  # as it is taken over
+    server = Resource.objects.get(kind="server")
+    assert done(on, free, "attach", ToServer(server=server.uuid)).volume.server == server.server
+    done(on, server, "stop")
+    assert done(on, free, "detach").volume.server is None
+    skipped = Step.objects.filter(operation__resource=free, kind__in=("mount", "let_go")).order_by("pk")
+    told = [(step.kind, step.state, step.outputs.get("reason")) for step in skipped][-2:]
+    assert told == [("mount", "skipped", OWN_FILES), ("let_go", "skipped", OWN_FILES)]
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [StepFailed("/data1 is not empty"), errors.Misconfigured("the cloud has no such image", service="image")],
+    ids=["the run fails", "the image is gone"],
+)
+def test_an_attachment_is_abandoned_although_the_guest_cannot_be_put_back(
+    on: Scene, free: Resource, settings: Settings, monkeypatch: pytest.MonkeyPatch, trouble: Exception
+) -> None:
+    def fail(*_given: object, disks: str) -> None:
+        raise trouble if disks == "unmounted" else StepFailed("/data1 is not empty")
+
+    settings.STEP_ATTEMPTS = 1
+    monkeypatch.setattr(guests.MountKind, "play", fail)
+    operation = ask(on, free, "attach", ToServer(server=Resource.objects.get(kind="server").uuid))
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "parked"
+    services.abandon(operation=operation, reason="wrong one", actor=member(Role.CLOUD_ADMIN), at=now())
+    engine.run_due(clock=now)
+    mount = operation.steps.get(kind="mount")
+    assert mount.state == "removing"  # tried for a while before it is given up
+    monkeypatch.setattr(guests, "GIVEN_UP", timedelta(0))
+    work()
+    operation.refresh_from_db()
+    mount.refresh_from_db()
+    assert (operation.status, fresh(free).status, fresh(free).volume.server) == ("undone", "active", None)
+    assert (mount.state, mount.outputs) == ("gone", {GIVEN_UP_FOR: str(trouble)})
 
 
 # -- snapshots

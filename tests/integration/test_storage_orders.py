@@ -8,7 +8,7 @@ import pytest
 
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Invalids
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Resource, Volume
 from govcloud.lifecycle import WrongState
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
@@ -21,13 +21,13 @@ from govcloud.orders.drafts import (
     VolumeDraft,
 )
 from govcloud.orders.models import Order
-from govcloud.orders.rules.of_items import ServerElsewhere, SizeOutOfRange
-from govcloud.orders.rules.of_targets import CannotMove, SameStorageClass, SnapshotsInTheWay
+from govcloud.orders.rules.of_items import SizeOutOfRange
+from govcloud.orders.rules.of_targets import CannotMove, OwnFileSystem, SameStorageClass, SnapshotsInTheWay
 from govcloud.protection.models import BackupPlan, PlannedVolume
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
-from govcloud.provisioning.actions.storage import Named
+from govcloud.provisioning.actions.storage import Named, ServerElsewhere
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
@@ -212,6 +212,8 @@ def test_what_cannot_move_is_refused_with_its_reason(on: Scene, server: Resource
     )  # fmt: skip
     work()
     assert refusals(on, move("web-1-data-1")) == [SnapshotsInTheWay]
+    Volume.objects.filter(resource=named("web-1-data-1")).update(label="")  # as it is taken over
+    assert refusals(on, move("web-1-data-1")) == [OwnFileSystem, SnapshotsInTheWay]
     Cloud.objects.update(retyping="never")
     assert CannotMove in refusals(on, move("web-1-data-1"))
     assert server

@@ -10,6 +10,8 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import AddressSpec, Placement, ServerSpec, Weighed
 from govcloud.orders.readiness import reckon
 from govcloud.portal.templatetags.portal import moment
+from govcloud.provisioning import by_hand
+from govcloud.provisioning.models import Step
 from tests.factories.approvals import default_flow
 from tests.factories.chargeback import tariff
 from tests.factories.clouds import MaintenanceFactory
@@ -264,3 +266,14 @@ def test_an_order_whose_cloud_pauses_says_until_when(
     assert (
         "Building pauses: Example cloud is under maintenance until 2026-11-18 12:00 (new switches)." in page
     )
+
+
+def test_what_is_left_to_the_department_stands_above_the_steps(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.finish(scenes.building(people, at=at), people, at=at)
+    step = Step.objects.filter(operation__thread=order.uuid, kind="configure").earliest("pk")
+    outputs = {"reason": by_hand.AT_RESTART}
+    Step.objects.filter(pk=step.pk).update(kind="grow", state="skipped", outputs=outputs)
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert page.index(f"{step.label} The system volume is larger already") < page.index("Step by step")

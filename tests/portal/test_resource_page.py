@@ -8,7 +8,7 @@ from django.test import Client
 
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Power, Resource, Server
+from govcloud.inventory.models import Power, Resource, Server, Volume
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tests.factories.inventory import whole_server
@@ -89,6 +89,16 @@ def test_a_snapshot_of_a_volume_and_a_server_to_attach_it_to(browser: Client, se
     assert re.search("put the volume back to its snapshot ?not now: ", page)  # it has none
     assert browser.post(f"{page_of(volume)}deeds/snapshot/", {"given": "before"}).status_code == 302
     assert Operation.objects.get(resource=volume).action == "snapshot"
+
+
+def test_a_volume_is_offered_to_servers_of_its_zone(browser: Client, server: Server) -> None:
+    volume = server.volumes.get(role="data").resource
+    Volume.objects.filter(resource=volume).update(server=None)
+    there = {"system": volume.system, "cloud": volume.cloud}
+    whole_server(**there, name="web-away", zone="internet")
+    page = browser.get(page_of(volume)).content.decode()
+    assert f'<option value="{server.resource.uuid}"' in page
+    assert "web-away" not in page
 
 
 @pytest.mark.parametrize("given", ["", "nothing", "0" * 300, "\0"])

@@ -16,7 +16,7 @@ from govcloud.orders.drafts import BackupDraft, ContainerDraft, ServerDraft, Sto
 from govcloud.orders.lines import ContainerLine, Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered, allowed, where
-from govcloud.provisioning.actions.storage import ServerStopped
+from govcloud.provisioning.actions.storage import ServerElsewhere, ServerStopped
 from govcloud.provisioning.placement import NoCloudForZone, Where
 from tenants.models import NetworkZone
 from tenants.naming import name_of
@@ -85,11 +85,6 @@ class LeaseOutOfRange(Invalid):
 class NetworkElsewhere(Invalid):
     code = "network-in-another-zone"
     message = _("The network “%(network)s” is in the %(zone)s: a server must be in the zone of its network.")
-
-
-class ServerElsewhere(Invalid):
-    code = "server-in-another-zone"
-    message = _("The server “%(server)s” is in the %(zone)s: a volume must be in the zone of its server.")
 
 
 class ServerNotInUse(Conflict):

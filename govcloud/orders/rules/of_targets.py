@@ -105,6 +105,16 @@ class GuestHoldsIt(Conflict):
     )
 
 
+class OwnFileSystem(Conflict):
+    """We neither made nor mounted what is on a volume that was taken over: nobody here could have a guest let go of it."""
+
+    code = "volume-with-own-file-system"
+    message = _(
+        "“%(name)s” would have to be disconnected meanwhile, and was taken over with a file system of your own: "
+        "unmount it in “%(server)s” and disconnect it first."
+    )
+
+
 class SnapshotsInTheWay(Conflict):
     """Cinder takes such a request and leaves the volume ``retyping`` for ever."""
 
@@ -228,6 +238,8 @@ def _lets_go(line: ExtendLine | RetypeLine, server: Server, pointer: str) -> Ite
     here = (f"{pointer}/target",)
     if server.guest == Guest.UNMANAGED:
         yield GuestHoldsIt(name=line.target.name, server=server.resource.name, pointers=here)
+    elif line.volume.role == VolumeRole.DATA and not line.volume.label:
+        yield OwnFileSystem(name=line.target.name, server=server.resource.name, pointers=here)
     elif server.power == Power.STOPPED:
         yield ServerStopped(server=server.resource.name, pointers=here)
 

@@ -14,7 +14,7 @@ from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
-from govcloud.provisioning import services
+from govcloud.provisioning import by_hand, services
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
@@ -81,6 +81,11 @@ def _page(
         if found.thread
         else None,
         "steps": steps,
+        "left": [
+            (step.label, left)
+            for step in steps
+            if (left := by_hand.left_by(kind=step.kind, reason=step.outputs.get("reason")))
+        ],
         "finished": sum(step.state in FINISHED for step in steps),
         "parked": parked,
         "technical": administers,

@@ -16,6 +16,7 @@ from govcloud.portal.listing import Choice
 from govcloud.portal.order.items import ICONS
 from govcloud.portal.order.parts import STATES, Asked, Part
 from govcloud.portal.templatetags.portal import named
+from govcloud.provisioning import by_hand
 from govcloud.provisioning.kinds.base import title_of
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import CloudCall, OperationKind, Step
@@ -31,12 +32,15 @@ REQUEST_IDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Doing:
-    """One step. ``row`` is given to cloud administrators only: kind, attempts, the cloud's own words and request ids."""
+    """One step. ``left`` is what the department has to do since it was skipped, if anything. ``row`` is given to cloud administrators
+    only: kind, attempts, the cloud's own words and request ids.
+    """
 
     title: str
     about: str
     state: str
     label: str
+    left: str = ""
     row: Any = None
 
 
@@ -108,6 +112,11 @@ class Progress:
     @property
     def held_up(self) -> bool:
         return any(group.state == StepState.PARKED for group in self.groups)
+
+    @property
+    def left(self) -> list[Doing]:
+        """What is left to the department, by what it is about."""
+        return [step for group in self.groups for step in group.steps if step.left]
 
     def shown(self, asked: Asked) -> Part:
         """Those in the state that was asked for. Where there are many, those come first that somebody may have to look at,
@@ -208,5 +217,6 @@ def _doing(step: Any, order: Order, *, technical: bool) -> Doing:
         about=named(order.system) if _shared(step) else step.label,
         state=step.state,
         label=step.get_state_display(),
+        left=by_hand.left_by(kind=step.kind, reason=step.outputs.get("reason")),
         row=step if technical else None,
     )

@@ -17,7 +17,7 @@ from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
-from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
+from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer, servers_where_it_is
 from tenants.models import NetworkZone
 
 Option = tuple[str, str]
@@ -60,7 +60,9 @@ def _beside(resource: Resource) -> QuerySet[Resource]:
 
 
 def _servers(resource: Resource) -> list[Option]:
-    return [(str(row.uuid), row.name) for row in _beside(resource)]
+    """Those that can have a volume."""
+    rows = servers_where_it_is(resource).filter(status=Status.ACTIVE)
+    return [(str(row.uuid), row.name) for row in rows.order_by("name")]
 
 
 def _reached_alike(resource: Resource) -> list[Option]:
@@ -113,7 +115,7 @@ WARNINGS: Mapping[str, str | Promise] = {
     "reboot": _("Whoever uses it loses the connection for a minute or two."),
     "hard-reboot": _("As if the plug were pulled: what has not been written to disk is lost."),
     "rebuild": _("All that is on its system volume is lost. Its data volumes stay."),
-    "detach": _("Its server can no longer read what is on it."),
+    "detach": _("Its server can no longer read what is on it. A file system that you mounted yourselves has to be unmounted first."),
     "restore": _("All that has been written to it since is lost."),
     "delete-snapshot": _("This cannot be taken back."),
     "disconnect": _("Nothing on it can be reached from outside any more, nor reach anything there."),

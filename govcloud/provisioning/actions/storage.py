@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 from uuid import UUID, uuid4
 
+from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -15,7 +16,7 @@ from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
-from tenants.models import Role, User
+from tenants.models import NetworkZone, Role, User
 
 DATA_VOLUMES = 10  # of a server
 SNAPSHOTS = 3  # of a volume at a time: they are a way back for days, not an archive
@@ -26,6 +27,20 @@ class NoSuchServer(Invalid):
 
     code = "no-such-server"
     message = _("The system has no server with the id %(server)s where the volume is.")
+
+
+class ServerElsewhere(Invalid):
+    """A system's zones are kept apart: what is on a volume would get from one to the other by way of the server."""
+
+    code = "server-in-another-zone"
+    message = _("The server “%(server)s” is in the %(zone)s: a volume must be in the zone of its server.")
+
+
+class ServerInAnotherPart(Invalid):
+    code = "server-in-another-availability-zone"
+    message = _(
+        "“%(server)s” is in another availability zone of the cloud, with a storage of its own: a volume must be in that of its server."
+    )
 
 
 class ServerStopped(Conflict):
@@ -108,10 +123,15 @@ class Attach(_VolumeAction[ToServer]):
         return () if found is None else (found.pk,)
 
     def check(self, resource: Resource, parameters: ToServer) -> None:
-        """Raises NoSuchServer, ServerStopped, ServerFull, LabelTaken."""
+        """Raises NoSuchServer, ServerElsewhere, ServerInAnotherPart, ServerStopped, ServerFull, LabelTaken."""
         found, here = _server(resource, parameters), ("/server",)
         if found is None:
             raise NoSuchServer(server=parameters.server, pointers=here)
+        if found.zone != resource.zone:
+            zone = NetworkZone(found.zone).label
+            raise ServerElsewhere(server=found.name, zone=zone, pointers=here)
+        if not servers_where_it_is(resource).filter(pk=found.pk).exists():
+            raise ServerInAnotherPart(server=found.name, pointers=here)
         if found.server.power != Power.RUNNING:
             raise ServerStopped(server=found.name, pointers=here)
         others = found.server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None)
@@ -128,11 +148,28 @@ class Attach(_VolumeAction[ToServer]):
         return [attached, mounted, _step(key, "coverage", resource, _pair(resource, server), mounted)]
 
 
+def servers_where_it_is(resource: Resource) -> QuerySet[Resource]:
+    """The servers that a volume can be attached to by where they are: in its network zone, and served by the storage that it is on.
+
+    A cloud's parts may share their storage; and of what was taken over the part may not be known.
+    """
+    servers = _servers(resource).filter(zone=resource.zone)
+    part = resource.availability_zone
+    if part is None:
+        return servers
+    shares = Q(availability_zone=None) | Q(availability_zone__volume_zone=part.volume_zone)
+    return servers.filter(shares | Q(availability_zone=part))
+
+
 def _server(resource: Resource, parameters: ToServer) -> Resource | None:
+    return _servers(resource).filter(uuid=parameters.server).first()
+
+
+def _servers(resource: Resource) -> QuerySet[Resource]:
     servers = Resource.objects.filter(
         system=resource.system_id, cloud=resource.cloud_id, kind=ResourceKind.SERVER, released_at=None
     )
-    return servers.select_related("server").filter(uuid=parameters.server).first()
+    return servers.select_related("server")
 
 
 class Detach(_VolumeAction[Nothing]):
@@ -152,7 +189,7 @@ class Detach(_VolumeAction[Nothing]):
                 if running
                 else None
             )
-        if volume.server.power != Power.RUNNING:
+        if volume.server.power != Power.RUNNING and volume.label:
             return _("its server is stopped, and has to let go of it first: start the server")
         return None
 

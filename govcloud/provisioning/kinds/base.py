@@ -11,6 +11,9 @@ from django.utils.translation import gettext as _
 
 from govcloud.provisioning.context import Context
 
+GIVEN_UP_FOR = "given_up_for"
+"""Of a step's outputs: why what it did was not taken back, though it was called off. Kept when the step is gone."""
+
 
 class Landing(StrEnum):
     """What a second request does while the first one's outcome is not known.

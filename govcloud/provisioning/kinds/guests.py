@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudImage
@@ -14,9 +15,11 @@ from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Image
 from govcloud.inventory import services as inventory
-from govcloud.inventory.models import Address, Guest, Resource, Server, Volume
+from govcloud.inventory.models import Address, Guest, Power, Resource, Server, Volume, VolumeRole
+from govcloud.provisioning.by_hand import AT_RESTART, NOT_OURS, OWN_FILES, SWITCHED_OFF
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import (
+    GIVEN_UP_FOR,
     Gone,
     Made,
     Moving,
@@ -31,9 +34,9 @@ from govcloud.provisioning.kinds.base import (
 AGAIN = timedelta(seconds=2)  # between two looks whether a booting guest answers
 GIVEN_UP = timedelta(minutes=5)  # on a guest whose disk goes for good
 ACCOUNT = "sysadmin"  # of the department's administrators in its servers
+DISKS_ONLY = "data_disk.yml"
 SILENT = "the guest does not answer"
 NO_GUESTS = "no guests here"  # the cloud says so by its image's property
-NOT_OURS = "its guest was taken over without our key: this is to be done in it by hand"
 
 
 class ConfigureKind(Setting):
@@ -54,6 +57,8 @@ class ConfigureKind(Setting):
         server = context.resource(context.state["server"])
         if server.server.guest == Guest.UNMANAGED:
             return Skipped(NOT_OURS)
+        if self.playbook == DISKS_ONLY and not _disks(context, disks):
+            return Skipped(OWN_FILES)
         image = _image(context, server)
         if image.properties.get("govcloud_guest") == "none":
             return Skipped(NO_GUESTS)
@@ -155,11 +160,29 @@ class LoginKeysKind(ConfigureKind):
 
 
 class GrowKind(ConfigureKind):
-    """The file systems of the step's volumes, grown to the size their disks have now."""
+    """The file systems of the step's volumes, grown to the size their disks have now.
+
+    A system volume's is grown by the guest itself: cloud images do it at every start (growpart and resizefs of cloud-init).
+    Those of a server that is stopped are grown when it is started, which is not held up if they cannot be (``may_be_skipped``).
+    """
 
     name = "grow"
     title = _("Giving the server its new space")
-    playbook = "data_disk.yml"
+    playbook = DISKS_ONLY
+
+    def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
+        server = context.resource(context.state["server"]).server
+        if server.guest == Guest.MANAGED and _volumes(context).filter(role=VolumeRole.SYSTEM).exists():
+            return Skipped(AT_RESTART)
+        if server.guest == Guest.MANAGED and server.power == Power.STOPPED:
+            return Skipped(SWITCHED_OFF)
+        if not context.state.get("may_be_skipped"):
+            return super().create(context)
+        try:
+            made = super().create(context)
+        except StepFailed as failure:
+            return Skipped(str(failure))
+        return Skipped(SILENT) if isinstance(made, Moving) and given_up(context) else made
 
 
 class UnmountKind(ConfigureKind):
@@ -170,7 +193,7 @@ class UnmountKind(ConfigureKind):
 
     name = "unmount"
     title = _("Preparing the server for the change")
-    playbook = "data_disk.yml"
+    playbook = DISKS_ONLY
     disks = "unmounted"
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
@@ -185,7 +208,7 @@ class UnmountKind(ConfigureKind):
 class _Reversible(ConfigureKind):
     """What a direct action does to a server's data disks; called off, it is done the other way round."""
 
-    playbook = "data_disk.yml"
+    playbook = DISKS_ONLY
     taken_back: ClassVar[str]
 
     def find(self, context: Context) -> str | None:
@@ -197,10 +220,21 @@ class _Reversible(ConfigureKind):
         return Gone() if context.step.outputs.get("taken_back") else Ready()
 
     def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
-        """A guest that does not answer for a while is left alone: it is off, or dead, and has let go by that."""
-        answered = not isinstance(self.play(context, disks=self.taken_back), Moving)
-        if answered or given_up(context):
+        """A guest that does not answer for a while is left alone: it is off, or dead, and has let go by that.
+
+        So is one in which it cannot be done: what was called off has to come to an end. The reason is kept.
+        """
+        trouble = self._trouble_taking_back(context)
+        if not trouble:
             context.remember({"taken_back": True})
+        elif given_up(context):
+            context.remember({"taken_back": True, GIVEN_UP_FOR: trouble})
+
+    def _trouble_taking_back(self, context: Context) -> str:
+        try:
+            return SILENT if isinstance(self.play(context, disks=self.taken_back), Moving) else ""
+        except (StepFailed, errors.Misconfigured) as failure:
+            return str(failure)
 
 
 class MountKind(_Reversible):
@@ -262,15 +296,17 @@ def _host(context: Context, server: Resource, image: Image, *, keys: list[str], 
     )
 
 
+def _volumes(context: Context) -> QuerySet[Volume]:
+    """Those that the step names."""
+    return Volume.objects.filter(resource__unit__in=context.state["volumes"])
+
+
 def _disks(context: Context, state: str) -> list[dict[str, str]]:
-    volumes = (
-        Volume.objects.filter(resource__unit__in=context.state["volumes"])
-        .select_related("resource")
-        .order_by("pk")
-    )
+    """Those with a file system that we made: what is on a volume that was taken over is its department's."""
+    labelled = _volumes(context).exclude(label="").select_related("resource").order_by("pk")
     return [
         {"label": v.label, "mount_point": v.mount_point, "volume_id": v.resource.external_id, "state": state}
-        for v in volumes
+        for v in labelled
     ]
 
 
