@@ -15,6 +15,7 @@ from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from django.views import defaults
 from rest_framework import exceptions
 
@@ -145,7 +146,10 @@ def title_of(error: DomainError | type[DomainError]) -> str:
 
 def _kind(error: DomainError | type[DomainError]) -> tuple[int, str | Promise]:
     raised = error if isinstance(error, type) else type(error)
-    return next((found for kind, found in KINDS.items() if issubclass(raised, kind)), (400, _("Refused")))
+    return next(
+        (found for kind, found in KINDS.items() if issubclass(raised, kind)),
+        (400, pgettext_lazy("request", "Refused")),
+    )
 
 
 def problem(error: DomainError, *, headers: Mapping[str, str] | None = None) -> HttpResponse:

@@ -198,7 +198,8 @@ def discard(*, flow: FlowVersion, expected_version: int, actor: User, at: dateti
 def publish_draft(
     *, flow: FlowVersion, in_force_from: datetime, expected_version: int, actor: User, at: datetime
 ) -> FlowVersion:
-    """Publish a draft as the next version, in force from an instant that is not over. Running cases stay on theirs.
+    """Publish a draft as the next version, in force from an instant that is not over. Running cases stay on theirs, and
+    versions that were to come into force then or later are superseded.
 
     It takes two people, since a version may let rules alone decide. Raises OwnFlow for who drafted or changed it,
     FlowBeginsInThePast, Invalids with the draft's ``problems``, FlowPublished, StaleFlow, and ChangedMeanwhile when somebody
@@ -244,9 +245,12 @@ def publish(
 
 
 def publish_default_flow(*, actor: audit.Actor, at: datetime) -> FlowVersion:
-    """Have the default flow in force: published now, unless it is what new cases are routed by already."""
+    """Have a flow in force: the default one, published now, unless new cases are routed by one already.
+
+    Whatever that is stays: it may be the installation's own, or the default flow of an earlier release.
+    """
     flow = FlowVersion.objects.in_force(at=at).first()
-    if flow is not None and rules_of(flow.stages.all()) == list(DEFAULT_FLOW):
+    if flow is not None and flow.stages.exists():
         return flow
     return publish(name="标准审批流程", stages=DEFAULT_FLOW, in_force_from=at, actor=actor, at=at)
 
@@ -385,6 +389,8 @@ def _write(flow: FlowVersion, rules: Sequence[StageRule]) -> None:
 
 def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, at: datetime) -> FlowVersion:
     last = FlowVersion.objects.aggregate(last=Max("number"))["last"] or 0
+    superseded = FlowVersion.objects.to_come(at=at).filter(in_force_from__gte=in_force_from)
+    numbers = list(superseded.order_by("number").values_list("number", flat=True))
     flow.number, flow.in_force_from, flow.published_at = last + 1, in_force_from, at
     try:
         with transaction.atomic():
@@ -393,6 +399,8 @@ def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, 
         raise ChangedMeanwhile from None
     told = [stage.code for stage in flow.stages.all()]
     after = {"number": flow.number, "in_force_from": in_force_from, "stages": told}
+    if numbers:
+        after["superseded"] = numbers
     _tell("flow.published", flow, actor=actor, at=at, after=after)
     return flow
 

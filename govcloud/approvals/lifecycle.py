@@ -2,6 +2,7 @@ from collections.abc import Mapping
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class Status(models.TextChoices):
@@ -32,7 +33,7 @@ class StageStatus(models.TextChoices):
 
 class ConsultationStatus(models.TextChoices):
     ASKED = "asked", _("not answered yet")
-    ANSWERED = "answered", _("answered")
+    ANSWERED = "answered", pgettext_lazy("opinion", "answered")
     WAIVED = "waived", _("no longer needed")
 
 

@@ -18,8 +18,27 @@ if TYPE_CHECKING:
 
 class FlowVersionQuerySet(models.QuerySet["FlowVersion"]):
     def in_force(self, *, at: datetime) -> "FlowVersionQuerySet":
-        """Published and begun, the newest first: the first one routes new cases."""
-        return self.filter(published_at__lte=at, in_force_from__lte=at).order_by("-in_force_from", "-number")
+        """Published and begun, the last published first: it routes new cases.
+
+        An older one whose time comes later does not take them back: it was superseded.
+        """
+        return self.filter(published_at__lte=at, in_force_from__lte=at).order_by("-number")
+
+    def telling_superseded(self) -> "FlowVersionQuerySet":
+        """Each with ``superseded``: whether a later version begins before it, or with it, so that it never routes anything."""
+        return self.annotate(superseded=self._superseding())
+
+    def to_come(self, *, at: datetime) -> "FlowVersionQuerySet":
+        """Published and not begun, the next one first; not those that are superseded."""
+        coming = self.filter(~self._superseding(), published_at__lte=at, in_force_from__gt=at)
+        return coming.order_by("in_force_from")
+
+    def _superseding(self) -> Exists:
+        return Exists(
+            self.model._default_manager.filter(  # noqa: SLF001
+                number__gt=OuterRef("number"), in_force_from__lte=OuterRef("in_force_from")
+            )
+        )
 
     def drafts(self) -> "FlowVersionQuerySet":
         return self.filter(published_at=None)

@@ -14,7 +14,7 @@ from typing import IO, Any
 import xlsxwriter
 from django.utils.functional import Promise
 from django.utils.timezone import localtime
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.chargeback.models import Statement
@@ -31,7 +31,7 @@ HEADINGS: tuple[tuple[str | Promise, int], ...] = (  # and how many characters w
     (_("Resource identifier"), 38),
     (_("Usage segment"), 38),
     (_("Meter"), 20),
-    (_("Unit"), 8),
+    (pgettext_lazy("of measure", "Unit"), 8),
     (_("Tariff"), 16),
     (_("From"), 26),
     (_("Until"), 26),

@@ -58,7 +58,7 @@ TIERS = (
 OFFERINGS = (
     # code, name, English name, service, kind, unit, meter, most per item
     ("server", "云服务器", "Cloud server", Service.COMPUTING, Kind.SERVER, "server", None, 50),
-    ("volume", "云硬盘", "Storage volume", Service.STORAGE_DR, Kind.VOLUME, "volume", None, 50),
+    ("volume", "存储卷", "Storage volume", Service.STORAGE_DR, Kind.VOLUME, "volume", None, 50),
     ("container", "对象存储", "Object storage", Service.STORAGE_DR, Kind.CONTAINER, "container", None, 1),
     ("backup", "灾备空间", "Disaster-recovery backup", Service.STORAGE_DR, Kind.BACKUP, "GB", None, 1),
     ("network", "系统专用网络", "Network of a system", Service.TRANSPORT, Kind.NETWORK, "network", None, 1),

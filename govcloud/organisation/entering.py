@@ -139,6 +139,34 @@ class UnitEntry:
         """Whether there is such a unit, or a row for one."""
         return code in self.known or code in self.coming
 
+    def rows_above(self, rows: Sequence[Row]) -> dict[str, str | None]:
+        """By credit code, of which row the unit stands next above each once all are entered, before any of them is.
+
+        Between the two may be units that have no row: they stay where they are.
+        """
+        ids = {key for unit in self.known.values() for key in unit.ancestor_ids}
+        codes = dict(Department.objects.filter(pk__in=ids).values_list("pk", "credit_code"))
+        given = {row.key for row in rows}
+        return {
+            row.key: next((code for code in self._upward(self._above(row), codes) if code in given), None)
+            for row in rows
+        }
+
+    def _above(self, row: Row) -> str | None:
+        """Credit code of the unit above, once the row is entered."""
+        unit = self.known.get(row.key)
+        if unit is not None and "parent" not in row.values:
+            return unit.parent.credit_code if unit.parent else None
+        return row.values.get("parent")
+
+    def _upward(self, code: str | None, codes: Mapping[int, str]) -> Iterator[str]:
+        """The unit and those above it, as they stand now."""
+        if code is None:
+            return
+        yield code
+        if code in self.known:
+            yield from (codes[key] for key in reversed(self.known[code].ancestor_ids[:-1]))
+
     def enter(self, row: Row) -> Changes | None:
         """What changes of a unit that is known; None for a new one. Raises what registering and changing does."""
         unit = self.known.get(row.key)

@@ -160,19 +160,31 @@ def _repeated(row: Row, seen: dict[tuple[str, str], int]) -> Iterator[Problem]:
 
 
 def _above_first(rows: Sequence[Row], units: UnitEntry, problems: list[Problem]) -> Iterator[Row]:
-    """Units that are new come after the new ones above them."""
-    waiting = {row.key: row for row in rows if row.key not in units.known}
-    left = list(rows)
-    while left:
-        ready = [row for row in left if row.values.get("parent") not in waiting]
-        if not ready:
-            problems += [row.problem("parent", UnitsInARing()) for row in left]
-            return
-        yield from ready
-        for row in ready:
-            waiting.pop(row.key, None)
-        entered = {(row.sheet, row.number) for row in ready}
-        left = [row for row in left if (row.sheet, row.number) not in entered]
+    """Each unit after those that stand above it once all of the file is taken in.
+
+    Then whatever stands above a place is where it will stay when a unit comes there, and no unit is below itself on the
+    way to a tree in which none is. A lone row that puts a unit below itself is left to the rule of moves to refuse.
+    """
+    above = units.rows_above(rows)
+    of_unit = {row.key: row for row in rows}
+    seen: set[str] = set()
+    stopped: set[str] = set()  # in a ring, or below one
+    for row in rows:
+        chain: dict[str, None] = {}
+        key: str | None = row.key
+        while key is not None and key not in seen and key not in chain:
+            chain[key] = None
+            key = above[key]
+        way = list(chain)
+        ring = way[way.index(key) :] if key in chain else []
+        if len(ring) > 1 or not units.known.keys() >= set(ring):
+            problems += [of_unit[each].problem("parent", UnitsInARing()) for each in ring]
+            stopped.update(way)
+        elif key in stopped:
+            stopped.update(way)
+        else:
+            yield from (of_unit[each] for each in reversed(way))
+        seen.update(way)
 
 
 def _done(row: Row, changes: Sequence[tuple[str, str, str]] | None) -> Done:

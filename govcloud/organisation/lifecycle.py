@@ -2,10 +2,11 @@ from collections.abc import Mapping
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 
 class ReviewStatus(models.TextChoices):
-    OPEN = "open", _("open")
+    OPEN = "open", pgettext_lazy("access review", "open")
     CLOSED = "closed", _("closed")
 
 
@@ -17,6 +18,6 @@ REVIEW_TRANSITIONS: Mapping[str, frozenset[str]] = {
 
 class Verdict(models.TextChoices):
     PENDING = "pending", _("to be reviewed")
-    CONFIRMED = "confirmed", _("confirmed")
+    CONFIRMED = "confirmed", pgettext_lazy("access review", "confirmed")
     ENDED = "ended", _("ended")
     LAPSED = "lapsed", _("ended otherwise")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govcloud.audit.models import Event
 from govcloud.portal.audit.words import words_of
@@ -23,7 +24,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "role.ended": _("Role ended"),
     "person.left": _("Left; work handed over"),
     "accessreview.opened": _("Opened"),
-    "accessreview.closed": _("Closed"),
+    "accessreview.closed": pgettext_lazy("access review", "Closed"),
 }
 
 

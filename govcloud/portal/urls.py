@@ -86,6 +86,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("quota/capacity/", quota.capacity, name="quota-capacity"),
     path("quota/<uuid:uuid>/", quota.unit, name="quota-unit"),
     path("quota/<uuid:uuid>/allotment/", quota.allotment, name="quota-allotment"),
+    path("quota/<uuid:uuid>/limits/<slug:dimension>/", quota.limit, name="quota-limit"),
     path("quota/<uuid:uuid>/history.<str:form>", quota.history, name="quota-history"),
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/reading/", inbox.reading, name="inbox-reading"),

@@ -18,6 +18,10 @@ CAPACITY_READERS = (
 """Who sees what is granted to all units together against what there is: the centre's own, and those who decide on more."""
 
 
+LIMIT_KEEPERS = (Role.CLOUD_ADMIN,)
+"""Who sets limits and lifts them: the centre's own."""
+
+
 class NothingAbove(Conflict):
     code = "quota-nothing-above"
     message = _("No unit is above this one that could hand quota on to it: its limit is raised by an order.")
@@ -25,7 +29,7 @@ class NothingAbove(Conflict):
 
 def require_limit_keeper(actor: User, *, at: datetime) -> None:
     """Limits are set by the centre's cloud administrators. Raises RoleMissing for anybody else."""
-    require(actor, Role.CLOUD_ADMIN, at=at)
+    require(actor, *LIMIT_KEEPERS, at=at)
 
 
 def require_allotter(actor: User, *, department: Department, at: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import IO, Any
 import xlsxwriter
 from django.db.models import Count, Exists, F, OuterRef, Q
 from django.utils import timezone
-from django.utils.translation import get_language
+from django.utils.translation import get_language, pgettext
 from django.utils.translation import gettext as _
 
 from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision
@@ -182,9 +182,9 @@ def _card_headings() -> list[str]:
         _("Cause"),
         _("Unit"),
         _("Matter"),
-        _("Step"),
+        pgettext("of an approval", "Step"),
         _("Waited for"),
-        _("Limit"),
+        pgettext("deadline", "Limit"),
     ]
 
 

@@ -151,6 +151,33 @@ class TestPublishing:
         assert current_stage(before).code == "intake"
         assert before.stages.count() == 4
 
+    def test_what_was_published_last_is_in_force_also_on_the_day_of_one_that_was_to_come(
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
+    ) -> None:
+        people, later = chain(), at + timedelta(days=30)
+        change(draft, admin, at, INTAKE)
+        publish(draft, publisher, at, begins=later)
+        further = flows.draft(name="更正", based_on=draft, actor=admin, at=at)
+        publish(further, publisher, at)
+        assert [case_of(people, at=day).flow.number for day in (at, later, later + timedelta(days=1))] == [
+            3
+        ] * 3
+        told = Event.objects.filter(verb="flow.published").latest("id")
+        assert told.after["superseded"] == [2]
+        assert list(FlowVersion.objects.telling_superseded().filter(superseded=True)) == [draft]
+
+    def test_a_version_that_begins_after_one_that_is_to_come_leaves_it_its_time(
+        self, draft: FlowVersion, admin: User, publisher: User, at: datetime
+    ) -> None:
+        people, soon, later = chain(), at + timedelta(days=10), at + timedelta(days=30)
+        change(draft, admin, at, INTAKE)
+        publish(draft, publisher, at, begins=soon)
+        further = flows.draft(name="更正", based_on=draft, actor=admin, at=at)
+        publish(further, publisher, at, begins=later)
+        assert [case_of(people, at=day).flow.number for day in (at, soon, later)] == [1, 2, 3]
+        assert list(FlowVersion.objects.to_come(at=at)) == [draft, further]
+        assert "superseded" not in Event.objects.filter(verb="flow.published").latest("id").after
+
     def test_not_for_the_past(self, draft: FlowVersion, publisher: User, at: datetime) -> None:
         with pytest.raises(flows.FlowBeginsInThePast):
             publish(draft, publisher, at, begins=at - timedelta(seconds=1))

@@ -25,6 +25,12 @@ def test_default_flow_is_published_once_and_told_of(at: datetime) -> None:
     assert Event.objects.filter(verb="flow.published").count() == 1
 
 
+def test_a_flow_that_is_in_force_is_not_replaced_by_the_default_one(at: datetime) -> None:
+    own = one_stage_flow(at)
+    assert approvals.publish_default_flow(actor=SystemActor("tests"), at=at) == own
+    assert FlowVersion.objects.count() == 1
+
+
 def test_a_new_version_routes_new_cases_and_running_ones_stay_on_theirs(at: datetime) -> None:
     people = chain()
     before = case_of(people, at=at)

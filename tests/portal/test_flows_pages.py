@@ -5,6 +5,7 @@ from datetime import datetime
 import pytest
 from django.test import Client
 
+from govcloud.approvals import flows as services
 from govcloud.approvals.models import FlowVersion
 from tenants.models import Role, User
 from tests.factories.approvals import INSTANT, Chain, case_of, chain
@@ -141,6 +142,23 @@ def test_it_is_published_from_a_date_and_shown_as_to_come(publisher: Client, dra
     assert "To come".lower() in page.lower()
     assert "Rename" not in text(publisher.get(f"/flows/{draft.uuid}/"))
     assert publisher.get(f"/flows/{draft.uuid}/stages/intake/").status_code == 404
+
+
+def test_a_version_that_would_be_superseded_is_named_before_publishing_and_shown_as_such_after(
+    publisher: Client, draft: FlowVersion, admin: User, at: datetime
+) -> None:
+    further = services.draft(name="更正", based_on=draft, actor=admin, at=at)
+    begun = {"begins": "2027-01-01T00:00", "version": draft.version}
+    publisher.post(f"/flows/{draft.uuid}/publication/", begun)
+    page = text(publisher.get(f"/flows/{further.uuid}/"))
+    draft.refresh_from_db()
+    assert f"{draft} is to come into force on" in page
+    assert (
+        publisher.post(f"/flows/{further.uuid}/publication/", {"begins": "", "version": 1}).status_code == 302
+    )
+    page = text(publisher.get("/flows/"))
+    assert "superseded" in page.lower()
+    assert "to come" not in page.lower()
 
 
 def test_who_has_worked_on_it_reads_who_publishes_it(

@@ -34,6 +34,7 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "token-revocation": {"uuid": "tokens"},
     "quota-unit": {"uuid": "departments"},
     "quota-allotment": {"uuid": "departments"},
+    "quota-limit": {"uuid": "departments"},
     "quota-history": {"uuid": "departments"},
     "inbox-message": {"uuid": "messages"},
     "inbox-opening": {"uuid": "messages"},
@@ -100,7 +101,14 @@ OF_THE_CENTRE = frozenset(
 )  # fmt: skip
 """Who may ask for any of it may ask for all of it; everybody else is told that they may not, whatever they name."""
 
-REST = {"form": "csv", "choice": "server", "position": 1, "action": "start", "code": "unit"}
+REST = {
+    "form": "csv",
+    "dimension": "vcpus",
+    "choice": "server",
+    "position": 1,
+    "action": "start",
+    "code": "unit",
+}
 """What other parameters are, which name nothing that is somebody's."""
 
 SENT = {"to": "up", "keys": ""}

@@ -87,6 +87,7 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "first password",
         "quota",
         "quota of a unit",
+        "limit of a quota",
         "granted and available",
         "units",
         "unit",
@@ -149,6 +150,7 @@ def shown(
     paths = {
         "quota": "/quota/",
         "quota of a unit": f"/quota/{people.department.uuid}/?vcpus=5&servers=many",
+        "limit of a quota": f"/quota/{people.department.uuid}/limits/vcpus/",
         "granted and available": "/quota/capacity/",
         "units": "/units/",
         "unit": f"/units/{people.department.uuid}/",

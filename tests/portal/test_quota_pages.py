@@ -8,6 +8,8 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection
+from django.http import HttpResponse
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from govcloud.audit.models import Event
@@ -274,6 +276,114 @@ def test_the_form_has_its_labels(estate: Estate, signed_in: Signed) -> None:
     fields = [field for field in page.all("input") if field.get("type") != "hidden"]
     assert {field["id"] for field in fields} <= labelled
     assert page.open == []
+
+
+# the centre's keepers of limits
+
+
+def limit_url(department: Department, dimension: str = "vcpus") -> str:
+    return f"{URL}{department.uuid}/limits/{dimension}/"
+
+
+def sent(browser: Client, department: Department, *, dimension: str = "vcpus", **fields: str) -> HttpResponse:
+    body = {"kind": "limited", "limit": "150", "version": "1", "reason": "核定"}
+    return browser.post(limit_url(department, dimension), {**body, **fields})
+
+
+def test_a_limit_is_set_after_a_look_at_what_that_does(
+    estate: Estate, people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    hold(estate.office, at, vcpus=40)
+    browser = signed_in(people.admin)
+    assert limit_url(estate.office) in browser.get(estate.page).content.decode()
+    assert "What would become of the limit" not in text(browser.get(limit_url(estate.office)))
+    looked = sent(browser, estate.office, limit="30", reason="", look="1")
+    assert "The limit goes from 100 to 30. 40 is held and used, 10 beyond it" in text(looked)
+    fields = {field["name"]: field.get("value") for field in Elements(looked).all("input") if "name" in field}
+    assert (looked.status_code, fields["seen"], account(estate.office).limit) == (200, "30", 100)
+    answer = sent(browser, estate.office, limit="30", seen=fields["seen"])
+    assert (answer.status_code, answer.headers["Location"]) == (302, estate.page)
+    assert account(estate.office).limit == 30
+    told = Event.objects.get(verb="quota.limit_set")
+    assert (told.before["limit"], told.after["limit"], told.reason) == (100, 30, "核定")
+
+
+@pytest.mark.parametrize(
+    ("fields", "limit", "words"),
+    [
+        ({"kind": "unlimited", "limit": ""}, None, "goes from 100 to unlimited"),
+        ({"limit": "0"}, 0, "0 is nothing at all: nothing can be ordered."),
+        ({"limit": "500"}, 500, "leaves at most 400"),
+    ],
+)
+def test_no_limit_none_at_all_and_more_than_the_units_above_have_are_told_apart(
+    estate: Estate,
+    people: scenes.Cast,
+    signed_in: Signed,
+    *,
+    fields: dict[str, str],
+    limit: int | None,
+    words: str,
+) -> None:
+    browser = signed_in(people.admin)
+    assert words in text(sent(browser, estate.office, **fields, look="1"))
+    seen = "unlimited" if limit is None else str(limit)
+    assert sent(browser, estate.office, **fields, seen=seen).status_code == 302
+    assert account(estate.office).limit == limit
+
+
+def test_a_limit_in_place_of_a_raise_for_a_time_tells_that_nothing_falls_back(
+    estate: Estate, people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    raised(estate.office, 200, at)
+    browser = signed_in(people.admin)
+    page = text(sent(browser, estate.office, limit="200", look="1"))
+    assert "nothing falls back any more" in page
+    assert sent(browser, estate.office, limit="200", seen="200", version="2").status_code == 302
+    assert not TemporaryRaise.objects.running().exists()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "told"),
+    [
+        ({"kind": ""}, 422, "Choose whether there is a limit."),
+        ({"limit": ""}, 422, "A limit is a whole number from 0 to"),
+        ({"limit": "9" * 20}, 422, "A limit is a whole number from 0 to"),
+        ({"limit": "many", "look": "1"}, 422, "A limit is a whole number from 0 to"),
+        ({"reason": ""}, 422, "Give a reason"),
+        ({"seen": ""}, 409, "This is not what you have looked at"),
+        ({"seen": "151"}, 409, "This is not what you have looked at"),
+        ({"kind": "unlimited"}, 409, "This is not what you have looked at"),
+        ({"version": "7"}, 409, "Somebody else changed this"),
+    ],
+)
+def test_a_limit_that_is_not_set_is_told_why_and_what_was_typed_stays(
+    estate: Estate,
+    people: scenes.Cast,
+    signed_in: Signed,
+    *,
+    fields: dict[str, str],
+    status: int,
+    told: str,
+) -> None:
+    answer = sent(signed_in(people.admin), estate.office, **{"seen": "150", **fields})
+    assert (answer.status_code, account(estate.office).limit) == (status, 100)
+    assert told in text(answer)
+    typed = {field.get("id"): field.get("value") for field in Elements(answer).all("input")}
+    assert (typed["reason"], typed["limit"]) == (fields.get("reason", "核定"), fields.get("limit", "150"))
+
+
+def test_only_the_keepers_of_limits_see_the_form_and_may_send_it(
+    estate: Estate, people: scenes.Cast, signed_in: Signed
+) -> None:
+    for other in (estate.approver, member(Role.UNIT_APPROVER, estate.office), people.authority, people.desk):
+        browser = signed_in(other)
+        assert "/limits/" not in browser.get(estate.page).content.decode()
+        assert browser.get(limit_url(estate.office)).status_code == 403
+        assert sent(browser, estate.office, seen="150").status_code == 403
+    assert sent(signed_in(people.foreigner), estate.office, seen="150").status_code == 404
+    assert account(estate.office).limit == 100
+    assert signed_in(people.admin).get(limit_url(estate.office, "gpus")).status_code == 404
 
 
 # history and capacity

@@ -445,6 +445,10 @@ def of_the_organisation(people: scenes.Cast, at: datetime) -> dict[str, Case]:
             people.approver, f"/quota/{child.uuid}/allotment/",
             {"dimension": "vcpus", "limit": "37", "version": "1", "reason": "迁移高峰"}, ("37", "迁移高峰"),
         ),
+        "limit": (
+            people.admin, f"/quota/{child.uuid}/limits/vcpus/",
+            {"kind": "limited", "limit": "37", "seen": "37", "version": "1", "reason": "核定"}, ("37", "核定"),
+        ),
     }  # fmt: skip
 
 

@@ -196,7 +196,7 @@ def test_a_provider_that_does_not_answer_is_told_of_in_words(
     app["settings"] = {"server_url": f"http://127.0.0.1:{free_port(0)}"}
     answer = client.get("/sign-in/with/sso/")
     assert answer.status_code == 403
-    assert "身份认证系统登录未成功" in text(answer)
+    assert "统一身份认证登录未成功" in text(answer)
 
 
 def test_who_enrolled_before_the_person_did_gets_nowhere_by_the_provider(

@@ -9,9 +9,15 @@ from babel.messages.catalog import Catalog
 from django.core.management import CommandError, call_command
 from django.utils import translation
 
+from govcloud.approvals.lifecycle import ConsultationStatus
 from govcloud.approvals.models import Verb
+from govcloud.chargeback import exports
+from govcloud.notifications.lifecycle import DeliveryState
 from govcloud.orders.lifecycle import Status
+from govcloud.organisation.lifecycle import ReviewStatus, Verdict
+from govcloud.portal.audit.words import WORDS
 from govcloud.portal.management.commands import translations
+from govcloud.portal.people import reviews, rows
 from tenants.models import Role
 
 
@@ -79,11 +85,36 @@ def test_texts_of_templates_and_of_code_are_extracted(tmp_path: Path) -> None:
         (Verb.REJECT.label, "驳回"),
         (Role.SERVICE_DESK.label, "服务台"),
         (Role.AUTHORITY_APPROVER.label, "主管审批人"),
+        (DeliveryState.DELIVERED.label, "已送达"),
+        (ConsultationStatus.ANSWERED.label, "已答复"),
+        (ReviewStatus.OPEN.label, "进行中"),
+        (Verdict.CONFIRMED.label, "确认保留"),
+        (rows.HEADINGS[0], "姓名"),
+        (rows.HEADINGS[3], "单位"),
+        (reviews.HEADINGS[3], "单位"),
+        (reviews.HEADINGS[-1], "理由"),
+        (exports.HEADINGS[10][0], "计量单位"),
+        (WORDS["accessreview.decided"], "权限复核：已作出结论"),
+        (WORDS["department.closed"], "单位已撤销"),
+        (WORDS["system.retired"], "业务系统已下线"),
     ],
 )
 def test_fixed_terms(term: object, words: str) -> None:
     with translation.override("zh-hans"):
         assert str(term) == words
+
+
+def test_words_that_the_glossary_rules_out_are_not_used() -> None:
+    glossary = (Path(__file__).parents[2] / "docs" / "glossary.md").read_text(encoding="utf-8")
+    table = glossary.split("## One word each")[1]
+    ruled_out = [
+        word
+        for row in re.findall(r"^\| [^|]+ \| ([^|]+) \|", table, re.MULTILINE)[1:]
+        for word in row.split("、")
+    ]
+    assert len(ruled_out) > 10
+    forms = [form for message in translations.kept() for form in translations.translations(message)]
+    assert [(word, form) for word in ruled_out for form in forms if word in form] == []
 
 
 def test_glossary_lists_every_role_in_both_languages() -> None:

@@ -38,7 +38,7 @@ class BadMoment(Invalid):
 def flows(request: HttpRequest) -> HttpResponse:
     """Every version, drafts first."""
     actor, at = deeds.admitted(request, *FLOW_READERS)
-    rows = FlowVersion.objects.select_related("drafted_by", "based_on")
+    rows = FlowVersion.objects.telling_superseded().select_related("drafted_by", "based_on")
     in_force = FlowVersion.objects.in_force(at=at).first()
     context = {
         "flows": rows.order_by(F("number").desc(nulls_first=True), "-pk"),
@@ -247,6 +247,7 @@ def _page(
         "editors": services.editors_of(found),
         "publishes": services.may_publish(found, actor=actor),
         "problems": services.problems(flow=found, at=at) if editable else [],
+        "to_come": FlowVersion.objects.to_come(at=at) if editable else (),
         "tried": tried,
         "seen": _seen([one.case for one in tried.rerouted], actor, at=at) if tried else (),
         "refused": refused,

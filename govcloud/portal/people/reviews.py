@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud.organisation import reviews as deeds_of_reviews
@@ -35,18 +35,18 @@ PAGE_SIZE = 50
 VIEWS: dict[str, str | Promise] = {
     "": gettext_lazy("To be reviewed"),
     "overdue": gettext_lazy("Overdue"),
-    "decided": gettext_lazy("Decided"),
+    "decided": pgettext_lazy("access review", "Decided"),
     "all": gettext_lazy("All of them"),
 }
 
 HEADINGS: tuple[str | Promise, ...] = (
-    gettext_lazy("Name"),
+    pgettext_lazy("of a person", "Name"),
     gettext_lazy("User name"),
     gettext_lazy("Role"),
     gettext_lazy("Unit"),
     gettext_lazy("Held since"),
     gettext_lazy("Verdict"),
-    gettext_lazy("Decided by"),
+    pgettext_lazy("access review", "Decided by"),
     gettext_lazy("Decided at"),
     gettext_lazy("Reason"),
 )

@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govcloud.orders.resolution import as_uuid
 from govcloud.organisation.people import kept_by, not_over, with_roles
@@ -20,7 +21,7 @@ from tenants.models import User
 VIEWS: Mapping[str, str | Promise] = {"": _("With a role"), "idle": _("Without a role"), "left": _("Left")}
 
 HEADINGS: tuple[str | Promise, ...] = (
-    _("Name"),
+    pgettext_lazy("of a person", "Name"),
     _("User name"),
     _("Role"),
     _("Unit"),

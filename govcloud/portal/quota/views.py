@@ -8,20 +8,20 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud import clock
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
-from govcloud.portal.quota import foresight, rows
+from govcloud.portal.quota import foresight, rows, setting
 from govcloud.portal.reading import number_in, version_in
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import granted
 from govcloud.quotas import limits, services
-from govcloud.quotas.models import Crossing, Dimension, LimitChange, TemporaryRaise
-from govcloud.quotas.policies import CAPACITY_READERS, NothingAbove, require_allotter
+from govcloud.quotas.models import Crossing, Dimension, LimitChange, QuotaAccount, TemporaryRaise
+from govcloud.quotas.policies import CAPACITY_READERS, LIMIT_KEEPERS, NothingAbove, require_allotter
 from govcloud.quotas.services import LARGEST_LIMIT
 from tenants.models import Department
 from tenants.policies import RoleMissing, scope_of
@@ -100,6 +100,40 @@ def allotment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect("portal:quota-unit", uuid=department.uuid)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+@resumes
+def limit(request: HttpRequest, uuid: UUID, dimension: str) -> HttpResponse:
+    """Set a limit of the unit, or lift it, after a look at what that would do; for the centre's keepers of limits."""
+    department = _visible(uuid, cast("User", request.user), at=clock.now())
+    actor, at = deeds.admitted(request, *LIMIT_KEEPERS)
+    account = department.quota_accounts.select_related("department").filter(dimension=dimension).first()
+    if account is None:
+        raise Http404
+    if request.method != "POST":
+        return _limit_page(request, account, setting.Typed.before(account.limit))
+    typed = setting.Typed.of(request)
+
+    def set_limit(reason: str) -> None:
+        wanted = typed.limit()
+        typed.require_seen(wanted)
+        services.set_limit(
+            account=account,
+            limit=wanted,
+            reason=reason,
+            expected_version=version_in(typed.text["version"]),
+            actor=actor,
+            at=at,
+        )
+
+    if "look" in request.POST:
+        return _limit_page(request, account, typed, refused=deeds.attempt(typed.limit))
+    refused = deeds.attempt_for_reason(request, set_limit)
+    if refused is not None:
+        return _limit_page(request, account, typed, refused=refused)
+    return redirect("portal:quota-unit", uuid=department.uuid)
+
+
 @require_GET
 @login_required
 def history(request: HttpRequest, uuid: UUID, form: str) -> HttpResponse:
@@ -174,6 +208,7 @@ def _page(
         "below": list(rows.units(below)),
         "foresight": foresight.foresee(department, request.GET.dict()),
         "allots": _allots(department, actor, at=at),
+        "sets": scope_of(actor, at=at).holds_any(LIMIT_KEEPERS),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": _changes(department)[:HISTORY],
@@ -181,6 +216,26 @@ def _page(
         "at": at,
     }
     return render(request, "portal/quota/unit.html", context, status=refused.status if refused else 200)
+
+
+def _limit_page(
+    request: HttpRequest, account: QuotaAccount, typed: setting.Typed, *, refused: Refused | None = None
+) -> HttpResponse:
+    """The form as it was filled in, and what the limit in it would mean once it has been sent."""
+    account.refresh_from_db()
+    dimension = Dimension(account.dimension)
+    now = limits.foresee(department=account.department, dimensions=[dimension])[dimension]
+    context = {
+        "department": account.department,
+        "dimension": dimension,
+        "account": account,
+        "now": now,
+        "typed": typed.text,
+        "foreseen": setting.foreseen(now, typed) if request.method == "POST" else None,
+        "refused": refused,
+        "most": deeds.LONGEST_REASON,
+    }
+    return render(request, "portal/quota/limit.html", context, status=refused.status if refused else 200)
 
 
 def _allots(department: Department, actor: "User", *, at: datetime) -> bool:

@@ -16,7 +16,7 @@ from django.db.models import Case, CharField, Count, Exists, OuterRef, Q, QueryS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
@@ -48,7 +48,7 @@ VIEWS: Mapping[str, str | Promise] = {
 }
 
 HEADINGS: tuple[str | Promise, ...] = (
-    _("Name"),
+    pgettext_lazy("of a person", "Name"),
     _("User name"),
     _("Account"),
     _("Second factor"),

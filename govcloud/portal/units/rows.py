@@ -6,6 +6,7 @@ from datetime import datetime
 from django.db.models import Count, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
@@ -26,7 +27,7 @@ HEADINGS: tuple[str | Promise, ...] = (
     _("Unit above"),
     _("Connection"),
     _("Systems"),
-    _("Registered"),
+    pgettext_lazy("date", "Registered"),
 )
 
 

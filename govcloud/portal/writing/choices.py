@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from govcloud.catalog.models import Kind
 from govcloud.orders.drafts import (
@@ -56,7 +57,7 @@ NAME = text(
 ZONE = choice("zone", _("Network zone"), "zones")
 LEASE = number("lease_months", _("Lease"), unit=_("months"), default="12", hint=_("1 to 12"))
 STORAGE_CLASS = choice("storage_class", _("Storage class"), "classes")
-SIZE = number("size_gb", _("Size"), unit=GB)
+SIZE = number("size_gb", pgettext_lazy("of storage", "Size"), unit=GB)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,7 +279,7 @@ CHOICES: Mapping[str, Choice] = {
                 ),
                 day(
                     "until",
-                    _("Until"),
+                    pgettext_lazy("last day", "Until"),
                     optional=True,
                     hint=_("Of a raise for a time: its last day; it falls back by itself."),
                 ),

@@ -249,6 +249,7 @@ vif_plugging_timeout = {120 if LIBVIRT else 0}
 force_config_drive = {LIBVIRT}
 force_raw_images = false
 shutdown_timeout = 10
+reimage_timeout_per_gb = 120
 reserved_host_memory_mb = 512
 cpu_allocation_ratio = 16.0
 {common}

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from govcloud.approvals.models import CaseKind
+from govcloud.approvals.models import CaseKind, Priority
 from govcloud.approvals.routing import CONDITIONS, DEFAULT_FLOW, Matter, StageRule, applicable, decides_itself
 from tenants.models import NetworkZone, Role
 
@@ -18,6 +18,15 @@ def test_committed_matter_goes_through_the_whole_chain_in_seven_working_days() -
     matter = Matter(kind="committed", zone="private", mlps_level=3)
     assert codes(matter) == ["unit_approval", "intake", "technical_review", "authority_approval"]
     assert [stage.working_days for stage in applicable(DEFAULT_FLOW, matter)] == [2, 1, 2, 2]
+
+
+def test_an_urgent_matter_goes_to_the_same_people_in_four_working_days() -> None:
+    normal = applicable(DEFAULT_FLOW, Matter(kind="committed", zone="private", mlps_level=3))
+    urgent = applicable(
+        DEFAULT_FLOW, Matter(kind="committed", zone="private", mlps_level=3, priority="urgent")
+    )
+    assert [stage.role for stage in urgent] == [stage.role for stage in normal]
+    assert [stage.working_days for stage in urgent] == [1, 1, 1, 1]
 
 
 def test_instant_matter_skips_review_and_authority() -> None:
@@ -97,8 +106,9 @@ def test_default_flow_speaks_of_roles_kinds_and_zones_that_exist() -> None:
     assert {stage.only_zone for stage in DEFAULT_FLOW} - {""} <= set(NetworkZone.values)
 
 
+@pytest.mark.parametrize("priority", Priority.values)
 @pytest.mark.parametrize("zone", NetworkZone.values)
 @pytest.mark.parametrize("kind", CaseKind.values)
-def test_nothing_is_approved_by_nobody(kind: str, zone: str) -> None:
-    deciding = applicable(DEFAULT_FLOW, Matter(kind=kind, zone=zone, mlps_level=1))
+def test_nothing_is_approved_by_nobody(kind: str, zone: str, priority: str) -> None:
+    deciding = applicable(DEFAULT_FLOW, Matter(kind=kind, zone=zone, mlps_level=1, priority=priority))
     assert {Role.UNIT_APPROVER, Role.SERVICE_DESK} <= {stage.role for stage in deciding}

@@ -1,5 +1,6 @@
 """Units and systems out of a workbook: exactly what a dry run told, all of it or nothing."""
 
+import itertools
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -24,7 +25,7 @@ from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFa
 pytestmark = pytest.mark.django_db
 
 BY = SystemActor("test")
-A, B, C = (credit_code(90_000 + number) for number in range(3))
+A, B, C, D, E = (credit_code(90_000 + number) for number in range(5))
 
 
 def unit(code: str, **changes: Any) -> dict[str, Any]:
@@ -258,6 +259,57 @@ def test_a_credit_code_is_known_however_it_is_written(at: datetime) -> None:
 def test_units_in_a_ring_are_refused(at: datetime) -> None:
     outcome = run(workbook(units=[unit(A, parent=B), unit(B, parent=A)]), at)
     assert {code for _cell, code in problems(outcome)} == {"units-in-a-ring"}
+
+
+def tree() -> dict[str, str | None]:
+    """Of each unit the one above it, which its path says as well."""
+    units = {unit.pk: unit for unit in Department.objects.all()}
+    for unit in units.values():
+        assert unit.ancestor_ids == [
+            *(units[unit.parent_id].ancestor_ids if unit.parent_id else []),
+            unit.pk,
+        ]
+    return {unit.credit_code: unit.parent.credit_code if unit.parent else None for unit in units.values()}
+
+
+@pytest.fixture
+def chain() -> list[Department]:
+    """A above B above C."""
+    chain: list[Department] = []
+    for code in (A, B, C):
+        chain.append(DepartmentFactory(credit_code=code, parent=chain[-1] if chain else None))
+    return chain
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations([A, B, C])))
+def test_a_chain_of_units_is_turned_round_in_whatever_order_its_rows_are(
+    order: tuple[str, ...], chain: list[Department], at: datetime
+) -> None:
+    parents = {A: B, B: C, C: None}
+    outcome = run(workbook(units=[unit(code, parent=parents[code]) for code in order]), at)
+    assert problems(outcome) == []
+    assert tree() == parents
+
+
+def test_a_unit_changes_places_with_one_far_above_it_across_units_that_the_file_leaves(
+    chain: list[Department], at: datetime
+) -> None:
+    """D comes to the top and A, with B and C, below it; D was below C."""
+    DepartmentFactory(credit_code=D, parent=chain[-1])
+    outcome = run(workbook(units=[unit(E, parent=C), unit(A, parent=D), unit(D, parent=None)]), at)
+    assert problems(outcome) == []
+    assert tree() == {D: None, A: D, B: A, C: B, E: C}
+
+
+def test_a_ring_that_a_file_makes_of_units_that_stand_names_its_rows_alone(
+    chain: list[Department], at: datetime
+) -> None:
+    DepartmentFactory(credit_code=D)
+    before = tree()
+    content = workbook(units=[unit(A, parent=D), unit(E, parent=A), unit(D, parent=C)])
+    told = [(cell[1:], code) for cell, code in problems(run(content, at))]
+    assert sorted(told) == [("2", "units-in-a-ring"), ("4", "units-in-a-ring")]
+    assert tree() == before
 
 
 def test_changes_are_told_with_what_was_and_carried_out(at: datetime) -> None:
