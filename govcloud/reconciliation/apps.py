@@ -6,6 +6,7 @@ class ReconciliationConfig(AppConfig):
     label = "reconciliation"
 
     def ready(self) -> None:
+        from govcloud.provisioning.actions.base import register_titles  # noqa: PLC0415  actions read models
         from govcloud.provisioning.kinds.base import register  # noqa: PLC0415  kinds read models
         from govcloud.provisioning.tasks import when_operation_ends  # noqa: PLC0415
         from govcloud.reconciliation.kinds import (  # noqa: PLC0415
@@ -16,6 +17,8 @@ class ReconciliationConfig(AppConfig):
             RuleAgainKind,
         )
         from govcloud.reconciliation.tasks import settle  # noqa: PLC0415
+        from govcloud.reconciliation.vocabulary import Remedy  # noqa: PLC0415
 
         register(RestorationKind(), RemovalKind(), LossKind(), RuleAgainKind(), AddressAgainKind())
+        register_titles({str(remedy): remedy.label for remedy in Remedy})
         when_operation_ends(lambda: settle.apply_async(ignore_result=True))

@@ -27,9 +27,13 @@ from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, Subje
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """Who applies which finding, and when. ``mark`` begins the keys of this application's steps."""
+    """Who applies which finding, how, and when. ``mark`` begins the keys of this application's steps.
+
+    ``remedy`` is the one that was chosen, which need not be what the finding proposes.
+    """
 
     finding: Finding
+    remedy: Remedy
     actor: audit.Actor
     at: datetime
     mark: str
@@ -42,8 +46,9 @@ def carry_out(
 
     Raises what the remedy refuses (QuotaExceeded, CannotBeAdopted).
     """
+    click = Click(finding, remedy, actor, at, f"{finding.uuid}:{uuid4()}")
     done_at_once = remedy in {Remedy.ADOPT, Remedy.CORRECT_LEDGER}
-    return _REMEDIES[remedy](Click(finding, actor, at, f"{finding.uuid}:{uuid4()}")), done_at_once
+    return _REMEDIES[remedy](click), done_at_once
 
 
 def can_be_applied(remedy: str) -> bool:
@@ -230,7 +235,7 @@ def _limits(click: Click, after: tuple[str, ...] = ()) -> list[StepSpec]:
 def _act(click: Click, resource: Resource, steps: list[StepSpec]) -> Operation:
     """The resource is in hand until the operation ends. Raises WrongState when something else has it."""
     leases.mend(resource=resource, actor=click.actor, thread=resource.thread, at=click.at)
-    return _start(click, OperationKind.ACTION, steps, resource=resource, action=click.finding.remedy)
+    return _start(click, OperationKind.ACTION, steps, resource=resource, action=click.remedy)
 
 
 def _mend(click: Click, steps: list[StepSpec]) -> Operation:

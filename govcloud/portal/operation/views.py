@@ -15,6 +15,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import services
+from govcloud.provisioning.actions.base import title_of
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
@@ -77,6 +78,7 @@ def _page(
     parked = sum(step.state == StepState.PARKED for step in steps)
     context: dict[str, Any] = {
         "operation": found,
+        "what": title_of(found.action) if found.action else found.get_kind_display(),
         "order": Order.objects.visible_to(actor, at=at).filter(uuid=found.thread).first()
         if found.thread
         else None,
