@@ -12,6 +12,7 @@ class ReconciliationConfig(AppConfig):
         from govcloud.reconciliation.kinds import (  # noqa: PLC0415
             AddressAgainKind,
             LossKind,
+            PortAgainKind,
             RemovalKind,
             RestorationKind,
             RuleAgainKind,
@@ -19,6 +20,8 @@ class ReconciliationConfig(AppConfig):
         from govcloud.reconciliation.tasks import settle  # noqa: PLC0415
         from govcloud.reconciliation.vocabulary import Remedy  # noqa: PLC0415
 
-        register(RestorationKind(), RemovalKind(), LossKind(), RuleAgainKind(), AddressAgainKind())
+        register(
+            RestorationKind(), RemovalKind(), LossKind(), RuleAgainKind(), AddressAgainKind(), PortAgainKind()
+        )
         register_titles({str(remedy): remedy.label for remedy in Remedy})
         when_operation_ends(lambda: settle.apply_async(ignore_result=True))
