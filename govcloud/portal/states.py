@@ -70,6 +70,7 @@ LOOKS = {
     "closed": Look("lock", "quiet"),
     "disabled": Look("ban", "warn"),
     "delivered": DONE,
+    "failed": Look("circle-x", "bad"),
     "given_up": Look("circle-x", "bad"),
 }
 

@@ -9,6 +9,7 @@ from govcloud.portal.calendar import views as calendar
 from govcloud.portal.deciding import absences
 from govcloud.portal.deciding import views as deciding
 from govcloud.portal.engine import views as engine
+from govcloud.portal.findings import passes
 from govcloud.portal.findings import views as findings
 from govcloud.portal.flows import views as flows
 from govcloud.portal.inbox import views as inbox
@@ -99,6 +100,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),
+    path("findings/passes/", passes.passes, name="passes"),
     path("findings/<uuid:uuid>/", findings.finding, name="finding"),
     path("findings/<uuid:uuid>/application/", findings.application, name="finding-application"),
     path("findings/<uuid:uuid>/dismissal/", findings.dismissal, name="finding-dismissal"),

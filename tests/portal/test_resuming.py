@@ -454,7 +454,7 @@ WITHOUT_WRITING = {
     "audit-verification", "audit-export-now", "operation-retry", "resource-console", "resource-login-key-removal",
     "resource-secret", "system-owner", "order-item-removal", "order-submission", "order-file-removal",
     "consultation-waiver", "webhook-on", "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft",
-    "flow-stage-place", "flow-discarding",
+    "flow-stage-place", "flow-discarding", "passes",
 }  # fmt: skip
 """Addresses of forms into which nothing is written that would be lost, or that must not be kept."""
 
