@@ -35,7 +35,8 @@ class OperationAnswer(Answer):
     reason = serializers.CharField()
     order = serializers.UUIDField(source="thread", allow_null=True)
     action = serializers.CharField(
-        help_text="the direct action's name; empty for what an order or a plan asked for"
+        help_text="the direct action's name, or how a finding about the resource was put right; "
+        "empty for what an order or a plan asked for"
     )
     resource = serializers.UUIDField(
         source="resource.uuid", default=None, allow_null=True, help_text="what a direct action has in hand"

@@ -83,6 +83,7 @@ LOOKS = {
     "unauthorized": Look("lock", "bad"),
     "failing": Look("alert-triangle", "bad"),
     "delivered": DONE,
+    "failed": Look("circle-x", "bad"),
     "given_up": Look("circle-x", "bad"),
 }
 

@@ -10,6 +10,7 @@ from govcloud.portal.clouds import views as clouds
 from govcloud.portal.deciding import absences
 from govcloud.portal.deciding import views as deciding
 from govcloud.portal.engine import views as engine
+from govcloud.portal.findings import passes
 from govcloud.portal.findings import views as findings
 from govcloud.portal.flows import views as flows
 from govcloud.portal.inbox import views as inbox
@@ -129,6 +130,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("engine/", engine.engine, name="engine"),
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),
+    path("findings/passes/", passes.passes, name="passes"),
     path("findings/<uuid:uuid>/", findings.finding, name="finding"),
     path("findings/<uuid:uuid>/application/", findings.application, name="finding-application"),
     path("findings/<uuid:uuid>/dismissal/", findings.dismissal, name="finding-dismissal"),
@@ -138,6 +140,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("audit/proof/verification/", audit.verification_now, name="audit-verification"),
     path("audit/proof/export/", audit.export_now, name="audit-export-now"),
     path("audit/<uuid:uuid>/", audit.event, name="audit-event"),
+    path("operations/", operation.operations, name="operations"),
+    path("operations/export.<str:form>", operation.export, name="operations-export"),
     path("operations/<uuid:uuid>/", operation.operation, name="operation"),
     path("operations/<uuid:uuid>/retry/", operation.retry, name="operation-retry"),
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),

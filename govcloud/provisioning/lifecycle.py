@@ -62,5 +62,22 @@ class Outcome(models.TextChoices):
     UNANSWERED = "unanswered", _("no answer")
 
 
+def outcome_of(status: int | None) -> Outcome:
+    """What an HTTP status says; None where no answer was seen."""
+    match status:
+        case None:
+            return Outcome.UNANSWERED
+        case 404 | 410:
+            return Outcome.ABSENT
+        case 429:
+            return Outcome.THROTTLED
+        case _ if status >= 500:
+            return Outcome.FAILED
+        case _ if status >= 400:
+            return Outcome.REFUSED
+        case _:
+            return Outcome.ANSWERED
+
+
 CLOUDS_TROUBLE = frozenset({Outcome.THROTTLED, Outcome.FAILED, Outcome.UNANSWERED})
 """Outcomes that are the cloud's doing, whatever was asked: what its error rate counts."""

@@ -16,6 +16,7 @@ from govcloud.provisioning.lifecycle import (
     OperationStatus,
     Outcome,
     StepState,
+    outcome_of,
 )
 from govcloud.provisioning.queries import OperationQuerySet
 from tenants.models import System
@@ -162,6 +163,14 @@ class CloudCall(models.Model):
     class Meta:
         ordering: ClassVar = ["id"]
         indexes: ClassVar = [models.Index(fields=["at"], name="cloud_call_age")]
+
+    @property
+    def outcome(self) -> Outcome:
+        return outcome_of(self.status)
+
+    @property
+    def seconds(self) -> float:
+        return self.milliseconds / 1_000
 
 
 class CallCount(models.Model):

@@ -21,7 +21,7 @@ from govcloud.clouds.models import GuestKey
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Server
 from govcloud.provisioning.actions import requests
-from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.base import title_of
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
@@ -162,7 +162,7 @@ def _in_whose_hands(server: Resource) -> str:
     operation = Operation.objects.filter(resource=server, finished_at=None).last()
     if operation is None:
         return str(Status(server.status).label)
-    return f"{actions()[operation.action].title}: {OperationStatus(operation.status).label}"
+    return f"{title_of(operation.action)}: {OperationStatus(operation.status).label}"
 
 
 def _servers() -> QuerySet[Resource]:

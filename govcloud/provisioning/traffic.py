@@ -8,7 +8,7 @@ from django.db import connection
 
 from govcloud.catalog.models import Cloud
 from govcloud.gateways import openstack
-from govcloud.provisioning.lifecycle import Outcome
+from govcloud.provisioning.lifecycle import outcome_of
 from govcloud.provisioning.models import CloudCall, Step
 
 COUNTS_KEPT = timedelta(days=2)  # by the minute; older ones are summed up
@@ -57,26 +57,10 @@ def _found_what_it_should(exchange: openstack.Exchange) -> bool:
 def count(*, cloud: Cloud, exchanges: Sequence[openstack.Exchange], at: datetime) -> None:
     """Add calls to the counts of their minute: one statement, its rows taken in one order by everybody."""
     services = [exchange.service for exchange in exchanges]
-    outcomes = [outcome_of(exchange).value for exchange in exchanges]
+    outcomes = [outcome_of(exchange.status).value for exchange in exchanges]
     times = [exchange.milliseconds for exchange in exchanges]
     with connection.cursor() as cursor:
         cursor.execute(COUNT, [at, cloud.pk, services, outcomes, times])
-
-
-def outcome_of(exchange: openstack.Exchange) -> Outcome:
-    match exchange.status:
-        case None:
-            return Outcome.UNANSWERED
-        case 404 | 410:
-            return Outcome.ABSENT
-        case 429:
-            return Outcome.THROTTLED
-        case status if status >= 500:
-            return Outcome.FAILED
-        case status if status >= 400:
-            return Outcome.REFUSED
-        case _:
-            return Outcome.ANSWERED
 
 
 def forget(*, at: datetime) -> int:

@@ -115,6 +115,8 @@ def remedies(subject: SubjectKind, difference: Difference, *, suspended: bool = 
         return (Remedy.SET_BACK,)
     if (subject, difference.found) == (SubjectKind.ROUTER, DISABLED):
         return (Remedy.SET_BACK,)
+    if (subject, difference.field, difference.found) == (SubjectKind.PORT, Field.ATTACHED_TO, ""):
+        return (Remedy.SET_BACK, Remedy.ADOPT)  # in another server somebody may have use for it
     return _REMEDIES.get((subject, difference.field), (Remedy.DECIDE,))
 
 
@@ -128,7 +130,7 @@ def whole(kind: FindingKind, subject: SubjectKind, *, at_home: bool) -> tuple[Re
             return (Remedy.CLEAR_AWAY,)
         case FindingKind.FOREIGN if subject in REACH and at_home:
             return (Remedy.CLEAR_AWAY, Remedy.ADOPT)
-        case FindingKind.MISSING if subject in REACH:
+        case FindingKind.MISSING if subject in REACH | {SubjectKind.PORT}:
             return (Remedy.SET_BACK, Remedy.MARK_LOST)
         case FindingKind.MISSING if subject in {SubjectKind.SERVER, SubjectKind.VOLUME}:
             return (Remedy.MARK_LOST,)

@@ -24,7 +24,8 @@ from govcloud.protection import services as protection
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
-from govcloud.provisioning.kinds.network import SecurityRuleKind
+from govcloud.provisioning.kinds.compute import PortKind
+from govcloud.provisioning.kinds.network import SecurityRuleKind, tags_for
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
@@ -185,6 +186,11 @@ def _rule_lost(context: Context) -> None:
         reach.rule_removed(rule=rule, actor=ENGINE, at=context.at)
 
 
+def _port_lost(context: Context) -> None:
+    """The server is on one network less."""
+    Address.objects.filter(unit=context.step.unit, released_at=None).update(released_at=context.at)
+
+
 def _router_lost(context: Context) -> None:
     network = Network.objects.select_related("resource").get(resource__unit=context.target)
     if network.router_id == context.state["id"]:
@@ -197,6 +203,7 @@ def _address_lost(context: Context) -> None:
 
 
 _FORGOTTEN: Mapping[SubjectKind, Callable[[Context], None]] = {
+    SubjectKind.PORT: _port_lost,
     SubjectKind.SECURITY_RULE: _rule_lost,
     SubjectKind.ROUTER: _router_lost,
     SubjectKind.FLOATING_ADDRESS: _address_lost,
@@ -247,3 +254,48 @@ class AddressAgainKind(FloatingAddressKind):
 
     def forget(self, context: Context) -> None:
         """It was missing before, and is again."""
+
+
+class PortAgainKind(PortKind):
+    """A port that is missing, made again with the address and the groups that are recorded, and plugged into its server."""
+
+    name = "port_again"
+    title = _("Setting the cloud back to the record")
+
+    def create(self, context: Context) -> Made | Skipped:
+        try:
+            return super().create(context)
+        except errors.Conflict as error:
+            found = self.find(context)
+            return Skipped(str(error)) if found is None else Made(found)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        network = context.project.network
+        port = network.get_port(external_id)
+        if context.step.desired == "present":
+            tags = self._tags(context)
+            if not tags <= port.tags:
+                network.set_tags(collection="ports", resource_id=external_id, tags=tags)
+            if not port.device_id:
+                context.project.compute.add_interface(self._server_id(context), port_id=external_id)
+                return Moving()
+        return Ready({"address": port.addresses[0], "mac": port.mac})
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """One request at a time: out of its server, then away."""
+        server_id = self._server_id(context)
+        if context.project.network.get_port(external_id).device_id == server_id:
+            context.project.compute.remove_interface(server_id, port_id=external_id)
+        else:
+            super().remove(context, external_id)
+
+    def forget(self, context: Context) -> None:
+        """It was missing before, and is again."""
+
+    def _tags(self, context: Context) -> frozenset[str]:
+        given = Address.objects.select_related("server__resource").get(unit=context.step.unit)
+        operation = context.operation
+        return frozenset(tags_for(unit=given.marked_after, system=operation.system, thread=operation.thread))
+
+    def _server_id(self, context: Context) -> str:
+        return context.resource(context.state["server"]).external_id

@@ -20,16 +20,19 @@ from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.reconciliation import adoption, taking_in
-from govcloud.reconciliation.comparison import REACH
 from govcloud.reconciliation.models import Finding
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
 class Click:
-    """Who applies which finding, and when. ``mark`` begins the keys of this application's steps."""
+    """Who applies which finding, how, and when. ``mark`` begins the keys of this application's steps.
+
+    ``remedy`` is the one that was chosen, which need not be what the finding proposes.
+    """
 
     finding: Finding
+    remedy: Remedy
     actor: audit.Actor
     at: datetime
     mark: str
@@ -42,12 +45,20 @@ def carry_out(
 
     Raises what the remedy refuses (QuotaExceeded, CannotBeAdopted).
     """
-    done_at_once = remedy in {Remedy.ADOPT, Remedy.CORRECT_LEDGER}
-    return _REMEDIES[remedy](Click(finding, actor, at, f"{finding.uuid}:{uuid4()}")), done_at_once
+    click = Click(finding, remedy, actor, at, f"{finding.uuid}:{uuid4()}")
+    operation = _REMEDIES[remedy](click)
+    at_work = operation is not None and operation.resource is not None
+    return operation, remedy in {Remedy.ADOPT, Remedy.CORRECT_LEDGER} and not at_work
 
 
-def can_be_applied(remedy: str) -> bool:
-    return remedy in _REMEDIES
+def can_be_applied(finding: Finding, remedy: str) -> bool:
+    """By a click. The interface by which a server is managed stays as long as the server does: it is only set back."""
+    managed_by = (
+        finding.subject == SubjectKind.PORT
+        and finding.resource is not None
+        and finding.unit == finding.resource.unit
+    )
+    return remedy in _REMEDIES and not (managed_by and remedy in {Remedy.ADOPT, Remedy.MARK_LOST})
 
 
 def _adopt(click: Click) -> Operation | None:
@@ -57,11 +68,19 @@ def _adopt(click: Click) -> Operation | None:
     if click.finding.subject == SubjectKind.FLOATING_ADDRESS:
         taking_in.follow(finding=click.finding, resource=resource, actor=click.actor, at=click.at)
         return None
+    if click.finding.subject == SubjectKind.PORT:
+        return _off_the_network(click, resource)
     differences = list(click.finding.differences.all())
     adoption.adopt(resource=resource, differences=differences, actor=click.actor, at=click.at)
     if not adoption.changes_demand(click.finding):
         return None
     return _mend(click, _limits(click))
+
+
+def _off_the_network(click: Click, server: Resource) -> Operation:
+    """Somebody unplugged the port, and that may stay: it goes, unless something holds it again by then, and its address is free."""
+    removal = _removal(server, _address(click), key=click.mark)
+    return _act(click, server, [removal, *_forgotten(click, server, after=(removal.key,))])
 
 
 def _take_in(click: Click, resource: Resource) -> Operation:
@@ -90,9 +109,10 @@ def _restored(click: Click, resource: Resource, *, field: str, expected: str) ->
         "resource": str(resource.unit), "subject": click.finding.subject, "id": click.finding.external_id, "field": field,
         "expected": expected,
     }  # fmt: skip
+    unit = _address(click).unit if click.finding.subject == SubjectKind.PORT else resource.unit
     return StepSpec(
-        key=f"{click.mark}:{field}", kind="restoration", label=resource.name, unit=resource.unit, desired_state=state
-    )  # fmt: skip
+        key=f"{click.mark}:{field}", kind="restoration", label=resource.name, unit=unit, desired_state=state
+    )
 
 
 def _rule_again(click: Click, resource: Resource) -> list[StepSpec]:
@@ -125,26 +145,42 @@ def _address_again(click: Click, resource: Resource) -> list[StepSpec]:
     ]  # fmt: skip
 
 
+def _port_again(click: Click, resource: Resource) -> list[StepSpec]:
+    given = _address(click)
+    state = {"network": str(given.block.unit), "server": str(resource.unit)}
+    return [
+        StepSpec(
+            key=f"{click.mark}:port_again", kind="port_again", label=resource.name, unit=given.unit, desired_state=state
+        )
+    ]  # fmt: skip
+
+
 _AGAIN: Mapping[SubjectKind, Callable[[Click, Resource], list[StepSpec]]] = {
     SubjectKind.SECURITY_RULE: _rule_again,
     SubjectKind.ROUTER: _router_again,
     SubjectKind.FLOATING_ADDRESS: _address_again,
+    SubjectKind.PORT: _port_again,
 }
 
 
 def _mark_lost(click: Click) -> Operation:
     """What is recorded with a resource goes by itself; the resource stays."""
-    if click.finding.subject not in REACH:
+    if click.finding.subject in {SubjectKind.SERVER, SubjectKind.VOLUME}:
         return _resource_lost(click)
-    resource, finding = _locked(click.finding), click.finding
-    if finding.subject == SubjectKind.ROUTER:
+    resource = _locked(click.finding)
+    if click.finding.subject == SubjectKind.ROUTER:
         taking_in.require_nothing_leads_through(resource)
+    return _act(click, resource, _forgotten(click, resource))
+
+
+def _forgotten(click: Click, resource: Resource, *, after: tuple[str, ...] = ()) -> list[StepSpec]:
+    finding = click.finding
     state = {"resource": str(resource.unit), "subject": finding.subject, "id": finding.external_id}
     loss = StepSpec(
         key=f"{click.mark}:loss", kind="loss", label=finding.name or resource.name, unit=finding.unit or resource.unit,
-        desired_state=state,
+        desired_state=state, needs=after,
     )  # fmt: skip
-    return _act(click, resource, [loss, *_limits(click, after=(loss.key,))])
+    return [loss, *_limits(click, after=(loss.key,))]
 
 
 def _resource_lost(click: Click) -> Operation:
@@ -159,19 +195,24 @@ def _resource_lost(click: Click) -> Operation:
         given_back(each, key=f"{click.mark}:floating_address", unit=uuid4())
         for each in FloatingAddress.objects.filter(server=resource.pk, released_at=None)
     ]
-    steps += [
-        StepSpec(
-            key=f"{click.mark}:removal:{port.unit}", kind="removal", label=resource.name, unit=port.unit,
-            desired_state={"subject": SubjectKind.PORT, "id": port.port_id, "server": str(resource.unit)},
-        )
-        for port in ports
-    ]  # fmt: skip
+    steps += [_removal(resource, port, key=click.mark) for port in ports]
     loss = StepSpec(
         key=f"{click.mark}:loss", kind="loss", label=resource.name, unit=resource.unit,
         desired_state={"resource": str(resource.unit), "subject": finding.subject, "id": finding.external_id},
         needs=tuple(step.key for step in steps),
     )  # fmt: skip
     return _act(click, resource, [*steps, loss, *_limits(click, after=(loss.key,))])
+
+
+def _removal(server: Resource, port: Address, *, key: str) -> StepSpec:
+    state = {"subject": SubjectKind.PORT, "id": port.port_id, "server": str(server.unit)}
+    return StepSpec(
+        key=f"{key}:removal:{port.unit}",
+        kind="removal",
+        label=server.name,
+        unit=port.unit,
+        desired_state=state,
+    )
 
 
 def _clear_away(click: Click) -> Operation:
@@ -214,6 +255,12 @@ def _locked(finding: Finding) -> Resource:
     return rows.get(findings=finding)
 
 
+def _address(click: Click) -> Address:
+    """Of the port that the finding is about."""
+    rows = Address.objects.filter(block__cloud=click.finding.cloud, released_at=None)
+    return rows.select_related("block").get(port_id=click.finding.external_id)
+
+
 def _limits(click: Click, after: tuple[str, ...] = ()) -> list[StepSpec]:
     """The system's limits on the cloud, set to what it has been granted then."""
     system = click.finding.system
@@ -230,7 +277,7 @@ def _limits(click: Click, after: tuple[str, ...] = ()) -> list[StepSpec]:
 def _act(click: Click, resource: Resource, steps: list[StepSpec]) -> Operation:
     """The resource is in hand until the operation ends. Raises WrongState when something else has it."""
     leases.mend(resource=resource, actor=click.actor, thread=resource.thread, at=click.at)
-    return _start(click, OperationKind.ACTION, steps, resource=resource, action=click.finding.remedy)
+    return _start(click, OperationKind.ACTION, steps, resource=resource, action=click.remedy)
 
 
 def _mend(click: Click, steps: list[StepSpec]) -> Operation:

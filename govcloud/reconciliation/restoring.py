@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
+from django.db.models import Q
+
 from govcloud.gateways.openstack import Cloud
 from govcloud.inventory.models import Address, FloatingAddress, Network, Resource
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.provisioning.kinds.network import let_in_what_it_is_for, tags_for
+from govcloud.reconciliation.subjects.base import marked
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 
 Restore = Callable[[Cloud, Resource, str], None]
@@ -18,9 +21,8 @@ def _server_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
 
 
 def _server_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
-    """What others have tagged it with stays."""
     has = cloud.compute.get_server(external_id).tags
-    cloud.compute.set_tags(external_id, has | set(_tags(resource)))
+    cloud.compute.set_tags(external_id, _without_marks(has) | set(_tags(resource)))
 
 
 def _power(cloud: Cloud, resource: Resource, external_id: str) -> None:
@@ -49,21 +51,34 @@ def _attachment(cloud: Cloud, resource: Resource, external_id: str) -> None:
 
 
 def _port_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
-    has = cloud.network.get_port(external_id).tags
-    cloud.network.set_tags(collection="ports", resource_id=external_id, tags=has | set(_tags(resource)))
+    given, has = _address(resource, external_id), cloud.network.get_port(external_id).tags
+    tags = tags_for(unit=given.marked_after, system=resource.system, thread=resource.thread)
+    cloud.network.set_tags(collection="ports", resource_id=external_id, tags=_without_marks(has) | set(tags))
+
+
+def _plugged_in(cloud: Cloud, resource: Resource, external_id: str) -> None:
+    cloud.compute.add_interface(resource.external_id, port_id=external_id)
 
 
 def _port_address(cloud: Cloud, resource: Resource, external_id: str) -> None:
-    given = Address.objects.select_related("block").get(unit=resource.unit, released_at=None)
+    given = _address(resource, external_id)
     subnet_id = Network.objects.get(resource__unit=given.block.unit).subnet_id
     cloud.network.set_port_address(external_id, subnet_id=subnet_id, fixed_ip=given.address)
 
 
 def _port_groups(cloud: Cloud, resource: Resource, external_id: str) -> None:
-    given = Address.objects.select_related("block").get(unit=resource.unit, released_at=None)
+    given = _address(resource, external_id)
     group = Network.objects.get(resource__unit=given.block.unit).security_group_id
     wanted = [group] if given.security_groups is None else given.security_groups
     cloud.network.set_port_groups(external_id, security_group_ids=wanted)
+
+
+def _address(server: Resource, port_id: str) -> Address:
+    """The one that is recorded for this port: a server has one on each of its networks."""
+    own = Q(unit=server.unit) | Q(server=server.pk)
+    return Address.objects.select_related("block", "server__resource").get(
+        own, port_id=port_id, released_at=None
+    )
 
 
 def _network_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
@@ -72,7 +87,9 @@ def _network_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
 
 def _network_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
     has = cloud.network.get_network(external_id).tags
-    cloud.network.set_tags(collection="networks", resource_id=external_id, tags=has | set(_tags(resource)))
+    cloud.network.set_tags(
+        collection="networks", resource_id=external_id, tags=_without_marks(has) | set(_tags(resource))
+    )
 
 
 def _group_name(cloud: Cloud, resource: Resource, external_id: str) -> None:
@@ -108,12 +125,19 @@ def _floating_tags(cloud: Cloud, resource: Resource, external_id: str) -> None:
     given = FloatingAddress.objects.get(server=resource.pk, released_at=None)
     has = cloud.routing.get_floating_ip(external_id).tags
     tags = tags_for(unit=given.unit, system=resource.system, thread=resource.thread)
-    cloud.network.set_tags(collection="floatingips", resource_id=external_id, tags=has | set(tags))
+    cloud.network.set_tags(
+        collection="floatingips", resource_id=external_id, tags=_without_marks(has) | set(tags)
+    )
 
 
 def _leads_to(cloud: Cloud, resource: Resource, external_id: str) -> None:
     port_id = Address.objects.get(unit=resource.unit, released_at=None).port_id
     cloud.routing.bind_floating_ip(external_id, port_id=port_id)
+
+
+def _without_marks(tags: frozenset[str]) -> frozenset[str]:
+    """What others have tagged it with stays; a mark of ours that is of something else goes."""
+    return frozenset(tag for tag in tags if marked([tag]) is None)
 
 
 def _tags(resource: Resource) -> list[str]:
@@ -128,6 +152,7 @@ RESTORES: Mapping[tuple[SubjectKind, Field], Restore] = {
     (SubjectKind.VOLUME, Field.MARK): _volume_mark,
     (SubjectKind.VOLUME, Field.ATTACHED_TO): _attachment,
     (SubjectKind.PORT, Field.MARK): _port_tags,
+    (SubjectKind.PORT, Field.ATTACHED_TO): _plugged_in,
     (SubjectKind.PORT, Field.ADDRESS): _port_address,
     (SubjectKind.PORT, Field.SECURITY_GROUP): _port_groups,
     (SubjectKind.NETWORK, Field.NAME): _network_name,

@@ -152,7 +152,7 @@ def possible(finding: Finding) -> list[Remedy]:
         found = [Remedy(finding.remedy)] if not each else list(
             reduce(lambda common, more: tuple(one for one in common if one in more), each)
         )  # fmt: skip
-    return [remedy for remedy in found if remedies.can_be_applied(remedy)]
+    return [remedy for remedy in found if remedies.can_be_applied(finding, remedy)]
 
 
 def apply(*, finding: Finding, remedy: str = "", actor: User, at: datetime) -> Finding:

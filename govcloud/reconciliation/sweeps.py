@@ -240,7 +240,11 @@ class Pass:
         asked_at = self.clock()
         gone, there = self._ask_for(subject, ids)
         standing = subject.standing(self.cloud, gone)
-        observations = [comparison.missing(each) for each in standing.values() if each is not None]
+        observations = [
+            comparison.missing(each)
+            for each in standing.values()
+            if each is not None and not self._gone_with_its_server(each)
+        ]
         busy = hands.busy(observations=observations, since=asked_at - hands.MARGIN)
         settled = [each for each in gone if (row := standing.get(each)) is None or row.unit not in busy]
         kept = [each for each in observations if each.unit not in busy]
@@ -250,6 +254,10 @@ class Pass:
         self._live(subject, FindingKind.MISSING).filter(external_id__in=still).update(
             last_seen_at=self.clock(), sightings=F("sightings") + 1
         )
+
+    def _gone_with_its_server(self, standing: Standing) -> bool:
+        """The server's own finding tells of it."""
+        return standing.kind == SubjectKind.PORT and standing.fields.get(Field.ATTACHED_TO) in self.lost
 
     def _ask_for(self, subject: Subject, ids: Sequence[str]) -> tuple[list[str], list[Seen]]:
         """Those that the cloud says it does not have, and those it has after all."""

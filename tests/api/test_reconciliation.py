@@ -11,7 +11,8 @@ from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation.balances import ledger
 from govcloud.reconciliation.findings import note
 from govcloud.reconciliation.models import Finding, Sweep
-from govcloud.reconciliation.vocabulary import SubjectKind
+from govcloud.reconciliation.remedies import carry_out
+from govcloud.reconciliation.vocabulary import Remedy, SubjectKind
 from tenants.models import Role, User
 from tests.api.conftest import ROOT
 from tests.factories.catalog import CloudFactory
@@ -161,3 +162,15 @@ def test_everything_is_read_when_that_was_long_ago(admin: APIClient, settings: o
     Sweep.objects.all().delete()
     SweepFactory(cloud=cloud, requested_at=clock.now() - timedelta(hours=7))
     assert admin.post(f"{ROOT}/sweeps", {"cloud": "sandbox"}).json()["extent"] == "full"
+
+
+def test_the_operation_that_puts_a_finding_right_tells_the_chosen_remedy(admin: APIClient) -> None:
+    finding = FindingFactory(renamed=True, remedy="adopt")
+    actor = member(Role.CLOUD_ADMIN)
+    started, _done = carry_out(finding=finding, remedy=Remedy.SET_BACK, actor=actor, at=BEGINNING)
+    assert started is not None
+    answer = admin.get(f"{ROOT}/operations/{started.uuid}")
+    assert (answer.status_code, answer.json()["action"]) == (200, "set_back")
+    assert answer.json()["resource"] == str(finding.resource.uuid)
+    (row,) = admin.get(f"{ROOT}/operations", {"resource": str(finding.resource.uuid)}).json()["results"]
+    assert row["action"] == "set_back"

@@ -31,6 +31,7 @@ from tests.factories.orders import Scene
 from tests.factories.tenants import SystemFactory
 
 Row = dict[str, Any]
+FURTHER = 100  # one server in so many has a second interface
 LONG_AGO = datetime.now(UTC) - timedelta(days=30)
 CLONED = (
     "network",
@@ -51,6 +52,7 @@ class Estate:
     servers: list[Resource] = field(default_factory=list)
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)  # by kind and id
     ports: dict[UUID, str] = field(default_factory=dict)  # by the server's unit
+    further: dict[UUID, str] = field(default_factory=dict)  # the second ports of those that have two
     volumes: dict[int, list[Resource]] = field(default_factory=dict)  # by the server's key
 
     def row(self, kind: str, external_id: str) -> Row:
@@ -132,6 +134,11 @@ class _Cloning:
             )
             for number, server in enumerate(servers)
         )  # fmt: skip
+        Address.objects.bulk_create(
+            self._further(server, block, f"10.99.{128 + number // 250}.{number % 250 + 1}")
+            for number, server in zip(numbers, details, strict=True)
+            if number % FURTHER == 0
+        )
         self.estate.servers += servers
         self._limits()
 
@@ -184,14 +191,25 @@ class _Cloning:
         return row
 
     def _server(self, server: Resource, address: str) -> None:
-        mark, port = f"gc-{server.unit}", str(uuid4())
+        mark = f"gc-{server.unit}"
         self._cloud("server", self.model["server"][0], id=server.external_id, name=server.name, tags=[mark])
-        self._cloud(
-            "port", self.model["port"][0], id=port, name=mark, tags=[mark], device_id=server.external_id,
+        self.estate.ports[server.unit] = self._port(server, mark, address)
+
+    def _further(self, server: Server, block: AddressBlock, address: str) -> Address:
+        """On the same network: what is compared does not ask which."""
+        unit = uuid4()
+        port = self._port(server.resource, f"gc-{unit}", address)
+        self.estate.further[server.resource.unit] = port
+        return Address(block=block, unit=unit, server=server, port_id=port, address=address)
+
+    def _port(self, server: Resource, mark: str, address: str) -> str:
+        port = self._cloud(
+            "port", self.model["port"][0], id=str(uuid4()), name=mark, tags=[mark], device_id=server.external_id,
             network_id=self.resource_of_network.external_id, security_groups=[self.group],
             fixed_ips=[{"subnet_id": self.resource_of_network.network.subnet_id, "ip_address": address}],
         )  # fmt: skip
-        self.estate.ports[server.unit] = port
+        found: str = port["id"]
+        return found
 
     def _volume(self, held: Resource, server: Resource, volume: Resource) -> None:
         like = next(row for row in self.model["volume"] if row["id"] == held.external_id)
@@ -239,6 +257,7 @@ def drifted(estate: Estate, *, every: int) -> Iterator[tuple[str, Row, tuple[str
     """One thing in so many servers changed, in turn in each of the ways; with the finding that it must lead to."""
     ways = (
         _renamed, _unmarked, _resized, _stopped, _grown, _detached, _regrouped, _deleted, _foreign, _opened,
+        _regrouped_further, _unplugged,
     )  # fmt: skip
     for number, server in enumerate(estate.servers[::every]):
         yield ways[number % len(ways)](estate, server)
@@ -283,6 +302,16 @@ def _detached(estate: Estate, server: Resource) -> Change:
 
 def _regrouped(estate: Estate, server: Resource) -> Change:
     row = estate.row("port", estate.ports[server.unit]) | {"security_groups": []}
+    return "port", row, ("drifted", "port", row["id"], "set_back")
+
+
+def _regrouped_further(estate: Estate, server: Resource) -> Change:
+    row = estate.row("port", estate.further[server.unit]) | {"security_groups": []}
+    return "port", row, ("drifted", "port", row["id"], "set_back")
+
+
+def _unplugged(estate: Estate, server: Resource) -> Change:
+    row = estate.row("port", estate.further[server.unit]) | {"device_id": "", "device_owner": ""}
     return "port", row, ("drifted", "port", row["id"], "set_back")
 
 

@@ -566,8 +566,8 @@ WITHOUT_WRITING = {
     "role-confirmation", "inbox-reading", "inbox-opening", "calendar-removal", "finding-application",
     "audit-verification", "audit-export-now", "operation-retry", "resource-console", "resource-login-key-removal",
     "resource-secret", "system-owner", "order-item-removal", "order-submission", "order-file-removal",
-    "cloud-activation", "cloud-maintenance-end", "takeover-survey-again", "consultation-waiver", "webhook-on", "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft",
-    "flow-stage-place", "flow-discarding",
+    "cloud-activation", "cloud-maintenance-end", "takeover-survey-again", "consultation-waiver", "webhook-on",
+    "webhook-secret", "webhook-redelivery", "absence-end", "flow-draft", "flow-stage-place", "flow-discarding", "passes",
 }  # fmt: skip
 """Addresses of forms into which nothing is written that would be lost, or that must not be kept."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import ClassVar
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import ArrayField, RangeOperators
@@ -321,3 +321,9 @@ class Address(models.Model):
                 fields=["block", "address"], condition=Q(released_at__isnull=True), name="address_given_once"
             ),
         ]
+
+    @property
+    def marked_after(self) -> UUID:
+        """The unit that its port carries as its mark: its own, or its server's where the port was taken over with that."""
+        taken_over = self.security_groups is not None
+        return self.server.resource.unit if self.server is not None and taken_over else self.unit

@@ -10,6 +10,7 @@ from govcloud.portal import deeds
 from govcloud.portal.engine import concerns, parked
 from govcloud.provisioning import overview
 from govcloud.provisioning.policies import OPERATORS
+from tenants.policies import scope_of
 
 
 @require_GET
@@ -22,6 +23,7 @@ def engine(request: HttpRequest) -> HttpResponse:
     context: dict[str, Any] = {
         "seen": seen,
         "concerns": concerns.of(seen),
+        "sees_operations": scope_of(actor, at=at).everywhere,
         "parked": parked.operations(actor, at=at),
         "at": at,
     }

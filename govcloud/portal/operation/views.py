@@ -3,25 +3,73 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
+from govcloud.catalog.models import Cloud
 from govcloud.orders import cancellation
 from govcloud.orders.models import Order
-from govcloud.portal import deeds
+from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
+from govcloud.portal.files import ListTooLongForFile, Sheet
+from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.operation.rows import VIEWS, Filters, in_view, listed, matching, sheet, shown, what
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import by_hand, services
 from govcloud.provisioning.lifecycle import FINISHED, StepState
-from govcloud.provisioning.models import Operation
+from govcloud.provisioning.models import CloudCall, Operation
 from tenants.models import Role
 from tenants.policies import scope_of
 
 if TYPE_CHECKING:
     from tenants.models import User
+
+PAGE_SIZE = 20
+MOST_IN_A_FILE = 20_000
+CALLS_ON_A_PAGE = 50
+
+
+@require_GET
+@login_required
+def operations(request: HttpRequest) -> HttpResponse:
+    """What is being done to the clouds, waits, or has ended; it works without scripts."""
+    actor, at = cast("User", request.user), clock.now()
+    clouds = list(Cloud.objects.order_by("code"))
+    filters = Filters.read(request.GET.dict(), clouds={each.code for each in clouds})
+    counts = matching(filters, actor, at=at).aggregate(
+        **{view or "running": Count("pk", filter=in_view(view, at=at)) for view in VIEWS}
+    )
+    total = counts[filters.view or "running"]
+    pages = in_pages(listed(filters, actor, at=at), request.GET.get("page"), size=PAGE_SIZE, total=total)
+    context = {
+        "filters": filters,
+        **pages.context,
+        "rows": shown(pages.page.object_list, actor, at=at),
+        "clouds": clouds,
+        "views": choices(VIEWS, filters, counts, first="running"),
+        "at": at,
+    }
+    return render(request, "portal/operation/list.html", context)
+
+
+@require_GET
+@login_required
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """The current list as a file, all pages of it or none."""
+    actor, at = cast("User", request.user), clock.now()
+    filters = Filters.read(request.GET.dict(), clouds=set(Cloud.objects.values_list("code", flat=True)))
+
+    def told(rows: list[Operation]) -> Sheet:
+        if len(rows) > MOST_IN_A_FILE:
+            raise ListTooLongForFile(most=MOST_IN_A_FILE)
+        return sheet(rows, actor, at=at)
+
+    rows = listed(filters, actor, at=at)[: MOST_IN_A_FILE + 1]
+    return files.hand_out(request, rows, told, form=form, query=filters.query(), actor=actor, at=at)
 
 
 @require_GET
@@ -77,6 +125,7 @@ def _page(
     parked = sum(step.state == StepState.PARKED for step in steps)
     context: dict[str, Any] = {
         "operation": found,
+        "what": what(found),
         "order": Order.objects.visible_to(actor, at=at).filter(uuid=found.thread).first()
         if found.thread
         else None,
@@ -89,6 +138,7 @@ def _page(
         "finished": sum(step.state in FINISHED for step in steps),
         "parked": parked,
         "technical": administers,
+        **(_calls(request, found) if administers and refused is None else {}),
         "may_retry": administers and parked,
         "may_abandon": administers and found.finished_at is None,
         "refused": refused,
@@ -96,3 +146,10 @@ def _page(
         "at": at,
     }
     return render(request, "portal/operation/page.html", context, status=refused.status if refused else 200)
+
+
+def _calls(request: HttpRequest, found: Operation) -> dict[str, Any]:
+    """A page of the calls made for it, the latest first, as ``portal/pages.html`` wants it."""
+    rows = CloudCall.objects.filter(step__operation=found).select_related("step").order_by("-id")
+    pages = in_pages(rows, request.GET.get("page"), size=CALLS_ON_A_PAGE)
+    return {"shows_calls": True, "filters": Narrowing(), **pages.context}

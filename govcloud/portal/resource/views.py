@@ -28,7 +28,7 @@ from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.provisioning import consoles, container_secrets
 from govcloud.provisioning.actions import requests
-from govcloud.provisioning.actions.base import actions
+from govcloud.provisioning.actions.base import actions, title_of
 from govcloud.provisioning.container_secrets import Drawn
 from govcloud.provisioning.models import Operation
 from tenants.models import User
@@ -145,7 +145,7 @@ def _context(
     sent: Mapping[str, Sent] | None = None,
 ) -> dict[str, Any]:
     done = Operation.objects.filter(resource=found).prefetch_related("steps")[:OPERATIONS]
-    operations = [(each, actions()[each.action].title) for each in done]
+    operations = [(each, title_of(each.action)) for each in done]
     runs = found.kind == ResourceKind.SERVER and found.server.power == Power.RUNNING
     scope, department, stands = scope_of(actor, at=at), found.system.department, found.released_at is None
     possible = list(requests.possibilities(resource=found, actor=actor, at=at)) if stands else []

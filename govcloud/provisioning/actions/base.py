@@ -76,6 +76,20 @@ def actions() -> Mapping[str, Action[Any]]:
     return _ACTIONS
 
 
+_TITLES: dict[str, Promise | str] = {}
+
+
+def register_titles(titles: Mapping[str, Promise | str]) -> None:
+    """Enter the titles of what has a resource in hand as an action has, and is none: nobody can ask for it by its name."""
+    _TITLES.update(titles)
+
+
+def title_of(name: str) -> str:
+    """Of what an operation was recorded with, in plain words; the name itself of what is not done any more."""
+    action = _ACTIONS.get(name)
+    return str(action.title if action is not None else _TITLES.get(name, name))
+
+
 def actions_of(kind: str) -> Iterator[Action[Any]]:
     """Those that a kind of resource can take in some state, in the order in which they were registered."""
     return (action for action in _ACTIONS.values() if action.resource_kind == kind)

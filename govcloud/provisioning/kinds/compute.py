@@ -19,7 +19,18 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Resource, Server, Volume, VolumeRole
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
+from govcloud.provisioning.kinds.base import (
+    Broken,
+    Gone,
+    Kind,
+    Landing,
+    Made,
+    Moving,
+    Ready,
+    Sight,
+    Skipped,
+    Waiting,
+)
 from govcloud.provisioning.kinds.network import tags_of
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
@@ -128,14 +139,16 @@ class PortKind(Kind):
         found = context.project.network.find_ports(network_id=network.external_id, fixed_ip=address)
         return next((port.id for port in found if port.name == context.mark), None)
 
-    def create(self, context: Context) -> Made:
+    def create(self, context: Context) -> Made | Skipped:
         network = context.resource(context.state["network"])
+        given = Address.objects.get(unit=context.step.unit)
+        own = given.security_groups  # of one that was taken over, and is made again
         port = context.project.network.create_port(
             name=context.mark,
             network_id=network.external_id,
             subnet_id=network.network.subnet_id,
-            fixed_ip=Address.objects.get(unit=context.step.unit).address,
-            security_group_ids=[network.network.security_group_id],
+            fixed_ip=given.address,
+            security_group_ids=[network.network.security_group_id] if own is None else own,
             description=context.step.label,
         )
         return Made(port.id)

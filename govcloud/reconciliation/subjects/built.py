@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass
 from govcloud.gateways.openstack import census
@@ -126,7 +126,10 @@ class Volumes(Subject):
 
 
 class Ports(Subject):
-    """A port is recorded as the address of its server; what it stands on is the server's record."""
+    """A port is recorded as an address of its server; what it stands on is the server's record.
+
+    A server's first carries the server's mark, further ones carry their own and name their server.
+    """
 
     kind = SubjectKind.PORT
 
@@ -162,9 +165,8 @@ class Ports(Subject):
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
         servers = resources_of(cloud, ResourceKind.SERVER).filter(status__in=STANDING, built_at__lt=before)
-        return (
-            self._addresses(cloud).filter(unit__in=servers.values("unit")).values_list("port_id", flat=True)
-        )
+        theirs = Q(unit__in=servers.values("unit")) | Q(server__in=servers.values("pk"))
+        return self._addresses(cloud).filter(theirs).values_list("port_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
         group = Network.objects.filter(resource__unit=OuterRef("block__unit")).values("security_group_id")[:1]
@@ -172,30 +174,36 @@ class Ports(Subject):
             self._addresses(cloud)
             .filter(port_id__in=ids)
             .annotate(security_group=Subquery(group))
-            .values("unit", "port_id", "address", "security_groups", "security_group")
+            .values("unit", "server", "port_id", "address", "security_groups", "security_group")
         )
+        firsts = [row["unit"] for row in rows if row["server"] is None]
+        further = [row["server"] for row in rows if row["server"] is not None]
         servers = {
-            server["unit"]: server
+            key: server
             for server in resources_of(cloud, ResourceKind.SERVER)
-            .filter(unit__in=[row["unit"] for row in rows])
+            .filter(Q(unit__in=firsts) | Q(pk__in=further))
             .values("pk", "unit", "system_id", "external_id", "status")
+            for key in (server["unit"], server["pk"])
         }
         found: dict[str, Standing | None] = {}
         for row in rows:
-            server = servers.get(row["unit"])
+            server = servers.get(row["unit"] if row["server"] is None else row["server"])
             if server is None:  # its server is not recorded (yet)
                 found[row["port_id"]] = None
                 continue
+            groups = row["security_groups"]
+            marked_after = row["unit"] if groups is None else server["unit"]  # as ``Address`` has it
             fields = {
-                Field.MARK: mark_of(row["unit"]),
+                Field.MARK: mark_of(marked_after),
                 Field.ATTACHED_TO: server["external_id"],
                 Field.ADDRESS: row["address"],
             }
-            if row["security_groups"] is not None:
-                fields[Field.SECURITY_GROUP] = ",".join(sorted(row["security_groups"]))
+            if groups is not None:
+                fields[Field.SECURITY_GROUP] = ",".join(sorted(groups))
             elif row["security_group"]:
                 fields[Field.SECURITY_GROUP] = row["security_group"]
-            found[row["port_id"]] = standing_of(self.kind, {**server, "external_id": row["port_id"]}, fields)
+            its_own = {"external_id": row["port_id"], "unit": row["unit"]}
+            found[row["port_id"]] = standing_of(self.kind, {**server, **its_own}, fields)
         return found
 
     def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:

@@ -288,6 +288,16 @@ class TestTurns:
         told = dict(rotation.missing(at=AT))
         assert {server.name for server in told} == {"stands", "built-on"}
 
+    def test_one_about_which_a_finding_is_applied_is_told_of_in_the_remedys_words(self) -> None:
+        row = whole_server(name="lost", status=Status.CHANGING).resource
+        Operation.objects.create(
+            kind="action", action="mark_lost", resource=row, reason="lost", system=row.system, cloud=row.cloud,
+            created_at=AT,
+        )  # fmt: skip
+        replaced()
+        told = dict(rotation.missing(at=AT))
+        assert told[row] == "record it as lost and give its quota back: in progress"
+
     def test_one_that_has_it_refuses_it(self) -> None:
         server = whole_server()
         with pytest.raises(requests.ActionNotAllowed):

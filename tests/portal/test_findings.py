@@ -1,0 +1,100 @@
+"""What becomes of a finding on the pages that follow it: those of the resource, and of the operation that puts it right."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+
+from govcloud.inventory.models import ResourceKind
+from govcloud.provisioning.models import Operation
+from govcloud.reconciliation import comparison, services
+from govcloud.reconciliation.models import Finding
+from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
+from tests.factories.inventory import whole_server
+from tests.factories.reconciliation import DifferenceFactory, FindingFactory
+from tests.portal import scenes
+from tests.portal.conftest import Signed
+from tests.portal.reading import text
+
+TOLD = {
+    "set_back": {"en": "set the cloud back to the record", "zh-hans": "把云上恢复为台账记录"},
+    "mark_lost": {"en": "record it as lost and give its quota back", "zh-hans": "登记为丢失并归还配额"},
+    "clear_away": {"en": "delete it from the cloud", "zh-hans": "从云上删除"},
+}
+Situation = Callable[[scenes.Cast], Finding]
+
+
+@pytest.fixture(autouse=True)
+def _now(monkeypatch: pytest.MonkeyPatch, at: datetime) -> None:
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+
+
+@pytest.fixture(autouse=True)
+def _still_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The cloud is asked, and is as the finding says."""
+
+    def observed(finding: Finding) -> list[comparison.Observation]:
+        differences = [
+            comparison.Difference(Field(row.field), row.expected, row.found)
+            for row in finding.differences.all()
+        ]
+        return [
+            comparison.Observation(
+                kind=FindingKind(finding.kind),
+                subject=SubjectKind(finding.subject),
+                external_id=finding.external_id,
+                remedy=Remedy(finding.remedy),
+                resource=finding.resource_id,
+                differences=tuple(differences),
+            )
+        ]
+
+    monkeypatch.setattr(services, "_look", lambda _finding, *, at: observed)  # noqa: ARG005
+
+
+def about(people: scenes.Cast, **values: str) -> Finding:
+    """A finding about a server of theirs."""
+    server = whole_server(system=people.system, cloud=people.catalogue.cloud).resource
+    return FindingFactory(
+        system=people.system, cloud=people.catalogue.cloud, resource=server, external_id=server.external_id,
+        unit=server.unit, **values,
+    )  # fmt: skip
+
+
+def stopped(people: scenes.Cast) -> Finding:
+    """A server that somebody stopped: it is proposed to record that."""
+    found = about(people, kind=FindingKind.DRIFTED, subject=SubjectKind.SERVER, remedy=Remedy.ADOPT)
+    DifferenceFactory(finding=found, field=Field.POWER, expected="running", found="stopped")
+    return found
+
+
+def lost(people: scenes.Cast) -> Finding:
+    return about(people, kind=FindingKind.MISSING, subject=SubjectKind.SERVER, remedy=Remedy.MARK_LOST)
+
+
+def opened(people: scenes.Cast) -> Finding:
+    found = FindingFactory(
+        opened=True, system=people.system, cloud=people.catalogue.cloud,
+        resource__cloud=people.catalogue.cloud,
+    )  # fmt: skip
+    assert found.resource.kind == ResourceKind.NETWORK
+    return found
+
+
+@pytest.mark.parametrize(
+    ("situation", "chosen"), [(stopped, "set_back"), (lost, "mark_lost"), (opened, "clear_away")]
+)
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_pages_tell_of_what_puts_a_finding_right(
+    people: scenes.Cast, signed_in: Signed, situation: Situation, chosen: str, language: str
+) -> None:
+    """Also where another remedy was chosen than the one that was proposed."""
+    found = situation(people)
+    admin = signed_in(people.admin, language=language)
+    assert admin.post(f"/findings/{found.uuid}/application/", {"remedy": chosen}).status_code == 302
+    operation = Operation.objects.get(resource=found.resource)
+    assert operation.action == chosen
+    for url in (f"/resources/{found.resource.uuid}/", f"/operations/{operation.uuid}/"):
+        page = admin.get(url)
+        assert page.status_code == 200
+        assert TOLD[chosen][language] in text(page).lower()
