@@ -36,8 +36,9 @@ class SecondFactorNeeded(Forbidden):
     )
 
 
-def first_thing(user: User, *, at: datetime) -> DomainError | None:
-    if passwords.must_change(user, at=at):
+def first_thing(user: User, *, at: datetime, at_provider: bool = False) -> DomainError | None:
+    """Who came in ``at_provider`` proved nothing by a password here, and may not even know the one that was set for them."""
+    if not at_provider and passwords.must_change(user, at=at):
         return PasswordChangeNeeded()
     return lacking(user, at=at)
 

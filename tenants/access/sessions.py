@@ -1,10 +1,22 @@
-"""Ending what somebody is signed in with, everywhere and at once."""
+"""How a session began, and ending what somebody is signed in with, everywhere and at once."""
 
+from allauth.account.authentication import get_authentication_records
 from django.db.models import F
+from django.http import HttpRequest
 from knox.models import AuthToken
 
 from tenants.access.models import TokenKind
 from tenants.models import User
+
+SECOND_STEP = "mfa"
+"""What follows a first step and says nothing of which it was."""
+
+
+def began_at_provider(request: HttpRequest, *, user: User) -> bool:
+    """Whether the person came in from the identity provider, and not by the password that they have here."""
+    methods = [record["method"] for record in get_authentication_records(request, user)]
+    first_steps = [method for method in methods if method != SECOND_STEP]
+    return bool(first_steps) and first_steps[-1] == "socialaccount"
 
 
 def end(*, user: User) -> None:
