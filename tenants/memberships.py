@@ -1,4 +1,4 @@
-"""How roles end. (How they are given: ``tenants.services.grant_role``.)"""
+"""How roles end. (How they are given: ``tenants.roles.grant_role``.)"""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -18,6 +18,7 @@ from govcloud.notifications import keeping
 from govcloud.notifications.models import Webhook
 from govcloud.orders.lifecycle import EDITABLE, OPEN
 from govcloud.orders.models import Order
+from govcloud.organisation import appointing
 from govcloud.organisation.people import not_over
 from tenants import memberships
 from tenants.access import sessions, tokens
@@ -126,7 +127,8 @@ def hand_over(
     at: datetime,
     seen: str | None = None,
 ) -> Foreseen:
-    """Reassign what is open, end every role, revoke tokens and sessions, disable the webhooks they keep, and deactivate the account: all at once.
+    """Reassign what is open, end every role, decline requests for roles, revoke tokens and sessions, disable the webhooks they keep, and deactivate
+    the account: all at once.
 
     Forced, orders that no successor may take stay with the leaver's name (the department's other applicants work on them
     all the same), and roles may be left without a holder. With ``seen``, the seal of what was looked at, only that is done.
@@ -150,6 +152,7 @@ def hand_over(
         _reassign(foreseen.moves, actor=actor, at=at)
         memberships.end_all(user=leaver, reason=reason.strip(), actor=actor, at=at)
         _shut_out(leaver, reason=reason.strip(), actor=actor, at=at)
+        appointing.decline_void(person=leaver, actor=actor, at=at, reason=reason.strip())
         approvals.vacate(person=leaver, actor=actor, at=at)
         keeping.disable_those_of(leaver, actor=actor, at=at)
         _tell(leaver, foreseen, successors, reason.strip(), forced=force, actor=actor, at=at)

@@ -9,7 +9,7 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Message, Notice
 from govcloud.notifications.texts import told
-from govcloud.organisation import appointing, reviews, telling
+from govcloud.organisation import appointing, handover, reviews, telling
 from govcloud.organisation.lifecycle import Verdict
 from tenants.access import grants
 from tenants.access.models import RoleRequest
@@ -69,6 +69,44 @@ def test_who_asked_hears_once_that_nobody_confirmed_in_time(at: datetime) -> Non
     times = (over - timedelta(seconds=1), over, over, over + DAY, over + 30 * DAY)
     assert [appointing.tell_lapsed(at=moment) for moment in times] == [0, 1, 0, 0, 0]
     assert heard(officer, at=over) == ["role.confirmed", "role.lapsed"]
+
+
+def test_what_was_asked_for_somebody_who_leaves_is_declined_and_who_asked_hears_of_it(at: datetime) -> None:
+    officer, second, candidate = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN), UserFactory()
+    request = asked(user=candidate, actor=officer, at=at)
+    other = asked(user=UserFactory(), actor=officer, at=at)
+    handover.hand_over(person=candidate, successors=[], reason="退休", force=False, actor=second, at=at)
+    request.refresh_from_db()
+    other.refresh_from_db()
+    assert (request.status, request.decided_by, other.status) == ("declined", second, "open")
+    assert heard(officer, at=at) == ["role.declined"]
+    assert Event.objects.get(verb="rolerequest.declined").reason == "退休"
+
+
+@pytest.mark.parametrize("how", ["revoked", "reviewed", "left"])
+def test_what_somebody_asked_for_goes_with_the_role_to_ask(at: datetime, how: str) -> None:
+    officer, second, candidate = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN), UserFactory()
+    request = asked(user=candidate, actor=officer, at=at)
+    if how == "revoked":
+        appointing.revoke(membership=officer.memberships.get(), actor=second, at=at, reason="调岗")
+    elif how == "left":
+        handover.hand_over(person=officer, successors=[], reason="调岗", force=False, actor=second, at=at)
+    else:
+        review = reviews.open_review(title="t", departments=[], due_at=at + DAY, actor=second, at=at)
+        line = review.lines.select_related("review", "membership").get(membership__user=officer)
+        reviews.decide(line=line, verdict=Verdict.ENDED, reason="调岗", actor=second, at=at)
+    request.refresh_from_db()
+    assert (request.status, request.decided_by) == ("declined", second)
+    assert heard(officer, at=at) == []
+
+
+def test_what_somebody_asked_for_stays_while_they_may_ask(at: datetime) -> None:
+    officer, second, candidate = member(Role.SECURITY_ADMIN), member(Role.SECURITY_ADMIN), UserFactory()
+    held = grant(officer, Role.LEADER)
+    request = asked(user=candidate, actor=officer, at=at)
+    appointing.revoke(membership=held, actor=second, at=at, reason="调岗")
+    request.refresh_from_db()
+    assert request.status == "open"
 
 
 def test_a_refused_confirmation_is_audited_and_tells_nobody(at: datetime) -> None:
