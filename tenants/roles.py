@@ -2,13 +2,15 @@
 
 from datetime import datetime
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, Invalid
 from tenants import memberships
 from tenants.models import ADMINISTRATORS, UNIT_ROLES, Department, Membership, Role, User
+from tenants.naming import name_of
+from tenants.services import UnitClosed
 
 
 class RoleNeedsDepartment(Invalid):
@@ -70,7 +72,7 @@ def grant_role(
     """Give a person a role: in a department for unit roles, for the whole centre otherwise; from now on, unless told.
 
     Who may do it has been told by the caller's policy. Raises RoleTakesTwo for an administrator's, RoleNeedsDepartment,
-    RoleOfTheCentre, RoleEndsTooEarly, HolderLeft and RoleHeldAlready.
+    RoleOfTheCentre, RoleEndsTooEarly, UnitClosed, HolderLeft and RoleHeldAlready.
     """
     if role in ADMINISTRATORS:
         raise RoleTakesTwo(role=Role(role).label, pointers=("/role",))
@@ -108,6 +110,8 @@ def enter_role(
     if valid_until is not None and valid_until <= begins:
         raise RoleEndsTooEarly(pointers=("/valid_until",))
     with transaction.atomic():
+        if department is not None:
+            _hold_open(department)  # before the person, as closing a unit does, which ends roles
         # Two grants at once could each miss the other, and so could a grant and a departure.
         if not User.objects.select_for_update().get(pk=user.pk).is_active:
             raise HolderLeft(user=user.audit_name)
@@ -139,7 +143,7 @@ def revoke_role(*, membership: Membership, actor: audit.Actor, at: datetime, rea
     with transaction.atomic():
         rows = Membership.objects.select_for_update(of=("self",)).select_related("user", "department")
         held = rows.get(pk=membership.pk)
-        if held.valid_until is not None and held.valid_until <= at:
+        if held.valid_until is not None and held.valid_until <= max(at, held.valid_from):
             raise RoleEnded(user=held.user.audit_name)
         before = {"role": held.role, "valid_until": held.valid_until}
         held.valid_until = max(at, held.valid_from)
@@ -156,3 +160,13 @@ def revoke_role(*, membership: Membership, actor: audit.Actor, at: datetime, rea
         )
         memberships.shut_out(user=held.user, reason=reason, actor=actor, at=at)
     membership.valid_until = held.valid_until
+
+
+def _hold_open(department: Department) -> None:
+    """Until the transaction ends the unit is neither closed nor moved; of others who do the same nobody waits. Raises UnitClosed."""
+    table = Department._meta.db_table  # noqa: SLF001
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT closed_at FROM {table} WHERE id = %s FOR SHARE", [department.pk])  # noqa: S608  no input
+        (closed_at,) = cursor.fetchone()
+    if closed_at is not None:
+        raise UnitClosed(department=name_of(department), pointers=("/department",))
