@@ -6,9 +6,11 @@ import pytest
 
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
-from tenants import roles
+from govcloud.organisation import people
+from tenants import memberships, roles
 from tenants.models import Membership, Role
 from tenants.policies import scope_of
+from tenants.services import UnitClosed
 from tests.factories.tenants import DepartmentFactory, UserFactory, grant, member
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +61,26 @@ def test_a_role_that_is_revoked_before_it_begins_never_does(at: datetime) -> Non
     held = grant(person, Role.FINANCE, valid_from=later)
     roles.revoke_role(membership=held, actor=BY, at=at, reason="a mistake")
     assert not Membership.objects.valid(at=later).filter(user=person).exists()
+
+
+def test_a_role_that_was_revoked_before_it_began_is_over(at: datetime) -> None:
+    person, later = UserFactory(), at + timedelta(days=3)
+    held = grant(person, Role.FINANCE, valid_from=later)
+    roles.revoke_role(membership=held, actor=BY, at=at, reason="a mistake")
+    assert not people.not_over(at=at).exists()
+    with pytest.raises(roles.RoleEnded):
+        roles.revoke_role(membership=held, actor=BY, at=at, reason="again")
+    assert not memberships.end(membership=held, reason="left", actor=BY, at=at)
+    assert memberships.end_all(user=person, reason="left", actor=BY, at=at) == []
+    assert not Event.objects.filter(verb="role.ended").exists()
+
+
+def test_nobody_gets_a_role_in_a_closed_unit(at: datetime) -> None:
+    unit = DepartmentFactory(closed_at=at)
+    with pytest.raises(UnitClosed) as refusal:
+        roles.grant_role(user=UserFactory(), role=Role.APPLICANT, department=unit, actor=BY, at=at)
+    assert refusal.value.pointers == ("/department",)
+    assert not Membership.objects.exists()
 
 
 def test_a_role_that_has_ended_cannot_be_revoked(at: datetime) -> None:
