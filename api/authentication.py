@@ -36,7 +36,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
             return None
         user, token = found
         at = _instant_of(request)
-        thing = entry.lacking(user, at=at)
+        thing = entry.first_thing_by_token(user, at=at)
         if thing is not None:
             raise thing
         tokens.use(
