@@ -27,6 +27,7 @@ class Kind(models.TextChoices):
     CASE_REMINDED = "case.reminded", _("I am reminded of something to decide")
     ORDER_FULFILLED = "order.fulfilled", _("my order is fulfilled")
     ORDER_CANCELLED = "order.cancelled", _("my order came to nothing")
+    ORDERS_HANDED_OVER = "orders.handed_over", _("orders of somebody who has left are mine now")
     QUOTA_GRANTED = "quota.granted", _("quota that I ordered is granted")
     QUOTA_NEAR_LIMIT = "quota.near_limit", _("quota of my unit comes near its limit")
     QUOTA_FALLS_BACK = "quota.falls_back", _("quota that was raised for a time falls back soon")
@@ -57,6 +58,7 @@ class Kind(models.TextChoices):
 
 LOST_ITS_KEEPER = "lost-its-keeper"
 """The fact ``action`` of a webhook that was disabled because nobody answered for it."""
+    ABSENCE_SUBSTITUTE_LEFT = "absence.substitute_left", _("who stands in for me has left")
 
 
 class Way(models.TextChoices):
@@ -155,6 +157,12 @@ KINDS: Mapping[Kind, Words] = {
     Kind.QUOTA_GRANTED: Words(
         _("Quota granted: %(label)s"),
         _("“%(label)s” is in force. The quota of %(department)s is now: %(limits)s."),
+    ),
+    Kind.ORDERS_HANDED_OVER: Words(
+        _("Handed over to you by %(person)s: %(count)s orders"),
+        _("%(person)s has left. You are the applicant of their open orders now (%(count)s): %(labels)s. What was returned waits for you to correct it."),
+        must=True,
+        personal=True,
     ),
     Kind.QUOTA_NEAR_LIMIT: Words(
         _("Quota comes near its limit: %(department)s"),
@@ -309,3 +317,9 @@ FOR_SUBSTITUTES = frozenset(
 
 WATCHING = frozenset({Role.SUPERVISOR})
 """Who is told of these to see to it that somebody decides: there is nothing that a substitute could decide for them."""
+    Kind.ABSENCE_SUBSTITUTE_LEFT: Words(
+        _("Nobody stands in for you any more: %(substitute)s has left"),
+        _("%(substitute)s, who was to decide on your behalf until %(ends_at)s, has left. What comes to you waits for you: name somebody else if you are away."),
+        must=True,
+        personal=True,
+    ),

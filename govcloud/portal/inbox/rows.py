@@ -26,6 +26,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "role.": ("portal:roles", ""),
     "absence.": ("portal:orders", "?view=todo"),
 }
+    "orders.": ("portal:orders", "?view=mine"),
+    "absence.substitute_left": ("portal:absences", ""),
 """By how a kind begins, for those that are about no order: the page, and what of it."""
 
 
