@@ -42,6 +42,9 @@ class Kind(models.TextChoices):
     CARD_RED = "card.red", _("a red card")
     CARD_REASON = "card.reason", _("a yellow card for a missing reason")
     CARD_ESCALATED = "card.escalated", _("a red card that nobody has answered")
+    CONNECTION_REQUESTED = "connection.requested", _("a unit asks for its connection")
+    CONNECTION_MADE = "connection.made", _("my unit is connected")
+    CONNECTION_ENDED = "connection.ended", _("the connection of my unit is refused, taken back or cut off")
     ROLE_REQUESTED = "role.requested", _("an administrator's role waits for its second person")
     ROLE_CONFIRMED = "role.confirmed", _("an administrator's role that concerns me is granted")
     ROLE_DECLINED = "role.declined", _("an administrator's role that I asked for is declined")
@@ -229,6 +232,19 @@ KINDS: Mapping[Kind, Words] = {
         must=True,
     ),
     Kind.ROLE_REQUESTED: Words(
+    Kind.CONNECTION_REQUESTED: Words(
+        _("To be connected: %(department)s"),
+        _("%(actor)s asks that %(department)s is connected to the extranet. Once it is, say so on the page of the unit, or refuse it there with a reason."),
+    ),
+    Kind.CONNECTION_MADE: Words(
+        _("Connected: %(department)s"),
+        _("%(department)s is connected to the extranet: servers can be ordered for its systems."),
+    ),
+    Kind.CONNECTION_ENDED: Words(
+        _("Not connected: %(department)s"),
+        _("%(actor)s has said that %(department)s is not connected to the extranet: %(reason)s. Nothing new can be ordered until it is; what stands is left as it is."),
+        must=True,
+    ),
         _("Waits for a second person: %(role)s for %(person)s"),
         _("%(actor)s asks that %(person)s becomes %(role)s: %(reason)s. A second security administrator confirms or declines it by %(expires_at)s."),
         must=True,

@@ -62,6 +62,8 @@ def page_about(notice: Notice) -> str | None:
         return reverse("portal:review", args=[notice.subject_id])
     if notice.subject_type == "notifications.webhook":
         return reverse("portal:webhook", args=[notice.subject_id])
+    if notice.kind.startswith("connection."):
+        return reverse("portal:unit", args=[notice.subject_id])
     if notice.thread is None:
         pages = (PAGES[begins] for begins in PAGES if notice.kind.startswith(begins))
         return next((reverse(page) + query for page, query in pages), None)
