@@ -398,6 +398,7 @@ LEASE_RETRY = timedelta(seconds=float(env("LEASE_RETRY_SECONDS", "600")))
 QUOTA_THRESHOLDS = [int(share) for share in listed("QUOTA_THRESHOLDS", "80,95")]  # per cent of a limit
 QUOTA_RAISE_NOTICE_WORKING_DAYS = max(1, int(env("QUOTA_RAISE_NOTICE_WORKING_DAYS", "5")))
 REVIEW_NOTICE_WORKING_DAYS = max(1, int(env("REVIEW_NOTICE_WORKING_DAYS", "5")))  # before the deadline
+REVIEW_EVERY_DAYS = max(0, int(env("REVIEW_EVERY_DAYS", "180")))  # 0: nobody is reminded of the next one
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 # Fewer than worker processes, so that clouds are never left waiting

@@ -51,17 +51,18 @@ class Kind(models.TextChoices):
     ROLE_LAPSED = "role.lapsed", _("an administrator's role that I asked for found no second person")
     REVIEW_DUE = "review.due", _("an access review is near its deadline")
     REVIEW_OVERDUE = "review.overdue", _("an access review is past its deadline")
+    REVIEW_TO_OPEN = "review.to_open", _("the next access review is to be opened")
     ACCOUNT_FACTOR_WAITING = "account.factor_waiting", _("a second factor waits to be confirmed")
     ACCOUNT_FACTOR_CONFIRMED = "account.factor_confirmed", _("my second factor is confirmed")
     ACCOUNT_FACTOR_RESET = "account.factor_reset", _("somebody has reset my second factor")
     ACCOUNT_PASSWORD_RESET = "account.password_reset", _("somebody has reset my password")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
     ABSENCE_BEGAN = "absence.began", _("I stand in for somebody from now on, and something waits")
+    ABSENCE_SUBSTITUTE_LEFT = "absence.substitute_left", _("who stands in for me has left")
 
 
 LOST_ITS_KEEPER = "lost-its-keeper"
 """The fact ``action`` of a webhook that was disabled because nobody answered for it."""
-    ABSENCE_SUBSTITUTE_LEFT = "absence.substitute_left", _("who stands in for me has left")
 
 
 class Way(models.TextChoices):
@@ -157,15 +158,15 @@ KINDS: Mapping[Kind, Words] = {
     Kind.ORDER_CANCELLED: Words(
         _("Cancelled: %(label)s"), _("All that “%(label)s” was to build was called off and is gone.")
     ),
-    Kind.QUOTA_GRANTED: Words(
-        _("Quota granted: %(label)s"),
-        _("“%(label)s” is in force. The quota of %(department)s is now: %(limits)s."),
-    ),
     Kind.ORDERS_HANDED_OVER: Words(
         _("Handed over to you by %(person)s: %(count)s orders"),
         _("%(person)s has left. You are the applicant of their open orders now (%(count)s): %(labels)s. What was returned waits for you to correct it."),
         must=True,
         personal=True,
+    ),
+    Kind.QUOTA_GRANTED: Words(
+        _("Quota granted: %(label)s"),
+        _("“%(label)s” is in force. The quota of %(department)s is now: %(limits)s."),
     ),
     Kind.QUOTA_NEAR_LIMIT: Words(
         _("Quota comes near its limit: %(department)s"),
@@ -231,7 +232,6 @@ KINDS: Mapping[Kind, Words] = {
         _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s and still waits."),
         must=True,
     ),
-    Kind.ROLE_REQUESTED: Words(
     Kind.CONNECTION_REQUESTED: Words(
         _("To be connected: %(department)s"),
         _("%(actor)s asks that %(department)s is connected to the extranet. Once it is, say so on the page of the unit, or refuse it there with a reason."),
@@ -245,6 +245,7 @@ KINDS: Mapping[Kind, Words] = {
         _("%(actor)s has said that %(department)s is not connected to the extranet: %(reason)s. Nothing new can be ordered until it is; what stands is left as it is."),
         must=True,
     ),
+    Kind.ROLE_REQUESTED: Words(
         _("Waits for a second person: %(role)s for %(person)s"),
         _("%(actor)s asks that %(person)s becomes %(role)s: %(reason)s. A second security administrator confirms or declines it by %(expires_at)s."),
         must=True,
@@ -277,6 +278,12 @@ KINDS: Mapping[Kind, Words] = {
     Kind.REVIEW_OVERDUE: Words(
         _("Access review is overdue: %(title)s"),
         _("In “%(title)s”, %(count)s roles had to be confirmed or ended by %(due_at)s, and still wait."),
+        must=True,
+        personal=True,
+    ),
+    Kind.REVIEW_TO_OPEN: Words(
+        _("The next access review is to be opened"),
+        _("No access review has ended in the last %(days)s days: the next one has been due since %(due_at)s. Open it, for some units or for everybody."),
         must=True,
         personal=True,
     ),
@@ -319,6 +326,12 @@ KINDS: Mapping[Kind, Words] = {
         _("You stand in for %(person)s until %(ends_at)s. Waiting for their decision now (%(count)s): %(labels)s."),
         personal=True,
     ),
+    Kind.ABSENCE_SUBSTITUTE_LEFT: Words(
+        _("Nobody stands in for you any more: %(substitute)s has left"),
+        _("%(substitute)s, who was to decide on your behalf until %(ends_at)s, has left. What comes to you waits for you: name somebody else if you are away."),
+        must=True,
+        personal=True,
+    ),
 }  # fmt: skip
 
 
@@ -333,9 +346,3 @@ FOR_SUBSTITUTES = frozenset(
 
 WATCHING = frozenset({Role.SUPERVISOR})
 """Who is told of these to see to it that somebody decides: there is nothing that a substitute could decide for them."""
-    Kind.ABSENCE_SUBSTITUTE_LEFT: Words(
-        _("Nobody stands in for you any more: %(substitute)s has left"),
-        _("%(substitute)s, who was to decide on your behalf until %(ends_at)s, has left. What comes to you waits for you: name somebody else if you are away."),
-        must=True,
-        personal=True,
-    ),

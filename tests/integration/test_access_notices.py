@@ -3,20 +3,23 @@
 from datetime import datetime, timedelta
 
 import pytest
+from django.conf import LazySettings
 from django.db import transaction
+from django.test import Client
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Message, Notice
 from govcloud.notifications.texts import told
-from govcloud.organisation import appointing, handover, reviews, telling
+from govcloud.organisation import appointing, handover, reviews, rhythm, telling
 from govcloud.organisation.lifecycle import Verdict
 from tenants.access import grants
 from tenants.access.models import RoleRequest
 from tenants.models import Role, User
 from tests.at_once import at_once
 from tests.factories.organisation import review_of
-from tests.factories.tenants import DepartmentFactory, UserFactory, grant, member
+from tests.factories.tenants import BEGINNING, DepartmentFactory, UserFactory, grant, member
+from tests.portal.reading import text
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -182,3 +185,52 @@ def test_of_many_who_sweep_at_once_one_tells(at: datetime) -> None:
     review = review_of(unit, at=at)
     at_once([lambda: telling.tell(at=review.due_at)] * 5)
     assert Notice.objects.filter(kind="review.overdue").count() == 1
+
+
+# -- the next review
+
+
+def test_who_opens_reviews_hears_once_that_the_next_is_due(at: datetime, settings: LazySettings) -> None:
+    settings.REVIEW_EVERY_DAYS = 180
+    officer, unit = member(Role.SECURITY_ADMIN), DepartmentFactory()
+    member(Role.UNIT_APPROVER, unit)
+    first = BEGINNING + 180 * DAY
+    assert [rhythm.tell(at=moment) for moment in (first - DAY, first, first + DAY)] == [False, True, False]
+    assert heard(officer, at=first) == ["review.to_open"]
+    assert "180 days" in told(Notice.objects.get(), language="en").text
+    review = reviews.open_review(
+        title="t", departments=[], due_at=first + 20 * DAY, actor=officer, at=first + DAY
+    )
+    assert (rhythm.next_round(), rhythm.late_seconds(at=first + 900 * DAY)) == (None, 0)
+    closed_at = first + 20 * DAY
+    reviews.close(review=review, reason="", actor=officer, at=closed_at)
+    times = [closed_at, closed_at + 179 * DAY, closed_at + 180 * DAY, closed_at + 500 * DAY]
+    assert [rhythm.tell(at=moment) for moment in times] == [False, False, True, False]
+    assert rhythm.late_seconds(at=closed_at + 181 * DAY) == DAY.total_seconds()
+    settings.REVIEW_EVERY_DAYS = 0
+    assert rhythm.next_round() is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_sweeps_tell_of_the_next_review_once(at: datetime) -> None:
+    member(Role.SECURITY_ADMIN)
+    later = at + 900 * DAY
+    assert at_once([lambda: rhythm.tell(at=later)] * 4) == [None] * 4
+    assert Notice.objects.filter(kind="review.to_open").count() == 1
+
+
+@pytest.mark.parametrize("language", ["zh-hans", "en"])
+def test_the_pages_say_when_the_next_review_is_due(
+    client: Client, settings: LazySettings, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    settings.REVIEW_EVERY_DAYS = 180
+    client.force_login(member(Role.SECURITY_ADMIN))
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
+    late, early = ("has been due since", "is due on") if language == "en" else ("起应开展", "应于")
+    for days, said, on_people in ((179, early, False), (181, late, True)):
+        now = BEGINNING + days * DAY
+        monkeypatch.setattr("govcloud.clock.now", lambda now=now: now)
+        assert said in text(client.get("/access-reviews/"))
+        assert (said in text(client.get("/people/"))) is on_people
+    answer = client.get("/metrics").content.decode()
+    assert "govcloud_access_review_late_seconds 86400.0" in answer
