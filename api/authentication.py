@@ -15,7 +15,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from govcloud import clock
-from tenants.access import entry, tokens
+from tenants.access import entry, sessions, tokens
 from tenants.access.attempts import address_of
 from tenants.access.models import ApiToken
 from tenants.models import User
@@ -36,7 +36,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
             return None
         user, token = found
         at = _instant_of(request)
-        thing = entry.lacking(user, at=at)
+        thing = entry.first_thing_by_token(user, at=at)
         if thing is not None:
             raise thing
         tokens.use(
@@ -68,7 +68,8 @@ class PortalSession(SessionAuthentication):
     def authenticate(self, request: Request) -> tuple[User, None] | None:
         found = cast("tuple[User, None] | None", super().authenticate(request))
         if found is not None:
-            thing = entry.first_thing(found[0], at=_instant_of(request))
+            at_provider = sessions.began_at_provider(request._request, user=found[0])  # noqa: SLF001
+            thing = entry.first_thing(found[0], at=_instant_of(request), at_provider=at_provider)
             if thing is not None:
                 raise thing
         return found

@@ -22,6 +22,7 @@ from api.problems import NotAllowed, Unauthenticated, problem
 from govcloud import clock
 from govcloud.audit import exporting, sealing
 from govcloud.notifications.overview import seen as notices_seen
+from govcloud.organisation import rhythm
 from govcloud.provisioning import overview
 from govcloud.provisioning.models import CallCount
 
@@ -35,6 +36,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     registry.register(Engine(overview.read(at=at)))
     registry.register(Trail(unsealed=sealing.unsealed(), unexported=exporting.unexported(at=at)))
+    registry.register(Access(late=rhythm.late_seconds(at=at)))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
     return HttpResponse(encode(registry), content_type=content_type, headers={"Cache-Control": "no-store"})
 
@@ -162,6 +164,20 @@ class Trail(Collector):
             "govcloud_audit_unexported_age_seconds",
             "How long the oldest sealed audit events have not been taken off the machine.",
             self.unexported,
+        )
+
+
+class Access(Collector):
+    """Access reviews: for how many seconds the next one has been due."""
+
+    def __init__(self, *, late: float) -> None:
+        self.late = late
+
+    def collect(self) -> Iterator[Metric]:
+        yield _gauge(
+            "govcloud_access_review_late_seconds",
+            "How long the next access review has been due and is not open.",
+            self.late,
         )
 
 

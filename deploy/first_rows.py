@@ -20,7 +20,8 @@ from govcloud.quotas.models import Dimension
 from govcloud.quotas.services import open_accounts
 from tenants.access.grants import appoint
 from tenants.models import ADMINISTRATORS, Connection, Division, Role, User
-from tenants.services import grant_role, register_department, register_system
+from tenants.roles import grant_role
+from tenants.services import register_department, register_system
 
 CLOUD = "mycloud"  # its name in clouds.yaml
 told = {"actor": SystemActor("first rows"), "at": timezone.now()}

@@ -390,13 +390,12 @@ RECONCILE_FULL_EVERY = timedelta(hours=float(env("RECONCILE_FULL_HOURS", "6")))
 LEASE_NOTICE_DAYS = [int(days) for days in listed("LEASE_NOTICE_DAYS", "30,7,1")]  # before the end
 LEASE_GRACE = timedelta(days=float(env("LEASE_GRACE_DAYS", "30")))  # from the end to taking back
 LEASE_RECLAIM_NOTICE_DAYS = [int(days) for days in listed("LEASE_RECLAIM_NOTICE_DAYS", "7,1")]
-# From the day on which it is asked for
-LEASE_POSTPONEMENT = timedelta(days=float(env("LEASE_POSTPONE_DAYS", "90")))
-# Until what stood in the way is looked at again
-LEASE_RETRY = timedelta(seconds=float(env("LEASE_RETRY_SECONDS", "600")))
+LEASE_POSTPONEMENT = timedelta(days=float(env("LEASE_POSTPONE_DAYS", "90")))  # from the day of asking
+LEASE_RETRY = timedelta(seconds=float(env("LEASE_RETRY_SECONDS", "600")))  # of what stood in the way
 QUOTA_THRESHOLDS = [int(share) for share in listed("QUOTA_THRESHOLDS", "80,95")]  # per cent of a limit
 QUOTA_RAISE_NOTICE_WORKING_DAYS = max(1, int(env("QUOTA_RAISE_NOTICE_WORKING_DAYS", "5")))
 REVIEW_NOTICE_WORKING_DAYS = max(1, int(env("REVIEW_NOTICE_WORKING_DAYS", "5")))  # before the deadline
+REVIEW_EVERY_DAYS = max(0, int(env("REVIEW_EVERY_DAYS", "180")))  # 0: nobody is reminded of the next one
 PLAYBOOK_DIR = BASE_DIR / "playbooks"
 PLAYBOOK_TIMEOUT = float(env("PLAYBOOK_TIMEOUT_SECONDS", "900"))
 # Fewer than worker processes, so that clouds are never left waiting

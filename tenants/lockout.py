@@ -29,16 +29,16 @@ CODE_NEEDED = "code-needed"
 
 FAILURES_ALLOWED = 5
 LOCKED_FOR = timedelta(minutes=30)
-"""GB/T 22239 level 3 asks for a limit; five failures and half an hour are what the field uses."""
+"""Within how long so many failures lock, and for how long. GB/T 22239 level 3 asks for a limit; five failures and half an hour are what the field uses."""
 
 
 def locked_until(user: User, *, at: datetime) -> datetime | None:
     """When the account may be tried again, or None when it may be now.
 
-    It is locked while its last five attempts all failed within the last half hour; a success forgets what was before.
+    It is locked for half an hour from the fifth of five attempts that all failed within half an hour; a success forgets what was before.
     """
     failures = _failures(user, at=at)
-    return min(failures) + LOCKED_FOR if failures else None
+    return max(failures) + LOCKED_FOR if failures else None
 
 
 def first_since(user: User, *, at: datetime) -> bool:
@@ -50,11 +50,13 @@ def first_since(user: User, *, at: datetime) -> bool:
 
 def _failures(user: User, *, at: datetime) -> list[datetime]:
     """When the attempts were made that lock the account; none if it is not locked."""
-    attempts = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, at__gt=at - LOCKED_FOR)
+    attempts = Event.objects.filter(actor=user.audit_ref, verb__in=ATTEMPTS, at__gt=at - 2 * LOCKED_FOR)
     attempts = attempts.exclude(reason__in=[LOCKED, CODE_NEEDED]).exclude(
         verb="token.issued", after__kind=TokenKind.NAMED
     )
     last = list(attempts.order_by("-id").values_list("outcome", "at")[:FAILURES_ALLOWED])
     if [outcome for outcome, _at in last] != [Outcome.REFUSED] * FAILURES_ALLOWED:
         return []
-    return [failed_at for _outcome, failed_at in last]
+    failures = [failed_at for _outcome, failed_at in last]
+    locks = min(failures) > max(failures) - LOCKED_FOR and max(failures) > at - LOCKED_FOR
+    return failures if locks else []

@@ -1,10 +1,9 @@
-"""How roles end. (How they are given: ``tenants.services.grant_role``.)"""
+"""How roles end. (How they are given: ``tenants.roles.grant_role``.)"""
 
 from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 
 from govcloud.audit import services as audit
 from tenants.access import sessions, tokens
@@ -15,7 +14,7 @@ def end(*, membership: Membership, reason: str, actor: audit.Actor, at: datetime
     """End one role at the instant; whether it was still held, or still to come."""
     with transaction.atomic():
         row = Membership.objects.select_for_update(of=("self",)).select_related("user", "department")
-        found = row.filter(_not_over(at), pk=membership.pk).first()
+        found = row.overlapping(at, None).filter(pk=membership.pk).first()
         if found is None:
             return False
         _end([found], at=at)
@@ -34,7 +33,8 @@ def end_all(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> lis
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         held = list(
             Membership.objects.select_for_update(of=("self",))
-            .filter(_not_over(at), user=user)
+            .overlapping(at, None)
+            .filter(user=user)
             .select_related("department")
             .order_by("pk")
         )
@@ -51,10 +51,6 @@ def shut_out(*, user: User, reason: str, actor: audit.Actor, at: datetime) -> No
     sessions.end(user=user)
     if not Membership.objects.overlapping(at, None).filter(user=user).exists():
         tokens.revoke_all(user=user, actor=actor, at=at, reason=reason)
-
-
-def _not_over(at: datetime) -> Q:
-    return Q(valid_until__isnull=True) | Q(valid_until__gt=at)
 
 
 def _end(memberships: Sequence[Membership], *, at: datetime) -> None:

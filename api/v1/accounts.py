@@ -32,8 +32,12 @@ class AccountAnswer(Answer):
     language = serializers.CharField()
     is_active = serializers.BooleanField()
     has_second_factor = serializers.BooleanField()
+    has_password = serializers.BooleanField(
+        source="has_usable_password", help_text="False: signs in by the identity provider only, or has left."
+    )
     password_changed_at = serializers.DateTimeField(
-        allow_null=True, help_text="Null: set by somebody else, to be changed at the next sign-in."
+        allow_null=True,
+        help_text="Null of a password: set by somebody else, to be changed at the next sign-in with it.",
     )
     last_login = serializers.DateTimeField(allow_null=True)
     date_joined = serializers.DateTimeField()
@@ -42,13 +46,18 @@ class AccountAnswer(Answer):
 class FirstPasswordAnswer(Answer):
     uuid = serializers.UUIDField(source="user.uuid")
     username = serializers.CharField(source="user.username")
-    password = serializers.CharField(help_text="Shown this once; the person changes it at the first sign-in.")
+    password = serializers.CharField(
+        help_text="Shown this once; the person changes it at the first sign-in. Empty: there is none."
+    )
 
 
 class AccountBody(Body):
     username = serializers.CharField(max_length=150)
     name = serializers.CharField(max_length=80)
     language = serializers.ChoiceField(settings.LANGUAGES, default=settings.LANGUAGE_CODE)
+    with_password = serializers.BooleanField(
+        default=True, help_text="False: the person signs in by the identity provider only."
+    )
 
 
 class ConfirmationCodeBody(Body):
@@ -92,6 +101,7 @@ class Accounts(Listed[User], Retrieved[User]):
             username=given["username"],
             display_name=given["name"],
             language=given["language"],
+            with_password=given["with_password"],
             actor=self.actor,
             at=self.at,
         )

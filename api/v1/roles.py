@@ -16,7 +16,6 @@ from api.fields import Answer
 from api.references import find
 from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
-from govcloud.approvals import handover
 from govcloud.organisation import appointing
 from tenants.access import grants
 from tenants.access.models import RequestStatus, RolePermission, RoleRequest
@@ -117,7 +116,7 @@ class Memberships(Listed[Membership], Retrieved[Membership]):
         """Take the role away, at once: the person's sessions end, and tokens can do no more than what is left."""
         membership = self.get_object()
         reason = self.parsed(ReasonBody)["reason"]
-        handover.revoke(membership=membership, actor=self.actor, at=self.at, reason=reason)
+        appointing.revoke(membership=membership, actor=self.actor, at=self.at, reason=reason)
         return Response(self.get_serializer(membership).data)
 
 

@@ -21,10 +21,10 @@ from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.cloud_bodies import Why
 from govcloud.errors import Invalid
-from govcloud.organisation import units
+from govcloud.organisation import connecting, units
 from govcloud.organisation.policies import REGISTRARS, require_for_connection
 from govcloud.quotas import services as quotas
-from tenants import connections, services
+from tenants import services
 from tenants.models import Connection, Department, Division, System
 
 
@@ -176,7 +176,7 @@ class Departments(Listed[Department], Retrieved[Department]):
         department, given = self.get_object(), self.parsed(ConnectionBody)
         to, reason = given["connection"], given["reason"]
         require_for_connection(department=department, to=to, actor=self.actor, at=self.at)
-        connections.change(department=department, to=to, reason=reason, actor=self.actor, at=self.at)
+        connecting.change(department=department, to=to, reason=reason, actor=self.actor, at=self.at)
         return self.answer(self.get_object())
 
     @extend_schema(request=MoveBody, responses=DepartmentAnswer)

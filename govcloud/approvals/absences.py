@@ -5,6 +5,7 @@ from datetime import MAXYEAR, datetime, timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import notices
@@ -96,6 +97,26 @@ def end(*, absence: Absence, actor: User, at: datetime) -> Absence:
         after = {"ends_at": locked.ends_at}
         audit.record(actor=actor, verb="absence.ended", subject=locked, at=at, before=before, after=after)
     return locked
+
+
+def end_substitutions(*, of: User, reason: str, actor: audit.Actor, at: datetime) -> int:
+    """Of a substitute who leaves: whoever they stand in for is told, and may name somebody else. Returns how many.
+
+    Runs in the transaction in which they leave.
+    """
+    rows = Absence.objects.filter(substitute=of, ends_at__gt=at).exclude(ends_at=F("starts_at"))
+    rows = rows.select_related("person", "substitute").order_by("pk")
+    ended = list(rows.select_for_update(of=("self",)))
+    for absence in ended:
+        notices.substitute_leaves(absence, at=at)
+        before = {"ends_at": absence.ends_at}
+        absence.ends_at = max(absence.starts_at, at)
+        absence.save(update_fields=["ends_at"])
+        audit.record(
+            actor=actor, verb="absence.ended", subject=absence, at=at,
+            before=before, after={"ends_at": absence.ends_at}, reason=reason,
+        )  # fmt: skip
+    return len(ended)
 
 
 def substitutes_for(person: User, *, at: datetime) -> list[User]:

@@ -102,6 +102,14 @@ def stand_in_begins(absence: Absence, cases: Sequence[Case], *, at: datetime) ->
     )
 
 
+def substitute_leaves(absence: Absence, *, at: datetime) -> None:
+    """Tell who is away, until when as it was agreed."""
+    facts = {"substitute": absence.substitute.audit_name, "ends_at": absence.ends_at}
+    notifications.post(
+        kind=Kind.ABSENCE_SUBSTITUTE_LEFT, subject=absence, facts=facts, people=[absence.person_id], at=at
+    )
+
+
 def _tell(
     kind: Kind,
     stage: CaseStage,

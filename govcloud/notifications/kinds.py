@@ -27,6 +27,7 @@ class Kind(models.TextChoices):
     CASE_REMINDED = "case.reminded", _("I am reminded of something to decide")
     ORDER_FULFILLED = "order.fulfilled", _("my order is fulfilled")
     ORDER_CANCELLED = "order.cancelled", _("my order came to nothing")
+    ORDERS_HANDED_OVER = "orders.handed_over", _("orders of somebody who has left are mine now")
     QUOTA_GRANTED = "quota.granted", _("quota that I ordered is granted")
     QUOTA_NEAR_LIMIT = "quota.near_limit", _("quota of my unit comes near its limit")
     QUOTA_FALLS_BACK = "quota.falls_back", _("quota that was raised for a time falls back soon")
@@ -41,18 +42,23 @@ class Kind(models.TextChoices):
     CARD_RED = "card.red", _("a red card")
     CARD_REASON = "card.reason", _("a yellow card for a missing reason")
     CARD_ESCALATED = "card.escalated", _("a red card that nobody has answered")
+    CONNECTION_REQUESTED = "connection.requested", _("a unit asks for its connection")
+    CONNECTION_MADE = "connection.made", _("my unit is connected")
+    CONNECTION_ENDED = "connection.ended", _("the connection of my unit is refused, taken back or cut off")
     ROLE_REQUESTED = "role.requested", _("an administrator's role waits for its second person")
     ROLE_CONFIRMED = "role.confirmed", _("an administrator's role that concerns me is granted")
     ROLE_DECLINED = "role.declined", _("an administrator's role that I asked for is declined")
     ROLE_LAPSED = "role.lapsed", _("an administrator's role that I asked for found no second person")
     REVIEW_DUE = "review.due", _("an access review is near its deadline")
     REVIEW_OVERDUE = "review.overdue", _("an access review is past its deadline")
+    REVIEW_TO_OPEN = "review.to_open", _("the next access review is to be opened")
     ACCOUNT_FACTOR_WAITING = "account.factor_waiting", _("a second factor waits to be confirmed")
     ACCOUNT_FACTOR_CONFIRMED = "account.factor_confirmed", _("my second factor is confirmed")
     ACCOUNT_FACTOR_RESET = "account.factor_reset", _("somebody has reset my second factor")
     ACCOUNT_PASSWORD_RESET = "account.password_reset", _("somebody has reset my password")
     WEBHOOK_DISABLED = "webhook.disabled", _("a webhook is disabled")
     ABSENCE_BEGAN = "absence.began", _("I stand in for somebody from now on, and something waits")
+    ABSENCE_SUBSTITUTE_LEFT = "absence.substitute_left", _("who stands in for me has left")
 
 
 LOST_ITS_KEEPER = "lost-its-keeper"
@@ -152,6 +158,12 @@ KINDS: Mapping[Kind, Words] = {
     Kind.ORDER_CANCELLED: Words(
         _("Cancelled: %(label)s"), _("All that “%(label)s” was to build was called off and is gone.")
     ),
+    Kind.ORDERS_HANDED_OVER: Words(
+        _("Handed over to you by %(person)s: %(count)s orders"),
+        _("%(person)s has left. You are the applicant of their open orders now (%(count)s): %(labels)s. What was returned waits for you to correct it."),
+        must=True,
+        personal=True,
+    ),
     Kind.QUOTA_GRANTED: Words(
         _("Quota granted: %(label)s"),
         _("“%(label)s” is in force. The quota of %(department)s is now: %(limits)s."),
@@ -220,6 +232,19 @@ KINDS: Mapping[Kind, Words] = {
         _("“%(label)s” (%(stage)s) had to be decided by %(due_at)s and still waits."),
         must=True,
     ),
+    Kind.CONNECTION_REQUESTED: Words(
+        _("To be connected: %(department)s"),
+        _("%(actor)s asks that %(department)s is connected to the extranet. Once it is, say so on the page of the unit, or refuse it there with a reason."),
+    ),
+    Kind.CONNECTION_MADE: Words(
+        _("Connected: %(department)s"),
+        _("%(department)s is connected to the extranet: servers can be ordered for its systems."),
+    ),
+    Kind.CONNECTION_ENDED: Words(
+        _("Not connected: %(department)s"),
+        _("%(actor)s has said that %(department)s is not connected to the extranet: %(reason)s. Nothing new can be ordered until it is; what stands is left as it is."),
+        must=True,
+    ),
     Kind.ROLE_REQUESTED: Words(
         _("Waits for a second person: %(role)s for %(person)s"),
         _("%(actor)s asks that %(person)s becomes %(role)s: %(reason)s. A second security administrator confirms or declines it by %(expires_at)s."),
@@ -253,6 +278,12 @@ KINDS: Mapping[Kind, Words] = {
     Kind.REVIEW_OVERDUE: Words(
         _("Access review is overdue: %(title)s"),
         _("In “%(title)s”, %(count)s roles had to be confirmed or ended by %(due_at)s, and still wait."),
+        must=True,
+        personal=True,
+    ),
+    Kind.REVIEW_TO_OPEN: Words(
+        _("The next access review is to be opened"),
+        _("No access review has ended in the last %(days)s days: the next one has been due since %(due_at)s. Open it, for some units or for everybody."),
         must=True,
         personal=True,
     ),
@@ -293,6 +324,12 @@ KINDS: Mapping[Kind, Words] = {
     Kind.ABSENCE_BEGAN: Words(
         _("To be decided on behalf of %(person)s"),
         _("You stand in for %(person)s until %(ends_at)s. Waiting for their decision now (%(count)s): %(labels)s."),
+        personal=True,
+    ),
+    Kind.ABSENCE_SUBSTITUTE_LEFT: Words(
+        _("Nobody stands in for you any more: %(substitute)s has left"),
+        _("%(substitute)s, who was to decide on your behalf until %(ends_at)s, has left. What comes to you waits for you: name somebody else if you are away."),
+        must=True,
         personal=True,
     ),
 }  # fmt: skip

@@ -7,8 +7,11 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Q
 
+from govcloud.approvals import handover
 from govcloud.audit import refusals
+from govcloud.lifecycle import transition
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.models import Notice
@@ -55,6 +58,42 @@ def decline(*, request: RoleRequest, actor: User, at: datetime, reason: str) -> 
         grants.decline(request=request, actor=actor, at=at, reason=reason)
         people = {request.requested_by_id} - {actor.pk}
         _tell(Kind.ROLE_DECLINED, request, actor, at=at, people=people, reason=reason)
+
+
+def revoke(*, membership: Membership, actor: User, at: datetime, reason: str) -> None:
+    """Take a role away, and decline what nobody can confirm without it. Raises what ``approvals.handover.revoke`` raises."""
+    with _together():
+        handover.revoke(membership=membership, actor=actor, at=at, reason=reason)
+        decline_void(person=membership.user, actor=actor, at=at, reason=reason)
+
+
+def decline_void(*, person: User, actor: User, at: datetime, reason: str) -> int:
+    """Decline open requests of a ``person`` who may not ask any more, and those for them if they have left; returns how many.
+
+    Runs in the transaction that takes the role or the account away. Who asked for somebody who leaves is told.
+    """
+    current = User.objects.get(pk=person.pk)
+    void = Q(pk__in=[])
+    if not grants.may_ask(current, at=at):
+        void |= Q(requested_by=current)
+    if not current.is_active:
+        void |= Q(user=current)
+    rows = RoleRequest.objects.filter(void, status=RequestStatus.OPEN).order_by("pk")
+    requests = list(rows.select_for_update(of=("self",)).select_related("user"))
+    for request in requests:
+        transition(
+            request,
+            RequestStatus.DECLINED,
+            actor=actor,
+            at=at,
+            reason=reason,
+            decided_by=actor,
+            decided_at=at,
+        )
+        people = {request.requested_by_id} - {actor.pk, current.pk}
+        if people:
+            _tell(Kind.ROLE_DECLINED, request, actor, at=at, people=people, reason=reason)
+    return len(requests)
 
 
 def tell_lapsed(*, at: datetime) -> int:

@@ -13,11 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.ciphers import Unreadable
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
-from govcloud.organisation import divisions, systems, units
+from govcloud.organisation import connecting, divisions, systems, units
 from govcloud.organisation.columns import DIVISION_SHEET, SYSTEM_SHEET, UNIT_SHEET, Column
 from govcloud.organisation.reading import Row
 from govcloud.quotas import services as quotas
-from tenants import connections, owners
+from tenants import owners
 from tenants.models import Connection, Department, Division, NetworkZone, System
 from tenants.naming import name_of
 from tenants.owners import Owner
@@ -228,7 +228,7 @@ class UnitEntry:
         if "parent" in fields:
             yield lambda: units.move(department=unit, parent=above, reason=REASON, actor=actor, at=at)
         if "connection" in fields:
-            yield lambda: connections.change(
+            yield lambda: connecting.change(
                 department=unit, to=values["connection"], reason=REASON, actor=actor, at=at
             )
 

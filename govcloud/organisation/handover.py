@@ -10,20 +10,27 @@ from django.db.models import Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.approvals import absences
 from govcloud.approvals import handover as approvals
 from govcloud.audit import services as audit
 from govcloud.audit.services import Entry
 from govcloud.errors import Conflict, Invalid
 from govcloud.notifications import keeping
+from govcloud.notifications import services as notifications
+from govcloud.notifications.kinds import Kind
 from govcloud.notifications.models import Webhook
 from govcloud.orders.lifecycle import EDITABLE, OPEN
 from govcloud.orders.models import Order
+from govcloud.organisation import appointing
 from govcloud.organisation.people import not_over
 from tenants import memberships
 from tenants.access import sessions, tokens
 from tenants.access.models import ApiToken
 from tenants.models import Membership, Role, User
 from tenants.policies import scope_of
+
+NAMED = 5
+"""Of the orders in one notice; the others are counted."""
 
 
 class LeavingOneself(Conflict):
@@ -126,7 +133,8 @@ def hand_over(
     at: datetime,
     seen: str | None = None,
 ) -> Foreseen:
-    """Reassign what is open, end every role, revoke tokens and sessions, disable the webhooks they keep, and deactivate the account: all at once.
+    """Reassign what is open, end every role, decline requests for roles, end what they stand in for, revoke tokens and sessions, disable the webhooks they keep, and deactivate
+    the account: all at once.
 
     Forced, orders that no successor may take stay with the leaver's name (the department's other applicants work on them
     all the same), and roles may be left without a holder. With ``seen``, the seal of what was looked at, only that is done.
@@ -150,6 +158,8 @@ def hand_over(
         _reassign(foreseen.moves, actor=actor, at=at)
         memberships.end_all(user=leaver, reason=reason.strip(), actor=actor, at=at)
         _shut_out(leaver, reason=reason.strip(), actor=actor, at=at)
+        absences.end_substitutions(of=leaver, reason=reason.strip(), actor=actor, at=at)
+        appointing.decline_void(person=leaver, actor=actor, at=at, reason=reason.strip())
         approvals.vacate(person=leaver, actor=actor, at=at)
         keeping.disable_those_of(leaver, actor=actor, at=at)
         _tell(leaver, foreseen, successors, reason.strip(), forced=force, actor=actor, at=at)
@@ -254,6 +264,22 @@ def _reassign(moves: Sequence[Move], *, actor: audit.Actor, at: datetime) -> Non
         audit.record_many(actor=actor, verb="order.reassigned", entries=entries, at=at)
         cases = [order.case for order in orders if order.case is not None]
         approvals.reassign(cases=cases, to=successor, actor=actor, at=at)
+        if successor != actor:
+            _tell_successor(successor, orders, at=at)
+
+
+def _tell_successor(successor: User, orders: Sequence[Order], *, at: datetime) -> None:
+    """In one notice; of a single order it leads to that one."""
+    labels = ", ".join(order.number for order in orders[:NAMED])
+    facts = {
+        "person": orders[0].applicant.audit_name,
+        "count": len(orders),
+        "labels": labels if len(orders) <= NAMED else f"{labels}, …",
+    }
+    notifications.post(
+        kind=Kind.ORDERS_HANDED_OVER, subject=successor, facts=facts, people=[successor.pk],
+        thread=orders[0].uuid if len(orders) == 1 else None, at=at,
+    )  # fmt: skip
 
 
 def _shut_out(person: User, *, reason: str, actor: audit.Actor, at: datetime) -> None:

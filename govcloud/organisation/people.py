@@ -27,7 +27,8 @@ def with_roles(people: QuerySet[User], actor: User, *, at: datetime) -> QuerySet
 
 
 def not_over(*, at: datetime) -> QuerySet[Membership]:
-    return Membership.objects.filter(Q(valid_until__isnull=True) | Q(valid_until__gt=at))
+    """What is held or still to come; not what was taken back before it began."""
+    return Membership.objects.overlapping(at, None)
 
 
 def require_keeper(*, person: User, actor: User, at: datetime) -> None:

@@ -12,6 +12,7 @@ from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, Forbidden, Invalid
 from govcloud.lifecycle import check, transition
+from govcloud.organisation import appointing
 from govcloud.organisation.lifecycle import ReviewStatus, Verdict
 from govcloud.organisation.models import AccessReview, ReviewLine
 from govcloud.organisation.people import not_over
@@ -175,3 +176,4 @@ def _write(line: ReviewLine, verdict: str, *, reason: str, actor: User, at: date
     if verdict == Verdict.ENDED:
         memberships.end(membership=membership, reason=reason, actor=actor, at=at)
         handover.vacate(person=membership.user, actor=actor, at=at)
+        appointing.decline_void(person=membership.user, actor=actor, at=at, reason=reason)

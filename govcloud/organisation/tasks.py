@@ -6,13 +6,13 @@ from django.utils import timezone
 
 from govcloud import clock
 from govcloud.notifications import keeping
-from govcloud.organisation import appointing, identity, telling
+from govcloud.organisation import appointing, identity, rhythm, telling
 from tenants.access import attempts
 
 
 @shared_task(name="organisation.sweep", ignore_result=True)
 def sweep() -> None:
-    """Tell reviewers of access what waits for them, who asked for a role that nobody confirmed it in time, and security
+    """Tell reviewers of access what waits for them, who opens reviews that the next is due, who asked for a role that nobody confirmed it in time, and security
     administrators which second factors are to be confirmed; disable webhooks whose keepers' roles have run out, and forget how
     often signing in was tried and sessions that are over, with what is kept in them.
 
@@ -21,6 +21,7 @@ def sweep() -> None:
     appointing.tell_lapsed(at=clock.now())
     identity.tell_waiting(at=clock.now())
     telling.tell(at=clock.now())
+    rhythm.tell(at=clock.now())
     keeping.disable_unkept(at=clock.now())
     attempts.forget(now=timezone.now())
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()

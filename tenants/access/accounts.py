@@ -5,6 +5,7 @@ import string
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext_lazy as _
 
@@ -29,31 +30,53 @@ class BadUsername(Invalid):
     message = _("A user name has letters, digits and @ . + - _ only.")
 
 
+class NoProvider(Invalid):
+    code = "no-identity-provider"
+    message = _("No identity provider is configured here: without a password nobody could sign in.")
+
+
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An account with its first password, which is nowhere kept and good for one sign-in."""
+    """An account with its first password, which is nowhere kept and good for one sign-in; empty where there is none."""
 
     user: User
     password: str
 
 
+def has_provider() -> bool:
+    """Whether people can come in from an identity provider."""
+    return bool(settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"])
+
+
 def open_account(
-    *, username: str, display_name: str, actor: User, at: datetime, language: str = "zh-hans"
+    *,
+    username: str,
+    display_name: str,
+    actor: User,
+    at: datetime,
+    language: str = "zh-hans",
+    with_password: bool = True,
 ) -> Opened:
-    """For a person who holds no role yet. Raises RoleMissing, BadUsername and UsernameTaken."""
+    """For a person who holds no role yet; without a password, for who signs in by the identity provider only.
+
+    Raises RoleMissing, NoProvider, BadUsername and UsernameTaken.
+    """
     require(actor, Role.SYSTEM_ADMIN, at=at)
+    if not with_password and not has_provider():
+        raise NoProvider(pointers=("/with_password",))
     if not all(character.isalnum() or character in "@.+-_" for character in username):
         raise BadUsername(pointers=("/username",))
     user = User(username=username, display_name=display_name, language=language, date_joined=at)
-    password = _first_password()
-    user.set_password(password)
+    password = _first_password() if with_password else ""
+    user.set_password(password or None)
     with transaction.atomic():
         try:
             with transaction.atomic():
                 user.save(force_insert=True)
         except IntegrityError as error:
             raise UsernameTaken(pointers=("/username",)) from error
-        audit.record(actor=actor, verb="user.opened", subject=user, at=at)
+        after = {"with_password": with_password}
+        audit.record(actor=actor, verb="user.opened", subject=user, at=at, after=after)
     return Opened(user, password)
 
 

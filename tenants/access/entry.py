@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
@@ -36,10 +37,22 @@ class SecondFactorNeeded(Forbidden):
     )
 
 
-def first_thing(user: User, *, at: datetime) -> DomainError | None:
-    if passwords.must_change(user, at=at):
+def first_thing(user: User, *, at: datetime, at_provider: bool = False) -> DomainError | None:
+    """Who came in ``at_provider`` proved nothing by a password here, and may not even know the one that was set for them."""
+    if not at_provider and passwords.must_change(user, at=at):
         return PasswordChangeNeeded()
     return lacking(user, at=at)
+
+
+def first_thing_by_token(user: User, *, at: datetime) -> DomainError | None:
+    """As ``first_thing``, for a token: what a password has to be renewed for, does not go on by what it once made.
+
+    Who can come in from the identity provider needs no password of ours to make or revoke tokens, so its age stops none of theirs.
+    """
+    thing = first_thing(user, at=at)
+    if isinstance(thing, PasswordChangeNeeded) and SocialAccount.objects.filter(user=user).exists():
+        return lacking(user, at=at)
+    return thing
 
 
 def lacking(user: User, *, at: datetime) -> DomainError | None:

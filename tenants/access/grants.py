@@ -9,10 +9,10 @@ from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Forbidden
 from govcloud.lifecycle import transition
-from tenants import services
+from tenants import roles
 from tenants.access.models import RequestStatus, RoleRequest
 from tenants.models import ADMINISTRATORS, Department, Membership, Role, User
-from tenants.policies import require
+from tenants.policies import require, scope_of
 
 OPEN_FOR = timedelta(days=7)
 """How long a request waits for its second person."""
@@ -46,6 +46,13 @@ class RequestExpired(Conflict):
     message = _("This request has expired. Ask again.")
 
 
+class RequesterNotInOffice(Conflict):
+    code = "requester-not-in-office"
+    message = _(
+        "Who asked for this is no security administrator any more. Decline it, and ask again if it is needed."
+    )
+
+
 class InOffice(Conflict):
     code = "administrators-in-office"
     message = _("There are security administrators: they grant this role, two together.")
@@ -61,9 +68,9 @@ def grant(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
 ) -> Membership:
-    """By one security administrator. Raises RoleMissing, OwnRole, and what ``services.grant_role`` does."""
+    """By one security administrator. Raises RoleMissing, OwnRole, and what ``roles.grant_role`` does."""
     _admit(actor, user, verb="role.granted", at=at)
-    return services.grant_role(
+    return roles.grant_role(
         user=user,
         role=role,
         department=department,
@@ -84,12 +91,13 @@ def ask(
     valid_from: datetime | None = None,
     valid_until: datetime | None = None,
 ) -> RoleRequest:
-    """Ask for an administrator's role for somebody. Raises RoleMissing, OwnRole, NotAnAdministrator, RequestedAlready."""
+    """Ask for an administrator's role for somebody. Raises RoleMissing, OwnRole, NotAnAdministrator, HolderLeft, RequestedAlready."""
     _admit(actor, user, verb="role.requested", at=at)
     if role not in ADMINISTRATORS:
         raise NotAnAdministrator(role=Role(role).label, pointers=("/role",))
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        if not User.objects.select_for_update().get(pk=user.pk).is_active:
+            raise roles.HolderLeft(user=user.audit_name)
         for stale in RoleRequest.objects.filter(
             user=user, role=role, status=RequestStatus.OPEN, expires_at__lte=at
         ):
@@ -118,15 +126,23 @@ def ask(
 
 
 def confirm(*, request: RoleRequest, actor: User, at: datetime) -> Membership:
-    """By another security administrator: from now on the role is held. Raises RoleMissing, OwnRequest, RequestExpired."""
+    """By another security administrator: from now on the role is held.
+
+    Raises RoleMissing, OwnRequest, RequestExpired, RequesterNotInOffice, and what ``roles.enter_role`` does.
+    """
     require(actor, Role.SECURITY_ADMIN, at=at)
     if actor.pk in {request.requested_by_id, request.user_id}:
         _refused(OwnRequest(), actor, request, verb="rolerequest.confirmed", at=at)
     if request.has_expired(at=at):
         raise RequestExpired
     with transaction.atomic():
+        # Before the request, as a departure does, which declines what is open for who leaves.
+        User.objects.select_for_update().get(pk=request.user_id)
+        asker = User.objects.get(pk=request.requested_by_id)
+        if not may_ask(asker, at=at):
+            raise RequesterNotInOffice
         transition(request, RequestStatus.CONFIRMED, actor=actor, at=at, decided_by=actor, decided_at=at)
-        return services.enter_role(
+        return roles.enter_role(
             user=request.user,
             role=request.role,
             valid_from=request.valid_from,
@@ -134,6 +150,11 @@ def confirm(*, request: RoleRequest, actor: User, at: datetime) -> Membership:
             actor=actor,
             at=at,
         )
+
+
+def may_ask(user: User, *, at: datetime) -> bool:
+    """Whether what they ask for can be confirmed: two security administrators in office stand for an administrator's role."""
+    return user.is_active and scope_of(user, at=at).holds(Role.SECURITY_ADMIN)
 
 
 def decline(*, request: RoleRequest, actor: User, at: datetime, reason: str) -> None:
@@ -147,7 +168,7 @@ def decline(*, request: RoleRequest, actor: User, at: datetime, reason: str) -> 
 def revoke(*, membership: Membership, actor: User, at: datetime, reason: str) -> None:
     """By one security administrator, whatever the role: taking away must not wait. Raises RoleMissing and RoleEnded."""
     require(actor, Role.SECURITY_ADMIN, at=at)
-    services.revoke_role(membership=membership, actor=actor, at=at, reason=reason)
+    roles.revoke_role(membership=membership, actor=actor, at=at, reason=reason)
 
 
 def appoint(*, user: User, role: str, actor: audit.Actor, at: datetime) -> Membership:
@@ -155,7 +176,7 @@ def appoint(*, user: User, role: str, actor: audit.Actor, at: datetime) -> Membe
     in_office = Membership.objects.valid(at=at).filter(role=Role.SECURITY_ADMIN, user__is_active=True)
     if in_office.count() >= ENOUGH:
         raise InOffice
-    return services.enter_role(user=user, role=role, actor=actor, at=at)
+    return roles.enter_role(user=user, role=role, actor=actor, at=at)
 
 
 def _admit(actor: User, user: User, *, verb: str, at: datetime) -> None:

@@ -53,6 +53,7 @@ from tests.factories.tenants import (
     SystemFactory,
     asked_for,
     member,
+    token_of,
 )
 
 RECAP = {"ok": 9, "changed": 0, "unreachable": 0, "failed": 0, "skipped": 2, "rescued": 0, "ignored": 0}
@@ -161,6 +162,7 @@ def house(many: int) -> House:
             "audit-events": Event.objects.first().uuid,
             "audit-exports": exports[0].uuid,
             "accounts": asked[0].user.uuid,
+            "tokens": token_of(on.applicant)[0].uuid,
             "memberships": on.applicant.memberships.first().uuid,
             "role-requests": asked[0].uuid,
         },

@@ -6,25 +6,30 @@ applicant of another department, ``nobody`` has no role, ``anonymous`` has not s
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.db import transaction
+from django.urls import URLPattern
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api.urls import v1
 from govcloud.organisation import writing
+from govcloud.urls import urlpatterns as root
 from tenants.access.confirmations import code_of
+from tenants.access.models import TokenKind
 from tenants.models import UNIT_ROLES, Role, User
 from tests.api.house import House, house, stranger_department
 from tests.api.story import content, order_body
 from tests.factories.clouds import CREDENTIALS
 from tests.factories.takeovers import TakeoverFactory
-from tests.factories.tenants import UserFactory, credit_code, member
+from tests.factories.tenants import UserFactory, credit_code, member, token_of
 
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
@@ -50,14 +55,34 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    """All that the API answers, read from its URL patterns; tokens have tests of their own."""
+    """All that the API answers to who has signed in, read from its URL patterns."""
     for pattern in _flat(v1):
         actions = getattr(pattern.callback, "actions", None)
         path = _plain(str(pattern.pattern))
-        if actions and not path.startswith("tokens"):
+        if actions:
             yield from (
                 Route(method, path, path.split("/")[0]) for method in sorted(actions) if method != "head"
             )
+
+
+OPEN_TO_ALL = {
+    "api/v1/schema/": "what the API is, without anything of the installation",
+    "api/v1/docs/": "the same, to be read",
+    "api/v1/problems/": "what refusals mean",
+    "api/v1/problems/role-missing": "what one of them means",
+    "healthz": "whether the process lives: asked by what restarts it",
+    "readyz": "whether it can work: asked by what sends it requests",
+    "metrics": "figures for Prometheus: by a token of its own or from this machine",
+}
+"""Addresses beside the table, and why no role is looked at there: for everybody the answer is the same."""
+
+
+def others() -> set[str]:
+    """What is answered beside the views of the table and the portal, by its pattern."""
+    found = {
+        f"api/v1/{_plain(str(each.pattern))}" for each in _flat(v1) if not hasattr(each.callback, "actions")
+    }
+    return found | {str(each.pattern) for each in root if isinstance(each, URLPattern)}
 
 
 def _flat(patterns: list[Any]) -> Iterator[Any]:
@@ -79,8 +104,15 @@ def filled(db: None) -> House:
 
 
 @pytest.fixture
-def everybody(filled: House, signed_in: Callable[[User], APIClient]) -> dict[str, APIClient]:
-    """A client per role; the unit roles are held in the department that everything in the house belongs to."""
+def everybody(filled: House) -> dict[str, APIClient]:
+    """A client per role, signed in (a named token would be refused some routes as such); the unit roles are held in the department
+    that everything in the house belongs to.
+    """
+
+    def signed_in(user: User) -> APIClient:
+        _label, text = token_of(user, kind=TokenKind.SIGN_IN)
+        return APIClient(headers={"Authorization": f"Bearer {text}", "Accept-Language": "en"})
+
     unit = filled.on.department
     clients = {role.value: signed_in(member(role, unit if role in UNIT_ROLES else None)) for role in Role}
     clients["stranger"] = signed_in(member(Role.APPLICANT, stranger_department()))
@@ -166,6 +198,12 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST month-closes": {"month": "2026-02"},
         "POST statements/{key}/confirmation": {},
         "POST statements/{key}/dispute": {"reason": "too much"},
+        "POST tokens": {"username": "nobody", "password": "a guess", "name": "n"},
+        "POST tokens/named": {
+            "name": "n",
+            "scope": "read",
+            "expires_at": (timezone.now() + timedelta(days=1)).isoformat(),
+        },
         "PATCH me": {"language": "en"},
         "POST accounts": {"username": "new-person", "name": "n"},
         "POST accounts/{key}/second-factor-reset": {"reason": "lost"},
@@ -221,6 +259,16 @@ def test_every_route_answers_every_role_as_committed(filled: House, everybody: d
     if os.environ.get("UPDATE_BASELINES"):
         TABLE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     assert found == json.loads(TABLE.read_text())
+
+
+def test_what_is_beside_the_table_is_answered_alike_to_everybody(everybody: dict[str, APIClient]) -> None:
+    known = {path.replace("role-missing", "{key}") for path in OPEN_TO_ALL}
+    assert others() == known
+    for path in OPEN_TO_ALL:
+        with transaction.atomic():
+            answers = {client.get(f"/{path}").status_code for client in everybody.values()}
+            transaction.set_rollback(True)
+        assert len(answers) == 1, path
 
 
 def test_the_table_has_no_server_error_and_lets_nobody_in_who_has_not_signed_in() -> None:

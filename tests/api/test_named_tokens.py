@@ -4,10 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from allauth.socialaccount.models import SocialAccount
+from django.conf import LazySettings
 from django.utils import timezone
 from knox.models import AuthToken
 from rest_framework.test import APIClient
 
+from govcloud import clock
 from govcloud.audit.models import Event
 from tenants.access.models import ApiToken, TokenScope
 from tenants.access.permissions import Permission
@@ -62,6 +65,31 @@ def test_a_token_with_chosen_permissions_can_do_no_more_than_those() -> None:
     assert program.get("/api/v1/engine").status_code == 200
     assert person.get("/api/v1/sweeps").status_code == 200
     assert program.get("/api/v1/sweeps").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["named", "sign_in"])
+def test_a_token_goes_on_when_its_holder_has_renewed_the_password(settings: LazySettings, kind: str) -> None:
+    user = UserFactory(password_changed_at=clock.now() - timedelta(days=91))
+    _label, text = token_of(user, kind=kind)
+    program = with_token(text)
+    assert program.get("/api/v1/me").status_code == 200
+    settings.PASSWORD_MAX_AGE_DAYS = 90
+    refused = program.get("/api/v1/me")
+    assert (refused.status_code, refused.json()["code"]) == (403, "password-change-needed")
+    User.objects.filter(pk=user.pk).update(password_changed_at=clock.now())
+    assert program.get("/api/v1/me").status_code == 200
+
+
+def test_a_token_of_who_has_no_password_or_comes_from_the_provider_does_not_grow_old(
+    settings: LazySettings,
+) -> None:
+    settings.PASSWORD_MAX_AGE_DAYS = 90
+    without = UserFactory(password="!", password_changed_at=None)
+    linked = UserFactory(password_changed_at=None)
+    SocialAccount.objects.create(user=linked, provider="sso", uid="subject-1")
+    for user in (without, linked):
+        _label, text = token_of(user)
+        assert with_token(text).get("/api/v1/me").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_what_cannot_be_granted(changes: dict[str, str], status: int, code: str,
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
+def test_no_role_is_granted_in_a_unit_that_is_closed(officer: APIClient, at: datetime) -> None:
+    user, unit = UserFactory(), DepartmentFactory(closed_at=at)
+    body = {"user": str(user.uuid), "role": "applicant", "department": str(unit.uuid)}
+    answer = officer.post("/api/v1/memberships", body)
+    assert (answer.status_code, answer.json()["code"]) == (409, "unit-closed")
+
+
 def test_a_revoked_role_is_not_listed_any_more(officer: APIClient) -> None:
     held = member(Role.FINANCE).memberships.get()
     path = f"/api/v1/memberships/{held.uuid}"

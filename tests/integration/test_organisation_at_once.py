@@ -1,7 +1,7 @@
 """Units that move, orders that hold and reviewers that decide at the same moment."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 import pytest
@@ -14,12 +14,13 @@ from govcloud.organisation.models import ReviewLine
 from govcloud.quotas import services as quotas
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import Hold
-from tenants.models import Department, Role, User
-from tenants.services import register_department
-from tests.at_once import at_once
+from tenants import roles
+from tenants.models import Department, Membership, Role, User
+from tenants.services import UnitClosed, register_department
+from tests.at_once import at_once, held_up
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
-from tests.factories.tenants import DepartmentFactory, DivisionFactory, credit_code, member
+from tests.factories.tenants import DepartmentFactory, DivisionFactory, UserFactory, credit_code, member
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -74,6 +75,39 @@ def test_whoever_read_the_old_place_counts_nothing_there_once_a_unit_has_moved(a
     assert {type(each) for each in outcomes if each} <= {ChangedMeanwhile}
     used = dict(QuotaAccount.objects.filter(dimension="servers").values_list("department", "used"))
     assert used == {old.pk: 0, new.pk: outcomes.count(None) - 1, unit.pk: outcomes.count(None) - 1}
+
+
+@pytest.mark.parametrize("closes_first", [True, False])
+def test_a_role_given_while_its_unit_closes_is_refused_or_ends_with_it(
+    at: datetime,
+    closes_first: bool,  # noqa: FBT001
+) -> None:
+    unit, person = DepartmentFactory(), UserFactory()
+    member(Role.APPLICANT, unit)
+
+    def close() -> object:
+        return units.close(department=unit, reason="merged", actor=BY, at=at + timedelta(seconds=1))
+
+    def give() -> object:
+        return roles.grant_role(user=person, role=Role.APPLICANT, department=unit, actor=BY, at=at)
+
+    first, second = (close, give) if closes_first else (give, close)
+    with transaction.atomic():
+        first()
+        waiting = held_up(second)
+    assert type(waiting.exception(timeout=60)) is (UnitClosed if closes_first else type(None))
+    assert not Membership.objects.overlapping(at + timedelta(seconds=1), None).exists()
+
+
+def test_two_roles_given_in_one_unit_do_not_wait_for_each_other(at: datetime) -> None:
+    unit, people = DepartmentFactory(), [UserFactory(), UserFactory()]
+
+    def giving(person: User) -> Callable[[], object]:
+        return lambda: roles.grant_role(user=person, role=Role.APPLICANT, department=unit, actor=BY, at=at)
+
+    with transaction.atomic():
+        giving(people[0])()
+        assert at_once([giving(people[1])]) == [None]
 
 
 def test_of_two_reviewers_one_decides_and_the_other_is_told(at: datetime) -> None:

@@ -139,6 +139,16 @@ def test_neither_does_the_others_deeds(
     assert User.objects.get(pk=somebody.pk).check_password(PASSWORD)
 
 
+def test_without_an_identity_provider_every_account_has_a_password(
+    system_admin: User, signed_in: Signed
+) -> None:
+    browser = signed_in(system_admin)
+    assert "identity provider" not in text(browser.get(URL))
+    answer = browser.post(URL, {**TYPED, "without_password": "on"})
+    assert "No identity provider is configured here" in text(answer)
+    assert not User.objects.filter(username=TYPED["username"]).exists()
+
+
 # -- the list
 
 

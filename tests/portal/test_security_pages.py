@@ -49,6 +49,16 @@ def test_a_role_is_granted_between_two_days(officer: User, signed_in: Signed) ->
     )  # midnight in Beijing, after the last day
 
 
+def test_no_role_is_granted_in_a_unit_that_is_closed(officer: User, signed_in: Signed, at: datetime) -> None:
+    UserFactory(username="li.na")
+    unit = DepartmentFactory(name_en="Example office", closed_at=at)
+    typed = {"username": "li.na", "role": "applicant", "credit_code": unit.credit_code}
+    for language, words in (("en", "Example office has been closed"), ("zh-hans", "已撤销")):
+        refused = signed_in(officer, language=language).post("/security/roles/", typed)
+        assert (refused.status_code, words in text(refused)) == (409, True)
+    assert not Membership.objects.filter(department=unit).exists()
+
+
 def test_a_role_lasts_to_the_end_of_its_last_day_and_pages_name_that_day(
     officer: User, signed_in: Signed
 ) -> None:

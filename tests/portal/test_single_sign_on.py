@@ -1,12 +1,13 @@
 """Coming in from an identity provider: a real one, a process of its own, over HTTP."""
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,13 +15,15 @@ import requests
 from allauth.socialaccount.models import SocialAccount
 from django.conf import LazySettings
 from django.test import Client
+from rest_framework.test import APIClient
 
+from govcloud import clock
 from govcloud.audit.models import Event, Outcome
 from govcloud.embedded.installation import free_port
 from govcloud.portal.resuming import MARK, mark_for
-from tenants.models import Role
+from tenants.models import Role, User
 from tests.factories.second_factors import code_of, enrolled
-from tests.factories.tenants import UserFactory, member
+from tests.factories.tenants import PASSWORD, UserFactory, member
 from tests.portal.reading import text
 
 pytestmark = pytest.mark.django_db
@@ -197,6 +200,70 @@ def test_a_provider_that_does_not_answer_is_told_of_in_words(
     answer = client.get("/sign-in/with/sso/")
     assert answer.status_code == 403
     assert "统一身份认证登录未成功" in text(answer)
+
+
+def opened(typed: dict[str, str], browser: Client) -> str:
+    """An account opened on the page; its first password, if it has one."""
+    browser.force_login(member(Role.SYSTEM_ADMIN))
+    page = browser.post("/security/accounts/", {"name": "王芳", "language": "en", **typed}).content.decode()
+    return next(iter(re.findall(r'id="first-password">([^<]+)</code>', page)), "")
+
+
+@pytest.mark.parametrize("days", [0, 100])
+def test_nobody_who_comes_from_the_provider_has_to_know_a_password_of_ours(
+    client: Client, provider: Provider, settings: LazySettings, days: int
+) -> None:
+    password = opened({"username": "wang.fang"}, Client())
+    settings.PASSWORD_MAX_AGE_DAYS = 90
+    changed_at = clock.now() - timedelta(days=days) if days else None
+    User.objects.filter(username="wang.fang").update(password_changed_at=changed_at)
+    provider.signs_in(client, "subject-1")
+    assert client.get("/orders/").status_code == 200
+    assert client.get("/api/v1/me").status_code == 200
+    assert "choose a new one to go on" not in text(client.get("/account/password/"))
+    with_it = Client()
+    with_it.post("/sign-in/", {"username": "wang.fang", "password": password})
+    assert with_it.get("/orders/").url == "/account/password/"
+    assert with_it.get("/api/v1/me").json()["code"] == "password-change-needed"
+
+
+def test_a_password_that_was_typed_before_asks_nothing_of_who_came_from_the_provider_since(
+    client: Client, provider: Provider, settings: LazySettings, at: datetime
+) -> None:
+    user = UserFactory(username="wang.fang", password_changed_at=None)
+    secret, _codes = enrolled(user, at=at)
+    client.post("/sign-in/", {"username": "wang.fang", "password": PASSWORD})
+    provider.signs_in(client, "subject-1")
+    client.post("/sign-in/code/", {"code": code_of(secret, later=1)})
+    assert client.get("/orders/").status_code == 200
+
+
+def test_an_account_without_a_password_is_opened_on_the_page_and_used(
+    client: Client, provider: Provider
+) -> None:
+    assert opened({"username": "wang.fang", "without_password": "on"}, Client()) == ""
+    user = User.objects.get(username="wang.fang")
+    assert not user.has_usable_password()
+    assert Event.objects.get(verb="user.opened").after == {"with_password": False}
+    provider.signs_in(client, "subject-1")
+    assert client.get("/orders/").status_code == 200
+    assert 'href="/account/password/"' not in client.get("/account/").content.decode()
+    assert client.get("/account/password/").url == "/account/"
+    assert client.post("/account/password/", {"old_password": "x"}).url == "/account/"
+    assert not Event.objects.filter(verb="user.password_changed").exists()
+
+
+def test_an_account_without_a_password_is_opened_by_the_api(settings: LazySettings) -> None:
+    api = APIClient()
+    api.force_login(member(Role.SYSTEM_ADMIN))
+    body = {"username": "wang.fang", "name": "王芳", "with_password": False}
+    answer = api.post("/api/v1/accounts", body, format="json")
+    assert (answer.status_code, answer.json()["password"]) == (201, "")
+    assert api.get(answer.headers["Location"]).json()["has_password"] is False
+    settings.SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": []}}
+    refused = api.post("/api/v1/accounts", {**body, "username": "li.na"}, format="json")
+    assert (refused.status_code, refused.json()["code"]) == (422, "no-identity-provider")
+    assert not User.objects.filter(username="li.na").exists()
 
 
 def test_who_enrolled_before_the_person_did_gets_nowhere_by_the_provider(

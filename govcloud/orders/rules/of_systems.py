@@ -16,8 +16,8 @@ from tenants.services import PLATFORM_LEVEL
 class NotConnected(Invalid):
     code = "department-not-connected"
     message = _(
-        "%(department)s is not connected to the extranet yet. Ask the service desk for an access work order first; "
-        "servers can be ordered when it is done."
+        "%(department)s is not connected to the extranet yet. Its applicants and approvers ask for the connection on the "
+        "page of the unit; servers can be ordered once it is made."
     )
 
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud import clock
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
-from tenants.access import attempts, second_factor
+from tenants.access import accounts, attempts, second_factor
 from tenants.lockout import CODE_NEEDED, LOCKED, first_since, locked_until
 from tenants.models import User
 
@@ -113,7 +113,7 @@ def _sign_in_page(
 
 def other_way_in() -> dict[str, Any]:
     """What the sign-in page shows where an identity provider is configured."""
-    if not settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"]:
+    if not accounts.has_provider():
         return {}
     return {
         "provider": settings.OIDC_NAME or _("the identity provider"),

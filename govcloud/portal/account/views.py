@@ -25,7 +25,7 @@ from govcloud.portal.account.entrance import TOO_OFTEN, asked_to_wait, too_often
 from govcloud.portal.account.forms import NewPasswordForm
 from govcloud.portal.account.single_sign_on import FAILED
 from govcloud.portal.deeds import Refused
-from tenants.access import confirmations, passwords, second_factor
+from tenants.access import confirmations, passwords, second_factor, sessions
 from tenants.models import Membership, User
 
 SECRET = "portal_second_factor_secret"  # noqa: S105  the session's key for it, until the app has proved that it has it
@@ -96,14 +96,17 @@ def account(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @login_required
 def password(request: HttpRequest) -> HttpResponse:
-    """Change it; all other sessions and sign-ins end."""
+    """Change it; all other sessions and sign-ins end. Who has none changes none: there is no old one to give."""
     user, at = cast("User", request.user), clock.now()
+    if not user.has_usable_password():
+        return redirect("portal:account")
     form = NewPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         passwords.change(user=user, password=form.cleaned_data["new_password1"], at=at)
         update_session_auth_hash(request, user)
         return redirect("portal:account")
-    context = {"form": form, "must": passwords.must_change(user, at=at), "at": at}
+    must = passwords.must_change(user, at=at) and not sessions.began_at_provider(request, user=user)
+    context = {"form": form, "must": must, "at": at}
     return render(
         request, "portal/account/password.html", context, status=422 if request.method == "POST" else 200
     )

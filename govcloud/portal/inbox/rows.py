@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.notifications.kinds import Kind
 from govcloud.notifications.models import Message, Notice
 from govcloud.notifications.texts import Told, told_to
 from govcloud.orders.models import Order
@@ -23,7 +24,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "account.": ("portal:account", ""),
     "lease.": ("portal:leases", ""),
     "quota.": ("portal:quota", ""),
+    "review.to_open": ("portal:reviews", ""),
     "role.": ("portal:roles", ""),
+    "orders.": ("portal:orders", "?view=mine"),
+    "absence.substitute_left": ("portal:absences", ""),
     "absence.": ("portal:orders", "?view=todo"),
 }
 """By how a kind begins, for those that are about no order: the page, and what of it."""
@@ -56,8 +60,10 @@ def page_about(notice: Notice) -> str | None:
     """The page of what a notice is about; who may not see that is told so there. None where there is no such page."""
     if notice.subject_type == "provisioning.operation":
         return reverse("portal:operation", args=[notice.subject_id])
-    if notice.subject_type == "organisation.accessreview":
+    if notice.subject_type == "organisation.accessreview" and notice.kind != Kind.REVIEW_TO_OPEN:
         return reverse("portal:review", args=[notice.subject_id])
+    if notice.kind.startswith("connection."):
+        return reverse("portal:unit", args=[notice.subject_id])
     if notice.subject_type == "notifications.webhook":
         return reverse("portal:webhook", args=[notice.subject_id])
     if notice.thread is None:

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy, pgettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud.organisation import reviews as deeds_of_reviews
+from govcloud.organisation import rhythm
 from govcloud.organisation.lifecycle import ReviewStatus, Verdict
 from govcloud.organisation.models import AccessReview, ReviewLine
 from govcloud.portal import deeds, files
@@ -69,6 +70,7 @@ def reviews(request: HttpRequest) -> HttpResponse:
         **pages.context,
         "filters": Narrowing(),
         "opens": scope_of(actor, at=at).holds(Role.SECURITY_ADMIN),
+        "coming": rhythm.next_round(),
         "units": Department.objects.open().order_by("path"),
         "refused": refused,
         "typed": refused.typed if refused else {},

@@ -4,10 +4,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
+from govcloud.organisation import rhythm
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.portal import deeds, files
 from govcloud.portal.listing import choices, in_pages
 from govcloud.portal.people.rows import VIEWS, Asked, concerned, in_view, listed, sheet
+from tenants.models import Role
+from tenants.policies import scope_of
 
 PAGE_SIZE = 30
 
@@ -27,6 +30,7 @@ def people(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         **pages.context,
         "views": choices(VIEWS, filters, counts, first="holding_one"),
+        "coming": rhythm.next_round() if scope_of(actor, at=at).holds(Role.SECURITY_ADMIN) else None,
         "at": at,
     }
     return render(request, "portal/person/list.html", context)

@@ -75,6 +75,7 @@ class Typed:
     username: str = ""
     name: str = ""
     language: str = settings.LANGUAGE_CODE
+    without_password: str = ""  # "on" if it was chosen
 
     @classmethod
     def read(cls, request: HttpRequest) -> "Typed":
@@ -98,7 +99,12 @@ def accounts_page(request: HttpRequest) -> HttpResponse:
     refused = _unfit(typed) or deeds.attempt(
         lambda: made.append(
             accounts.open_account(
-                username=typed.username, display_name=typed.name, language=typed.language, actor=actor, at=at
+                username=typed.username,
+                display_name=typed.name,
+                language=typed.language,
+                with_password=not typed.without_password,
+                actor=actor,
+                at=at,
             )
         )
     )
@@ -240,6 +246,7 @@ def _list(
         "rows": [(each, _factor_of(each), passwords.must_change(each, at=at)) for each in pages.page],
         "views": choices(VIEWS, filters, counts, first="active"),
         "opens": scope_of(actor, at=at).holds(Role.SYSTEM_ADMIN),
+        "has_provider": accounts.has_provider(),
         "typed": typed,
         "languages": settings.LANGUAGES,
         "longest_username": LONGEST_USERNAME,

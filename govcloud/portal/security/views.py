@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud import clock
-from govcloud.approvals import handover
 from govcloud.organisation import appointing
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
@@ -78,7 +77,8 @@ def revocation(request: HttpRequest, uuid: UUID) -> HttpResponse:
         actor,
         at=at,
         refused=deeds.attempt_for_reason(
-            request, lambda reason: handover.revoke(membership=membership, actor=actor, at=at, reason=reason)
+            request,
+            lambda reason: appointing.revoke(membership=membership, actor=actor, at=at, reason=reason),
         ),
     )
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
 from govcloud.audit.models import Event
+from govcloud.organisation import connecting
 from govcloud.organisation import units as deeds_of_units
 from govcloud.organisation.policies import REGISTRARS, require_for_connection
 from govcloud.portal import deeds, files
@@ -26,7 +27,6 @@ from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.portal.units.registering import may_register_system
 from govcloud.portal.units.rows import VIEWS, concerned, in_view, listed, sheet
-from tenants import connections
 from tenants.connections import TRANSITIONS
 from tenants.models import Connection, Department, Division, Role
 from tenants.policies import RoleMissing, scope_of
@@ -95,7 +95,7 @@ def connection(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
     def change() -> None:
         require_for_connection(department=found, to=to, actor=actor, at=at)
-        connections.change(department=found, to=to, reason=reason, actor=actor, at=at)
+        connecting.change(department=found, to=to, reason=reason, actor=actor, at=at)
 
     return _done(
         request, found, deeds.attempt(change, typed={"reason": reason, "form": "connection"}), actor, at=at

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from api.metrics import Engine, Trail
+from api.metrics import Access, Engine, Trail
 from govcloud.audit.sealing import LATE
 from govcloud.provisioning import overview, presence
 from tests.unit.provisioning.scripted import operation
@@ -25,6 +25,7 @@ def series(db: None, at: datetime) -> set[str]:
     registry = CollectorRegistry()
     registry.register(Engine(overview.read(at=at)))
     registry.register(Trail(unsealed=0.0, unexported=0.0))
+    registry.register(Access(late=0.0))
     return {f"{f.name}_total" if f.type == "counter" else f.name for f in registry.collect()}
 
 

@@ -153,7 +153,7 @@ def test_a_department_not_connected_to_the_extranet_is_told_what_to_do_first() -
     department = Department(name="示例局", connection=Connection.NOT_CONNECTED)
     judged = check(system=system(department=department), lines=[(0, NETWORK)], now=NOW)
     assert [error.code for error in judged] == ["department-not-connected"]
-    assert "access work order" in judged[0].detail
+    assert "ask for the connection on the page of the unit" in judged[0].detail
 
 
 @pytest.mark.parametrize("level", [4, 5])

@@ -9,12 +9,18 @@ from django.db import transaction
 from django.test import Client
 from knox.models import AuthToken
 
+from govcloud.approvals import absences
+from govcloud.approvals.models import Absence
 from govcloud.approvals.policies import SelfApproval
 from govcloud.audit.models import Event
+from govcloud.notifications import texts
+from govcloud.notifications.kinds import Kind
+from govcloud.notifications.models import Notice
 from govcloud.orders import services as orders
 from govcloud.orders.models import Order
 from govcloud.organisation import handover
 from govcloud.organisation.handover import Foreseen
+from tenants.access import grants
 from tenants.models import Membership, Role, User
 from tenants.policies import scope_of
 from tests.factories.approvals import INTAKE, flow
@@ -45,6 +51,15 @@ def left(on: Scene, keeper: User, at: datetime, *successors: User, force: bool =
     )
 
 
+def test_a_role_that_was_revoked_before_it_began_leaves_no_unit_without(keeper: User, at: datetime) -> None:
+    person = UserFactory()
+    held = grant(person, Role.UNIT_APPROVER, DepartmentFactory(), valid_from=at + timedelta(days=3))
+    grants.revoke(membership=held, actor=keeper, at=at, reason="a mistake")
+    done = handover.hand_over(person=person, successors=[], reason="x", force=False, actor=keeper, at=at)
+    assert (done.held, done.uncovered) == ([], [])
+    assert not Event.objects.filter(verb="role.ended").exists()
+
+
 def test_drafts_and_whatever_is_open_go_to_the_successor(
     on: Scene, keeper: User, successor: User, at: datetime
 ) -> None:
@@ -58,6 +73,64 @@ def test_drafts_and_whatever_is_open_go_to_the_successor(
     reassigned = Event.objects.filter(verb="order.reassigned").order_by("id")
     assert [event.thread for event in reassigned] == [order.uuid for order in open_ones]
     assert reassigned[0].before == {"applicant": on.applicant.audit_ref}
+
+
+def test_each_successor_hears_once_of_what_is_theirs_now(
+    on: Scene, keeper: User, successor: User, at: datetime
+) -> None:
+    orders_of = [drafted(on, at=at) for _number in range(6)]
+    left(on, keeper, at, successor)
+    notice = Notice.objects.get(kind=Kind.ORDERS_HANDED_OVER)
+    said = texts.told(notice, language="en")
+    assert (notice.people, notice.thread) == ([successor.pk], None)
+    assert (on.applicant.audit_name in said.title, orders_of[0].number in said.text) == (True, True)
+    assert orders_of[5].number not in said.text
+
+
+def test_of_one_order_the_notice_leads_to_it_and_who_lets_go_is_not_told(on: Scene, at: datetime) -> None:
+    first, approver = drafted(on, at=at), on.chain[Role.UNIT_APPROVER]
+    grant(approver, Role.APPLICANT, on.department)
+    left(on, approver, at, approver)
+    assert not Notice.objects.filter(kind=Kind.ORDERS_HANDED_OVER).exists()
+    assert Order.objects.get(pk=first.pk).applicant == approver
+    other, next_one = drafted(replace(on, applicant=approver), at=at), member(Role.APPLICANT, on.department)
+    handover.hand_over(
+        person=approver,
+        successors=[next_one],
+        reason="x",
+        force=True,
+        actor=member(Role.SECURITY_ADMIN),
+        at=at,
+    )
+    newest = Notice.objects.filter(kind=Kind.ORDERS_HANDED_OVER).latest("pk")
+    assert newest.facts["count"] == 2
+    assert other.number in newest.facts["labels"]
+
+
+def test_whoever_somebody_stood_in_for_is_told_and_can_name_another(
+    on: Scene, keeper: User, at: datetime
+) -> None:
+    person, substitute = on.chain[Role.UNIT_APPROVER], member(Role.UNIT_APPROVER, on.department)
+    other, begins, ends = (
+        member(Role.UNIT_APPROVER, on.department),
+        at + timedelta(days=1),
+        at + timedelta(days=9),
+    )
+
+    def named(who: User) -> Absence:
+        return absences.name_substitute(
+            substitute=who, starts_at=begins, ends_at=ends, reason="", actor=person, at=at
+        )
+
+    absence = named(substitute)
+    handover.hand_over(person=substitute, successors=[], reason="retired", force=False, actor=keeper, at=at)
+    notice = Notice.objects.get(kind=Kind.ABSENCE_SUBSTITUTE_LEFT)
+    assert notice.people == [person.pk]
+    assert substitute.audit_name in texts.told(notice, language="en").title
+    absence.refresh_from_db()
+    assert absence.ends_at == begins
+    assert Event.objects.get(verb="absence.ended").reason == "retired"
+    assert named(other).substitute == other
 
 
 def test_the_successor_goes_on_with_what_was_returned(

@@ -9,7 +9,7 @@ from django.test import Client
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.audit.services import SystemActor
-from tenants import services
+from tenants import roles
 from tenants.access import grants, tokens
 from tenants.access.models import ApiToken, RequestStatus, RolePermission, RoleRequest
 from tenants.access.permissions import DUTIES, Permission
@@ -100,7 +100,7 @@ def test_one_security_administrator_grants_a_role_between_two_days(officer: User
 
 
 def test_a_role_cannot_end_before_it_begins(officer: User, at: datetime) -> None:
-    with pytest.raises(services.RoleEndsTooEarly):
+    with pytest.raises(roles.RoleEndsTooEarly):
         grants.grant(user=UserFactory(), role=Role.FINANCE, valid_until=at, actor=officer, at=at)
 
 
@@ -122,10 +122,10 @@ def test_nobody_gives_themselves_a_role_and_the_attempt_is_audited(officer: User
 
 @pytest.mark.parametrize("role", sorted(ADMINISTRATORS))
 def test_an_administrators_role_cannot_be_granted_by_one(role: str, officer: User, at: datetime) -> None:
-    with pytest.raises(services.RoleTakesTwo):
+    with pytest.raises(roles.RoleTakesTwo):
         grants.grant(user=UserFactory(), role=role, actor=officer, at=at)
-    with pytest.raises(services.RoleTakesTwo):
-        services.grant_role(user=UserFactory(), role=role, actor=SystemActor("import"), at=at)
+    with pytest.raises(roles.RoleTakesTwo):
+        roles.grant_role(user=UserFactory(), role=role, actor=SystemActor("import"), at=at)
 
 
 def test_two_security_administrators_grant_it_together(officer: User, at: datetime) -> None:
@@ -137,6 +137,31 @@ def test_two_security_administrators_grant_it_together(officer: User, at: dateti
     assert scope_of(user, at=later).holds(Role.AUDIT_ADMIN)
     told = Event.objects.filter(verb__startswith="role").order_by("id").values_list("verb", flat=True)
     assert list(told) == ["role.requested", "rolerequest.confirmed", "role.granted"]
+
+
+def test_nobody_confirms_it_for_who_has_left(officer: User, at: datetime) -> None:
+    asked, second = asked_for(UserFactory(), by=officer, at=at), member(Role.SECURITY_ADMIN)
+    User.objects.filter(pk=asked.user.pk).update(is_active=False)
+    with pytest.raises(roles.HolderLeft):
+        grants.confirm(request=asked, actor=second, at=at)
+    with pytest.raises(roles.HolderLeft):
+        grants.ask(user=asked.user, role=Role.SYSTEM_ADMIN, reason="r", actor=officer, at=at)
+    assert not Membership.objects.filter(user=asked.user).exists()
+    assert RoleRequest.objects.get().status == RequestStatus.OPEN
+
+
+@pytest.mark.parametrize("how", ["left", "over"])
+def test_nobody_confirms_what_was_asked_for_by_who_is_no_security_administrator_any_more(
+    officer: User, at: datetime, how: str
+) -> None:
+    asked, second = asked_for(UserFactory(), by=officer, at=at), member(Role.SECURITY_ADMIN)
+    if how == "left":
+        User.objects.filter(pk=officer.pk).update(is_active=False)
+    else:
+        officer.memberships.update(valid_until=at)
+    with pytest.raises(grants.RequesterNotInOffice):
+        grants.confirm(request=asked, actor=second, at=at)
+    assert not Membership.objects.filter(user=asked.user).exists()
 
 
 def test_the_one_who_asked_cannot_confirm(officer: User, at: datetime) -> None:

@@ -1,6 +1,6 @@
-"""Registering departments and systems, and granting roles."""
+"""Registering departments and systems."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 import pytest
 
@@ -8,16 +8,12 @@ from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from govcloud.errors import Invalids
 from tenants import services
-from tenants.models import Membership, NetworkZone, Role
-from tenants.policies import scope_of
+from tenants.models import NetworkZone
 from tests.factories.tenants import (
     DepartmentFactory,
     DivisionFactory,
     SystemFactory,
-    UserFactory,
     credit_code,
-    grant,
-    member,
 )
 
 pytestmark = pytest.mark.django_db
@@ -170,54 +166,3 @@ def test_a_system_is_registered_once_per_code(at: datetime) -> None:
     assert system.zone == NetworkZone.PRIVATE
     with pytest.raises(services.SystemCodeTaken):
         services.register_system(**here)
-
-
-def test_a_unit_role_holds_in_its_department_and_a_role_of_the_centre_everywhere(at: datetime) -> None:
-    person, department = UserFactory(), DepartmentFactory()
-    services.grant_role(user=person, role=Role.APPLICANT, department=department, actor=BY, at=at)
-    services.grant_role(user=person, role=Role.FINANCE, actor=BY, at=at)
-    scope = scope_of(person, at=at)
-    assert scope.holds(Role.APPLICANT, department=department)
-    assert not scope.holds(Role.APPLICANT, department=DepartmentFactory())
-    assert scope.holds(Role.FINANCE)
-
-
-def test_roles_are_held_where_they_belong_and_once(at: datetime) -> None:
-    person, department = UserFactory(), DepartmentFactory()
-    with pytest.raises(services.RoleNeedsDepartment):
-        services.grant_role(user=person, role=Role.APPLICANT, actor=BY, at=at)
-    with pytest.raises(services.RoleOfTheCentre):
-        services.grant_role(user=person, role=Role.FINANCE, department=department, actor=BY, at=at)
-    services.grant_role(user=person, role=Role.FINANCE, actor=BY, at=at)
-    with pytest.raises(services.RoleHeldAlready):
-        services.grant_role(user=person, role=Role.FINANCE, actor=BY, at=at)
-
-
-def test_the_three_administrators_are_different_people(at: datetime) -> None:
-    person = member(Role.SECURITY_ADMIN)
-    with pytest.raises(services.SeparatedRoles, match="different people"):
-        services.enter_role(user=person, role=Role.AUDIT_ADMIN, actor=BY, at=at)
-    assert [m.role for m in Membership.objects.filter(user=person)] == [Role.SECURITY_ADMIN]
-
-
-def test_a_role_that_is_revoked_ends_at_that_instant(at: datetime) -> None:
-    person = member(Role.FINANCE)
-    held = Membership.objects.get(user=person)
-    services.revoke_role(membership=held, actor=BY, at=at, reason="moved to another office")
-    assert not scope_of(person, at=at).holds(Role.FINANCE)
-    assert scope_of(person, at=at - timedelta(seconds=1)).holds(Role.FINANCE)
-    told = Event.objects.get(verb="role.revoked")
-    assert (told.subject_id, told.reason) == (person.uuid, "moved to another office")
-
-
-def test_a_role_that_is_revoked_before_it_begins_never_does(at: datetime) -> None:
-    person, later = UserFactory(), at + timedelta(days=3)
-    held = grant(person, Role.FINANCE, valid_from=later)
-    services.revoke_role(membership=held, actor=BY, at=at, reason="a mistake")
-    assert not Membership.objects.valid(at=later).filter(user=person).exists()
-
-
-def test_a_role_that_has_ended_cannot_be_revoked(at: datetime) -> None:
-    held = grant(UserFactory(), Role.FINANCE, valid_until=at)
-    with pytest.raises(services.RoleEnded):
-        services.revoke_role(membership=held, actor=BY, at=at, reason="again")
