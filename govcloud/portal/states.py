@@ -71,7 +71,6 @@ LOOKS = {
     "disabled": Look("ban", "warn"),
     "surveying": MOVING,
     "surveyed": DONE,
-    "failed": Look("circle-x", "bad"),
     "taking": MOVING,
     "taken": DONE,
     "leaving": MOVING,
