@@ -99,7 +99,10 @@ class Kind:
     )  # how long it may be on its way before a person is asked
 
     def find(self, context: Context) -> str | None:
-        """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet)."""
+        """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet).
+
+        Raises ``NotFound`` where what it is of (a server, a volume) is not there.
+        """
         raise NotImplementedError
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
