@@ -93,6 +93,9 @@ class Kind:
     takes_a_place: ClassVar[bool] = (
         False  # counts among those that a cloud builds at a time (Cloud.build_width)
     )
+    follows_granted: ClassVar[bool] = (
+        False  # sets what has been granted together: to be done anew when a part of it is called off
+    )
     in_guest: ClassVar[bool] = False  # keeps its worker busy for as long as a playbook runs
     patience: ClassVar[timedelta] = timedelta(
         minutes=30
