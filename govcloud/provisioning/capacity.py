@@ -1,6 +1,6 @@
 """What a cloud can still be asked for. Advice, not a reservation: quota and the cloud itself decide."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -126,18 +126,18 @@ def _servers(steps: QuerySet[Step]) -> dict[int, tuple[int, int]]:
     return totals
 
 
-def _storage(steps: QuerySet[Step], clouds: Sequence[Cloud]) -> dict[int, dict[str, int]]:
+def _storage(steps: QuerySet[Step], clouds: Sequence[Cloud]) -> Mapping[int, Mapping[str, int]]:
     """GiB by cloud and the cloud's own name of the class."""
     scales = {
         (row.cloud_id, row.storage_class.code): row
         for row in CloudStorageClass.objects.filter(cloud__in=clouds).select_related("storage_class")
     }
-    totals: dict[int, dict[str, int]] = defaultdict(dict)
+    totals: dict[int, Counter[str]] = defaultdict(Counter)  # several classes may be one on the cloud
     size = Cast(KT("desired_state__size_gb"), IntegerField())
     by_class = steps.values("operation__cloud", storage_class=KT("desired_state__storage_class"))
     summed = by_class.annotate(ordered=Sum(size)).order_by()
     for cloud, code, ordered in summed.values_list("operation__cloud", "storage_class", "ordered"):
         scale = scales.get((cloud, code))
         if scale is not None:
-            totals[cloud][scale.cloud_name] = scale.built_gb(ordered)
+            totals[cloud][scale.cloud_name] += scale.built_gb(ordered)
     return totals

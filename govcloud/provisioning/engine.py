@@ -42,6 +42,7 @@ from govcloud.provisioning.queue import Claim
 log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = timedelta(seconds=60)  # between two tries while the cloud does not answer
+VANISHED = "it has vanished from the cloud"
 OVER_QUOTA_TRIES = 5  # within which what a lost request has made comes into sight, a minute at the usual pace
 
 
@@ -122,8 +123,15 @@ class Visit:
             self._look_up()
 
     def _look_up(self) -> None:
-        """An earlier request may have taken effect: adopt what it made, or find that it made nothing."""
-        found = self.kind.find(self.context)
+        """An earlier request may have taken effect: adopt what it made, or find that it made nothing.
+
+        Or find that the server or volume that it was to be of has gone.
+        """
+        try:
+            found = self.kind.find(self.context)
+        except errors.NotFound:
+            self._gone()
+            return
         if found is not None:
             self._adopt(found)
             return
@@ -224,9 +232,11 @@ class Visit:
         """What was made a moment ago may not be seen everywhere yet; what was there for longer has vanished."""
         intent = self.step.intent_at
         if intent is not None and self.clock() < intent + settings.STEP_SETTLE:
-            self._wait(StepState.SETTLING)
+            self._wait(StepState.SETTLING if self.step.external_id else StepState.UNKNOWN)
+        elif self.step.external_id:
+            self._broken(VANISHED)
         else:
-            self._broken("it has vanished from the cloud")
+            self.park(VANISHED, broken_at=self.clock())  # nothing is known that could be cleared away
 
     def _wait(self, state: StepState, after: timedelta | None = None) -> None:
         """Look again later; or ask a person when it has been on its way for longer than its kind ever takes."""
@@ -261,7 +271,7 @@ class Visit:
     def _make_absent(self) -> None:
         step = self.step
         if not step.external_id and step.intent_at is not None:
-            found = self.kind.find(self.context)
+            found = self._find_to_take_down()
             if found is not None:
                 self._owned(Step.objects.filter(external_id=""), external_id=found)
                 step.external_id = found
@@ -272,6 +282,13 @@ class Visit:
         if not step.external_id or self._taken_down():
             kept = {name: step.outputs[name] for name in (GIVEN_UP_FOR,) if name in step.outputs}
             self.finish(StepState.GONE, kept)
+
+    def _find_to_take_down(self) -> str | None:
+        """With the server or volume that it is of everything of it has gone."""
+        try:
+            return self.kind.find(self.context)
+        except errors.NotFound:
+            return None
 
     def _keeps_one_out(self) -> bool:
         """Whether what is to go was asked for twice a moment ago: while it stands, the cloud refuses the request that was lost.

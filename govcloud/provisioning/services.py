@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
@@ -245,7 +245,9 @@ def abandon_units(
             if not own.exclude(state__in=FINISHED).exists():
                 raise FinishedAlready
         gone = {unit for unit, parts in units.items() for unit in (unit, *parts)}
+        going = list(steps.filter(unit__in=gone))
         _call_off(steps.filter(unit__in=gone), at=at)
+        _let_limits_follow(operation, going)
         named = sorted(str(unit) for unit in units)
         audit.record(
             actor=actor, verb="operation.units_abandoned", subject=operation, at=at, thread=operation.thread,
@@ -256,6 +258,27 @@ def abandon_units(
             lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason=reason)
         completion.wake(operation, at=at)
     return operation
+
+
+def _let_limits_follow(operation: Operation, going: Sequence[Step]) -> None:
+    """What the operation set to what had been granted is set anew once these steps are gone; by one step, if more are to go.
+
+    What it has not begun to set will be right by itself.
+    """
+    follows = [name for name, kind in kinds().items() if kind.follows_granted]
+    setting = Step.objects.filter(operation=operation, kind__in=follows, called_off_at=None)
+    to_come = {step.kind: step for step in setting.filter(state=StepState.WAITING).order_by("position")}
+    last = Step.objects.filter(operation=operation).aggregate(last=Max("position"))["last"]
+    for step in setting.exclude(state=StepState.WAITING).order_by("kind", "position").distinct("kind"):
+        if step.kind not in to_come:
+            last += 1
+            to_come[step.kind] = Step.objects.create(
+                operation=operation, position=last, key=f"{operation.uuid}:{step.kind}:{last}", kind=step.kind,
+                label=step.label, unit=step.unit,
+            )  # fmt: skip
+    for step in to_come.values():
+        if not step.needed_by.exists():
+            step.needs.add(*going)
 
 
 def _not_called_off(operation: Operation) -> QuerySet[Step]:

@@ -33,7 +33,11 @@ def test_a_seed_decides_everything_that_happens() -> None:
     assert first == second
 
 
-def test_workers_that_go_by_their_own_clocks_are_noticed() -> None:
-    with without("shared-clock"):
-        outcome = World(seed=1, orders=60).run()
-    assert outcome.violations != []
+@pytest.mark.parametrize(
+    ("safeguard", "first", "orders"), [("shared-clock", 1, 60), ("fence", 2, 20), ("intent", 1, 20)]
+)
+def test_a_safeguard_that_is_taken_out_is_noticed(safeguard: str, first: int, orders: int) -> None:
+    """The first world shows it today; a change of the engine may move it to one of the next."""
+    with without(safeguard):
+        worlds = (World(seed=seed, orders=orders).run() for seed in range(first, first + 6))
+        assert any(outcome.violations for outcome in worlds)

@@ -35,6 +35,7 @@ from govcloud.quotas.models import QuotaAccount
 from tests.factories.orders import SERVERS, Scene, approved, drafted
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
+from tests.openstack.laboratory import gone
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("building")]
 
@@ -311,6 +312,22 @@ def test_a_change_that_is_called_off_does_not_wait_for_a_server_that_is_gone(on:
     assert operation.finished_at is not None, states()
     volume.refresh_from_db()
     assert (volume.status, volume.volume.server) == ("active", None)
+
+
+def test_a_change_that_is_called_off_does_not_wait_for_a_server_that_has_vanished(on: Scene) -> None:
+    """Nobody has noticed yet: the volume goes on to be the server's in the record, until that is recorded as lost."""
+    built(on)
+    volume = Resource.objects.get(name="app-1-data-1")
+    operation = detached_to_grow(on, volume)
+    server = Resource.objects.get(name="app-1")
+    project(on).compute.delete_server(server.external_id)
+    gone(lambda: project(on).compute.get_server(server.external_id))
+    provisioning.abandon(operation=operation, reason="服务器已不存在", actor=on.applicant, at=now())
+    work(seconds=20)
+    operation.refresh_from_db()
+    assert operation.finished_at is not None, states()
+    volume.refresh_from_db()
+    assert (volume.status, volume.volume.server) == ("active", server.server)
 
 
 def test_a_system_volume_cannot_grow_where_it_would_have_to_be_detached(on: Scene) -> None:

@@ -1,5 +1,7 @@
 """A server that somebody deleted in the cloud: everything that led to it goes with it, on the sandbox cloud over HTTP."""
 
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -7,9 +9,12 @@ import pytest
 from govcloud.errors import DomainError
 from govcloud.inventory.models import Address, FloatingAddress, Resource
 from govcloud.orders.drafts import AddressDraft
+from govcloud.orders.renaming import NewName
+from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.interfaces import OnNetwork
+from govcloud.provisioning.models import Step
 from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation import balances, services
 from govcloud.reconciliation.models import Finding
@@ -19,7 +24,7 @@ from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_reconciliation import LATER, applied, deleted, swept
-from tests.integration.test_server_actions import ITEMS, done
+from tests.integration.test_server_actions import ITEMS, abandoned, ask, done
 
 pytestmark = pytest.mark.django_db
 
@@ -104,3 +109,39 @@ def test_what_takes_an_address_down_is_retried_and_not_abandoned(
     services.settle(at=now())
     lost.refresh_from_db()
     assert lost.status == "released", states()
+
+
+CHANGES = {
+    "rename": {"path": "/servers/[^/]*$", "method": "PUT"},
+    "add-interface": {"path": "/os-interface$", "method": "POST"},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_server_lost_while_the_answer_to_a_change_was_lost_is_recorded_as_lost(
+    on: Scene, admin: User, building: Sandbox, settings: Any, change: str
+) -> None:
+    """The change waits for a person, who gives it up: only then is the server in no hand any more."""
+    settings.STEP_SETTLE = timedelta(seconds=0.5)
+    built(on, items=ITEMS)
+    server = Resource.objects.get(kind="server")
+    lost_answer = {"service": "compute", "action": "reset", "when": "before", "times": 1}
+    building.ask("POST", "/faults", lost_answer | CHANGES[change])
+    network = Resource.objects.get(name="db-net").uuid
+    parameters = {"rename": NewName("portal"), "add-interface": OnNetwork(network)}[change]
+    operation = ask(server, change, parameters, on)
+    while not Step.objects.filter(operation=operation, state="unknown").exists():
+        engine.run_due(clock=now, most=1)
+    deleted(on, server)
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "parked"
+    assert [step.last_error for step in operation.steps.filter(state="parked")] == [engine.VANISHED]
+    swept(on, after=LATER)
+    assert not Finding.objects.filter(remedy="mark_lost").exists(), "it is in hand"
+    assert abandoned(operation, on).status == "undone", states()
+    swept(on)
+    swept(on, after=LATER)
+    applied(Finding.objects.get(remedy="mark_lost"), admin)
+    server.refresh_from_db()
+    assert server.status == "released", states()

@@ -259,6 +259,29 @@ def test_an_attachment_is_abandoned_although_the_guest_cannot_be_put_back(
     assert (mount.state, mount.outputs) == ("gone", {GIVEN_UP_FOR: str(trouble)})
 
 
+@pytest.mark.parametrize("name", ["attach", "detach"])
+def test_a_cloud_that_is_slow_to_undo_it_is_waited_for_and_not_asked_again(
+    on: Scene, volume: Resource, building: Sandbox, settings: Settings, name: str
+) -> None:
+    if name == "attach":
+        done(on, volume, "detach")
+    settings.STEP_ATTEMPTS = 2
+    building.ask("PUT", "/timing", {"attach_seconds": 1.5})
+    server = Resource.objects.get(kind="server")
+    operation = ask(on, volume, name, ToServer(server=server.uuid) if name == "attach" else Nothing())
+    kind = {"attach": "attachment", "detach": "detachment"}[name]
+    while not operation.steps.filter(kind=kind).exclude(external_id="").exists():
+        engine.run_due(clock=now, most=1)
+    services.abandon(operation=operation, reason="not now", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    building.ask("PUT", "/timing", {"attach_seconds": 0.02})
+    operation.refresh_from_db()
+    assert operation.status == "undone", list(operation.steps.values("kind", "state", "last_error"))
+    assert bool(in_cloud(on, volume).attached_to) == (name == "detach")
+    undone = operation.steps.get(kind=kind).calls.filter(method={"attach": "DELETE", "detach": "POST"}[name])
+    assert list(undone.values_list("status", flat=True)) == [{"attach": 202, "detach": 200}[name]]
+
+
 # -- snapshots
 
 

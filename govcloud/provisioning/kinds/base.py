@@ -100,13 +100,19 @@ class Kind:
     takes_a_place: ClassVar[bool] = (
         False  # counts among those that a cloud builds at a time (Cloud.build_width)
     )
+    follows_granted: ClassVar[bool] = (
+        False  # sets what has been granted together: to be done anew when a part of it is called off
+    )
     in_guest: ClassVar[bool] = False  # keeps its worker busy for as long as a playbook runs
     patience: ClassVar[timedelta] = timedelta(
         minutes=30
     )  # how long it may be on its way before a person is asked
 
     def find(self, context: Context) -> str | None:
-        """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet)."""
+        """The id of what an earlier request of this step made, by the mark it carries; None if there is none (yet).
+
+        Raises ``NotFound`` where what it is of (a server, a volume) is not there.
+        """
         raise NotImplementedError
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:

@@ -297,8 +297,10 @@ class AttachmentKind(Kind):
         return Ready({"device": volume.attached_to[server]})
 
     def remove(self, context: Context, external_id: str) -> None:
+        """Asked once: while the volume is on its way the cloud refuses to be asked again."""
         _volume, server = self._ids(context)
-        context.project.compute.detach_volume(server, volume_id=external_id)
+        if context.project.volumes.get_volume(external_id).phase is not Phase.MOVING:
+            context.project.compute.detach_volume(server, volume_id=external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         server = Server.objects.get(resource=context.resource(context.state["server"]))

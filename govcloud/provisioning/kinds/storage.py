@@ -40,18 +40,23 @@ class DetachmentKind(AttachmentKind):
         return Made(volume)
 
     def look(self, context: Context, external_id: str) -> Sight:
+        """Called off, it raises ``NotFound`` for a server that has vanished: there is nothing to attach the volume to."""
         _volume, server = self._ids(context)
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
             return Moving()
         attached = server in volume.attached_to
         if context.step.desired == "absent":
-            return Gone() if attached or self._server_is_gone(context) else Ready()
+            if attached or self._server_is_gone(context):
+                return Gone()
+            context.project.compute.get_server(server)
+            return Ready()
         return Broken(f"the volume is {volume.status}, still attached") if attached else Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
         _volume, server = self._ids(context)
-        context.project.compute.attach_volume(server, volume_id=external_id)
+        if context.project.volumes.get_volume(external_id).phase is not Phase.MOVING:
+            context.project.compute.attach_volume(server, volume_id=external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         if not self.is_for_a_change(context):

@@ -128,9 +128,13 @@ Limits = Mapping[str, int | None]
 
 
 class QuotaKind(Setting):
-    """The cloud's own limits for the project, set to what the system has been granted and no more."""
+    """The cloud's own limits for the project, set to what the system has been granted and no more.
+
+    Called off, they are set anew once what they made room for is gone: to what is granted still.
+    """
 
     title = _("Setting the limits that were approved")
+    follows_granted = True
 
     def limits(self, granted: demand.Demand) -> Mapping[str, int]:
         raise NotImplementedError
@@ -167,7 +171,22 @@ class QuotaKind(Setting):
         now = self.read(context.cloud.quotas, context.project_id)
         return {name: now[name].limit for name in self.limits(demand.Demand()) if name in now}
 
+    def find(self, context: Context) -> str | None:
+        """Whether an earlier request has had its effect does not matter: they are set again, higher or lower."""
+        return context.project_id if context.step.desired == "absent" else None
+
     def create(self, context: Context) -> Made:
+        return Made(context.project_id, {"limits": self._set_to_granted(context)})
+
+    def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
+        if context.step.desired == "present":
+            return Ready()
+        return Gone() if context.step.outputs.get("left") == self._granted(context) else Ready()
+
+    def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
+        context.remember({"left": self._set_to_granted(context)})
+
+    def _set_to_granted(self, context: Context) -> dict[str, int]:
         """Set until what has been granted is what was set: another order's limits may have overtaken ours meanwhile.
 
         Whoever writes last looks once more, so two orders of one system at once leave the newer figures.
@@ -177,7 +196,7 @@ class QuotaKind(Setting):
             context.keep()
             self.set(context, granted)
             limits = granted
-        return Made(context.project_id, {"limits": dict(granted)})
+        return dict(granted)
 
     def _granted(self, context: Context) -> Mapping[str, int]:
         return self.limits(demand.of(system=context.operation.system, cloud=context.cloud_row))

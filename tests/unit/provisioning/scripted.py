@@ -39,6 +39,7 @@ class Things:
     removed: list[str] = field(default_factory=list)
     hidden: bool = False  # a list that lags: find() sees nothing
     removal_refused: bool = False
+    owner_is_there: bool = True  # what the things are of
     meanwhile: Callable[[], object] = lambda: None  # what happens between a worker's decision and its request
     outputs: dict[str, str] | None = None  # answered by a create that needs no second look
 

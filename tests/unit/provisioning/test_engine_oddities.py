@@ -41,6 +41,17 @@ class PartKind(ThingKind):
         return super().look(context, external_id)
 
 
+class NamedKind(LockedThingKind):
+    """Something of another thing, which is asked for at every look, also for what a lost request has made."""
+
+    name = "named"
+
+    def find(self, context: Context) -> str | None:
+        if not self.things.owner_is_there:
+            raise NOT_FOUND
+        return super().find(context)
+
+
 class AskingKind(Kind):
     """Asks the cloud anew at every look, and the cloud never does it."""
 
@@ -60,7 +71,7 @@ class AskingKind(Kind):
 @pytest.fixture
 def things() -> Iterator[Things]:
     things = Things()
-    kinds = (ThingKind(things), LockedThingKind(things), PartKind(things), AskingKind())
+    kinds = (ThingKind(things), LockedThingKind(things), PartKind(things), NamedKind(things), AskingKind())
     register(*kinds)
     yield things
     for kind in kinds:
@@ -96,6 +107,34 @@ def test_a_part_of_what_has_gone_is_parked_and_can_be_given_up(things: Things, c
     run(clock, minutes=3)
     assert (step(started, "plug").state, ended(started)) == ("gone", "undone")
     assert things.removed == []
+
+
+def test_a_lost_request_for_something_of_what_has_gone_is_parked_and_can_be_given_up(
+    things: Things, clock: Clock
+) -> None:
+    things.before.append(UNKNOWN)
+    things.owner_is_there = False
+    started = operation(clock.now, "name", kind="named")
+    run(clock, minutes=1.2)
+    assert (step(started, "name").state, ended(started)) == ("parked", "parked")
+    assert "vanished" in step(started, "name").last_error
+    services.retry(operation=started, actor=UserFactory(), at=clock.now)
+    run(clock, minutes=0.1)
+    assert (step(started, "name").state, ended(started)) == ("parked", "parked")
+    services.abandon(operation=started, reason="it has gone", actor=UserFactory(), at=clock.now)
+    run(clock, minutes=1)
+    assert (step(started, "name").state, ended(started)) == ("gone", "undone")
+    assert (things.created, things.removed) == (0, [])
+
+
+def test_what_a_lost_request_is_of_may_come_into_sight_again(things: Things, clock: Clock) -> None:
+    things.before.append(UNKNOWN)
+    things.owner_is_there = False
+    started = operation(clock.now, "name", kind="named")
+    run(clock, minutes=0.2)
+    things.owner_is_there = True
+    run(clock, minutes=0.2)
+    assert (step(started, "name").attempts, ended(started), things.created) == (1, "done", 1)
 
 
 def test_a_request_at_every_look_does_not_begin_the_patience_anew(things: Things, clock: Clock) -> None:

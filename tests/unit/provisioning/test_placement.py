@@ -124,6 +124,17 @@ def test_storage_that_is_promised_is_counted_by_the_clouds_own_class(at: datetim
     assert capacity.promised([offered.cloud])[offered.cloud.pk].storage == {"fast": 21}
 
 
+def test_storage_that_is_promised_in_several_classes_that_are_one_on_the_cloud_is_added_up(
+    at: datetime,
+) -> None:
+    offered = catalogue()
+    offered.cloud.storage_classes.filter(storage_class__code__in=["ssd", "sas"]).update(cloud_name="fast")
+    steps = operation(at, "disk-1", "disk-2").steps.all()
+    steps.filter(label="disk-1").update(kind="volume", desired_state={"storage_class": "ssd", "size_gb": 100})
+    steps.filter(label="disk-2").update(kind="volume", desired_state={"storage_class": "sas", "size_gb": 40})
+    assert capacity.promised([offered.cloud])[offered.cloud.pk].storage == {"fast": 140}
+
+
 def test_figures_that_are_old_stop_nothing(at: datetime) -> None:
     offered = catalogue()
     need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 1}))
