@@ -16,7 +16,7 @@ from tenants.owners import Owner, owner_of, sealed_row
 from tests.factories.sheets import opened, workbook
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code, member
 from tests.portal.conftest import Signed
-from tests.portal.reading import text
+from tests.portal.reading import forms_of, text
 
 pytestmark = pytest.mark.django_db
 GOOD = {"credit_code": credit_code(90_000), "name": "新单位", "division": "450000"}
@@ -161,6 +161,15 @@ def test_the_desk_makes_a_connection_and_cuts_it_off_with_a_reason(desk: Client,
     unit.refresh_from_db()
     assert unit.connection == Connection.NOT_CONNECTED
     assert "violation" in text(desk.get(f"/units/{unit.uuid}/"))
+
+
+def test_the_reason_of_a_refusal_belongs_to_no_other_step(desk: Client, unit: Department) -> None:
+    """Enter in a field presses the first button of its form: who types why it is refused must not connect."""
+    page = forms_of(desk.get(f"/units/{unit.uuid}/"), to=f"/units/{unit.uuid}/connection/")
+    assert [(form.presses, form.texts) for form in page] == [
+        (["to=connected"], []),
+        (["to=not_connected"], ["reason"]),
+    ]
 
 
 def test_an_applicant_asks_for_a_connection_and_cannot_make_it(unit: Department, signed_in: Signed) -> None:
