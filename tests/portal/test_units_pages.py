@@ -6,13 +6,15 @@ from datetime import datetime
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.translation import override
 from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.organisation import writing
 from govcloud.quotas.models import QuotaAccount
-from tenants.models import Connection, Department, Role, System
-from tenants.owners import Owner, owner_of, sealed_row
+from tenants.models import Connection, Department, Role, System, SystemOwner
+from tenants.owners import Owner, OwnerUnreadable, owner_of, sealed_row
+from tenants.policies import RoleMissing
 from tests.factories.sheets import opened, workbook
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code, member
 from tests.portal.conftest import Signed
@@ -232,6 +234,36 @@ def system(unit: Department) -> System:
     made = SystemFactory(department=unit, name="税务", name_en="Tax")
     sealed_row(made, Owner(name="张三丰", phone="13812345678", email="zhang@example.org")).save()
     return made
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "This could not be done"), ("zh-hans", "未能完成")],
+)
+def test_what_no_page_expects_to_be_refused_is_told_on_one_of_its_own(
+    system: System, signed_in: Signed, language: str, words: str
+) -> None:
+    browser = signed_in(member(Role.SERVICE_DESK), language=language)
+    SystemOwner.objects.update(sealed=b"lost")
+    page = browser.get("/units/workbook.xlsx")
+    with override(language):
+        assert OwnerUnreadable().detail in text(page)
+    assert (page.status_code, words in text(page), 'href="/units/"' in page.content.decode()) == (
+        503,
+        True,
+        True,
+    )
+
+
+def test_a_role_that_no_page_has_asked_for_is_told_as_missing(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(**_how: object) -> bytes:
+        raise RoleMissing(roles="x")
+
+    monkeypatch.setattr("govcloud.organisation.exporting.workbook", missing)
+    page = desk.get("/units/workbook.xlsx")
+    assert (page.status_code, "You may not do this" in text(page)) == (403, True)
 
 
 def system_form(system: System, **changes: str) -> dict[str, str]:
