@@ -409,9 +409,8 @@ GUEST_KEY_FILE = Path(env("GUEST_KEY_FILE", str(VAR_DIR / "guest_key")))
 
 ATTACHMENT_DIR = Path(env("ATTACHMENT_DIR", str(VAR_DIR / "attachments")))  # what orders are founded on
 ATTACHMENTS_MB = int(env("ATTACHMENTS_MB", "50"))  # of one order, together
-ATTACHMENT_SCANNER = shlex.split(
-    env("ATTACHMENT_SCANNER", "")
-)  # called with a file's path; its status says clean (0) or infected (1)
+# Called with a file's path; its status says clean (0) or infected (1)
+ATTACHMENT_SCANNER = shlex.split(env("ATTACHMENT_SCANNER", ""))
 
 # Mail goes to a server of this machine unless told otherwise; the embedded profile writes it below var/mail instead.
 EMAIL_HOST = env("SMTP_HOST", "localhost")
