@@ -122,6 +122,7 @@ MIDDLEWARE = [
     "govcloud.portal.middleware.IdleSignOutMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "govcloud.portal.account.gate.FirstThingsFirstMiddleware",
+    "govcloud.portal.middleware.RefusalMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.middleware.RequestIdMiddleware",

@@ -30,6 +30,11 @@ class ConnectionReasonMissing(Invalid):
     message = _("Say why a connection is refused, taken back or cut off.")
 
 
+def needs_reason(to: str) -> bool:
+    """Whether it is a way back: refused, taken back or cut off."""
+    return to == Connection.NOT_CONNECTED
+
+
 def change(*, department: Department, to: str, reason: str, actor: audit.Actor, at: datetime) -> Department:
     """Move a department's connection on or back. Cut off, it can order nothing new; what stands is left as it is.
 
@@ -40,7 +45,7 @@ def change(*, department: Department, to: str, reason: str, actor: audit.Actor, 
         before = current.connection
         if to not in TRANSITIONS[before]:
             raise _does_not_follow(current)
-        if to == Connection.NOT_CONNECTED and not reason.strip():
+        if needs_reason(to) and not reason.strip():
             raise ConnectionReasonMissing(pointers=("/reason",))
         current.connection, current.version = to, current.version + 1
         current.save(update_fields=["connection", "version"])

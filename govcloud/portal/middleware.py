@@ -8,11 +8,14 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import is_valid_path
 from django.utils import translation
+from django.views.defaults import permission_denied
 
-from govcloud.portal import resuming
+from govcloud.errors import DomainError
+from govcloud.portal import deeds, resuming
+from tenants.policies import RoleMissing
 
 Respond = Callable[[HttpRequest], HttpResponse]
 
@@ -89,6 +92,28 @@ def _address_above(path: str) -> str:
         if is_valid_path(path):
             break
     return path
+
+
+class RefusalMiddleware:
+    """Tells on a page what the domain refused and no view expected, such as a file that its disk has lost.
+
+    A view that knows the page which the refusal belongs on tells it there (``deeds``).
+    """
+
+    def __init__(self, get_response: Respond) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, refusal: Exception) -> HttpResponse | None:
+        if not isinstance(refusal, DomainError) or not is_page(request):
+            return None
+        if isinstance(refusal, RoleMissing):
+            return permission_denied(request, refusal)
+        status = deeds.status_of(refusal)
+        context = {"detail": refusal.detail, "status": status}
+        return render(request, "portal/refusal.html", context, status=status)
 
 
 class IdleSignOutMiddleware:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.policies import FLOW_EDITORS
+from govcloud.approvals.policies import FLOW_READERS
 from govcloud.notifications.policies import KEEPERS as KEEP_WEBHOOKS
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.provisioning.policies import OPERATORS
@@ -36,7 +36,7 @@ EVERYBODYS = (
     Entry("portal:quota", "database", _("Quota")),
     Entry("portal:units", "building", _("Units")),
 )
-SOMES = (
+FURTHER = (
     Entry("portal:absences", "user", _("Substitutes"), DECIDING),
     Entry("portal:supervision", "eye", _("Supervision"), SUPERVISE),
     Entry("portal:people", "users", _("People"), KEEPERS_OF_PEOPLE),
@@ -50,13 +50,15 @@ SOMES = (
     Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
     Entry("portal:takeovers", "download", _("Takeovers"), READ_TAKEOVERS),
-    Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_EDITORS),
+    Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_READERS),
     Entry("portal:accounts", "user", _("Accounts"), (Role.SYSTEM_ADMIN,)),
-    Entry("portal:calendar", "calendar-event", _("Calendar"), (Role.SYSTEM_ADMIN,)),
+    Entry("portal:calendar", "calendar-event", _("Calendar")),
     Entry("portal:webhooks", "send", _("Webhooks"), KEEP_WEBHOOKS),
     Entry("portal:roles", "lock", _("Roles"), (Role.SECURITY_ADMIN,)),
     Entry("portal:audit", "shield-check", _("Audit"), READS_AUDIT),
 )
+"""What is not what everybody works with: most of it is some people's."""
+
 FEW = 2
 """So many of them stand beside the others; more are put into a menu."""
 
@@ -70,7 +72,7 @@ class Navigation:
 def of(user: User, *, at: datetime) -> Navigation:
     """What the reader finds in the header; their roles are those that the page has read already."""
     scope = scope_of(user, at=at)
-    theirs = [entry for entry in SOMES if scope.holds_any(entry.wanted)]
+    theirs = [entry for entry in FURTHER if not entry.wanted or scope.holds_any(entry.wanted)]
     beside = (WRITES, *EVERYBODYS) if scope.holds(Role.APPLICANT) else EVERYBODYS
     if len(theirs) <= FEW:
         return Navigation((*beside, *theirs), ())

@@ -9,9 +9,11 @@ from django.test import Client
 from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Absence, Consultation, Decision, Reminder, Seat
 from govcloud.audit.models import Event, Outcome
+from govcloud.clouds.models import StoragePool
 from govcloud.orders.models import Order
 from tenants.models import Role
 from tests.factories.approvals import absence
+from tests.factories.clouds import room
 from tests.factories.tenants import grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -50,6 +52,17 @@ class TestTheDecision:
         page = text(browser.get(f"{url}decision/"))
         for words in ("Your decision: Unit approval", "approve with conditions", "¥1,812.00", "With others"):
             assert words.lower() in page.lower()
+
+    def test_the_grounds_tell_what_the_clouds_have_left_of_storage_as_well(
+        self, people: scenes.Cast, url: str, signed_in: Signed, at: datetime
+    ) -> None:
+        cloud = people.catalogue.cloud
+        room(cloud, at=at, vcpus=160, used=20)
+        StoragePool.objects.create(cloud=cloud, name="ssd", total_gb=1000, free_gb=250)
+        StoragePool.objects.create(cloud=cloud, name="odd")  # its back end does not say
+        page = text(signed_in(people.approver).get(f"{url}decision/"))
+        assert "20 / 160" in page
+        assert "odd: unknown ssd: 250 / 1,000" in page
 
     def test_it_is_signed_and_the_order_shows_it(
         self, people: scenes.Cast, order: Order, url: str, signed_in: Signed

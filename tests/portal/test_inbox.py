@@ -1,4 +1,6 @@
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 import pytest
 
@@ -6,8 +8,10 @@ from govcloud.notifications import dispatch
 from govcloud.notifications.kinds import Kind, Way
 from govcloud.notifications.models import KindPreference, Message, Preference
 from govcloud.provisioning.models import Operation
-from tests.factories.notifications import posted
-from tests.factories.tenants import UserFactory
+from tenants.models import ADMINISTRATORS, DECIDING, UNIT_ROLES, Role
+from tests.factories.notifications import posted, webhook
+from tests.factories.organisation import review_of
+from tests.factories.tenants import UserFactory, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -67,7 +71,7 @@ def test_opening_one_marks_it_as_read_and_leads_to_its_order(
     [
         (Kind.LEASE_ENDING, "/leases/"),
         (Kind.QUOTA_NEAR_LIMIT, "/quota/"),
-        (Kind.ROLE_REQUESTED, "/security/roles/"),
+        (Kind.ROLE_CONFIRMED, "/account/"),
         (Kind.CARD_YELLOW, "/inbox/"),
     ],
 )
@@ -79,6 +83,86 @@ def test_each_kind_leads_to_its_page(
     message = Message.objects.get()
     answer = signed_in(people.applicant).post(f"{URL}{message.uuid}/opening/")
     assert answer.headers["Location"] == leads_to
+
+
+OWNERS = (Role.APPLICANT, Role.UNIT_APPROVER)
+TOLD: Mapping[Kind, Collection[Role]] = {
+    **dict.fromkeys(
+        (
+            Kind.CASE_WAITING,
+            Kind.CASE_GIVEN,
+            Kind.CASE_CONSULTED,
+            Kind.CASE_ANSWERED,
+            Kind.CASE_REMINDED,
+            Kind.CARD_YELLOW,
+            Kind.ABSENCE_BEGAN,
+        ),
+        DECIDING,
+    ),
+    **dict.fromkeys((Kind.CARD_RED, Kind.CARD_REASON), (*DECIDING, Role.SUPERVISOR)),
+    Kind.CARD_ESCALATED: (Role.LEADER, Role.SUPERVISOR),
+    **dict.fromkeys(
+        (
+            Kind.CASE_STAGE_APPROVED,
+            Kind.CASE_APPROVED,
+            Kind.CASE_RETURNED,
+            Kind.CASE_REJECTED,
+            Kind.ORDER_FULFILLED,
+            Kind.ORDER_CANCELLED,
+            Kind.QUOTA_GRANTED,
+        ),
+        (Role.APPLICANT,),
+    ),
+    Kind.OPERATION_PARKED: (Role.CLOUD_ADMIN, Role.APPLICANT),
+    **dict.fromkeys((Kind.QUOTA_NEAR_LIMIT, Kind.QUOTA_FALLS_BACK, Kind.QUOTA_FELL_BACK), OWNERS),
+    **dict.fromkeys((kind for kind in Kind if kind.startswith("lease.")), OWNERS),
+    **dict.fromkeys((Kind.ROLE_REQUESTED, Kind.ROLE_DECLINED, Kind.ROLE_LAPSED), (Role.SECURITY_ADMIN,)),
+    Kind.ROLE_CONFIRMED: ADMINISTRATORS,
+    **dict.fromkeys((Kind.REVIEW_DUE, Kind.REVIEW_OVERDUE), (Role.SECURITY_ADMIN, Role.UNIT_APPROVER)),
+    Kind.ACCOUNT_FACTOR_WAITING: (Role.SECURITY_ADMIN,),
+    **dict.fromkeys(
+        (Kind.ACCOUNT_FACTOR_CONFIRMED, Kind.ACCOUNT_FACTOR_RESET, Kind.ACCOUNT_PASSWORD_RESET),
+        (*ADMINISTRATORS, Role.APPLICANT),
+    ),
+    Kind.WEBHOOK_DISABLED: (Role.SYSTEM_ADMIN, Role.UNIT_APPROVER),
+}
+"""Whoever hears of each kind, by the role for which they do."""
+
+
+def about(kind: Kind, people: scenes.Cast, *, at: datetime) -> dict[str, Any]:
+    """What a notice of this kind is about, as its posting has it."""
+    match kind.split(".")[0]:
+        case "operation":
+            order = scenes.building(people, at=at)
+            return {
+                "subject": Operation.objects.filter(thread=order.uuid).earliest("pk"),
+                "thread": order.uuid,
+            }
+        case "case" | "card" | "order":
+            order = scenes.submitted(people, at=at)
+            return {"subject": order.case, "thread": order.uuid}
+        case "review":
+            return {"subject": review_of(people.department, at=at)}
+        case "webhook":
+            return {"subject": webhook("https://localhost:1/", at=at, department=people.department)[0]}
+    if kind == Kind.QUOTA_GRANTED:
+        order = scenes.submitted(people, at=at)
+        return {"subject": order, "thread": order.uuid}
+    return {}
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_whoever_is_told_may_open_what_it_is_about(
+    people: scenes.Cast, signed_in: Signed, at: datetime, kind: Kind
+) -> None:
+    subject = about(kind, people, at=at)
+    told = [member(role, people.department if role in UNIT_ROLES else None) for role in TOLD[kind]]
+    posted(*told, at=at, kind=kind, **subject)
+    dispatch.dispatch(at=at)
+    for message in Message.objects.filter(notice__kind=kind, person__in=told).select_related("person"):
+        answer = signed_in(message.person).post(f"{URL}{message.uuid}/opening/", follow=True)
+        assert (answer.status_code, answer.request["PATH_INFO"] == URL) == (200, False), message.person
+    assert Message.objects.filter(notice__kind=kind, person__in=told).unread().count() == 0
 
 
 def test_what_waits_for_an_administrator_leads_to_its_operation(

@@ -1,17 +1,22 @@
 """What every page promises: nothing from elsewhere, nothing inline, both languages, landmarks and labels."""
 
 import re
-from datetime import datetime
+from datetime import date, datetime
 from html.parser import HTMLParser
 
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.db import transaction
 from django.http import HttpResponse
 from django.test import Client, override_settings
 
 from govcloud import clock
+from govcloud.audit import services as audit
+from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.inventory.models import Resource
+from govcloud.notifications import dispatch
+from govcloud.notifications.models import Message
 from govcloud.portal import states
 from govcloud.portal.middleware import CONTENT_SECURITY_POLICY
 from tenants.models import Role, System
@@ -22,8 +27,9 @@ from tests.factories.leases import found
 from tests.factories.notifications import delivered, posted, webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
-from tests.factories.second_factors import confirmed
-from tests.factories.tenants import asked_for, grant, member
+from tests.factories.second_factors import confirmed, enrolled
+from tests.factories.supervision import overdue
+from tests.factories.tenants import DepartmentFactory, asked_for, grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -53,6 +59,10 @@ class Elements(HTMLParser):
 
     def all(self, *tags: str) -> list[dict[str, str | None]]:
         return [attributes for tag, attributes in self.found if tag in tags]
+
+    @property
+    def ids(self) -> list[str | None]:
+        return [attributes["id"] for _tag, attributes in self.found if "id" in attributes]
 
 
 OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tokens/"}
@@ -109,13 +119,31 @@ OF_SECURITY = {"roles": "/security/roles/", "everybody's tokens": "/security/tok
         "what a system has",
         "change of what stands",
         "resource",
+        "network",
+        "network with mistakes",
+        "container",
+        "decision",
+        "substitutes",
+        "flows",
+        "draft of a flow",
+        "stage of a flow",
+        "inbox",
+        "notice",
+        "what comes by mail",
+        "audit",
+        "event",
+        "proof of the trail",
+        "supervision",
+        "calendar",
+        "calendar with mistakes",
+        "second factors",
         "404",
     ]
 )
 def shown(
     request: pytest.FixtureRequest, people: scenes.Cast, client: Client, signed_in: Signed, at: datetime
 ) -> HttpResponse:
-    """Every page there is, one after the other, as a cloud administrator sees it."""
+    """Every page there is, one after the other, as whoever works with it sees it."""
     make = {
         "draft": lambda: scenes.draft(people, at=at),
         "in approval": lambda: scenes.submitted(people, decided=1, at=at),
@@ -134,8 +162,8 @@ def shown(
         return browser.get(
             f"/orders/{order.number}/decision/" if request.param == "decision" else "/absences/"
         )
-    if request.param in OF_THE_SYSTEM:
-        return OF_THE_SYSTEM[request.param](request.param, signed_in, at=at)
+    if request.param in ELSEWHERE:
+        return ELSEWHERE[request.param](request.param, signed_in, at=at)
     browser = signed_in(people.admin)
     if request.param in make:
         return browser.get(f"/orders/{make[request.param]().number}/")
@@ -208,6 +236,38 @@ def flow_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
     return browser.get(f"/flows/{paths.get(which, f'{draft.uuid}/stages/intake/')}")
 
 
+def page_of_duty(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    """What some do beside orders: watch over limits and the trail, keep the calendar, confirm second factors."""
+    if which == "second factors":
+        enrolled(member(Role.LEADER), at=at)
+        return signed_in(member(Role.SECURITY_ADMIN)).get("/security/second-factors/")
+    if which == "calendar with mistakes":
+        typed = {"day": "2026-02-31", "kind": "rest", "name": "春节"}
+        return signed_in(member(Role.SYSTEM_ADMIN)).post("/calendar/entry/", typed)
+    if which == "calendar":
+        SpecialDay.objects.create(day=date(2026, 10, 1), kind=DayKind.REST, name="国庆节")
+        return signed_in(member(Role.SYSTEM_ADMIN)).get("/calendar/?year=2026")
+    if which == "supervision":
+        overdue(at=clock.now())
+        return signed_in(member(Role.SUPERVISOR)).get("/supervision/")
+    with transaction.atomic():
+        event = audit.record(
+            actor=audit.SystemActor("tests"), verb="quota.limit_set", subject=DepartmentFactory(), at=at,
+            before={"limit": 10}, after={"limit": 20},
+        )  # fmt: skip
+    paths = {"audit": "/audit/", "proof of the trail": "/audit/proof/"}
+    path = paths.get(which, f"/audit/{event.uuid}/")
+    return signed_in(member(Role.AUDIT_ADMIN)).get(path)
+
+
+def inbox_page(which: str, signed_in: Signed, *, at: datetime) -> HttpResponse:
+    person = member(Role.FINANCE)
+    posted(person, at=at)
+    dispatch.dispatch(at=at)
+    paths = {"inbox": "", "what comes by mail": "preferences/"}
+    return signed_in(person).get(f"/inbox/{paths.get(which, f'{Message.objects.get().uuid}/')}")
+
+
 def in_use(kind: str, system: System) -> Resource:
     """A network with a rule, or a container with a credential."""
     if kind == "network":
@@ -245,7 +305,7 @@ def page_of_writing(which: str, signed_in: Signed, *, at: datetime) -> HttpRespo
     return browser.get(paths[which])
 
 
-OF_THE_SYSTEM = {
+ELSEWHERE = {
     **dict.fromkeys(
         (
             "new order",
@@ -267,6 +327,19 @@ OF_THE_SYSTEM = {
     **dict.fromkeys(("accounts", "an account", "first password"), account_page),
     **dict.fromkeys(("webhooks", "webhook"), webhook_page),
     **dict.fromkeys(("flows", "draft of a flow", "stage of a flow"), flow_page),
+    **dict.fromkeys(("inbox", "notice", "what comes by mail"), inbox_page),
+    **dict.fromkeys(
+        (
+            "audit",
+            "event",
+            "proof of the trail",
+            "supervision",
+            "calendar",
+            "calendar with mistakes",
+            "second factors",
+        ),
+        page_of_duty,
+    ),
 }
 
 
@@ -294,8 +367,7 @@ def test_policy_allows_only_our_own(shown: HttpResponse) -> None:
 def test_elements_are_closed_in_order_and_ids_are_unique(shown: HttpResponse) -> None:
     page = Elements(shown)
     assert page.open == []
-    ids = [attributes["id"] for _tag, attributes in page.found if "id" in attributes]
-    assert len(ids) == len(set(ids))
+    assert len(page.ids) == len(set(page.ids))
 
 
 def test_landmarks_headings_and_labels(shown: HttpResponse) -> None:
@@ -303,9 +375,10 @@ def test_landmarks_headings_and_labels(shown: HttpResponse) -> None:
     assert len(page.all("main")) == len(page.all("h1")) == len(page.all("header")) == 1
     assert page.all("html")[0]["lang"] in {"zh-Hans", "en"}
     assert page.all("a")[0]["href"] == "#main"
-    labelled = {label["for"] for label in page.all("label")}
-    fields = [f for f in page.all("input", "select", "textarea") if f.get("type") != "hidden"]
-    assert {field["id"] for field in fields} <= labelled
+    labelled, there = {label["for"] for label in page.all("label")}, page.ids
+    for field in page.all("input", "select", "textarea"):
+        if field.get("type") != "hidden":
+            assert field.get("id") in labelled or field["aria-labelledby"] in there
     assert len(page.all("caption")) == len(page.all("table"))
     assert all(heading.get("scope") in {"row", "col"} for heading in page.all("th"))
 

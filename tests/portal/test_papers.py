@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.orders import services
+from govcloud.orders.attachments import AttachmentLost
 from govcloud.orders.models import Attachment, Order
 from tenants.models import Role
 from tests.factories.orders import Scene, drafted, scene
@@ -54,6 +55,20 @@ def test_files_are_added_fetched_and_removed(on: Scene, draft: Order, signed_in:
     assert (told.actor, told.subject_label) == (on.applicant.audit_ref, "批复.pdf")
     assert applicant.post(f"/orders/{draft.number}/files/removal/{row.uuid}/").status_code == 302
     assert applicant.get(url).status_code == 404
+
+
+def test_a_file_that_its_disk_has_lost_is_told_of_on_the_page(
+    on: Scene, draft: Order, signed_in: Signed, settings: Settings
+) -> None:
+    applicant = signed_in(on.applicant)
+    added(applicant, draft, ("批复.pdf", PDF))
+    row = Attachment.objects.get()
+    for path in settings.ATTACHMENT_DIR.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    page = applicant.get(f"/orders/{draft.number}/files/{row.uuid}/")
+    assert (page.status_code, draft.title in text(page)) == (503, True)
+    assert AttachmentLost(name="批复.pdf").detail in text(page)
 
 
 def test_what_is_refused_is_told_on_the_page_and_the_others_stay(

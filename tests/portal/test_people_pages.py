@@ -16,7 +16,7 @@ from tests.factories.orders import Scene, drafted, scene
 from tests.factories.organisation import review_of
 from tests.factories.tenants import DepartmentFactory, UserFactory, member
 from tests.portal.conftest import Signed
-from tests.portal.reading import text
+from tests.portal.reading import forms_of, text
 
 pytestmark = pytest.mark.django_db
 DAY = timedelta(days=1)
@@ -173,6 +173,20 @@ def test_an_approver_confirms_and_ends_but_not_their_own(on: Scene, signed_in: S
     decided = text(browser.get(f"{page}?view=decided"))
     assert "moved on" in decided
     assert "1 of 3 to be reviewed" in decided
+
+
+def test_the_reason_why_a_role_ends_belongs_to_the_form_that_ends_it(
+    on: Scene, signed_in: Signed, at: datetime
+) -> None:
+    """Enter in a field presses the first button of its form, and no verdict can be taken back."""
+    review = review_of(on.department, at=at - DAY)
+    line = ReviewLine.objects.get(membership__user=on.applicant)
+    page = signed_in(on.chain[Role.UNIT_APPROVER]).get(f"/access-reviews/{review.uuid}/")
+    offered = forms_of(page, to=f"/access-reviews/{review.uuid}/lines/{line.uuid}/decision/")
+    assert [(form.presses, form.texts) for form in offered] == [
+        (["verdict=confirmed"], []),
+        (["verdict=ended"], ["reason"]),
+    ]
 
 
 def test_what_is_late_is_shown_as_such_and_the_evidence_is_taken_out(

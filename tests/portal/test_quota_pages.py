@@ -432,6 +432,31 @@ def test_who_has_not_signed_in_is_led_to_it(estate: Estate, signed_in: Signed) -
         assert browser.get(path).headers["Location"].startswith("/sign-in/")
 
 
+@pytest.mark.parametrize(
+    ("language", "others", "words"),
+    [
+        ("en", 150, ("What the tree of units leaves", "200 until 18 Dec 2026", "250 Bureau: 400 − 150 fits")),
+        ("en", 350, ("200 until 18 Dec 2026", "50 Bureau: 400 − 350 does not fit")),
+        ("zh-hans", 350, ("上级单位留有的余量", "不符合")),
+    ],
+)
+def test_who_decides_on_an_order_for_quota_sees_what_the_tree_leaves(
+    signed_in: Signed, at: datetime, language: str, others: int, words: tuple[str, ...]
+) -> None:
+    bureau = DepartmentFactory(name="示例局", name_en="Bureau")
+    opened(bureau, vcpus=400)
+    sister = DepartmentFactory(parent=bureau)
+    opened(sister, vcpus=150)
+    on = scene(limits={"vcpus": 100}, above=bureau)
+    asked = LimitDraft(dimension=Dimension.VCPUS, limit=200, until=(at + timedelta(days=30)).date())
+    order = submitted(on, at=at, items=(asked,))
+    QuotaAccount.objects.filter(department=sister, dimension=Dimension.VCPUS).update(limit=others)
+    browser = signed_in(on.chain[Role.UNIT_APPROVER], language=language)
+    page = text(browser.get(f"/orders/{order.number}/decision/"))
+    for told in words:
+        assert told in page
+
+
 def test_the_page_of_an_order_for_quota_tells_what_was_asked_and_what_came_of_it(
     signed_in: Signed, at: datetime
 ) -> None:

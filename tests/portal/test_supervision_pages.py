@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from govcloud.calendars.models import SpecialDay
 from govcloud.orders import services as orders
 from govcloud.supervision import services
+from govcloud.supervision.models import Cause, Colour, SupervisionCard
 from tenants.models import Role
 from tests.factories.approvals import case_of, chain
 from tests.factories.supervision import decided_by_chain, overdue
@@ -53,6 +54,51 @@ def test_the_order_of_a_card_is_one_click_away(people: scenes.Cast, signed_in: S
     services.sweep(at=at)
     leader = signed_in(member(Role.LEADER))
     assert f'href="/orders/{order.number}/"' in leader.get("/supervision/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        (
+            "en",
+            ("red card limit near or passed, 18 Nov 2026", "red card the whole matter, limit near or passed"),
+        ),
+        ("zh-hans", ("红牌 期限将至或已过",)),
+    ],
+)
+def test_who_has_applied_sees_the_cards_at_the_steps_of_the_order(
+    people: scenes.Cast,
+    signed_in: Signed,
+    at: datetime,
+    django_assert_max_num_queries,
+    *,
+    language: str,
+    words: tuple[str, ...],
+) -> None:
+    order = scenes.submitted(people, at=at - 60 * DAY)
+    services.sweep(at=at)
+    browser = signed_in(people.applicant, language=language)
+    with django_assert_max_num_queries(18):  # as for one without cards, in test_order_page.py
+        page = text(browser.get(f"/orders/{order.number}/"))
+    for told in words:
+        assert told in page
+    deciding = text(signed_in(people.approver, language=language).get(f"/orders/{order.number}/decision/"))
+    assert words[0] in deciding
+
+
+def test_a_card_for_a_missing_reason_names_who_gave_none(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.submitted(people, at=at - 60 * DAY)
+    stage = order.case.stages.earliest("position")
+    SupervisionCard.objects.create(
+        colour=Colour.YELLOW, cause=Cause.REASON, case=order.case, stage=stage, department=people.department,
+        role=Role.UNIT_APPROVER, decider=people.approver, due_at=at, raised_at=at,
+    )  # fmt: skip
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "yellow card decided late without a reason (黄岚), 18 Nov 2026" in page
+    other = scenes.draft(people, number=2, at=at)
+    assert "yellow card" not in text(signed_in(people.applicant).get(f"/orders/{other.number}/"))
 
 
 @pytest.mark.parametrize(("view", "listed"), [("", 2), ("red", 2), ("yellow", 0), ("reason", 0), ("blue", 2)])

@@ -6,17 +6,19 @@ from datetime import datetime
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils.translation import override
 from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.organisation import writing
 from govcloud.quotas.models import QuotaAccount
-from tenants.models import Connection, Department, Role, System
-from tenants.owners import Owner, owner_of, sealed_row
+from tenants.models import Connection, Department, Role, System, SystemOwner
+from tenants.owners import Owner, OwnerUnreadable, owner_of, sealed_row
+from tenants.policies import RoleMissing
 from tests.factories.sheets import opened, workbook
 from tests.factories.tenants import DepartmentFactory, DivisionFactory, SystemFactory, credit_code, member
 from tests.portal.conftest import Signed
-from tests.portal.reading import text
+from tests.portal.reading import forms_of, text
 
 pytestmark = pytest.mark.django_db
 GOOD = {"credit_code": credit_code(90_000), "name": "新单位", "division": "450000"}
@@ -163,6 +165,15 @@ def test_the_desk_makes_a_connection_and_cuts_it_off_with_a_reason(desk: Client,
     assert "violation" in text(desk.get(f"/units/{unit.uuid}/"))
 
 
+def test_the_reason_of_a_refusal_belongs_to_no_other_step(desk: Client, unit: Department) -> None:
+    """Enter in a field presses the first button of its form: who types why it is refused must not connect."""
+    page = forms_of(desk.get(f"/units/{unit.uuid}/"), to=f"/units/{unit.uuid}/connection/")
+    assert [(form.presses, form.texts) for form in page] == [
+        (["to=connected"], []),
+        (["to=not_connected"], ["reason"]),
+    ]
+
+
 def test_an_applicant_asks_for_a_connection_and_cannot_make_it(unit: Department, signed_in: Signed) -> None:
     browser, url = signed_in(member(Role.APPLICANT, unit)), f"/units/{unit.uuid}/connection/"
     assert browser.post(url, {"to": "connected"}).status_code == 403
@@ -223,6 +234,36 @@ def system(unit: Department) -> System:
     made = SystemFactory(department=unit, name="税务", name_en="Tax")
     sealed_row(made, Owner(name="张三丰", phone="13812345678", email="zhang@example.org")).save()
     return made
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [("en", "This could not be done"), ("zh-hans", "未能完成")],
+)
+def test_what_no_page_expects_to_be_refused_is_told_on_one_of_its_own(
+    system: System, signed_in: Signed, language: str, words: str
+) -> None:
+    browser = signed_in(member(Role.SERVICE_DESK), language=language)
+    SystemOwner.objects.update(sealed=b"lost")
+    page = browser.get("/units/workbook.xlsx")
+    with override(language):
+        assert OwnerUnreadable().detail in text(page)
+    assert (page.status_code, words in text(page), 'href="/units/"' in page.content.decode()) == (
+        503,
+        True,
+        True,
+    )
+
+
+def test_a_role_that_no_page_has_asked_for_is_told_as_missing(
+    desk: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(**_how: object) -> bytes:
+        raise RoleMissing(roles="x")
+
+    monkeypatch.setattr("govcloud.organisation.exporting.workbook", missing)
+    page = desk.get("/units/workbook.xlsx")
+    assert (page.status_code, "You may not do this" in text(page)) == (403, True)
 
 
 def system_form(system: System, **changes: str) -> dict[str, str]:

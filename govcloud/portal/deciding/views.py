@@ -1,7 +1,9 @@
 """The page on which somebody decides about an order, and what else people do about a case: share it, answer, remind."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import cast
 from uuid import UUID
 
@@ -27,6 +29,16 @@ from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import capacity
 from tenants.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """A cloud's pool of storage, in GB; None where its back end does not say."""
+
+    name: str
+    total: Decimal | None
+    free: Decimal | None
+
 
 Deed = Callable[[Order, Case, dict[str, str], User, datetime], object]
 
@@ -206,6 +218,7 @@ def _page(
         "refused": refused,
         "refilled": refused is not None and _has_form(refused, offered, people),
         "effect": orders.effect(order=order, at=at),
+        "limits": orders.limits(order=order, at=at),
         "capacity": _capacity(at=at),
         "verbs": Verb.choices,
         "manners": Manner.choices,
@@ -214,8 +227,12 @@ def _page(
     return render(request, "portal/deciding/page.html", context, status=refused.status if refused else 200)
 
 
-def _capacity(*, at: datetime) -> list[tuple[Cloud, capacity.Capacity]]:
-    """What the clouds had left when they were last looked at; a page asks no cloud."""
+def _capacity(*, at: datetime) -> list[tuple[Cloud, capacity.Capacity, list[Pool]]]:
+    """What the clouds had left when they were last looked at, with their pools of storage; a page asks no cloud."""
     clouds = list(Cloud.objects.filter(status=CloudStatus.ENABLED).order_by("name"))
     known = capacity.stored(clouds, at=at)
-    return [(cloud, known[cloud.pk]) for cloud in clouds if cloud.pk in known]
+    return [(cloud, known[cloud.pk], _pools(known[cloud.pk])) for cloud in clouds if cloud.pk in known]
+
+
+def _pools(left: capacity.Capacity) -> list[Pool]:
+    return [Pool(name, total, free) for name, (total, free) in sorted(left.storage.items())]

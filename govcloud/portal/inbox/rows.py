@@ -1,7 +1,8 @@
 """What an inbox shows, and where each message leads."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.conf import settings
 from django.db.models import Q, QuerySet
@@ -14,23 +15,35 @@ from govcloud.notifications.kinds import Kind
 from govcloud.notifications.models import Message, Notice
 from govcloud.notifications.texts import Told, told_to
 from govcloud.orders.models import Order
-from tenants.models import User
+from tenants.models import Role, User
+from tenants.policies import Wanted, scope_of
 
 VIEWS: Mapping[str, str | Promise] = {"": _("Unread"), "all": _("All of them")}
 
 
-PAGES: Mapping[str, tuple[str, str]] = {
-    "account.factor_waiting": ("portal:second-factors", ""),
-    "account.": ("portal:account", ""),
-    "lease.": ("portal:leases", ""),
-    "quota.": ("portal:quota", ""),
-    "review.to_open": ("portal:reviews", ""),
-    "role.": ("portal:roles", ""),
-    "orders.": ("portal:orders", "?view=mine"),
-    "absence.substitute_left": ("portal:absences", ""),
-    "absence.": ("portal:orders", "?view=todo"),
-}
-"""By how a kind begins, for those that are about no order: the page, and what of it."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Where a kind that ``begins`` so leads whoever holds one of what is ``wanted``; everybody if there is nothing."""
+
+    begins: str
+    view: str
+    query: str = ""
+    wanted: Collection[Wanted] = ()
+
+
+PAGES = (
+    Page("account.factor_waiting", "portal:second-factors", wanted=(Role.SECURITY_ADMIN,)),
+    Page("account.", "portal:account"),
+    Page("lease.", "portal:leases"),
+    Page("quota.", "portal:quota"),
+    Page("review.to_open", "portal:reviews"),
+    Page("role.", "portal:roles", wanted=(Role.SECURITY_ADMIN,)),
+    Page("role.", "portal:account"),
+    Page("orders.", "portal:orders", "?view=mine"),
+    Page("absence.substitute_left", "portal:absences"),
+    Page("absence.", "portal:orders", "?view=todo"),
+)
+"""Of kinds that are about no order; the first that the reader may open. Who was given a role finds it in their account."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +69,8 @@ def shown(messages: Iterable[Message]) -> Iterator[Shown]:
         yield Shown(message, told_to(message, language=language))
 
 
-def page_about(notice: Notice) -> str | None:
-    """The page of what a notice is about; who may not see that is told so there. None where there is no such page."""
+def page_about(notice: Notice, reader: User, *, at: datetime) -> str | None:
+    """The page of what a notice is about; who may not see that any more is told so there. None where there is no such page."""
     if notice.subject_type == "provisioning.operation":
         return reverse("portal:operation", args=[notice.subject_id])
     if notice.subject_type == "organisation.accessreview" and notice.kind != Kind.REVIEW_TO_OPEN:
@@ -67,7 +80,15 @@ def page_about(notice: Notice) -> str | None:
     if notice.subject_type == "notifications.webhook":
         return reverse("portal:webhook", args=[notice.subject_id])
     if notice.thread is None:
-        pages = (PAGES[begins] for begins in PAGES if notice.kind.startswith(begins))
-        return next((reverse(page) + query for page, query in pages), None)
+        scope = scope_of(reader, at=at)
+        pages = (page for page in PAGES if notice.kind.startswith(page.begins))
+        return next(
+            (
+                reverse(each.view) + each.query
+                for each in pages
+                if not each.wanted or scope.holds_any(each.wanted)
+            ),
+            None,
+        )
     number = Order.objects.filter(uuid=notice.thread).values_list("number", flat=True).first()
     return reverse("portal:order", args=[number]) if number else None

@@ -60,7 +60,7 @@ def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One message, as the link in a mail leads to it. Looking at it changes nothing."""
     person, at = cast("User", request.user), clock.now()
     (one,) = shown([_found(uuid, person, at=at)])
-    context = {"one": one, "leads_on": page_about(one.row.notice) is not None, "at": at}
+    context = {"one": one, "leads_on": page_about(one.row.notice, person, at=at) is not None, "at": at}
     return render(request, "portal/inbox/message.html", context)
 
 
@@ -71,7 +71,7 @@ def opening(request: HttpRequest, uuid: UUID) -> HttpResponse:
     person, at = cast("User", request.user), clock.now()
     row = _found(uuid, person, at=at)
     services.read(person=person, messages=[row.uuid], at=at)
-    return redirect(page_about(row.notice) or "portal:inbox")
+    return redirect(page_about(row.notice, person, at=at) or "portal:inbox")
 
 
 def _found(uuid: UUID, person: "User", *, at: datetime) -> Message:

@@ -29,6 +29,7 @@ from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.periods import wall_clock
+from govcloud.portal.order.cards import Card, Cards
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Role, User
 
@@ -75,6 +76,7 @@ class FlowStep:
     opinion: str = ""
     signatures: tuple[Signature, ...] = ()
     asides: tuple[str, ...] = ()
+    cards: tuple[Card, ...] = ()
     paused: bool = False
     paused_until: datetime | None = None
 
@@ -103,7 +105,12 @@ def stages_of(order: Order) -> list[CaseStage]:
 
 
 def steps(
-    order: Order, stages: list[CaseStage], *, planned: Sequence[PlannedStage] = (), at: datetime
+    order: Order,
+    stages: list[CaseStage],
+    cards: Cards,
+    *,
+    planned: Sequence[PlannedStage] = (),
+    at: datetime,
 ) -> list[FlowStep]:
     """From the application over the stages of its case to the delivery; two queries for a submitted order, and one each
     where opinions were asked for or it was reminded of.
@@ -118,6 +125,7 @@ def steps(
         *(
             replace(
                 _stage(stage, days, holders, asides.get(stage.pk, ())),
+                cards=cards.at_steps.get(stage.pk, ()),
                 paused=pause is not None,
                 paused_until=pause.until if pause else None,
             )

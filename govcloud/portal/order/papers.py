@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Paper:
-    """What is made of an order when somebody asks for it."""
+    """What is made of an order, or read from its disk, when somebody asks for it."""
 
     make: Callable[[], bytes]
     name: str
@@ -65,8 +65,10 @@ def file(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """A file, to be kept and not to be shown."""
     order, actor, at = _asked(request, number)
     row = _file_of(order, uuid, actor, at=at)
-    content = attachments.download(attachment=row, actor=actor, at=at)
-    return as_file(content, name=row.name, content_type=row.content_type)
+    kept = Paper(
+        lambda: attachments.download(attachment=row, actor=actor, at=at), row.name, row.content_type
+    )
+    return _handed_out(request, order, kept, actor, at=at)
 
 
 @require_POST

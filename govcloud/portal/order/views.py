@@ -18,6 +18,7 @@ from govcloud.orders.readiness import files_of, reckon
 from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting, writing
+from govcloud.portal.order.cards import cards_of, seen_by
 from govcloud.portal.order.parts import Asked
 from govcloud.portal.seen import seen_or_404
 from tenants.models import Role, User
@@ -59,7 +60,8 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
     stages = flow.stages_of(order)
     reckoned = reckon(order=order, at=at) if order.status in EDITABLE else None
     planned = reckoned.route if reckoned and order.status == Status.DRAFT else ()
-    way = flow.steps(order, stages, planned=planned, at=at)
+    cards = cards_of(order, stages)
+    way = flow.steps(order, stages, cards, planned=planned, at=at)
     delivery = progress.progress(order, technical=technical) if begun else progress.Progress([])
     return {
         "order": order,
@@ -69,6 +71,7 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
         "writing": offer,
         "effect": reckoned.effect if reckoned and offer.edits else (),
         "flow": way,
+        "cards": cards.of_matter,
         "offer": offers.offer(order.case, stages, actor, at=at),
         "progress": delivery,
         "groups": delivery.shown(asked),
@@ -101,6 +104,7 @@ def visible(number: str, actor: User, *, at: datetime) -> Order:
         .annotate(
             revision_number=Subquery(latest.values("number")[:1]),
             revision_digest=Subquery(latest.values("digest")[:1]),
+            cards=seen_by(actor, at=at),
             **waiting.flags(at=at),
         )
     )

@@ -1,5 +1,6 @@
 """The units, one unit, and what is done about it."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
@@ -44,6 +45,18 @@ DEEDS: dict[tuple[str, str], str | Promise] = {
     (Connection.CONNECTED, Connection.NOT_CONNECTED): gettext_lazy("Cut the connection off"),
 }
 """What people do when they move a connection from one state to another."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One that the reader can take with a unit's connection, in a form of its own: what is typed for one must not take another."""
+
+    to: Connection
+    words: str | Promise
+
+    @property
+    def wants_reason(self) -> bool:
+        return connections.needs_reason(self.to)
 
 
 @require_GET
@@ -207,9 +220,11 @@ def _page(
         "above": list(above),
         "below": list(found.children.filter(closed_at=None).order_by("path")),
         "systems": list(found.systems.filter(retired_at=None).order_by("code")),
-        "steps": [(to, DEEDS[found.connection, to]) for to in steps],
+        "steps": steps,
         "registers": registers,
-        "refilled": steps if refused and refused.typed.get("form") == "connection" else registers,
+        "refilled": any(step.wants_reason for step in steps)
+        if refused and refused.typed.get("form") == "connection"
+        else registers,
         "registers_systems": found.closed_at is None and may_register_system(found, actor, at=at),
         "keeps_people": scope.holds(Role.SECURITY_ADMIN) or scope.holds(Role.UNIT_APPROVER, department=found),
         "divisions": Division.objects.order_by("code"),
@@ -229,9 +244,9 @@ def _as_typed(found: Department) -> dict[str, str]:
     return {**told, "division": found.division.code}
 
 
-def _next_connections(found: Department, actor: "User", *, at: datetime) -> list[Connection]:
+def _next_connections(found: Department, actor: "User", *, at: datetime) -> list[Step]:
     """What the reader can make of the connection."""
-    possible: list[Connection] = []
+    possible: list[Step] = []
     if found.closed_at is not None:
         return possible
     for to in Connection:
@@ -240,5 +255,5 @@ def _next_connections(found: Department, actor: "User", *, at: datetime) -> list
                 require_for_connection(department=found, to=to, actor=actor, at=at)
             except RoleMissing:
                 continue
-            possible.append(to)
+            possible.append(Step(to, DEEDS[found.connection, to]))
     return possible
