@@ -65,9 +65,7 @@ def file(request: HttpRequest, number: str, uuid: UUID) -> HttpResponse:
     """A file, to be kept and not to be shown."""
     order, actor, at = _asked(request, number)
     row = _file_of(order, uuid, actor, at=at)
-    kept = Paper(
-        lambda: attachments.download(attachment=row, actor=actor, at=at), row.name, row.content_type
-    )
+    kept = Paper(lambda: attachments.download(attachment=row, actor=actor, at=at), row.name, row.content_type)
     return _handed_out(request, order, kept, actor, at=at)
 
 

@@ -28,6 +28,7 @@ from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
 from govcloud.portal.units.registering import may_register_system
 from govcloud.portal.units.rows import VIEWS, concerned, in_view, listed, sheet
+from tenants import connections
 from tenants.connections import TRANSITIONS
 from tenants.models import Connection, Department, Division, Role
 from tenants.policies import RoleMissing, scope_of
