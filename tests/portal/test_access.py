@@ -37,6 +37,8 @@ OF_THE_CENTRE = {
     "review-closing": "access-reviews",
     "flow": "flow-versions",
     "operation-": "operations",
+    "cloud": "clouds",
+    "takeover": "takeovers",
 }
 """By how a route's name begins, what its ``uuid`` is of, where it is nobody's in particular."""
 
@@ -75,7 +77,8 @@ def url_of(name: str, filled: House) -> str:
     keys = {**filled.keys, "orders": filled.order.number, "containers": row.container.resource.uuid}
     named = OF_SOMEBODY.get(name, {})
     centre = next((keys[kind] for begins, kind in OF_THE_CENTRE.items() if name.startswith(begins)), None)
-    told = {**MORE, "uuid": centre, **{parameter: keys[kind] for parameter, kind in named.items()}}
+    beside = {"maintenance_uuid": keys["maintenances"], "candidate_uuid": keys["takeover-candidates"]}
+    told = {**MORE, **beside, "uuid": centre, **{parameter: keys[kind] for parameter, kind in named.items()}}
     return reverse(f"portal:{name}", kwargs={each: told[each] for each in routes()[name].pattern.converters})
 
 

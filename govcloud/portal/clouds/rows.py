@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Prefetch, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import CloudHealth, HealthState, Maintenance
@@ -17,7 +17,7 @@ from govcloud.portal.files import Sheet, local
 from govcloud.portal.templatetags.portal import named
 
 HEADINGS: tuple[str | Promise, ...] = (
-    gettext_lazy("Code"),
+    pgettext_lazy("of a cloud", "Code"),
     gettext_lazy("Cloud"),
     gettext_lazy("Site"),
     gettext_lazy("Status"),
