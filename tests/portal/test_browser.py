@@ -277,7 +277,7 @@ def test_engine_page_follows_the_engine_without_being_reloaded(page: Page) -> No
     sign_in(page, "admin")
     page.locator("summary", has_text="More").focus()
     page.keyboard.press("Enter")
-    for _key in range(2):  # substitutes, the engine
+    for _key in range(3):  # substitutes, the clouds, the engine
         page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Engine")).to_be_focused()
     page.keyboard.press("Enter")

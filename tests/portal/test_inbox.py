@@ -124,12 +124,17 @@ TOLD: Mapping[Kind, Collection[Role]] = {
         (Kind.ACCOUNT_FACTOR_CONFIRMED, Kind.ACCOUNT_FACTOR_RESET, Kind.ACCOUNT_PASSWORD_RESET),
         (*ADMINISTRATORS, Role.APPLICANT),
     ),
+    Kind.ORDERS_HANDED_OVER: (Role.APPLICANT,),
+    Kind.CONNECTION_REQUESTED: (Role.SERVICE_DESK,),
+    **dict.fromkeys((Kind.CONNECTION_MADE, Kind.CONNECTION_ENDED), OWNERS),
+    Kind.REVIEW_TO_OPEN: (Role.SECURITY_ADMIN,),
+    Kind.ABSENCE_SUBSTITUTE_LEFT: DECIDING,
     Kind.WEBHOOK_DISABLED: (Role.SYSTEM_ADMIN, Role.UNIT_APPROVER),
 }
 """Whoever hears of each kind, by the role for which they do."""
 
 
-def about(kind: Kind, people: scenes.Cast, *, at: datetime) -> dict[str, Any]:
+def about(kind: Kind, people: scenes.Cast, *, at: datetime) -> dict[str, Any]:  # noqa: PLR0911  a table
     """What a notice of this kind is about, as its posting has it."""
     match kind.split(".")[0]:
         case "operation":
@@ -141,14 +146,17 @@ def about(kind: Kind, people: scenes.Cast, *, at: datetime) -> dict[str, Any]:
         case "case" | "card" | "order":
             order = scenes.submitted(people, at=at)
             return {"subject": order.case, "thread": order.uuid}
+        case "quota" if kind == Kind.QUOTA_GRANTED:
+            order = scenes.submitted(people, at=at)
+            return {"subject": order, "thread": order.uuid}
         case "review":
             return {"subject": review_of(people.department, at=at)}
+        case "connection":
+            return {"subject": people.department}
         case "webhook":
             return {"subject": webhook("https://localhost:1/", at=at, department=people.department)[0]}
-    if kind == Kind.QUOTA_GRANTED:
-        order = scenes.submitted(people, at=at)
-        return {"subject": order, "thread": order.uuid}
-    return {}
+        case _:
+            return {}
 
 
 @pytest.mark.parametrize("kind", list(Kind))

@@ -11,10 +11,13 @@ from tests.factories.approvals import default_flow
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
 
+KEEP_CLOUDS = (Role.CLOUD_ADMIN, Role.SYSTEM_ADMIN, Role.SUPERVISOR)
 ELSEWHERE = {
     "/absences/": set(Role)
     - set(DECIDING),  # everybody may see who stands in for whom; they have nothing to hand over
     "/security/accounts/": {Role.SECURITY_ADMIN},  # in the menu of the security pages
+    "/clouds/": set(Role)
+    - set(KEEP_CLOUDS),  # where things are built is told on orders; the work is done by these
 }
 """Pages that these may open and do not find in the header."""
 

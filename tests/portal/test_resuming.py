@@ -494,7 +494,7 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
             people.admin, "/takeovers/survey/", {"cloud": network.cloud.code, "project": "oa-生产"}, ("oa-生产",),
         ),
         "terms of a takeover": (
-            people.admin, f"/takeovers/{taken.uuid}/assignment/", {"system": "oa-neu", "zone": "public"}, ("oa-neu",),
+            people.admin, f"/takeovers/{taken.uuid}/assignment/", {"system": people.system.code, "zone": "public", "lease_end": "2031-03-09"}, ("2031-03-09",),
         ),
         "name of what is taken over": (
             people.admin, f"/takeovers/{taken.uuid}/things/{thing.uuid}/name/", {"name": "inner-net"}, ("inner-net",),

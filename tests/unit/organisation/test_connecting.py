@@ -39,7 +39,7 @@ def changed(unit: Department, to: Connection, by: User, *, at: datetime) -> list
     connecting.change(department=unit, to=to, reason="no line yet", actor=by, at=at)
     dispatch.dispatch(at=at)
     notice = Notice.objects.latest("pk")
-    assert page_about(notice) == f"/units/{unit.uuid}/"
+    assert page_about(notice, by, at=at) == f"/units/{unit.uuid}/"
     assert "Example office" in told(notice, language="en").title
     return [message.person for message in Message.objects.filter(notice=notice).order_by("person")]
 
