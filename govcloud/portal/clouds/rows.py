@@ -42,12 +42,8 @@ class Fill:
     total: Decimal | int
 
     @property
-    def share(self) -> float:
-        return float(self.used / self.total) if self.total else 0.0
-
-    @property
     def hundredths(self) -> int:
-        return min(100, round(self.share * 100))
+        return min(100, round(float(self.used / self.total) * 100)) if self.total else 0
 
 
 def everything(*, at: datetime) -> QuerySet[Cloud]:
