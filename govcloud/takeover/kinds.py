@@ -59,21 +59,25 @@ class EntryKind(AccessKind):
             return Ready(dict(context.step.outputs))
         if not settling.nothing_left(context.operation):
             return Gone()
-        noted = {**context.state, **context.step.outputs}
-        if noted.get("limits"):
-            self._set_back(context, noted["limits"])
-        return Gone() if noted.get("had", True) or not self._granted(context, external_id) else Ready()
-
-    def _set_back(self, context: Context, limits: dict[str, dict[str, int | None]]) -> None:
-        """Once: what they change from then on is theirs."""
-        for service, before in limits.items():
-            LIMITS[service].set(context, before)
-        context.remember({"limits": {}})
+        noted = self._noted(context)
+        goes = not noted.get("had", True) and self._granted(context, external_id)
+        return Ready() if goes or noted.get("limits") else Gone()
 
     def remove(self, context: Context, external_id: str) -> None:
-        context.cloud.identity.revoke_role(
-            project_id=context.project_id, role_id=external_id, user_id=context.cloud.user_id
-        )
+        """The limits once: what they change from then on is theirs."""
+        noted = self._noted(context)
+        if noted.get("limits"):
+            for service, before in noted["limits"].items():
+                LIMITS[service].set(context, before)
+            context.remember({"limits": {}})
+        if not noted.get("had", True):
+            context.cloud.identity.revoke_role(
+                project_id=context.project_id, role_id=external_id, user_id=context.cloud.user_id
+            )
+
+    def _noted(self, context: Context) -> dict[str, Any]:
+        """What the project was like before: found out by this step, or handed to the one that leaves."""
+        return {**context.state, **context.step.outputs}
 
     def forget(self, context: Context) -> None:
         settling.leave_project(context.operation)
