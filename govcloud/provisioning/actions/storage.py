@@ -157,8 +157,7 @@ def servers_where_it_is(resource: Resource) -> QuerySet[Resource]:
     part = resource.availability_zone
     if part is None:
         return servers
-    shares = Q(availability_zone=None) | Q(availability_zone__volume_zone=part.volume_zone)
-    return servers.filter(shares | Q(availability_zone=part))
+    return servers.filter(Q(availability_zone=None) | Q(availability_zone__volume_zone=part.volume_zone))
 
 
 def _server(resource: Resource, parameters: ToServer) -> Resource | None:
