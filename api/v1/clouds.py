@@ -1,11 +1,10 @@
 """The clouds: everybody signed in sees where things are built; administrators register them and keep them."""
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, cast
 
 import django_filters as filters
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -24,19 +23,17 @@ from govcloud.clouds.models import (
     AvailabilityZone,
     HealthChange,
     HealthState,
-    Maintenance,
     Measure,
     ObjectStorage,
     ServiceAnswer,
     SizeDifference,
     Sold,
 )
+from govcloud.clouds.policies import KEEPERS
+from govcloud.clouds.queries import coming
 from govcloud.provisioning import capacity
-from tenants.access.permissions import Permission
 from tenants.models import NetworkZone
 from tenants.policies import scope_of
-
-KEEPERS = (Permission.REGISTER_CLOUDS,)
 
 
 class ZoneAnswer(serializers.Serializer[Zone]):
@@ -210,7 +207,7 @@ class Clouds(Listed[Cloud], Retrieved[Cloud]):
     def get_queryset(self) -> QuerySet[Cloud]:
         return (
             Cloud.objects.select_related("health", "capacity", "credential")
-            .prefetch_related("zones", "availability_zones", _coming(self.at))
+            .prefetch_related("zones", "availability_zones", coming(at=self.at))
             .order_by("code")
         )
 
@@ -310,8 +307,3 @@ class Clouds(Listed[Cloud], Retrieved[Cloud]):
     def health_changes(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """When it answered and when it did not, newest first."""
         return self.paged(HealthChange.objects.filter(cloud=self.get_object()), HealthChangeAnswer)
-
-
-def _coming(at: datetime) -> "Prefetch[Any]":
-    rows = Maintenance.objects.not_over(at=at).select_related("announced_by").order_by("starts_at")
-    return Prefetch("maintenances", rows, to_attr="coming")

@@ -18,9 +18,7 @@ from api.v1.people import PersonRef
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import maintenance
 from govcloud.clouds.models import Maintenance, Running
-from tenants.access.permissions import Permission
-
-KEEPERS = (Permission.REGISTER_CLOUDS,)
+from govcloud.clouds.policies import KEEPERS
 
 
 class MaintenanceSummary(serializers.Serializer[Maintenance]):

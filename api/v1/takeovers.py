@@ -3,7 +3,7 @@
 from typing import Any
 
 import django_filters as filters
-from django.db.models import Count, Q, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -21,9 +21,10 @@ from api.v1.tenants import SystemRef
 from govcloud.catalog.models import Cloud
 from govcloud.reconciliation.services import CloudSilent
 from govcloud.takeover import leaving, services, taking
-from govcloud.takeover.lifecycle import OURS, CandidateStatus, TakeoverStatus
+from govcloud.takeover.lifecycle import TakeoverStatus
 from govcloud.takeover.models import Takeover
 from govcloud.takeover.policies import ACTORS, READERS
+from govcloud.takeover.queries import counted
 from tenants.models import NetworkZone, System
 
 MOST = 10_000  # candidates named in one request
@@ -140,17 +141,8 @@ class Takeovers(Listed[Takeover], Retrieved[Takeover]):
     }
 
     def get_queryset(self) -> QuerySet[Takeover]:
-        there = ~Q(candidates__status=CandidateStatus.GONE)
-        open_ones = Q(candidates__status=CandidateStatus.OPEN)
-        return (
-            Takeover.objects.select_related("cloud", "system__department")
-            .annotate(
-                found=Count("candidates", filter=there),
-                obstructed=Count("candidates", filter=open_ones & ~Q(candidates__obstacles=[])),
-                taken=Count("candidates", filter=Q(candidates__status__in=OURS)),
-            )
-            .order_by("-id")
-        )
+        rows = Takeover.objects.select_related("cloud", "system__department")
+        return counted(rows).order_by("-id")
 
     @extend_schema(request=SurveyBody, responses={202: TakeoverAnswer})
     def create(self, request: Request) -> Response:  # noqa: ARG002

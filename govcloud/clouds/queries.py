@@ -1,5 +1,5 @@
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
@@ -14,3 +14,11 @@ class MaintenanceQuerySet(models.QuerySet["Maintenance"]):
     def not_over(self, *, at: datetime) -> "MaintenanceQuerySet":
         """In force and to come, without those that were called off before they began."""
         return self.filter(ends_at__gt=at).exclude(ends_at=models.F("starts_at"))
+
+
+def coming(*, at: datetime) -> "models.Prefetch[Any]":
+    """For clouds: the maintenances in force and to come, as ``coming``."""
+    from govcloud.clouds.models import Maintenance  # noqa: PLC0415  the models read this module
+
+    rows = Maintenance.objects.not_over(at=at).select_related("announced_by").order_by("starts_at")
+    return models.Prefetch("maintenances", rows, to_attr="coming")

@@ -8,13 +8,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.policies import FLOW_READERS
+from govcloud.clouds.policies import KEEPERS as KEEP_CLOUDS
 from govcloud.notifications.policies import KEEPERS as KEEP_WEBHOOKS
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS as READ_FINDINGS
 from govcloud.supervision.policies import READERS as SUPERVISE
 from govcloud.takeover.policies import READERS as READ_TAKEOVERS
-from tenants.access.permissions import Permission
 from tenants.models import DECIDING, Role, User
 from tenants.policies import READS_AUDIT, Wanted, scope_of
 
@@ -46,7 +46,7 @@ FURTHER = (
         _("Access reviews"),
         (*KEEPERS_OF_PEOPLE, Role.AUDIT_ADMIN, Role.SUPERVISOR),
     ),
-    Entry("portal:clouds", "cloud", _("Clouds"), (*OPERATORS, Permission.REGISTER_CLOUDS)),
+    Entry("portal:clouds", "cloud", _("Clouds"), (*OPERATORS, *KEEP_CLOUDS)),
     Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
     Entry("portal:takeovers", "download", _("Takeovers"), READ_TAKEOVERS),

@@ -1,10 +1,30 @@
-"""What stands in a system's project and is not ours. The cloud counts it against the limits that we set there."""
+"""What stands in projects that were built outside: how many things, and what the cloud counts against the limits that we set there."""
+
+from typing import TYPE_CHECKING
+
+from django.db.models import Count, Q, QuerySet
 
 from govcloud.catalog.models import Cloud
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.provisioning.demand import Demand
 from tenants.models import System
+
+if TYPE_CHECKING:
+    from govcloud.takeover.models import Takeover
+
+
+def counted(takeovers: "QuerySet[Takeover]") -> "QuerySet[Takeover]":
+    """With how many things were ``found`` in each project, are ``obstructed``, and are ours or about to be or to cease (``taken``)."""
+    from govcloud.takeover.lifecycle import OURS, CandidateStatus  # noqa: PLC0415  the apps are loading
+
+    there = ~Q(candidates__status=CandidateStatus.GONE)
+    still_open = Q(candidates__status=CandidateStatus.OPEN)
+    return takeovers.annotate(
+        found=Count("candidates", filter=there),
+        obstructed=Count("candidates", filter=still_open & ~Q(candidates__obstacles=[])),
+        taken=Count("candidates", filter=Q(candidates__status__in=OURS)),
+    )
 
 
 def add_others(total: Demand, system: System, cloud: Cloud) -> None:

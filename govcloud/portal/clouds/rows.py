@@ -6,13 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from govcloud.catalog.models import Cloud
-from govcloud.clouds.models import CloudHealth, HealthState, Maintenance
+from govcloud.clouds.models import CloudHealth, HealthState
+from govcloud.clouds.queries import coming
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.templatetags.portal import named
 
@@ -48,10 +49,9 @@ class Fill:
 
 def everything(*, at: datetime) -> QuerySet[Cloud]:
     """With health, what they hold and what is set aside; five statements however many there are."""
-    coming = Maintenance.objects.not_over(at=at).select_related("announced_by").order_by("starts_at")
     return (
         Cloud.objects.select_related("health", "capacity")
-        .prefetch_related("zones", "storage_pools", Prefetch("maintenances", coming, to_attr="coming"))
+        .prefetch_related("zones", "storage_pools", coming(at=at))
         .order_by("site", "code")
     )
 

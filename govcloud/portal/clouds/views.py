@@ -20,6 +20,7 @@ from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import maintenance, services
 from govcloud.clouds.models import Maintenance, Running
+from govcloud.clouds.policies import KEEPERS
 from govcloud.inventory.models import ResourceKind
 from govcloud.portal import deeds, files
 from govcloud.portal.clouds.rows import everything, fills, health_of, sheet
@@ -27,13 +28,11 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.reading import moment_in
 from govcloud.portal.resuming import resumes
 from govcloud.provisioning import capacity
-from tenants.access.permissions import Permission
 from tenants.policies import scope_of
 
 if TYPE_CHECKING:
     from tenants.models import User
 
-KEEPERS = (Permission.REGISTER_CLOUDS,)
 LAST_CHANGES = 20
 TYPED = ("starts_at", "ends_at", "running", "reason")
 MOST_OF_A_REASON = 300

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -13,6 +13,7 @@ from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
 from govcloud.takeover.lifecycle import OURS, CandidateStatus
 from govcloud.takeover.models import Candidate, Takeover
+from govcloud.takeover.queries import counted
 from govcloud.takeover.vocabulary import Obstacle
 
 OPEN = Q(status=CandidateStatus.OPEN)
@@ -58,13 +59,7 @@ PROJECTS: tuple[str | Promise, ...] = (
 
 def projects(filters: Narrowing) -> QuerySet[Takeover]:
     """With what was counted in each, the latest first."""
-    there = ~Q(candidates__status=CandidateStatus.GONE)
-    obstructed = Q(candidates__status=CandidateStatus.OPEN) & ~Q(candidates__obstacles=[])
-    rows = Takeover.objects.select_related("cloud", "system__department").annotate(
-        found=Count("candidates", filter=there),
-        obstructed=Count("candidates", filter=obstructed),
-        taken=Count("candidates", filter=Q(candidates__status__in=OURS)),
-    )
+    rows = counted(Takeover.objects.select_related("cloud", "system__department"))
     for word in filters.text.split():
         rows = rows.filter(
             Q(project_name__icontains=word)
