@@ -1,7 +1,12 @@
-"""Seals for tests that need them now."""
+"""Seals for tests that need them now, and hands that break the trail."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from unittest import mock
+
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from govcloud.audit import sealing
 from govcloud.audit.models import Event, Seal
@@ -18,3 +23,13 @@ def seal_all(at: datetime) -> Seal:
             continue
     assert not Event.objects.filter(sealed=None).exists()
     return Seal.objects.latest("number")
+
+
+@contextmanager
+def tampering() -> Iterator[CursorWrapper]:
+    """A superuser with triggers and foreign keys switched off, for this transaction: a trigger that is disabled stays so
+    for all tests that follow.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        yield cursor

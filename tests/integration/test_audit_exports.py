@@ -21,7 +21,7 @@ from govcloud.audit.models import Event, Export, Seal
 from govcloud.audit.services import SystemActor
 from govcloud.audit.tasks import export as daily
 from govcloud.gateways import deliveries
-from tests.factories.audit import seal_all
+from tests.factories.audit import seal_all, tampering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -245,8 +245,7 @@ def test_a_chain_made_anew_in_the_database_does_not_agree_with_the_files(
     seal_all(at)
     call_command("verify_audit", "--exports", str(shelf))
     assert "Exported files intact: 1 files, 1 seals over 3 events." in capsys.readouterr().out
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
+    with tampering() as cursor:
         cursor.execute("DELETE FROM audit_sealedevent")
         cursor.execute("DELETE FROM audit_seal")
         cursor.execute("UPDATE audit_event SET actor = 'user:nobody'")

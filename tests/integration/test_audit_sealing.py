@@ -20,6 +20,7 @@ from govcloud.audit.models import Event, Seal, SealedEvent
 from govcloud.audit.sealing import LATE, SEALER, seal, unsealed
 from govcloud.audit.services import Entry, SystemActor, record_many
 from govcloud.audit.verification import Anchor, Damage, verify
+from tests.factories.audit import tampering
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,14 +86,6 @@ def writing(at) -> Iterator[None]:
     finally:
         finish.set()
         writer.join()
-
-
-@contextmanager
-def tampering() -> Iterator:
-    """A superuser who has switched the triggers and the foreign keys off."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL session_replication_role = replica")
-        yield cursor
 
 
 def test_each_seal_continues_the_one_before_it(at):

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -12,7 +12,7 @@ from govcloud.audit import services
 from govcloud.audit.models import Event, Export, Outcome
 from govcloud.audit.services import SystemActor
 from tenants.models import Role
-from tests.factories.audit import seal_all
+from tests.factories.audit import seal_all, tampering
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -145,8 +145,7 @@ def test_the_chain_is_verified_by_a_click_and_a_broken_record_is_named(
     seal_all(at)
     auditor = signed_in(member(Role.AUDIT_ADMIN))
     assert "Intact: 1 seals over" in text(auditor.post("/audit/proof/verification/"))
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE audit_event DISABLE TRIGGER append_only")
+    with tampering() as cursor:
         cursor.execute("UPDATE audit_event SET actor_name = 'another' WHERE id = %s", [moved.pk])
     page = auditor.post("/audit/proof/verification/")
     assert "The chain is broken at seal 1: the event is not as it was sealed." in text(page)
