@@ -1,5 +1,6 @@
 """Many worlds, one after another in each process: their seeds, their progress, their sum."""
 
+import gc
 import multiprocessing
 import os
 import queue
@@ -142,11 +143,13 @@ def _work(number: int, todo: Any, done: Any) -> None:
         from tests.chaos.mutations import without  # noqa: PLC0415  Django is set up by now
         from tests.chaos.world import World  # noqa: PLC0415
 
+        gc.disable()  # one world leaves little behind; looking for it while it runs takes a twentieth of the time
         while True:
             task = todo.get()
             with without(task.mutation):
                 world = World(seed=task.seed, orders=task.orders, weather=task.weather)
                 done.put((task, world.run()))
+            gc.collect()
 
 
 @contextmanager
@@ -163,5 +166,9 @@ def database(number: int) -> Iterator[None]:
     logging.disable(logging.WARNING)
     name = os.environ.get("TEST_DATABASE") or "simulation"
     connection.settings_dict["TEST"]["NAME"] = f"{name}_{number}"
+    # The same statements come by the thousand: planned once, a world takes a tenth less.
+    connection.settings_dict["OPTIONS"] = connection.settings_dict["OPTIONS"] | {
+        "server_side_binding": True, "prepare_threshold": 3
+    }  # fmt: skip
     connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=True)
     yield

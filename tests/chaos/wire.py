@@ -184,10 +184,14 @@ def plugged(wire: Wire, agenda: Agenda) -> Iterator[None]:
     def from_now(**passed: float) -> Any:
         return agenda.now.replace(tzinfo=None) + timedelta(**passed)
 
+    def no_proxies(*_asked: Any, **_options: Any) -> dict[str, str]:
+        return {}
+
     with (
         mock.patch.object(
             TCPKeepAliveAdapter, "send", lambda _adapter, prepared, **options: wire.send(prepared, **options)
         ),
+        mock.patch.multiple(requests.sessions, get_environ_proxies=no_proxies, resolve_proxies=no_proxies),
         mock.patch.object(keystone_utils, "from_utcnow", from_now),
         mock.patch.object(transport, "time", SimpleNamespace(sleep=agenda.pass_by, monotonic=agenda.ticks)),
     ):
