@@ -364,10 +364,11 @@ class ExtensionKind(Kind):
             context.cloud.volumes.reset_status(
                 external_id, status="in-use" if volume.attached_to else "available"
             )
-        # settled at the old size: either the cloud has not begun, or its driver could not
+        # settled at the old size: either the cloud has not begun, or its driver could not; failed, it has begun
         small = volume.size_gib < self._target(context)
         waited = context.at - (context.step.intent_at or context.at)
-        moving = volume.phase is Phase.MOVING or (small and waited < BEGUN)
+        begins = small and waited < BEGUN and volume.phase is not Phase.FAILED
+        moving = volume.phase is Phase.MOVING or begins
         if context.step.desired == "absent":
             context.seen = {"size_gib": volume.size_gib}
             return Moving() if moving else Gone()
