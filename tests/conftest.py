@@ -40,8 +40,25 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None, django_db_blocker: Any
+) -> Iterator[contextlib.ExitStack]:
+    """The test database is a copy of a migrated one, until this is closed."""
+    from tests.template import copied  # noqa: PLC0415
+
+    with contextlib.ExitStack() as stack:
+        with django_db_blocker.unblock():
+            stack.enter_context(copied())
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_db_modify_db_settings: contextlib.ExitStack, django_db_setup: None, django_db_blocker: Any
+) -> Iterator[None]:
     """Before the database goes: end the sessions of workers that tests killed, which the server may not have noticed yet."""
+    with django_db_blocker.unblock():
+        django_db_modify_db_settings.close()
     yield
     from django.db import connection  # noqa: PLC0415
 

@@ -170,5 +170,8 @@ def database(number: int) -> Iterator[None]:
     connection.settings_dict["OPTIONS"] = connection.settings_dict["OPTIONS"] | {
         "server_side_binding": True, "prepare_threshold": 3
     }  # fmt: skip
-    connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=True)
+    from tests.template import copied  # noqa: PLC0415
+
+    with copied():
+        connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False, keepdb=True)
     yield
