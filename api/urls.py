@@ -1,10 +1,11 @@
 """Everything below ``/api/v1/``. Paths have no slash at the end; what a browser opens has one."""
 
 from django.urls import URLPattern, URLResolver, include, path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.routers import SimpleRouter
 
 from api import problem_pages
+from api.description import Description
 from api.v1 import (
     absences,
     access_reviews,
@@ -175,7 +176,7 @@ v1: list[URLPattern | URLResolver] = [
         "unit-sheet/template", unit_sheet.UnitSheet.as_view({"get": "template"}), name="unit-sheet-template"
     ),
     path("", include(router.urls)),
-    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("schema/", Description.as_view(), name="schema"),
     path(
         "docs/",
         SpectacularSwaggerSplitView.as_view(url_name="api:schema", template_name="api/docs.html"),

@@ -8,6 +8,9 @@ import pytest
 import yaml
 from django.core.management import call_command
 from django.test import Client
+from drf_spectacular.generators import SchemaGenerator
+
+from api import description
 
 COMMITTED = Path(__file__).parents[2] / "api" / "openapi.yaml"
 
@@ -45,9 +48,29 @@ def test_posts_take_an_idempotency_key_and_edits_demand_if_match(generated: str)
 
 
 def test_the_schema_is_served(client: Client) -> None:
-    answer = client.get("/api/v1/schema/")
+    answer = client.get("/api/v1/schema/", headers={"Accept-Language": "en"})
     assert answer.status_code == 200
+    assert answer["Content-Type"].startswith("application/vnd.oai.openapi")
     assert yaml.safe_load(answer.content)["info"]["title"] == "govcloud"
+    as_json = client.get("/api/v1/schema/?lang=en", headers={"Accept": "application/vnd.oai.openapi+json"})
+    assert as_json.json() == yaml.safe_load(answer.content)
+    assert 'filename="govcloud.json"' in as_json["Content-Disposition"]
+
+
+def test_the_schema_is_made_once_for_each_language_and_format(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    plain = SchemaGenerator.get_schema
+    monkeypatch.setattr(
+        SchemaGenerator, "get_schema", lambda self, **options: made.append(1) or plain(self, **options)
+    )
+    description._rendered.cache_clear()
+    english, again, chinese = (client.get(f"/api/v1/schema/?lang={lang}") for lang in ("en", "en", "zh-hans"))
+    assert (english.content, len(made)) == (again.content, 2)
+    assert chinese.content != english.content
+    assert client.get("/api/v1/schema/?lang=de", headers={"Accept-Language": "en"}).content == english.content
+    assert len(made) == 2
 
 
 def test_the_documentation_loads_nothing_from_elsewhere(client: Client) -> None:
