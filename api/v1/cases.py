@@ -155,6 +155,10 @@ class CaseSummary(Answer):
     opened_at = serializers.DateTimeField()
     due_at = serializers.DateTimeField()
     closed_at = serializers.DateTimeField(allow_null=True)
+    fulfilment_due_at = serializers.DateTimeField(
+        allow_null=True, help_text="limit for building what was approved; null: none, or not approved yet"
+    )
+    fulfilled_at = serializers.DateTimeField(allow_null=True)
     stage = serializers.CharField(allow_null=True, help_text="code of the stage that decides now")
     stage_due_at = serializers.DateTimeField(allow_null=True)
 

@@ -91,6 +91,11 @@ class StageBody(Body):
 
 class FlowBody(Body):
     name = serializers.CharField(max_length=80)
+    fulfilment_days = integer(
+        required=False,
+        allow_null=True,
+        help_text="working days for building; null: no limit; left out: as it was",
+    )
     stages = serializers.ListField(child=StageBody(), max_length=flows.MOST_STAGES)
 
 
@@ -125,6 +130,9 @@ class FlowSummary(Answer):
     version = serializers.IntegerField(help_text="its ETag, to be sent as If-Match with a change of a draft")
     based_on = serializers.UUIDField(source="based_on.uuid", default=None, allow_null=True)
     drafted_by = PersonRef(allow_null=True)
+    fulfilment_days = serializers.IntegerField(
+        allow_null=True, help_text="working days in which what was approved is built; null: no limit"
+    )
     in_force_from = serializers.DateTimeField(allow_null=True)
     published_at = serializers.DateTimeField(allow_null=True)
     published_by = PersonRef(
@@ -233,7 +241,7 @@ class FlowVersions(Listed[FlowVersion], Retrieved[FlowVersion]):
         """Replace what is in a draft. Everything that is wrong with its stages is told at once."""
         flow = self.get_object()
         version = expected_version(request, flow)
-        given = self.parsed(FlowBody)
+        given = {"fulfilment_days": flow.fulfilment_days, **self.parsed(FlowBody)}
         return self.answer(
             flows.change(flow=flow, **given, expected_version=version, actor=self.actor, at=self.at)
         )

@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.exports import XLSXRenderer, attachment
 from api.fields import Answer
+from api.filters import TrueOrFalseFilter
 from api.problems import BadParameter, NotHere
 from api.references import find
 from api.v1.people import PersonRef
@@ -38,8 +39,12 @@ class SupervisionCardAnswer(Answer):
     label = serializers.CharField(source="case.subject_label")  # type: ignore[assignment]
     department = DepartmentRef()
     stage = serializers.CharField(
-        source="stage.code", default=None, allow_null=True, help_text="null: for the matter as a whole"
+        source="stage.code",
+        default=None,
+        allow_null=True,
+        help_text="null: for the matter as a whole, or for building",
     )
+    fulfilment = serializers.BooleanField(help_text="for what is not built in time once it is approved")
     stage_name = serializers.CharField(source="stage.name", default=None, allow_null=True)
     stage_name_en = serializers.CharField(source="stage.name_en", default=None, allow_null=True)
     role = serializers.ChoiceField(Role.choices, help_text="whose signature was missing")
@@ -56,6 +61,7 @@ class SupervisionCardAnswer(Answer):
 class SupervisionCardFilters(filters.FilterSet):  # type: ignore[misc]
     colour = filters.ChoiceFilter(choices=Colour.choices)
     cause = filters.ChoiceFilter(choices=Cause.choices)
+    fulfilment = TrueOrFalseFilter()
     role = filters.MultipleChoiceFilter(choices=Role.choices, method="waiting_for")
     department = filters.UUIDFilter("department__uuid")
     case = filters.UUIDFilter("case__uuid")

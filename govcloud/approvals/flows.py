@@ -21,7 +21,7 @@ from govcloud.approvals.models import (
     Stage,
 )
 from govcloud.approvals.policies import FLOW_EDITORS
-from govcloud.approvals.routing import DEFAULT_FLOW, StageRule
+from govcloud.approvals.routing import DEFAULT_FLOW, DEFAULT_FULFILMENT_DAYS, StageRule
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Forbidden, Invalid, Invalids
@@ -102,6 +102,11 @@ class StageLimitUnfit(Invalid):
     message = _("A stage's limit is 1 to %(most)s working days.")
 
 
+class FulfilmentLimitUnfit(Invalid):
+    code = "fulfilment-limit-unfit"
+    message = _("The limit for building is 1 to %(most)s working days, or none.")
+
+
 class QuorumUnfit(Invalid):
     code = "quorum-unfit"
     message = _("Say how many of a role sign, 2 to %(most)s, where so many of them do, and only there.")
@@ -150,7 +155,11 @@ def draft(*, name: str, based_on: FlowVersion, actor: User, at: datetime) -> Flo
     # Who wrote the draft that this one is copied from has written this one too.
     editors = {actor.pk, *(() if based_on.published_at else based_on.editors)}
     flow = FlowVersion.objects.create(
-        name=name.strip(), based_on=origin, drafted_by=actor, editors=sorted(editors)
+        name=name.strip(),
+        fulfilment_days=based_on.fulfilment_days,
+        based_on=origin,
+        drafted_by=actor,
+        editors=sorted(editors),
     )
     rules = rules_of(based_on.stages.all())
     _write(flow, rules)
@@ -164,25 +173,26 @@ def change(
     flow: FlowVersion,
     name: str,
     stages: Sequence[StageRule],
+    fulfilment_days: int | None,
     expected_version: int,
     actor: User,
     at: datetime,
 ) -> FlowVersion:
-    """Replace what is in a draft. What only a whole flow must fulfil is looked at when it is published (``problems``).
+    """Replace what is in a draft; ``fulfilment_days`` are working days, None is no limit. What only a whole flow must fulfil is looked at when it is published (``problems``).
 
     Raises Invalids with everything that is wrong with single stages, FlowPublished, and StaleFlow when somebody else
     changed it since it was read.
     """
     flow = _locked_draft(flow, expected_version, actor=actor, at=at)
-    _refuse([*_name_problems(name), *stage_problems(stages)])
-    before = rules_of(flow.stages.all())
+    _refuse([*_name_problems(name), *_fulfilment_problems(fulfilment_days), *stage_problems(stages)])
+    before = {"stages": _told(rules_of(flow.stages.all())), "fulfilment_days": flow.fulfilment_days}
     flow.stages.all().delete()
     _write(flow, stages)
-    flow.name = name.strip()
+    flow.name, flow.fulfilment_days = name.strip(), fulfilment_days
     flow.version += 1
     flow.editors = sorted({*flow.editors, actor.pk})
-    flow.save(update_fields=["name", "version", "editors"])
-    told = {"before": {"stages": _told(before)}, "after": {"stages": _told(stages)}}
+    flow.save(update_fields=["name", "fulfilment_days", "version", "editors"])
+    told = {"before": before, "after": {"stages": _told(stages), "fulfilment_days": fulfilment_days}}
     _tell("flow.changed", flow, actor=actor, at=at, **told)
     return flow
 
@@ -231,7 +241,13 @@ def editors_of(flow: FlowVersion) -> list[User]:
 
 @transaction.atomic
 def publish(
-    *, name: str, stages: Sequence[StageRule], in_force_from: datetime, actor: audit.Actor, at: datetime
+    *,
+    name: str,
+    stages: Sequence[StageRule],
+    fulfilment_days: int | None = None,
+    in_force_from: datetime,
+    actor: audit.Actor,
+    at: datetime,
 ) -> FlowVersion:
     """Publish a version that was written down elsewhere; it never changes again, and running cases stay on theirs.
 
@@ -239,7 +255,7 @@ def publish(
     """
     if not any(stage.unconditional for stage in stages):
         raise FlowSkipsMatters
-    flow = FlowVersion.objects.create(name=name)
+    flow = FlowVersion.objects.create(name=name, fulfilment_days=fulfilment_days)
     _write(flow, stages)
     return _publish(flow, in_force_from=in_force_from, actor=actor, at=at)
 
@@ -252,13 +268,15 @@ def publish_default_flow(*, actor: audit.Actor, at: datetime) -> FlowVersion:
     flow = FlowVersion.objects.in_force(at=at).first()
     if flow is not None and flow.stages.exists():
         return flow
-    return publish(name="标准审批流程", stages=DEFAULT_FLOW, in_force_from=at, actor=actor, at=at)
+    return publish(
+        name="标准审批流程", stages=DEFAULT_FLOW, fulfilment_days=DEFAULT_FULFILMENT_DAYS, in_force_from=at, actor=actor, at=at
+    )  # fmt: skip
 
 
 def problems(*, flow: FlowVersion, at: datetime) -> list[DomainError]:
     """Everything that keeps a draft from being published."""
     rules = rules_of(flow.stages.all())
-    found = [*_name_problems(flow.name), *stage_problems(rules)]
+    found = [*_name_problems(flow.name), *_fulfilment_problems(flow.fulfilment_days), *stage_problems(rules)]
     if not any(stage.unconditional for stage in rules):
         found.append(FlowSkipsMatters(pointers=("/stages",)))
     return found + list(_quorum_problems(rules, at=at))
@@ -347,6 +365,11 @@ def _name_problems(name: str) -> Iterable[DomainError]:
         yield FlowNameMissing(most=80, pointers=("/name",))
 
 
+def _fulfilment_problems(days: int | None) -> Iterable[DomainError]:
+    if days is not None and not 1 <= days <= LONGEST_LIMIT:
+        yield FulfilmentLimitUnfit(most=LONGEST_LIMIT, pointers=("/fulfilment_days",))
+
+
 def _refuse(errors: list[DomainError]) -> None:
     if errors:
         raise Invalids(errors)
@@ -399,6 +422,8 @@ def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, 
         raise ChangedMeanwhile from None
     told = [stage.code for stage in flow.stages.all()]
     after = {"number": flow.number, "in_force_from": in_force_from, "stages": told}
+    if flow.fulfilment_days is not None:
+        after["fulfilment_days"] = flow.fulfilment_days
     if numbers:
         after["superseded"] = numbers
     _tell("flow.published", flow, actor=actor, at=at, after=after)

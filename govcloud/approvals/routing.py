@@ -135,6 +135,9 @@ class StageRule:
         return not any(_given(getattr(self, name)) for name in CONDITIONS)
 
 
+DEFAULT_FULFILMENT_DAYS = 3
+"""Working days in which what was approved is built."""
+
 DEFAULT_FLOW = (
     StageRule(
         "unit_approval",

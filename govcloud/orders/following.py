@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from govcloud.approvals import fulfilment as deadlines
 from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import Case
 from govcloud.audit import services as audit
@@ -20,6 +21,8 @@ def follow(order: Order, case: Case, *, reason: str, actor: audit.Actor, at: dat
         case CaseStatus.APPROVED:
             transition(order, Status.FULFILLING, **told)
             fulfilment.begin(order=order, actor=actor, at=at)
+            if order.status == Status.FULFILLING:
+                deadlines.begun(case=case, actor=actor, at=at)
         case CaseStatus.RETURNED:
             transition(order, Status.RETURNED, **told)
             let_go(order, at=at)

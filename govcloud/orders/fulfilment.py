@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from govcloud import lifecycle
+from govcloud.approvals import fulfilment as deadlines
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind
 from govcloud.errors import Conflict
@@ -315,4 +316,6 @@ def finish(order: Order, *, at: datetime) -> None:
     outcomes = {result.outcome for result in results(order).values()}
     to = Status.CANCELLED if outcomes <= {Outcome.REMOVED} else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)
+    if order.case is not None:
+        deadlines.ended(case=order.case, delivered=to == Status.FULFILLED, at=at)
     notices.ended(order, at=at)

@@ -194,7 +194,8 @@ def _card_cells(month: Month) -> Iterator[list[Any]]:
     related = cards.select_related("department", "case", "stage", "decider").prefetch_related("people")
     for card in related.order_by("pk").iterator(chunk_size=500):
         stage = card.stage
-        step = (stage.name_en if get_language() == "en" else stage.name) if stage else _("the whole matter")
+        whole = _("Fulfilment") if card.fulfilment else _("the whole matter")
+        step = (stage.name_en if get_language() == "en" else stage.name) if stage else whole
         yield [
             _local(card.raised_at), card.get_colour_display(), card.get_cause_display(), _name(card.department),
             card.case.subject_label, step, card.waited_for, _local(card.due_at),

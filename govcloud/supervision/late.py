@@ -1,6 +1,6 @@
 """What was decided after its limit before a sweep had looked: it gets its red card all the same, for whom it waited at the limit."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,8 @@ from govcloud.supervision.models import Cause, Colour, SupervisionCard
 from govcloud.supervision.statistics import CLOSED, DECIDED
 
 BATCH = 500
+OF_THE_WHOLE: Mapping[str, Any] = {"case": OuterRef("pk"), "stage": None, "fulfilment": False}
+"""Which cards of a case are for the matter as a whole."""
 
 
 def stages(*, at: datetime, since: datetime) -> Iterator[tuple[SupervisionCard, Waiting]]:
@@ -31,9 +33,7 @@ def stages(*, at: datetime, since: datetime) -> Iterator[tuple[SupervisionCard, 
 def cases(*, at: datetime, since: datetime) -> Iterator[tuple[SupervisionCard, Waiting]]:
     """Matters that were approved or rejected since then. A matter that was withdrawn has nobody to answer for it."""
     rows = Case.objects.filter(closed_at__gt=F("due_at"), closed_at__gte=since, status__in=CLOSED)
-    without = without_card(
-        rows.select_related("department"), Colour.RED, Cause.LIMIT, case=OuterRef("pk"), stage=None
-    )
+    without = without_card(rows.select_related("department"), Colour.RED, Cause.LIMIT, **OF_THE_WHOLE)
     decided = CaseStage.objects.exclude(decided_at=None).order_by("position")
     for case in without.prefetch_related(
         Prefetch("stages", decided.select_related("case")), _signatures("stages__decisions")

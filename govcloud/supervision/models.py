@@ -27,7 +27,8 @@ class Cause(models.TextChoices):
 
 
 class SupervisionCard(models.Model):
-    """A card for one stage of a case, or (without a stage) for the case as a whole: each at most once.
+    """A card for one stage of a case, for what is built once it is approved (``fulfilment``), or without either for the case as a
+    whole: each at most once.
 
     ``department`` is the applicant's; ``role`` and ``also_roles`` are those that had not signed yet, ``people`` who had a seat
     by name; ``due_at`` is the limit as it stood. For a missing reason it is one card for each who gave none, with their role.
@@ -38,6 +39,7 @@ class SupervisionCard(models.Model):
     cause = models.CharField(max_length=6, choices=Cause)
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="cards")
     stage = models.ForeignKey(CaseStage, null=True, on_delete=models.PROTECT, related_name="cards")
+    fulfilment = models.BooleanField(default=False)
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="cards")
     role = models.CharField(max_length=30, choices=Role)
     also_roles = ArrayField(models.CharField(max_length=30, choices=Role), default=list)
@@ -53,7 +55,13 @@ class SupervisionCard(models.Model):
         indexes: ClassVar = [models.Index(fields=["raised_at"], name="card_by_time")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["case", "stage", "colour", "cause", "decider"], name="card_once", nulls_distinct=False
+                fields=["case", "stage", "fulfilment", "colour", "cause", "decider"],
+                name="card_once",
+                nulls_distinct=False,
+            ),
+            models.CheckConstraint(
+                condition=Q(fulfilment=False) | Q(stage__isnull=True, cause=Cause.LIMIT),
+                name="card_for_building_is_of_no_stage",
             ),
             models.CheckConstraint(
                 condition=Q(cause=Cause.LIMIT, decider__isnull=True)

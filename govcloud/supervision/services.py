@@ -24,7 +24,7 @@ from govcloud.calendars import services as calendars
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.services import Posting
-from govcloud.supervision import late
+from govcloud.supervision import building, late, statistics
 from govcloud.supervision.models import Cause, Colour, Escalation, SupervisionCard
 from tenants.models import Role
 
@@ -86,6 +86,7 @@ def _raise_due(*, at: datetime) -> int:
     there = {(card.case_id, card.stage_id) for card, _missing in due if card.colour == Colour.RED}
     decided = (*late.stages(at=at, since=at - LOOKED_BACK), *late.cases(at=at, since=at - LOOKED_BACK))
     due += [(card, missed) for card, missed in decided if (card.case_id, card.stage_id) not in there]
+    due += building.cards(at=at, warned=warned, since=at - LOOKED_BACK)
     for card, missing in due:
         card.role, *card.also_roles = missing.roles
     reasons = list(_for_missing_reasons(at=at))
@@ -124,9 +125,7 @@ def _for_stages(colour: Colour, near: Q, *, at: datetime) -> Iterator[Supervisio
 def _for_cases(colour: Colour, near: Q, *, at: datetime) -> Iterator[SupervisionCard]:
     current = CaseStage.objects.filter(case=OuterRef("pk"), status=StageStatus.CURRENT)
     running = Case.objects.filter(near, Exists(current), status=Status.OPEN)
-    rows = late.without_card(
-        running.select_related("department"), colour, Cause.LIMIT, case=OuterRef("pk"), stage=None
-    )
+    rows = late.without_card(running.select_related("department"), colour, Cause.LIMIT, **late.OF_THE_WHOLE)
     for case in rows:
         yield late.card_of(colour, Cause.LIMIT, case, None, due_at=case.due_at, at=at)
 
@@ -156,7 +155,7 @@ def _tell(cards: Sequence[tuple[SupervisionCard, Waiting | None]], *, at: dateti
                 subject=card, thread=card.case.thread,
                 after={
                     "colour": card.colour, "cause": card.cause, "stage": card.stage.code if card.stage else None,
-                    "due_at": card.due_at,
+                    "due_at": card.due_at, **({"fulfilment": True} if card.fulfilment else {}),
                 },
             )
             for card, _missing in cards
@@ -193,7 +192,13 @@ def _audience(card: SupervisionCard, missing: Waiting | None) -> dict[str, Any]:
 
 
 def _facts(card: SupervisionCard) -> dict[str, Any]:
-    name, name_en = (card.stage.name, card.stage.name_en) if card.stage else WHOLE
+    name, name_en = (
+        (card.stage.name, card.stage.name_en)
+        if card.stage
+        else statistics.FULFILMENT[1:]
+        if card.fulfilment
+        else WHOLE
+    )
     return {"label": card.case.subject_label, "stage": name, "stage_en": name_en, "due_at": card.due_at}
 
 
@@ -203,10 +208,15 @@ def _escalate(*, at: datetime) -> None:
     if not alone(ALONE):
         return
     long_past = calendars.long_past(at=at, working_days=settings.SUPERVISION_LEADER_DAYS)
-    waits = Q(stage__status=StageStatus.CURRENT) | Q(stage=None, case__due_at__lte=long_past)
+    decided = Q(stage__status=StageStatus.CURRENT) | Q(
+        stage=None, fulfilment=False, case__due_at__lte=long_past
+    )
+    waits = decided & Q(case__status=Status.OPEN) | Q(
+        fulfilment=True, case__fulfilled_at=None, case__fulfilment_due_at__lte=long_past
+    )
     cards = list(
         SupervisionCard.objects.filter(
-            waits, colour=Colour.RED, escalation=None, case__status=Status.OPEN, due_at__lte=long_past
+            waits, colour=Colour.RED, escalation=None, due_at__lte=long_past
         ).select_related("case", "stage", "department")[: late.BATCH]
     )
     if not cards:

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from fractions import Fraction
+from typing import Any
 
 from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
@@ -97,7 +98,7 @@ class Figures:
 
 
 def figures(*, period: Period) -> Figures:
-    """Five statements."""
+    """Six statements."""
     cards, steps = _cards(period)
     return Figures(
         period=period,
@@ -144,6 +145,9 @@ def _matters(period: Period) -> list[Matters]:
 Step = tuple[int, str, str, str, int]
 """Flow version, code, name, English name, working days."""
 
+FULFILMENT = ("fulfilment", "实施", "Fulfilment")
+"""Code and names of what comes after the stages: building. A flow's stage of that code is told apart by its names."""
+
 Card = tuple[int, str | None, str, str]
 
 
@@ -154,13 +158,14 @@ def _cards(period: Period) -> tuple[dict[Card, int], set[Step]]:
         .order_by()
         .values_list(
             "case__flow__number", "stage__code", "stage__name", "stage__name_en", "stage__working_days",
-            "colour", "cause",
+            "fulfilment", "case__flow__fulfilment_days", "colour", "cause",
         )
         .annotate(Count("pk"))
     )  # fmt: skip
     cards: dict[Card, int] = defaultdict(int)
     steps: set[Step] = set()
-    for flow, code, name, name_en, limit, colour, cause, count in rows:
+    for flow, *step, fulfilment, days, colour, cause, count in rows:
+        code, name, name_en, limit = (*FULFILMENT, days) if fulfilment else step
         cards[flow, code, colour, cause] += count
         if code is not None and cause == Cause.LIMIT:
             steps.add((flow or 0, code, name, name_en, limit))
@@ -171,7 +176,7 @@ def _stages(period: Period, cards: Mapping[Card, int], steps: Collection[Step]) 
     zone = timezone.get_default_timezone()
     by_people = CaseStage.objects.filter(auto_reason="")  # a rule takes no time
     decided = by_people.filter(period.of("decided_at", "case__department"), status__in=DECIDED)
-    rows = list(
+    rows: list[Any] = list(
         decided.annotate(
             since=TruncDate("opened_at", tzinfo=zone), until=TruncDate("decided_at", tzinfo=zone)
         )
@@ -181,6 +186,7 @@ def _stages(period: Period, cards: Mapping[Card, int], steps: Collection[Step]) 
         )
         .annotate(times=Count("pk"), late=Count("pk", filter=Q(decided_at__gt=F("due_at"))))
     )  # fmt: skip
+    rows += _built(period)
     special = _special([row["since"] for row in rows] + [row["until"] for row in rows])
     groups: dict[Step, list[tuple[int, int, int]]] = defaultdict(list)
     for row in rows:
@@ -192,6 +198,28 @@ def _stages(period: Period, cards: Mapping[Card, int], steps: Collection[Step]) 
         if step[:2] not in decided_ones:
             groups[step] = []
     return [_figures_of(key, taken, cards) for key, taken in sorted(groups.items())]
+
+
+def _built(period: Period) -> list[dict[str, Any]]:
+    """What was built in the period, in rows like those of steps: from its approval on."""
+    zone = timezone.get_default_timezone()
+    built = Case.objects.filter(period.of("fulfilled_at"), fulfilment_due_at__isnull=False)
+    code, name, name_en = FULFILMENT
+    rows = (
+        built.annotate(
+            since=TruncDate("closed_at", tzinfo=zone), until=TruncDate("fulfilled_at", tzinfo=zone)
+        )
+        .order_by()
+        .values("flow__number", "flow__fulfilment_days", "since", "until")
+        .annotate(times=Count("pk"), late=Count("pk", filter=Q(fulfilled_at__gt=F("fulfilment_due_at"))))
+    )
+    return [
+        {
+            **row, "case__flow__number": row["flow__number"], "code": code, "name": name, "name_en": name_en,
+            "working_days": row["flow__fulfilment_days"],
+        }
+        for row in rows
+    ]  # fmt: skip
 
 
 def _figures_of(key: Step, taken: Sequence[tuple[int, int, int]], cards: Mapping[Card, int]) -> StageFigures:

@@ -55,8 +55,9 @@ def change(
     draft: FlowVersion, admin: User, at: datetime, *stages: StageRule, version: int = 1
 ) -> FlowVersion:
     return flows.change(
-        flow=draft, name=draft.name, stages=stages, expected_version=version, actor=admin, at=at
-    )
+        flow=draft, name=draft.name, stages=stages, fulfilment_days=draft.fulfilment_days, expected_version=version,
+        actor=admin, at=at,
+    )  # fmt: skip
 
 
 def publish(draft: FlowVersion, admin: User, at: datetime, *, begins: datetime | None = None) -> FlowVersion:

@@ -11,6 +11,7 @@ from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision, FlowVersion, Seat, Verb
 from govcloud.audit import services as audit
+from govcloud.calendars.services import due_after
 from govcloud.catalog.models import Kind
 from govcloud.gateways.openstack import Exchange
 from govcloud.orders.lifecycle import Status
@@ -267,8 +268,12 @@ STEPS = (
 
 
 def building(people: Cast, *, done: int = 4, number: int = 1, at: datetime, **draft_of: str) -> Order:
-    """Approved and being built: of app-1 so many of eight steps are done and the next is under way; app-2 waits."""
+    """Approved and being built, due in three working days: of app-1 so many of eight steps are done and the next is under way;
+    app-2 waits.
+    """
     order = submitted(people, decided=4, number=number, at=at, **draft_of)
+    order.case.fulfilment_due_at = due_after(start=at, working_days=3)
+    order.case.save(update_fields=["fulfilment_due_at"])
     operation = begun(order, people, at=at)
     network = Unit.objects.create(item=order.items.get(position=0), position=0, name="app-net")
     _step(operation, 0, kind="project", label="project", unit=uuid4(), state=StepState.DONE, at=at)

@@ -116,9 +116,35 @@ def test_a_refused_stage_comes_back_as_it_was_filled_in(
     assert "level_3" not in codes(draft)
 
 
+def test_building_is_given_a_limit_and_rid_of_it(browser: Client, draft: FlowVersion) -> None:
+    url = f"/flows/{draft.uuid}/"
+    assert "What was approved is built within 3 working days." in text(browser.get(url))
+    for given, kept, told in (("5", 5, "within 5 working days"), ("", None, "built without a limit")):
+        draft.refresh_from_db()
+        values = {"name": "2027", "fulfilment_days": given, "version": draft.version}
+        assert browser.post(f"{url}name/", values).status_code == 302
+        draft.refresh_from_db()
+        assert (draft.fulfilment_days, told in text(browser.get(url))) == (kept, True)
+
+
+@pytest.mark.parametrize("given", ["soon", "0", "61", "-1", "9" * 30, "٣"])
+def test_a_limit_for_building_that_makes_no_sense_comes_back_as_it_was_typed(
+    browser: Client, draft: FlowVersion, given: str
+) -> None:
+    values = {"name": "草稿二", "fulfilment_days": given, "version": draft.version}
+    answer = browser.post(f"/flows/{draft.uuid}/name/", values)
+    assert (answer.status_code, "1 to 60 working days" in text(answer)) == (422, True)
+    assert f'value="{given}"' in answer.content.decode()
+    assert 'value="草稿二"' in answer.content.decode()
+    draft.refresh_from_db()
+    assert draft.fulfilment_days == 3
+
+
 def test_who_edited_an_older_state_is_told(browser: Client, draft: FlowVersion) -> None:
     older = typed(draft)
-    browser.post(f"/flows/{draft.uuid}/name/", {"name": "2027", "version": draft.version})
+    browser.post(
+        f"/flows/{draft.uuid}/name/", {"name": "2027", "fulfilment_days": "", "version": draft.version}
+    )
     assert browser.post(f"/flows/{draft.uuid}/new-stage/", older).status_code == 409
 
 
@@ -140,7 +166,7 @@ def test_it_is_published_from_a_date_and_shown_as_to_come(publisher: Client, dra
     assert (draft.number, draft.in_force_from.isoformat()) == (2, "2026-12-31T16:00:00+00:00")
     page = text(publisher.get("/flows/"))
     assert "To come".lower() in page.lower()
-    assert "Rename" not in text(publisher.get(f"/flows/{draft.uuid}/"))
+    assert "What to do with the draft" not in text(publisher.get(f"/flows/{draft.uuid}/"))
     assert publisher.get(f"/flows/{draft.uuid}/stages/intake/").status_code == 404
 
 

@@ -214,7 +214,7 @@ def test_draft_shows_who_will_decide_and_by_when(
 
 
 @pytest.mark.parametrize("status", [Status.DRAFT, Status.IN_APPROVAL, Status.FULFILLING, Status.FULFILLED])
-def test_order_page_takes_at_most_16_queries_and_2_more_to_plan_a_draft(
+def test_order_page_takes_at_most_16_queries_and_few_more_to_plan_a_draft_and_to_count_days(
     people: scenes.Cast, signed_in: Signed, at: datetime, django_assert_max_num_queries, status: Status
 ) -> None:
     browser = signed_in(people.admin)
@@ -227,15 +227,23 @@ def test_order_page_takes_at_most_16_queries_and_2_more_to_plan_a_draft(
         Status.FULFILLED: lambda: scenes.finish(scenes.building(people, at=at), people, at=at),
     }[status]()
     savepoints = 2  # the session's own row is saved between a savepoint and its release
-    # Nothing of a draft is frozen: its price, its effect on the quota and its stages are reckoned when it is looked at.
-    planning = 2 if status == Status.DRAFT else 0
-    with django_assert_max_num_queries(16 + planning + savepoints):
+    # Nothing of a draft is frozen: its price, its effect on the quota and its stages are reckoned when it is looked at. What
+    # is built has a limit, counted in the days of the calendar.
+    more = {Status.DRAFT: 2, Status.FULFILLING: 1}.get(status, 0)
+    with django_assert_max_num_queries(16 + more + savepoints):
         browser.get(f"/orders/{order.number}/")
 
 
 def test_overdue_stage_says_by_how_much(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
     order = scenes.submitted(people, decided=0, at=at - timedelta(days=7))
     assert "overdue by" in text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+
+
+def test_an_order_that_is_built_says_until_when(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.building(people, at=at)  # on a Wednesday
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert "due 23 Nov 2026, 18:00" in page
+    assert "3 working days left" in page
 
 
 def test_an_order_that_waits_for_its_place_says_why(

@@ -86,6 +86,23 @@ def test_who_has_applied_sees_the_cards_at_the_steps_of_the_order(
     assert words[0] in deciding
 
 
+@pytest.mark.parametrize(
+    ("language", "card", "late", "part"),
+    [
+        ("en", "red card limit near or passed", "overdue by 5 working days", "Fulfilment"),
+        ("zh-hans", "红牌 期限将至或已过", "已超期 5 个工作日", "实施"),
+    ],
+)
+def test_what_is_built_too_late_has_its_card_at_the_delivery(
+    people: scenes.Cast, signed_in: Signed, at: datetime, *, language: str, card: str, late: str, part: str
+) -> None:
+    order = scenes.building(people, at=at - 10 * DAY)
+    services.sweep(at=at)
+    page = text(signed_in(people.applicant, language=language).get(f"/orders/{order.number}/"))
+    assert page.index(late) < page.index(card)
+    assert part in text(signed_in(member(Role.SUPERVISOR), language=language).get("/supervision/"))
+
+
 def test_a_card_for_a_missing_reason_names_who_gave_none(
     people: scenes.Cast, signed_in: Signed, at: datetime
 ) -> None:

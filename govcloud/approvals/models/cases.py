@@ -31,7 +31,8 @@ class Case(models.Model):
     Returned for correction, it is opened again with the next revision, and its stages start over below the decided ones.
     ``subject_kind`` is a name that the package above chose (``order``), ``subject_id`` the subject's public id, and
     ``thread`` the order under which its audit events are read. What it was routed by is kept (``matter``); of cases from
-    before that was kept, ``zone`` is empty.
+    before that was kept, ``zone`` is empty. ``fulfilment_due_at`` is set once what was approved is being built, where the flow
+    limits that; it stays when that has ended (``fulfilled_at``), and goes when it is called off.
     """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = TRANSITIONS
@@ -65,6 +66,8 @@ class Case(models.Model):
     opened_at = models.DateTimeField()
     due_at = models.DateTimeField()  # of the whole chain
     closed_at = models.DateTimeField(null=True)
+    fulfilment_due_at = models.DateTimeField(null=True)  # of what is built once it is approved
+    fulfilled_at = models.DateTimeField(null=True)
 
     objects = CaseQuerySet.as_manager()
 
@@ -80,7 +83,17 @@ class Case(models.Model):
                 fields=["subject_kind", "subject_id", "revision"], name="case_one_per_revision"
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["closed_at"], name="case_by_closing")]
+        indexes: ClassVar = [
+            models.Index(fields=["closed_at"], name="case_by_closing"),
+            models.Index(
+                fields=["fulfilment_due_at"],
+                condition=Q(fulfilled_at=None, fulfilment_due_at__isnull=False),
+                name="case_being_fulfilled",
+            ),
+            models.Index(
+                fields=["fulfilled_at"], condition=Q(fulfilled_at__isnull=False), name="case_by_fulfilment"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.subject_label

@@ -60,6 +60,7 @@ class FlowVersion(models.Model):
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     number = models.PositiveIntegerField(unique=True, null=True)
     name = models.CharField(max_length=80)
+    fulfilment_days = models.PositiveSmallIntegerField(null=True)  # working days; null: no limit
     based_on = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     drafted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     editors = ArrayField(models.BigIntegerField(), default=list)  # keys of people: who drafted or changed it

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from govcloud.approvals.flows import CHOICES, MOST, ConditionUnfit
+from govcloud.approvals.flows import CHOICES, LONGEST_LIMIT, MOST, ConditionUnfit, FulfilmentLimitUnfit
 from govcloud.approvals.models import Quorum
 from govcloud.approvals.routing import CONDITIONS, RULE, StageRule, has_rule
 from govcloud.portal.deciding.forms import typed
@@ -68,6 +68,15 @@ def rule_of(values: Mapping[str, Any]) -> StageRule:
     """Raises ConditionUnfit for a field that should be a number and is not."""
     parsed = {name: _parsed(name, value) for name, value in values.items()}
     return StageRule(**{**parsed, "working_days": parsed["working_days"] or 0})
+
+
+def days_in(text: str) -> int | None:
+    """A limit in working days; empty is none. Raises FulfilmentLimitUnfit for what is no number."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
+        raise FulfilmentLimitUnfit(most=LONGEST_LIMIT, pointers=("/fulfilment_days",))
+    return int(text)
 
 
 def when(rule: StageRule) -> list[str]:

@@ -1,6 +1,6 @@
 """Versions of the approval flow: the list, one of them, and the editing of drafts by the system administrator."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -71,9 +71,8 @@ def draft(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @resumes
 def rename(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Give a draft another name."""
-    given = typed(request, "name")
-    return _change(request, uuid, lambda rules: rules, name=given["name"])
+    """Give a draft another name, and what is built its limit."""
+    return _change(request, uuid, lambda rules: rules, given=typed(request, "name", "fulfilment_days"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -169,8 +168,9 @@ def _keep(
         rules = into(services.rules_of(found.stages.all()), forms.rule_of(values))
         version = version_in(request.POST.get("version", ""))
         return services.change(
-            flow=found, name=found.name, stages=rules, expected_version=version, actor=actor, at=at
-        )
+            flow=found, name=found.name, stages=rules, fulfilment_days=found.fulfilment_days,
+            expected_version=version, actor=actor, at=at,
+        )  # fmt: skip
 
     refused = deeds.attempt(change)
     if refused is None:
@@ -183,22 +183,26 @@ def _change(
     uuid: UUID,
     change: Callable[[list[StageRule]], Sequence[StageRule]],
     *,
-    name: str | None = None,
+    given: Mapping[str, str] | None = None,
 ) -> HttpResponse:
+    """``given`` are the version's own fields as they were typed, where they were."""
     actor, at = deeds.admitted(request, *FLOW_EDITORS)
     found, version = _found(uuid), version_in(request.POST.get("version", ""))
 
     def deed() -> object:
         return services.change(
             flow=found,
-            name=found.name if name is None else name,
+            name=found.name if given is None else given["name"],
             stages=change(services.rules_of(found.stages.all())),
+            fulfilment_days=found.fulfilment_days
+            if given is None
+            else forms.days_in(given["fulfilment_days"]),
             expected_version=version,
             actor=actor,
             at=at,
         )
 
-    refused = deeds.attempt(deed, typed={"name": name or ""})
+    refused = deeds.attempt(deed, typed=dict(given or {}))
     return _answer(request, uuid, actor, refused, at=at)
 
 

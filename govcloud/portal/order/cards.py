@@ -17,7 +17,7 @@ from tenants.models import User
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``step`` is the key of its stage, None for the matter as a whole; ``name`` and ``name_en`` are the stage's.
+    """``step`` is the key of its stage, None for the matter as a whole and for ``fulfilment``; ``name`` and ``name_en`` are the stage's.
 
     ``decider`` is who gave no reason, where it is for a missing one.
     """
@@ -26,6 +26,7 @@ class Card:
     cause: Cause
     raised_at: datetime
     step: int | None
+    fulfilment: bool
     name: str
     name_en: str
     decider: str
@@ -36,6 +37,7 @@ class Cards:
     """``at_steps`` by the key of the stage; ``of_matter`` are those for the matter as a whole, and for steps that are not shown."""
 
     at_steps: Mapping[int, tuple[Card, ...]]
+    of_fulfilment: tuple[Card, ...] = ()
     of_matter: tuple[Card, ...] = ()
 
 
@@ -47,7 +49,13 @@ def seen_by(actor: User, *, at: datetime) -> ArraySubquery:
     return ArraySubquery(
         rows.values(
             told=JSONObject(
-                colour="colour", cause="cause", raised_at="raised_at", step="stage", decider=decider, **names
+                colour="colour",
+                cause="cause",
+                raised_at="raised_at",
+                step="stage",
+                fulfilment="fulfilment",
+                decider=decider,
+                **names,
             )
         )
     )
@@ -58,7 +66,9 @@ def cards_of(order: Order, stages: Collection[CaseStage]) -> Cards:
     cards = [_card(each) for each in order.cards]  # type: ignore[attr-defined]
     shown = [stage.pk for stage in stages]
     at_steps = {step: tuple(card for card in cards if card.step == step) for step in shown}
-    return Cards(at_steps, tuple(card for card in cards if card.step not in shown))
+    of_fulfilment = tuple(card for card in cards if card.fulfilment)
+    of_matter = tuple(card for card in cards if card.step not in shown and not card.fulfilment)
+    return Cards(at_steps, of_fulfilment, of_matter)
 
 
 def _card(told: Mapping[str, Any]) -> Card:
@@ -67,6 +77,7 @@ def _card(told: Mapping[str, Any]) -> Card:
         Cause(told["cause"]),
         datetime.fromisoformat(told["raised_at"]),
         told["step"],
+        told["fulfilment"],
         told["name"] or "",
         told["name_en"] or "",
         told["decider"] or "",

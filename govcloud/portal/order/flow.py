@@ -131,7 +131,7 @@ def steps(
             )
             for stage, days, pause in _with_days(order, stages, at=at)
         ),
-        _delivery(order),
+        replace(_delivery(order, at=at), cards=cards.of_fulfilment),
     ]
 
 
@@ -295,7 +295,8 @@ def _names(names: Sequence[str]) -> str:
     return _("; ").join(names)
 
 
-def _delivery(order: Order) -> FlowStep:
+def _delivery(order: Order, *, at: datetime) -> FlowStep:
+    """With its limit while it is built; one query for the special days then."""
     state = {
         Status.FULFILLING: "current",
         Status.FULFILLED: "done",
@@ -310,12 +311,17 @@ def _delivery(order: Order) -> FlowStep:
         StageStatus.WAITING: _("after approval"),
     }
     closed = order.case.closed_at if order.case and state in {"current", "done"} else None
+    due = order.case.fulfilment_due_at if order.case and state == "current" else None
+    days_left = working_days_left(at, due, _worked(at, due)) if due else None
     return FlowStep(
         name=_("Delivery"),
         state=str(state),
         label=labels[state],
         people=_("automatic") if state != StageStatus.CANCELLED else "",
         since=closed,
+        due=due,
+        remaining=_remaining(days_left) if days_left is not None else "",
+        late=days_left is not None and days_left < 0,
         decided_at=order.finished_at if order.status == Status.FULFILLED else None,
     )
 

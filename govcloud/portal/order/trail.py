@@ -28,6 +28,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "order.reassigned": _("Order reassigned"),
     "case.reassigned": _("Applicant changed"),
     "case.decided": _("Decided"),
+    "case.fulfilment_begun": _("Building has a limit"),
     "case.delegated": _("Delegated"),
     "case.reviewer_added": _("Reviewer added"),
     "case.seat_freed": _("Part of a step open to its role"),
