@@ -7,6 +7,7 @@ from django.db.models import F, Func, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.utils.translation import gettext
 
+from govcloud.among import among
 from govcloud.orders.lifecycle import OPEN, Status
 from tenants.queries import within
 
@@ -71,7 +72,8 @@ def _named(words: "Sequence[str]") -> list[Q]:
     for place, what, key in queries[0].union(*queries[1:], all=True) if queries else ():
         keys.setdefault((place, what), []).append(key)
     return [
-        Q(system__in=keys.get((place, "system"), ())) | Q(applicant__in=keys.get((place, "applicant"), ()))
+        among("system", keys.get((place, "system"), ()))
+        | among("applicant", keys.get((place, "applicant"), ()))
         for place in range(len(words))
     ]
 

@@ -10,6 +10,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.among import among
 from govcloud.approvals.models import Case, Consultation
 from govcloud.approvals.queries import current_stage
 from govcloud.orders.lifecycle import Status
@@ -86,7 +87,7 @@ def todo(actor: User, *, at: datetime) -> Q:
         cases = Case.objects.todo(actor, at=at).order_by().values_list("pk")
         kept = (at, sorted({pk for (pk,) in cases.union(asked, all=True)}))
         actor._cases_to_do = kept  # type: ignore[attr-defined]  # noqa: SLF001
-    return Q(case__in=kept[1])
+    return among("case", kept[1])
 
 
 def searched(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
