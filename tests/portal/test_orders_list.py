@@ -49,6 +49,10 @@ def test_newest_orders_come_first(shelf: scenes.Cast, signed_in: Signed) -> None
         ("q=档案", [2]),
         ("q=GC-2026-000004", [4]),
         ("q=medical+草拟", [3]),
+        ("q=草拟中+000003", [3]),
+        ("q=%22000003+草拟中%22", [3]),
+        ("q=“000003+草拟中”", [3]),
+        ("q=%22草拟中+000003%22", []),
         ("sort=number", [1, 2, 3, 4]),
         ("sort=-submitted", [2, 1, 4, 3]),
         ("sort=submitted", [4, 1, 2, 3]),  # drafts have not been submitted: last either way

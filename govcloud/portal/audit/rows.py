@@ -15,6 +15,7 @@ from govcloud.orders.resolution import as_uuid
 from govcloud.portal.audit.words import words_of
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
+from govcloud.searching import terms_of
 
 VIEWS: Mapping[str, str | Promise] = {
     "": _("All of them"),
@@ -81,7 +82,7 @@ def matching(filters: Narrowing, *, many: bool = False) -> QuerySet[Event]:
     putting all that an index finds in order.
     """
     rows = Event.objects.all()
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         known = _known(word)
         if known is None and not many:
             rows = narrowed(rows, [word])

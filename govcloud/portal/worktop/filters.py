@@ -16,6 +16,7 @@ from govcloud.approvals.queries import current_stage
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.orders.queries import OrderQuerySet, systems_named
+from govcloud.searching import terms_of
 from tenants.models import System, User
 
 SORTS: Mapping[str, str] = {
@@ -95,7 +96,7 @@ def searched(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
     orders = Order.objects.visible_to(actor, at=at)
     if filters.system:
         orders = orders.filter(system__in=_meant(filters.system, actor, at=at))
-    return orders.mentioning(filters.text.split())
+    return orders.mentioning(terms_of(filters.text))
 
 
 def _meant(text: str, actor: User, *, at: datetime) -> QuerySet[System] | list[int]:
