@@ -12,11 +12,13 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django_filters.rest_framework import DjangoFilterBackend
 from rest_framework.exceptions import ValidationError
+from rest_framework.fields import CharField
 from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from api.problems import BadParameter, field_errors
+from govcloud.searching import terms_of
 
 OF_EVERY_LIST = frozenset({"page", "page_size", "ordering", "search", "fields", "format"})
 OF_A_PAGE = frozenset({"page", "page_size", "fields", "format"})
@@ -63,16 +65,19 @@ class Filters(DjangoFilterBackend):  # type: ignore[misc]
 
 
 class Search(SearchFilter):
-    search_description = "Words; each of them is looked for in names and numbers."
+    search_description = "Words; each of them is looked for in names and numbers. What is in quotation marks is one word, with its blanks."
 
     def get_search_terms(self, request: Request) -> Any:
         """Raises BadParameter of what no text can hold, and of what holds no word."""
         try:
-            terms = super().get_search_terms(request)
+            text = CharField(trim_whitespace=False, allow_blank=True).run_validation(
+                request.query_params.get(self.search_param, "")
+            )
         except ValidationError as error:
             raise BadParameter(
                 parameter="search", reason=next(field_errors(error.detail))["detail"]
             ) from error
+        terms = terms_of(text, between=",")
         if not terms and "search" in request.query_params:
             raise BadParameter(parameter="search", reason=_("it has no value."))
         return terms

@@ -1,11 +1,19 @@
 """Audit events, for those whose work is to look at them; an order's own trail is under the order."""
 
+from typing import Any, ClassVar
+
 import django_filters as filters
+from django.db.models import QuerySet
 from rest_framework import serializers
+from rest_framework.filters import BaseFilterBackend
+from rest_framework.request import Request
+from rest_framework.views import APIView
 
 from api.endpoints import Listed, Retrieved
 from api.fields import Answer
+from api.filters import Filters, Ordering, Search
 from govcloud.audit.models import Event, Outcome
+from govcloud.audit.queries import narrowed
 from tenants.policies import READS_AUDIT
 
 
@@ -38,10 +46,17 @@ class EventFilters(filters.FilterSet):  # type: ignore[misc]
     at_before = filters.IsoDateTimeFilter("at", lookup_expr="lt")
 
 
+class EventSearch(Search):
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: APIView) -> QuerySet[Any]:
+        found = super().filter_queryset(request, queryset, view)
+        return narrowed(found, self.get_search_terms(request))
+
+
 class AuditEvents(Listed[Event], Retrieved[Event]):
     queryset = Event.objects.order_by("-id")
     serializer_class = EventAnswer
     filterset_class = EventFilters
+    filter_backends: ClassVar[list[type[BaseFilterBackend]]] = [Filters, EventSearch, Ordering]  # type: ignore[misc]
     search_fields = ("actor_name", "subject_label", "verb")
     ordering_fields = ("id", "at")
     roles = {"list": READS_AUDIT, "retrieve": READS_AUDIT}

@@ -86,26 +86,43 @@ class Turn:
     on_behalf_of: User | None = None
 
 
-def deciders(
-    *, department: Department, roles: Collection[str], without: Collection[User | int], at: datetime
-) -> dict[str, list[User]]:
-    """Who holds each of the roles for a department at the instant, in one query.
-
-    Unit roles count in the department and in those above it, the nearest first; the centre's roles count for everybody.
-    """
+def held(*, departments: Iterable[Department], roles: Collection[str], at: datetime) -> list[Membership]:
+    """Who holds one of the roles for one of the departments at the instant, in one query; the nearest first, as in ``deciders``."""
+    units = {pk for department in departments for pk in department.ancestor_ids}
     holders = (
         Membership.objects.valid(at=at)
-        .filter(Q(department__isnull=True) | Q(department__in=department.ancestor_ids), role__in=roles)
+        .filter(Q(department__isnull=True) | Q(department__in=units), role__in=roles)
         .filter(user__is_active=True)
-        .exclude(user__in=without)
         .select_related("user")
         .order_by(
             "-department__path", "user__username"
         )  # up one line of the tree, the longest path sorts last
     )
+    return list(holders)
+
+
+def deciders(
+    *,
+    department: Department,
+    roles: Collection[str],
+    without: Collection[User | int],
+    at: datetime,
+    among: Iterable[Membership] | None = None,
+) -> dict[str, list[User]]:
+    """Who holds each of the roles for a department at the instant, in one query; in none with those ``among`` whom they are,
+    as ``held`` has read them for several departments and at least these roles.
+
+    Unit roles count in the department and in those above it, the nearest first; the centre's roles count for everybody.
+    """
+    if among is None:
+        among = held(departments=[department], roles=roles, at=at)
+    barred = {each.pk if isinstance(each, User) else each for each in without}
+    units = {None, *department.ancestor_ids}
     found: dict[str, dict[int, User]] = {role: {} for role in roles}
-    for membership in holders:
-        found[membership.role].setdefault(membership.user_id, membership.user)
+    for membership in among:
+        known = found.get(membership.role)
+        if known is not None and membership.department_id in units and membership.user_id not in barred:
+            known.setdefault(membership.user_id, membership.user)
     return {role: list(people.values()) for role, people in found.items()}
 
 

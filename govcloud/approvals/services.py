@@ -1,13 +1,13 @@
 """Running cases on the flow: opened, decided stage by stage, withdrawn; versions of the flow are in ``flows``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch, prefetch_related_objects
+from django.db.models import F, Prefetch, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic, pauses, policies, progress
@@ -151,6 +151,16 @@ def current_deciders(*, case: Case, at: datetime, stages: Sequence[CaseStage] | 
 def stages_of(case: Case) -> list[CaseStage]:
     """The stages of the present revision, with their seats and decisions; in three queries."""
     return list(case.stages.filter(revision=case.revision).prefetch_related("seats__person", "decisions"))
+
+
+def stages_of_many(cases: Iterable[int]) -> list[list[CaseStage]]:
+    """The same of several cases, by their keys, with case and department: as many queries for many as for few."""
+    present = CaseStage.objects.filter(case__in=cases, revision=F("case__revision"))
+    rows = present.select_related("case__department").prefetch_related("seats__person", "decisions")
+    found: dict[int, list[CaseStage]] = {}
+    for stage in rows.order_by("case", "position"):
+        found.setdefault(stage.case_id, []).append(stage)
+    return list(found.values())
 
 
 @transaction.atomic

@@ -1,7 +1,7 @@
 """Whether there is somebody left to sign every open seat of a stage, and every one to come, given that each person signs once."""
 
 import copy
-from collections.abc import Collection, Hashable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -14,7 +14,7 @@ from govcloud.approvals.lifecycle import StageStatus
 from govcloud.approvals.models import CaseStage, Seat, SeatStatus
 from govcloud.approvals.policies import Turn
 from govcloud.errors import Conflict
-from tenants.models import Role, User
+from tenants.models import Membership, Role, User
 from tenants.naming import name_of
 from tenants.policies import scope_of
 
@@ -67,12 +67,14 @@ class Need:
 class Signers:
     """Who could sign what of a case that is being decided, for all that may be done with the seats of its current stage.
 
-    ``stages`` are those of the present revision with seats and decisions. One query, once something is asked of it.
+    ``stages`` are those of the present revision with seats and decisions. One query, once something is asked of it; none with
+    ``among``, who holds the roles (``policies.held``).
     """
 
     stage: CaseStage
     stages: Sequence[CaseStage]
     at: datetime
+    among: Sequence[Membership] | None = None
 
     def where_needed(self, turn: Turn, *, actor: User) -> Turn:
         """The turn on that of the seats of roles a person holds after which the others can still be signed."""
@@ -171,14 +173,35 @@ class Signers:
     @cached_property
     def _held(self) -> Mapping[str, list[User]]:
         """By role who holds it, without whose matter it is and who has decided on this revision."""
-        roles = {seat.role for seat in policies.open_seats(self.stage) if _is_open_to_role(seat)}
         case = self.stage.case
         return policies.deciders(
             department=case.department,
-            roles=roles.union(*(stage.roles for stage in self._to_come)),
+            roles=self.roles,
             without=policies.owners(case) | policies.involved_by_deciding(self.stages),
             at=self.at,
+            among=self.among,
         )
+
+    @property
+    def roles(self) -> set[str]:
+        """Those of what is open now and of what is still to come."""
+        seats = policies.open_seats(self.stage)
+        now = {seat.role for seat in seats if _is_open_to_role(seat)}
+        return now.union(*(stage.roles for stage in self._to_come))
+
+
+def signers_of(cases: Iterable[Sequence[CaseStage]], *, at: datetime) -> list[Signers]:
+    """Of each case that has a current stage, given its stages with their case and department; one query for all of them."""
+    found = [
+        Signers(stage, stages, at)
+        for stages in cases
+        for stage in stages
+        if stage.status == StageStatus.CURRENT
+    ]
+    departments = [signers.stage.case.department for signers in found]
+    roles = set().union(*(signers.roles for signers in found))
+    among = policies.held(departments=departments, roles=roles, at=at) if roles else []
+    return [replace(signers, among=among) for signers in found]
 
 
 def need_of(turn: Turn, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Need | None:

@@ -6,9 +6,15 @@ The database refuses UPDATE, DELETE and TRUNCATE on these tables (triggers in th
 from typing import ClassVar
 from uuid import uuid4
 
+from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
+
+from govcloud.grams import Grams, Joined
+
+EVENT_GRAMS = Grams(Joined(models.F("actor_name"), models.F("verb"), models.F("subject_label")))
+"""What words are looked for in."""
 
 
 class Outcome(models.TextChoices):
@@ -46,6 +52,10 @@ class Event(models.Model):
             models.Index(fields=["thread", "id"], name="audit_event_thread"),
             models.Index(fields=["subject_id", "id"], name="audit_event_subject"),
             models.Index(fields=["actor", "id"], name="audit_event_actor"),
+            models.Index(
+                fields=["request_id"], condition=~models.Q(request_id=""), name="audit_event_request"
+            ),
+            GinIndex(EVENT_GRAMS, name="audit_event_grams"),
         ]
 
 

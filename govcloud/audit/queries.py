@@ -1,8 +1,10 @@
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.db.models import QuerySet
 
-from govcloud.audit.models import Event
+from govcloud.audit.models import EVENT_GRAMS, Event
+from govcloud.grams import grams_of
 
 
 def trail(*, thread: UUID) -> QuerySet[Event]:
@@ -11,3 +13,20 @@ def trail(*, thread: UUID) -> QuerySet[Event]:
     The caller has made sure that the reader may see the order.
     """
     return Event.objects.filter(thread=thread).select_related("sealed__seal").order_by("id")
+
+
+def narrowed(events: QuerySet[Event], words: Iterable[str]) -> QuerySet[Event]:
+    """To those that an index has the words' characters of, in the actor's name, the verb or the subject's label. Whoever asks
+    compares the words themselves.
+
+    No alternative to the index's condition, or PostgreSQL takes the characters of every event apart that it has found.
+    """
+    events = events.alias(grams=EVENT_GRAMS)
+    for word in words:
+        events = events.filter(grams__contains=grams_of(word))
+    return events
+
+
+def of_request(identifier: str) -> bool:
+    """Whether anything was written by a request of that id."""
+    return Event.objects.filter(request_id=identifier).exists() if identifier else False

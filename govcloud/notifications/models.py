@@ -46,6 +46,8 @@ class Notice(models.Model):
             models.Index(
                 fields=["id"], name="notice_to_dispatch", condition=Q(dispatched_at__isnull=True)
             ),
+            # whether a request for a role was told of (``appointing.tell_lapsed``), looked up again and again
+            models.Index(fields=["subject_id"], name="notice_of_lapse", condition=Q(kind="role.lapsed")),
         ]  # fmt: skip
 
     def __str__(self) -> str:

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.approvals.models import Case, Priority
 from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, Kind, Meter, Offering, Site, StorageClass
 from govcloud.clouds.models import AvailabilityZone
+from govcloud.grams import Grams, Joined
 from govcloud.inventory.models import Resource
 from govcloud.orders.lifecycle import TRANSITIONS, Status
-from govcloud.orders.queries import AttachmentQuerySet, Grams, Joined, OrderQuerySet, PlacementQuerySet
+from govcloud.orders.queries import AttachmentQuerySet, OrderQuerySet, PlacementQuerySet
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.weighing import Verdict

@@ -1,12 +1,13 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Func, Q, QuerySet, Value
+from django.db.models import F, Q, QuerySet, Value
 from django.db.models.functions import Upper
 from django.utils.translation import gettext
 
+from govcloud.among import among
+from govcloud.grams import Grams, Joined, grams_of  # noqa: F401  migrations name them here
 from govcloud.orders.lifecycle import OPEN, Status
 from tenants.queries import within
 
@@ -16,29 +17,6 @@ if TYPE_CHECKING:
     from govcloud.inventory.models import Resource
     from govcloud.orders.models import Attachment, Order, Placement, Unit
     from tenants.models import System, User
-
-
-TEXTS: "models.Field[Any, Any]" = ArrayField(models.TextField())
-
-
-class Joined(Func):
-    """Texts with a blank between them. (``Concat`` guards against nulls, and would have them in the index's expression.)"""
-
-    template = "(%(expressions)s)"
-    arg_joiner = " || ' ' || "
-    output_field = models.TextField()
-
-
-class Grams(Func):
-    """The single characters and pairs of characters that a text consists of, in capitals (migration 0012); with a second
-    argument of 2 the pairs alone.
-
-    One or two Chinese characters are a word; an index of trigrams would not find them. PostgreSQL
-    capitalises rows and words alike, by the database's locale.
-    """
-
-    function = "govcloud_grams"
-    output_field = TEXTS
 
 
 class OrderQuerySet(models.QuerySet["Order"]):
@@ -55,9 +33,10 @@ class OrderQuerySet(models.QuerySet["Order"]):
         rows = self.alias(grams=Grams(F("searched")))
         for word, named in zip(words, _named(words), strict=True):
             text = Value(word, output_field=models.TextField())
-            grams = Grams(text, Value(min(2, len(word))))
             # To take a row's characters apart costs more than all else: PostgreSQL asks for names and spelling first.
-            rows = rows.filter(named | Q(grams__contains=grams), named | Q(searched__contains=Upper(text)))
+            rows = rows.filter(
+                named | Q(grams__contains=grams_of(word)), named | Q(searched__contains=Upper(text))
+            )
         return rows
 
 
@@ -71,7 +50,8 @@ def _named(words: "Sequence[str]") -> list[Q]:
     for place, what, key in queries[0].union(*queries[1:], all=True) if queries else ():
         keys.setdefault((place, what), []).append(key)
     return [
-        Q(system__in=keys.get((place, "system"), ())) | Q(applicant__in=keys.get((place, "applicant"), ()))
+        among("system", keys.get((place, "system"), ()))
+        | among("applicant", keys.get((place, "applicant"), ()))
         for place in range(len(words))
     ]
 

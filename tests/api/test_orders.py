@@ -348,6 +348,25 @@ def test_the_list_shows_total_and_stage_and_filters(applicant: APIClient, submit
     assert applicant.get("/api/v1/orders?status=draft").json()["count"] == 0
 
 
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ("{end} {begin}", 1),
+        ("{end},{begin}", 1),
+        ('"{number} {title}"', 1),
+        ("“{number} {title}”", 1),
+        ('"{title} {number}"', 0),
+        ('"{end},{begin}"', 0),
+    ],
+)
+def test_what_is_quoted_is_found_as_it_stands(
+    applicant: APIClient, submitted: dict, search: str, found: int
+) -> None:
+    title = submitted["title"]
+    asked = search.format(number=submitted["number"], title=title, begin=title[:2], end=title[-2:])
+    assert applicant.get("/api/v1/orders", {"search": asked}).json()["count"] == found
+
+
 def test_an_order_being_built_is_called_off_in_part(applicant: APIClient, on: Scene) -> None:
     order = approved(on, at=AT)
     url = f"/api/v1/orders/{order.uuid}"

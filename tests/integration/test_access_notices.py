@@ -4,8 +4,9 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.conf import LazySettings
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.notifications import dispatch
@@ -73,6 +74,20 @@ def test_who_asked_hears_once_that_nobody_confirmed_in_time(at: datetime) -> Non
     times = (over - timedelta(seconds=1), over, over, over + DAY, over + 30 * DAY)
     assert [appointing.tell_lapsed(at=moment) for moment in times] == [0, 1, 0, 0, 0]
     assert heard(officer, at=over) == ["role.confirmed", "role.lapsed"]
+
+
+def test_whether_it_was_told_is_looked_up_by_an_index(at: datetime) -> None:
+    """The outbox is never emptied, and this is asked again and again."""
+    member(Role.SECURITY_ADMIN)
+    request = asked(user=UserFactory(), actor=member(Role.SECURITY_ADMIN), at=at)
+    with CaptureQueriesContext(connection) as captured:
+        appointing.tell_lapsed(at=request.expires_at)
+    (statement,) = [each["sql"] for each in captured if 'SELECT "notifications_notice"' in each["sql"]]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # of a handful of rows
+        cursor.execute(f"EXPLAIN {statement}")
+        plan = "\n".join(line for (line,) in cursor.fetchall())
+    assert "notice_of_lapse" in plan
 
 
 def test_what_was_asked_for_somebody_who_leaves_is_declined_and_who_asked_hears_of_it(at: datetime) -> None:

@@ -7,6 +7,7 @@ import pytest
 from django.db import transaction
 from django.utils import translation
 
+from govcloud.approvals import handover
 from govcloud.approvals.lifecycle import Status
 from govcloud.approvals.models import Decision
 from govcloud.approvals.policies import require_decider
@@ -27,7 +28,7 @@ from tests.factories.approvals import (
     flow,
 )
 from tests.factories.situations import SITUATIONS, accepted, somewhere
-from tests.factories.tenants import grant, member
+from tests.factories.tenants import DepartmentFactory, grant, member
 
 pytestmark = pytest.mark.django_db
 UNIT = StageRule("unit", "单位审批", "Unit approval", Role.UNIT_APPROVER, 1)
@@ -153,3 +154,17 @@ def test_somebody_may_always_approve_where_anybody_can(seed: int, at: datetime) 
             done += accepted(lambda person=person: decide(case, User.objects.get(pk=person.pk), at))
             transaction.set_rollback(True)
     assert bool(done) == bool(able)
+
+
+@pytest.mark.parametrize("many", [1, 20])
+def test_who_would_be_missed_takes_as_many_queries_however_many_cases(
+    people: Chain, at: datetime, many: int, django_assert_num_queries
+) -> None:
+    """Half of the cases are another department's, where another approves."""
+    elsewhere = replace(people, department=DepartmentFactory())
+    member(Role.UNIT_APPROVER, elsewhere.department)
+    cases = [case_of((people, elsewhere)[number % 2], at=at) for number in range(many)]
+    with django_assert_num_queries(4):  # stages, seats, decisions; who holds the roles
+        missed = handover.missed(cases=cases, people=[people.unit_approver, people.technical_reviewer], at=at)
+    here = {(case.pk, people.unit_approver.pk) for case in cases[::2]}
+    assert missed == here | {(case.pk, people.technical_reviewer.pk) for case in cases}

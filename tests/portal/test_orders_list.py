@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from openpyxl import load_workbook
 
 from govcloud.audit.models import Event
@@ -47,6 +49,10 @@ def test_newest_orders_come_first(shelf: scenes.Cast, signed_in: Signed) -> None
         ("q=档案", [2]),
         ("q=GC-2026-000004", [4]),
         ("q=medical+草拟", [3]),
+        ("q=草拟中+000003", [3]),
+        ("q=%22000003+草拟中%22", [3]),
+        ("q=“000003+草拟中”", [3]),
+        ("q=%22草拟中+000003%22", []),
         ("sort=number", [1, 2, 3, 4]),
         ("sort=-submitted", [2, 1, 4, 3]),
         ("sort=submitted", [4, 1, 2, 3]),  # drafts have not been submitted: last either way
@@ -223,3 +229,34 @@ def test_list_takes_at_most_9_queries_however_long(
     browser.get("/orders/")  # the first use of a session is noted in it
     with django_assert_max_num_queries(9):
         browser.get("/orders/")
+
+
+def test_search_takes_at_most_10_queries_however_many_it_finds(
+    people: scenes.Cast, signed_in: Signed, at: datetime, django_assert_max_num_queries
+) -> None:
+    for number in range(1, 31):
+        scenes.submitted(people, number=number, decided=number % 4, at=at)
+    browser = signed_in(people.desk)
+    browser.get("/orders/")
+    with django_assert_max_num_queries(10):
+        browser.get("/orders/?q=GC-2026+医保")
+
+
+@pytest.mark.parametrize(
+    "query", ["q=medical", "q=medical&status=in_approval", "q=GC+医保&view=mine&sort=title"]
+)
+def test_few_are_looked_for_once_and_many_twice_with_one_answer(
+    shelf: scenes.Cast, signed_in: Signed, monkeypatch: pytest.MonkeyPatch, query: str
+) -> None:
+    """The words are in the statement that counts, and in that of the page's rows only where many are found."""
+    pages, searches = [], []
+    for few in (1_000, 0):
+        monkeypatch.setattr("govcloud.portal.worktop.views.FEW", few)
+        browser = signed_in(shelf.applicant)
+        browser.get("/orders/")
+        with CaptureQueriesContext(connection) as captured:
+            pages.append(text(browser.get(f"/orders/?{query}")))
+        searches.append(sum("govcloud_grams" in each["sql"] for each in captured))
+    assert pages[0] == pages[1]
+    assert numbers(pages[0])
+    assert searches == [1, 2]

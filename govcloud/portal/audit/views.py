@@ -30,6 +30,8 @@ def trail(request: HttpRequest) -> HttpResponse:
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     rows = listed(filters)
     total = at_most(rows, MOST_LISTED)
+    if filters.text and total > MOST_LISTED:
+        rows = listed(filters, many=True)
     pages = in_pages(rows, request.GET.get("page"), size=PAGE_SIZE, total=min(total, MOST_LISTED))
     context = {
         "filters": filters,

@@ -11,6 +11,7 @@ from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
+from govcloud.searching import terms_of
 
 VIEWS: Mapping[str, str | Promise] = {
     "": _("To be decided"),
@@ -44,7 +45,7 @@ HEADINGS: tuple[str | Promise, ...] = (
 def matching(filters: Narrowing) -> QuerySet[Finding]:
     """Narrowed by words, but not by the view."""
     rows = Finding.objects.all()
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(
             Q(name__icontains=word)
             | Q(external_id__icontains=word)

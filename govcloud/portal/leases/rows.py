@@ -19,6 +19,7 @@ from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.order.items import ICONS
 from govcloud.portal.templatetags.portal import named
+from govcloud.searching import terms_of
 from tenants.models import User
 
 VIEWS: Mapping[str, str | Promise] = {"": _("All of them"), "ending": _("Ending soon"), "ended": _("Ended")}
@@ -53,7 +54,7 @@ def concerned(filters: Narrowing, actor: User, *, at: datetime) -> QuerySet[Reso
     """Leases that end within the longest notice, or have ended, narrowed by words but not by the view."""
     soon = at + timedelta(days=max(settings.LEASE_NOTICE_DAYS, default=0))
     rows = let().filter(lease_end__lte=soon, pk__in=Resource.objects.visible_to(actor, at=at))
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(
             Q(name__icontains=word)
             | Q(system__name__icontains=word)

@@ -18,6 +18,7 @@ from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning.actions.base import title_of
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus
 from govcloud.provisioning.models import Operation, Step
+from govcloud.searching import terms_of
 from tenants.models import User
 
 LATELY = timedelta(days=7)
@@ -81,7 +82,7 @@ def matching(filters: Filters, actor: User, *, at: datetime) -> QuerySet[Operati
     rows = Operation.objects.visible_to(actor, at=at)
     if filters.cloud:
         rows = rows.filter(cloud__code=filters.cloud)
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(_about(word))
     return rows
 

@@ -16,6 +16,7 @@ from govcloud.organisation.people import kept_by, not_over, with_roles
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
+from govcloud.searching import terms_of
 from tenants.models import User
 
 VIEWS: Mapping[str, str | Promise] = {"": _("With a role"), "idle": _("Without a role"), "left": _("Left")}
@@ -54,7 +55,7 @@ def concerned(filters: Asked, actor: User, *, at: datetime) -> QuerySet[User]:
     rows = kept_by(actor, at=at).annotate(holding=Exists(held))
     if filters.unit:
         rows = rows.filter(Exists(held.filter(department__uuid=filters.unit)))
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(Q(display_name__icontains=word) | Q(username__icontains=word))
     return rows
 

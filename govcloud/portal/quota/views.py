@@ -23,6 +23,7 @@ from govcloud.quotas import limits, services
 from govcloud.quotas.models import Crossing, Dimension, LimitChange, QuotaAccount, TemporaryRaise
 from govcloud.quotas.policies import CAPACITY_READERS, LIMIT_KEEPERS, NothingAbove, require_allotter
 from govcloud.quotas.services import LARGEST_LIMIT
+from govcloud.searching import terms_of
 from tenants.models import Department
 from tenants.policies import RoleMissing, scope_of
 
@@ -162,7 +163,7 @@ def capacity(request: HttpRequest) -> HttpResponse:
 
 def _matching(filters: Narrowing, actor: "User", *, at: datetime) -> QuerySet[Department]:
     found = Department.objects.visible_to(actor, at=at)
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         found = found.filter(Q(name__icontains=word) | Q(name_en__icontains=word) | Q(credit_code=word))
     return found
 

@@ -30,6 +30,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.resuming import resumes
+from govcloud.searching import terms_of
 from tenants.access import accounts, confirmations, passwords
 from tenants.access.accounts import Opened
 from tenants.access.models import Enrolment
@@ -193,7 +194,7 @@ def _told(*, at: datetime) -> QuerySet[User]:
 def _concerned(filters: Narrowing, *, at: datetime) -> QuerySet[User]:
     """Narrowed by words, but not by the view."""
     rows = _told(at=at)
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(Q(display_name__icontains=word) | Q(username__icontains=word))
     return rows
 

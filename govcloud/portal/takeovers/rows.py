@@ -11,6 +11,7 @@ from govcloud.inventory.models import ResourceKind
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
+from govcloud.searching import terms_of
 from govcloud.takeover.lifecycle import OURS, CandidateStatus
 from govcloud.takeover.models import Candidate, Takeover
 from govcloud.takeover.queries import counted
@@ -60,7 +61,7 @@ PROJECTS: tuple[str | Promise, ...] = (
 def projects(filters: Narrowing) -> QuerySet[Takeover]:
     """With what was counted in each, the latest first."""
     rows = counted(Takeover.objects.select_related("cloud", "system__department"))
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(
             Q(project_name__icontains=word)
             | Q(project_id__icontains=word)
@@ -79,7 +80,7 @@ def candidates(takeover: Takeover, filters: Narrowing) -> QuerySet[Candidate]:
 def matching(takeover: Takeover, filters: Narrowing) -> QuerySet[Candidate]:
     """Narrowed by words, but not by the view; without what is not there any more."""
     rows = takeover.candidates.exclude(status=CandidateStatus.GONE)
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(
             Q(found_name__icontains=word) | Q(name__icontains=word) | Q(external_id__icontains=word)
         )

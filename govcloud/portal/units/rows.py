@@ -11,6 +11,7 @@ from django.utils.translation import pgettext_lazy
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
+from govcloud.searching import terms_of
 from tenants.models import Connection, Department, User
 
 VIEWS: Mapping[str, str | Promise] = {
@@ -34,7 +35,7 @@ HEADINGS: tuple[str | Promise, ...] = (
 def concerned(filters: Narrowing, actor: User, *, at: datetime) -> QuerySet[Department]:
     """Narrowed by words, but not by the view."""
     rows = Department.objects.visible_to(actor, at=at)
-    for word in filters.text.split():
+    for word in terms_of(filters.text):
         rows = rows.filter(
             Q(name__icontains=word)
             | Q(name_en__icontains=word)

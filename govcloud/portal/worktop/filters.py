@@ -10,11 +10,13 @@ from django.db.models import F, Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.among import among
 from govcloud.approvals.models import Case, Consultation
 from govcloud.approvals.queries import current_stage
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.orders.queries import OrderQuerySet, systems_named
+from govcloud.searching import terms_of
 from tenants.models import System, User
 
 SORTS: Mapping[str, str] = {
@@ -86,7 +88,7 @@ def todo(actor: User, *, at: datetime) -> Q:
         cases = Case.objects.todo(actor, at=at).order_by().values_list("pk")
         kept = (at, sorted({pk for (pk,) in cases.union(asked, all=True)}))
         actor._cases_to_do = kept  # type: ignore[attr-defined]  # noqa: SLF001
-    return Q(case__in=kept[1])
+    return among("case", kept[1])
 
 
 def searched(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
@@ -94,7 +96,7 @@ def searched(filters: Filters, actor: User, *, at: datetime) -> OrderQuerySet:
     orders = Order.objects.visible_to(actor, at=at)
     if filters.system:
         orders = orders.filter(system__in=_meant(filters.system, actor, at=at))
-    return orders.mentioning(filters.text.split())
+    return orders.mentioning(terms_of(filters.text))
 
 
 def _meant(text: str, actor: User, *, at: datetime) -> QuerySet[System] | list[int]:
