@@ -94,6 +94,19 @@ def test_a_stage_is_added_changed_moved_and_taken_out(browser: Client, draft: Fl
     assert "level_3" not in codes(draft)
 
 
+def test_a_limit_of_no_days_is_the_same_day(browser: Client, draft: FlowVersion) -> None:
+    url = f"/flows/{draft.uuid}/"
+    assert browser.post(f"{url}new-stage/", typed(draft, working_days="0")).status_code == 302
+    assert draft.stages.get(code="level_3").working_days == 0
+    page = text(browser.get(url))
+    assert page.count("the same day") == 3  # this one, and two of the default flow
+    form = browser.get(f"{url}stages/level_3/").content.decode()
+    assert 'min="0"' in form
+    assert "0 is the same day" in form
+    browser.post("/language/", {"language": "zh-hans", "next": url})
+    assert text(browser.get(url)).count("当日") == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -101,6 +114,7 @@ def test_a_stage_is_added_changed_moved_and_taken_out(browser: Client, draft: Fl
         ({"min_amount": "many"}, "is no value for this condition"),
         ({"auto_below_amount": "1.234"}, "is no value for this condition"),
         ({"working_days": ""}, "working days"),
+        ({"working_days": "-1"}, "0 (the same day) to 60 working days"),
         ({"quorum": "some"}, "Say how many"),
         ({"min_amount": "9" * 19}, "is no value for this condition"),
         ({"min_quantity": "NaN"}, "is no value for this condition"),
@@ -186,7 +200,7 @@ def test_what_keeps_it_from_being_published_is_named(browser: Client, draft: Flo
     for code in codes(draft):
         draft.refresh_from_db()
         browser.post(f"/flows/{draft.uuid}/stages/{code}/place/", {"to": "out", "version": draft.version})
-    assert "At least one stage must apply to every matter" in text(browser.get(f"/flows/{draft.uuid}/"))
+    assert "Each matter must go through at least one stage" in text(browser.get(f"/flows/{draft.uuid}/"))
 
 
 def test_it_is_thrown_away(browser: Client, draft: FlowVersion) -> None:
