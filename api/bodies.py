@@ -44,6 +44,6 @@ class ByName(serializers.DictField):
         return super().to_internal_value(data)
 
 
-def integer(**options: Any) -> serializers.IntegerField:
+def integer(*, least: int = -GREATEST_INTEGER, **options: Any) -> serializers.IntegerField:
     """A whole number that a column can hold; whether it makes sense is the domain's to say."""
-    return serializers.IntegerField(min_value=-GREATEST_INTEGER, max_value=GREATEST_INTEGER, **options)
+    return serializers.IntegerField(min_value=least, max_value=GREATEST_INTEGER, **options)

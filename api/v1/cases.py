@@ -86,7 +86,7 @@ class StageAnswer(serializers.Serializer[CaseStage]):
     quorum_count = serializers.IntegerField(allow_null=True)
     auto_reason = serializers.CharField(help_text="the rule that decides it; empty where people do")
     auto_reason_en = serializers.CharField()
-    working_days = serializers.IntegerField()
+    working_days = serializers.IntegerField(min_value=0, help_text="limit; 0: the same day")
     status = serializers.ChoiceField(StageStatus.choices)
     since = serializers.DateTimeField(source="opened_at", allow_null=True)
     due_at = serializers.DateTimeField()

@@ -64,7 +64,9 @@ class StageBody(Body):
         Quorum.choices, default=Quorum.ONE, help_text="how many of each role sign"
     )
     quorum_count = _number("so many, where the quorum is “some”")
-    working_days = integer(help_text="limit")
+    working_days = integer(
+        least=0, help_text="limit; 0: the same day, until 18:00 or on the next working day"
+    )
     only_kind = _choice(CaseKind.choices, "conditions: the stage is left out unless all that are given hold")
     only_action = _choice(MatterAction.choices, "among what is asked for")
     only_zone = _choice(NetworkZone.choices, "the most exposed zone")

@@ -168,7 +168,7 @@ class PlannedStageAnswer(serializers.Serializer[Any]):
     name = serializers.CharField()
     name_en = serializers.CharField()
     role = serializers.ChoiceField(Role.choices)
-    working_days = serializers.IntegerField()
+    working_days = serializers.IntegerField(min_value=0, help_text="limit; 0: the same day")
     due_at = serializers.DateTimeField()
     deciders = PersonRef(many=True)
     also_roles = serializers.ListField(

@@ -106,7 +106,7 @@ class StageFiguresAnswer(serializers.Serializer[Any]):
     code = serializers.CharField()
     name = serializers.CharField()
     name_en = serializers.CharField()
-    limit = serializers.IntegerField(help_text="working days")
+    limit = serializers.IntegerField(min_value=0, help_text="working days; 0: the same day")
     decided = serializers.IntegerField()
     late = serializers.IntegerField()
     mean_days = serializers.FloatField(

@@ -21,7 +21,7 @@ from govcloud.approvals.models import (
     Stage,
 )
 from govcloud.approvals.policies import FLOW_EDITORS
-from govcloud.approvals.routing import DEFAULT_FLOW, DEFAULT_FULFILMENT_DAYS, StageRule
+from govcloud.approvals.routing import DEFAULT_FLOW, DEFAULT_FULFILMENT_DAYS, StageRule, leaves_none_out
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Forbidden, Invalid, Invalids
@@ -57,7 +57,7 @@ MOST: Mapping[str, int] = {
 
 class FlowSkipsMatters(Invalid):
     code = "flow-skips-matters"
-    message = _("At least one stage must apply to every matter, or some would be approved by nobody.")
+    message = _("Each matter must go through at least one stage, or some would be approved by nobody.")
 
 
 class FlowNameMissing(Invalid):
@@ -99,12 +99,12 @@ class StageRoleTwice(Invalid):
 
 class StageLimitUnfit(Invalid):
     code = "stage-limit-unfit"
-    message = _("A stage's limit is 1 to %(most)s working days.")
+    message = _("A stage's limit is 0 (the same day) to %(most)s working days.")
 
 
 class FulfilmentLimitUnfit(Invalid):
     code = "fulfilment-limit-unfit"
-    message = _("The limit for building is 1 to %(most)s working days, or none.")
+    message = _("The limit for building is 0 (the same day) to %(most)s working days, or none.")
 
 
 class QuorumUnfit(Invalid):
@@ -253,7 +253,7 @@ def publish(
 
     Raises FlowSkipsMatters, and ChangedMeanwhile when somebody else publishes at the same moment.
     """
-    if not any(stage.unconditional for stage in stages):
+    if not leaves_none_out(stages):
         raise FlowSkipsMatters
     flow = FlowVersion.objects.create(name=name, fulfilment_days=fulfilment_days)
     _write(flow, stages)
@@ -277,7 +277,7 @@ def problems(*, flow: FlowVersion, at: datetime) -> list[DomainError]:
     """Everything that keeps a draft from being published."""
     rules = rules_of(flow.stages.all())
     found = [*_name_problems(flow.name), *_fulfilment_problems(flow.fulfilment_days), *stage_problems(rules)]
-    if not any(stage.unconditional for stage in rules):
+    if not leaves_none_out(rules):
         found.append(FlowSkipsMatters(pointers=("/stages",)))
     return found + list(_quorum_problems(rules, at=at))
 
@@ -297,7 +297,7 @@ def stage_problems(rules: Sequence[StageRule]) -> Iterable[DomainError]:
         for name in ("name", "name_en"):
             if not 1 <= len(getattr(rule, name).strip()) <= 80:
                 yield StageNameMissing(most=80, pointers=(f"{at}/{name}",))
-        if not 1 <= rule.working_days <= LONGEST_LIMIT:
+        if not 0 <= rule.working_days <= LONGEST_LIMIT:
             yield StageLimitUnfit(most=LONGEST_LIMIT, pointers=(f"{at}/working_days",))
         yield from _role_problems(rule, at)
         yield from _condition_problems(rule, at)
@@ -366,7 +366,7 @@ def _name_problems(name: str) -> Iterable[DomainError]:
 
 
 def _fulfilment_problems(days: int | None) -> Iterable[DomainError]:
-    if days is not None and not 1 <= days <= LONGEST_LIMIT:
+    if days is not None and not 0 <= days <= LONGEST_LIMIT:
         yield FulfilmentLimitUnfit(most=LONGEST_LIMIT, pointers=("/fulfilment_days",))
 
 

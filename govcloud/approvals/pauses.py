@@ -32,14 +32,17 @@ def due_after(case: Case, stages: Sequence[Stage], matter: Matter, *, at: dateti
     ended.
 
     The clock goes on, it does not start again: the promise is for deciding in all. Only a revision that has a longer way to
-    go than any before gets the difference on top. What rules decide takes no time.
+    go than any before gets the difference on top. What rules decide takes no time. A matter of the same day that was late when it
+    was returned has the day on which it comes back, or the next working day, as it has no other day to be in time on.
     """
     earlier = list(case.stages.all())
     pauses = list(of(case, earlier))
     paused = calendars.ended_between(since=pauses[-1].since, until=at) if pauses else 0
     ahead = sum(stage.working_days for stage in stages if not decides_itself(stage, matter))
-    later = paused + max(ahead - _longest(earlier), 0)
-    return calendars.due_after(start=case.due_at, working_days=later) if later else case.due_at
+    longest = _longest(earlier)
+    later = paused + max(ahead - longest, 0)
+    due = calendars.due_after(start=case.due_at, working_days=later) if later else case.due_at
+    return due if ahead or longest else max(due, calendars.due_after(start=at, working_days=0))
 
 
 def _longest(stages: Iterable[CaseStage]) -> int:

@@ -1,8 +1,9 @@
 """Which stages a matter goes through, how many sign each, and what is decided by rule: pure, over a flow version's stages."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import product
 from typing import Protocol, TypeVar
 
 
@@ -92,6 +93,12 @@ CONDITIONS = (
     "min_quantity",
     "min_amount",
 )
+EXHAUSTIVE: Mapping[str, tuple[str, ...]] = {
+    "only_kind": ("committed", "instant"),
+    "only_quota": ("within", "over"),
+    "only_priority": ("normal", "urgent"),
+}
+"""Conditions of which each matter has one of few values, so that stages for all of them leave no matter out."""
 RULE = (
     "auto_quota",
     "auto_sizes",
@@ -130,10 +137,6 @@ class StageRule:
     auto_max_quantity: int | None = None
     auto_below_amount: Decimal | None = None
 
-    @property
-    def unconditional(self) -> bool:
-        return not any(_given(getattr(self, name)) for name in CONDITIONS)
-
 
 DEFAULT_FULFILMENT_DAYS = 3
 """Working days in which what was approved is built."""
@@ -162,10 +165,11 @@ DEFAULT_FLOW = (
         "单位审批（即办）",
         "Unit approval (instant)",
         "unit_approver",
-        1,
+        0,
         only_kind="instant",
     ),
-    StageRule("intake", "受理", "Intake", "service_desk", 1),
+    StageRule("intake", "受理", "Intake", "service_desk", 1, only_kind="committed"),
+    StageRule("instant_intake", "受理（即办）", "Intake (instant)", "service_desk", 0, only_kind="instant"),
     StageRule(
         "technical_review",
         "技术评审",
@@ -206,7 +210,7 @@ DEFAULT_FLOW = (
         only_priority="urgent",
     ),
 )
-"""The chain as centres practise it. An instant matter needs no review; the Internet zone adds one of its own. An urgent matter
+"""The chain as centres practise it. An instant matter needs no review and is done on the same day; the Internet zone adds one of its own. An urgent matter
 is decided by the same people in the same order, each within a day: nobody's word is left out for being in a hurry.
 """
 
@@ -214,6 +218,21 @@ is decided by the same people in the same order, each within a day: nobody's wor
 def applicable(stages: Iterable[S], matter: Matter) -> list[S]:
     """The stages that the matter goes through, in the order given."""
     return [stage for stage in stages if applies(stage, matter)]
+
+
+def leaves_none_out(rules: Sequence[StageRule]) -> bool:
+    """Whether some stage applies to each matter, whatever its kind, quota and priority. Stages with any other condition are not
+    counted on.
+    """
+    names = [name for name in CONDITIONS if name not in EXHAUSTIVE]
+    certain = [rule for rule in rules if not any(_given(getattr(rule, name)) for name in names)]
+    return all(
+        any(
+            all(getattr(rule, name) in {"", value} for name, value in zip(EXHAUSTIVE, values, strict=True))
+            for rule in certain
+        )
+        for values in product(*EXHAUSTIVE.values())
+    )
 
 
 def applies(stage: Conditional, matter: Matter) -> bool:

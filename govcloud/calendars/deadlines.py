@@ -6,7 +6,7 @@ for one. On every other date Monday to Friday are worked.
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from itertools import accumulate, islice
+from itertools import islice
 
 END_OF_DAY = time(18, 0)
 """When a working day ends, by the wall clock: a deadline is met until then."""
@@ -26,16 +26,26 @@ def working_days_after(day: date, *, worked: Mapping[date, bool]) -> Iterator[da
             yield day
 
 
-def due_dates(day: date, *, working_days: Sequence[int], worked: Mapping[date, bool]) -> list[date]:
+def due_dates(
+    day: date, *, working_days: Sequence[int], worked: Mapping[date, bool], over: bool = False
+) -> list[date]:
     """When each step of a chain is due, the first one started on ``day`` and each following one when the last is due.
 
-    Raises ValueError for a step of less than one working day.
+    A step of 0 working days is due on the same day: that on which it starts, or the next working day if that one is none or is
+    ``over`` (its end had come when the chain started). A step that follows is planned for the very day on which the one before it
+    is due, although that day ends then: its real start, earlier or later, decides.
+
+    Raises ValueError for a step of less than no working days.
     """
-    if min(working_days, default=1) < 1:
-        raise ValueError("a step has at least one working day")
-    ends = list(accumulate(working_days))
-    following = list(islice(working_days_after(day, worked=worked), ends[-1] if ends else 0))
-    return [following[end - 1] for end in ends]
+    if min(working_days, default=0) < 0:
+        raise ValueError("a step has no less than 0 working days")
+    dues = []
+    for days in working_days:
+        if days or over or not is_working(day, worked=worked):
+            day = next(islice(working_days_after(day, worked=worked), max(days, 1) - 1, None))
+        over = False
+        dues.append(day)
+    return dues
 
 
 def working_days_between(after: date, to: date, *, worked: Mapping[date, bool]) -> int:
@@ -68,6 +78,10 @@ def last_ended(at: datetime, *, zone: tzinfo) -> date:
 def due_instants(
     start: datetime, *, working_days: Sequence[int], worked: Mapping[date, bool], zone: tzinfo
 ) -> list[datetime]:
-    """As ``due_dates``, as instants in UTC: the end of each of those days in the zone, counted from the start's day there."""
-    dates = due_dates(start.astimezone(zone).date(), working_days=working_days, worked=worked)
+    """As ``due_dates``, as instants in UTC: the end of each of those days in the zone, counted from the start's day there. At
+    ``END_OF_DAY`` sharp that day is over, so every one of them is after the start.
+    """
+    local = start.astimezone(zone)
+    over = local.time() >= END_OF_DAY
+    dates = due_dates(local.date(), working_days=working_days, worked=worked, over=over)
     return [datetime.combine(day, END_OF_DAY, zone).astimezone(UTC) for day in dates]

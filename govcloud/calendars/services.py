@@ -28,14 +28,16 @@ def is_working(day: date) -> bool:
 
 
 def due_after(*, start: datetime, working_days: int) -> datetime:
-    """The end (18:00 local time) of the n-th working day after the day on which the instant falls."""
+    """The end (18:00 local time) of the n-th working day after the day on which the instant falls; with none, of that day
+    itself, or of the next working day if it is not worked or 18:00 has come.
+    """
     return due_along(start=start, working_days=[working_days])[0]
 
 
 def due_along(*, start: datetime, working_days: Sequence[int]) -> list[datetime]:
     """When each step of a chain is due if each starts when the one before it is due; one query for all of them."""
     zone = timezone.get_default_timezone()
-    ahead = SpecialDay.objects.filter(day__gt=start.astimezone(zone).date())
+    ahead = SpecialDay.objects.filter(day__gte=start.astimezone(zone).date())
     return deadlines.due_instants(start, working_days=working_days, worked=_worked(ahead), zone=zone)
 
 

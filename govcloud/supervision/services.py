@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from govcloud.alone import alone
 from govcloud.approvals import absences, handover, waiting
@@ -72,13 +72,13 @@ def _raise_due(*, at: datetime) -> int:
         return 0
     warned = calendars.warned(at=at)
     passed = Q(due_at__lte=at)
-    # What began after the warning was due gets none: it would be one at once.
-    near = Q(due_at__gt=at, due_at__lte=warned.until, opened_at__lte=warned.since)
+    # What began when the warning was due or later gets none: it would be one at once.
+    near = Q(due_at__gt=at, due_at__lte=warned.until, opened_at__lt=warned.since)
     limits = [
         *_for_stages(Colour.RED, passed, at=at),
         *_for_stages(Colour.YELLOW, near, at=at),
         *_for_cases(Colour.RED, passed, at=at),
-        *_for_cases(Colour.YELLOW, near, at=at),
+        *_for_cases(Colour.YELLOW, near & Q(Exists(_this_round(begun_before=warned.since))), at=at),
     ]
     waits = waiting.of({card.case_id for card in limits})
     due = [(card, waits[card.case_id]) for card in limits if _waits_still(card, waits)]
@@ -128,6 +128,13 @@ def _for_cases(colour: Colour, near: Q, *, at: datetime) -> Iterator[Supervision
     rows = late.without_card(running.select_related("department"), colour, Cause.LIMIT, **late.OF_THE_WHOLE)
     for case in rows:
         yield late.card_of(colour, Cause.LIMIT, case, None, due_at=case.due_at, at=at)
+
+
+def _this_round(*, begun_before: datetime) -> QuerySet[CaseStage]:
+    """Stages of the case's present revision that had come before then: a case that came back later was not there to be warned of."""
+    return CaseStage.objects.filter(
+        case=OuterRef("pk"), revision=OuterRef("revision"), opened_at__lt=begun_before
+    )
 
 
 def _for_missing_reasons(*, at: datetime) -> Iterator[SupervisionCard]:

@@ -70,7 +70,7 @@ def test_a_double_click_decides_once(at: datetime) -> None:
 def test_the_last_approval_and_a_rejection_at_once_end_the_case_one_way(at: datetime) -> None:
     people = chain()
     colleague = member(Role.SERVICE_DESK)
-    case = approved_up_to(case_of(people, at=at, matter=INSTANT), "intake", people, at=at)
+    case = approved_up_to(case_of(people, at=at, matter=INSTANT), "instant_intake", people, at=at)
     outcomes = at_once(
         [decision(case, people.service_desk, at), decision(case, colleague, at, verb="reject")]
     )
@@ -82,7 +82,7 @@ def test_the_last_approval_and_a_rejection_at_once_end_the_case_one_way(at: date
 
 def test_approval_and_withdrawal_at_once_never_both_end_the_case(at: datetime) -> None:
     people = chain()
-    case = approved_up_to(case_of(people, at=at, matter=INSTANT), "intake", people, at=at)
+    case = approved_up_to(case_of(people, at=at, matter=INSTANT), "instant_intake", people, at=at)
     withdrawal = lambda: approvals.withdraw(case=case, actor=people.applicant, at=at)  # noqa: E731
     outcomes = at_once([decision(case, people.service_desk, at), withdrawal])
     assert [type(outcome) for outcome in outcomes if outcome is not None] == [policies.CaseNotOpen]

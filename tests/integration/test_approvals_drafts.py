@@ -280,7 +280,7 @@ class TestPublishing:
         ({"role": "leader"}, "stage-role-unfit", "role"),
         ({"role": "system_admin"}, "stage-role-unfit", "role"),
         ({"also_roles": ("service_desk",)}, "stage-role-twice", "also_roles"),
-        ({"working_days": 0}, "stage-limit-unfit", "working_days"),
+        ({"working_days": -1}, "stage-limit-unfit", "working_days"),
         ({"working_days": 61}, "stage-limit-unfit", "working_days"),
         ({"quorum": "some"}, "quorum-unfit", "quorum_count"),
         ({"quorum": "some", "quorum_count": 1}, "quorum-unfit", "quorum_count"),
@@ -343,7 +343,7 @@ class TestDryRun:
         self, people: Chain, draft: FlowVersion, admin: User, at: datetime, changes: dict
     ) -> None:
         case_of(people, at=at, matter=replace(INSTANT, amount=Decimal(100)))
-        stages = [replace(s, **changes) if s.code == "intake" else s for s in DEFAULT_FLOW]
+        stages = [replace(s, **changes) if s.code == "instant_intake" else s for s in DEFAULT_FLOW]
         change(draft, admin, at, *stages)
         assert len(dry_run(flow=draft, actor=admin, at=at).rerouted) == 1
 

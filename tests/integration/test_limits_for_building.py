@@ -161,7 +161,7 @@ def test_it_is_a_line_of_the_statistics_and_counts_for_the_centre(order: Order) 
     assert (line.cards_of_centre, line.red) == (1, 0)
 
 
-@pytest.mark.parametrize("days", [0, 61])
+@pytest.mark.parametrize("days", [-1, 61])
 def test_a_limit_that_makes_no_sense_is_refused(at: datetime, days: int) -> None:
     default_flow()
     draft, admin = drafted(), member(Role.SYSTEM_ADMIN)

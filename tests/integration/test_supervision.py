@@ -113,7 +113,7 @@ def test_a_step_that_began_after_the_warning_was_due_gets_none(people: Chain) ->
     services.sweep(at=moment("19T10:00"))
     assert cards(case) == []
     services.sweep(at=moment("19T18:00"))
-    assert cards(case) == [("red", "limit", "instant_unit_approval"), ("yellow", "limit", None)]
+    assert cards(case) == [("red", "limit", "instant_unit_approval"), ("red", "limit", None)]
 
 
 def test_the_matter_as_a_whole_has_cards_of_its_own(case: Case, people: Chain, at: datetime) -> None:
@@ -150,7 +150,7 @@ def test_a_longer_way_gets_the_difference_on_top_of_the_pause(people: Chain) -> 
     again = case_of(
         people, at=moment("19T09:00"), subject_id=instant.subject_id, revision=2, revision_hash="b" * 64
     )
-    assert again.due_at == due_after(start=limit, working_days=1 + 5)  # two working days became seven
+    assert again.due_at == due_after(start=limit, working_days=1 + 7)  # the same day became seven
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_day_counts_for_the_pause_once_it_has_ended(
 
 
 def test_a_way_is_longer_only_than_the_longest_so_far(people: Chain) -> None:
-    """Seven working days, then two, then seven again."""
+    """Seven working days, then the same day, then seven again."""
     at = moment("18T09:00")
     case = case_of(people, at=at)
     for revision, matter in ((2, INSTANT), (3, COMMITTED)):

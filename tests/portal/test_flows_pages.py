@@ -94,6 +94,19 @@ def test_a_stage_is_added_changed_moved_and_taken_out(browser: Client, draft: Fl
     assert "level_3" not in codes(draft)
 
 
+def test_a_limit_of_no_days_is_the_same_day(browser: Client, draft: FlowVersion) -> None:
+    url = f"/flows/{draft.uuid}/"
+    assert browser.post(f"{url}new-stage/", typed(draft, working_days="0")).status_code == 302
+    assert draft.stages.get(code="level_3").working_days == 0
+    page = text(browser.get(url))
+    assert page.count("the same day") == 3  # this one, and two of the default flow
+    form = browser.get(f"{url}stages/level_3/").content.decode()
+    assert 'min="0"' in form
+    assert "0 is the same day" in form
+    browser.post("/language/", {"language": "zh-hans", "next": url})
+    assert text(browser.get(url)).count("当日") == 3
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -101,6 +114,7 @@ def test_a_stage_is_added_changed_moved_and_taken_out(browser: Client, draft: Fl
         ({"min_amount": "many"}, "is no value for this condition"),
         ({"auto_below_amount": "1.234"}, "is no value for this condition"),
         ({"working_days": ""}, "working days"),
+        ({"working_days": "-1"}, "0 (the same day) to 60 working days"),
         ({"quorum": "some"}, "Say how many"),
         ({"min_amount": "9" * 19}, "is no value for this condition"),
         ({"min_quantity": "NaN"}, "is no value for this condition"),
@@ -119,7 +133,11 @@ def test_a_refused_stage_comes_back_as_it_was_filled_in(
 def test_building_is_given_a_limit_and_rid_of_it(browser: Client, draft: FlowVersion) -> None:
     url = f"/flows/{draft.uuid}/"
     assert "What was approved is built within 3 working days." in text(browser.get(url))
-    for given, kept, told in (("5", 5, "within 5 working days"), ("", None, "built without a limit")):
+    for given, kept, told in (
+        ("5", 5, "within 5 working days"),
+        ("0", 0, "built on the same day"),
+        ("", None, "built without a limit"),
+    ):
         draft.refresh_from_db()
         values = {"name": "2027", "fulfilment_days": given, "version": draft.version}
         assert browser.post(f"{url}name/", values).status_code == 302
@@ -127,13 +145,13 @@ def test_building_is_given_a_limit_and_rid_of_it(browser: Client, draft: FlowVer
         assert (draft.fulfilment_days, told in text(browser.get(url))) == (kept, True)
 
 
-@pytest.mark.parametrize("given", ["soon", "0", "61", "-1", "9" * 30, "٣"])
+@pytest.mark.parametrize("given", ["soon", "61", "-1", "9" * 30, "٣"])
 def test_a_limit_for_building_that_makes_no_sense_comes_back_as_it_was_typed(
     browser: Client, draft: FlowVersion, given: str
 ) -> None:
     values = {"name": "草稿二", "fulfilment_days": given, "version": draft.version}
     answer = browser.post(f"/flows/{draft.uuid}/name/", values)
-    assert (answer.status_code, "1 to 60 working days" in text(answer)) == (422, True)
+    assert (answer.status_code, "0 (the same day) to 60 working days" in text(answer)) == (422, True)
     assert f'value="{given}"' in answer.content.decode()
     assert 'value="草稿二"' in answer.content.decode()
     draft.refresh_from_db()
@@ -212,7 +230,7 @@ def test_what_keeps_it_from_being_published_is_named(browser: Client, draft: Flo
     for code in codes(draft):
         draft.refresh_from_db()
         browser.post(f"/flows/{draft.uuid}/stages/{code}/place/", {"to": "out", "version": draft.version})
-    assert "At least one stage must apply to every matter" in text(browser.get(f"/flows/{draft.uuid}/"))
+    assert "Each matter must go through at least one stage" in text(browser.get(f"/flows/{draft.uuid}/"))
 
 
 def test_it_is_thrown_away(browser: Client, draft: FlowVersion) -> None:

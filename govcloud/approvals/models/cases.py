@@ -132,7 +132,7 @@ class CaseStage(models.Model):
     quorum_count = models.PositiveSmallIntegerField(null=True)
     auto_reason = models.CharField(max_length=200, blank=True)
     auto_reason_en = models.CharField(max_length=200, blank=True)
-    working_days = models.PositiveSmallIntegerField()
+    working_days = models.PositiveSmallIntegerField()  # 0: the same day
     status = models.CharField(max_length=10, choices=StageStatus, default=StageStatus.WAITING)
     opened_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField()  # as planned at opening; set anew when the stage becomes current

@@ -113,7 +113,7 @@ class Stage(models.Model):
     also_roles = ArrayField(models.CharField(max_length=30, choices=Role), default=list, blank=True)
     quorum = models.CharField(max_length=4, choices=Quorum, default=Quorum.ONE)
     quorum_count = models.PositiveSmallIntegerField(null=True, blank=True)
-    working_days = models.PositiveSmallIntegerField()
+    working_days = models.PositiveSmallIntegerField()  # 0: the same day
     only_kind = models.CharField(max_length=10, choices=CaseKind, blank=True)
     only_action = models.CharField(max_length=8, choices=MatterAction, blank=True)
     only_zone = models.CharField(max_length=10, choices=NetworkZone, blank=True)
@@ -137,7 +137,6 @@ class Stage(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["flow", "position"], name="stage_position_once_per_flow"),
             models.UniqueConstraint(fields=["flow", "code"], name="stage_code_once_per_flow"),
-            models.CheckConstraint(condition=Q(working_days__gte=1), name="stage_has_a_limit"),
             models.CheckConstraint(
                 condition=Q(quorum="some", quorum_count__gte=2)
                 | (~Q(quorum="some") & Q(quorum_count__isnull=True)),

@@ -38,6 +38,8 @@ MONEY = frozenset({"min_amount", "auto_below_amount"})
 NUMBERS = (frozenset(MOST) - MONEY) | {"working_days", "quorum_count"}
 NEW: Mapping[str, Any] = {"quorum": Quorum.ONE, "working_days": "1", "also_roles": ()}
 LONGEST_NUMBER = 18
+NO_LIMIT = -1
+"""Of a stage whose limit was left empty: refused as any that is unfit, since 0 says the same day."""
 
 
 def deciding_roles() -> list[tuple[str, str]]:
@@ -67,7 +69,8 @@ def read(request: HttpRequest) -> dict[str, Any]:
 def rule_of(values: Mapping[str, Any]) -> StageRule:
     """Raises ConditionUnfit for a field that should be a number and is not."""
     parsed = {name: _parsed(name, value) for name, value in values.items()}
-    return StageRule(**{**parsed, "working_days": parsed["working_days"] or 0})
+    limit = parsed["working_days"]
+    return StageRule(**{**parsed, "working_days": NO_LIMIT if limit is None else limit})
 
 
 def days_in(text: str) -> int | None:

@@ -71,6 +71,12 @@ def limited(limit: int | None) -> str:
 
 
 @register.filter
+def limit_in_days(days: int) -> str:
+    """The limit of a step in working days; none is the same day."""
+    return str(days) if days else _("the same day")
+
+
+@register.filter
 def moment(at: datetime | None) -> SafeString | str:
     """An instant by the installation's wall clock, machine-readable beside it."""
     if at is None:

@@ -5,8 +5,18 @@ from decimal import Decimal
 
 import pytest
 
+from govcloud.approvals.flows import CHOICES
 from govcloud.approvals.models import CaseKind, Priority
-from govcloud.approvals.routing import CONDITIONS, DEFAULT_FLOW, Matter, StageRule, applicable, decides_itself
+from govcloud.approvals.routing import (
+    CONDITIONS,
+    DEFAULT_FLOW,
+    EXHAUSTIVE,
+    Matter,
+    StageRule,
+    applicable,
+    decides_itself,
+    leaves_none_out,
+)
 from tenants.models import NetworkZone, Role
 
 
@@ -30,7 +40,10 @@ def test_an_urgent_matter_goes_to_the_same_people_in_four_working_days() -> None
 
 
 def test_instant_matter_skips_review_and_authority() -> None:
-    assert codes(Matter(kind="instant", zone="public", mlps_level=2)) == ["instant_unit_approval", "intake"]
+    assert codes(Matter(kind="instant", zone="public", mlps_level=2)) == [
+        "instant_unit_approval",
+        "instant_intake",
+    ]
 
 
 def test_internet_zone_adds_an_egress_review_before_the_authority_decides() -> None:
@@ -90,9 +103,30 @@ def test_a_stage_without_a_rule_is_decided_by_people() -> None:
 
 def test_a_stage_with_a_condition_of_any_kind_is_not_for_every_matter() -> None:
     plain = StageRule("extra", "加签", "Extra", "leader", 1)
-    assert plain.unconditional
+    assert leaves_none_out([plain])
     given = {name: 0 if name.startswith("min_") else "x" for name in CONDITIONS}
-    assert not any(replace(plain, **{name: value}).unconditional for name, value in given.items())
+    assert not any(leaves_none_out([replace(plain, **{name: value})]) for name, value in given.items())
+
+
+def test_stages_for_all_kinds_together_leave_no_matter_out() -> None:
+    instant = StageRule("one", "受理", "One", "service_desk", 0, only_kind="instant")
+    committed = replace(instant, code="two", only_kind="committed")
+    assert leaves_none_out([instant, committed])
+    assert not leaves_none_out([instant, replace(committed, only_zone="public")])
+    assert not leaves_none_out([instant, replace(committed, only_priority="urgent")])
+    assert not leaves_none_out([instant])
+    assert not leaves_none_out([])
+
+
+def test_the_values_that_leave_none_out_are_all_there_are() -> None:
+    assert {name: set(values) for name, values in EXHAUSTIVE.items()} == {
+        name: set(CHOICES[name].values) for name in EXHAUSTIVE
+    }
+
+
+def test_an_instant_matter_is_done_on_the_same_day() -> None:
+    matter = Matter(kind="instant", zone="public", mlps_level=2)
+    assert [stage.working_days for stage in applicable(DEFAULT_FLOW, matter)] == [0, 0]
 
 
 def test_every_condition_must_hold() -> None:

@@ -70,9 +70,33 @@ def test_no_steps_have_no_deadlines() -> None:
     assert due_dates(date(2026, 11, 18), working_days=[], worked={}) == []
 
 
-def test_a_step_without_a_day_is_refused() -> None:
-    with pytest.raises(ValueError, match="at least one working day"):
-        due_dates(date(2026, 11, 18), working_days=[1, 0], worked={})
+def test_a_step_of_less_than_no_days_is_refused() -> None:
+    with pytest.raises(ValueError, match="no less than 0 working days"):
+        due_dates(date(2026, 11, 18), working_days=[1, -1], worked={})
+
+
+@pytest.mark.parametrize(
+    ("start", "steps", "due"),
+    [
+        ("2026-11-18T10:00", [0], ["11-18"]),
+        ("2026-11-18T17:59", [0], ["11-18"]),
+        ("2026-11-18T18:00", [0], ["11-19"]),  # its end has come
+        ("2026-11-18T00:00", [0, 0, 0], ["11-18"] * 3),
+        ("2026-11-18T20:00", [0, 0, 1], ["11-19", "11-19", "11-20"]),
+        ("2026-11-18T20:00", [1, 0], ["11-19", "11-19"]),
+        ("2026-11-18T10:00", [2, 0, 1], ["11-20", "11-20", "11-23"]),
+        ("2026-11-21T10:00", [0, 1], ["11-23", "11-24"]),  # a Saturday
+        ("2026-11-20T18:00", [0], ["11-23"]),  # Friday evening
+        ("2026-10-10T10:00", [0], ["10-10"]),  # a Saturday that is worked
+        ("2026-10-10T18:00", [0], ["10-12"]),
+        ("2026-09-30T18:30", [0], ["10-08"]),  # on the eve of the holiday
+        ("2026-10-03T10:00", [0, 0], ["10-08", "10-08"]),
+    ],
+)
+def test_a_step_of_no_days_is_due_on_the_same_day(start: str, steps: list[int], due: list[str]) -> None:
+    begun = datetime.fromisoformat(f"{start}+08:00")
+    dues = due_instants(begun, working_days=steps, worked=NATIONAL_DAY, zone=BEIJING)
+    assert dues == [datetime.fromisoformat(f"2026-{day}T18:00+08:00") for day in due]
 
 
 days = st.dates(min_value=date(2020, 1, 1), max_value=date(2030, 1, 1))
@@ -92,3 +116,29 @@ def test_every_deadline_is_a_working_day_with_as_many_of_them_before_it(
     for (begun, due), step in zip(pairwise([start, *dues]), steps, strict=True):
         passed = [begun + timedelta(days=n) for n in range(1, (due - begun).days + 1)]
         assert sum(is_working(day, worked=worked) for day in passed) == step
+
+
+@settings(deadline=None)
+@given(
+    start=st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(BEIJING)),  # noqa: DTZ001
+    steps=st.lists(st.integers(0, 3), min_size=1, max_size=6),
+    worked=st.dictionaries(days, st.booleans(), max_size=30),
+    later=st.timedeltas(timedelta(0), timedelta(days=9)),
+    place=st.integers(0, 5),
+)
+def test_limits_of_any_length_are_ahead_on_working_days_and_in_order(
+    start: datetime, steps: list[int], worked: dict[date, bool], later: timedelta, place: int
+) -> None:
+    def dues(begun: datetime, chain: list[int]) -> list[datetime]:
+        return due_instants(begun, working_days=chain, worked=worked, zone=BEIJING)
+
+    found = dues(start, steps)
+    assert start < found[0]
+    assert found == sorted(found)
+    assert all(is_working(due.astimezone(BEIJING).date(), worked=worked) for due in found)
+    # Neither a later start nor a longer step brings any limit forward.
+    assert all(a <= b for a, b in zip(found, dues(start + later, steps), strict=True))
+    longer = [days + (n == place % len(steps)) for n, days in enumerate(steps)]
+    assert all(a <= b for a, b in zip(found, dues(start, longer), strict=True))
+    # Any number of steps of the same day are due together.
+    assert len(set(dues(start, [0] * len(steps)))) == 1
