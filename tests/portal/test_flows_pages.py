@@ -99,7 +99,7 @@ def test_a_limit_of_no_days_is_the_same_day(browser: Client, draft: FlowVersion)
     assert browser.post(f"{url}new-stage/", typed(draft, working_days="0")).status_code == 302
     assert draft.stages.get(code="level_3").working_days == 0
     page = text(browser.get(url))
-    assert page.count("the same day") == 3  # this one, and two of the default flow
+    assert page.count("the same day") == 4  # this one, two of the default flow, and the hint about building
     form = browser.get(f"{url}stages/level_3/").content.decode()
     assert 'min="0"' in form
     assert "0 is the same day" in form
