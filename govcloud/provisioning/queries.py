@@ -31,11 +31,16 @@ def being_built(resource: "Resource") -> bool:
     """Whether the order that builds it, or the server that it belongs to, has more to do with it before it is handed over."""
     from govcloud.provisioning.models import OperationKind, Step  # noqa: PLC0415  the models read this module
 
-    units = [resource.unit]
-    if resource.kind == "volume" and resource.volume.server is not None:
-        units.append(resource.volume.server.resource.unit)
+    own = models.Q(unit=resource.unit)
+    if resource.kind == "volume":
+        server = resource.volume.server
+        own |= (
+            models.Q(unit=server.resource.unit)
+            if server is not None
+            # its system volume is there first, and in the record of nobody
+            else models.Q(kind="server", desired_state__system_volume=str(resource.unit))
+        )
     building = Step.objects.filter(
-        operation__system=resource.system_id, operation__finished_at=None, operation__kind=OperationKind.DELIVER,
-        unit__in=units,
+        own, operation__system=resource.system_id, operation__finished_at=None, operation__kind=OperationKind.DELIVER,
     )  # fmt: skip
     return building.exclude(state__in=FINISHED).exists()

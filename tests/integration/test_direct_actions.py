@@ -18,6 +18,7 @@ from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import ActionNotAllowed
+from govcloud.provisioning.actions.storage import Named
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role
 from tenants.policies import RoleMissing
@@ -218,6 +219,23 @@ def test_what_is_still_being_built_takes_no_action(on: Scene, building: Sandbox)
         ask(Resource.objects.get(kind="server"), "stop", on)
     assert "still being built" in refused.value.detail
     assert refused.value.params["allowed"] == ""
+
+
+def test_a_system_volume_takes_no_action_before_its_server_is_there(on: Scene, building: Sandbox) -> None:
+    """It would have a snapshot, and could not be deleted when the order is called off."""
+    approve_all(on, submitted(on, at=now(), items=ONE_SERVER), at=now())
+    while not Step.objects.filter(kind="volume", state="done").exists():
+        engine.run_due(clock=now, most=1)
+    volume = Resource.objects.get(kind="volume")
+    assert (volume.status, volume.volume.server) == ("active", None)
+    with pytest.raises(ActionNotAllowed, match="still being built"):
+        requests.request(
+            resource=volume,
+            action=actions()["snapshot"],
+            parameters=Named(name="x"),
+            actor=on.applicant,
+            at=now(),
+        )
 
 
 def test_what_an_open_order_is_about_stays_as_it_was_judged(on: Scene, server: Resource) -> None:
