@@ -348,6 +348,22 @@ def test_a_move_that_is_called_off_brings_it_back(
     assert (found.port_id, floating(first)) == (port_id(first), address)
 
 
+def test_a_move_is_called_off_although_the_port_that_it_came_from_has_vanished(
+    on: Scene, building: Sandbox
+) -> None:
+    first, second = two(on)
+    address = given(on, first)
+    put = {"service": "network", "method": "PUT", "path": f"/floatingips/{address.external_id}$"}
+    building.ask("POST", "/faults", {**put, "action": "truncate", "times": 1})
+    get = {**put, "method": "GET", "action": "status", "status": 403, "message": "no", "times": 1}
+    building.ask("POST", "/faults", get)
+    operation = done(first, "move-address", ToServer(server=second.uuid), on)
+    openstack.connect(cloud="sandbox").network.delete_port(port_id(first))
+    assert abandoned(operation, on).status == "undone", states()
+    (found,) = in_cloud(on)
+    assert (found.port_id, floating(first)) == (None, address)
+
+
 def test_a_network_that_an_address_is_moving_to_stays_connected(on: Scene, building: Sandbox) -> None:
     first, _second = two(on)
     network = NetworkDraft(name="other-net", zone="public")

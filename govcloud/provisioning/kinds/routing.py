@@ -193,10 +193,19 @@ class FloatingMoveKind(Kind):
         return Made(external_id)
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
-        return Ready() if self._is_at(context, context.state["to"]) else Gone()
+        try:
+            return Ready() if self._is_at(context, context.state["to"]) else Gone()
+        except errors.NotFound:
+            return Gone()  # deleted by hand
 
-    def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
-        self._bind(context, context.state["from"])
+    def remove(self, context: Context, external_id: str) -> None:
+        """Back to where it was; to nowhere, if the port that it was at has vanished: it stays its server's by the record, and
+        a pass finds that it leads there no more.
+        """
+        try:
+            self._bind(context, context.state["from"])
+        except errors.NotFound:
+            context.project.routing.bind_floating_ip(external_id, port_id=None)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         self._record(context, context.state["to"])
