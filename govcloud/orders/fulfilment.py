@@ -25,6 +25,7 @@ from govcloud.orders.rules.of_leases import LeaseOver
 from govcloud.orders.starting import part_of, resource_of, start
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
+from govcloud.provisioning.actions.power import not_taken_up
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.placement import Where
 from govcloud.provisioning.services import StepSpec
@@ -224,13 +225,15 @@ def _renew(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Actor,
 def _renewal(unit: Unit, resource: Resource, ends: Mapping[str, datetime]) -> renewing.RenewalPlan:
     if resource.status in {ResourceStatus.RELEASING, ResourceStatus.RELEASED}:
         raise LeaseOver(name=resource.name, status=ResourceStatus(resource.status).label)
+    resumes = unit.item.kind == Kind.SERVER and resource.status != ResourceStatus.ACTIVE
     return renewing.RenewalPlan(
         unit=unit.uuid,
         resource=resource.unit,
         name=resource.name,
         months=unit.item.lease_months,
         runs_until=ends[str(resource.uuid)],
-        resumes=unit.item.kind == Kind.SERVER and resource.status != ResourceStatus.ACTIVE,
+        resumes=resumes,
+        grown=tuple(not_taken_up(resource)) if resumes else (),
     )
 
 

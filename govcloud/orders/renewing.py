@@ -11,7 +11,8 @@ from govcloud.provisioning.services import StepSpec
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalPlan:
-    """``unit`` is the renewal, ``resource`` the unit of what is let; ``resumes`` for a server that its end has stopped.
+    """``unit`` is the renewal, ``resource`` the unit of what is let; ``resumes`` for a server that its end has stopped, with the
+    units of those of its volumes that have ``grown`` while it could not take that up.
 
     ``runs_until`` is the end of the lease when the renewal was ordered: to it the months are added, whatever becomes of the
     lease before the hand-over.
@@ -23,6 +24,7 @@ class RenewalPlan:
     months: int
     runs_until: datetime
     resumes: bool
+    grown: tuple[str, ...] = ()
 
 
 def renew(plans: Iterable[RenewalPlan]) -> list[StepSpec]:
@@ -42,4 +44,10 @@ def _steps(plan: RenewalPlan) -> list[StepSpec]:
         key=key_of(plan.unit, "resumption"), kind="resumption", label=plan.name, unit=plan.unit,
         desired_state=state, needs=(extended.key,),
     )  # fmt: skip
-    return [extended, back]
+    if not plan.grown:
+        return [extended, back]
+    grow = StepSpec(
+        key=key_of(plan.unit, "grow"), kind="grow", label=plan.name, unit=plan.unit, needs=(back.key,),
+        desired_state={"server": str(plan.resource), "volumes": list(plan.grown), "may_be_skipped": True},
+    )  # fmt: skip
+    return [extended, back, grow]

@@ -16,7 +16,7 @@ from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
-from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft
+from govcloud.orders.drafts import ExtendDraft, NetworkDraft, ReleaseDraft, RenewDraft
 from govcloud.orders.results import results
 from govcloud.orders.rules.of_targets import CannotGrow
 from govcloud.protection import services as protection
@@ -193,6 +193,23 @@ def test_a_volume_that_grows_while_its_server_is_stopped_is_taken_up_when_it_sta
     Step.objects.filter(pk=started.pk).update(state="done", outputs={})  # as where there are guests
     done(Stop())
     assert [step.kind for step in done(Start()).steps.all()] == ["power"]
+
+
+def test_a_volume_that_grew_while_its_server_was_stopped_is_taken_up_by_a_renewal_that_brings_it_back(
+    on: Scene,
+) -> None:
+    built(on)
+    server, volume = Resource.objects.get(name="app-1"), Resource.objects.get(name="app-1-data-1")
+    done = {"action": Stop(), "parameters": Nothing(), "actor": on.applicant, "at": now()}
+    requests.request(resource=Resource.objects.with_particulars().get(pk=server.pk), **done)
+    work()
+    built(on, items=(ExtendDraft(target=volume.uuid, size_gb=800),))
+    Resource.objects.update(lease_end=now() - timedelta(days=1))
+    Resource.objects.filter(pk=server.pk).update(status="suspended")  # as that end does
+    order = built(on, items=(RenewDraft(target=server.uuid, kind="server", lease_months=6),))
+    assert order.status == "fulfilled", states()
+    grow = Step.objects.get(kind="grow", operation__thread=order.uuid)
+    assert grow.desired_state["volumes"] == [str(volume.unit)]
 
 
 def test_where_the_cloud_cannot_extend_an_attached_volume_it_is_detached_for_it(on: Scene) -> None:

@@ -56,6 +56,25 @@ def test_a_server_is_connected_to_a_second_network_and_taken_off_again(on: Scene
         cloud.network.get_port(address.port_id)
 
 
+def test_of_two_interfaces_on_one_network_one_goes_at_a_time(on: Scene, server: Resource) -> None:
+    """We add none twice, but what was taken over may have them."""
+    done(server, "add-interface", OnNetwork(net("db-net").uuid), on)
+    first = further(server)
+    assert first is not None
+    second = Address.objects.create(
+        block=first.block,
+        unit=uuid4(),
+        server=server.server,
+        address=first.block.cidr.split("/")[0],
+        port_id=str(uuid4()),
+    )  # of which the cloud has nothing any more
+    for left in ([first], []):
+        assert done(server, "remove-interface", OnNetwork(net("db-net").uuid), on).status == "done", states()
+        assert list(Address.objects.filter(server=server.server, released_at=None)) == left
+    second.refresh_from_db()
+    assert second.released_at is not None
+
+
 def test_the_clouds_limit_on_ports_follows(on: Scene, server: Resource) -> None:
     def ports() -> int | None:
         identifier = Project.objects.get(system=on.system).external_id

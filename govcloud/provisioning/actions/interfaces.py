@@ -107,7 +107,8 @@ class RemoveInterface(_InterfaceAction):
 
     def plan(self, resource: Resource, parameters: OnNetwork, *, key: str) -> list[StepSpec]:
         network = Resource.objects.get(uuid=parameters.network)
-        address = _addresses(resource).get(block__unit=network.unit)
+        # What was taken over may be on one network twice: the last one goes, and can be asked for again.
+        address = _addresses(resource).filter(block__unit=network.unit).latest("pk")
         state = {"resource": str(address.unit), "server": str(resource.unit)}
         unplugged, gone = f"{key}:interface", f"{key}:port"
         return [

@@ -43,7 +43,7 @@ class Start(_PowerAction):
     def plan(self, resource: Resource, parameters: Nothing, *, key: str) -> list[StepSpec]:
         """Volumes that grew while it was stopped have their file systems grown now; a start is not held up by that."""
         steps = super().plan(resource, parameters, key=key)
-        volumes = _not_taken_up(resource)
+        volumes = not_taken_up(resource)
         if volumes:
             state = {"server": str(resource.unit), "volumes": volumes, "may_be_skipped": True}
             steps.append(
@@ -55,7 +55,7 @@ class Start(_PowerAction):
         return steps
 
 
-def _not_taken_up(server: Resource) -> list[str]:
+def not_taken_up(server: Resource) -> list[str]:
     """Units of its volumes that grew while it was stopped, since it was last started with that to be done."""
     grown = Step.objects.filter(kind="grow")
     done = grown.filter(unit=server.unit, state=StepState.DONE).aggregate(last=Max("finished_at"))["last"]

@@ -156,3 +156,13 @@ def test_each_lease_is_extended_by_itself_and_a_suspended_server_comes_back_afte
         ("lease", ()),
         ("resumption", (key_of(units[1], "lease"),)),
     ]
+
+
+def test_what_grew_meanwhile_is_taken_up_by_a_server_that_comes_back() -> None:
+    unit, volume = uuid4(), str(uuid4())
+    plan = RenewalPlan(
+        unit=unit, resource=unit, name="app", months=6, runs_until=NOW.at, resumes=True, grown=(volume,)
+    )
+    _lease, back, grow = renew([plan])
+    assert (grow.kind, grow.needs, grow.desired_state["volumes"]) == ("grow", (back.key,), [volume])
+    assert grow.desired_state["may_be_skipped"]
