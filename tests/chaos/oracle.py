@@ -5,56 +5,35 @@ when nothing is due any more; what is still being built or taken down is nobody'
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
-from contextlib import suppress
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, Sum
 
-from govcloud.catalog.models import CloudStorageClass
-from govcloud.gateways import openstack
-from govcloud.gateways.openstack import errors
-from govcloud.gateways.openstack.models import Phase
+from govcloud.catalog.models import CloudFlavor, CloudStorageClass
 from govcloud.inventory import leases
-from govcloud.inventory.containers import GIB
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
     FloatingAddress,
     Network,
+    Power,
     Project,
     Resource,
     ResourceKind,
+    SecurityRule,
+    Snapshot,
     Volume,
 )
-from govcloud.provisioning.kinds import objects
-from govcloud.provisioning.kinds.compute import UNIT
-from govcloud.provisioning.kinds.tenancy import MEMBER
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.settlement import quota_of
 from govcloud.quotas.models import EntryKind, QuotaAccount, QuotaEntry
+from tests.chaos.things import Thing, things_in
 
-MARK = "gc-"
 ENDED = (OperationStatus.DONE, OperationStatus.UNDONE, OperationStatus.PARKED)
-
-
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """Something in the cloud that carries our mark."""
-
-    kind: str
-    unit: str
-    id: str
-    held_by: frozenset[str] = (
-        frozenset()
-    )  # the servers that a volume is attached to; the port an address leads to
-    size_gb: int = 0  # of a volume, or what a container may hold
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.id} of unit {self.unit}"
 
 
 @dataclass(slots=True)
@@ -89,74 +68,17 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
             *_unrecorded(),
             *_recorded_otherwise(),
             *_sized_otherwise({thing.id: thing.size_gb for thing in things}),
+            *_kept_otherwise({thing.id: thing for thing in things if thing.kind == "server"}),
+            *_of_another_volume({thing.id: thing.of for thing in things if thing.kind == "snapshot"}),
             *_let_otherwise(),
             *_detached({thing.id: thing.held_by for thing in things}, set(taken)),
+            *_attached_otherwise({thing.id: thing.held_by for thing in things}, set(taken)),
             *_unreached({thing.id: thing.held_by for thing in things}, set(taken)),
         ],
         duplicates=_duplicates(things),
         orphans=_orphans(things),
         leaked=[*_stale_holds(), *_accounts_beside_resources(), *_accounts_beside_entries()],
     )
-
-
-def things_in(project: Project) -> Iterator[Thing]:
-    """All that carries our mark in a project, except what is being deleted already."""
-    cloud = _entered(project)
-    for server in cloud.compute.find_servers():
-        mark = next((tag for tag in server.tags if _unit(tag)), "")
-        if mark and server.phase is not Phase.GONE and server.task_state != "deleting":
-            yield Thing("server", _unit(mark), server.id)
-    for volume in cloud.volumes.find_volumes():
-        if UNIT in volume.metadata and volume.status != "deleting":
-            held_by = frozenset(volume.attached_to)
-            yield Thing("volume", volume.metadata[UNIT], volume.id, held_by, volume.size_gib)
-    named = (
-        ("port", cloud.network.find_ports()),
-        ("network", cloud.network.find_networks()),
-        ("subnet", cloud.network.find_subnets()),
-        ("security_group", cloud.security_groups.find_groups()),
-        ("router", cloud.routing.find_routers()),
-    )
-    for kind, found in named:
-        for each in found:
-            if _unit(each.name):
-                yield Thing(kind, _unit(each.name), each.id)
-    for address in cloud.routing.find_floating_ips():
-        if _unit(address.description):
-            held_by = frozenset(filter(None, [address.port_id]))
-            yield Thing("floating_address", _unit(address.description), address.id, held_by)
-    yield from _containers_in(project, cloud)
-
-
-def _containers_in(project: Project, cloud: openstack.Cloud) -> Iterator[Thing]:
-    """Of all that were ever asked for: their names are known, and nothing else can have one of them."""
-    asked = Step.objects.filter(kind="container", operation__system=project.system_id)
-    for state in asked.filter(desired_state__has_key="cloud_name").values_list("desired_state", flat=True):
-        with suppress(errors.NotFound):
-            found = cloud.objects.get_container(state["cloud_name"])
-            yield Thing(
-                "container",
-                found.metadata.get(objects.UNIT, ""),
-                found.name,
-                size_gb=(found.quota_bytes or 0) // GIB,
-            )
-
-
-def _entered(project: Project) -> openstack.Cloud:
-    """The project stays when an order is called off before we were let in, and so do we stay outside: let ourselves in."""
-    operators = openstack.connect(cloud=project.cloud.profile)
-    role = operators.identity.find_role(name=MEMBER)
-    if role is not None:
-        operators.identity.grant_role(project_id=project.external_id, role_id=role, user_id=operators.user_id)
-    return openstack.connect(cloud=project.cloud.profile, project_id=project.external_id)
-
-
-def _unit(mark: str) -> str:
-    """The unit in a name or tag of ours; empty for what is somebody else's."""
-    try:
-        return str(UUID(mark.removeprefix(MARK))) if mark.startswith(MARK) else ""
-    except ValueError:
-        return ""
 
 
 # -- lost
@@ -176,6 +98,8 @@ def _missing(there: set[str]) -> list[str]:
     standing = Resource.objects.exclude(status=Status.RELEASED).exclude(external_id="")
     given = FloatingAddress.objects.filter(released_at=None).exclude(given_at=None)
     connected = Network.objects.filter(resource__in=standing).exclude(router_id="")
+    snapshots = Snapshot.objects.filter(deleted_at=None)
+    rules = SecurityRule.objects.filter(removed_at=None, network__resource__in=standing)
     return [
         *(
             f"{each.kind} {each.external_id} of unit {each.unit}"
@@ -183,6 +107,16 @@ def _missing(there: set[str]) -> list[str]:
             if each.external_id not in there
         ),
         *(f"floating address {each} of unit {each.unit}" for each in given if each.external_id not in there),
+        *(
+            f"snapshot {each.external_id} of unit {each.unit}"
+            for each in snapshots
+            if each.external_id not in there
+        ),
+        *(
+            f"security rule {each.external_id} of unit {each.unit}"
+            for each in rules
+            if each.external_id not in there
+        ),
         *(f"router {each.router_id} of {each.resource}" for each in connected if each.router_id not in there),
     ]
 
@@ -228,6 +162,36 @@ def _sized_otherwise(sizes: dict[str, int]) -> list[str]:
                 f"{each.kind} of unit {each.unit} has {sizes[each.external_id]} GiB, and {recorded} by the record"
             )
     return wrong
+
+
+def _kept_otherwise(servers: dict[str, Thing]) -> list[str]:
+    """Servers that run, or do not, against the record, those that are suspended at all; and of another size than recorded."""
+    kept = [Status.ACTIVE, Status.SUSPENDED]
+    standing = Resource.objects.filter(kind=ResourceKind.SERVER, status__in=kept, external_id__in=servers)
+    names = dict(CloudFlavor.objects.values_list("flavor", "cloud_name"))
+    wrong = []
+    for each in standing.select_related("server"):
+        found = servers[each.external_id]
+        power = Power.STOPPED if each.status == Status.SUSPENDED else each.server.power
+        if found.power != power:
+            wrong.append(f"server of unit {each.unit} is {found.power}, and {power} by the record")
+        if found.flavor != names[each.server.flavor_id]:
+            wrong.append(
+                f"server of unit {each.unit} has {found.flavor}, and {names[each.server.flavor_id]} by the record"
+            )
+    return wrong
+
+
+def _of_another_volume(volumes: dict[str, str]) -> list[str]:
+    """Snapshots of another volume than that which they are recorded of."""
+    kept = Snapshot.objects.filter(deleted_at=None, external_id__in=volumes).select_related(
+        "volume__resource"
+    )
+    return [
+        f"snapshot of unit {each.unit} is of {volumes[each.external_id]}"
+        for each in kept
+        if volumes[each.external_id] != each.volume.resource.external_id
+    ]
 
 
 def _let_otherwise() -> list[str]:
@@ -281,6 +245,29 @@ def _detached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
     ]
 
 
+def _attached_otherwise(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
+    """Volumes that a server has against the record, and further interfaces that are not at theirs."""
+    volumes = Resource.objects.filter(kind=ResourceKind.VOLUME, status=Status.ACTIVE, external_id__in=held)
+    further = Address.objects.filter(released_at=None).exclude(server=None).exclude(port_id="")
+    in_use = further.filter(server__resource__status=Status.ACTIVE).select_related("server__resource")
+    return [
+        *(
+            f"volume of unit {each.unit} is attached to {sorted(held[each.external_id])} against the record"
+            for each in volumes.select_related("volume__server__resource")
+            if held[each.external_id] - taken - _own_server(each.volume)
+        ),
+        *(
+            f"interface of unit {each.unit} is not at {each.server.resource.external_id}"
+            for each in in_use
+            if each.port_id in held and each.server.resource.external_id not in held[each.port_id] | taken
+        ),
+    ]
+
+
+def _own_server(volume: Volume) -> frozenset[str]:
+    return frozenset() if volume.server is None else frozenset([volume.server.resource.external_id])
+
+
 # -- duplicates and orphans
 
 
@@ -305,6 +292,8 @@ def _orphans(things: list[Thing]) -> list[str]:
         *networks.values_list("security_group_id", flat=True),
         *networks.values_list("router_id", flat=True),
         *FloatingAddress.objects.filter(released_at=None).values_list("external_id", flat=True),
+        *Snapshot.objects.filter(deleted_at=None).values_list("external_id", flat=True),
+        *SecurityRule.objects.filter(removed_at=None).values_list("external_id", flat=True),
     }
     return [str(thing) for thing in things if thing.id not in ids and thing.unit not in units]
 
@@ -336,6 +325,10 @@ def _accounts_beside_resources() -> list[str]:
         for department in resource.system.department.ancestor_ids:
             for dimension, amount in quota_of(resource).items():
                 standing[department, dimension] += amount
+    kept = Snapshot.objects.filter(deleted_at=None).select_related("volume__resource__system__department")
+    for snapshot in kept:
+        for department in snapshot.volume.resource.system.department.ancestor_ids:
+            standing[department, "storage_gb"] += snapshot.size_gb
     given = FloatingAddress.objects.filter(released_at=None).exclude(given_at=None)
     for address in given.select_related("server__resource__system__department"):
         for department in address.server.resource.system.department.ancestor_ids:

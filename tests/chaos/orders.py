@@ -1,6 +1,6 @@
 """What departments order in the simulation: planned by the product's own planner, less what happens inside guests."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -9,20 +9,21 @@ from uuid import UUID, uuid4
 from django.db.models import Exists, OuterRef, Q
 
 from govcloud.audit.services import SystemActor
-from govcloud.catalog.models import Cloud
+from govcloud.catalog.models import Cloud, Flavor
 from govcloud.inventory import leases, reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
-    Address,
     AddressBlock,
     FloatingAddress,
+    Power,
     Resource,
     ResourceKind,
     VolumeRole,
 )
 from govcloud.leases import suspending
-from govcloud.orders import addressing, containers, planner, releasing, renewing
+from govcloud.orders import addressing, containers, dismantling, planner, renewing, resizing
+from govcloud.orders.dismantling import Going
 from govcloud.provisioning import services
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.outside import ConnectNetwork, GiveBackAddress
@@ -31,31 +32,20 @@ from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.quotas.services import Hold
 from tenants.models import System
+from tests.chaos.actions import Actions
+from tests.chaos.plans import GUESTS, SPACE, without
 
 FULFILMENT = SystemActor("fulfilment")
-SPACE = frozenset({"project", "access", "keypair", "compute_quota", "volume_quota", "network_quota"})
-GUESTS = frozenset({"configure", "confirm", "grow", "let_go", "mount"})
 ZONE = "private"
 BOOT_GB, DATA_GB, OBJECTS_GB = 20, 10, 50
 SHARES = {
-    "server": 10, "release": 6, "extension": 4, "network": 1,
+    "server": 10, "release": 6, "extension": 4, "network": 2,
     "renewal": 3, "suspension": 1, "address": 3, "address_given_back": 1,
-    "container": 2, "requota": 1, "container_release": 1,
+    "container": 2, "requota": 1, "container_release": 1, "volume_release": 2, "resize": 3, "action": 12,
 }  # fmt: skip
 """How often each is ordered, among them all."""
+SIZES = ("g.2c4g", "g.2c8g", "g.4c8g")
 OF_CONTAINERS = frozenset({"container", "requota", "container_release"})
-
-
-def without(specs: Iterable[StepSpec], dropped: Iterable[str]) -> list[StepSpec]:
-    """The plan without some kinds of steps: who needed one of them needs what that one needed."""
-    dropped, left, stand_ins = set(dropped), [], {}
-    for spec in specs:
-        needs = tuple(dict.fromkeys(each for need in spec.needs for each in stand_ins.get(need, (need,))))
-        if spec.kind in dropped:
-            stand_ins[spec.key] = needs
-        else:
-            left.append(replace(spec, needs=needs))
-    return left
 
 
 class Orders:
@@ -69,6 +59,8 @@ class Orders:
         write: Callable[[Resource], None],
     ) -> None:
         self._systems, self._random, self._clock, self._write = systems, random, clock, write
+        self._actions = Actions(random, clock)
+        self._flavors = list(Flavor.objects.filter(code__in=SIZES).order_by("pk"))
         self.placed = 0
         self.networks: dict[int, UUID] = {}  # of each system, by its key: the unit of its network
 
@@ -82,6 +74,9 @@ class Orders:
             return order(self._random.choice(about))
         if what == "network":
             return self.network(system)
+        if what == "action" and (taken := self._actions.take(system)) is not None:
+            self.placed += 1
+            return taken
         return self.container(system) if what in OF_CONTAINERS else self.server(system)
 
     @staticmethod
@@ -92,6 +87,8 @@ class Orders:
             "release": lambda: changeable(ResourceKind.SERVER),
             "suspension": lambda: changeable(ResourceKind.SERVER),
             "extension": lambda: changeable(ResourceKind.VOLUME),
+            "volume_release": detached,
+            "resize": lambda: changeable(ResourceKind.SERVER),
             "renewal": renewable,
             "address": reachable,
             "address_given_back": lambda: changeable(ResourceKind.SERVER, given),
@@ -125,7 +122,7 @@ class Orders:
         return system.projects.exists()
 
     def server(self, system: System) -> Operation:
-        """A server; every other with a data volume, every third handed over and billed."""
+        """A server; every other with a data volume."""
         unit, at = uuid4(), self._clock()
         network = self.networks[system.pk]
         inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit)
@@ -147,8 +144,7 @@ class Orders:
         holds += [Hold(volume.unit, {"storage_gb": volume.size_gb}) for volume in volumes]
         quotas.hold(department=system.department, holds=holds, at=at)
         steps = planner.deliver(order=uuid4(), system=system.uuid, networks=[], servers=[plan], allowances=[])
-        unbilled = set() if self._random.random() < 0.3 else {"handover"}
-        return self._start(OperationKind.DELIVER, system, without(steps, SPACE | GUESTS | unbilled))
+        return self._start(OperationKind.DELIVER, system, without(steps, SPACE | GUESTS))
 
     def container(self, system: System) -> Operation:
         unit, at = uuid4(), self._clock()
@@ -168,11 +164,13 @@ class Orders:
     def extension(self, volume: Resource) -> Operation:
         at, unit = self._clock(), uuid4()
         size, grown = volume.volume.size_gb, volume.volume.size_gb + 5
-        self._take_in_hand(volume)
+        server = volume.volume.server
+        in_hand = [*([server.resource] if server else []), volume]
+        for each in in_hand:
+            self._take_in_hand(each)
         quotas.hold(
             department=volume.system.department, holds=[Hold(unit, {"storage_gb": grown - size})], at=at
         )
-        server = volume.volume.server
         plan = planner.ExtensionPlan(
             unit=unit, order=uuid4(), system=volume.system.uuid, name=volume.name, volume=volume.unit,
             volume_id=volume.external_id, server=server.resource.unit if server else None,
@@ -180,21 +178,51 @@ class Orders:
             online=volume.volume.role == VolumeRole.SYSTEM or self._random.random() < 0.7,
         )  # fmt: skip
         steps = without(planner.extend(plan), SPACE | GUESTS)
-        return self._start(OperationKind.EXTEND, volume.system, steps, with_it=[volume])
+        return self._start(OperationKind.EXTEND, volume.system, steps, with_it=in_hand)
+
+    def resize(self, server: Resource) -> Operation:
+        """Up or down, running or stopped; kept without a look into the guest."""
+        at, unit = self._clock(), uuid4()
+        before = server.server.flavor
+        others = [each for each in self._flavors if each != before]
+        after = self._random.choice(others)
+        more = {"vcpus": after.vcpus - before.vcpus, "memory_gb": after.memory_gb - before.memory_gb}
+        takes = {dimension: amount for dimension, amount in more.items() if amount > 0}
+        self._take_in_hand(server)
+        if takes:
+            quotas.hold(department=server.system.department, holds=[Hold(unit, takes)], at=at)
+        volumes = server.server.volumes.filter(resource__released_at=None).order_by("pk")
+        units = {
+            role: tuple(volumes.filter(role=role).values_list("resource__unit", flat=True))
+            for role in VolumeRole
+        }
+        plan = resizing.ResizePlan(
+            unit=unit, system=server.system.uuid, name=server.name, server=server.unit, from_flavor=before.code,
+            flavor=after.code, system_volumes=units[VolumeRole.SYSTEM], data_volumes=units[VolumeRole.DATA],
+            running=server.server.power == Power.RUNNING,
+        )  # fmt: skip
+        steps = without(resizing.resize(plan), SPACE | GUESTS)
+        return self._start(OperationKind.RESIZE, server.system, steps, with_it=[server])
 
     def release(self, server: Resource) -> Operation:
+        """With the volumes that it has, and their snapshots."""
         volumes = [each.resource for each in server.server.volumes.select_related("resource").order_by("pk")]
-        for resource in (server, *volumes):
-            inventory.mark(
-                resource=resource, to=Status.RELEASING, actor=FULFILMENT, thread=None, at=self._clock()
-            )
-        steps = releasing.release_server(
-            server=_standing(server),
-            port_id=Address.objects.get(unit=server.unit).port_id,
-            volumes=[_standing(each) for each in volumes],
-            addresses=list(server.server.floating_addresses.filter(released_at=None)),
+        return self._take_down(server, tuple(_going(each) for each in volumes))
+
+    def volume_release(self, volume: Resource) -> Operation:
+        return self._take_down(volume)
+
+    def _take_down(self, resource: Resource, volumes: tuple[Going, ...] = ()) -> Operation:
+        going = replace(_going(resource), volumes=volumes)
+        steps = dismantling.begin(
+            going=[going],
+            part=uuid4(),
+            system=resource.system.uuid,
+            actor=FULFILMENT,
+            thread=None,
+            at=self._clock(),
         )
-        return self._start(OperationKind.RELEASE, server.system, steps)
+        return self._start(OperationKind.RELEASE, resource.system, without(steps, SPACE | GUESTS))
 
     def requota(self, container: Resource) -> Operation:
         """Up or down."""
@@ -212,11 +240,16 @@ class Orders:
         full = self._random.random() < 0.5
         if full:
             self._write(container)
-        inventory.mark(
-            resource=container, to=Status.RELEASING, actor=FULFILMENT, thread=None, at=self._clock()
+        going = replace(_going(container), with_contents=full)
+        steps = dismantling.begin(
+            going=[going],
+            part=uuid4(),
+            system=container.system.uuid,
+            actor=FULFILMENT,
+            thread=None,
+            at=self._clock(),
         )
-        steps = containers.release(container, _standing(container), with_contents=full)
-        return self._start(OperationKind.RELEASE, container.system, steps)
+        return self._start(OperationKind.RELEASE, container.system, without(steps, SPACE))
 
     # -- let and reached
 
@@ -288,12 +321,12 @@ def changeable(kind: ResourceKind, *conditions: Exists) -> list[Resource]:
         .exclude(unit__in=at_work.values("unit"))
         .exclude(unit__in=list(renewed))
         .select_related(
-            "system__department", "volume__storage_class", "volume__server__resource", "server",
+            "system__department", "volume__storage_class", "volume__server__resource", "server__flavor",
             "container__storage_class",
         )
     )  # fmt: skip
     if kind == ResourceKind.VOLUME:
-        out_of_use = [Status.RELEASING, Status.SUSPENDED]
+        out_of_use = [Status.CHANGING, Status.RELEASING, Status.SUSPENDED]
         return list(
             standing.exclude(volume__server=None).exclude(volume__server__resource__status__in=out_of_use)
         )
@@ -326,10 +359,15 @@ def reachable() -> list[Resource]:
     ]
 
 
-def _standing(resource: Resource) -> releasing.Standing:
-    return releasing.Standing(
-        built=resource.unit, release=uuid4(), name=resource.name, external_id=resource.external_id
-    )
+def detached() -> list[Resource]:
+    """Volumes that no server has, and that nothing else is about to change."""
+    at_work = Step.objects.filter(operation__finished_at=None)
+    alone = Resource.objects.filter(kind=ResourceKind.VOLUME, status=Status.ACTIVE, volume__server=None)
+    return list(alone.exclude(unit__in=at_work.values("unit")).select_related("system__department", "volume"))
+
+
+def _going(resource: Resource) -> Going:
+    return Going(resource=resource, release=uuid4())
 
 
 def _cloud() -> Cloud:

@@ -31,6 +31,7 @@ from govcloud.sandbox.guests.fleet import Fleet
 from govcloud.sandbox.seed import seed as fill
 from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
+from tests.chaos.actions import outside_guests
 from tests.chaos.agenda import Agenda
 from tests.chaos.faults import Faults
 from tests.chaos.orders import Orders
@@ -110,6 +111,8 @@ class World:
         )  # kept in memory: this cloud is never started again
         stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
         guest_keys.make(settings.GUEST_KEY_FILE)
+        stack.enter_context(mock.patch.object(settings, "SECOND_FACTOR", "offered"))
+        stack.enter_context(outside_guests())
         stack.enter_context(mock.patch.object(settings, "DEMO_CLOCK_FILE", None))  # a demo may have moved it
         self.people = People(self.cloud, self.agenda, self.random, self.note)
         wire = Wire(self.cloud, self.agenda, self.faults, self.shift.moment)
