@@ -178,7 +178,8 @@ def change(
     actor: User,
     at: datetime,
 ) -> FlowVersion:
-    """Replace what is in a draft; ``fulfilment_days`` are working days, None is no limit. What only a whole flow must fulfil is looked at when it is published (``problems``).
+    """Replace what is in a draft; ``fulfilment_days`` are working days, None is no limit. What only a whole flow must fulfil is
+    looked at when it is published (``problems``).
 
     Raises Invalids with everything that is wrong with single stages, FlowPublished, and StaleFlow when somebody else
     changed it since it was read.
