@@ -115,8 +115,9 @@ class PowerKind(Kind):
     landing = Landing.REPEATABLE
     asked_again_on_retry = True
 
-    def find(self, context: Context) -> str | None:  # noqa: ARG002
-        return None
+    def find(self, context: Context) -> str | None:
+        """Called off, what a request has done that nobody saw answered has to be looked at."""
+        return self._resource(context).external_id if context.step.desired == "absent" else None
 
     def create(self, context: Context) -> Made | Moving | Waiting | Skipped:
         wanted, resource = self._wanted(context), self._resource(context)

@@ -101,10 +101,6 @@ class ResumptionKind(PowerKind):
     name = "resumption"
     title = _("Bringing the server back")
 
-    def find(self, context: Context) -> str | None:
-        """When it is called off, a start that nobody saw answered has to be taken back."""
-        return self._resource(context).external_id if context.step.desired == "absent" else None
-
     def create(self, context: Context) -> Made | Moving | Waiting | Skipped:
         resource = self._resource(context)
         match resource.status:
