@@ -20,10 +20,12 @@ from api.v1.people import PersonRef
 from api.v1.tenants import DepartmentRef
 from govcloud.approvals import pauses, reminders, services, sharing
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
+from govcloud.approvals.models import Answer as Verdict
 from govcloud.approvals.models import (
     Case,
     CaseKind,
     CaseStage,
+    Confirmation,
     Consultation,
     Decision,
     Manner,
@@ -136,6 +138,22 @@ class ReminderAnswer(serializers.Serializer[Reminder]):
     at = serializers.DateTimeField()
 
 
+class ConfirmationAnswer(serializers.Serializer[Confirmation]):
+    uuid = serializers.UUIDField()
+    asked_at = serializers.DateTimeField(help_text="when all was delivered, or mended")
+    due_at = serializers.DateTimeField(help_text="limit of the department's answer")
+    answer = serializers.ChoiceField(Verdict.choices, allow_blank=True, help_text="empty: none yet")
+    remark = serializers.CharField(help_text="of defects: what is not as it was approved")
+    answered_by = PersonRef(allow_null=True)
+    answered_at = serializers.DateTimeField(allow_null=True)
+    remedy_due_at = serializers.DateTimeField(
+        allow_null=True, help_text="limit for mending defects; null: none reported, or no limit in the flow"
+    )
+    remedy = serializers.CharField(help_text="what the centre has done about them")
+    remedied_by = PersonRef(allow_null=True)
+    remedied_at = serializers.DateTimeField(allow_null=True)
+
+
 class PauseAnswer(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
     until = serializers.DateTimeField(allow_null=True, help_text="null while it lasts")
@@ -181,6 +199,9 @@ class CaseDetail(CaseSummary):
     stages = StageAnswer(many=True, help_text="in the order in which they were opened, earlier rounds first")
     consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
     reminders = serializers.SerializerMethodField()
+    confirmations = ConfirmationAnswer(
+        many=True, help_text="what the department was asked about the delivery, oldest first"
+    )
 
     @extend_schema_field(PauseAnswer(many=True))
     def get_pauses(self, case: Case) -> Any:
@@ -247,6 +268,10 @@ class CaseFilters(filters.FilterSet):  # type: ignore[misc]
     todo = TrueOrFalseFilter(
         method="waiting", label="true: only what waits for a decision of the person who asks"
     )
+    to_confirm = TrueOrFalseFilter(
+        method="confirming",
+        label="true: only what was delivered and waits for the person who asks: to confirm it, or to mend its defects",
+    )
     status = filters.MultipleChoiceFilter(choices=Status.choices)
     kind = filters.ChoiceFilter(choices=CaseKind.choices)
     department = filters.UUIDFilter("department__uuid")
@@ -260,13 +285,23 @@ class CaseFilters(filters.FilterSet):  # type: ignore[misc]
             return rows
         return rows.filter(pk__in=Case.objects.todo(view.actor, at=view.at).values("pk"))
 
+    def confirming(self, rows: QuerySet[Case], _name: str, value: bool) -> QuerySet[Case]:  # noqa: FBT001
+        """Narrows what the view lets through to what ``Confirmation.objects.waiting_for`` names."""
+        view = self.request.parser_context["view"]
+        if not value:
+            return rows
+        waiting = Confirmation.objects.waiting_for(view.actor, at=view.at)
+        return rows.filter(pk__in=waiting.values("case"))
+
 
 def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
-    """What stages are answered with, in three queries however many cases."""
+    """What stages are answered with, with what followed them, in four queries however many cases."""
     stages = CaseStage.objects.order_by("revision", "position")
     decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
     seats = Seat.objects.select_related("person", "given_by", "given_for")
+    asked = Confirmation.objects.select_related("answered_by", "remedied_by").order_by("position")
     return [
+        Prefetch(f"{prefix}confirmations", asked),
         Prefetch(f"{prefix}stages", stages),
         Prefetch(f"{prefix}stages__decisions", decisions),
         Prefetch(f"{prefix}stages__seats", seats),

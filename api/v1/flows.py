@@ -32,7 +32,7 @@ from govcloud.approvals.models import (
     Sizes,
 )
 from govcloud.approvals.policies import FLOW_EDITORS, FLOW_READERS
-from govcloud.approvals.routing import StageRule, Station
+from govcloud.approvals.routing import Limits, StageRule, Station
 from govcloud.errors import DomainError
 from tenants.models import NetworkZone, Role
 
@@ -98,6 +98,11 @@ class FlowBody(Body):
         allow_null=True,
         help_text="working days for building; null: no limit; left out: as it was",
     )
+    confirmation_days = integer(
+        required=False,
+        allow_null=True,
+        help_text="working days for the department to confirm what was delivered; null: it is not asked; left out: as it was",
+    )
     stages = serializers.ListField(child=StageBody(), max_length=flows.MOST_STAGES)
 
 
@@ -134,6 +139,10 @@ class FlowSummary(Answer):
     drafted_by = PersonRef(allow_null=True)
     fulfilment_days = serializers.IntegerField(
         allow_null=True, help_text="working days in which what was approved is built; null: no limit"
+    )
+    confirmation_days = serializers.IntegerField(
+        allow_null=True,
+        help_text="working days in which the department confirms what was delivered; null: it is not asked",
     )
     in_force_from = serializers.DateTimeField(allow_null=True)
     published_at = serializers.DateTimeField(allow_null=True)
@@ -243,9 +252,12 @@ class FlowVersions(Listed[FlowVersion], Retrieved[FlowVersion]):
         """Replace what is in a draft. Everything that is wrong with its stages is told at once."""
         flow = self.get_object()
         version = expected_version(request, flow)
-        given = {"fulfilment_days": flow.fulfilment_days, **self.parsed(FlowBody)}
+        given = {**asdict(flow.limits), **self.parsed(FlowBody)}
+        limits = Limits(given.pop("fulfilment_days"), given.pop("confirmation_days"))
         return self.answer(
-            flows.change(flow=flow, **given, expected_version=version, actor=self.actor, at=self.at)
+            flows.change(
+                flow=flow, **given, limits=limits, expected_version=version, actor=self.actor, at=self.at
+            )
         )
 
     @extend_schema(responses={204: None})

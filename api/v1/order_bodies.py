@@ -9,7 +9,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail
 
 from api.bodies import Body, integer
-from govcloud.approvals.models import Verb
+from govcloud.approvals import confirmation
+from govcloud.approvals.models import Answer, Verb
 from govcloud.catalog.models import Site
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders.drafts import (
@@ -317,6 +318,17 @@ class CancellationBody(Body):
         max_length=1_000,
         help_text="of the order's units: servers, networks, backup allowances; left out, all that do not stand yet",
     )
+
+
+class DeliveryConfirmationBody(Body):
+    answer = serializers.ChoiceField(Answer.choices)
+    remark = serializers.CharField(
+        max_length=confirmation.LONGEST, allow_blank=True, default="", help_text="required for defects"
+    )
+
+
+class RemedyBody(Body):
+    remedy = serializers.CharField(max_length=confirmation.LONGEST, help_text="what was done")
 
 
 class DecisionBody(Body):

@@ -23,17 +23,20 @@ from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
 from api.v1.order_bodies import (
     CancellationBody,
     DecisionBody,
+    DeliveryConfirmationBody,
     OrderBody,
     OrderContent,
+    RemedyBody,
     SubmissionBody,
     WithdrawalBody,
 )
 from api.v1.order_review import READERS as REVIEWERS
 from api.v1.order_review import ReviewAnswer
+from govcloud.approvals.models import Answer
 from govcloud.approvals.queries import current_stage
 from govcloud.audit.queries import trail
 from govcloud.inventory.models import Resource
-from govcloud.orders import services
+from govcloud.orders import confirming, services
 from govcloud.orders.cancellation import cancel
 from govcloud.orders.drafts import (
     AddressDraft,
@@ -170,6 +173,23 @@ class Orders(Listed[Order], Retrieved[Order]):
                 order=order, reason=given["reason"], units=given.get("units"), actor=self.actor, at=self.at
             )
         )
+
+    @extend_schema(request=DeliveryConfirmationBody, responses=OrderAnswer)
+    @action(detail=True, methods=["post"])
+    def confirmation(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Say for the department that what was delivered is as it was approved, or what is not."""
+        order, given = self.get_object(), self.parsed(DeliveryConfirmationBody)
+        verdict, remark = Answer(given["answer"]), given["remark"]
+        return self.answer(
+            confirming.answer(order=order, verdict=verdict, remark=remark, actor=self.actor, at=self.at)
+        )
+
+    @extend_schema(request=RemedyBody, responses=OrderAnswer)
+    @action(detail=True, methods=["post"])
+    def remedy(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Say for the centre that the defects which were reported are mended; the department is asked again."""
+        order, given = self.get_object(), self.parsed(RemedyBody)
+        return self.answer(confirming.remedy(order=order, **given, actor=self.actor, at=self.at))
 
     @extend_schema(request=DecisionBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])

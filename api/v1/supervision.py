@@ -42,9 +42,17 @@ class SupervisionCardAnswer(Answer):
         source="stage.code",
         default=None,
         allow_null=True,
-        help_text="null: for the matter as a whole, or for building",
+        help_text="null: for the matter as a whole, or for what comes after it",
     )
-    fulfilment = serializers.BooleanField(help_text="for what is not built in time once it is approved")
+    fulfilment = serializers.BooleanField(
+        help_text="for what is not built in time once it is approved, or not mended"
+    )
+    confirmation = serializers.UUIDField(
+        source="confirmation.uuid",
+        default=None,
+        allow_null=True,
+        help_text="for a confirmation that the department owes; with fulfilment, for defects that it has reported",
+    )
     stage_name = serializers.CharField(source="stage.name", default=None, allow_null=True)
     stage_name_en = serializers.CharField(source="stage.name_en", default=None, allow_null=True)
     role = serializers.ChoiceField(Role.choices, help_text="whose signature was missing")
@@ -85,7 +93,7 @@ class SupervisionCards(Listed[SupervisionCard], Retrieved[SupervisionCard]):
 
     def get_queryset(self) -> QuerySet[SupervisionCard]:
         rows = SupervisionCard.objects.visible_to(self.actor, at=self.at)
-        related = rows.select_related("case", "stage", "department", "decider", "escalation")
+        related = rows.select_related("case", "stage", "department", "decider", "escalation", "confirmation")
         return related.prefetch_related("people").order_by("-pk")
 
 

@@ -21,7 +21,7 @@ from govcloud.approvals.models import (
     Stage,
 )
 from govcloud.approvals.policies import FLOW_EDITORS
-from govcloud.approvals.routing import DEFAULT_FLOW, DEFAULT_FULFILMENT_DAYS, StageRule, leaves_none_out
+from govcloud.approvals.routing import DEFAULT_FLOW, DEFAULT_LIMITS, Limits, StageRule, leaves_none_out
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Forbidden, Invalid, Invalids
@@ -107,6 +107,15 @@ class FulfilmentLimitUnfit(Invalid):
     message = _("The limit for building is 0 (the same day) to %(most)s working days, or none.")
 
 
+class ConfirmationLimitUnfit(Invalid):
+    code = "confirmation-limit-unfit"
+    message = _("The limit for confirming is 0 (the same day) to %(most)s working days, or none.")
+
+
+LIMITS_UNFIT = {"fulfilment_days": FulfilmentLimitUnfit, "confirmation_days": ConfirmationLimitUnfit}
+NO_LIMITS = Limits()
+
+
 class QuorumUnfit(Invalid):
     code = "quorum-unfit"
     message = _("Say how many of a role sign, 2 to %(most)s, where so many of them do, and only there.")
@@ -156,7 +165,7 @@ def draft(*, name: str, based_on: FlowVersion, actor: User, at: datetime) -> Flo
     editors = {actor.pk, *(() if based_on.published_at else based_on.editors)}
     flow = FlowVersion.objects.create(
         name=name.strip(),
-        fulfilment_days=based_on.fulfilment_days,
+        **asdict(based_on.limits),
         based_on=origin,
         drafted_by=actor,
         editors=sorted(editors),
@@ -173,27 +182,26 @@ def change(
     flow: FlowVersion,
     name: str,
     stages: Sequence[StageRule],
-    fulfilment_days: int | None,
+    limits: Limits,
     expected_version: int,
     actor: User,
     at: datetime,
 ) -> FlowVersion:
-    """Replace what is in a draft; ``fulfilment_days`` are working days, None is no limit. What only a whole flow must fulfil is
-    looked at when it is published (``problems``).
+    """Replace what is in a draft. What only a whole flow must fulfil is looked at when it is published (``problems``).
 
     Raises Invalids with everything that is wrong with single stages, FlowPublished, and StaleFlow when somebody else
     changed it since it was read.
     """
     flow = _locked_draft(flow, expected_version, actor=actor, at=at)
-    _refuse([*_name_problems(name), *_fulfilment_problems(fulfilment_days), *stage_problems(stages)])
-    before = {"stages": _told(rules_of(flow.stages.all())), "fulfilment_days": flow.fulfilment_days}
+    _refuse([*_name_problems(name), *_limit_problems(limits), *stage_problems(stages)])
+    before = {"stages": _told(rules_of(flow.stages.all())), **asdict(flow.limits)}
     flow.stages.all().delete()
     _write(flow, stages)
-    flow.name, flow.fulfilment_days = name.strip(), fulfilment_days
+    flow.name, flow.limits = name.strip(), limits
     flow.version += 1
     flow.editors = sorted({*flow.editors, actor.pk})
-    flow.save(update_fields=["name", "fulfilment_days", "version", "editors"])
-    told = {"before": before, "after": {"stages": _told(stages), "fulfilment_days": fulfilment_days}}
+    flow.save(update_fields=["name", *asdict(limits), "version", "editors"])
+    told = {"before": before, "after": {"stages": _told(stages), **asdict(limits)}}
     _tell("flow.changed", flow, actor=actor, at=at, **told)
     return flow
 
@@ -245,7 +253,7 @@ def publish(
     *,
     name: str,
     stages: Sequence[StageRule],
-    fulfilment_days: int | None = None,
+    limits: Limits = NO_LIMITS,
     in_force_from: datetime,
     actor: audit.Actor,
     at: datetime,
@@ -256,7 +264,7 @@ def publish(
     """
     if not leaves_none_out(stages):
         raise FlowSkipsMatters
-    flow = FlowVersion.objects.create(name=name, fulfilment_days=fulfilment_days)
+    flow = FlowVersion.objects.create(name=name, **asdict(limits))
     _write(flow, stages)
     return _publish(flow, in_force_from=in_force_from, actor=actor, at=at)
 
@@ -270,14 +278,14 @@ def publish_default_flow(*, actor: audit.Actor, at: datetime) -> FlowVersion:
     if flow is not None and flow.stages.exists():
         return flow
     return publish(
-        name="标准审批流程", stages=DEFAULT_FLOW, fulfilment_days=DEFAULT_FULFILMENT_DAYS, in_force_from=at, actor=actor, at=at
+        name="标准审批流程", stages=DEFAULT_FLOW, limits=DEFAULT_LIMITS, in_force_from=at, actor=actor, at=at
     )  # fmt: skip
 
 
 def problems(*, flow: FlowVersion, at: datetime) -> list[DomainError]:
     """Everything that keeps a draft from being published."""
     rules = rules_of(flow.stages.all())
-    found = [*_name_problems(flow.name), *_fulfilment_problems(flow.fulfilment_days), *stage_problems(rules)]
+    found = [*_name_problems(flow.name), *_limit_problems(flow.limits), *stage_problems(rules)]
     if not leaves_none_out(rules):
         found.append(FlowSkipsMatters(pointers=("/stages",)))
     return found + list(_quorum_problems(rules, at=at))
@@ -366,9 +374,10 @@ def _name_problems(name: str) -> Iterable[DomainError]:
         yield FlowNameMissing(most=80, pointers=("/name",))
 
 
-def _fulfilment_problems(days: int | None) -> Iterable[DomainError]:
-    if days is not None and not 0 <= days <= LONGEST_LIMIT:
-        yield FulfilmentLimitUnfit(most=LONGEST_LIMIT, pointers=("/fulfilment_days",))
+def _limit_problems(limits: Limits) -> Iterable[DomainError]:
+    for name, days in asdict(limits).items():
+        if days is not None and not 0 <= days <= LONGEST_LIMIT:
+            yield LIMITS_UNFIT[name](most=LONGEST_LIMIT, pointers=(f"/{name}",))
 
 
 def _refuse(errors: list[DomainError]) -> None:
@@ -423,8 +432,7 @@ def _publish(flow: FlowVersion, *, in_force_from: datetime, actor: audit.Actor, 
         raise ChangedMeanwhile from None
     told = [stage.code for stage in flow.stages.all()]
     after = {"number": flow.number, "in_force_from": in_force_from, "stages": told}
-    if flow.fulfilment_days is not None:
-        after["fulfilment_days"] = flow.fulfilment_days
+    after |= {name: days for name, days in asdict(flow.limits).items() if days is not None}
     if numbers:
         after["superseded"] = numbers
     _tell("flow.published", flow, actor=actor, at=at, after=after)

@@ -2,7 +2,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery
+from django.db.models import Exists, F, OuterRef, Prefetch, Q, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from tenants.models import Role
@@ -12,7 +13,7 @@ from tenants.queries import within
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from govcloud.approvals.models import Absence, Case, Consultation, FlowVersion, Seat
+    from govcloud.approvals.models import Absence, Case, Confirmation, Consultation, FlowVersion, Seat
     from tenants.models import User
 
 
@@ -100,6 +101,19 @@ class CaseQuerySet(models.QuerySet["Case"]):
         return self.prefetch_related("stages", Prefetch("stages__decisions", decisions))
 
 
+class ConfirmationQuerySet(models.QuerySet["Confirmation"]):
+    def waiting_for(self, actor: "User", *, at: datetime) -> "ConfirmationQuerySet":
+        """Those that the actor can answer as an applicant of the department, and those whose defects they can mend."""
+        scope = scope_of(actor, at=at)
+        waits = Q(pk__in=())
+        for role, path in scope.unit_roles:
+            if role == Role.APPLICANT:
+                waits |= Q(answer="", case__department__path__startswith=path)
+        if scope.holds(Role.CLOUD_ADMIN):
+            waits |= Q(answer="defects", remedied_at=None)
+        return self.filter(waits)
+
+
 class ConsultationQuerySet(models.QuerySet["Consultation"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "ConsultationQuerySet":
         return self.filter(within(actor, at=at, path="stage__case__department__path"))
@@ -114,6 +128,14 @@ def current_stage(name: str, *, case: str = "pk") -> Subquery:
 
     current = CaseStage.objects.filter(case=OuterRef(case), status=StageStatus.CURRENT)
     return Subquery(current.values(name)[:1])
+
+
+def confirmation_awaited(*, case: str) -> Subquery:
+    """What is waited for after the delivery: ``answer`` of the department, or a remedy of ``defects``; null for nothing."""
+    from govcloud.approvals.models import Confirmation  # noqa: PLC0415  the models import this module
+
+    waits = Confirmation.objects.filter(~Q(answer="confirmed"), case=OuterRef(case), remedied_at=None)
+    return Subquery(waits.values(told=Coalesce(NullIf(F("answer"), Value("")), Value("answer")))[:1])
 
 
 def stood_in_for(actor: "User", *, at: datetime) -> "list[User]":

@@ -138,8 +138,17 @@ class StageRule:
     auto_below_amount: Decimal | None = None
 
 
-DEFAULT_FULFILMENT_DAYS = 3
-"""Working days in which what was approved is built."""
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of what comes after the stages, in working days: building, None without a limit; and the department's confirmation of what
+    was delivered, None where it is not asked.
+    """
+
+    fulfilment_days: int | None = None
+    confirmation_days: int | None = None
+
+
+DEFAULT_LIMITS = Limits(fulfilment_days=3, confirmation_days=3)
 
 DEFAULT_FLOW = (
     StageRule(

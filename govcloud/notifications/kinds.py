@@ -27,6 +27,8 @@ class Kind(models.TextChoices):
     CASE_REMINDED = "case.reminded", _("I am reminded of something to decide")
     ORDER_FULFILLED = "order.fulfilled", _("my order is fulfilled")
     ORDER_CANCELLED = "order.cancelled", _("my order came to nothing")
+    ORDER_DISPUTED = "order.disputed", _("a department reports defects of what was delivered")
+    ORDER_REMEDIED = "order.remedied", _("defects that my unit reported are mended")
     ORDERS_HANDED_OVER = "orders.handed_over", _("orders of somebody who has left are mine now")
     QUOTA_GRANTED = "quota.granted", _("quota that I ordered is granted")
     QUOTA_NEAR_LIMIT = "quota.near_limit", _("quota of my unit comes near its limit")
@@ -61,6 +63,8 @@ class Kind(models.TextChoices):
     ABSENCE_SUBSTITUTE_LEFT = "absence.substitute_left", _("who stands in for me has left")
 
 
+TO_CONFIRM = "to-confirm"
+"""The fact ``action`` of an order that was delivered and waits for its confirmation."""
 LOST_ITS_KEEPER = "lost-its-keeper"
 """The fact ``action`` of a webhook that was disabled because nobody answered for it."""
 
@@ -78,7 +82,7 @@ class Words:
     """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether. What is
     ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
-    ``by_action`` has texts chosen by the fact ``action``: what an order does, that a limit leaves something ``beyond`` it, that
+    ``by_action`` has texts chosen by the fact ``action``: what an order does, that it waits ``to-confirm``, that a limit leaves something ``beyond`` it, that
     something was done ``on-the-machine``, that a webhook ``lost-its-keeper``; ``text`` is for all else, and for orders that do several things.
     """
 
@@ -153,7 +157,18 @@ KINDS: Mapping[Kind, Words] = {
             "change": _("The change that “%(label)s” asked for is made, and is billed from now on."),
             "renew": _("The leases that “%(label)s” asked for are extended."),
             "release": _("What “%(label)s” released is gone. It was billed until its release began."),
+            TO_CONFIRM: _("What “%(label)s” asked for is done, and billed from now on. Look at it and confirm it until %(due_at)s, or report what is not as it was approved."),
         },
+    ),
+    Kind.ORDER_DISPUTED: Words(
+        _("Defects reported: %(label)s"),
+        _("%(person)s of %(department)s reports of “%(label)s”: %(text)s"),
+        must=True,
+    ),
+    Kind.ORDER_REMEDIED: Words(
+        _("Mended, to be confirmed: %(label)s"),
+        _("What was reported of “%(label)s” is mended: %(text)s. Look at it and confirm it until %(due_at)s."),
+        must=True,
     ),
     Kind.ORDER_CANCELLED: Words(
         _("Cancelled: %(label)s"), _("All that “%(label)s” was to build was called off and is gone.")

@@ -12,11 +12,12 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.errors import Invalid, Invalids
-from govcloud.notifications.kinds import KINDS, Kind, Way
+from govcloud.notifications.kinds import KINDS, Kind, Way, Words
 from govcloud.notifications.models import KindPreference, Message, Notice, Preference
 from tenants.models import Department, Role, User
 
@@ -91,7 +92,8 @@ def post_many(*, postings: Sequence[Posting], at: datetime) -> None:
 
 
 def _notice(posting: Posting, *, at: datetime) -> Notice:
-    missing = _facts_of(posting.kind) - posting.facts.keys()
+    words = KINDS[posting.kind]
+    missing = _named_in(words, words.text_of(posting.facts)) - posting.facts.keys()
     if missing:
         raise ValueError(f"{posting.kind} needs {', '.join(sorted(missing))}")
     return Notice(
@@ -109,9 +111,9 @@ def _notice(posting: Posting, *, at: datetime) -> Notice:
     )
 
 
-def _facts_of(kind: Kind) -> set[str]:
-    words = KINDS[kind]
-    named = set(NAMED_FACT.findall(" ".join(map(str, (words.title, *words.texts)))))
+def _named_in(words: Words, *texts: str | Promise) -> set[str]:
+    """The facts that a notice with one of these texts needs."""
+    named = set(NAMED_FACT.findall(" ".join(map(str, (words.title, *texts)))))
     return named | {"action"} if words.by_action else named
 
 

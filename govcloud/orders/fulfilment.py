@@ -15,7 +15,17 @@ from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Resource
-from govcloud.orders import changing, dismantling, granting, notices, placing, planner, plans, renewing
+from govcloud.orders import (
+    changing,
+    delivered,
+    dismantling,
+    granting,
+    notices,
+    placing,
+    planner,
+    plans,
+    renewing,
+)
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Action, Order, Placement, Unit
 from govcloud.orders.placing import Delivery, Part
@@ -316,9 +326,11 @@ def finish(order: Order, *, at: datetime) -> None:
         return
     if order.placements.waiting().exists():
         return  # a part of it waits for its place
-    outcomes = {result.outcome for result in results(order).values()}
+    told = results(order)
+    outcomes = {result.outcome for result in told.values()}
     to = Status.CANCELLED if outcomes <= {Outcome.REMOVED} else Status.FULFILLED
     lifecycle.transition(order, to, actor=FULFILMENT, at=at, thread=order.uuid, finished_at=at)
     if order.case is not None:
         deadlines.ended(case=order.case, delivered=to == Status.FULFILLED, at=at)
-    notices.ended(order, at=at)
+    asked = delivered.ask(order, told, actor=FULFILMENT, at=at) if to == Status.FULFILLED else None
+    notices.ended(order, asked, at=at)

@@ -18,7 +18,7 @@ from tenants.models import User
 from tenants.policies import RoleMissing, Wanted, require
 
 LONGEST_REASON = 500
-WRITTEN = ("opinion", "reason", "question", "answer", "text")
+WRITTEN = ("opinion", "reason", "question", "answer", "text", "remark", "remedy")
 """Fields in which people write sentences, by the names that forms have for them."""
 STATUS = ((Absent, 404), (Forbidden, 403), (Invalid, 422), (Conflict, 409), (Unavailable, 503))
 

@@ -16,7 +16,7 @@ from govcloud.portal.flows import views as flows
 from govcloud.portal.inbox import views as inbox
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
-from govcloud.portal.order import papers
+from govcloud.portal.order import confirming, papers
 from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
@@ -192,6 +192,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/<slug:number>/submission/", submission.submission, name="order-submission"),
     path("orders/<slug:number>/withdrawal/", submission.withdrawal, name="order-withdrawal"),
     path("orders/<slug:number>/cancellation/", submission.cancellation, name="order-cancellation"),
+    path("orders/<slug:number>/confirmation/", confirming.confirmation, name="order-confirmation"),
+    path("orders/<slug:number>/remedy/", confirming.remedy, name="order-remedy"),
     path("orders/<slug:number>/form.pdf", papers.form, name="order-form"),
     path("orders/<slug:number>/package.zip", papers.package, name="order-package"),
     path("orders/<slug:number>/files/", papers.upload, name="order-files"),

@@ -22,8 +22,8 @@ CITY = 4
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A unit's month, or a city's. A card counts for the unit where its own approval was missing, and for the centre where
-    another signature was, or where it is for the whole matter.
+    """A unit's month, or a city's. A card counts for the unit where its own approval or confirmation was missing, and for the
+    centre where another signature was, or where it is for the whole matter.
     """
 
     city: str
@@ -114,7 +114,8 @@ def _own_steps(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
 
 def _cards(period: Period) -> Iterator[tuple[int, dict[str, int]]]:
     unit = Q(role=Role.UNIT_APPROVER) | Q(also_roles__contains=[Role.UNIT_APPROVER])
-    own = unit & Q(stage__isnull=False)
+    confirmation = Q(confirmation__isnull=False, fulfilment=False)
+    own = unit & Q(stage__isnull=False) | confirmation
     only_own = own & Q(also_roles=[])
     limit = Q(cause=Cause.LIMIT)
     cards = SupervisionCard.objects.filter(period.of("raised_at")).order_by().values("department")
@@ -194,8 +195,7 @@ def _card_cells(month: Month) -> Iterator[list[Any]]:
     related = cards.select_related("department", "case", "stage", "decider").prefetch_related("people")
     for card in related.order_by("pk").iterator(chunk_size=500):
         stage = card.stage
-        whole = _("Fulfilment") if card.fulfilment else _("the whole matter")
-        step = (stage.name_en if get_language() == "en" else stage.name) if stage else whole
+        step = (stage.name_en if get_language() == "en" else stage.name) if stage else card.concerns
         yield [
             _local(card.raised_at), card.get_colour_display(), card.get_cause_display(), _name(card.department),
             card.case.subject_label, step, card.waited_for, _local(card.due_at),

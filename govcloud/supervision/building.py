@@ -33,7 +33,9 @@ def cards(*, at: datetime, warned: Warned, since: datetime) -> Iterator[tuple[Su
 
 def _raised(colour: Colour, due: Q, *, at: datetime) -> Iterator[tuple[SupervisionCard, Waiting]]:
     cases = Case.objects.filter(due).select_related("department")
-    for case in late.without_card(cases, colour, Cause.LIMIT, case=OuterRef("pk"), fulfilment=True):
+    for case in late.without_card(
+        cases, colour, Cause.LIMIT, case=OuterRef("pk"), fulfilment=True, confirmation=None
+    ):
         limit = case.fulfilment_due_at
         if limit is not None:  # which the condition has said
             card = late.card_of(colour, Cause.LIMIT, case, None, due_at=limit, at=at)

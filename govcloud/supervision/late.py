@@ -13,7 +13,9 @@ from govcloud.supervision.models import Cause, Colour, SupervisionCard
 from govcloud.supervision.statistics import CLOSED, DECIDED
 
 BATCH = 500
-OF_THE_WHOLE: Mapping[str, Any] = {"case": OuterRef("pk"), "stage": None, "fulfilment": False}
+OF_THE_WHOLE: Mapping[str, Any] = {
+    "case": OuterRef("pk"), "stage": None, "fulfilment": False, "confirmation": None
+}  # fmt: skip
 """Which cards of a case are for the matter as a whole."""
 
 

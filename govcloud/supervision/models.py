@@ -9,9 +9,10 @@ from uuid import uuid4
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.models import Case, CaseStage
+from govcloud.approvals.models import Case, CaseStage, Confirmation
 from govcloud.supervision.queries import CardQuerySet
 from tenants.models import Department, Role, User
 
@@ -27,8 +28,8 @@ class Cause(models.TextChoices):
 
 
 class SupervisionCard(models.Model):
-    """A card for one stage of a case, for what is built once it is approved (``fulfilment``), or without either for the case as a
-    whole: each at most once.
+    """A card for one stage of a case, for what is built once it is approved (``fulfilment``), for a ``confirmation`` that the
+    department owes (or with both: for defects that the centre has not mended), or without any for the case as a whole: each at most once.
 
     ``department`` is the applicant's; ``role`` and ``also_roles`` are those that had not signed yet, ``people`` who had a seat
     by name; ``due_at`` is the limit as it stood. For a missing reason it is one card for each who gave none, with their role.
@@ -40,6 +41,7 @@ class SupervisionCard(models.Model):
     case = models.ForeignKey(Case, on_delete=models.PROTECT, related_name="cards")
     stage = models.ForeignKey(CaseStage, null=True, on_delete=models.PROTECT, related_name="cards")
     fulfilment = models.BooleanField(default=False)
+    confirmation = models.ForeignKey(Confirmation, null=True, on_delete=models.PROTECT, related_name="cards")
     department = models.ForeignKey(Department, on_delete=models.PROTECT, related_name="cards")
     role = models.CharField(max_length=30, choices=Role)
     also_roles = ArrayField(models.CharField(max_length=30, choices=Role), default=list)
@@ -55,12 +57,12 @@ class SupervisionCard(models.Model):
         indexes: ClassVar = [models.Index(fields=["raised_at"], name="card_by_time")]
         constraints: ClassVar = [
             models.UniqueConstraint(
-                fields=["case", "stage", "fulfilment", "colour", "cause", "decider"],
+                fields=["case", "stage", "fulfilment", "confirmation", "colour", "cause", "decider"],
                 name="card_once",
                 nulls_distinct=False,
             ),
             models.CheckConstraint(
-                condition=Q(fulfilment=False) | Q(stage__isnull=True, cause=Cause.LIMIT),
+                condition=Q(fulfilment=False, confirmation=None) | Q(stage__isnull=True, cause=Cause.LIMIT),
                 name="card_for_building_is_of_no_stage",
             ),
             models.CheckConstraint(
@@ -72,6 +74,13 @@ class SupervisionCard(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_colour_display()}: {self.case}"
+
+    @property
+    def concerns(self) -> str:
+        """What it is for where that is no stage, in the reader's language."""
+        if self.confirmation_id is not None:
+            return gettext("Remedy of defects") if self.fulfilment else gettext("Confirmation")
+        return gettext("Fulfilment") if self.fulfilment else gettext("the whole matter")
 
     @property
     def waited_for(self) -> str:

@@ -24,7 +24,7 @@ from govcloud.calendars import services as calendars
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.services import Posting
-from govcloud.supervision import building, late, statistics
+from govcloud.supervision import building, confirming, late, statistics
 from govcloud.supervision.models import Cause, Colour, Escalation, SupervisionCard
 from tenants.models import Role
 
@@ -32,7 +32,13 @@ SUPERVISION = audit.SystemActor("supervision")
 ALONE = 0x676F_7375  # the advisory lock of whoever raises cards
 LOOKED_BACK = timedelta(days=30)
 """For what was decided late and has no card yet: signed without a reason, or before any sweep had seen that it was late."""
-WHOLE = ("全程", "the whole matter")
+AFTERWARDS: Mapping[tuple[bool, bool], tuple[str, str]] = {
+    (False, False): ("全程", "the whole matter"),
+    (True, False): statistics.FULFILMENT[1:],
+    (False, True): statistics.CONFIRMATION[1:],
+    (True, True): ("整改", "remedy of defects"),
+}
+"""What a card without a stage is for, by whether it has ``fulfilment`` and a confirmation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,7 @@ def _raise_due(*, at: datetime) -> int:
     decided = (*late.stages(at=at, since=at - LOOKED_BACK), *late.cases(at=at, since=at - LOOKED_BACK))
     due += [(card, missed) for card, missed in decided if (card.case_id, card.stage_id) not in there]
     due += building.cards(at=at, warned=warned, since=at - LOOKED_BACK)
+    due += confirming.cards(at=at, warned=warned, since=at - LOOKED_BACK)
     for card, missing in due:
         card.role, *card.also_roles = missing.roles
     reasons = list(_for_missing_reasons(at=at))
@@ -163,6 +170,7 @@ def _tell(cards: Sequence[tuple[SupervisionCard, Waiting | None]], *, at: dateti
                 after={
                     "colour": card.colour, "cause": card.cause, "stage": card.stage.code if card.stage else None,
                     "due_at": card.due_at, **({"fulfilment": True} if card.fulfilment else {}),
+                    **({"confirmation": True} if card.confirmation_id else {}),
                 },
             )
             for card, _missing in cards
@@ -202,9 +210,7 @@ def _facts(card: SupervisionCard) -> dict[str, Any]:
     name, name_en = (
         (card.stage.name, card.stage.name_en)
         if card.stage
-        else statistics.FULFILMENT[1:]
-        if card.fulfilment
-        else WHOLE
+        else AFTERWARDS[card.fulfilment, card.confirmation_id is not None]
     )
     return {"label": card.case.subject_label, "stage": name, "stage_en": name_en, "due_at": card.due_at}
 
@@ -216,11 +222,15 @@ def _escalate(*, at: datetime) -> None:
         return
     long_past = calendars.long_past(at=at, working_days=settings.SUPERVISION_LEADER_DAYS)
     decided = Q(stage__status=StageStatus.CURRENT) | Q(
-        stage=None, fulfilment=False, case__due_at__lte=long_past
+        stage=None, fulfilment=False, confirmation=None, case__due_at__lte=long_past
     )
-    waits = decided & Q(case__status=Status.OPEN) | Q(
-        fulfilment=True, case__fulfilled_at=None, case__fulfilment_due_at__lte=long_past
+    built = Q(
+        fulfilment=True,
+        confirmation=None,
+        case__fulfilled_at=None,
+        case__fulfilment_due_at__lte=long_past,
     )
+    waits = decided & Q(case__status=Status.OPEN) | built | confirming.still_waits()
     cards = list(
         SupervisionCard.objects.filter(
             waits, colour=Colour.RED, escalation=None, due_at__lte=long_past

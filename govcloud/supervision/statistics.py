@@ -16,7 +16,7 @@ from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from govcloud.approvals.lifecycle import StageStatus, Status
-from govcloud.approvals.models import Case, CaseKind, CaseStage, Decision
+from govcloud.approvals.models import Case, CaseKind, CaseStage, Confirmation, Decision
 from govcloud.calendars import deadlines
 from govcloud.calendars import services as calendars
 from govcloud.supervision.models import Cause, Colour, SupervisionCard
@@ -98,7 +98,7 @@ class Figures:
 
 
 def figures(*, period: Period) -> Figures:
-    """Six statements."""
+    """Seven statements."""
     cards, steps = _cards(period)
     return Figures(
         period=period,
@@ -147,6 +147,8 @@ Step = tuple[int, str, str, str, int]
 
 FULFILMENT = ("fulfilment", "实施", "Fulfilment")
 """Code and names of what comes after the stages: building. A flow's stage of that code is told apart by its names."""
+CONFIRMATION = ("confirmation", "反馈确认", "Confirmation")
+"""The same of what comes after that: the department's confirmation."""
 
 Card = tuple[int, str | None, str, str]
 
@@ -156,16 +158,22 @@ def _cards(period: Period) -> tuple[dict[Card, int], set[Step]]:
     rows = (
         SupervisionCard.objects.filter(period.of("raised_at"))
         .order_by()
+        .annotate(confirmed=Q(confirmation__isnull=False))
         .values_list(
             "case__flow__number", "stage__code", "stage__name", "stage__name_en", "stage__working_days",
-            "fulfilment", "case__flow__fulfilment_days", "colour", "cause",
+            "fulfilment", "case__flow__fulfilment_days", "confirmed", "case__flow__confirmation_days", "colour", "cause",
         )
         .annotate(Count("pk"))
     )  # fmt: skip
     cards: dict[Card, int] = defaultdict(int)
     steps: set[Step] = set()
-    for flow, *step, fulfilment, days, colour, cause, count in rows:
-        code, name, name_en, limit = (*FULFILMENT, days) if fulfilment else step
+    for flow, *stage, fulfilment, days, confirmation, days_to_confirm, colour, cause, count in rows:
+        if fulfilment:  # the remedy of defects as well
+            code, name, name_en, limit = (*FULFILMENT, days)
+        elif confirmation:
+            code, name, name_en, limit = (*CONFIRMATION, days_to_confirm)
+        else:
+            code, name, name_en, limit = stage
         cards[flow, code, colour, cause] += count
         if code is not None and cause == Cause.LIMIT:
             steps.add((flow or 0, code, name, name_en, limit))
@@ -186,7 +194,7 @@ def _stages(period: Period, cards: Mapping[Card, int], steps: Collection[Step]) 
         )
         .annotate(times=Count("pk"), late=Count("pk", filter=Q(decided_at__gt=F("due_at"))))
     )  # fmt: skip
-    rows += _built(period)
+    rows += [*_built(period), *_confirmed(period)]
     special = _special([row["since"] for row in rows] + [row["until"] for row in rows])
     groups: dict[Step, list[tuple[int, int, int]]] = defaultdict(list)
     for row in rows:
@@ -217,6 +225,26 @@ def _built(period: Period) -> list[dict[str, Any]]:
         {
             **row, "case__flow__number": row["flow__number"], "code": code, "name": name, "name_en": name_en,
             "working_days": row["flow__fulfilment_days"],
+        }
+        for row in rows
+    ]  # fmt: skip
+
+
+def _confirmed(period: Period) -> list[dict[str, Any]]:
+    """What departments answered in the period, confirmations and defects alike, in rows like those of steps."""
+    zone = timezone.get_default_timezone()
+    code, name, name_en = CONFIRMATION
+    rows = (
+        Confirmation.objects.filter(period.of("answered_at", "case__department"))
+        .annotate(since=TruncDate("asked_at", tzinfo=zone), until=TruncDate("answered_at", tzinfo=zone))
+        .order_by()
+        .values("case__flow__number", "case__flow__confirmation_days", "since", "until")
+        .annotate(times=Count("pk"), late=Count("pk", filter=Q(answered_at__gt=F("due_at"))))
+    )
+    return [
+        {
+            **row, "code": code, "name": name, "name_en": name_en,
+            "working_days": row["case__flow__confirmation_days"],
         }
         for row in rows
     ]  # fmt: skip

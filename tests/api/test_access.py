@@ -148,6 +148,8 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "PUT orders/{key}": content(),
         "POST orders/{key}/withdrawal": {"reason": "not needed"},
         "POST orders/{key}/cancellation": {"reason": "not needed"},
+        "POST orders/{key}/confirmation": {"answer": "confirmed"},
+        "POST orders/{key}/remedy": {"remedy": "enlarged"},
         "POST orders/{key}/decisions": {"verb": "approve", "revision_hash": order.case.revision_hash},
         "POST cases/{key}/delegations": {**shared, "reason": "away"},
         "POST cases/{key}/reviewers": {**shared, "reason": "capacity"},

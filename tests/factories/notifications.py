@@ -24,8 +24,9 @@ from tests.factories.tenants import SystemFactory, member
 def facts_of(kind: Kind, **facts: Any) -> dict[str, Any]:
     """Something for every fact that the kind's words name."""
     moment = "2026-11-20T10:00:00Z"
+    named = services._named_in(KINDS[kind], *KINDS[kind].texts)
     return {
-        **{name: moment if name.endswith("_at") else f"«{name}»" for name in services._facts_of(kind)},
+        **{name: moment if name.endswith("_at") else f"«{name}»" for name in named},
         **facts,
     }
 

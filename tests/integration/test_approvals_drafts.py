@@ -55,7 +55,7 @@ def change(
     draft: FlowVersion, admin: User, at: datetime, *stages: StageRule, version: int = 1
 ) -> FlowVersion:
     return flows.change(
-        flow=draft, name=draft.name, stages=stages, fulfilment_days=draft.fulfilment_days, expected_version=version,
+        flow=draft, name=draft.name, stages=stages, limits=draft.limits, expected_version=version,
         actor=admin, at=at,
     )  # fmt: skip
 

@@ -99,12 +99,14 @@ def test_a_limit_of_no_days_is_the_same_day(browser: Client, draft: FlowVersion)
     assert browser.post(f"{url}new-stage/", typed(draft, working_days="0")).status_code == 302
     assert draft.stages.get(code="level_3").working_days == 0
     page = text(browser.get(url))
-    assert page.count("the same day") == 4  # this one, two of the default flow, and the hint about building
+    assert (
+        page.count("the same day") == 5
+    )  # this one, two of the default flow, and the hints about building and confirming
     form = browser.get(f"{url}stages/level_3/").content.decode()
     assert 'min="0"' in form
     assert "0 is the same day" in form
     browser.post("/language/", {"language": "zh-hans", "next": url})
-    assert text(browser.get(url)).count("当日") == 4
+    assert text(browser.get(url)).count("当日") == 5
 
 
 @pytest.mark.parametrize(
@@ -156,6 +158,25 @@ def test_a_limit_for_building_that_makes_no_sense_comes_back_as_it_was_typed(
     assert 'value="草稿二"' in answer.content.decode()
     draft.refresh_from_db()
     assert draft.fulfilment_days == 3
+
+
+def test_the_department_is_asked_to_confirm_or_not(browser: Client, draft: FlowVersion) -> None:
+    url = f"/flows/{draft.uuid}/"
+    assert "The department confirms what was delivered within 3 working days." in text(browser.get(url))
+    for given, kept, told in (
+        ("1", 1, "within 1 working day."),
+        ("0", 0, "confirms what was delivered on the same day"),
+        ("", None, "is not asked to confirm"),
+    ):
+        draft.refresh_from_db()
+        values = {"name": "2027", "confirmation_days": given, "version": draft.version}
+        assert browser.post(f"{url}name/", values).status_code == 302
+        draft.refresh_from_db()
+        assert (draft.confirmation_days, told in text(browser.get(url))) == (kept, True)
+    values = {"name": "2027", "confirmation_days": "61", "version": draft.version}
+    answer = browser.post(f"{url}name/", values)
+    assert (answer.status_code, "The limit for confirming is 0" in text(answer)) == (422, True)
+    assert 'value="61"' in answer.content.decode()
 
 
 def test_who_edited_an_older_state_is_told(browser: Client, draft: FlowVersion) -> None:

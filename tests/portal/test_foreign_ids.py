@@ -67,6 +67,8 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "order-submission": {"number": "orders"},
     "order-withdrawal": {"number": "orders"},
     "order-cancellation": {"number": "orders"},
+    "order-confirmation": {"number": "orders"},
+    "order-remedy": {"number": "orders"},
     "order-form": {"number": "orders"},
     "order-package": {"number": "orders"},
     "order-files": {"number": "orders"},

@@ -10,6 +10,7 @@ from govcloud.approvals.models.cases import (
     SeatStatus,
     Verb,
 )
+from govcloud.approvals.models.confirmations import Answer, Confirmation
 from govcloud.approvals.models.flows import (
     CaseKind,
     FlowVersion,
@@ -25,9 +26,11 @@ from govcloud.approvals.models.people import Absence, Consultation, Manner, Remi
 __all__ = [
     "APPROVING",
     "Absence",
+    "Answer",
     "Case",
     "CaseKind",
     "CaseStage",
+    "Confirmation",
     "Consultation",
     "Decision",
     "FlowVersion",

@@ -10,6 +10,7 @@ from django.db.models.lookups import IsNull
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.queries import FlowVersionQuerySet
+from govcloud.approvals.routing import Limits
 from tenants.models import NetworkZone, Role, User
 
 
@@ -61,6 +62,7 @@ class FlowVersion(models.Model):
     number = models.PositiveIntegerField(unique=True, null=True)
     name = models.CharField(max_length=80)
     fulfilment_days = models.PositiveSmallIntegerField(null=True)  # working days; null: no limit
+    confirmation_days = models.PositiveSmallIntegerField(null=True)  # working days; null: nobody is asked
     based_on = models.ForeignKey("self", null=True, on_delete=models.PROTECT, related_name="+")
     drafted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     editors = ArrayField(models.BigIntegerField(), default=list)  # keys of people: who drafted or changed it
@@ -95,6 +97,15 @@ class FlowVersion(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.number}" if self.number else self.name
+
+    @property
+    def limits(self) -> Limits:
+        """Of what comes after the stages."""
+        return Limits(self.fulfilment_days, self.confirmation_days)
+
+    @limits.setter
+    def limits(self, limits: Limits) -> None:
+        self.fulfilment_days, self.confirmation_days = limits.fulfilment_days, limits.confirmation_days
 
 
 class Stage(models.Model):

@@ -10,9 +10,9 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from govcloud.approvals.flows import CHOICES, LONGEST_LIMIT, MOST, ConditionUnfit, FulfilmentLimitUnfit
+from govcloud.approvals.flows import CHOICES, LIMITS_UNFIT, LONGEST_LIMIT, MOST, ConditionUnfit
 from govcloud.approvals.models import Quorum
-from govcloud.approvals.routing import CONDITIONS, RULE, StageRule, has_rule
+from govcloud.approvals.routing import CONDITIONS, RULE, Limits, StageRule, has_rule
 from govcloud.portal.deciding.forms import typed
 from tenants.models import DECIDING, Role
 
@@ -38,6 +38,7 @@ MONEY = frozenset({"min_amount", "auto_below_amount"})
 NUMBERS = (frozenset(MOST) - MONEY) | {"working_days", "quorum_count"}
 NEW: Mapping[str, Any] = {"quorum": Quorum.ONE, "working_days": "1", "also_roles": ()}
 LONGEST_NUMBER = 18
+LIMITS = tuple(field.name for field in fields(Limits))
 NO_LIMIT = -1
 """Of a stage whose limit was left empty: refused as any that is unfit, since 0 says the same day."""
 
@@ -73,12 +74,16 @@ def rule_of(values: Mapping[str, Any]) -> StageRule:
     return StageRule(**{**parsed, "working_days": NO_LIMIT if limit is None else limit})
 
 
-def days_in(text: str) -> int | None:
-    """A limit in working days; empty is none. Raises FulfilmentLimitUnfit for what is no number."""
+def limits_in(given: Mapping[str, str]) -> Limits:
+    """The limits as they were typed; empty is none. Raises FulfilmentLimitUnfit or ConfirmationLimitUnfit for what is no number."""
+    return Limits(**{name: _days(name, given[name]) for name in LIMITS})
+
+
+def _days(name: str, text: str) -> int | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
-        raise FulfilmentLimitUnfit(most=LONGEST_LIMIT, pointers=("/fulfilment_days",))
+        raise LIMITS_UNFIT[name](most=LONGEST_LIMIT, pointers=(f"/{name}",))
     return int(text)
 
 

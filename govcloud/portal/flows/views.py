@@ -71,8 +71,8 @@ def draft(request: HttpRequest, uuid: UUID) -> HttpResponse:
 @login_required
 @resumes
 def rename(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Give a draft another name, and what is built its limit."""
-    return _change(request, uuid, lambda rules: rules, given=typed(request, "name", "fulfilment_days"))
+    """Give a draft another name, and what comes after its stages its limits."""
+    return _change(request, uuid, lambda rules: rules, given=typed(request, "name", *forms.LIMITS))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -168,7 +168,7 @@ def _keep(
         rules = into(services.rules_of(found.stages.all()), forms.rule_of(values))
         version = version_in(request.POST.get("version", ""))
         return services.change(
-            flow=found, name=found.name, stages=rules, fulfilment_days=found.fulfilment_days,
+            flow=found, name=found.name, stages=rules, limits=found.limits,
             expected_version=version, actor=actor, at=at,
         )  # fmt: skip
 
@@ -194,9 +194,7 @@ def _change(
             flow=found,
             name=found.name if given is None else given["name"],
             stages=change(services.rules_of(found.stages.all())),
-            fulfilment_days=found.fulfilment_days
-            if given is None
-            else forms.days_in(given["fulfilment_days"]),
+            limits=found.limits if given is None else forms.limits_in(given),
             expected_version=version,
             actor=actor,
             at=at,

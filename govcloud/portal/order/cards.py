@@ -17,7 +17,7 @@ from tenants.models import User
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """``step`` is the key of its stage, None for the matter as a whole and for ``fulfilment``; ``name`` and ``name_en`` are the stage's.
+    """``step`` is the key of its stage, None for the matter as a whole and for what comes after it; ``name`` and ``name_en`` are the stage's.
 
     ``decider`` is who gave no reason, where it is for a missing one.
     """
@@ -27,6 +27,7 @@ class Card:
     raised_at: datetime
     step: int | None
     fulfilment: bool
+    confirmation: bool
     name: str
     name_en: str
     decider: str
@@ -38,6 +39,7 @@ class Cards:
 
     at_steps: Mapping[int, tuple[Card, ...]]
     of_fulfilment: tuple[Card, ...] = ()
+    of_confirmation: tuple[Card, ...] = ()
     of_matter: tuple[Card, ...] = ()
 
 
@@ -54,6 +56,7 @@ def seen_by(actor: User, *, at: datetime) -> ArraySubquery:
                 raised_at="raised_at",
                 step="stage",
                 fulfilment="fulfilment",
+                confirmation="confirmation",
                 decider=decider,
                 **names,
             )
@@ -66,9 +69,13 @@ def cards_of(order: Order, stages: Collection[CaseStage]) -> Cards:
     cards = [_card(each) for each in order.cards]  # type: ignore[attr-defined]
     shown = [stage.pk for stage in stages]
     at_steps = {step: tuple(card for card in cards if card.step == step) for step in shown}
-    of_fulfilment = tuple(card for card in cards if card.fulfilment)
-    of_matter = tuple(card for card in cards if card.step not in shown and not card.fulfilment)
-    return Cards(at_steps, of_fulfilment, of_matter)
+    before = [card for card in cards if not (card.fulfilment or card.confirmation)]
+    return Cards(
+        at_steps,
+        of_fulfilment=tuple(card for card in cards if card.fulfilment and not card.confirmation),
+        of_confirmation=tuple(card for card in cards if card.confirmation),
+        of_matter=tuple(card for card in before if card.step not in shown),
+    )
 
 
 def _card(told: Mapping[str, Any]) -> Card:
@@ -78,6 +85,7 @@ def _card(told: Mapping[str, Any]) -> Card:
         datetime.fromisoformat(told["raised_at"]),
         told["step"],
         told["fulfilment"],
+        told["confirmation"] is not None,
         told["name"] or "",
         told["name_en"] or "",
         told["decider"] or "",

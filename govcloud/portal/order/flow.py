@@ -14,6 +14,7 @@ from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
 from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import (
     CaseStage,
+    Confirmation,
     Consultation,
     Decision,
     Quorum,
@@ -30,6 +31,7 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.periods import wall_clock
 from govcloud.portal.order.cards import Card, Cards
+from govcloud.portal.order.confirmations import Shown
 from govcloud.portal.templatetags.portal import named
 from tenants.models import Role, User
 
@@ -109,10 +111,11 @@ def steps(
     stages: list[CaseStage],
     cards: Cards,
     *,
+    confirmation: Shown,
     planned: Sequence[PlannedStage] = (),
     at: datetime,
 ) -> list[FlowStep]:
-    """From the application over the stages of its case to the delivery; two queries for a submitted order, and one each
+    """From the application over the stages of its case to the delivery and its confirmation; two queries for a submitted order, and one each
     where opinions were asked for or it was reminded of.
 
     A draft has no case yet and shows the stages that are ``planned`` for it.
@@ -132,6 +135,7 @@ def steps(
             for stage, days, pause in _with_days(order, stages, at=at)
         ),
         replace(_delivery(order, at=at), cards=cards.of_fulfilment),
+        *(replace(step, cards=cards.of_confirmation) for step in _confirmation(confirmation, at=at)),
     ]
 
 
@@ -324,6 +328,43 @@ def _delivery(order: Order, *, at: datetime) -> FlowStep:
         late=days_left is not None and days_left < 0,
         decided_at=order.finished_at if order.status == Status.FULFILLED else None,
     )
+
+
+def _confirmation(shown: Shown, *, at: datetime) -> Iterator[FlowStep]:
+    """Where the department is asked, or will be; one query for the special days while somebody is waited for."""
+    last = shown.last
+    if last is None:
+        if shown.expected:
+            label = _("after delivery")
+            yield FlowStep(name=_("Confirmation"), state=StageStatus.WAITING, label=label)
+        return
+    due = last.due_at if last.owed else last.remedy_due_at if last.disputed else None
+    days_left = working_days_left(at, due, _worked(at, due)) if due else None
+    told = [each for asked in shown.rounds for each in _answers(asked)]
+    yield FlowStep(
+        name=_("Confirmation"),
+        state="current" if last.owed else StageStatus.RETURNED if last.disputed else "done",
+        label=_("to be confirmed by the department")
+        if last.owed
+        else _("defects reported; the cloud centre mends them")
+        if last.disputed
+        else _("confirmed"),
+        role=str(Role.APPLICANT.label if last.owed else Role.CLOUD_ADMIN.label),
+        since=last.asked_at,
+        due=due,
+        remaining=_remaining(days_left) if days_left is not None else "",
+        late=days_left is not None and days_left < 0,
+        decided_at=None if last.owed or last.disputed else last.answered_at,
+        signatures=tuple(told),
+    )
+
+
+def _answers(asked: Confirmation) -> Iterator[Signature]:
+    """What the department said, and what was done about it."""
+    if asked.answered_by is not None:
+        yield Signature(str(asked.answered_by), asked.get_answer_display(), asked.answered_at, asked.remark)
+    if asked.remedied_by is not None:
+        yield Signature(str(asked.remedied_by), _("mended"), asked.remedied_at, asked.remedy)
 
 
 def _with_days(

@@ -17,7 +17,17 @@ from govcloud.orders.models import Order, Revision
 from govcloud.orders.readiness import files_of, reckon
 from govcloud.portal.deciding import offers
 from govcloud.portal.deeds import Refused
-from govcloud.portal.order import flow, items, progress, quotes, resources, trail, waiting, writing
+from govcloud.portal.order import (
+    confirmations,
+    flow,
+    items,
+    progress,
+    quotes,
+    resources,
+    trail,
+    waiting,
+    writing,
+)
 from govcloud.portal.order.cards import cards_of, seen_by
 from govcloud.portal.order.parts import Asked
 from govcloud.portal.seen import seen_or_404
@@ -45,7 +55,11 @@ def page(
 ) -> HttpResponse:
     """The whole page, after something that was asked for on it was refused."""
     shown = {**context(found, actor, {}, at=at), "refused": refused, "live": False}
-    shown["refilled"] = shown["writing"].withdraws or shown["writing"].calls_off
+    shown["refilled"] = (
+        shown["writing"].withdraws or shown["writing"].calls_off
+        or (shown["confirmation"].answers and "remark" in (refused.typed if refused else {}))
+        or (shown["confirmation"].mends and "remedy" in (refused.typed if refused else {}))
+    )  # fmt: skip
     return render(request, "portal/order/page.html", shown, status=refused.status if refused else 200)
 
 
@@ -61,7 +75,8 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
     reckoned = reckon(order=order, at=at) if order.status in EDITABLE else None
     planned = reckoned.route if reckoned and order.status == Status.DRAFT else ()
     cards = cards_of(order, stages)
-    way = flow.steps(order, stages, cards, planned=planned, at=at)
+    confirmation = confirmations.shown(order, actor, at=at)
+    way = flow.steps(order, stages, cards, confirmation=confirmation, planned=planned, at=at)
     delivery = progress.progress(order, technical=technical) if begun else progress.Progress([])
     return {
         "order": order,
@@ -71,6 +86,7 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
         "writing": offer,
         "effect": reckoned.effect if reckoned and offer.edits else (),
         "flow": way,
+        "confirmation": confirmation,
         "cards": cards.of_matter,
         "offer": offers.offer(order.case, stages, actor, at=at),
         "progress": delivery,
@@ -100,7 +116,7 @@ def visible(number: str, actor: User, *, at: datetime) -> Order:
     latest = Revision.objects.filter(order=OuterRef("pk")).order_by("-number")
     orders = (
         Order.objects.visible_to(actor, at=at)
-        .select_related("system__department", "applicant", "case__department")
+        .select_related("system__department", "applicant", "case__department", "case__flow")
         .annotate(
             revision_number=Subquery(latest.values("number")[:1]),
             revision_digest=Subquery(latest.values("digest")[:1]),

@@ -11,8 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.among import among
-from govcloud.approvals.models import Case, Consultation
-from govcloud.approvals.queries import current_stage
+from govcloud.approvals.models import Case, Confirmation, Consultation
+from govcloud.approvals.queries import confirmation_awaited, current_stage
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.orders.queries import OrderQuerySet, systems_named
@@ -77,7 +77,8 @@ class Filters:
 
 
 def todo(actor: User, *, at: datetime) -> Q:
-    """Orders whose present stage is for the actor to decide, and those on which their opinion is asked for.
+    """Orders whose present stage is for the actor to decide, those on which their opinion is asked for, and delivered ones that they
+    have to confirm or to mend.
 
     Their cases are looked for once and named: a page counts, sorts and shows them in several statements, in each of which they
     would be looked for among all again.
@@ -86,7 +87,8 @@ def todo(actor: User, *, at: datetime) -> Q:
     if kept is None or kept[0] != at:
         asked = Consultation.objects.open().filter(person=actor).order_by().values_list("stage__case")
         cases = Case.objects.todo(actor, at=at).order_by().values_list("pk")
-        kept = (at, sorted({pk for (pk,) in cases.union(asked, all=True)}))
+        confirmed = Confirmation.objects.waiting_for(actor, at=at).order_by().values_list("case")
+        kept = (at, sorted({pk for (pk,) in cases.union(asked, confirmed, all=True)}))
         actor._cases_to_do = kept  # type: ignore[attr-defined]  # noqa: SLF001
     return among("case", kept[1])
 
@@ -136,11 +138,12 @@ def ordered(orders: QuerySet[Order], filters: Filters) -> QuerySet[Order]:
 
 
 def dressed(orders: QuerySet[Order]) -> QuerySet[Order]:
-    """With system, department and applicant, and the stage that decides now."""
+    """With system, department and applicant, and the stage that decides now or what is asked for since."""
     return orders.select_related("system__department", "applicant").annotate(
         stage_name=current_stage("name", case="case"),
         stage_name_en=current_stage("name_en", case="case"),
         stage_due_at=current_stage("due_at", case="case"),
+        asked_for=confirmation_awaited(case="case"),
     )
 
 

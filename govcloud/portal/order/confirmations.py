@@ -1,0 +1,45 @@
+"""What an order's page shows of its confirmation, and which of its forms the reader has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from govcloud.approvals.confirmation import LONGEST
+from govcloud.approvals.models import Confirmation
+from govcloud.orders.confirming import CONFIRMERS, REMEDIERS, rounds_of
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Order
+from tenants.models import User
+from tenants.policies import scope_of
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """``rounds`` are what was asked so far, oldest first; ``expected`` says whether the department will be asked; ``most`` the
+    characters of a remark.
+    """
+
+    rounds: Sequence[Confirmation] = ()
+    expected: bool = False
+    answers: bool = False
+    mends: bool = False
+    most: int = LONGEST
+
+    @property
+    def last(self) -> Confirmation | None:
+        return self.rounds[-1] if self.rounds else None
+
+
+def shown(order: Order, actor: User, *, at: datetime) -> Shown:
+    """One query for an order that is fulfilled, none for others."""
+    if order.case is None:
+        return Shown()
+    if order.status != Status.FULFILLED:
+        return Shown(expected=order.case.flow.confirmation_days is not None)
+    rounds = rounds_of(order.case)
+    last, scope, department = rounds[-1] if rounds else None, scope_of(actor, at=at), order.system.department
+    return Shown(
+        rounds=rounds,
+        answers=last is not None and last.owed and scope.holds_any(CONFIRMERS, department=department),
+        mends=last is not None and last.disputed and scope.holds_any(REMEDIERS, department=department),
+    )
