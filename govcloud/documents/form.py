@@ -21,6 +21,7 @@ from govcloud.approvals.telling import said, signed_by
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
+from govcloud.orders.confirming import rounds_of
 from govcloud.orders.models import Action, Order, Revision
 from govcloud.periods import wall_clock
 from tenants.models import Department, NetworkZone, Role, System, User
@@ -82,7 +83,7 @@ def contents_of(order: Order, *, at: datetime) -> dict[str, Any]:
         "attachments": [
             {**file, "size": f"{file['size'] / MEGABYTE:.2f} MB"} for file in content.get("attachments", [])
         ],
-        "stages": [_stage(stage) for stage in _stages(order)],
+        "stages": [*(_stage(stage) for stage in _stages(order)), *_confirmation(order)],
         "printed": wall_clock(at),
     }
 
@@ -237,3 +238,27 @@ def _stage(stage: CaseStage) -> dict[str, Any]:
             for decision in stage.decisions.all()
         ],
     }
+
+
+def _confirmation(order: Order) -> Iterator[dict[str, Any]]:
+    """What the department said of the delivery, and the centre of the remedies; nothing where it was not asked."""
+    rounds = rounds_of(order.case) if order.case is not None else []
+    if not rounds:
+        return
+    said_of_it = []
+    for asked in rounds:
+        if asked.answered_at is not None:
+            answer = str(asked.get_answer_display())
+            said_of_it.append(_signed(answer, asked.remark, asked.answered_by, asked.answered_at))
+        if asked.remedied_at is not None:
+            said_of_it.append(_signed(gettext("mended"), asked.remedy, asked.remedied_by, asked.remedied_at))
+    yield {
+        "name": gettext("Confirmation"),
+        "role": str(Role.APPLICANT.label),
+        "outcome": gettext("to be confirmed"),
+        "decisions": said_of_it,
+    }
+
+
+def _signed(verb: str, words: str, person: User | None, at: datetime) -> dict[str, str]:
+    return {"verb": verb, "opinion": words, "decider": str(person), "at": wall_clock(at)}

@@ -12,6 +12,7 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
+from govcloud.approvals.models import Answer, Confirmation
 from govcloud.audit.models import Event, Outcome
 from govcloud.documents.form import FONTS, NotSubmittedYet, approval_form, contents_of
 from govcloud.errors import DomainError
@@ -280,6 +281,25 @@ def test_the_form_says_what_was_asked_for_and_what_everybody_decided(on: Scene, 
     assert told["digest"] == order.revisions.get().digest
     assert pdf.startswith(b"%PDF-")
     assert b"NotoSansCJKsc" in pdf  # embedded: it reads alike everywhere
+
+
+def test_the_form_has_what_the_department_said_of_the_delivery(on: Scene, at: datetime) -> None:
+    order = submitted(on, at=at)
+    with translation.override("zh-hans"):
+        assert "反馈确认" not in [stage["name"] for stage in contents_of(order, at=at)["stages"]]
+        admin = member(Role.CLOUD_ADMIN)
+        Confirmation.objects.create(
+            case=order.case, position=0, asked_at=at, due_at=at, answer=Answer.DEFECTS, remark="磁盘只有 50 GB",
+            answered_by=on.applicant, answered_at=at, remedy="已扩容", remedied_by=admin, remedied_at=at,
+        )  # fmt: skip
+        Confirmation.objects.create(case=order.case, position=1, asked_at=at, due_at=at)
+        last = contents_of(order, at=at)["stages"][-1]
+        assert approval_form(order=order, at=at).startswith(b"%PDF")
+    told = [(each["verb"], each["opinion"], each["decider"]) for each in last["decisions"]]
+    assert (last["name"], told) == (
+        "反馈确认",
+        [("已反馈问题", "磁盘只有 50 GB", str(on.applicant)), ("已整改", "已扩容", str(admin))],
+    )
 
 
 def test_the_english_form_has_english_names_as_long_as_they_are_those_of_the_revision(
