@@ -47,11 +47,12 @@ def restored(*, unit: UUID, actor: audit.Actor, at: datetime) -> None:
     )  # fmt: skip
 
 
-def deleted(*, snapshot: Snapshot, actor: audit.Actor, at: datetime) -> None:
+def deleted(*, snapshot: Snapshot, actor: audit.Actor, at: datetime, lost: bool = False) -> None:
+    """``lost``: somebody deleted it past us."""
     snapshot.deleted_at = at
     snapshot.save(update_fields=["deleted_at"])
     resource = snapshot.volume.resource
     audit.record(
-        actor=actor, verb="snapshot.deleted", subject=snapshot, at=at, thread=resource.thread,
+        actor=actor, verb="snapshot.lost" if lost else "snapshot.deleted", subject=snapshot, at=at, thread=resource.thread,
         after={"volume": resource.name, "external_id": snapshot.external_id},
     )  # fmt: skip
