@@ -198,7 +198,8 @@ def snapshot_absent(*, unit: UUID, context: Context, lost: bool = False) -> None
     if snapshot is None:
         quotas.unhold(source=unit, at=context.at)
     elif snapshot.deleted_at is None:
-        snapshots.deleted(snapshot=snapshot, lost=lost, actor=ENGINE, at=context.at)
+        end = snapshots.lost if lost else snapshots.deleted
+        end(snapshot=snapshot, actor=ENGINE, at=context.at)
         department = snapshot.volume.resource.system.department
         amounts = {"storage_gb": snapshot.size_gb}
         quotas.give_back(source=unit, department=department, amounts=amounts, at=context.at)
