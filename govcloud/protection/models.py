@@ -88,9 +88,9 @@ class RecoveryPoint(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-taken_at", "-id"]
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                condition=Q(lost=False) | Q(expired_at__isnull=False), name="recovery_point_lost_is_over"
+        indexes: ClassVar = [
+            models.Index(
+                fields=["external_id"], name="recovery_point_kept", condition=Q(expired_at__isnull=True)
             )
         ]
 

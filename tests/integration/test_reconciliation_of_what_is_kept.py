@@ -64,11 +64,10 @@ def snapshot(on: Scene) -> Snapshot:
     return Snapshot.objects.select_related("volume__resource").get()
 
 
-def deleted(on: Scene, *points: RecoveryPoint) -> None:
+def deleted(on: Scene, point: RecoveryPoint) -> None:
     cloud = project(on)
-    for point in points:
-        cloud.backups.delete_backup(point.external_id)
-        gone(lambda point=point: cloud.backups.get_backup(point.external_id))
+    cloud.backups.delete_backup(point.external_id)
+    gone(lambda: cloud.backups.get_backup(point.external_id))
 
 
 def snapshot_deleted(on: Scene, snapshot: Snapshot) -> None:

@@ -4,14 +4,14 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.timezone import localtime
 
 from govcloud.catalog.models import Cloud
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.census import Census, ListedCopy
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import Snapshot
+from govcloud.inventory.models import Resource, Snapshot
 from govcloud.protection import keeping
 from govcloud.protection.models import LegalHold, RecoveryPoint
 from govcloud.provisioning.kinds.compute import UNIT
@@ -21,6 +21,8 @@ from govcloud.reconciliation.vocabulary import Field, SubjectKind
 
 
 class _Kept(Subject):
+    """Only a full pass lists them: they are many, and Cinder cannot be asked which have changed."""
+
     in_every_pass = False
 
     def _seen(self, row: ListedCopy) -> Seen:
@@ -77,8 +79,13 @@ class Snapshots(_Kept):
         }
 
     def strangers(self, unmarked: Sequence[Seen]) -> list[Seen]:
-        """Without those that Cinder makes for as long as it backs up a volume that is attached."""
-        return [seen for seen in unmarked if seen.name not in {f"backup-snap-{each}" for each in seen.at}]
+        """Without those of volumes that are not ours, whose findings tell of them, and those that Cinder makes for as long as
+        it backs up a volume that is attached.
+        """
+        of = {volume for seen in unmarked for volume in seen.at}
+        ours = set(Resource.objects.filter(external_id__in=of).values_list("external_id", flat=True))
+        its_own = {f"backup-snap-{volume}" for volume in of}
+        return [seen for seen in unmarked if ours.issuperset(seen.at) and seen.name not in its_own]
 
 
 class RecoveryPoints(_Kept):
@@ -96,19 +103,24 @@ class RecoveryPoints(_Kept):
         return RecoveryPoint.objects.filter(volume__resource__cloud=cloud, expired_at=None)
 
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        kept = self._points(cloud).filter(taken_at__lt=before).exclude(_in_hand())
-        return kept.values_list("external_id", flat=True)
+        kept = self._points(cloud).filter(taken_at__lt=before)
+        return kept.exclude(volume__resource__status=Status.RELEASING).values_list("external_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
+        """None for one that is being deleted, or is of what is being released. Whatever else is done with a volume leaves its points alone."""
         hold = LegalHold.objects.filter(point=OuterRef("pk"), lifted_at=None).values("placed_at")[:1]
         rows = self._points(cloud).filter(external_id__in=ids).select_related("volume__resource", "step")
+        going = keeping.being_deleted(cloud=cloud, ids=ids)
         found: dict[str, Standing | None] = {}
-        for row in rows.annotate(in_hand=_in_hand(), held_since=Subquery(hold)):
+        for row in rows.annotate(held_since=Subquery(hold)):
+            resource = row.volume.resource
+            if resource.status == Status.RELEASING or row.external_id in going:
+                found[row.external_id] = None
+                continue
             fields = {Field.STATE: USABLE}
             if row.held_since is not None:
                 fields[Field.LEGAL_HOLD] = _told(row.held_since)
-            resource = row.volume.resource
-            standing = Standing(
+            found[row.external_id] = Standing(
                 kind=self.kind,
                 external_id=row.external_id,
                 resource=resource.pk,
@@ -117,13 +129,7 @@ class RecoveryPoints(_Kept):
                 fields=fields,
                 name=f"{resource.name} {_told(row.taken_at)}",
             )
-            found[row.external_id] = None if row.in_hand else standing
         return found
-
-
-def _in_hand() -> Q:
-    """It is being deleted, or what it is of is being released. Whatever else is done with a volume leaves its points alone."""
-    return Q(Exists(keeping.deletions())) | Q(volume__resource__status=Status.RELEASING)
 
 
 def _told(at: datetime) -> str:
