@@ -43,6 +43,9 @@ class RecoveryPointAnswer(Answer):
     size_gb = serializers.IntegerField()
     off_site = serializers.BooleanField()
     expired_at = serializers.DateTimeField(allow_null=True)
+    lost = serializers.BooleanField(
+        help_text="somebody deleted it past us: the cloud does not have it any more"
+    )
     legal_holds = LegalHoldAnswer(source="holds", many=True)
 
 
@@ -51,6 +54,7 @@ class RecoveryPointFilters(filters.FilterSet):  # type: ignore[misc]
     system = filters.UUIDFilter("volume__resource__system__uuid")
     off_site = TrueOrFalseFilter()
     kept = TrueOrFalseFilter("expired_at", lookup_expr="isnull")
+    lost = TrueOrFalseFilter()
     on_hold = TrueOrFalseFilter(method="filter_on_hold")
     taken_after = filters.IsoDateTimeFilter("taken_at", lookup_expr="gte")
     taken_before = filters.IsoDateTimeFilter("taken_at", lookup_expr="lt")

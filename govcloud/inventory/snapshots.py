@@ -48,10 +48,19 @@ def restored(*, unit: UUID, actor: audit.Actor, at: datetime) -> None:
 
 
 def deleted(*, snapshot: Snapshot, actor: audit.Actor, at: datetime) -> None:
+    _end(snapshot, "snapshot.deleted", actor=actor, at=at)
+
+
+def lost(*, snapshot: Snapshot, actor: audit.Actor, at: datetime) -> None:
+    """Nobody here deleted it."""
+    _end(snapshot, "snapshot.lost", actor=actor, at=at)
+
+
+def _end(snapshot: Snapshot, verb: str, *, actor: audit.Actor, at: datetime) -> None:
     snapshot.deleted_at = at
     snapshot.save(update_fields=["deleted_at"])
     resource = snapshot.volume.resource
     audit.record(
-        actor=actor, verb="snapshot.deleted", subject=snapshot, at=at, thread=resource.thread,
+        actor=actor, verb=verb, subject=snapshot, at=at, thread=resource.thread,
         after={"volume": resource.name, "external_id": snapshot.external_id},
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Which recovery points are kept, which may be deleted, and how."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 from django.db import transaction
@@ -24,6 +25,15 @@ def deletions() -> QuerySet[Step]:
     """The steps that delete the recovery point of an outer row and have not ended."""
     steps = Step.objects.filter(kind="backup", external_id=OuterRef("external_id"), desired=Desired.ABSENT)
     return steps.exclude(state__in=FINISHED)
+
+
+def being_deleted(*, cloud: Cloud, ids: Collection[str]) -> set[str]:
+    """Of these ids of the cloud those of recovery points that an operation under way deletes, or is going to."""
+    steps = Step.objects.filter(
+        kind="backup", desired=Desired.ABSENT, external_id__in=ids,
+        operation__cloud=cloud, operation__taken_up_at=None,  # what has not ended has not been taken up: there are few
+    )  # fmt: skip
+    return set(steps.exclude(state__in=FINISHED).values_list("external_id", flat=True))
 
 
 def over() -> Q:

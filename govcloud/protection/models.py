@@ -68,7 +68,10 @@ class BackupRun(models.Model):
 
 
 class RecoveryPoint(models.Model):
-    """A state of a volume that can be restored, as confirmed by the cloud."""
+    """A state of a volume that can be restored, as confirmed by the cloud; until ``expired_at``.
+
+    ``lost`` tells that nobody here deleted it: the cloud did not have it any more.
+    """
 
     uuid = models.UUIDField(default=uuid4, unique=True, editable=False)
     run = models.ForeignKey(BackupRun, on_delete=models.PROTECT, related_name="recovery_points")
@@ -79,11 +82,17 @@ class RecoveryPoint(models.Model):
     size_gb = models.PositiveIntegerField()
     off_site = models.BooleanField()
     expired_at = models.DateTimeField(null=True)
+    lost = models.BooleanField(default=False)
 
     objects = RecoveryPointQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-taken_at", "-id"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["external_id"], name="recovery_point_kept", condition=Q(expired_at__isnull=True)
+            )
+        ]
 
 
 class LegalHold(models.Model):

@@ -215,6 +215,27 @@ def expire_point(*, external_id: str, at: datetime) -> None:
     )  # fmt: skip
 
 
+def lose_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
+    """The cloud has confirmed that it does not have a recovery point which nobody here deleted. Idempotent.
+
+    A legal hold on it stays in force: what becomes of it is for those to decide who place and lift them.
+    """
+    rows = RecoveryPoint.objects.select_for_update(no_key=True, of=("self",))
+    point = rows.select_related("volume__resource").filter(external_id=external_id, expired_at=None).first()
+    if point is None:
+        return
+    point.expired_at, point.lost = at, True
+    point.save(update_fields=["expired_at", "lost"])
+    resource, hold = point.volume.resource, point.holds.filter(lifted_at=None).first()
+    audit.record(
+        actor=actor, verb="recovery_point.lost", subject=point, at=at, thread=resource.thread, label=resource.name,
+        after={
+            "volume": resource.name, "external_id": external_id, "taken_at": point.taken_at,
+            **({"legal_hold": hold.reason, "held_since": hold.placed_at} if hold is not None else {}),
+        },
+    )  # fmt: skip
+
+
 def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime) -> RecoveryPoint:
     """Note what the cloud has confirmed; in the transaction that finishes the backup's step."""
     volume = Volume.objects.select_related("resource").get(resource__unit=volume_unit)

@@ -187,15 +187,19 @@ def address_absent(*, context: Context, given: FloatingAddress) -> None:
     bill(given.server.resource, at=at)
 
 
-def snapshot_absent(*, unit: UUID, context: Context) -> None:
-    """The cloud has confirmed that a snapshot does not exist (any more): give back what it held or used."""
+def snapshot_absent(*, unit: UUID, context: Context, lost: bool = False) -> None:
+    """The cloud has confirmed that a snapshot does not exist (any more): give back what it held or used.
+
+    ``lost`` is one that nobody asked to be deleted.
+    """
     snapshot = (
         Snapshot.objects.select_related("volume__resource__system__department").filter(unit=unit).first()
     )
     if snapshot is None:
         quotas.unhold(source=unit, at=context.at)
     elif snapshot.deleted_at is None:
-        snapshots.deleted(snapshot=snapshot, actor=ENGINE, at=context.at)
+        end = snapshots.lost if lost else snapshots.deleted
+        end(snapshot=snapshot, actor=ENGINE, at=context.at)
         department = snapshot.volume.resource.system.department
         amounts = {"storage_gb": snapshot.size_gb}
         quotas.give_back(source=unit, department=department, amounts=amounts, at=context.at)

@@ -106,6 +106,10 @@ _REMEDIES: Mapping[tuple[SubjectKind, Field], tuple[Remedy, ...]] = {
 REACH = frozenset({SubjectKind.SECURITY_RULE, SubjectKind.ROUTER, SubjectKind.FLOATING_ADDRESS})
 """How networks and servers are reached from outside: not resources of their own, and can be made again as they were."""
 
+BUILT = frozenset({SubjectKind.SERVER, SubjectKind.VOLUME})
+KEPT = frozenset({SubjectKind.SNAPSHOT, SubjectKind.RECOVERY_POINT})
+"""States of volumes. What is gone of these is gone: nothing makes it again."""
+
 
 def remedies(subject: SubjectKind, difference: Difference, *, suspended: bool = False) -> tuple[Remedy, ...]:
     """What can be done about a difference; the first is what we propose. What is suspended stays stopped."""
@@ -132,7 +136,7 @@ def whole(kind: FindingKind, subject: SubjectKind, *, at_home: bool) -> tuple[Re
             return (Remedy.CLEAR_AWAY, Remedy.ADOPT)
         case FindingKind.MISSING if subject in REACH | {SubjectKind.PORT}:
             return (Remedy.SET_BACK, Remedy.MARK_LOST)
-        case FindingKind.MISSING if subject in {SubjectKind.SERVER, SubjectKind.VOLUME}:
+        case FindingKind.MISSING if subject in BUILT | KEPT:
             return (Remedy.MARK_LOST,)
         case _:
             return (Remedy.DECIDE,)

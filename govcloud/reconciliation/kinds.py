@@ -21,6 +21,7 @@ from govcloud.inventory.models import (
     Volume,
 )
 from govcloud.protection import services as protection
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
@@ -47,12 +48,20 @@ def _take_down(cloud: Cloud, router_id: str) -> None:
 _DELETES: Mapping[SubjectKind, Callable[[Cloud, str], None]] = {
     SubjectKind.SERVER: lambda cloud, external_id: cloud.compute.delete_server(external_id),
     SubjectKind.VOLUME: lambda cloud, external_id: cloud.volumes.delete_volume(external_id),
+    SubjectKind.SNAPSHOT: lambda cloud, external_id: cloud.snapshots.delete_snapshot(external_id),
+    SubjectKind.RECOVERY_POINT: lambda cloud, external_id: cloud.backups.delete_backup(external_id),
     SubjectKind.PORT: lambda cloud, external_id: cloud.network.delete_port(external_id),
     SubjectKind.NETWORK: lambda cloud, external_id: cloud.network.delete_network(external_id),
     SubjectKind.SECURITY_GROUP: lambda cloud, external_id: cloud.security_groups.delete_group(external_id),
     SubjectKind.SECURITY_RULE: lambda cloud, external_id: cloud.security_groups.delete_rule(external_id),
     SubjectKind.ROUTER: _take_down,
     SubjectKind.FLOATING_ADDRESS: lambda cloud, external_id: cloud.routing.delete_floating_ip(external_id),
+}
+
+
+_KEPT: Mapping[SubjectKind, type[Snapshot | RecoveryPoint]] = {
+    SubjectKind.SNAPSHOT: Snapshot,
+    SubjectKind.RECOVERY_POINT: RecoveryPoint,
 }
 
 
@@ -127,10 +136,13 @@ class RemovalKind(MendingKind):
         return Moving()
 
     def _is_recorded(self, context: Context, external_id: str) -> bool:
-        """As a resource, released ones included; or with one, as rules, routers and floating addresses are."""
+        """As a resource or something kept of one, gone ones included; or with one, as rules, routers and floating addresses are."""
         if Resource.objects.filter(cloud=context.cloud_row, external_id=external_id).exists():
             return True
         subject = self.subject(context)
+        if subject in _KEPT:
+            kept = _KEPT[subject].objects.filter(volume__resource__cloud=context.cloud_row)
+            return kept.filter(external_id=external_id).exists()
         return subject in REACH and external_id in subject_of(subject).standing(
             context.cloud_row, [external_id]
         )
@@ -180,6 +192,14 @@ class LossKind(MendingKind):
         settlement.absent(context=context)
 
 
+def _snapshot_lost(context: Context) -> None:
+    settlement.snapshot_absent(unit=context.step.unit, context=context, lost=True)
+
+
+def _point_lost(context: Context) -> None:
+    protection.lose_point(external_id=context.state["id"], actor=ENGINE, at=context.at)
+
+
 def _rule_lost(context: Context) -> None:
     rules = SecurityRule.objects.filter(external_id=context.state["id"], removed_at=None)
     for rule in rules.filter(network__resource__unit=context.target).select_related("network__resource"):
@@ -203,6 +223,8 @@ def _address_lost(context: Context) -> None:
 
 
 _FORGOTTEN: Mapping[SubjectKind, Callable[[Context], None]] = {
+    SubjectKind.SNAPSHOT: _snapshot_lost,
+    SubjectKind.RECOVERY_POINT: _point_lost,
     SubjectKind.PORT: _port_lost,
     SubjectKind.SECURITY_RULE: _rule_lost,
     SubjectKind.ROUTER: _router_lost,

@@ -20,6 +20,7 @@ from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.reconciliation import adoption, taking_in
+from govcloud.reconciliation.comparison import BUILT
 from govcloud.reconciliation.models import Finding
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 
@@ -164,12 +165,17 @@ _AGAIN: Mapping[SubjectKind, Callable[[Click, Resource], list[StepSpec]]] = {
 
 
 def _mark_lost(click: Click) -> Operation:
-    """What is recorded with a resource goes by itself; the resource stays."""
-    if click.finding.subject in {SubjectKind.SERVER, SubjectKind.VOLUME}:
+    """What is recorded with a resource goes by itself; the resource stays.
+
+    Of a recovery point the volume is left alone: nothing is done to it, and it may be lost or released itself.
+    """
+    if click.finding.subject in BUILT:
         return _resource_lost(click)
     resource = _locked(click.finding)
     if click.finding.subject == SubjectKind.ROUTER:
         taking_in.require_nothing_leads_through(resource)
+    if click.finding.subject == SubjectKind.RECOVERY_POINT:
+        return _mend(click, _forgotten(click, resource))
     return _act(click, resource, _forgotten(click, resource))
 
 

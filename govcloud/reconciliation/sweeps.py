@@ -133,6 +133,7 @@ class Pass:
         self.noted = Noted()
         self.until = self._begin_at()
         self.lost: frozenset[str] = frozenset()  # servers that the cloud does not have
+        self.lost_volumes: frozenset[int] = frozenset()  # and volumes, by the keys of their records
 
     @cached_property
     def reached(self) -> openstack.Cloud:
@@ -153,9 +154,10 @@ class Pass:
 
     def _compare(self, subject: Subject) -> None:
         since = self._since(subject)
+        listed = subject.in_every_pass or self.sweep.extent == Extent.FULL
         seen: set[str] = set()
         deleted: set[str] = set()
-        pages = subject.pages(self.reached.census, since=since)
+        pages = subject.pages(self.reached.census, since=since) if listed else iter(())
         while True:
             asked_at = self.clock()
             page = next(pages, None)
@@ -168,11 +170,14 @@ class Pass:
             seen.update(each.external_id for each in standing)
             self._look(subject, [each for each in standing if each.project_id in self.projects], asked_at)
             self.progress(str(subject.kind.label), len(page))
-        self._absent(subject, seen, deleted, complete=since is None)
+        self._absent(subject, seen, deleted, complete=listed and since is None)
         if subject.kind == SubjectKind.SERVER:
             self.lost = frozenset(
                 self._live(subject, FindingKind.MISSING).values_list("external_id", flat=True)
             )
+        elif subject.kind == SubjectKind.VOLUME:
+            gone = self._live(subject, FindingKind.MISSING).filter(resource__isnull=False)
+            self.lost_volumes = frozenset(gone.values_list("resource", flat=True))
 
     def _look(self, subject: Subject, page: Sequence[Seen], asked_at: datetime) -> None:
         """Hold a page against the record. What moves, or is in hand, is not looked at this time."""
@@ -243,7 +248,7 @@ class Pass:
         observations = [
             comparison.missing(each)
             for each in standing.values()
-            if each is not None and not self._gone_with_its_server(each)
+            if each is not None and not self._gone_with_another(each)
         ]
         busy = hands.busy(observations=observations, since=asked_at - hands.MARGIN)
         settled = [each for each in gone if (row := standing.get(each)) is None or row.unit not in busy]
@@ -255,8 +260,10 @@ class Pass:
             last_seen_at=self.clock(), sightings=F("sightings") + 1
         )
 
-    def _gone_with_its_server(self, standing: Standing) -> bool:
-        """The server's own finding tells of it."""
+    def _gone_with_another(self, standing: Standing) -> bool:
+        """The finding of its server, or of the volume that it is a snapshot of, tells of it."""
+        if standing.kind == SubjectKind.SNAPSHOT:
+            return standing.resource in self.lost_volumes
         return standing.kind == SubjectKind.PORT and standing.fields.get(Field.ATTACHED_TO) in self.lost
 
     def _ask_for(self, subject: Subject, ids: Sequence[str]) -> tuple[list[str], list[Seen]]:

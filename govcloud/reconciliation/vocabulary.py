@@ -15,6 +15,8 @@ class FindingKind(models.TextChoices):
 class SubjectKind(models.TextChoices):
     SERVER = "server", _("server")
     VOLUME = "volume", _("storage volume")
+    SNAPSHOT = "snapshot", _("snapshot")
+    RECOVERY_POINT = "recovery_point", _("recovery point")
     PORT = "port", _("port")
     NETWORK = "network", _("network")
     SECURITY_GROUP = "security_group", _("security group")
@@ -37,6 +39,7 @@ class Field(models.TextChoices):
     SIZE = "size_gib", _("size in the cloud, GiB")
     STORAGE_CLASS = "storage_class", _("storage class")
     ATTACHED_TO = "attached_to", _("attached to")
+    LEGAL_HOLD = "legal_hold", _("under a legal hold since")
     ADDRESS = "address", _("address")
     SECURITY_GROUP = "security_group", _("security group")
     PROTOCOL = "protocol", _("protocol")

@@ -5,10 +5,13 @@ from collections.abc import Callable
 import pytest
 from rest_framework.test import APIClient
 
+from govcloud import clock
 from govcloud.audit.models import Event
 from govcloud.inventory.models import Resource, Snapshot
 from govcloud.protection.models import RecoveryPoint
+from govcloud.protection.services import lose_point
 from govcloud.provisioning.actions.storage import servers_where_it_is
+from govcloud.provisioning.context import ENGINE
 from tenants.models import Role, User
 from tests.api.house import House, house
 from tests.factories.clouds import AvailabilityZoneFactory
@@ -151,6 +154,20 @@ def test_a_hold_is_placed_shown_and_lifted(signed_in: SignedIn, point: RecoveryP
         ("legal_hold.placed", "案号 12"),
         ("legal_hold.lifted", "结案"),
     ]
+
+
+def test_a_recovery_point_that_was_lost_is_told_from_one_that_ended(
+    signed_in: SignedIn, point: RecoveryPoint
+) -> None:
+    authority = signed_in(member(Role.AUTHORITY_APPROVER))
+    authority.post(f"/api/v1/recovery-points/{point.uuid}/legal-hold", {"reason": "案号 12"})
+    lose_point(external_id=point.external_id, actor=ENGINE, at=clock.now())
+    (shown,) = authority.get("/api/v1/recovery-points?lost=true").json()["results"]
+    assert (shown["uuid"], shown["lost"], shown["expired_at"] is not None) == (str(point.uuid), True, True)
+    assert shown["legal_holds"][0]["lifted_at"] is None
+    assert str(point.uuid) not in authority.get("/api/v1/recovery-points?kept=true").content.decode()
+    url = f"/api/v1/recovery-points/{point.uuid}/legal-hold-lifting"
+    assert authority.post(url, {"reason": "it is lost"}).status_code == 200
 
 
 def test_a_hold_is_not_for_those_who_order_or_operate(signed_in: SignedIn, point: RecoveryPoint) -> None:

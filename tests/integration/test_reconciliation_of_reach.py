@@ -20,7 +20,7 @@ from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
-from tests.integration.test_reconciliation import LATER, PAGES, applied, swept, told
+from tests.integration.test_reconciliation import FULL, LATER, applied, swept, told
 from tests.integration.test_security_rules import HTTPS, in_cloud, room
 from tests.integration.test_server_actions import done
 
@@ -94,7 +94,7 @@ def test_of_what_was_opened_and_connected_nothing_is_found(
     assert rule.network_id == connected.pk
     sweep = swept(on)
     assert told() == []
-    assert sweep.api_calls == PAGES + 3, "the lists, and the limits of the one project"
+    assert sweep.api_calls == FULL + 3, "the lists, and the limits of the one project"
 
 
 # -- rules

@@ -8,7 +8,7 @@ from typing import Protocol, TypeVar
 import pytest
 
 from govcloud.gateways.openstack import Cloud, census, errors
-from tests.openstack.laboratory import FLAVOR, VOLUME_TYPE, Laboratory, eventually, gone
+from tests.openstack.laboratory import FLAVOR, VOLUME_TYPE, Laboratory, eventually, gone, settled
 
 SECOND = timedelta(seconds=1)
 
@@ -88,6 +88,30 @@ def test_an_operator_lists_how_networks_are_reached_in_every_project(
     cloud.routing.remove_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
     assert by_id(operator.census.routers())[router.id].subnet_ids == ()
     cloud.routing.delete_router(router.id)
+
+
+def test_an_operator_lists_what_is_kept_of_volumes_in_every_project(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud
+) -> None:
+    volume = laboratory.volume()
+    snapshot = laboratory.snapshot(volume)
+    made = cloud.backups.create_backup(
+        volume_id=volume.id, name=laboratory.unique("backup"), metadata={"unit": "u-2"}
+    )
+    backup = settled(lambda: cloud.backups.get_backup(made.id))
+    seen = by_id(operator.census.snapshots())[snapshot.id]
+    assert (seen.project_id, seen.name, seen.volume_id) == (laboratory.project.id, snapshot.name, volume.id)
+    found = by_id(operator.census.backups())[backup.id]
+    assert (found.project_id, found.name, found.volume_id) == (laboratory.project.id, backup.name, volume.id)
+    assert (seen.status, found.status, found.metadata) == ("available", "available", {"unit": "u-2"})
+    assert (operator.census.snapshot(snapshot.id), operator.census.backup(backup.id)) == (seen, found)
+    cloud.backups.delete_backup(backup.id)
+    cloud.snapshots.delete_snapshot(snapshot.id)
+    gone(lambda: cloud.backups.get_backup(backup.id))
+    gone(lambda: cloud.snapshots.get_snapshot(snapshot.id))
+    assert backup.id not in by_id(operator.census.backups())
+    with pytest.raises(errors.NotFound):
+        operator.census.snapshot(snapshot.id)
 
 
 def test_a_group_is_listed_with_its_rules_whoever_they_belong_to(

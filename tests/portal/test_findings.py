@@ -98,3 +98,28 @@ def test_pages_tell_of_what_puts_a_finding_right(
         page = admin.get(url)
         assert page.status_code == 200
         assert TOLD[chosen][language] in text(page).lower()
+
+
+@pytest.mark.parametrize(
+    ("language", "warning", "what"),
+    [
+        ("en", "It has been under a legal hold since 2026-11-02 09:00", "recovery point"),
+        ("zh-hans", "自 2026-11-02 09:00 起处于法律保全之下", "恢复点"),
+    ],
+)
+def test_a_lost_recovery_point_under_a_legal_hold_warns_of_it(
+    people: scenes.Cast, signed_in: Signed, language: str, warning: str, what: str
+) -> None:
+    found = about(
+        people,
+        kind=FindingKind.MISSING,
+        subject=SubjectKind.RECOVERY_POINT,
+        remedy=Remedy.MARK_LOST,
+    )
+    admin = signed_in(people.admin, language=language)
+    assert warning not in text(admin.get(f"/findings/{found.uuid}/"))
+    DifferenceFactory(finding=found, field=Field.LEGAL_HOLD, expected="2026-11-02 09:00", found="")
+    page = text(admin.get(f"/findings/{found.uuid}/"))
+    assert warning in page
+    assert what in page.lower()
+    assert TOLD["mark_lost"][language] in page.lower()

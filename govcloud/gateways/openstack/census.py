@@ -20,6 +20,7 @@ PAGE: Final = 1_000
 """The most that Nova and Cinder put on a page as they are installed."""
 
 _FLAVOR_NAMED: Final = "2.47"  # a server tells its flavor's name, even when the flavor is gone
+_MARKED_BACKUPS: Final = "3.43"  # a backup tells its metadata
 _CHANGED_VOLUMES: Final = "3.60"  # volumes can be filtered by their time of change
 
 _LEGS: Final = (
@@ -57,6 +58,18 @@ class ListedVolume:
     metadata: dict[str, str]
     server_ids: tuple[str, ...]
     updated_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedCopy:
+    """A snapshot or a backup of a volume."""
+
+    id: str
+    project_id: str
+    name: str
+    status: str
+    volume_id: str
+    metadata: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +154,17 @@ class Census:
         pages = self._pages("block-storage", "/volumes/detail", "volumes", query, _CHANGED_VOLUMES)
         return ([_volume(body) for body in page] for page in pages)
 
+    def snapshots(self) -> Iterator[list[ListedCopy]]:
+        """Cinder cannot be asked which of them have changed, nor which backups."""
+        pages = self._pages("block-storage", "/snapshots/detail", "snapshots", {"all_tenants": 1})
+        return ([_snapshot(body) for body in page] for page in pages)
+
+    def backups(self) -> Iterator[list[ListedCopy]]:
+        pages = self._pages(
+            "block-storage", "/backups/detail", "backups", {"all_tenants": 1}, _MARKED_BACKUPS
+        )
+        return ([_backup(body) for body in page] for page in pages)
+
     def ports(self) -> Iterator[list[ListedPort]]:
         fields = (
             "id", "project_id", "name", "network_id", "device_id", "device_owner", "fixed_ips", "security_groups", "tags",
@@ -186,6 +210,13 @@ class Census:
 
     def volume(self, volume_id: str) -> ListedVolume:
         return _volume(self._transport.get("block-storage", f"/volumes/{volume_id}")["volume"])
+
+    def snapshot(self, snapshot_id: str) -> ListedCopy:
+        return _snapshot(self._transport.get("block-storage", f"/snapshots/{snapshot_id}")["snapshot"])
+
+    def backup(self, backup_id: str) -> ListedCopy:
+        path = f"/backups/{backup_id}"
+        return _backup(self._transport.get("block-storage", path, microversion=_MARKED_BACKUPS)["backup"])
 
     def port(self, port_id: str) -> ListedPort:
         return _port(self._transport.get("network", f"/ports/{port_id}")["port"])
@@ -256,6 +287,25 @@ def _volume(body: dict[str, Any]) -> ListedVolume:
         metadata=models.text_map(body.get("metadata")),
         server_ids=tuple(sorted(held["server_id"] for held in body.get("attachments", ()))),
         updated_at=models.moment(body.get("updated_at") or body.get("created_at")),
+    )
+
+
+def _snapshot(body: dict[str, Any]) -> ListedCopy:
+    return _copy(body, project_id=body["os-extended-snapshot-attributes:project_id"])
+
+
+def _backup(body: dict[str, Any]) -> ListedCopy:
+    return _copy(body, project_id=body["os-backup-project-attr:project_id"])
+
+
+def _copy(body: dict[str, Any], *, project_id: str) -> ListedCopy:
+    return ListedCopy(
+        id=body["id"],
+        project_id=project_id,
+        name=body.get("name") or "",
+        status=body["status"],
+        volume_id=body["volume_id"],
+        metadata=models.text_map(body.get("metadata")),
     )
 
 

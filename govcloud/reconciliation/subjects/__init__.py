@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from govcloud.reconciliation.subjects.base import Subject, marked
 from govcloud.reconciliation.subjects.built import Networks, Ports, Servers, Volumes
+from govcloud.reconciliation.subjects.kept import RecoveryPoints, Snapshots
 from govcloud.reconciliation.subjects.reach import FloatingAddresses, Routers
 from govcloud.reconciliation.subjects.rules import SecurityGroups, SecurityRules
 
@@ -12,6 +13,8 @@ __all__ = ["SUBJECTS", "Subject", "marked", "subject_of"]
 SUBJECTS: Sequence[Subject] = (
     Servers(),
     Volumes(),
+    Snapshots(),
+    RecoveryPoints(),
     Ports(),
     Networks(),
     SecurityGroups(),

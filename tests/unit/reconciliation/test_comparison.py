@@ -139,3 +139,12 @@ def test_what_leads_to_something_of_ours_is_to_be_taken_out_unless_somebody_vouc
     assert (found.kind, found.resource) == (FindingKind.FOREIGN, home.resource if home else None)
     assert found.remedy is possible[0]
     assert whole(FindingKind.FOREIGN, subject, at_home=home is not None) == possible
+
+
+@pytest.mark.parametrize("subject", [SubjectKind.SNAPSHOT, SubjectKind.RECOVERY_POINT])
+def test_what_is_gone_of_a_volumes_states_can_only_be_recorded_as_lost(subject: SubjectKind) -> None:
+    found = missing(standing(subject, legal_hold="2026-11-02 09:00"))
+    assert (found.remedy, found.differences) == (
+        Remedy.MARK_LOST, (Difference(Field.LEGAL_HOLD, "2026-11-02 09:00", ""),)
+    )  # fmt: skip
+    assert whole(FindingKind.MISSING, subject, at_home=True) == (Remedy.MARK_LOST,)
