@@ -5,12 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.audit.services import SystemActor
-from govcloud.orders import attachments, services
+from govcloud.orders import attachments, fulfilment, services
 from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Attachment, Order
+from govcloud.provisioning.lifecycle import StepState
+from govcloud.provisioning.models import Operation, Step
 from tenants.models import Department, Role, System, User
 from tests.factories.catalog import Catalogue, catalogue
 from tests.factories.chargeback import tariff
@@ -123,3 +127,13 @@ def paper_of(order: Order, *, at: datetime) -> Attachment:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return row
+
+
+def ended(order: Order, *, at: datetime, state: StepState = StepState.DONE, **steps: Any) -> Order:
+    """As if every step of what is being built had ended like this at that moment."""
+    Step.objects.filter(operation__thread=order.uuid).update(state=state, next_run_at=None, **steps)
+    Operation.objects.filter(thread=order.uuid).update(status="done", finished_at=at, taken_up_at=at)
+    order = Order.objects.get(pk=order.pk)
+    with transaction.atomic():
+        fulfilment.finish(order, at=at)
+    return order

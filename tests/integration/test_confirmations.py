@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import connection
 from django.utils import timezone
 
 from govcloud.approvals import flows
@@ -18,14 +18,13 @@ from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Message
-from govcloud.orders import confirming, fulfilment
+from govcloud.orders import confirming
 from govcloud.orders.drafts import LimitDraft
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.periods import Month
 from govcloud.portal.worktop.filters import todo
 from govcloud.provisioning.lifecycle import StepState
-from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import Dimension
 from govcloud.supervision import appraisal, services
 from govcloud.supervision.models import Escalation, SupervisionCard
@@ -33,7 +32,7 @@ from govcloud.supervision.statistics import Period, figures
 from tenants.models import Role, User
 from tenants.policies import RoleMissing
 from tests.factories.approvals import default_flow
-from tests.factories.orders import Scene, approved, scene
+from tests.factories.orders import Scene, approved, ended, scene
 from tests.factories.tenants import DepartmentFactory, member
 
 pytestmark = pytest.mark.django_db
@@ -59,15 +58,8 @@ def keeper() -> User:
     return member(Role.CLOUD_ADMIN)
 
 
-def delivered(order: Order, *, state: StepState = StepState.DONE, **steps: Any) -> Order:
-    """As if every step had ended like this on Thursday morning."""
-    at = moment("19T09:00")
-    Step.objects.filter(operation__thread=order.uuid).update(state=state, next_run_at=None, **steps)
-    Operation.objects.filter(thread=order.uuid).update(status="done", finished_at=at, taken_up_at=at)
-    order = Order.objects.get(pk=order.pk)
-    with transaction.atomic():
-        fulfilment.finish(order, at=at)
-    return order
+def delivered(order: Order, **how: Any) -> Order:
+    return ended(order, at=moment("19T09:00"), **how)
 
 
 def answer(order: Order, verdict: Answer, remark: str = "", *, by: User, at: datetime) -> Order:

@@ -1,7 +1,6 @@
 """What was approved is built within its limit, or cards say so. ``at`` is Wednesday, 18 November 2026, 10:00 in Beijing."""
 
 from datetime import datetime
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -14,20 +13,18 @@ from govcloud.audit.services import SystemActor
 from govcloud.errors import Invalids
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Message
-from govcloud.orders import fulfilment
 from govcloud.orders.drafts import LimitDraft
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.periods import Month
 from govcloud.provisioning.lifecycle import StepState
-from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import Dimension
 from govcloud.supervision import appraisal, services
 from govcloud.supervision.models import Escalation, SupervisionCard
 from govcloud.supervision.statistics import Period, figures
 from tenants.models import Role, User
 from tests.factories.approvals import default_flow, drafted
-from tests.factories.orders import Scene, approved, scene
+from tests.factories.orders import Scene, approved, ended, scene
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db
@@ -51,15 +48,6 @@ def order(on: Scene, at: datetime) -> Order:
 
 def cards() -> list[tuple[str, str]]:
     return list(SupervisionCard.objects.filter(fulfilment=True).order_by("pk").values_list("colour", "role"))
-
-
-def ended(order: Order, *, at: datetime, state: StepState = StepState.DONE, **steps: Any) -> Order:
-    """As if every step had ended like this at that moment."""
-    Step.objects.filter(operation__thread=order.uuid).update(state=state, next_run_at=None, **steps)
-    Operation.objects.filter(thread=order.uuid).update(status="done", finished_at=at, taken_up_at=at)
-    order = Order.objects.get(pk=order.pk)
-    fulfilment.finish(order, at=at)
-    return order
 
 
 def told(person: User, *, at: datetime) -> list[str]:

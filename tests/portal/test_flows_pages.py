@@ -132,51 +132,55 @@ def test_a_refused_stage_comes_back_as_it_was_filled_in(
     assert "level_3" not in codes(draft)
 
 
-def test_building_is_given_a_limit_and_rid_of_it(browser: Client, draft: FlowVersion) -> None:
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        (
+            "fulfilment_days",
+            {
+                "3": "What was approved is built within 3 working days.",
+                "5": "within 5 working days",
+                "0": "built on the same day",
+                "": "built without a limit",
+            },
+        ),
+        (
+            "confirmation_days",
+            {
+                "3": "The department confirms what was delivered within 3 working days.",
+                "1": "confirms what was delivered within 1 working day.",
+                "0": "confirms what was delivered on the same day",
+                "": "is not asked to confirm",
+            },
+        ),
+    ],
+)
+def test_what_comes_after_the_stages_is_given_a_limit_and_rid_of_it(
+    browser: Client, draft: FlowVersion, name: str, told: dict[str, str]
+) -> None:
     url = f"/flows/{draft.uuid}/"
-    assert "What was approved is built within 3 working days." in text(browser.get(url))
-    for given, kept, told in (
-        ("5", 5, "within 5 working days"),
-        ("0", 0, "built on the same day"),
-        ("", None, "built without a limit"),
-    ):
+    assert told["3"] in text(browser.get(url))
+    for given, words in told.items():
         draft.refresh_from_db()
-        values = {"name": "2027", "fulfilment_days": given, "version": draft.version}
+        values = {"name": "2027", name: given, "version": draft.version}
         assert browser.post(f"{url}name/", values).status_code == 302
         draft.refresh_from_db()
-        assert (draft.fulfilment_days, told in text(browser.get(url))) == (kept, True)
+        kept = int(given) if given else None
+        assert (getattr(draft, name), words in text(browser.get(url))) == (kept, True)
 
 
+@pytest.mark.parametrize("name", ["fulfilment_days", "confirmation_days"])
 @pytest.mark.parametrize("given", ["soon", "61", "-1", "9" * 30, "٣"])
-def test_a_limit_for_building_that_makes_no_sense_comes_back_as_it_was_typed(
-    browser: Client, draft: FlowVersion, given: str
+def test_such_a_limit_that_makes_no_sense_comes_back_as_it_was_typed(
+    browser: Client, draft: FlowVersion, given: str, name: str
 ) -> None:
-    values = {"name": "草稿二", "fulfilment_days": given, "version": draft.version}
+    values = {"name": "草稿二", name: given, "version": draft.version}
     answer = browser.post(f"/flows/{draft.uuid}/name/", values)
     assert (answer.status_code, "0 (the same day) to 60 working days" in text(answer)) == (422, True)
     assert f'value="{given}"' in answer.content.decode()
     assert 'value="草稿二"' in answer.content.decode()
     draft.refresh_from_db()
-    assert draft.fulfilment_days == 3
-
-
-def test_the_department_is_asked_to_confirm_or_not(browser: Client, draft: FlowVersion) -> None:
-    url = f"/flows/{draft.uuid}/"
-    assert "The department confirms what was delivered within 3 working days." in text(browser.get(url))
-    for given, kept, told in (
-        ("1", 1, "within 1 working day."),
-        ("0", 0, "confirms what was delivered on the same day"),
-        ("", None, "is not asked to confirm"),
-    ):
-        draft.refresh_from_db()
-        values = {"name": "2027", "confirmation_days": given, "version": draft.version}
-        assert browser.post(f"{url}name/", values).status_code == 302
-        draft.refresh_from_db()
-        assert (draft.confirmation_days, told in text(browser.get(url))) == (kept, True)
-    values = {"name": "2027", "confirmation_days": "61", "version": draft.version}
-    answer = browser.post(f"{url}name/", values)
-    assert (answer.status_code, "The limit for confirming is 0" in text(answer)) == (422, True)
-    assert 'value="61"' in answer.content.decode()
+    assert getattr(draft, name) == 3
 
 
 def test_who_edited_an_older_state_is_told(browser: Client, draft: FlowVersion) -> None:
