@@ -163,6 +163,8 @@ class People:
         else:
             if row["task_state"]:  # as ``nova reset-state`` does
                 self._cloud.change("server", row, at=self._agenda.now, task_state=None)
+            elif row["vm_state"] == "resized" and row["old_flavor"].get("confirming"):
+                self._schedule("server.confirmed", server_id=row["id"], action_id="")
             self._mend_rebuilt(row)
 
     def _mend_rebuilt(self, row: dict[str, Any]) -> None:
