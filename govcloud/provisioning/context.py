@@ -111,10 +111,22 @@ class Context:
         others = Step.objects.filter(~expiry, on_them, begun).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
 
+    def may_still_land(self, *kinds: str) -> bool:
+        """Whether such a request, given up for lost a moment ago, may yet undo what the step is about to ask for.
+
+        Not asked any more once the step has sent a request of its own.
+        """
+        missed = self.missed_at(*kinds) if self.step.missed_at is None else None
+        return missed is not None and self.at < missed + settings.STEP_SETTLE
+
     def missed_at(self, *kinds: str) -> datetime | None:
         """When a request of these kinds for what the step is about was last taken for lost or sent again, by any operation."""
         named = {self.state[each] for each in ("resource", "floating", "volume") if each in self.state}
-        of_it = Q(unit__in={self.step.unit, *named}) | Q(desired_state__resource__in=[*named])
+        of_it = (
+            Q(unit__in={self.step.unit, *named})
+            | Q(desired_state__resource__in=[*named])
+            | Q(desired_state__volume__in=[*named])
+        )
         steps = Step.objects.filter(of_it, kind__in=kinds, operation__system=self.operation.system_id)
         # sent after the look that missed the one before, and by then that may be long ago
         sent_again = steps.filter(missed_at__isnull=False).aggregate(

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
+from govcloud.catalog.models import Image
 from govcloud.errors import Conflict, Invalid
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
@@ -25,6 +26,7 @@ from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Action, Nothing, actions_of
 from govcloud.provisioning.actions.interfaces import OnNetwork
+from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.rules import NewRule, OfRule
 from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
 from govcloud.provisioning.models import Operation
@@ -35,6 +37,7 @@ from tests.factories.tenants import member
 SHARES = {
     ResourceKind.SERVER: {
         "stop": 4, "start": 6, "reboot": 2, "hard-reboot": 2, "add-interface": 5, "remove-interface": 5,
+        "rebuild": 5,
     },
     ResourceKind.VOLUME: {"attach": 6, "detach": 4, "snapshot": 4, "restore": 3, "delete-snapshot": 3},
     ResourceKind.NETWORK: {"add-rule": 3, "remove-rule": 2},
@@ -52,6 +55,7 @@ class Actions:
     def __init__(self, random: Random, clock: Callable[[], datetime]) -> None:
         self._random, self._clock = random, clock
         self._person = member(Role.CLOUD_ADMIN)
+        self._images = list(Image.objects.order_by("pk").values_list("code", flat=True))
 
     def take(self, system: System) -> Operation | None:
         """Something that one of the system's things takes now; None if nothing was found that does."""
@@ -89,6 +93,8 @@ class Actions:
         match name:
             case "snapshot":
                 return Named(name=f"s-{self._random.randrange(1_000_000)}")
+            case "rebuild":
+                return NewSystem(image=self._random.choice(("", *self._images)))
             case "add-rule":
                 return NewRule(
                     protocol="tcp", port_min=self._random.choice((80, 443, 8080)), remote="10.200.0.0/16"

@@ -64,6 +64,7 @@ READING = (
     (2, Fault("token refused", "status", "never", 401)),
     (1, Fault("rate limit", "status", "never", 429, headers=(("Retry-After", "3"),))),
 )
+BUILT = ("/servers", "/volumes", "/backups", "/os-volume_attachments", "/action")
 LISTS = ((5, Fault("list lags", "lagging")), (4, Fault("list misses rows", "partial")))
 LISTED = (
     "/detail", "/attachments", "/ports", "/networks", "/subnets", "/security-groups", "/routers", "/floatingips",
@@ -107,7 +108,7 @@ class Faults:
         table = CHANGING
         if method == "POST" and service in OVER_QUOTA:
             table += ((2, OVER_QUOTA[service]),)
-        if method == "POST" and path.endswith(("/servers", "/volumes", "/os-volume_attachments", "/action")):
+        if method == "POST" and path.endswith(BUILT):
             table += self._builds
         if method == "DELETE" and service in {"compute", "volume"}:
             table += REMOVALS

@@ -4,7 +4,7 @@ Everything is counted in the cloud itself, through the gateway, so it works on a
 when nothing is due any more; what is still being built or taken down is nobody's fault yet and is left out.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db.models import Exists, OuterRef, Q, Sum
 
-from govcloud.catalog.models import CloudFlavor, CloudStorageClass
+from govcloud.catalog.models import CloudFlavor, CloudImage, CloudStorageClass
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
@@ -26,7 +26,10 @@ from govcloud.inventory.models import (
     SecurityRule,
     Snapshot,
     Volume,
+    VolumeRole,
 )
+from govcloud.protection import keeping
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.settlement import quota_of
@@ -69,14 +72,16 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
             *_recorded_otherwise(),
             *_sized_otherwise({thing.id: thing.size_gb for thing in things}),
             *_kept_otherwise({thing.id: thing for thing in things if thing.kind == "server"}),
-            *_of_another_volume({thing.id: thing.of for thing in things if thing.kind == "snapshot"}),
+            *_of_another_class({thing.id: thing.type for thing in things if thing.kind == "volume"}),
+            *_of_another_image({thing.id: thing.image for thing in things}),
+            *_of_another_volume({thing.id: thing.of for thing in things}),
             *_let_otherwise(),
             *_detached({thing.id: thing.held_by for thing in things}, set(taken)),
             *_attached_otherwise({thing.id: thing.held_by for thing in things}, set(taken)),
             *_unreached({thing.id: thing.held_by for thing in things}, set(taken)),
         ],
-        duplicates=_duplicates(things),
-        orphans=_orphans(things),
+        duplicates=[*_duplicates(things), *_rebuilt_again(things)],
+        orphans=[*_orphans(things), *_left_over()],
         leaked=[*_stale_holds(), *_accounts_beside_resources(), *_accounts_beside_entries()],
     )
 
@@ -99,6 +104,7 @@ def _missing(there: set[str]) -> list[str]:
     given = FloatingAddress.objects.filter(released_at=None).exclude(given_at=None)
     connected = Network.objects.filter(resource__in=standing).exclude(router_id="")
     snapshots = Snapshot.objects.filter(deleted_at=None)
+    points = RecoveryPoint.objects.filter(expired_at=None)
     rules = SecurityRule.objects.filter(removed_at=None, network__resource__in=standing)
     return [
         *(
@@ -110,6 +116,11 @@ def _missing(there: set[str]) -> list[str]:
         *(
             f"snapshot {each.external_id} of unit {each.unit}"
             for each in snapshots
+            if each.external_id not in there
+        ),
+        *(
+            f"recovery point {each.external_id} of unit {each.step.unit}"
+            for each in points.select_related("step")
             if each.external_id not in there
         ),
         *(
@@ -127,9 +138,10 @@ def _unrecorded() -> list[str]:
     built = Step.objects.filter(
         kind__in=["server", "volume", "container", "security_group"], state=StepState.DONE
     )
+    taken = Step.objects.filter(kind="backup", desired=Desired.PRESENT, state=StepState.DONE)
     return [
         f"{each.kind} of unit {each.unit} is done but not recorded"
-        for each in built.exclude(Exists(recorded))
+        for each in (*built.exclude(Exists(recorded)), *taken.filter(recovery_point=None))
     ]
 
 
@@ -182,13 +194,41 @@ def _kept_otherwise(servers: dict[str, Thing]) -> list[str]:
     return wrong
 
 
+def _of_another_class(types: dict[str, str]) -> list[str]:
+    """Volumes of another type on the cloud than their storage class has there."""
+    names = {(row.cloud_id, row.storage_class_id): row.cloud_name for row in CloudStorageClass.objects.all()}
+    in_use = Volume.objects.filter(resource__status=Status.ACTIVE, resource__external_id__in=types)
+    return [
+        f"volume of unit {each.resource.unit} is of type {types[each.resource.external_id]}, and {named} by the record"
+        for each in in_use.select_related("resource")
+        if types[each.resource.external_id] != (named := names[each.resource.cloud_id, each.storage_class_id])
+    ]
+
+
+def _of_another_image(images: dict[str, str]) -> list[str]:
+    """Servers in use whose system is of another image than recorded. Nothing is said of what people have taken."""
+    names = dict(CloudImage.objects.values_list("image", "cloud_name"))
+    booted = Volume.objects.filter(role=VolumeRole.SYSTEM, server__resource__status=Status.ACTIVE)
+    wrong = []
+    for each in booted.select_related("resource", "server__resource"):
+        found, recorded = images.get(each.resource.external_id), names[each.server.image_id]
+        if each.server.resource.external_id in images and found not in {None, recorded}:
+            wrong.append(
+                f"server of unit {each.server.resource.unit} has the image {found}, and {recorded} by the record"
+            )
+    return wrong
+
+
 def _of_another_volume(volumes: dict[str, str]) -> list[str]:
-    """Snapshots of another volume than that which they are recorded of."""
-    kept = Snapshot.objects.filter(deleted_at=None, external_id__in=volumes).select_related(
-        "volume__resource"
+    """Snapshots and recovery points of another volume than that which they are recorded of."""
+    kept = (
+        *Snapshot.objects.filter(deleted_at=None, external_id__in=volumes).select_related("volume__resource"),
+        *RecoveryPoint.objects.filter(expired_at=None, external_id__in=volumes).select_related(
+            "volume__resource"
+        ),
     )
     return [
-        f"snapshot of unit {each.unit} is of {volumes[each.external_id]}"
+        f"{type(each).__name__} {each.external_id} is of {volumes[each.external_id]}"
         for each in kept
         if volumes[each.external_id] != each.volume.resource.external_id
     ]
@@ -278,6 +318,16 @@ def _duplicates(things: list[Thing]) -> list[str]:
     return [f"{kind} of unit {unit}: {sorted(ids)}" for (kind, unit), ids in by_unit.items() if len(ids) > 1]
 
 
+def _rebuilt_again(things: list[Thing]) -> list[str]:
+    """Servers whose system was written anew more often than that was asked for: what they had by then is lost."""
+    asked = Counter(str(unit) for unit in Step.objects.filter(kind="rebuild").values_list("unit", flat=True))
+    return [
+        f"{thing} was rebuilt {thing.rebuilds} times, asked for {asked[thing.unit]} times"
+        for thing in things
+        if thing.rebuilds > asked[thing.unit]
+    ]
+
+
 def _orphans(things: list[Thing]) -> list[str]:
     """What carries our mark and belongs neither to a resource nor to a step that is still at work."""
     unfinished = Step.objects.exclude(state__in=FINISHED)
@@ -294,8 +344,18 @@ def _orphans(things: list[Thing]) -> list[str]:
         *FloatingAddress.objects.filter(released_at=None).values_list("external_id", flat=True),
         *Snapshot.objects.filter(deleted_at=None).values_list("external_id", flat=True),
         *SecurityRule.objects.filter(removed_at=None).values_list("external_id", flat=True),
+        *RecoveryPoint.objects.filter(expired_at=None).values_list("external_id", flat=True),
     }
     return [str(thing) for thing in things if thing.id not in ids and thing.unit not in units]
+
+
+def _left_over() -> list[str]:
+    """Recovery points that nothing keeps any more, and that nothing is about to delete."""
+    points = RecoveryPoint.objects.filter(keeping.over(), expired_at=None).exclude(keeping.on_hold())
+    return [
+        f"recovery point {each.external_id} of {each.volume.resource} is kept by nothing"
+        for each in points.exclude(Exists(keeping.deletions())).select_related("volume__resource")
+    ]
 
 
 # -- quota

@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from django.db.models import Exists, OuterRef, Q
 
 from govcloud.audit.services import SystemActor
-from govcloud.catalog.models import Cloud, Flavor
+from govcloud.catalog.models import Cloud, Flavor, StorageClass
 from govcloud.inventory import leases, reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
@@ -19,6 +19,7 @@ from govcloud.inventory.models import (
     Power,
     Resource,
     ResourceKind,
+    Snapshot,
     VolumeRole,
 )
 from govcloud.leases import suspending
@@ -33,6 +34,7 @@ from govcloud.quotas import services as quotas
 from govcloud.quotas.services import Hold
 from tenants.models import System
 from tests.chaos.actions import Actions
+from tests.chaos.backups import CAPACITY_GB, Backups, running
 from tests.chaos.plans import GUESTS, SPACE, without
 
 FULFILMENT = SystemActor("fulfilment")
@@ -41,10 +43,12 @@ BOOT_GB, DATA_GB, OBJECTS_GB = 20, 10, 50
 SHARES = {
     "server": 10, "release": 6, "extension": 4, "network": 2,
     "renewal": 3, "suspension": 1, "address": 3, "address_given_back": 1,
-    "container": 2, "requota": 1, "container_release": 1, "volume_release": 2, "resize": 3, "action": 12,
+    "container": 2, "requota": 1, "container_release": 1, "volume_release": 2, "resize": 3, "retype": 3, "allowance": 2, "run": 4,
+    "allowance_release": 1, "action": 12,
 }  # fmt: skip
 """How often each is ordered, among them all."""
 SIZES = ("g.2c4g", "g.2c8g", "g.4c8g")
+CLASSES = ("capacity", "sas", "ssd")
 OF_CONTAINERS = frozenset({"container", "requota", "container_release"})
 
 
@@ -59,8 +63,9 @@ class Orders:
         write: Callable[[Resource], None],
     ) -> None:
         self._systems, self._random, self._clock, self._write = systems, random, clock, write
-        self._actions = Actions(random, clock)
+        self._actions, self._backups = Actions(random, clock), Backups(random, clock)
         self._flavors = list(Flavor.objects.filter(code__in=SIZES).order_by("pk"))
+        self._classes = list(StorageClass.objects.filter(code__in=CLASSES).order_by("pk"))
         self.placed = 0
         self.networks: dict[int, UUID] = {}  # of each system, by its key: the unit of its network
 
@@ -74,6 +79,8 @@ class Orders:
             return order(self._random.choice(about))
         if what == "network":
             return self.network(system)
+        if what == "allowance":
+            return self.allowance(system)
         if what == "action" and (taken := self._actions.take(system)) is not None:
             self.placed += 1
             return taken
@@ -83,12 +90,16 @@ class Orders:
     def _about(what: str) -> list[Resource]:
         """What an order of the kind can be about now."""
         given = Exists(FloatingAddress.objects.filter(server=OuterRef("pk"), released_at=None))
+        kept = Exists(Snapshot.objects.filter(volume=OuterRef("pk"), deleted_at=None))
         about: dict[str, Callable[[], list[Resource]]] = {
             "release": lambda: changeable(ResourceKind.SERVER),
             "suspension": lambda: changeable(ResourceKind.SERVER),
             "extension": lambda: changeable(ResourceKind.VOLUME),
             "volume_release": detached,
             "resize": lambda: changeable(ResourceKind.SERVER),
+            "retype": lambda: changeable(ResourceKind.VOLUME, ~kept) + detached(~kept),
+            "run": lambda: changeable(ResourceKind.BACKUP, running()),
+            "allowance_release": lambda: changeable(ResourceKind.BACKUP),
             "renewal": renewable,
             "address": reachable,
             "address_given_back": lambda: changeable(ResourceKind.SERVER, given),
@@ -159,6 +170,17 @@ class Orders:
         )
         return self._start(OperationKind.DELIVER, system, without(steps, SPACE))
 
+    def allowance(self, system: System) -> Operation:
+        plan = self._backups.plan(f"backup-{self.placed}", ZONE)
+        quotas.hold(
+            department=system.department,
+            holds=[Hold(plan.unit, {"backup_gb": CAPACITY_GB})],
+            at=self._clock(),
+        )
+        return self._start(
+            OperationKind.DELIVER, system, without(self._backups.allowance(plan, system), SPACE)
+        )
+
     # -- changed and released
 
     def extension(self, volume: Resource) -> Operation:
@@ -179,6 +201,24 @@ class Orders:
         )  # fmt: skip
         steps = without(planner.extend(plan), SPACE | GUESTS)
         return self._start(OperationKind.EXTEND, volume.system, steps, with_it=in_hand)
+
+    def retype(self, volume: Resource) -> Operation:
+        """Where it is; or, as other clouds have it, while its running server does without."""
+        server = volume.volume.server
+        others = [each for each in self._classes if each != volume.volume.storage_class]
+        in_hand = [*([server.resource] if server else []), volume]
+        for each in in_hand:
+            self._take_in_hand(each)
+        let_go = (
+            server is not None and server.power == Power.RUNNING and volume.volume.role == VolumeRole.DATA
+        )
+        plan = planner.RetypePlan(
+            unit=uuid4(), name=volume.name, volume=volume.unit, volume_id=volume.external_id,
+            server=server.resource.unit if server else None, storage_class=self._random.choice(others).code,
+            attached=not let_go or self._random.random() < 0.3,
+        )  # fmt: skip
+        steps = without(planner.retype(plan), GUESTS)
+        return self._start(OperationKind.RETYPE, volume.system, steps, with_it=in_hand)
 
     def resize(self, server: Resource) -> Operation:
         """Up or down, running or stopped; kept without a look into the guest."""
@@ -211,6 +251,18 @@ class Orders:
 
     def volume_release(self, volume: Resource) -> Operation:
         return self._take_down(volume)
+
+    def allowance_release(self, allowance: Resource) -> Operation:
+        return self._take_down(allowance)
+
+    def run(self, allowance: Resource) -> Operation:
+        """Nobody's order: a backup of all that its plan covers."""
+        self.placed += 1
+        return self._backups.run(allowance)
+
+    def clear(self) -> bool:
+        """Nobody's order: recovery points go that nothing keeps any more. Whether there were any."""
+        return bool(self._backups.clear())
 
     def _take_down(self, resource: Resource, volumes: tuple[Going, ...] = ()) -> Operation:
         going = replace(_going(resource), volumes=volumes)
@@ -322,7 +374,7 @@ def changeable(kind: ResourceKind, *conditions: Exists) -> list[Resource]:
         .exclude(unit__in=list(renewed))
         .select_related(
             "system__department", "volume__storage_class", "volume__server__resource", "server__flavor",
-            "container__storage_class",
+            "container__storage_class", "backup",
         )
     )  # fmt: skip
     if kind == ResourceKind.VOLUME:
@@ -359,11 +411,13 @@ def reachable() -> list[Resource]:
     ]
 
 
-def detached() -> list[Resource]:
+def detached(*conditions: Exists) -> list[Resource]:
     """Volumes that no server has, and that nothing else is about to change."""
     at_work = Step.objects.filter(operation__finished_at=None)
-    alone = Resource.objects.filter(kind=ResourceKind.VOLUME, status=Status.ACTIVE, volume__server=None)
-    return list(alone.exclude(unit__in=at_work.values("unit")).select_related("system__department", "volume"))
+    alone = Resource.objects.filter(
+        *conditions, kind=ResourceKind.VOLUME, status=Status.ACTIVE, volume__server=None
+    ).exclude(unit__in=at_work.values("unit"))
+    return list(alone.select_related("system__department", "volume__storage_class", "volume__server"))
 
 
 def _going(resource: Resource) -> Going:

@@ -16,13 +16,17 @@ from tests.chaos.agenda import Agenda
 
 ADMINISTRATOR = SystemActor("administrator")
 MOVING = {
-    ("server", "building"): "server.fail",
     ("volume", "creating"): "volume.fail",
     ("volume", "downloading"): "volume.fail",
     ("volume", "deleting"): "volume.gone",
     ("volume", "extending"): "volume.extended",
     ("volume", "attaching"): "volume.attach_failed",
     ("volume", "detaching"): "volume.detached",
+    ("volume", "retyping"): "volume.retyped",
+    ("backup", "creating"): "backup.ready",
+    ("backup", "deleting"): "backup.gone",
+    ("snapshot", "creating"): "snapshot.ready",
+    ("snapshot", "deleting"): "snapshot.gone",
 }
 
 
@@ -120,30 +124,60 @@ class People:
         """End what the cloud would leave half done for ever, the way an operator resets states by hand."""
         due = self._cloud.store.find("due")
         coming = {value for row in due for value in row["args"].values()}
-        for kind in ("server", "volume"):
+        for kind in ("server", "volume", "backup", "snapshot"):
             for row in self._cloud.store.find(kind):
                 if not row.get("deleted") and row["id"] not in coming:
                     self._unstick(kind, row)
 
     def _unstick(self, kind: str, row: dict[str, Any]) -> None:
-        if kind == "server" and row["task_state"] == "deleting":
+        if kind == "server":
+            self._unstick_server(row)
+            return
+        name = MOVING.get((kind, row["status"]))
+        attachments = self._cloud.store.find("attachment", volume_id=row.get("volume_id", row["id"]))
+        usual = "in-use" if attachments else "available"
+        about = {f"{kind}_id": row["id"]}
+        match name:
+            case None:
+                return
+            case "volume.attach_failed" | "volume.detached":
+                for attachment in attachments:
+                    self._schedule(name, attachment_id=attachment["id"], action_id="")
+            case "volume.extended":
+                self._schedule(name, **about, size=row["size"], status="error_extending")
+            case "volume.retyped":
+                kept = {key: row[key] for key in ("volume_type", "volume_type_id")}
+                self._schedule(name, **about, columns=kept, status=usual)
+            case "backup.ready":
+                self._schedule(name, **about, volume_status=usual, fail_reason="reset by an operator")
+            case "snapshot.ready":
+                self._schedule(name, **about, status="error")
+            case _:
+                self._schedule(name, **about)
+
+    def _unstick_server(self, row: dict[str, Any]) -> None:
+        if row["task_state"] == "deleting":
             self._schedule("server.gone", server_id=row["id"], action_id="")
-            return
-        if kind == "server" and row["task_state"] and row["vm_state"] != "building":
-            self._cloud.change(
-                kind, row, at=self._agenda.now, task_state=None
-            )  # as ``nova reset-state`` does
-            return
-        name = MOVING.get((kind, row["vm_state"] if kind == "server" else row["status"]))
-        attachments = self._cloud.store.find("attachment", volume_id=row["id"]) if kind == "volume" else []
-        if name in {"volume.attach_failed", "volume.detached"}:
-            for attachment in attachments:
-                self._schedule(name, attachment_id=attachment["id"], action_id="")
-        elif name == "volume.extended":
-            self._schedule(name, volume_id=row["id"], size=row["size"], status="error_extending")
-        elif name is not None:
-            about = {"server_id": row["id"], "action_id": "", "message": "reset by an operator"}
-            self._schedule(name, **(about if kind == "server" else {"volume_id": row["id"]}))
+        elif row["vm_state"] == "building":
+            self._schedule("server.fail", server_id=row["id"], action_id="", message="reset by an operator")
+        else:
+            if row["task_state"]:  # as ``nova reset-state`` does
+                self._cloud.change("server", row, at=self._agenda.now, task_state=None)
+            elif row["vm_state"] == "resized" and row["old_flavor"].get("confirming"):
+                self._schedule("server.confirmed", server_id=row["id"], action_id="")
+            self._mend_rebuilt(row)
+
+    def _mend_rebuilt(self, row: dict[str, Any]) -> None:
+        """A server whose system was not written to the end: its volume is given back to it, and it stays stopped."""
+        at, boots = self._agenda.now, {"server_id": row["id"], "device": "/dev/vda", "status": "reserved"}
+        for attachment in self._cloud.store.find("attachment", **boots):
+            volume = self._cloud.store.get("volume", attachment["volume_id"])
+            if volume is None or not row["launched_at"] or {row["id"], volume["id"]} & self.taken:
+                continue
+            self._cloud.change("attachment", attachment, at=at, status="attached")
+            self._cloud.change("volume", volume, at=at, status="in-use")
+            if row["vm_state"] == "error":
+                self._cloud.change("server", row, at=at, vm_state="stopped", power_state=4, fault=None)
 
     def _schedule(self, name: str, **args: Any) -> None:
         self._cloud.timeline.schedule(name, self._agenda.now, seconds=1, **args)

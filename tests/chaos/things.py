@@ -30,9 +30,12 @@ class Thing:
         frozenset()
     )  # the servers that a volume or a port is attached to; the port an address leads to
     size_gb: int = 0  # of a volume, or what a container may hold
+    type: str = ""  # of a volume, by its name on the cloud
+    image: str = ""  # that was written to a volume, by its name on the cloud
     power: str = ""  # of a server: running, stopped, or what else the cloud says
     flavor: str = ""  # of a server, by its name on the cloud
-    of: str = ""  # the volume that a snapshot is of
+    rebuilds: int = 0  # of a server, those that the cloud has carried out
+    of: str = ""  # the volume that a snapshot or a backup is of
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} of unit {self.unit}"
@@ -42,7 +45,7 @@ def things_in(project: Project) -> Iterator[Thing]:
     """All that carries our mark in a project, except what is being deleted already."""
     cloud = _entered(project)
     yield from _servers_in(cloud)
-    yield from _storage_in(cloud)
+    yield from _storage_in(project, cloud)
     yield from _network_in(cloud)
     yield from _rules_in(cloud)
     yield from _containers_in(project, cloud)
@@ -50,6 +53,7 @@ def things_in(project: Project) -> Iterator[Thing]:
 
 def _servers_in(cloud: openstack.Cloud) -> Iterator[Thing]:
     flavors = {each.id: each.name for each in cloud.compute.flavors()}
+    asked = {str(unit) for unit in Step.objects.filter(kind="rebuild").values_list("unit", flat=True)}
     for server in cloud.compute.find_servers():
         mark = next((tag for tag in server.tags if _unit(tag)), "")
         if mark and server.phase is not Phase.GONE and server.task_state != "deleting":
@@ -60,17 +64,37 @@ def _servers_in(cloud: openstack.Cloud) -> Iterator[Thing]:
                 server.id,
                 power=power,
                 flavor=flavors.get(server.flavor_id, server.flavor_id),
+                rebuilds=_rebuilds(cloud, server.id) if _unit(mark) in asked else 0,
             )
 
 
-def _storage_in(cloud: openstack.Cloud) -> Iterator[Thing]:
-    for volume in cloud.volumes.find_volumes():
+def _rebuilds(cloud: openstack.Cloud, server_id: str) -> int:
+    acts = (each for each in cloud.compute.actions(server_id) if each.name == "rebuild")
+    return sum(each.finished and not each.failed for each in acts)
+
+
+def _storage_in(project: Project, cloud: openstack.Cloud) -> Iterator[Thing]:
+    """What is on a volume, the survey tells alone; it is the operators'."""
+    operators = openstack.connect(cloud=project.cloud.profile)
+    for volume in (each for page in operators.survey.volumes(project.external_id) for each in page):
         if UNIT in volume.metadata and volume.status != "deleting":
-            held_by = frozenset(volume.attached_to)
-            yield Thing("volume", volume.metadata[UNIT], volume.id, held_by, volume.size_gib)
+            yield Thing(
+                "volume",
+                volume.metadata[UNIT],
+                volume.id,
+                frozenset(volume.devices),
+                volume.size_gib,
+                volume.volume_type,
+                volume.image_name,
+            )
     for snapshot in cloud.snapshots.find_snapshots():
         if UNIT in snapshot.metadata and snapshot.status != "deleting":
             yield Thing("snapshot", snapshot.metadata[UNIT], snapshot.id, of=snapshot.volume_id)
+    for backup in cloud.backups.find_backups():
+        if UNIT in backup.metadata and backup.status != "deleting":
+            yield Thing(
+                "backup", backup.metadata[UNIT], backup.id, size_gb=backup.size_gib, of=backup.volume_id
+            )
 
 
 def _network_in(cloud: openstack.Cloud) -> Iterator[Thing]:

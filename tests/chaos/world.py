@@ -33,6 +33,7 @@ from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
 from tests.chaos.actions import outside_guests
 from tests.chaos.agenda import Agenda
+from tests.chaos.backups import without_limits
 from tests.chaos.faults import Faults
 from tests.chaos.orders import Orders
 from tests.chaos.people import People, soon
@@ -40,15 +41,19 @@ from tests.chaos.runner import Outcome
 from tests.chaos.weather import Weather, drawn
 from tests.chaos.wire import BASE, Wire, plugged
 from tests.chaos.workers import ConnectionDropped, Shift
-from tests.factories.catalog import catalogue
+from tests.factories.catalog import CloudImageFactory, catalogue
 from tests.factories.quotas import opened
 from tests.factories.tenants import DepartmentFactory, SystemFactory
 
 START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 SYSTEMS = 3
+OTHER_IMAGE = (
+    "openeuler-24.03"  # of the sandbox, besides the catalogue's own: systems are written anew with either
+)
 SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
+SWEEPS = 3  # that recovery points get at the end, which nothing keeps any more
 TRIES = 4  # that an administrator gives what somebody broke by hand
 
 
@@ -86,6 +91,10 @@ class World:
             last = self.agenda.now
             self._calm()
             self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+            for _sweep in range(SWEEPS):
+                if self._clear():
+                    self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+            self.people.repair()
             outcome.quiet_seconds = (self.agenda.now - last).total_seconds()
             self._judge(outcome)
         return outcome
@@ -113,6 +122,7 @@ class World:
         guest_keys.make(settings.GUEST_KEY_FILE)
         stack.enter_context(mock.patch.object(settings, "SECOND_FACTOR", "offered"))
         stack.enter_context(outside_guests())
+        stack.enter_context(without_limits())
         stack.enter_context(mock.patch.object(settings, "DEMO_CLOCK_FILE", None))  # a demo may have moved it
         self.people = People(self.cloud, self.agenda, self.random, self.note)
         wire = Wire(self.cloud, self.agenda, self.faults, self.shift.moment)
@@ -131,6 +141,7 @@ class World:
     def _prepare(self) -> None:
         """Three systems of one department, each with its project and its network."""
         catalogue()
+        CloudImageFactory(image__code=OTHER_IMAGE)
         department = DepartmentFactory()
         opened(department)
         systems = [
@@ -145,7 +156,9 @@ class World:
         for project in Project.objects.all():
             cloud = openstack.connect(cloud=project.cloud.profile)
             cloud.quotas.set_compute(project.external_id, {"instances": None, "cores": None, "ram": None})
-            cloud.quotas.set_volume(project.external_id, {"volumes": None, "gigabytes": None})
+            cloud.quotas.set_volume(
+                project.external_id, dict.fromkeys(("volumes", "gigabytes", "backups", "backup_gigabytes"))
+            )
             cloud.quotas.set_network(
                 project.external_id,
                 dict.fromkeys(("network", "subnet", "port", "security_group", "security_group_rule")),
@@ -217,12 +230,13 @@ class World:
     def _change_pace(self) -> None:
         """The cloud is at once, quick or slow from now on."""
         factor = self.random.choice((0.0, 0.0, 1.0, 20.0))
-        usual = {"build": 0.8, "delete": 0.4, "action": 0.4, "volume": 0.4, "attach": 0.3}
+        usual = {"build": 0.8, "delete": 0.4, "action": 0.4, "volume": 0.4, "attach": 0.3, "backup": 0.6}
         self.cloud.timing.change({f"{name}_seconds": seconds * factor for name, seconds in usual.items()})
 
     def _desk(self) -> None:
         """The administrator looks at what waits, now and then."""
         self.people.look_at_parked(patient=bool(self.faults.share))
+        self._clear()
         self.agenda.add(timedelta(seconds=self.random.uniform(60, 600)), self._desk)
 
     def _calm(self) -> None:
@@ -235,6 +249,13 @@ class World:
     def _repairs(self) -> None:
         self.people.repair()
         self.agenda.add(timedelta(minutes=10), self._repairs)
+
+    def _clear(self) -> bool:
+        with transaction.atomic():
+            begun = self.orders.clear()
+        if begun:
+            self.note("recovery points expire")
+        return begun
 
     # -- after
 

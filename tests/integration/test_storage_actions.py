@@ -189,6 +189,27 @@ def test_a_lost_answer_is_looked_up(
     assert bool(in_cloud(on, after).attached_to) == (name == "attach")
 
 
+@pytest.mark.parametrize("name", ["attach", "detach"])
+def test_an_opposite_request_that_was_taken_for_lost_is_waited_for(
+    on: Scene, volume: Resource, name: str, settings: Settings
+) -> None:
+    server, kind = Resource.objects.get(kind="server"), {"attach": "detachment", "detach": "attachment"}[name]
+    if name == "attach":
+        done(on, volume, "detach")
+    Step.objects.filter(kind=kind, desired_state__volume=str(volume.unit)).update(missed_at=now())
+    operation = ask(on, volume, name, ToServer(server=server.uuid) if name == "attach" else Nothing())
+    wanted = operation.steps.get(kind={"attach": "attachment", "detach": "detachment"}[name])
+    while "may still land" not in wanted.last_error and wanted.state != "done":
+        engine.run_due(clock=now)
+        wanted.refresh_from_db()
+    assert bool(in_cloud(on, volume).attached_to) == (name == "detach")
+    settings.STEP_SETTLE = timedelta(0)
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "done", states()
+    assert bool(in_cloud(on, volume).attached_to) == (name == "attach")
+
+
 def test_an_abandoned_detachment_leaves_the_volume_at_its_server(
     on: Scene, volume: Resource, building: Sandbox
 ) -> None:

@@ -278,6 +278,8 @@ class AttachmentKind(Kind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["volume"]]):
             return Waiting("a backup of it has to end first")
+        if context.may_still_land("detachment"):
+            return Waiting("an earlier request to detach it may still land")
         volume, server = self._ids(context)
         context.project.compute.attach_volume(server, volume_id=volume)
         return Made(volume)

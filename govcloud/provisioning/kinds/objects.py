@@ -7,7 +7,6 @@ and is neither adopted nor touched.
 from datetime import timedelta
 from typing import Any
 
-from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import CloudStorageClass, StorageClass
@@ -106,8 +105,7 @@ class ContainerQuotaKind(Kind):
         """Raises StepFailed for a quota below what it holds by now, and under a legal hold placed since it was ordered."""
         if containers.frozen(self._resource(context).container):
             raise StepFailed("it is under a legal hold: its size stays until that is lifted")
-        missed = context.missed_at("container", self.name)
-        if context.step.missed_at is None and missed and context.at < missed + settings.STEP_SETTLE:
+        if context.may_still_land("container", self.name):
             return Waiting("an earlier request, which sets another quota, may still land")
         seen, wanted = self._seen(context), self._bytes(context, "quota_gb")
         if seen.bytes_used > wanted:

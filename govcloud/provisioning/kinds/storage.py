@@ -33,6 +33,8 @@ class DetachmentKind(AttachmentKind):
         return volume if super().find(context) is None else None
 
     def create(self, context: Context) -> Made | Waiting:
+        if context.may_still_land("attachment"):
+            return Waiting("an earlier request to attach it may still land")
         volume, server = self._ids(context)
         seen = context.project.volumes.get_volume(volume)
         if server in seen.attached_to and seen.status != "detaching":
