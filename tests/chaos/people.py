@@ -135,6 +135,10 @@ class People:
             return
         name = MOVING.get((kind, row["status"]))
         attachments = self._cloud.store.find("attachment", volume_id=row.get("volume_id", row["id"]))
+        if (kind, row["status"], attachments) == ("volume", "in-use", []):
+            # its server was deleted while it was retyped, which gives it back the state that it had before
+            self._cloud.change("volume", row, at=self._agenda.now, status="available")
+            return
         usual = "in-use" if attachments else "available"
         about = {f"{kind}_id": row["id"]}
         match name:

@@ -69,7 +69,10 @@ def _servers_in(cloud: openstack.Cloud) -> Iterator[Thing]:
 
 
 def _rebuilds(cloud: openstack.Cloud, server_id: str) -> int:
-    acts = (each for each in cloud.compute.actions(server_id) if each.name == "rebuild")
+    asked = [each.request_id for each in cloud.compute.actions(server_id) if each.name == "rebuild"]
+    acts = (
+        cloud.compute.get_action(server_id, request_id=each) for each in asked
+    )  # the list tells no results
     return sum(each.finished and not each.failed for each in acts)
 
 
