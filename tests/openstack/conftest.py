@@ -29,7 +29,7 @@ def laboratory(operator: Cloud) -> Iterator[Laboratory]:
     """A project for the whole run."""
     laboratory = Laboratory(operator)
     operator.quotas.set_compute(laboratory.project.id, {"cores": 40, "instances": 20})
-    operator.quotas.set_volume(laboratory.project.id, {"volumes": 80, "gigabytes": 160})
+    operator.quotas.set_volume(laboratory.project.id, {"volumes": 80, "gigabytes": 160, "backups": 40})
     yield laboratory
     laboratory.clear()
 
