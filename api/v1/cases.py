@@ -299,9 +299,8 @@ def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
     stages = CaseStage.objects.order_by("revision", "position")
     decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
     seats = Seat.objects.select_related("person", "given_by", "given_for")
-    asked = Confirmation.objects.select_related("answered_by", "remedied_by").order_by("position")
     return [
-        Prefetch(f"{prefix}confirmations", asked),
+        Prefetch(f"{prefix}confirmations", Confirmation.objects.with_people()),
         Prefetch(f"{prefix}stages", stages),
         Prefetch(f"{prefix}stages__decisions", decisions),
         Prefetch(f"{prefix}stages__seats", seats),

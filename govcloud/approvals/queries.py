@@ -102,6 +102,10 @@ class CaseQuerySet(models.QuerySet["Case"]):
 
 
 class ConfirmationQuerySet(models.QuerySet["Confirmation"]):
+    def with_people(self) -> "ConfirmationQuerySet":
+        """Oldest first, with who answered and who mended."""
+        return self.select_related("answered_by", "remedied_by").order_by("position")
+
     def waiting_for(self, actor: "User", *, at: datetime) -> "ConfirmationQuerySet":
         """Those that the actor can answer as an applicant of the department, and those whose defects they can mend."""
         scope = scope_of(actor, at=at)

@@ -1,11 +1,15 @@
 """What people read of stages and decisions, in the language active now."""
 
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from govcloud.approvals.models import CaseStage, Decision
+from govcloud.approvals.models import CaseStage, Confirmation, Decision
+from tenants.models import User
 
 
 class Ruled(Protocol):
@@ -37,3 +41,24 @@ def signed_by(decision: Decision) -> str:
 def said(stage: CaseStage, decision: Decision) -> str:
     """The opinion; of a rule, the rule."""
     return rule_of(stage) if decision.decider is None else decision.opinion
+
+
+@dataclass(frozen=True, slots=True)
+class Exchanged:
+    """What a person said about a delivery: ``answer`` in a word, ``words`` as they were written."""
+
+    person: User
+    answer: str
+    words: str
+    at: datetime
+
+
+def exchanged(rounds: Iterable[Confirmation]) -> Iterator[Exchanged]:
+    """What the department said of a delivery, and the centre of its remedies, in turn."""
+    for asked in rounds:
+        if asked.answered_by is not None and asked.answered_at is not None:
+            yield Exchanged(
+                asked.answered_by, str(asked.get_answer_display()), asked.remark, asked.answered_at
+            )
+        if asked.remedied_by is not None and asked.remedied_at is not None:
+            yield Exchanged(asked.remedied_by, _("mended"), asked.remedy, asked.remedied_at)

@@ -17,11 +17,10 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import CaseStage, Decision
-from govcloud.approvals.telling import said, signed_by
+from govcloud.approvals.telling import exchanged, said, signed_by
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
-from govcloud.orders.confirming import rounds_of
 from govcloud.orders.models import Action, Order, Revision
 from govcloud.periods import wall_clock
 from tenants.models import Department, NetworkZone, Role, System, User
@@ -242,23 +241,19 @@ def _stage(stage: CaseStage) -> dict[str, Any]:
 
 def _confirmation(order: Order) -> Iterator[dict[str, Any]]:
     """What the department said of the delivery, and the centre of the remedies; nothing where it was not asked."""
-    rounds = rounds_of(order.case) if order.case is not None else []
-    if not rounds:
-        return
-    said_of_it = []
-    for asked in rounds:
-        if asked.answered_at is not None:
-            answer = str(asked.get_answer_display())
-            said_of_it.append(_signed(answer, asked.remark, asked.answered_by, asked.answered_at))
-        if asked.remedied_at is not None:
-            said_of_it.append(_signed(gettext("mended"), asked.remedy, asked.remedied_by, asked.remedied_at))
-    yield {
-        "name": gettext("Confirmation"),
-        "role": str(Role.APPLICANT.label),
-        "outcome": gettext("to be confirmed"),
-        "decisions": said_of_it,
-    }
-
-
-def _signed(verb: str, words: str, person: User | None, at: datetime) -> dict[str, str]:
-    return {"verb": verb, "opinion": words, "decider": str(person), "at": wall_clock(at)}
+    rounds = list(order.case.confirmations.with_people()) if order.case is not None else []
+    if rounds:
+        yield {
+            "name": gettext("Confirmation"),
+            "role": str(Role.APPLICANT.label),
+            "outcome": gettext("to be confirmed"),
+            "decisions": [
+                {
+                    "verb": each.answer,
+                    "opinion": each.words,
+                    "decider": str(each.person),
+                    "at": wall_clock(each.at),
+                }
+                for each in exchanged(rounds)
+            ],
+        }

@@ -6,7 +6,7 @@ from django.db import transaction
 
 from govcloud.approvals import confirmation
 from govcloud.approvals.confirmation import NothingToConfirm, NothingToRemedy
-from govcloud.approvals.models import Answer, Case, Confirmation
+from govcloud.approvals.models import Answer
 from govcloud.orders import notices
 from govcloud.orders.models import Order
 from govcloud.orders.submission import locked
@@ -45,8 +45,3 @@ def remedy(*, order: Order, remedy: str, actor: User, at: datetime) -> Order:
         reported, asked = confirmation.remedied(case=order.case, remedy=remedy, actor=actor, at=at)
         notices.remedied(order, reported, asked, at=at)
     return order
-
-
-def rounds_of(case: Case) -> list[Confirmation]:
-    """What was asked and answered so far, oldest first, with who did; one query."""
-    return list(case.confirmations.select_related("answered_by", "remedied_by").order_by("position"))

@@ -31,6 +31,16 @@ def cards(*, at: datetime, warned: Warned, since: datetime) -> Iterator[tuple[Su
     yield from _raised(Colour.YELLOW, near & not_there, at=at)
 
 
+def still_waits(*, since: datetime) -> Q:
+    """Which cards are for what was due by then and is still not there."""
+    return Q(
+        fulfilment=True,
+        confirmation=None,
+        case__fulfilled_at=None,
+        case__fulfilment_due_at__lte=since,
+    )
+
+
 def _raised(colour: Colour, due: Q, *, at: datetime) -> Iterator[tuple[SupervisionCard, Waiting]]:
     cases = Case.objects.filter(due).select_related("department")
     for case in late.without_card(

@@ -224,13 +224,8 @@ def _escalate(*, at: datetime) -> None:
     decided = Q(stage__status=StageStatus.CURRENT) | Q(
         stage=None, fulfilment=False, confirmation=None, case__due_at__lte=long_past
     )
-    built = Q(
-        fulfilment=True,
-        confirmation=None,
-        case__fulfilled_at=None,
-        case__fulfilment_due_at__lte=long_past,
-    )
-    waits = decided & Q(case__status=Status.OPEN) | built | confirming.still_waits()
+    open_ones = decided & Q(case__status=Status.OPEN)
+    waits = open_ones | building.still_waits(since=long_past) | confirming.still_waits()
     cards = list(
         SupervisionCard.objects.filter(
             waits, colour=Colour.RED, escalation=None, due_at__lte=long_past

@@ -210,43 +210,41 @@ def _stages(period: Period, cards: Mapping[Card, int], steps: Collection[Step]) 
 
 def _built(period: Period) -> list[dict[str, Any]]:
     """What was built in the period, in rows like those of steps: from its approval on."""
-    zone = timezone.get_default_timezone()
     built = Case.objects.filter(period.of("fulfilled_at"), fulfilment_due_at__isnull=False)
-    code, name, name_en = FULFILMENT
-    rows = (
-        built.annotate(
-            since=TruncDate("closed_at", tzinfo=zone), until=TruncDate("fulfilled_at", tzinfo=zone)
-        )
-        .order_by()
-        .values("flow__number", "flow__fulfilment_days", "since", "until")
-        .annotate(times=Count("pk"), late=Count("pk", filter=Q(fulfilled_at__gt=F("fulfilment_due_at"))))
+    return _followed(
+        built, FULFILMENT, flow="flow", since="closed_at", until="fulfilled_at", due="fulfilment_due_at"
     )
-    return [
-        {
-            **row, "case__flow__number": row["flow__number"], "code": code, "name": name, "name_en": name_en,
-            "working_days": row["flow__fulfilment_days"],
-        }
-        for row in rows
-    ]  # fmt: skip
 
 
 def _confirmed(period: Period) -> list[dict[str, Any]]:
     """What departments answered in the period, confirmations and defects alike, in rows like those of steps."""
+    answered = Confirmation.objects.filter(period.of("answered_at", "case__department"))
+    return _followed(
+        answered, CONFIRMATION, flow="case__flow", since="asked_at", until="answered_at", due="due_at"
+    )
+
+
+def _followed(
+    rows: QuerySet[Any], step: tuple[str, str, str], *, flow: str, since: str, until: str, due: str
+) -> list[dict[str, Any]]:
+    """What came after the stages, counted by days; the columns are named as those of ``rows``."""
     zone = timezone.get_default_timezone()
-    code, name, name_en = CONFIRMATION
-    rows = (
-        Confirmation.objects.filter(period.of("answered_at", "case__department"))
-        .annotate(since=TruncDate("asked_at", tzinfo=zone), until=TruncDate("answered_at", tzinfo=zone))
+    code, name, name_en = step
+    counted = (
+        rows.annotate(
+            first=TruncDate(since, tzinfo=zone),
+            last=TruncDate(until, tzinfo=zone),
+        )
         .order_by()
-        .values("case__flow__number", "case__flow__confirmation_days", "since", "until")
-        .annotate(times=Count("pk"), late=Count("pk", filter=Q(answered_at__gt=F("due_at"))))
+        .values_list(f"{flow}__number", f"{flow}__{code}_days", "first", "last")
+        .annotate(times=Count("pk"), late=Count("pk", filter=Q(**{f"{until}__gt": F(due)})))
     )
     return [
         {
-            **row, "code": code, "name": name, "name_en": name_en,
-            "working_days": row["case__flow__confirmation_days"],
+            "case__flow__number": number, "code": code, "name": name, "name_en": name_en, "working_days": days,
+            "since": first, "until": last, "times": times, "late": late,
         }
-        for row in rows
+        for number, days, first, last, times, late in counted
     ]  # fmt: skip
 
 

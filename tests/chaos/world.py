@@ -47,9 +47,8 @@ from tests.factories.tenants import DepartmentFactory, SystemFactory
 
 START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 SYSTEMS = 3
-OTHER_IMAGE = (
-    "openeuler-24.03"  # of the sandbox, besides the catalogue's own: systems are written anew with either
-)
+OTHER_IMAGE = "openeuler-24.03"
+"""Of the sandbox, besides the catalogue's own: systems are written anew with either."""
 SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)

@@ -1,12 +1,12 @@
 """What an order's page shows of its confirmation, and which of its forms the reader has."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from govcloud.approvals.confirmation import LONGEST
 from govcloud.approvals.models import Confirmation
-from govcloud.orders.confirming import CONFIRMERS, REMEDIERS, rounds_of
+from govcloud.orders.confirming import CONFIRMERS, REMEDIERS
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from tenants.models import User
@@ -25,6 +25,10 @@ class Shown:
     mends: bool = False
     most: int = LONGEST
 
+    def has_form_of(self, typed: Mapping[str, str]) -> bool:
+        """Whether the form in which that was typed is still on the page."""
+        return (self.answers and "remark" in typed) or (self.mends and "remedy" in typed)
+
     @property
     def last(self) -> Confirmation | None:
         return self.rounds[-1] if self.rounds else None
@@ -36,7 +40,7 @@ def shown(order: Order, actor: User, *, at: datetime) -> Shown:
         return Shown()
     if order.status != Status.FULFILLED:
         return Shown(expected=order.case.flow.confirmation_days is not None)
-    rounds = rounds_of(order.case)
+    rounds = list(order.case.confirmations.with_people())
     last, scope, department = rounds[-1] if rounds else None, scope_of(actor, at=at), order.system.department
     return Shown(
         rounds=rounds,

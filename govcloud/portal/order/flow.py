@@ -14,7 +14,6 @@ from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus
 from govcloud.approvals.lifecycle import Status as CaseStatus
 from govcloud.approvals.models import (
     CaseStage,
-    Confirmation,
     Consultation,
     Decision,
     Quorum,
@@ -24,7 +23,7 @@ from govcloud.approvals.models import (
     Verb,
 )
 from govcloud.approvals.services import PlannedStage
-from govcloud.approvals.telling import rule_of, said, signed_by
+from govcloud.approvals.telling import exchanged, rule_of, said, signed_by
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.orders.lifecycle import Status
@@ -340,7 +339,6 @@ def _confirmation(shown: Shown, *, at: datetime) -> Iterator[FlowStep]:
         return
     due = last.due_at if last.owed else last.remedy_due_at if last.disputed else None
     days_left = working_days_left(at, due, _worked(at, due)) if due else None
-    told = [each for asked in shown.rounds for each in _answers(asked)]
     yield FlowStep(
         name=_("Confirmation"),
         state="current" if last.owed else StageStatus.RETURNED if last.disputed else "done",
@@ -355,16 +353,10 @@ def _confirmation(shown: Shown, *, at: datetime) -> Iterator[FlowStep]:
         remaining=_remaining(days_left) if days_left is not None else "",
         late=days_left is not None and days_left < 0,
         decided_at=None if last.owed or last.disputed else last.answered_at,
-        signatures=tuple(told),
+        signatures=tuple(
+            Signature(str(each.person), each.answer, each.at, each.words) for each in exchanged(shown.rounds)
+        ),
     )
-
-
-def _answers(asked: Confirmation) -> Iterator[Signature]:
-    """What the department said, and what was done about it."""
-    if asked.answered_by is not None:
-        yield Signature(str(asked.answered_by), asked.get_answer_display(), asked.answered_at, asked.remark)
-    if asked.remedied_by is not None:
-        yield Signature(str(asked.remedied_by), _("mended"), asked.remedied_at, asked.remedy)
 
 
 def _with_days(

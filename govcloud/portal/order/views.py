@@ -56,10 +56,10 @@ def page(
     """The whole page, after something that was asked for on it was refused."""
     shown = {**context(found, actor, {}, at=at), "refused": refused, "live": False}
     shown["refilled"] = (
-        shown["writing"].withdraws or shown["writing"].calls_off
-        or (shown["confirmation"].answers and "remark" in (refused.typed if refused else {}))
-        or (shown["confirmation"].mends and "remedy" in (refused.typed if refused else {}))
-    )  # fmt: skip
+        shown["writing"].withdraws
+        or shown["writing"].calls_off
+        or shown["confirmation"].has_form_of(refused.typed if refused else {})
+    )
     return render(request, "portal/order/page.html", shown, status=refused.status if refused else 200)
 
 

@@ -31,9 +31,8 @@ class Subject:
     """One kind of thing. ``standing`` answers for a page at a time, with as many statements whatever its length."""
 
     kind: ClassVar[SubjectKind]
-    in_every_pass: ClassVar[bool] = (
-        True  # else listed by full passes alone; others only look again at what was suspected
-    )
+    in_every_pass: ClassVar[bool] = True
+    """Else full passes alone list it; others only look again at what was suspected."""
 
     def pages(self, everything: Census, *, since: datetime | None) -> Iterator[list[Seen]]:
         """All of them; only what changed since, where the cloud can be asked that."""
