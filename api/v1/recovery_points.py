@@ -1,4 +1,4 @@
-"""States of volumes that can be restored."""
+"""States of volumes that can be written over a volume again: `POST /resources/{uuid}/actions` with `recover`."""
 
 from typing import Any
 
@@ -42,6 +42,9 @@ class RecoveryPointAnswer(Answer):
     taken_at = serializers.DateTimeField()
     size_gb = serializers.IntegerField()
     off_site = serializers.BooleanField()
+    restored_at = serializers.DateTimeField(
+        allow_null=True, help_text="when it was last written over a volume"
+    )
     expired_at = serializers.DateTimeField(allow_null=True)
     lost = serializers.BooleanField(
         help_text="somebody deleted it past us: the cloud does not have it any more"

@@ -11,6 +11,7 @@ from rest_framework.exceptions import ErrorDetail
 from api.bodies import Body, integer
 from govcloud.inventory.models import Access, Protocol
 from govcloud.orders.renaming import NewName
+from govcloud.protection.recovering import OfRecoveryPoint
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.interfaces import OnNetwork
 from govcloud.provisioning.actions.login_keys import LoginKeys
@@ -91,6 +92,14 @@ class OfSnapshotBody(ActionBody):
     snapshot = serializers.UUIDField(help_text="uuid of a snapshot of the volume")
 
 
+class OfRecoveryPointBody(ActionBody):
+    builds = OfRecoveryPoint
+    action = serializers.ChoiceField(["recover"])
+    recovery_point = serializers.UUIDField(
+        help_text="uuid of a recovery point of the volume, or of another of its system"
+    )
+
+
 class NewRuleBody(ActionBody):
     builds = NewRule
     action = serializers.ChoiceField(["add-rule"])
@@ -134,6 +143,7 @@ BODIES: Mapping[str, type[ActionBody]] = {
     "remove-rule": OfRuleBody,
     "snapshot": SnapshotBody,
     **dict.fromkeys(("restore", "delete-snapshot"), OfSnapshotBody),
+    "recover": OfRecoveryPointBody,
     "rename": RenameActionBody,
     "rebuild": RebuildActionBody,
     "add-interface": InterfaceActionBody,
@@ -146,20 +156,7 @@ BODIES: Mapping[str, type[ActionBody]] = {
 
 ANY_ACTION = PolymorphicProxySerializer(
     component_name="ActionBody",
-    serializers=[
-        PlainActionBody,
-        RenameActionBody,
-        RebuildActionBody,
-        InterfaceActionBody,
-        LoginKeysActionBody,
-        ToServerBody,
-        NewRuleBody,
-        OfRuleBody,
-        SnapshotBody,
-        OfSnapshotBody,
-        IssueCredentialBody,
-        RevokeCredentialBody,
-    ],
+    serializers=list(dict.fromkeys(BODIES.values())),
     resource_type_field_name=None,
 )
 

@@ -11,9 +11,13 @@ class ProtectionConfig(AppConfig):
             BackupAllowanceKind,
             BackupKind,
             CoverageKind,
+            RecoveryKind,
         )
+        from govcloud.protection.recovering import Recover  # noqa: PLC0415
+        from govcloud.provisioning.actions import base as actions  # noqa: PLC0415
         from govcloud.provisioning.demand import register_others  # noqa: PLC0415
         from govcloud.provisioning.kinds.base import register  # noqa: PLC0415
 
-        register(BackupAllowanceKind(), CoverageKind(), BackupKind())
+        register(BackupAllowanceKind(), CoverageKind(), BackupKind(), RecoveryKind())
+        actions.register(Recover())
         register_others(add_points)

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.fields.json import KT
 
 from govcloud.catalog.models import Cloud
 from govcloud.inventory.models import Volume, WipeRecord
@@ -27,6 +28,12 @@ def deletions() -> QuerySet[Step]:
     return steps.exclude(state__in=FINISHED)
 
 
+def recoveries() -> QuerySet[Step]:
+    """The steps that write the recovery point of an outer row over a volume and have not ended."""
+    steps = Step.objects.annotate(backup=KT("desired_state__backup"))
+    return steps.filter(kind="recovery", backup=OuterRef("external_id")).exclude(state__in=FINISHED)
+
+
 def being_deleted(*, cloud: Cloud, ids: Collection[str]) -> set[str]:
     """Of these ids of the cloud those of recovery points that an operation under way deletes, or is going to."""
     steps = Step.objects.filter(
@@ -46,9 +53,13 @@ def over() -> Q:
 
 
 def add_points(total: Demand, system: System, cloud: Cloud) -> None:
-    """What the cloud keeps beside what allowances were granted: points on hold, and those that are over, until they are gone."""
+    """What the cloud keeps beside what allowances were granted.
+
+    Points on hold, those that are being written over a volume, and those that are over, until they are gone.
+    """
+    besides = over() | Q(on_hold()) | Q(Exists(recoveries()))
     points = RecoveryPoint.objects.filter(
-        over() | Q(on_hold()), volume__resource__system=system, volume__resource__cloud=cloud, expired_at=None
+        besides, volume__resource__system=system, volume__resource__cloud=cloud, expired_at=None
     )
     sizes = points.order_by().values_list("volume__storage_class__code", "size_gb")
     demand.add_backups(total, cloud=cloud, sizes=sizes)
@@ -74,12 +85,12 @@ def is_held(*, external_id: str) -> bool:
 def expirable(points: QuerySet[RecoveryPoint]) -> list[RecoveryPoint]:
     """Those of the points that may be deleted and are not being deleted, the newest first.
 
-    They are locked first: a hold that is being placed meanwhile is seen, and a later one sees the step that deletes it.
+    They are locked first: a hold or a recovery that is begun meanwhile is seen, and a later one sees the step that deletes it.
     """
     locked = points.filter(expired_at=None).select_for_update(no_key=True, of=("self",)).order_by("pk")
     begun = deletions().exclude(state=StepState.WAITING)
     free = RecoveryPoint.objects.filter(pk__in=[point.pk for point in locked])
-    free = free.exclude(on_hold()).exclude(Exists(begun))
+    free = free.exclude(on_hold()).exclude(Exists(begun)).exclude(Exists(recoveries()))
     return list(free.select_related("volume__resource", "step").order_by("-taken_at", "-pk"))
 
 

@@ -1,4 +1,4 @@
-"""The kinds of steps that protection adds: an allowance that is granted, and a backup that is taken."""
+"""The kinds of steps that protection adds: an allowance that is granted, a backup that is taken, and one that is written back."""
 
 from datetime import timedelta
 from typing import Any
@@ -8,13 +8,14 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import DRTier
 from govcloud.gateways.openstack import errors
-from govcloud.gateways.openstack.models import Phase
+from govcloud.gateways.openstack.models import Phase, Volume
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource
 from govcloud.metering import services as metering
-from govcloud.protection import keeping
+from govcloud.protection import keeping, recovering
 from govcloud.protection import services as protection
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import (
@@ -159,3 +160,77 @@ class BackupKind(Kind):
 
     def forget(self, context: Context) -> None:
         protection.expire_point(external_id=context.step.external_id, at=context.at)
+
+
+SOURCE = "src_backup_id"
+"""Where Cinder notes in a volume's metadata which backup was written over it."""
+
+
+class RecoveryKind(Kind):
+    """A recovery point written over a volume that no server has.
+
+    It must not be done twice: a second one that lands late would take with it what has been written since. Cinder tells
+    which backup a volume was made from, but of one of its own only where it told of another before. So our mark stands there
+    before the request is sent, and the backup's id once what was asked for is done.
+    """
+
+    name = "recovery"
+    title = _("Writing the recovery point to the storage")
+    landing = Landing.OPEN
+    asked_again_on_retry = True
+    patience = timedelta(hours=12)  # terabytes take their time
+
+    def find(self, context: Context) -> str | None:
+        if "marked" not in context.step.outputs:
+            return None  # the worker did not come as far as asking
+        volume = context.project.volumes.get_volume(self._volume(context).external_id)
+        begun = volume.status == "restoring-backup" or volume.phase is Phase.FAILED
+        return volume.id if begun or self._is_written(context, volume) else None
+
+    def create(self, context: Context) -> Made | Waiting:
+        """Raises ``StepFailed`` where the backup cannot be read."""
+        volume, backup = (
+            self._volume(context).external_id,
+            context.project.backups.get_backup(context.state["backup"]),
+        )
+        seen = context.project.volumes.get_volume(volume)
+        if seen.phase is Phase.MOVING or context.others_at_work([context.state["volume"]]):
+            return Waiting("what is being done to the volume has to end first")
+        if backup.phase is Phase.MOVING:
+            return Waiting("the recovery point is being written to another volume")
+        if backup.phase is Phase.FAILED:
+            raise StepFailed(f"the recovery point is {backup.status}: {backup.fail_reason}")
+        if seen.phase is Phase.FAILED:  # an earlier try ended so, and a person has asked for another
+            context.cloud.volumes.reset_status(volume, status="available")
+        context.project.volumes.set_metadata(volume, {SOURCE: context.mark})
+        context.remember({"marked": True})
+        context.project.backups.restore_backup(backup.id, volume_id=volume)
+        return Made(volume)
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        volume = context.project.volumes.get_volume(external_id)
+        if volume.phase is Phase.MOVING:
+            return Moving()
+        failed = volume.phase is Phase.FAILED
+        if context.step.desired == "absent":
+            return Ready() if failed else Gone()  # what was written over cannot be brought back
+        if failed:
+            return Broken(f"the volume went to {volume.status}")
+        written = self._is_written(context, volume)
+        return Ready({"size_gib": volume.size_gib}) if written else Broken("the volume was not written")
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """Given up on after it failed: what is on the volume is for the department to judge, but it can be used, or written again."""
+        if context.project.volumes.get_volume(external_id).phase is Phase.FAILED:
+            context.cloud.volumes.reset_status(external_id, status="available")
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        point = RecoveryPoint.objects.select_related("volume__resource").get(uuid=context.state["point"])
+        recovering.recovered(point=point, resource=self._volume(context), actor=ENGINE, at=context.at)
+
+    def _volume(self, context: Context) -> Resource:
+        return context.resource(context.state["volume"])
+
+    def _is_written(self, context: Context, volume: Volume) -> bool:
+        backup: str = context.state["backup"]
+        return volume.metadata.get(SOURCE) == backup

@@ -81,6 +81,8 @@ class RecoveryPoint(models.Model):
     taken_at = models.DateTimeField()
     size_gb = models.PositiveIntegerField()
     off_site = models.BooleanField()
+    label = models.CharField(max_length=16, blank=True)  # of the file system that is on it, as of its volume
+    restored_at = models.DateTimeField(null=True)  # when it was last written over a volume
     expired_at = models.DateTimeField(null=True)
     lost = models.BooleanField(default=False)
 

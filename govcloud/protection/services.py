@@ -242,7 +242,7 @@ def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime)
     run = BackupRun.objects.get(operation=step.operation)
     point = RecoveryPoint.objects.create(
         run=run, volume=volume, step=step, external_id=step.external_id, taken_at=step.intent_at or at,
-        size_gb=volume.size_gb, off_site=off_site,
+        size_gb=volume.size_gb, off_site=off_site, label=volume.label,
     )  # fmt: skip
     audit.record(
         actor=SCHEDULER, verb="recovery_point.recorded", subject=point, at=at, thread=volume.resource.thread,

@@ -44,7 +44,7 @@ def ask(client: APIClient, server: Resource, **body: Any) -> tuple[int, str]:
 
 def test_these_are_the_actions_that_are_sensitive() -> None:
     sensitive = {name for name, each in actions().items() if each.sensitive}
-    assert sensitive == {"set-login-keys", "rebuild", "restore", "delete-snapshot"}
+    assert sensitive == {"set-login-keys", "rebuild", "restore", "recover", "delete-snapshot"}
 
 
 def test_a_password_alone_lets_nobody_into_a_server(

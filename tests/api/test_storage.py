@@ -12,8 +12,9 @@ from govcloud.protection.models import RecoveryPoint
 from govcloud.protection.services import lose_point
 from govcloud.provisioning.actions.storage import servers_where_it_is
 from govcloud.provisioning.context import ENGINE
+from govcloud.provisioning.models import Step
 from tenants.models import Role, User
-from tests.api.house import House, house
+from tests.api.house import House, house, recovery_point
 from tests.factories.clouds import AvailabilityZoneFactory
 from tests.factories.inventory import SnapshotFactory, WipeRecordFactory, whole_server
 from tests.factories.tenants import DepartmentFactory, member
@@ -61,6 +62,7 @@ def test_detaching_a_boot_volume_has_a_reason_of_its_own(applicant: APIClient, v
         ({"action": "attach", "server": "web-1"}, "/server"),
         ({"action": "snapshot"}, "/name"),
         ({"action": "restore", "snapshot": "x"}, "/snapshot"),
+        ({"action": "recover"}, "/recovery_point"),
     ],
 )
 def test_what_an_action_needs_is_named(
@@ -68,6 +70,24 @@ def test_what_an_action_needs_is_named(
 ) -> None:
     answer = applicant.post(actions(volume), body)
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_a_recovery_point_is_written_over_a_volume(
+    applicant: APIClient, volume: Resource, signed_in: SignedIn
+) -> None:
+    point, foreign = recovery_point(volume.volume), recovery_point(whole_server().volumes.get(role="data"))
+    volume.volume.server = None
+    volume.volume.save()
+    refused = applicant.post(actions(volume), {"action": "recover", "recovery_point": str(foreign.uuid)})
+    assert (refused.status_code, refused.json()["code"]) == (422, "no-such-recovery-point")
+    assert refused.json()["errors"][0]["pointer"] == "/recovery_point"
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    body = {"action": "recover", "recovery_point": str(point.uuid)}
+    assert stranger.post(actions(volume), body).status_code == 404
+    begun = applicant.post(actions(volume), body)
+    assert begun.status_code == 202, begun.content
+    (step,) = Step.objects.filter(operation__uuid=begun.json()["uuid"])
+    assert (step.kind, step.desired_state["backup"]) == ("recovery", point.external_id)
 
 
 def test_a_volume_is_attached_where_it_is(applicant: APIClient, volume: Resource) -> None:

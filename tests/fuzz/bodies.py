@@ -77,6 +77,7 @@ def _actions(house: House, of: dict[str, str]) -> list[dict[str, Any]]:
         {"action": "attach", "server": of["server"]},
         {"action": "snapshot", "name": "before"},
         {"action": "restore", "snapshot": str(house.keys["snapshots"])},
+        {"action": "recover", "recovery_point": str(house.keys["recovery-points"])},
         {"action": "add-rule", "protocol": "tcp", "port_min": 443, "port_max": 444, "remote": "10.0.0.0/8", "description": "d"},
         {"action": "remove-rule", "rule": str(house.keys["security-rules"])},
         {"action": "issue-credential", "name": "n", "access": "read"},

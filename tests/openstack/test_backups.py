@@ -72,6 +72,41 @@ def test_a_backup_is_restored_to_a_new_volume(laboratory: Laboratory, cloud: Clo
     assert settled(lambda: cloud.backups.get_backup(backup.id)).status == "available"
 
 
+def test_which_backup_was_written_over_a_volume_is_told_where_another_was_named_before(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    source, other = laboratory.volume(), laboratory.volume()
+    backup = backed_up(laboratory, source.id)
+
+    def told(volume_id: str) -> str | None:
+        cloud.backups.restore_backup(backup.id, volume_id=volume_id)
+        settled(lambda: cloud.backups.get_backup(backup.id))
+        return settled(lambda: cloud.volumes.get_volume(volume_id)).metadata.get("src_backup_id")
+
+    assert told(source.id) is None  # its own, and nothing was there
+    assert told(other.id) == backup.id
+    cloud.volumes.set_metadata(source.id, {"src_backup_id": "gc-mark"})
+    assert cloud.volumes.get_volume(source.id).metadata["src_backup_id"] == "gc-mark"
+    assert told(source.id) == backup.id
+
+
+def test_a_backup_that_is_being_restored_is_neither_deleted_nor_restored_again(
+    laboratory: Laboratory, cloud: Cloud
+) -> None:
+    source, other = laboratory.volume(), laboratory.volume()
+    backup = backed_up(laboratory, source.id)
+    cloud.backups.restore_backup(backup.id, volume_id=source.id)
+    for refused in (
+        lambda: cloud.backups.restore_backup(backup.id, volume_id=other.id),
+        lambda: cloud.backups.delete_backup(backup.id),
+    ):
+        with pytest.raises(errors.CloudError) as refusal:
+            refused()
+        assert refusal.value.status == 400
+    settled(lambda: cloud.volumes.get_volume(source.id))
+    settled(lambda: cloud.backups.get_backup(backup.id))
+
+
 def test_a_backup_is_restored_over_an_existing_volume(laboratory: Laboratory, cloud: Cloud) -> None:
     source, target = laboratory.volume(), laboratory.volume(kept="metadata")
     backup = backed_up(laboratory, source.id)

@@ -9,8 +9,10 @@ from django.test import Client
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Power, Resource, Server, Volume
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
+from tests.api.house import recovery_point
 from tests.factories.inventory import whole_server
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import DepartmentFactory, member
@@ -101,10 +103,34 @@ def test_a_volume_is_offered_to_servers_of_its_zone(browser: Client, server: Ser
     assert "web-away" not in page
 
 
+def test_recovery_points_of_the_system_are_offered_for_a_volume_that_no_server_has(
+    browser: Client, server: Server
+) -> None:
+    system, volume = server.volumes.get(role="system"), server.volumes.get(role="data")
+    own, others, foreign = (
+        recovery_point(each) for each in (volume, system, whole_server(name="far").volumes.get(role="data"))
+    )
+    RecoveryPoint.objects.filter(pk=others.pk).update(size_gb=volume.size_gb)
+    page = text(browser.get(page_of(volume.resource)))
+    assert re.search("write a recovery point over the volume ?not now: a server has it", page)
+    Volume.objects.filter(pk=volume.pk).update(server=None)
+    page = browser.get(page_of(volume.resource)).content.decode()
+    assert page.index(f'<option value="{own.uuid}"') < page.index(f'<option value="{others.uuid}"')
+    assert str(foreign.uuid) not in page
+    assert "All that is on the volume now is lost" in page
+    told = {"given": str(own.uuid)}
+    assert browser.post(f"{page_of(volume.resource)}deeds/recover/", told).status_code == 302
+    operation = Operation.objects.get(resource=volume.resource)
+    assert operation.action == "recover"
+    shown = text(browser.get(f"/operations/{operation.uuid}/"))
+    assert "Writing the recovery point to the storage" in shown
+
+
+@pytest.mark.parametrize("deed", ["restore", "recover"])
 @pytest.mark.parametrize("given", ["", "nothing", "0" * 300, "\0"])
-def test_what_is_no_choice_is_refused(browser: Client, server: Server, given: str) -> None:
+def test_what_is_no_choice_is_refused(browser: Client, server: Server, deed: str, given: str) -> None:
     volume = server.volumes.get(role="data").resource
-    answer = browser.post(f"{page_of(volume)}deeds/restore/", {"given": given})
+    answer = browser.post(f"{page_of(volume)}deeds/{deed}/", {"given": given})
     assert answer.status_code in {409, 422}
     assert not Operation.objects.exists()
 

@@ -63,6 +63,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "volume.resized": _("Enlarged"),
     "volume.reclassed": _("Moved to another storage class"),
     "volume.restored": _("Put back to a snapshot"),
+    "volume.recovered": _("A recovery point was written over it"),
     "volume.wiped": _("Deleted and wiped"),
     "snapshot.taken": _("Snapshot taken"),
     "snapshot.deleted": _("Snapshot deleted"),

@@ -14,6 +14,8 @@ from govcloud.inventory.models import Resource, ResourceKind, Snapshot
 from govcloud.orders.renaming import NewName
 from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.templatetags.portal import named
+from govcloud.protection import recovering
+from govcloud.protection.recovering import OfRecoveryPoint
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
@@ -21,6 +23,8 @@ from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer, s
 from tenants.models import NetworkZone
 
 Option = tuple[str, str]
+
+MOST_POINTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,11 @@ def _snapshots(resource: Resource) -> list[Option]:
     return [(str(row.uuid), row.name) for row in kept]
 
 
+def _recovery_points(resource: Resource) -> list[Option]:
+    """Its own first. A system may have thousands: of each volume the newest, as many as can be looked through."""
+    return [(str(point.uuid), recovering.told(point)) for point in recovering.fitting(resource)[:MOST_POINTS]]
+
+
 def _images(resource: Resource) -> list[Option]:
     here = Image.objects.filter(clouds__cloud=resource.cloud_id, retired_at=None)
     others = here.exclude(pk=resource.server.image_id).order_by("code")
@@ -105,6 +114,11 @@ ASKS: Mapping[str, Asks | None] = {
     "delete-snapshot": Asks(
         _("Snapshot"), lambda given: OfSnapshot(snapshot=id_or_nobody(given)), _snapshots
     ),
+    "recover": Asks(
+        _("Recovery point"),
+        lambda given: OfRecoveryPoint(recovery_point=id_or_nobody(given)),
+        _recovery_points,
+    ),
     "attach": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
     "move-address": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _reached_alike),
 }
@@ -117,6 +131,7 @@ WARNINGS: Mapping[str, str | Promise] = {
     "rebuild": _("All that is on its system volume is lost. Its data volumes stay."),
     "detach": _("Its server can no longer read what is on it. A file system that you mounted yourselves has to be unmounted first."),
     "restore": _("All that has been written to it since is lost."),
+    "recover": _("All that is on the volume now is lost: it will hold what the recovery point holds."),
     "delete-snapshot": _("This cannot be taken back."),
     "disconnect": _("Nothing on it can be reached from outside any more, nor reach anything there."),
     "move-address": _("This server cannot be reached from outside any more; the other one can, at this address."),

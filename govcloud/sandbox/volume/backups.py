@@ -279,8 +279,14 @@ def _restored(cloud: Cloud, at: datetime, args: dict[str, Any]) -> None:
         status="available",
         bootable=bootable,
         image_metadata=image_metadata,
-        metadata=volume["metadata"] | {"src_backup_id": row["id"]},
+        metadata=volume["metadata"] | _source_told(row, volume),
     )
+
+
+def _source_told(row: Row, volume: Row) -> dict[str, str]:
+    """Cinder says of a volume which backup was written over it, but for one of its own when it says of no other."""
+    own = row["volume_id"] == volume["id"]
+    return {} if own and not volume["metadata"].get("src_backup_id") else {"src_backup_id": row["id"]}
 
 
 @routes("POST", "/backups/<id>/action", status=202)
