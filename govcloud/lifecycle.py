@@ -1,6 +1,6 @@
 """Transitions are data and plain code: each package's ``lifecycle.py`` has a ``Status`` and its ``TRANSITIONS``."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -73,6 +73,33 @@ def transition(
             after={"status": to},
             reason=reason,
         )
+
+
+def transition_all(
+    objs: Sequence[Any], to: str, *, actor: audit.Actor, at: datetime, thread: UUID | None = None
+) -> None:
+    """Move rows of one kind to a status together, each with its audit event, or none of them.
+
+    As many statements for many as for few. Raises as ``transition``.
+    """
+    for obj in objs:
+        check(obj, to)
+    before: dict[str, list[Any]] = {}
+    for obj in objs:
+        before.setdefault(obj.status, []).append(obj)
+    with transaction.atomic():
+        for status, those in before.items():
+            model: type[models.Model] = type(those[0])
+            rows = model._default_manager.filter(pk__in=[obj.pk for obj in those], status=status)  # noqa: SLF001
+            if rows.update(status=to) < len(those):
+                raise ChangedMeanwhile
+            entries = [
+                audit.Entry(obj, {"status": to}, before={"status": status}, thread=thread) for obj in those
+            ]
+            verb = f"{model._meta.model_name}.{to}"  # noqa: SLF001
+            audit.record_many(actor=actor, verb=verb, entries=entries, at=at)
+        for obj in objs:
+            obj.status = to
 
 
 def _wrong_state(model: type[models.Model], status: str, allowed: Collection[str]) -> WrongState:

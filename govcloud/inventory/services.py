@@ -3,9 +3,10 @@
 Recording is idempotent by ``unit``: a step that is run again after a crash finds its row and writes nothing twice.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Network, ip_network
+from itertools import islice
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +55,7 @@ def reserve_block(*, cloud: Cloud, zone: str, unit: UUID) -> AddressBlock:
         return kept
     pool = Zone.objects.select_for_update(no_key=True).get(cloud=cloud, zone=zone)
     for _attempt in range(TRIES):
-        cidr = _first_free(pool)
+        cidr = _first_free(pool, cloud)
         if cidr is None:
             break
         try:
@@ -67,11 +68,11 @@ def reserve_block(*, cloud: Cloud, zone: str, unit: UUID) -> AddressBlock:
     raise NoAddressLeft(where=pool.address_pool)
 
 
-def _first_free(pool: Zone) -> IPv4Network | None:
+def _first_free(pool: Zone, cloud: Cloud) -> IPv4Network | None:
     space = IPv4Network(pool.address_pool)
     size = 2 ** (32 - pool.network_prefix)
     taken = AddressBlock.objects.filter(
-        cloud=pool.cloud, released_at=None, first__lte=int(space[-1]), last__gte=int(space[0])
+        cloud=cloud, released_at=None, first__lte=int(space[-1]), last__gte=int(space[0])
     ).order_by("first")
     start = int(space[0])
     for first, last in taken.values_list("first", "last"):
@@ -88,21 +89,43 @@ def reserve_address(*, block: AddressBlock, unit: UUID, server: Server | None = 
 
     ``server`` is given for a further address of a server that exists; ``unit`` is then the new interface's own.
     """
-    kept = Address.objects.filter(unit=unit).first()
-    if kept is not None:
-        return kept
-    network = ip_network(block.cidr)
+    return reserve_addresses(block=block, units=[unit], server=server)[0]
+
+
+def reserve_addresses(
+    *, block: AddressBlock, units: Sequence[UUID], server: Server | None = None
+) -> list[Address]:
+    """The first free addresses of a block, for all the servers that will carry these ``units``, or for none of them.
+
+    A unit that has one keeps it. Raises NoAddressLeft.
+    """
+    given = {address.unit: address for address in Address.objects.filter(unit__in=units)}
+    wanted = [unit for unit in units if unit not in given]
+    if wanted:
+        given |= {address.unit: address for address in _reserve(block, wanted, server)}
+    return [given[unit] for unit in units]
+
+
+def _reserve(block: AddressBlock, units: Sequence[UUID], server: Server | None) -> list[Address]:
     for _attempt in range(TRIES):
-        taken = set(Address.objects.filter(block=block, released_at=None).values_list("address", flat=True))
-        free = next((str(a) for a in list(network.hosts())[FIRST_HOST - 1 :] if str(a) not in taken), None)
-        if free is None:
+        free = list(islice(_free(block), len(units)))
+        if len(free) < len(units):
             break
         try:
             with transaction.atomic():
-                return Address.objects.create(block=block, unit=unit, address=free, server=server)
+                return Address.objects.bulk_create(
+                    Address(block=block, unit=unit, address=address, server=server)
+                    for unit, address in zip(units, free, strict=True)
+                )
         except IntegrityError:
-            continue
+            continue  # somebody took one between our look and our write
     raise NoAddressLeft(where=block.cidr)
+
+
+def _free(block: AddressBlock) -> Iterator[str]:
+    taken = set(Address.objects.filter(block=block, released_at=None).values_list("address", flat=True))
+    hosts = islice(ip_network(block.cidr).hosts(), FIRST_HOST - 1, None)
+    return (str(host) for host in hosts if str(host) not in taken)
 
 
 def record_project(*, system: System, cloud: Cloud, external_id: str) -> Project:
@@ -288,6 +311,14 @@ def reclass_volume(
         actor=actor, verb="volume.reclassed", subject=volume.resource, at=at, thread=thread,
         before={"storage_class": before.code}, after={"storage_class": storage_class.code},
     )  # fmt: skip
+
+
+def mark_releasing(
+    *, resources: Sequence[Resource], actor: audit.Actor, thread: UUID | None, at: datetime
+) -> None:
+    """Together, whatever is not releasing already. Raises WrongState, also for what something else has in hand."""
+    standing = [resource for resource in resources if resource.status != Status.RELEASING]
+    lifecycle.transition_all(standing, Status.RELEASING, actor=actor, at=at, thread=thread)
 
 
 def mark(*, resource: Resource, to: Status, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:

@@ -1,20 +1,25 @@
 """Taking down what stands, whether an order releases it or its lease is over: the same steps, and the same evidence."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 from uuid import UUID, uuid5
+
+from django.db.models import Q
 
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
 from govcloud.inventory import services as inventory
-from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Address, Resource, Volume
+from govcloud.inventory.models import Address, FloatingAddress, Resource, Snapshot, Volume
 from govcloud.orders import containers, planner, releasing
 from govcloud.protection import holds, keeping
 from govcloud.protection import services as protection
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.services import StepSpec
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,31 +54,87 @@ def begin(
     holds.require_none(volumes=volumes)
     holds.require_no_container(resources=[one.resource for one in everything])
     protection.uncover(volumes=volumes, actor=actor, thread=thread, at=at)
-    for one in everything:
-        inventory.mark(resource=one.resource, to=Status.RELEASING, actor=actor, thread=thread, at=at)
+    inventory.mark_releasing(
+        resources=[one.resource for one in everything], actor=actor, thread=thread, at=at
+    )
+    held = _held(everything)
     steps: list[StepSpec] = []
     networks = [one for one in going if one.resource.kind == Kind.NETWORK]
     for one in going:
         if one not in networks:
-            steps += _steps(one)
+            steps += _steps(one, held)
     ports = [step.key for step in steps if step.kind == "port"]
     for one in networks:
         particulars = one.resource.network
-        steps += releasing.release_network(network=_standing(one), particulars=particulars, after=ports)
+        network = _standing(one, held)
+        steps += releasing.release_network(network=network, particulars=particulars, after=ports)
     return steps + planner.limits(order=part, system=system, after=[step.key for step in steps])
 
 
-def _steps(one: Going) -> list[StepSpec]:
-    resource, standing = one.resource, _standing(one)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Held:
+    """What hangs on all that goes, looked up together: by the unit of a first address, else by the resource's key."""
+
+    ports: Mapping[UUID, str]
+    further_ports: Mapping[int, Mapping[UUID, str]]
+    floating: Mapping[int, Sequence[FloatingAddress]]
+    snapshots: Mapping[int, Sequence[Snapshot]]
+    points: Mapping[int, Sequence[RecoveryPoint]]
+
+
+def _held(everything: Sequence[Going]) -> _Held:
+    keys: dict[str, list[int]] = defaultdict(list)
+    for one in everything:
+        keys[one.resource.kind].append(one.resource.pk)
+    servers, volumes = keys[Kind.SERVER], keys[Kind.VOLUME]
+    units = [one.resource.unit for one in everything if one.resource.kind == Kind.SERVER]
+    addresses = list(Address.objects.filter(Q(unit__in=units) | Q(server__in=servers, released_at=None)))
+    further: dict[int, dict[UUID, str]] = defaultdict(dict)
+    for each in addresses:
+        if each.server_id is not None:
+            further[each.server_id][each.unit] = each.port_id
+    floating = FloatingAddress.objects.filter(server__in=servers, released_at=None).order_by("pk")
+    snapshots = Snapshot.objects.filter(volume__in=volumes, deleted_at=None).order_by("pk")
+    return _Held(
+        ports={each.unit: each.port_id for each in addresses},
+        further_ports=further,
+        floating=_by(floating, lambda each: each.server_id),
+        snapshots=_by(snapshots, lambda each: each.volume_id),
+        points=_points(volumes, keys[Kind.BACKUP]),
+    )
+
+
+def _points(volumes: Sequence[int], allowances: Sequence[int]) -> Mapping[int, Sequence[RecoveryPoint]]:
+    """The recovery points that go with each. Those under a legal hold stay; what they are of is not released meanwhile.
+
+    One whose volume and whose allowance both go is deleted by each: gone is gone.
+    """
+    points = RecoveryPoint.objects.all()
+    of_volumes = keeping.expirable(points.filter(volume__in=volumes)) if volumes else []
+    of_plans = keeping.expirable(points.filter(run__plan__allowance__in=allowances)) if allowances else []
+    return {
+        **_by(of_volumes, lambda each: each.volume_id),
+        **_by(of_plans, lambda each: each.run.plan.allowance_id),
+    }
+
+
+def _by(rows: Iterable[R], key: Callable[[R], int]) -> Mapping[int, Sequence[R]]:
+    found: dict[int, list[R]] = defaultdict(list)
+    for row in rows:
+        found[key(row)].append(row)
+    return found
+
+
+def _steps(one: Going, held: _Held) -> list[StepSpec]:
+    resource, standing = one.resource, _standing(one, held)
     match resource.kind:
         case Kind.SERVER:
-            further = Address.objects.filter(server=resource.server, released_at=None)
             return releasing.release_server(
                 server=standing,
-                port_id=Address.objects.get(unit=resource.unit).port_id,
-                volumes=[_standing(volume) for volume in one.volumes],
-                further_ports=dict(further.values_list("unit", "port_id")),
-                addresses=list(resource.server.floating_addresses.filter(released_at=None)),
+                port_id=held.ports[resource.unit],
+                volumes=[_standing(volume, held) for volume in one.volumes],
+                further_ports=held.further_ports.get(resource.pk, {}),
+                addresses=held.floating.get(resource.pk, ()),
             )
         case Kind.VOLUME:
             server = resource.volume.server
@@ -86,38 +147,22 @@ def _steps(one: Going) -> list[StepSpec]:
             return releasing.release_allowance(standing)
 
 
-def _standing(one: Going) -> releasing.Standing:
+def _standing(one: Going, held: _Held) -> releasing.Standing:
     resource = one.resource
-    return releasing.Standing(
-        built=resource.unit,
-        release=one.release,
-        name=resource.name,
-        external_id=resource.external_id,
-        snapshots=_snapshots(one) if resource.kind == Kind.VOLUME else (),
-        points=_points(resource),
-    )
-
-
-def _points(resource: Resource) -> tuple[RecoveryPoint, ...]:
-    """The recovery points that go with it. Those under a legal hold stay; what they are of is not released meanwhile."""
-    points = RecoveryPoint.objects.all()
-    match resource.kind:
-        case Kind.VOLUME:
-            return tuple(keeping.expirable(points.filter(volume=resource.volume)))
-        case Kind.BACKUP:
-            return tuple(keeping.expirable(points.filter(run__plan__allowance=resource.backup)))
-        case _:
-            return ()
-
-
-def _snapshots(one: Going) -> tuple[releasing.Standing, ...]:
-    kept = one.resource.volume.snapshots.filter(deleted_at=None).order_by("pk")
-    return tuple(
+    snapshots = (
         releasing.Standing(
             built=snapshot.unit,
             release=uuid5(one.release, str(snapshot.unit)),
             name=snapshot.name,
             external_id=snapshot.external_id,
         )
-        for snapshot in kept
+        for snapshot in held.snapshots.get(resource.pk, ())
+    )
+    return releasing.Standing(
+        built=resource.unit,
+        release=one.release,
+        name=resource.name,
+        external_id=resource.external_id,
+        snapshots=tuple(snapshots),
+        points=tuple(held.points.get(resource.pk, ())),
     )

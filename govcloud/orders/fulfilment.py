@@ -197,10 +197,10 @@ def _delivery_steps(
         if unit.server_id is not None:
             volumes.setdefault(unit.server_id, []).append(unit)
     alone = [unit for unit in units if unit.server_id is None]
+    ordered = [unit for unit in alone if unit.item.kind == Kind.SERVER]
+    plans.reserve_addresses(ordered, networks)
     servers = [
-        plans.server_plan(unit, volumes[unit.pk], networks, zones.get(unit.pk, ""), at=at)
-        for unit in alone
-        if unit.item.kind == Kind.SERVER
+        plans.server_plan(unit, volumes[unit.pk], networks, zones.get(unit.pk, ""), at=at) for unit in ordered
     ]
     allowances = [plans.allowance_plan(unit, at=at) for unit in alone if unit.item.kind == Kind.BACKUP]
     return planner.deliver(

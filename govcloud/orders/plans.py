@@ -1,5 +1,6 @@
 """From an order's units to what the planner is told of them: names, sizes, places, and the addresses reserved for them."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -49,22 +50,34 @@ def network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
     )
 
 
+def reserve_addresses(servers: Sequence[Unit], networks: Mapping[int, planner.NetworkPlan]) -> None:
+    """One in its network for each of the servers. Raises NoAddressLeft."""
+    on: dict[UUID, list[UUID]] = {}
+    for unit in servers:
+        on.setdefault(_network_of(unit, networks), []).append(unit.uuid)
+    blocks = {block.unit: block for block in AddressBlock.objects.filter(unit__in=on)}
+    for network in sorted(on):  # in one order, whoever else is at it
+        inventory.reserve_addresses(block=blocks[network], units=on[network])
+
+
+def _network_of(unit: Unit, networks: Mapping[int, planner.NetworkPlan]) -> UUID:
+    spec = unit.item.server
+    if spec.network is not None:
+        return spec.network.unit
+    if spec.network_item is not None:
+        return networks[spec.network_item.pk].unit
+    raise ValueError(f"item {unit.item.uuid} has no network")  # a CHECK constraint says it cannot be
+
+
 def server_plan(
     unit: Unit,
     volumes: list[Unit],
-    networks: dict[int, planner.NetworkPlan],
+    networks: Mapping[int, planner.NetworkPlan],
     availability_zone: str,
     *,
     at: datetime,
 ) -> planner.ServerPlan:
     item, spec = unit.item, unit.item.server
-    if spec.network is not None:
-        network = spec.network.unit
-    elif spec.network_item is not None:
-        network = networks[spec.network_item.pk].unit
-    else:
-        raise ValueError(f"item {item.uuid} has no network")  # a CHECK constraint says it cannot be
-    inventory.reserve_address(block=AddressBlock.objects.get(unit=network), unit=unit.uuid)
     system_volume, *data_volumes = (volume_plan(volume) for volume in sorted(volumes, key=_rank))
     return planner.ServerPlan(
         unit=unit.uuid,
@@ -72,7 +85,7 @@ def server_plan(
         zone=item.zone,
         flavor=spec.flavor.code,
         image=spec.image.code,
-        network=network,
+        network=_network_of(unit, networks),
         system_volume=system_volume,
         data_volumes=tuple(data_volumes),
         lease_end=leases.end_of(at, months=item.lease_months),

@@ -91,7 +91,7 @@ def expirable(points: QuerySet[RecoveryPoint]) -> list[RecoveryPoint]:
     begun = deletions().exclude(state=StepState.WAITING)
     free = RecoveryPoint.objects.filter(pk__in=[point.pk for point in locked])
     free = free.exclude(on_hold()).exclude(Exists(begun)).exclude(Exists(recoveries()))
-    return list(free.select_related("volume__resource", "step").order_by("-taken_at", "-pk"))
+    return list(free.select_related("volume__resource", "step", "run__plan").order_by("-taken_at", "-pk"))
 
 
 def expiry(

@@ -60,6 +60,31 @@ def test_addresses_leave_room_for_the_networks_own_and_run_out_with_the_range() 
         services.reserve_address(block=block, unit=uuid4())
 
 
+def test_several_get_theirs_together_or_none_does() -> None:
+    zone = ZoneFactory(address_pool="10.9.0.0/24", network_prefix=28)
+    block = services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4())
+    first, *others = [uuid4() for _ in range(4)]
+    kept = services.reserve_address(block=block, unit=first)
+    given = services.reserve_addresses(block=block, units=[others[0], first, *others[1:]])
+    assert [address.address for address in given] == [f"10.9.0.{number}" for number in (11, 10, 12, 13)]
+    assert given[1] == kept
+    with pytest.raises(NoAddressLeft):  # one is left
+        services.reserve_addresses(block=block, units=[uuid4(), uuid4()])
+    assert Address.objects.count() == 4
+
+
+@pytest.mark.django_db(transaction=True)
+def test_batches_at_once_get_different_addresses() -> None:
+    zone = ZoneFactory(address_pool="10.9.0.0/16", network_prefix=24)
+    block = services.reserve_block(cloud=zone.cloud, zone=zone.zone, unit=uuid4())
+    batches = [[uuid4() for _ in range(20)] for _ in range(6)]
+    failures = at_once(
+        [lambda units=units: services.reserve_addresses(block=block, units=units) for units in batches]
+    )
+    assert failures == [None] * 6
+    assert len(set(Address.objects.values_list("address", flat=True))) == 120
+
+
 @pytest.mark.django_db(transaction=True)
 def test_many_at_once_get_different_ranges_and_addresses() -> None:
     zone = ZoneFactory(address_pool="10.9.0.0/16", network_prefix=26)
