@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import BackupAllowance, Server, Volume
-from govcloud.protection import keeping
+from govcloud.inventory.models import BackupAllowance, Power, Server, Volume, VolumeRole
+from govcloud.protection import keeping, notices
 from govcloud.protection.models import (
     BackupPlan,
     BackupRun,
@@ -166,11 +166,16 @@ def next_after(due_at: datetime, *, interval: timedelta, at: datetime) -> dateti
 
 
 def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
-    """A backup of each covered volume; and, once it is there, the end of the oldest points beyond those that are kept."""
+    """A backup of each covered volume; and, once it is there, the end of the oldest points beyond those that are kept.
+
+    Not of what is left of a system that could not be written anew: the points of it from before are worth more.
+    """
+    nothing_on_it = Q(role=VolumeRole.SYSTEM, server__power=Power.BROKEN)
     covered = (
         Volume.objects.filter(
             plans__plan=plan, plans__until=None, resource__status__in=[Status.ACTIVE, Status.CHANGING]
         )
+        .exclude(nothing_on_it)
         .select_related("resource")
         .order_by("pk")
     )

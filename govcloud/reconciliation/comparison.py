@@ -9,6 +9,8 @@ from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, Subje
 
 RUNNING_OR_NOT = frozenset({"running", "stopped"})
 USABLE = "usable"
+BROKEN = "broken"
+LOST = "lost"
 DISABLED = "disabled"
 
 
@@ -128,6 +130,8 @@ def whole(kind: FindingKind, subject: SubjectKind, *, at_home: bool) -> tuple[Re
     """What can be done about something that is missing, or that nobody recorded; the first is what we propose.
 
     What lets in or leads to something of ours (``at_home``) is to be taken out again unless somebody says that it may stay.
+    if difference.field is Field.POWER and difference.expected == BROKEN:
+        return (Remedy.DECIDE,) if suspended else (Remedy.ADOPT,)  # somebody brought it back by hand
     """
     match kind:
         case FindingKind.ORPHANED:

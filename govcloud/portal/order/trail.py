@@ -74,6 +74,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "resource.taken_over": _("Taken over as it was built outside"),
     "server.resized": _("New flavor kept"),
     "server.rebuilt": _("System written anew"),
+    "server.rebuild_failed": _("System could not be written anew"),
     "server.guest_key_replaced": _("The centre's key replaced"),
     "server.login_keys_replaced": _("Login keys replaced"),
     "server.console_opened": _("Console opened"),
