@@ -223,7 +223,7 @@ def expire_point(*, external_id: str, at: datetime) -> None:
 def lose_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
     """The cloud has confirmed that it does not have a recovery point which nobody here deleted. Idempotent.
 
-    A legal hold on it stays in force: what becomes of it is for those to decide who place and lift them.
+    Its department is told. A legal hold on it stays in force: what becomes of it is for those to decide who place and lift them.
     """
     rows = RecoveryPoint.objects.select_for_update(no_key=True, of=("self",))
     point = rows.select_related("volume__resource").filter(external_id=external_id, expired_at=None).first()
@@ -239,6 +239,27 @@ def lose_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
             **({"legal_hold": hold.reason, "held_since": hold.placed_at} if hold is not None else {}),
         },
     )  # fmt: skip
+    notices.lost(point, at=at)
+
+
+def find_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
+    """A recovery point that was recorded as lost is in the cloud again: it counts as before, and its department is told. Idempotent.
+
+    Where its plan or its volume has ended meanwhile it goes as the others did.
+    """
+    rows = RecoveryPoint.objects.select_for_update(no_key=True, of=("self",))
+    point = rows.select_related("volume__resource").filter(external_id=external_id, lost=True).first()
+    if point is None:
+        return
+    before, point.expired_at, point.lost = point.expired_at, None, False
+    point.save(update_fields=["expired_at", "lost"])
+    resource = point.volume.resource
+    audit.record(
+        actor=actor, verb="recovery_point.found", subject=point, at=at, thread=resource.thread, label=resource.name,
+        before={"lost_at": before},
+        after={"volume": resource.name, "external_id": external_id, "taken_at": point.taken_at},
+    )  # fmt: skip
+    notices.found(point, at=at)
 
 
 def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime) -> RecoveryPoint:

@@ -102,6 +102,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "recovery_point.recorded": _("Backed up"),
     "recovery_point.expired": _("Recovery point deleted"),
     "recovery_point.lost": _("Recovery point lost"),
+    "recovery_point.found": _("Recovery point there again"),
     "statement.billed": _("Billed"),
     "statement.issued": _("Statement issued"),
     "statement.confirmed": _("Statement confirmed"),
