@@ -25,6 +25,7 @@ from govcloud.inventory.models import (
     BackupAllowance,
     LoginKey,
     Network,
+    Power,
     Project,
     Resource,
     ResourceKind,
@@ -263,16 +264,39 @@ def rename(*, resource: Resource, name: str, actor: audit.Actor, thread: UUID | 
 
 
 def record_rebuild(
-    *, server: Server, image: Image, guest_key: str, actor: audit.Actor, thread: UUID | None, at: datetime
+    *,
+    server: Server,
+    image: Image,
+    power: Power,
+    guest_key: str,
+    actor: audit.Actor,
+    thread: UUID | None,
+    at: datetime,
 ) -> None:
-    """Its system volume holds the image as it was delivered: nothing we knew of the guest is true any more."""
-    before = {"image": server.image.code, "configured_at": server.configured_at}
-    server.image, server.configured_at, server.host_keys, server.guest_key = image, None, "", guest_key
-    server.save(update_fields=["image", "configured_at", "host_keys", "guest_key"])
+    """Its system volume holds the image as it was delivered."""
+    before = _written_over(server, image=image, power=power, guest_key=guest_key)
     audit.record(
         actor=actor, verb="server.rebuilt", subject=server.resource, at=at, thread=thread,
         before=before, after={"image": image.code, "configured_at": None},
     )  # fmt: skip
+
+
+def record_failed_rebuild(*, server: Server, actor: audit.Actor, thread: UUID | None, at: datetime) -> None:
+    """Its system volume holds nothing of use, and it is in error until its system is written once more."""
+    before = _written_over(server, image=server.image, power=Power.BROKEN, guest_key="")
+    audit.record(
+        actor=actor, verb="server.rebuild_failed", subject=server.resource, at=at, thread=thread,
+        before=before, after={"power": Power.BROKEN, "configured_at": None},
+    )  # fmt: skip
+
+
+def _written_over(server: Server, *, image: Image, power: Power, guest_key: str) -> dict[str, Any]:
+    """Nothing that we knew of the guest is true any more; gives what of it was recorded."""
+    before = {"image": server.image.code, "configured_at": server.configured_at}
+    server.image, server.configured_at, server.host_keys, server.guest_key = image, None, "", guest_key
+    server.power = power
+    server.save(update_fields=["image", "power", "configured_at", "host_keys", "guest_key"])
+    return before
 
 
 def record_guest_key(*, server: Server, guest_key: str, actor: audit.Actor, at: datetime) -> None:

@@ -35,6 +35,11 @@ class Kind(models.TextChoices):
     QUOTA_FALLS_BACK = "quota.falls_back", _("quota that was raised for a time falls back soon")
     QUOTA_FELL_BACK = "quota.fell_back", _("quota that was raised for a time has fallen back")
     OPERATION_PARKED = "operation.parked", _("a delivery waits for an administrator")
+    RECOVERY_POINT_LOST = "recovery_point.lost", _("a recovery point of my unit is lost")
+    RECOVERY_POINT_FOUND = (
+        "recovery_point.found",
+        _("a recovery point that was told to be lost is there again"),
+    )
     LEASE_ENDING = "lease.ending", _("leases end soon")
     LEASE_ENDED = "lease.ended", _("leases have ended")
     LEASE_SUSPENDED = "lease.suspended", _("servers are stopped, because their leases have ended")
@@ -65,6 +70,8 @@ class Kind(models.TextChoices):
 
 TO_CONFIRM = "to-confirm"
 """The fact ``action`` of an order that was delivered and waits for its confirmation."""
+NONE_FOLLOWS = "none-follows"
+"""The fact ``action`` of a lost recovery point of what no backup plan covers any more."""
 LOST_ITS_KEEPER = "lost-its-keeper"
 """The fact ``action`` of a webhook that was disabled because nobody answered for it."""
 
@@ -83,7 +90,7 @@ class Words:
     ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
     ``by_action`` has texts chosen by the fact ``action``: what an order does, that it waits ``to-confirm``, that a limit leaves something ``beyond`` it, that
-    something was done ``on-the-machine``, that a webhook ``lost-its-keeper``; ``text`` is for all else, and for orders that do several things.
+    something was done ``on-the-machine``, that after a lost recovery point ``none-follows``, that a webhook ``lost-its-keeper``; ``text`` is for all else, and for orders that do several things.
     """
 
     title: str | Promise
@@ -201,6 +208,18 @@ KINDS: Mapping[Kind, Words] = {
     Kind.OPERATION_PARKED: Words(
         _("Waits for an administrator: %(system)s"),
         _("A delivery for the system “%(system)s” cannot go on by itself and waits for a cloud administrator."),
+    ),
+    Kind.RECOVERY_POINT_LOST: Words(
+        _("Recovery point lost: %(volume)s (%(system)s)"),
+        _("The recovery point of “%(volume)s” of the system “%(system)s” that was taken at %(taken_at)s is lost: it was deleted in the cloud past this platform. Left of this volume: %(left)s. The next is taken at %(next_at)s."),
+        must=True,
+        by_action={
+            NONE_FOLLOWS: _("The recovery point of “%(volume)s” of the system “%(system)s” that was taken at %(taken_at)s is lost: it was deleted in the cloud past this platform. Left of this volume: %(left)s. No backup plan takes another."),
+        },
+    ),
+    Kind.RECOVERY_POINT_FOUND: Words(
+        _("Recovery point there again: %(volume)s (%(system)s)"),
+        _("The recovery point of “%(volume)s” of the system “%(system)s” that was taken at %(taken_at)s, which you were told is lost, is in the cloud again and counts as before."),
     ),
     Kind.LEASE_ENDING: Words(
         _("Leases end soon: %(system)s"),

@@ -66,7 +66,10 @@ class CannotBeHeld(Conflict):
 
 
 def place(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> LegalHold:
-    """Raises RoleMissing, ReasonMissing, PointGone and HeldAlready."""
+    """From now on it is kept, and the cloud's limit has room for it beside those of its plan.
+
+    Raises RoleMissing, ReasonMissing, PointGone and HeldAlready.
+    """
     require(actor, *KEEPERS, at=at)
     reason = _reasoned(reason)
     with kept(), transaction.atomic():
@@ -74,7 +77,9 @@ def place(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Le
         deleting = Step.objects.filter(kind="backup", external_id=point.external_id, desired=Desired.ABSENT)
         if point.expired_at is not None or deleting.exclude(state__in=FINISHED).exists():
             raise PointGone
-        return _place(LegalHold(point=point), reason=reason, actor=actor, at=at)
+        hold = _place(LegalHold(point=point), reason=reason, actor=actor, at=at)
+        _let_limits_follow(point, key=f"{hold.uuid}:placed", actor=actor, at=at)
+    return hold
 
 
 def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> LegalHold:
@@ -82,7 +87,33 @@ def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Leg
     require(actor, *KEEPERS, at=at)
     reason = _reasoned(reason)
     with kept(), transaction.atomic():
-        return _lift(_locked(point).holds.filter(lifted_at=None).first(), reason=reason, actor=actor, at=at)
+        point = _locked(point)
+        hold = _lift(point.holds.filter(lifted_at=None).first(), reason=reason, actor=actor, at=at)
+        if point.expired_at is None:
+            _let_limits_follow(point, key=f"{hold.uuid}:lifted", actor=actor, at=at)
+    return hold
+
+
+def _let_limits_follow(point: RecoveryPoint, *, key: str, actor: User, at: datetime) -> None:
+    """The cloud counts what is kept beside a plan's own points: its limit has room for that from now on, or no longer."""
+    resource = point.volume.resource
+    provisioning.start(
+        kind=OperationKind.LIMITS,
+        reason=resource.name,
+        thread=None,
+        system=resource.system,
+        cloud=resource.cloud,
+        steps=[
+            StepSpec(
+                key=f"{key}:volume_quota",
+                kind="volume_quota",
+                label="volume_quota",
+                unit=resource.system.uuid,
+            )
+        ],
+        actor=actor,
+        at=at,
+    )
 
 
 def place_on_container(*, resource: Resource, reason: str, actor: User, at: datetime) -> LegalHold:

@@ -93,7 +93,8 @@ class RecoveryPoint(models.Model):
         indexes: ClassVar = [
             models.Index(
                 fields=["external_id"], name="recovery_point_kept", condition=Q(expired_at__isnull=True)
-            )
+            ),
+            models.Index(fields=["external_id"], name="recovery_point_lost", condition=Q(lost=True)),
         ]
 
 

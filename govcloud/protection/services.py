@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import BackupAllowance, Server, Volume
-from govcloud.protection import keeping
+from govcloud.inventory.models import BackupAllowance, Power, Server, Volume, VolumeRole
+from govcloud.protection import keeping, notices
 from govcloud.protection.models import (
     BackupPlan,
     BackupRun,
@@ -166,11 +166,16 @@ def next_after(due_at: datetime, *, interval: timedelta, at: datetime) -> dateti
 
 
 def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
-    """A backup of each covered volume; and, once it is there, the end of the oldest points beyond those that are kept."""
+    """A backup of each covered volume; and, once it is there, the end of the oldest points beyond those that are kept.
+
+    Not of what is left of a system that could not be written anew: the points of it from before are worth more.
+    """
+    nothing_on_it = Q(role=VolumeRole.SYSTEM, server__power=Power.BROKEN)
     covered = (
         Volume.objects.filter(
             plans__plan=plan, plans__until=None, resource__status__in=[Status.ACTIVE, Status.CHANGING]
         )
+        .exclude(nothing_on_it)
         .select_related("resource")
         .order_by("pk")
     )
@@ -218,7 +223,7 @@ def expire_point(*, external_id: str, at: datetime) -> None:
 def lose_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
     """The cloud has confirmed that it does not have a recovery point which nobody here deleted. Idempotent.
 
-    A legal hold on it stays in force: what becomes of it is for those to decide who place and lift them.
+    Its department is told. A legal hold on it stays in force: what becomes of it is for those to decide who place and lift them.
     """
     rows = RecoveryPoint.objects.select_for_update(no_key=True, of=("self",))
     point = rows.select_related("volume__resource").filter(external_id=external_id, expired_at=None).first()
@@ -234,6 +239,27 @@ def lose_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
             **({"legal_hold": hold.reason, "held_since": hold.placed_at} if hold is not None else {}),
         },
     )  # fmt: skip
+    notices.lost(point, at=at)
+
+
+def find_point(*, external_id: str, actor: audit.Actor, at: datetime) -> None:
+    """A recovery point that was recorded as lost is in the cloud again: it counts as before, and its department is told. Idempotent.
+
+    Where its plan or its volume has ended meanwhile it goes as the others did.
+    """
+    rows = RecoveryPoint.objects.select_for_update(no_key=True, of=("self",))
+    point = rows.select_related("volume__resource").filter(external_id=external_id, lost=True).first()
+    if point is None:
+        return
+    before, point.expired_at, point.lost = point.expired_at, None, False
+    point.save(update_fields=["expired_at", "lost"])
+    resource = point.volume.resource
+    audit.record(
+        actor=actor, verb="recovery_point.found", subject=point, at=at, thread=resource.thread, label=resource.name,
+        before={"lost_at": before},
+        after={"volume": resource.name, "external_id": external_id, "taken_at": point.taken_at},
+    )  # fmt: skip
+    notices.found(point, at=at)
 
 
 def record_point(*, step: Step, volume_unit: UUID, off_site: bool, at: datetime) -> RecoveryPoint:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, Q
+from django.db.models import Max, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from govcloud.audit.services import SystemActor
@@ -20,6 +20,10 @@ from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Operation, Step
 
 ENGINE = SystemActor("engine")
+
+TAKEN_BACK = "taken_back_at"
+TAKEN_BACK_AGAIN = "taken_back_again_at"
+"""Of a step's outputs: when it was first asked for that it be taken back, and last asked for again (ISO 8601)."""
 
 
 @dataclass(slots=True)
@@ -111,29 +115,48 @@ class Context:
         others = Step.objects.filter(~expiry, on_them, begun).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
 
-    def may_still_land(self, *kinds: str) -> bool:
+    def may_still_land(self, *kinds: str, undone: str = "") -> bool:
         """Whether such a request, given up for lost a moment ago, may yet undo what the step is about to ask for.
 
-        Not asked any more once the step has sent a request of its own.
+        Or one that took back a step of the kind ``undone``. Not asked any more once the step has sent a request of its own.
         """
-        missed = self.missed_at(*kinds) if self.step.missed_at is None else None
-        return missed is not None and self.at < missed + settings.STEP_SETTLE
+        if self.step.missed_at is not None:
+            return False
+        lost = [self.missed_at(*kinds), self._taken_back_again_at(undone) if undone else None]
+        return any(each is not None and self.at < each + settings.STEP_SETTLE for each in lost)
+
+    def taking_back(self) -> None:
+        """Note, before each request that takes the step back, that it is sent; of the second one that the first was taken for
+        lost, so that what it may yet undo waits for it. Raises LeaseLost.
+        """
+        asked = TAKEN_BACK in self.step.outputs
+        self.remember({TAKEN_BACK_AGAIN if asked else TAKEN_BACK: self.clock().isoformat()})
 
     def missed_at(self, *kinds: str) -> datetime | None:
         """When a request of these kinds for what the step is about was last taken for lost or sent again, by any operation."""
-        named = {self.state[each] for each in ("resource", "floating", "volume") if each in self.state}
-        of_it = (
-            Q(unit__in={self.step.unit, *named})
-            | Q(desired_state__resource__in=[*named])
-            | Q(desired_state__volume__in=[*named])
-        )
-        steps = Step.objects.filter(of_it, kind__in=kinds, operation__system=self.operation.system_id)
+        steps = self._steps_of_it(*kinds)
         # sent after the look that missed the one before, and by then that may be long ago
         sent_again = steps.filter(missed_at__isnull=False).aggregate(
             last=Max(Greatest("missed_at", "intent_at"))
         )
         last: datetime | None = sent_again["last"]
         return last
+
+    def _taken_back_again_at(self, kind: str) -> datetime | None:
+        """When it was last asked for again that a step of this kind for what the step is about be taken back."""
+        again = self._steps_of_it(kind).filter(outputs__has_key=TAKEN_BACK_AGAIN)
+        moments = again.values_list(f"outputs__{TAKEN_BACK_AGAIN}", flat=True)
+        return max((datetime.fromisoformat(each) for each in moments), default=None)
+
+    def _steps_of_it(self, *kinds: str) -> QuerySet[Step]:
+        """The steps of these kinds for what the step is about, of any operation of its system."""
+        named = {self.state[each] for each in ("resource", "floating", "volume") if each in self.state}
+        of_it = (
+            Q(unit__in={self.step.unit, *named})
+            | Q(desired_state__resource__in=[*named])
+            | Q(desired_state__volume__in=[*named])
+        )
+        return Step.objects.filter(of_it, kind__in=kinds, operation__system=self.operation.system_id)
 
     @property
     def availability_zone(self) -> AvailabilityZone | None:

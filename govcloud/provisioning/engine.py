@@ -20,7 +20,7 @@ from govcloud.clouds import maintenance
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.provisioning import completion, places, queue, traffic
-from govcloud.provisioning.context import Context
+from govcloud.provisioning.context import TAKEN_BACK_AGAIN, Context
 from govcloud.provisioning.kinds.base import (
     GIVEN_UP_FOR,
     Broken,
@@ -43,6 +43,7 @@ log = structlog.get_logger(__name__)
 
 LONGEST_PAUSE = timedelta(seconds=60)  # between two tries while the cloud does not answer
 VANISHED = "it has vanished from the cloud"
+KEPT = (GIVEN_UP_FOR, TAKEN_BACK_AGAIN)  # of the outputs of what was taken back
 OVER_QUOTA_TRIES = 5  # within which what a lost request has made comes into sight, a minute at the usual pace
 
 
@@ -280,7 +281,7 @@ class Visit:
         if step.external_id and self._keeps_one_out():
             return
         if not step.external_id or self._taken_down():
-            kept = {name: step.outputs[name] for name in (GIVEN_UP_FOR,) if name in step.outputs}
+            kept = {name: step.outputs[name] for name in KEPT if name in step.outputs}
             self.finish(StepState.GONE, kept)
 
     def _find_to_take_down(self) -> str | None:

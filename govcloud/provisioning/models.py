@@ -36,6 +36,7 @@ class OperationKind(models.TextChoices):
     BACKUP = "backup", _("take a backup")
     EXPIRE = "expire", _("delete recovery points that nothing keeps")
     FREEZE = "freeze", _("make an object container read-only, or end that")
+    LIMITS = "limits", _("set a cloud's limits to what they have to leave room for")
     ACTION = "action", _("act on a resource")
     MEND = "mend", _("put right what is not as recorded")
     TAKEOVER = "takeover", _("take over what was built outside")

@@ -118,7 +118,7 @@ def standing(*, at: datetime) -> Standing | None:
     if current is None:
         return None
     has_it = Q(server__guest_key=current.name)
-    stopped = Q(server__power=Power.STOPPED) & ~Q(status=Status.CHANGING)
+    stopped = ~Q(server__power=Power.RUNNING) & ~Q(status=Status.CHANGING)
     counts = _servers().aggregate(
         done=Count("pk", filter=_MANAGED & has_it),
         stopped=Count("pk", filter=_MANAGED & ~has_it & stopped),
@@ -146,7 +146,7 @@ def missing(*, at: datetime) -> Iterator[tuple[Resource, str]]:
     possible = set(_without(current).values_list("pk", flat=True))
     turn = set(_their_turn(current, at=at).values_list("pk", flat=True))
     for server in without.select_related("system", "server").order_by("pk").iterator():
-        if server.pk in turn or (server.server.power == Power.STOPPED and server.status != Status.CHANGING):
+        if server.pk in turn or (server.server.power != Power.RUNNING and server.status != Status.CHANGING):
             continue
         yield server, _last_words(server) if server.pk in possible else _in_whose_hands(server)
 

@@ -9,6 +9,8 @@ from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, Subje
 
 RUNNING_OR_NOT = frozenset({"running", "stopped"})
 USABLE = "usable"
+BROKEN = "broken"
+LOST = "lost"
 DISABLED = "disabled"
 
 
@@ -24,6 +26,7 @@ class Standing:
     fields: Mapping[Field, str]
     name: str = ""  # of what has none among its fields
     suspended: bool = False
+    lost: bool = False  # it is recorded as not being there any more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,18 @@ _REMEDIES: Mapping[tuple[SubjectKind, Field], tuple[Remedy, ...]] = {
     (SubjectKind.FLOATING_ADDRESS, Field.LEADS_TO): (Remedy.SET_BACK, Remedy.ADOPT),
 }
 
+_BY_FOUND: Mapping[tuple[SubjectKind, Field, str], tuple[Remedy, ...]] = {
+    (SubjectKind.ROUTER, Field.STATE, DISABLED): (Remedy.SET_BACK,),
+    (SubjectKind.PORT, Field.ATTACHED_TO, ""): (
+        Remedy.SET_BACK,
+        Remedy.ADOPT,
+    ),  # in another server somebody may have use for it
+}
+
+_BY_VALUES: Mapping[tuple[SubjectKind, Field, str, str], tuple[Remedy, ...]] = {
+    (SubjectKind.RECOVERY_POINT, Field.STATE, LOST, USABLE): (Remedy.ADOPT,),  # it is there after all
+}
+
 REACH = frozenset({SubjectKind.SECURITY_RULE, SubjectKind.ROUTER, SubjectKind.FLOATING_ADDRESS})
 """How networks and servers are reached from outside: not resources of their own, and can be made again as they were."""
 
@@ -115,13 +130,15 @@ def remedies(subject: SubjectKind, difference: Difference, *, suspended: bool = 
     """What can be done about a difference; the first is what we propose. What is suspended stays stopped."""
     if difference.field is Field.POWER and difference.found not in RUNNING_OR_NOT:
         return (Remedy.DECIDE,)  # paused, suspended, rescued: somebody is at work there
+    if difference.field is Field.POWER and difference.expected == BROKEN:
+        return (Remedy.DECIDE,) if suspended else (Remedy.ADOPT,)  # somebody brought it back by hand
     if difference.field is Field.POWER and suspended:
         return (Remedy.SET_BACK,)
-    if (subject, difference.found) == (SubjectKind.ROUTER, DISABLED):
-        return (Remedy.SET_BACK,)
-    if (subject, difference.field, difference.found) == (SubjectKind.PORT, Field.ATTACHED_TO, ""):
-        return (Remedy.SET_BACK, Remedy.ADOPT)  # in another server somebody may have use for it
-    return _REMEDIES.get((subject, difference.field), (Remedy.DECIDE,))
+    by_values = _BY_VALUES.get((subject, difference.field, difference.expected, difference.found))
+    if by_values is not None:
+        return by_values
+    by_found = _BY_FOUND.get((subject, difference.field, difference.found))
+    return by_found or _REMEDIES.get((subject, difference.field), (Remedy.DECIDE,))
 
 
 def whole(kind: FindingKind, subject: SubjectKind, *, at_home: bool) -> tuple[Remedy, ...]:
@@ -163,7 +180,7 @@ def drift(standing: Standing, seen: Seen) -> list[Observation]:
             subject=seen.kind,
             external_id=seen.external_id,
             remedy=remedy,
-            name=seen.name,
+            name=standing.name if standing.lost else seen.name,
             unit=standing.unit,
             resource=standing.resource,
             system=standing.system,

@@ -11,6 +11,7 @@ from django.db.models import Q
 from govcloud.audit import services as audit
 from govcloud.inventory import leases
 from govcloud.inventory.models import Address, FloatingAddress, Resource, SecurityRule
+from govcloud.protection import services as protection
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.outside import ConnectNetwork, given_back
@@ -71,6 +72,9 @@ def _adopt(click: Click) -> Operation | None:
         return None
     if click.finding.subject == SubjectKind.PORT:
         return _off_the_network(click, resource)
+    if click.finding.subject == SubjectKind.RECOVERY_POINT:
+        protection.find_point(external_id=click.finding.external_id, actor=click.actor, at=click.at)
+        return _mend(click, _limits(click))
     differences = list(click.finding.differences.all())
     adoption.adopt(resource=resource, differences=differences, actor=click.actor, at=click.at)
     if not adoption.changes_demand(click.finding):

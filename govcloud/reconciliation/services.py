@@ -304,10 +304,10 @@ def _observe(finding: Finding, seen: Seen | None, *, at: datetime) -> list[Obser
     in_hand = finding.external_id in recorded and standing is None
     if in_hand or (seen is not None and not seen.settled):
         raise StillMoving
-    if standing is not None:
-        return [comparison.missing(standing)] if seen is None else comparison.drift(standing, seen)
     if seen is None:
-        return []
+        return [] if standing is None or standing.lost else [comparison.missing(standing)]
+    if standing is not None:
+        return comparison.drift(standing, seen)
     marks = [seen.mark] if seen.mark is not None else []
     if hands.known_units(marks, systems={finding.system_id}, since=at, recorded_too=False):
         return []

@@ -248,7 +248,7 @@ class Pass:
         observations = [
             comparison.missing(each)
             for each in standing.values()
-            if each is not None and not self._gone_with_another(each)
+            if each is not None and not each.lost and not self._gone_with_another(each)
         ]
         busy = hands.busy(observations=observations, since=asked_at - hands.MARGIN)
         settled = [each for each in gone if (row := standing.get(each)) is None or row.unit not in busy]

@@ -184,7 +184,8 @@ def _kept_otherwise(servers: dict[str, Thing]) -> list[str]:
     wrong = []
     for each in standing.select_related("server"):
         found = servers[each.external_id]
-        power = Power.STOPPED if each.status == Status.SUSPENDED else each.server.power
+        stopped = each.status == Status.SUSPENDED and each.server.power != Power.BROKEN
+        power = Power.STOPPED if stopped else each.server.power
         if found.power != power:
             wrong.append(f"server of unit {each.unit} is {found.power}, and {power} by the record")
         if found.flavor != names[each.server.flavor_id]:
@@ -272,8 +273,12 @@ def _unreached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
 
 
 def _detached(held: dict[str, frozenset[str]], taken: set[str]) -> list[str]:
-    """Volumes that a server should have and does not. Those that people took, or whose server they took, are theirs."""
+    """Volumes that a server should have and does not. Those that people took, or whose server they took, are theirs.
+
+    What is reserved for a server in error shows at none.
+    """
     at_servers = Volume.objects.exclude(server=None).exclude(server__resource__status=Status.RELEASED)
+    at_servers = at_servers.exclude(server__power=Power.BROKEN)
     standing = at_servers.filter(resource__status=Status.ACTIVE).select_related(
         "resource", "server__resource"
     )

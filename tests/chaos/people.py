@@ -172,7 +172,9 @@ class People:
             self._mend_rebuilt(row)
 
     def _mend_rebuilt(self, row: dict[str, Any]) -> None:
-        """A server whose system was not written to the end: its volume is given back to it, and it stays stopped."""
+        """A server whose system was not written to the end: its volume is given back to it. One in error the engine leaves usable."""
+        if row["vm_state"] == "error":
+            return
         at, boots = self._agenda.now, {"server_id": row["id"], "device": "/dev/vda", "status": "reserved"}
         for attachment in self._cloud.store.find("attachment", **boots):
             volume = self._cloud.store.get("volume", attachment["volume_id"])
@@ -180,8 +182,6 @@ class People:
                 continue
             self._cloud.change("attachment", attachment, at=at, status="attached")
             self._cloud.change("volume", volume, at=at, status="in-use")
-            if row["vm_state"] == "error":
-                self._cloud.change("server", row, at=at, vm_state="stopped", power_state=4, fault=None)
 
     def _schedule(self, name: str, **args: Any) -> None:
         self._cloud.timeline.schedule(name, self._agenda.now, seconds=1, **args)

@@ -16,7 +16,7 @@ from govcloud.provisioning.kinds.tenancy import MEMBER
 from govcloud.provisioning.models import Step
 
 MARK = "gc-"
-POWERS = {"ACTIVE": Power.RUNNING, "SHUTOFF": Power.STOPPED}
+POWERS = {"ACTIVE": Power.RUNNING, "SHUTOFF": Power.STOPPED, "ERROR": Power.BROKEN}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,20 @@
 """Snapshots and recovery points that somebody deleted by hand: a way back that is thought to be there, and is not."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
+from django.utils.dateparse import parse_datetime
 from django.utils.timezone import localtime
 
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Snapshot
+from govcloud.notifications.models import Notice
+from govcloud.notifications.texts import told as notice_told
 from govcloud.protection import clearing, holds
-from govcloud.protection.models import BackupPlan, LegalHold, RecoveryPoint
+from govcloud.protection import services as protection
+from govcloud.protection.models import BackupPlan, LegalHold, PlannedVolume, RecoveryPoint
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions
 from govcloud.provisioning.actions.storage import Named
@@ -76,6 +81,16 @@ def snapshot_deleted(on: Scene, snapshot: Snapshot) -> None:
     gone(lambda: cloud.snapshots.get_snapshot(snapshot.external_id))
 
 
+def as_told(at: datetime | None) -> datetime | None:
+    """To the millisecond, as facts are kept."""
+    return at and at.replace(microsecond=at.microsecond // 1000 * 1000)
+
+
+def thought_lost(point: RecoveryPoint) -> None:
+    """Recorded as lost, and in the cloud all the same."""
+    RecoveryPoint.objects.filter(pk=point.pk).update(expired_at=now() - timedelta(days=1), lost=True)
+
+
 def held(point: RecoveryPoint) -> LegalHold:
     keeper = member(Role.AUTHORITY_APPROVER)
     return holds.place(point=point, reason="matter 12", actor=keeper, at=now())
@@ -114,6 +129,16 @@ def test_a_recovery_point_that_was_deleted_by_hand_is_missing_once_it_was_missed
     lost.refresh_from_db()
     kept.refresh_from_db()
     assert (lost.lost, lost.expired_at is not None) == (True, True)
+    notice = Notice.objects.get(kind="recovery_point.lost")
+    assert (notice.subject_id, notice.roles, notice.department) == (
+        lost.volume.resource.uuid, [Role.APPLICANT], on.department,
+    )  # fmt: skip
+    plan = BackupPlan.objects.get()
+    assert {name: notice.facts[name] for name in ("system", "volume", "left", "action")} == {
+        "system": on.system.name, "volume": "app-1-data-1", "left": 0, "action": "",
+    }  # fmt: skip
+    moments = [parse_datetime(notice.facts[name]) for name in ("taken_at", "next_at")]
+    assert moments == [as_told(lost.taken_at), as_told(plan.next_run_at)]
     assert (kept.lost, kept.expired_at) == (False, None)
     assert used(on) == before, "the allowance is as large as it was"
     event = Event.objects.get(verb="recovery_point.lost")
@@ -137,6 +162,64 @@ def test_a_recovery_point_that_is_all_there_is_of_a_lost_volume_is_still_looked_
     points[0].refresh_from_db()
     volume.refresh_from_db()
     assert (points[0].lost, volume.status) == (True, "released")
+
+
+def test_a_recovery_point_that_was_thought_lost_and_is_there_again_is_taken_back_by_a_click(
+    on: Scene, points: list[RecoveryPoint], admin: User
+) -> None:
+    back = points[0]
+    hold = held(back)  # which gives it room beside its plan's
+    work()
+    thought_lost(back)
+    swept(on, after=LATER)
+    state = {"state": ("lost", "usable")}
+    finding = Finding.objects.get(subject="recovery_point")
+    assert (finding.kind, finding.remedy, finding.status) == ("drifted", "adopt", "open")
+    assert {d.field: (d.expected, d.found) for d in finding.differences.all()} == state
+    assert finding.name.startswith("app-1-data-1 "), "not the mark by which the cloud knows it"
+    assert finding.resource == back.volume.resource
+
+    assert applied(finding, admin).status == "resolved", states()
+    back.refresh_from_db()
+    assert (back.lost, back.expired_at) == (False, None)
+    event = Event.objects.get(verb="recovery_point.found")
+    assert (event.after["external_id"], "lost_at" in event.before) == (back.external_id, True)
+    notice = Notice.objects.get(kind="recovery_point.found")
+    assert (notice.facts["volume"], notice.roles) == ("app-1-data-1", [Role.APPLICANT])
+    hold.refresh_from_db()
+    assert hold.lifted_at is None
+    swept(on, after=LATER)
+    assert told() == [], "the limits have room for it again"
+
+
+def test_one_that_is_there_again_in_error_or_gone_once_more_is_not_taken_back(
+    on: Scene, sandbox: Sandbox, points: list[RecoveryPoint], admin: User
+) -> None:
+    back, other = points
+    thought_lost(back)
+    thought_lost(other)
+    sandbox.ask("POST", f"/rows/backup/{other.external_id}", {"status": "error"})
+    swept(on)
+    assert {each[2]: each[4] for each in told()} == {
+        "adopt": {"state": ("lost", "usable")}, "decide": {"state": ("lost", "error")},
+    }  # fmt: skip
+    deleted(on, back)
+    finding = Finding.objects.get(remedy="adopt")
+    with pytest.raises(services.FindingIsStale):
+        services.apply(finding=finding, actor=admin, at=now())
+    finding.refresh_from_db()
+    back.refresh_from_db()
+    assert (finding.status, back.lost) == ("resolved", True)
+
+
+def test_a_lost_point_of_what_no_plan_covers_any_more_is_told_with_that(
+    on: Scene, points: list[RecoveryPoint], admin: User
+) -> None:
+    PlannedVolume.objects.update(until=now())
+    protection.lose_point(external_id=points[0].external_id, actor=admin, at=now())
+    notice = Notice.objects.get(kind="recovery_point.lost")
+    assert notice.facts["action"] == "none-follows"
+    assert "No backup plan takes another" in notice_told(notice, language="en").text
 
 
 def test_a_recovery_point_that_is_being_deleted_is_not_judged(
@@ -222,7 +305,7 @@ def test_a_backup_with_our_mark_that_nothing_knows_is_deleted_by_a_click_and_nev
         volume_id=points[0].volume.resource.external_id, name="left", force=True, metadata={"govcloud_unit": str(step.unit)},
     )  # fmt: skip
     eventually(lambda: cloud.backups.get_backup(made.id), lambda seen: seen.status == "available")
-    RecoveryPoint.objects.filter(pk=points[1].pk).update(expired_at=now(), lost=True)  # and it is back
+    RecoveryPoint.objects.filter(pk=points[1].pk).update(expired_at=now())  # and it is back
     swept(on)
     swept(on, after=LATER)
     orphans = Finding.objects.filter(subject="recovery_point", kind="orphaned", status="open")

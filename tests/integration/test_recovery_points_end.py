@@ -1,6 +1,7 @@
 """When recovery points end: with their volume, with their plan, and not before a legal hold is lifted."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -79,9 +80,9 @@ def limit(on: Scene) -> int | None:
     return openstack.connect(cloud="sandbox").quotas.volume(of_project)["backup_gigabytes"].limit
 
 
-def limits_agree(on: Scene) -> bool:
+def limits_agree(on: Scene, *, since: datetime | None = None) -> bool:
     of_project = Project.objects.get(system=on.system)
-    return limits(project=of_project, cloud=openstack.connect(cloud="sandbox"), since=now()) == []
+    return limits(project=of_project, cloud=openstack.connect(cloud="sandbox"), since=since or now()) == []
 
 
 def test_a_released_volume_takes_its_points_along_before_the_order_is_fulfilled(
@@ -203,3 +204,31 @@ def test_two_sweeps_at_once_delete_once(on: Scene, points: list[RecoveryPoint]) 
     assert BackupRun.objects.count() == 1
     assert not kept()
     assert points
+
+
+def test_the_clouds_limit_follows_a_hold_at_once_and_a_comparison_finds_nothing(
+    on: Scene, points: list[RecoveryPoint], keeper: User
+) -> None:
+    before, point = limit(on), points[0]
+    assert before is not None
+    holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    assert limits_agree(on), "it is about to be set"
+    work()
+    assert limit(on) == before + point.size_gb
+    later = now() + timedelta(minutes=5)
+    assert limits_agree(on, since=later)
+    holds.lift(point=point, reason="结案", actor=keeper, at=now())
+    work()
+    assert (limit(on), limits_agree(on, since=later)) == (before, True)
+    kinds = list(Operation.objects.filter(kind="limits").values_list("status", flat=True))
+    assert kinds == ["done", "done"], states()
+
+
+def test_the_hold_on_a_point_that_is_lost_is_lifted_without_a_word_to_the_cloud(
+    on: Scene, points: list[RecoveryPoint], keeper: User
+) -> None:
+    holds.place(point=points[0], reason="案号 12", actor=keeper, at=now())
+    work()
+    protection.lose_point(external_id=points[0].external_id, actor=keeper, at=now())
+    holds.lift(point=points[0], reason="结案", actor=keeper, at=now())
+    assert Operation.objects.filter(kind="limits").count() == 1

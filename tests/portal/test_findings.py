@@ -123,3 +123,23 @@ def test_a_lost_recovery_point_under_a_legal_hold_warns_of_it(
     assert warning in page
     assert what in page.lower()
     assert TOLD["mark_lost"][language] in page.lower()
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "It was recorded as lost, and is in the cloud again."),
+        ("zh-hans", "该恢复点曾登记为丢失，现又出现在云平台中。"),
+    ],
+)
+def test_a_recovery_point_that_was_thought_lost_says_so(
+    people: scenes.Cast, signed_in: Signed, language: str, told: str
+) -> None:
+    found = about(
+        people,
+        kind=FindingKind.DRIFTED,
+        subject=SubjectKind.RECOVERY_POINT,
+        remedy=Remedy.ADOPT,
+    )
+    DifferenceFactory(finding=found, field=Field.STATE, expected="lost", found="usable")
+    assert told in text(signed_in(people.admin, language=language).get(f"/findings/{found.uuid}/"))

@@ -9,6 +9,7 @@ from govcloud.notifications.kinds import Kind, Way
 from govcloud.notifications.models import KindPreference, Message, Preference
 from govcloud.provisioning.models import Operation
 from tenants.models import ADMINISTRATORS, DECIDING, UNIT_ROLES, Role
+from tests.factories.inventory import VolumeFactory
 from tests.factories.notifications import posted, webhook
 from tests.factories.organisation import review_of
 from tests.factories.tenants import UserFactory, member
@@ -115,6 +116,7 @@ TOLD: Mapping[Kind, Collection[Role]] = {
         (Role.APPLICANT,),
     ),
     Kind.OPERATION_PARKED: (Role.CLOUD_ADMIN, Role.APPLICANT),
+    **dict.fromkeys((Kind.RECOVERY_POINT_LOST, Kind.RECOVERY_POINT_FOUND), (Role.APPLICANT,)),
     Kind.ORDER_DISPUTED: (Role.CLOUD_ADMIN,),
     **dict.fromkeys((Kind.QUOTA_NEAR_LIMIT, Kind.QUOTA_FALLS_BACK, Kind.QUOTA_FELL_BACK), OWNERS),
     **dict.fromkeys((kind for kind in Kind if kind.startswith("lease.")), OWNERS),
@@ -155,6 +157,8 @@ def about(kind: Kind, people: scenes.Cast, *, at: datetime) -> dict[str, Any]:  
             return {"subject": review_of(people.department, at=at)}
         case "connection":
             return {"subject": people.department}
+        case "recovery_point":
+            return {"subject": VolumeFactory(resource__system=people.system).resource}
         case "webhook":
             return {"subject": webhook("https://localhost:1/", at=at, department=people.department)[0]}
         case _:

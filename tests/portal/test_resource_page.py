@@ -161,3 +161,41 @@ def test_in_chinese(on: Scene, server: Server, signed_in: Signed) -> None:
     page = text(signed_in(on.applicant, language="zh-hans").get(page_of(server.resource)))
     for words in ("可直接进行的操作", "无须审批", "目前不可"):
         assert words in page
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", ("kept", "lost found on 2 Nov 2026, 09:30 not to be in the cloud any more")),
+        ("zh-hans", ("保留中", "已丢失 2026年11月2日 09:30 发现云平台中已不存在")),
+    ],
+)
+def test_recovery_points_are_listed_where_they_are_of_and_lost_ones_with_when(
+    signed_in: Signed, on: Scene, server: Server, language: str, told: tuple[str, str]
+) -> None:
+    kept, lost = told
+    browser = signed_in(on.applicant, language=language)
+    point = recovery_point(server.volumes.get(role="data"))
+    volume, allowance = point.volume.resource, point.run.plan.allowance.resource
+    for resource in (volume, allowance):
+        page = text(browser.get(page_of(resource)))
+        assert kept in page
+        assert lost not in page
+    point.expired_at, point.lost = datetime.fromisoformat("2026-11-02T09:30+08:00"), True
+    point.save()
+    for resource in (volume, allowance):
+        assert lost in text(browser.get(page_of(resource)))
+    point.lost = False
+    point.save()
+    assert lost not in text(browser.get(page_of(volume))), "it went by the plan"
+
+
+def test_a_server_in_error_says_what_it_takes_and_why_nothing_else(browser: Client, server: Server) -> None:
+    Server.objects.filter(pk=server.pk).update(power=Power.BROKEN)
+    page = text(browser.get(page_of(server.resource)))
+    assert "in error" in page
+    assert page.count("not now: writing its system anew has failed.") > 5
+    assert (
+        browser.post(f"{page_of(server.resource)}deeds/rebuild/", {"given": server.image.code}).status_code
+        == 302
+    )

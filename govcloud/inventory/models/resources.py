@@ -125,8 +125,11 @@ class Network(models.Model):
 
 
 class Power(models.TextChoices):
+    """``broken`` is a server whose system could not be written anew: the cloud has it in ERROR until that is done once more."""
+
     RUNNING = "running", _("running")
     STOPPED = "stopped", _("stopped")
+    BROKEN = "broken", _("in error")
 
 
 class Guest(models.TextChoices):

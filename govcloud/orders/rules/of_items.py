@@ -16,7 +16,7 @@ from govcloud.orders.drafts import BackupDraft, ContainerDraft, ServerDraft, Sto
 from govcloud.orders.lines import ContainerLine, Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered, allowed, where
-from govcloud.provisioning.actions.storage import ServerElsewhere, ServerStopped
+from govcloud.provisioning.actions.storage import ServerBroken, ServerElsewhere, ServerStopped
 from govcloud.provisioning.placement import NoCloudForZone, Where
 from tenants.models import NetworkZone
 from tenants.naming import name_of
@@ -133,6 +133,8 @@ def _storage(order: Numbered, storage: StorageLine, pointer: str) -> Iterator[Do
     here = (f"{pointer}/server",)
     if server.status != ResourceStatus.ACTIVE or server.pk in order.released or server.pk in order.now.busy:
         yield ServerNotInUse(server=server.name, pointers=here)
+    elif server.server.power == Power.BROKEN:
+        yield ServerBroken(server=server.name, pointers=here)
     elif server.server.power == Power.STOPPED:
         yield ServerStopped(server=server.name, pointers=here)
     if server.zone != storage.zone:

@@ -26,7 +26,7 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.rules.of_items import SizeOutOfRange, holding, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
-from govcloud.provisioning.actions.storage import ServerStopped
+from govcloud.provisioning.actions.storage import ServerBroken, ServerStopped
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
@@ -199,6 +199,18 @@ def _in_use(order: Numbered, line: Targeted, pointer: str) -> Iterator[DomainErr
         yield ResourceNotInUse(name=target.name, status=label, pointers=here)
     elif {target.pk, *_volumes(line)} & order.now.unfinished:
         yield ResourceNotInUse(name=target.name, status=Status.FULFILLING.label, pointers=here)
+    elif (broken := _broken(line)) is not None:
+        yield ServerBroken(server=broken.resource.name, pointers=here)
+
+
+def _broken(line: Targeted) -> Server | None:
+    """The server that would be changed, or have a volume of its changed, though its system could not be written anew."""
+    server: Server | None = None
+    if isinstance(line, ExtendLine | RetypeLine):
+        server = line.volume.server
+    elif isinstance(line, ResizeLine | AddressLine):
+        server = line.target.server
+    return server if server is not None and server.power == Power.BROKEN else None
 
 
 def _suspended(line: Targeted) -> Resource | None:

@@ -45,6 +45,13 @@ PAGES = (
 )
 """Of kinds that are about no order; the first that the reader may open. Who was given a role finds it in their account."""
 
+PAGES_OF: Mapping[str, str] = {
+    "provisioning.operation": "portal:operation",
+    "inventory.resource": "portal:resource",
+    "notifications.webhook": "portal:webhook",
+}
+"""Of what has a page of its own, whatever is told of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Shown:
@@ -71,14 +78,12 @@ def shown(messages: Iterable[Message]) -> Iterator[Shown]:
 
 def page_about(notice: Notice, reader: User, *, at: datetime) -> str | None:
     """The page of what a notice is about; who may not see that any more is told so there. None where there is no such page."""
-    if notice.subject_type == "provisioning.operation":
-        return reverse("portal:operation", args=[notice.subject_id])
+    if notice.subject_type in PAGES_OF:
+        return reverse(PAGES_OF[notice.subject_type], args=[notice.subject_id])
     if notice.subject_type == "organisation.accessreview" and notice.kind != Kind.REVIEW_TO_OPEN:
         return reverse("portal:review", args=[notice.subject_id])
     if notice.kind.startswith("connection."):
         return reverse("portal:unit", args=[notice.subject_id])
-    if notice.subject_type == "notifications.webhook":
-        return reverse("portal:webhook", args=[notice.subject_id])
     if notice.thread is None:
         scope = scope_of(reader, at=at)
         pages = (page for page in PAGES if notice.kind.startswith(page.begins))

@@ -23,6 +23,7 @@ from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.resource import forms, offers, parts
 from govcloud.portal.resource.forms import Sent
+from govcloud.portal.resource.points import points
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
@@ -153,6 +154,7 @@ def _context(
         "built": one(found),
         "resource": found,
         "deeds": list(offers.deeds(found, possible, typed=typed or {})),
+        "points": points(found),
         "parts": list(parts.parts(found, possible, sent=sent or {})),
         "screens": runs and scope.holds_any(consoles.ROLES, department=department),
         "draws": found.status in container_secrets.DRAWN_IN

@@ -21,6 +21,7 @@ class Nothing:
 P = TypeVar("P")
 
 NO_KEY = _("it was taken over with its guest, which does not have our key")
+BROKEN = _("writing its system anew has failed. Have it written once more, or order its release")
 
 
 class Action(Generic[P]):
@@ -35,6 +36,7 @@ class Action(Generic[P]):
     roles: ClassVar[tuple[Role, ...]]
     sensitive: ClassVar[bool] = False  # lets somebody in or loses data: asked for with a second factor only
     for_the_centre: ClassVar[bool] = False  # upkeep of the centre's own: departments are not told of it
+    puts_right: ClassVar[bool] = False  # is what a server takes whose system could not be written anew
     leaves_it_as_ordered: ClassVar[bool] = (
         False  # an order that is being decided on is about the same thing afterwards
     )

@@ -39,6 +39,7 @@ class Rebuild(Action[NewSystem]):
     title = _("write the server's system anew")
     resource_kind = ResourceKind.SERVER
     sensitive = True
+    puts_right = True
     roles = (Role.APPLICANT, Role.CLOUD_ADMIN)
 
     def refusal(self, resource: Resource) -> Promise | None:

@@ -16,9 +16,9 @@ from govcloud.audit import services as audit
 from govcloud.errors import Conflict
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Power, Resource, ResourceKind
 from govcloud.provisioning import services
-from govcloud.provisioning.actions.base import Action, Nothing, actions_of, claimed
+from govcloud.provisioning.actions.base import BROKEN, Action, Nothing, actions_of, claimed
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.queries import being_built
 from govcloud.provisioning.services import StepSpec
@@ -181,6 +181,8 @@ def _locked(keys: Sequence[int]) -> list[Resource]:
 
 
 def _in_hand(resource: Resource, action: Action[Any]) -> str | None:
+    if resource.status == Status.ACTIVE and _is_broken(resource):
+        return gettext("“%(name)s” is in error: %(reason)s") % {"name": resource.name, "reason": BROKEN}
     if resource.status == Status.ACTIVE:
         return None if action.leaves_it_as_ordered else claimed(resource)
     told = {"name": resource.name, "status": Status(resource.status).label}
@@ -201,7 +203,13 @@ def _refusal(action: Action[Any], resource: Resource, claim: str | None) -> str 
     """``claim`` is why something else is about to change or release it: that was judged on what it is now."""
     if action.resource_kind != resource.kind:
         return ANOTHER_KIND
+    if not action.puts_right and _is_broken(resource):
+        return BROKEN
     return action.refusal(resource) or (None if action.leaves_it_as_ordered else claim)
+
+
+def _is_broken(resource: Resource) -> bool:
+    return resource.kind == ResourceKind.SERVER and resource.server.power == Power.BROKEN
 
 
 def _allowed(resource: Resource, claim: str | None) -> str:

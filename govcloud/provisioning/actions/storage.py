@@ -48,6 +48,13 @@ class ServerStopped(Conflict):
     message = _("“%(server)s” is stopped: start it first, it has to take the volume in hand itself.")
 
 
+class ServerBroken(Conflict):
+    code = "server-in-error"
+    message = _(
+        "Writing the system of “%(server)s” anew has failed: have it written once more first, or order its release."
+    )
+
+
 class ServerFull(Conflict):
     code = "server-has-enough-volumes"
     message = _("“%(server)s” has %(most)s data volumes: it cannot have more.")
@@ -181,6 +188,8 @@ class Detach(_VolumeAction[Nothing]):
             return _("it is the system volume of a server, which cannot be without it")
         if volume.server is None:
             return _("no server has it")
+        if volume.server.power == Power.BROKEN:
+            return _("its server is in error, and lets go of nothing: have its system written anew first")
         if volume.server.guest == Guest.UNMANAGED:
             running = volume.server.power == Power.RUNNING
             return (

@@ -27,6 +27,12 @@ IDLE = timedelta(
     minutes=15
 )  # a server without a task has by then done what it will do: its host may have been restarted
 STATUS = {Power.RUNNING: "ACTIVE", Power.STOPPED: "SHUTOFF"}
+ERROR = "ERROR"
+
+
+def power_of(status: str) -> Power | None:
+    """What a server's status in the cloud says of it; None for what is neither on nor off."""
+    return next((power for power, name in STATUS.items() if name == status), None)
 
 
 class ActKind(Kind):
@@ -125,6 +131,8 @@ class PowerKind(Kind):
         server = compute.get_server(resource.external_id)
         if server.task_state is not None:
             return Moving()
+        if resource.server.power == Power.BROKEN and server.status == ERROR:
+            return Skipped("its system could not be written anew: it does not run")
         if server.status != STATUS[wanted]:
             ask = compute.start_server if wanted is Power.RUNNING else compute.stop_server
             ask(resource.external_id)
@@ -150,9 +158,7 @@ class PowerKind(Kind):
 
     def forget(self, context: Context) -> None:
         """Called off: the record says how the server was seen last."""
-        found = next(
-            (power for power, status in STATUS.items() if status == context.seen.get("status")), None
-        )
+        found = power_of(context.seen.get("status", ""))
         if found is not None:
             Record.objects.filter(resource=self._resource(context)).update(power=found)
 

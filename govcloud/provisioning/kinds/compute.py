@@ -278,7 +278,7 @@ class AttachmentKind(Kind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["volume"]]):
             return Waiting("a backup of it has to end first")
-        if context.may_still_land("detachment"):
+        if context.may_still_land("detachment", undone="attachment"):
             return Waiting("an earlier request to detach it may still land")
         volume, server = self._ids(context)
         context.project.compute.attach_volume(server, volume_id=volume)
@@ -299,9 +299,10 @@ class AttachmentKind(Kind):
         return Ready({"device": volume.attached_to[server]})
 
     def remove(self, context: Context, external_id: str) -> None:
-        """Asked once: while the volume is on its way the cloud refuses to be asked again."""
+        """Asked once: while the volume is on its way the cloud refuses to be asked again. Again only if that was for nothing."""
         _volume, server = self._ids(context)
         if context.project.volumes.get_volume(external_id).phase is not Phase.MOVING:
+            context.taking_back()
             context.project.compute.detach_volume(server, volume_id=external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002

@@ -106,6 +106,8 @@ class ResumptionKind(PowerKind):
         match resource.status:
             case Status.CHANGING:
                 return Waiting("what is being done with the server has to end first")
+            case Status.SUSPENDED if self._wanted(context) is Power.BROKEN:
+                return Made(resource.external_id, {})  # its lease goes on; only a rebuild brings it back
             case Status.SUSPENDED:
                 return super().create(context)
             case Status.ACTIVE:

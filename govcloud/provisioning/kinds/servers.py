@@ -7,11 +7,11 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Image
 from govcloud.gateways.openstack import errors
-from govcloud.gateways.openstack.models import Server
+from govcloud.gateways.openstack.models import Phase, Server
 from govcloud.inventory import services as inventory
-from govcloud.inventory.models import Address
+from govcloud.inventory.models import Address, Power
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.acts import STATUS, ActKind
+from govcloud.provisioning.kinds.acts import ERROR, STATUS, ActKind, power_of
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import image_id
 from govcloud.provisioning.kinds.tenancy import register_key
@@ -64,6 +64,9 @@ class RebuildKind(ActKind):
     """An image written anew onto the system volume of a server that is stopped.
 
     The guest gets the key that is ours now: left to itself the cloud would give it the one that the server was created with.
+
+    One that fails leaves the server and its system volume in error. The cloud takes another request from such a server, but
+    attaches no volume in error: its status is put right before, and when the failed one is called off.
     """
 
     name = "rebuild"
@@ -73,6 +76,8 @@ class RebuildKind(ActKind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["system_volume"]]):
             return Waiting("a backup of it has to end first")
+        if self._volume_failed(context):
+            self._put_volume_right(context)
         # another one than when the system got its project, if it was replaced since
         context.remember({"guest_key": register_key(context)})
         return super().create(context)
@@ -93,27 +98,52 @@ class RebuildKind(ActKind):
             return super().look(context, external_id)
         server_id = self._server_id(context)
         compute = context.project.compute
-        if compute.get_server(server_id).task_state is not None:
+        server = compute.get_server(server_id)
+        if server.task_state is not None:
             return Moving()
+        if self._volume_failed(context):
+            return Ready()
+        record = context.resource(context.target).server
+        broken = Power.BROKEN if server.status == ERROR else None
+        context.seen["power"] = broken or power_of(server.status) or Power(record.power)
         with suppress(errors.NotFound):
             failed = compute.get_action(server_id, request_id=external_id).failed
-            image = context.resource(context.target).server.image.code if failed else context.state["image"]
-            context.seen["image"] = image
+            context.seen["image"] = record.image.code if failed else context.state["image"]
         return Gone()
 
+    def remove(self, context: Context, external_id: str) -> None:  # noqa: ARG002
+        """Given up on after it failed: the volume goes on to be its server's, and can be written anew or be released with it."""
+        self._put_volume_right(context)
+
     def record(self, context: Context, outputs: dict[str, Any]) -> None:
-        self._record(context, context.state["image"], guest_key=outputs["guest_key"])
+        power = power_of(outputs["status"]) or Power.STOPPED
+        self._record(context, context.state["image"], power=power, guest_key=outputs["guest_key"])
 
     def forget(self, context: Context) -> None:
-        if "image" in context.seen:
-            self._record(context, context.seen["image"], guest_key="")
+        seen, resource = context.seen, context.resource(context.target)
+        if seen.get("power") == Power.BROKEN:
+            inventory.record_failed_rebuild(
+                server=resource.server, actor=ENGINE, thread=resource.thread, at=context.at
+            )
+        elif "image" in seen:
+            self._record(context, seen["image"], power=seen["power"], guest_key="")
 
-    def _record(self, context: Context, code: str, *, guest_key: str) -> None:
+    def _record(self, context: Context, code: str, *, power: Power, guest_key: str) -> None:
         resource, image = context.resource(context.target), Image.objects.get(code=code)
         inventory.record_rebuild(
-            server=resource.server, image=image, guest_key=guest_key,
+            server=resource.server, image=image, power=power, guest_key=guest_key,
             actor=ENGINE, thread=resource.thread, at=context.at,
         )  # fmt: skip
+
+    def _volume_failed(self, context: Context) -> bool:
+        return context.project.volumes.get_volume(self._volume_id(context)).phase is Phase.FAILED
+
+    def _put_volume_right(self, context: Context) -> None:
+        """It is its server's still: Cinder lets a server alone that has a volume lay hold of it once more."""
+        context.cloud.volumes.reset_status(self._volume_id(context), status="in-use")
+
+    def _volume_id(self, context: Context) -> str:
+        return context.resource(context.state["system_volume"]).external_id
 
 
 class InterfaceKind(Kind):

@@ -33,7 +33,7 @@ class DetachmentKind(AttachmentKind):
         return volume if super().find(context) is None else None
 
     def create(self, context: Context) -> Made | Waiting:
-        if context.may_still_land("attachment"):
+        if context.may_still_land("attachment", undone="detachment"):
             return Waiting("an earlier request to attach it may still land")
         volume, server = self._ids(context)
         seen = context.project.volumes.get_volume(volume)
@@ -58,6 +58,7 @@ class DetachmentKind(AttachmentKind):
     def remove(self, context: Context, external_id: str) -> None:
         _volume, server = self._ids(context)
         if context.project.volumes.get_volume(external_id).phase is not Phase.MOVING:
+            context.taking_back()
             context.project.compute.attach_volume(server, volume_id=external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002

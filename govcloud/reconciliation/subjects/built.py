@@ -10,7 +10,7 @@ from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass
 from govcloud.gateways.openstack import census
 from govcloud.gateways.openstack.census import Census
 from govcloud.inventory.lifecycle import STANDING
-from govcloud.inventory.models import Address, Network, Resource, ResourceKind
+from govcloud.inventory.models import Address, Network, Power, Resource, ResourceKind
 from govcloud.provisioning.context import mark_of
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.reconciliation.comparison import USABLE, Seen, Standing
@@ -62,7 +62,9 @@ class Servers(Subject):
         rows = resources_of(cloud, ResourceKind.SERVER).filter(external_id__in=ids)
         found: dict[str, Standing | None] = {}
         for row in rows.values("pk", "unit", "system_id", "external_id", "name", "status", "server__flavor_id", "server__cloud_flavor", "server__power"):  # fmt: skip
-            fields = {Field.NAME: row["name"], Field.POWER: row["server__power"], Field.STATE: USABLE}
+            fields = {Field.NAME: row["name"], Field.POWER: row["server__power"]}
+            if row["server__power"] != Power.BROKEN:  # which is known to be in error
+                fields[Field.STATE] = USABLE
             flavor = row["server__cloud_flavor"] or flavors.get(row["server__flavor_id"])
             if flavor:
                 fields[Field.FLAVOR] = flavor
@@ -114,13 +116,16 @@ class Volumes(Subject):
         found: dict[str, Standing | None] = {}
         for row in rows.values(
             "pk", "unit", "system_id", "external_id", "name", "status", "volume__storage_class_id", "volume__cloud_class",
-            "volume__size_gb", "volume__server__resource__external_id",
+            "volume__size_gb", "volume__server__resource__external_id", "volume__server__power",
         ):  # fmt: skip
             fields = {Field.NAME: row["name"], Field.STATE: USABLE, Field.MARK: str(row["unit"])}
             if (scale := classes.get(row["volume__storage_class_id"])) is not None:
                 fields[Field.SIZE] = str(scale.built_gb(row["volume__size_gb"]))
                 fields[Field.STORAGE_CLASS] = row["volume__cloud_class"] or scale.cloud_name
-            fields[Field.ATTACHED_TO] = row["volume__server__resource__external_id"] or ""
+            if (
+                row["volume__server__power"] != Power.BROKEN
+            ):  # a failed rebuild leaves them reserved, which no list tells
+                fields[Field.ATTACHED_TO] = row["volume__server__resource__external_id"] or ""
             found[row["external_id"]] = standing_of(self.kind, row, fields)
         return found
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.utils.timezone import localtime
 
 from govcloud.catalog.models import Cloud
@@ -15,7 +15,7 @@ from govcloud.inventory.models import Resource, Snapshot
 from govcloud.protection import keeping
 from govcloud.protection.models import LegalHold, RecoveryPoint
 from govcloud.provisioning.kinds.compute import UNIT
-from govcloud.reconciliation.comparison import USABLE, Seen, Standing
+from govcloud.reconciliation.comparison import LOST, USABLE, Seen, Standing
 from govcloud.reconciliation.subjects.base import Subject, marked, standing_at
 from govcloud.reconciliation.vocabulary import Field, SubjectKind
 
@@ -89,7 +89,10 @@ class Snapshots(_Kept):
 
 
 class RecoveryPoints(_Kept):
-    """A recovery point outlasts its volume where that was lost: then it may be all there is of it."""
+    """A recovery point outlasts its volume where that was lost: then it may be all there is of it.
+
+    One that is recorded as lost and seen again is different from its record, and can be taken back into it.
+    """
 
     kind = SubjectKind.RECOVERY_POINT
 
@@ -99,17 +102,17 @@ class RecoveryPoints(_Kept):
     def one(self, everything: Census, external_id: str) -> Seen:
         return self._standing_one(everything.backup(external_id))
 
-    def _points(self, cloud: Cloud) -> QuerySet[RecoveryPoint]:
-        return RecoveryPoint.objects.filter(volume__resource__cloud=cloud, expired_at=None)
-
     def recorded(self, cloud: Cloud, *, before: datetime) -> QuerySet[Any, str]:
-        kept = self._points(cloud).filter(taken_at__lt=before)
+        points = RecoveryPoint.objects.filter(volume__resource__cloud=cloud, expired_at=None)
+        kept = points.filter(taken_at__lt=before)
         return kept.exclude(volume__resource__status=Status.RELEASING).values_list("external_id", flat=True)
 
     def standing(self, cloud: Cloud, ids: Collection[str]) -> dict[str, Standing | None]:
         """None for one that is being deleted, or is of what is being released. Whatever else is done with a volume leaves its points alone."""
         hold = LegalHold.objects.filter(point=OuterRef("pk"), lifted_at=None).values("placed_at")[:1]
-        rows = self._points(cloud).filter(external_id__in=ids).select_related("volume__resource", "step")
+        known = Q(external_id__in=ids, expired_at=None) | Q(external_id__in=ids, lost=True)
+        rows: QuerySet[RecoveryPoint] = RecoveryPoint.objects.filter(known, volume__resource__cloud=cloud)
+        rows = rows.select_related("volume__resource", "step")
         going = keeping.being_deleted(cloud=cloud, ids=ids)
         found: dict[str, Standing | None] = {}
         for row in rows.annotate(held_since=Subquery(hold)):
@@ -117,7 +120,7 @@ class RecoveryPoints(_Kept):
             if resource.status == Status.RELEASING or row.external_id in going:
                 found[row.external_id] = None
                 continue
-            fields = {Field.STATE: USABLE}
+            fields = {Field.STATE: LOST if row.lost else USABLE}
             if row.held_since is not None:
                 fields[Field.LEGAL_HOLD] = _told(row.held_since)
             found[row.external_id] = Standing(
@@ -128,6 +131,7 @@ class RecoveryPoints(_Kept):
                 system=resource.system_id,
                 fields=fields,
                 name=f"{resource.name} {_told(row.taken_at)}",
+                lost=row.lost,
             )
         return found
 

@@ -39,11 +39,13 @@ def rebuild(call: Call, row: Row, asked: Body) -> Answer:
         columns["image_id"] = image["id"]
     call.cloud.change("server", row, at=call.now, **columns)
     written = boot is None or call.version >= _REIMAGE
-    if boot is not None and written:
+    refused = written and boot is not None and "error" in boot[1]["status"]  # by Cinder, once it is under way
+    if boot is not None and written and not refused:
         attachment, volume = boot
         call.cloud.change("attachment", attachment, at=call.now, status="reserved")
         call.cloud.change("volume", volume, at=call.now, status="reserved")
-    failing = call.outcome == "build_error" or (boot is not None and image["min_disk"] > boot[1]["size"])
+    too_small = boot is not None and image["min_disk"] > boot[1]["size"]
+    failing = call.outcome == "build_error" or refused or too_small
     then = "server.rebuild_failed" if failing else "server.rebuilt"
     begin(call, row, "rebuilding", then, image_id=image["id"], written=written)
     return Answer(202, {"server": detail(call, row) | {"adminPass": row["id"].replace("-", "")[:12]}})

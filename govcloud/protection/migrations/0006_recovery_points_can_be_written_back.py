@@ -10,7 +10,7 @@ def copy_labels(apps, _schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("protection", "0004_recovery_points_can_be_lost")]
+    dependencies = [("protection", "0005_lost_recovery_points_by_index")]
 
     operations = [
         migrations.AddField("recoverypoint", "label", models.CharField(blank=True, default="", max_length=16), preserve_default=False),
