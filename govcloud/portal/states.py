@@ -53,6 +53,7 @@ LOOKS = {
     "near": Look("alert-triangle", "warn"),
     "full": Look("ban", "bad"),
     "beyond": Look("circle-x", "bad"),
+    "held": Look("lock", "warn"),
     "unlimited": QUIET,
     "ungranted": Look("lock", "quiet"),
     "yellow": Look("alert-triangle", "warn"),

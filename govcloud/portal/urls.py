@@ -21,7 +21,7 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
-from govcloud.portal.resource import credentials, login_keys
+from govcloud.portal.resource import credentials, holds, login_keys
 from govcloud.portal.resource import views as resource
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
@@ -154,6 +154,16 @@ urlpatterns: list[URLPattern | URLResolver] = [
         credentials.secret,
         name="resource-secret",
     ),
+    path(
+        "resources/<uuid:uuid>/points/<uuid:point>/hold/", holds.placing_on_point, name="resource-point-hold"
+    ),
+    path(
+        "resources/<uuid:uuid>/points/<uuid:point>/hold-lifting/",
+        holds.lifting_from_point,
+        name="resource-point-hold-lifting",
+    ),
+    path("resources/<uuid:uuid>/hold/", holds.placing, name="resource-hold"),
+    path("resources/<uuid:uuid>/hold-lifting/", holds.lifting, name="resource-hold-lifting"),
     path("resources/<uuid:uuid>/deeds/<slug:action>/", resource.act, name="resource-act"),
     path("units/", units.units, name="units"),
     path("units/export.<str:form>", units.export, name="units-export"),

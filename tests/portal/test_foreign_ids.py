@@ -45,6 +45,10 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "resource-login-key-removal": {"uuid": "resources"},
     "resource-secret": {"uuid": "containers", "credential": "container-credentials"},
     "resource-act": {"uuid": "resources"},
+    "resource-hold": {"uuid": "containers"},
+    "resource-hold-lifting": {"uuid": "containers"},
+    "resource-point-hold": {"uuid": "volumes", "point": "recovery-points"},
+    "resource-point-hold-lifting": {"uuid": "volumes", "point": "recovery-points"},
     "system-new": {"uuid": "departments"},
     "unit": {"uuid": "departments"},
     "unit-connection": {"uuid": "departments"},
@@ -156,6 +160,7 @@ def things(on: Scene, person: User, *, at: datetime) -> dict[str, Named]:
     notice = posted(person, at=at, department=on.department)
     call = hook.deliveries.create(channel="webhook", notice=notice, next_run_at=at, created_at=at)
     server = whole_server(system=on.system)
+    point = recovery_point(server.volumes.first())
     rows: dict[str, Any] = {
         "departments": on.department,
         "systems": on.system,
@@ -164,7 +169,9 @@ def things(on: Scene, person: User, *, at: datetime) -> dict[str, Named]:
         "messages": person.messages.create(notice=notice, created_at=at),
         "absences": absence(person, on.chain[Role.TECHNICAL_REVIEWER], begins=at),
         "resources": server.resource,
-        "operations": recovery_point(server.volumes.first()).run.operation,
+        "operations": point.run.operation,
+        "volumes": point.volume.resource,
+        "recovery-points": point,
         "containers": row.container.resource,
         "container-credentials": row,
         "access-reviews": review,

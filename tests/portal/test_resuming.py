@@ -25,8 +25,9 @@ from govcloud.portal.resuming import AGAIN, HOUR, KEPT, LARGEST, MARK, MARK_LAST
 from govcloud.portal.urls import urlpatterns
 from tenants.access.models import ApiToken
 from tenants.models import Department, Membership, Role, System, User
+from tests.api.house import recovery_point
 from tests.factories.approvals import default_flow, drafted
-from tests.factories.inventory import NetworkFactory
+from tests.factories.inventory import CredentialFactory, NetworkFactory, whole_server
 from tests.factories.notifications import webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
@@ -460,6 +461,11 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
     network = NetworkFactory(resource__system=people.system).resource
     taken = TakeoverFactory(cloud=network.cloud, project_name="oa-test")
     thing = CandidateFactory(takeover=taken)
+    point = recovery_point(whole_server(system=people.system).volumes.first())
+    on_volume = f"/resources/{point.volume.resource.uuid}/points/{point.uuid}"
+    on_container = (
+        f"/resources/{CredentialFactory(container__resource__system=people.system).container.resource.uuid}"
+    )
     stage = {
         "code": "more", "name": "三级评审", "role": "technical_reviewer", "working_days": "2", "quorum": "one",
         "version": str(draft.version),
@@ -518,6 +524,11 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
         "choices of notices": (
             people.applicant, "/inbox/preferences/", {"digest_hour": "9"}, ('<option value="9" selected>',),
         ),
+        **{
+            path: (people.authority, f"{path}/", {"reason": "涉诉证据"}, ("涉诉证据",))
+            for each in (on_volume, on_container)
+            for path in (f"{each}/hold", f"{each}/hold-lifting")
+        },
         "rule": (
             people.applicant, f"/resources/{network.uuid}/deeds/add-rule/",
             {"add-rule-protocol": "tcp", "add-rule-port_min": "5432", "add-rule-description": "数据库"}, ("5432", "数据库"),

@@ -1,21 +1,21 @@
 """The recovery points of a volume, or of a backup allowance: those that are kept, and those that were lost."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Q
+from django.db.models import Prefetch, Q, QuerySet
 
 from govcloud.inventory.models import Resource, ResourceKind
-from govcloud.protection.models import RecoveryPoint
+from govcloud.protection.models import LegalHold, RecoveryPoint
 
 SHOWN = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Points:
-    """The newest first, ``SHOWN`` at most; ``cut`` tells that there are more."""
+    """The newest first, ``SHOWN`` at most, each with the legal hold that is ``in_force``; ``cut`` tells that there are more."""
 
-    rows: list[RecoveryPoint]
+    rows: Sequence[RecoveryPoint]
     cut: bool
 
 
@@ -23,10 +23,17 @@ def points(resource: Resource) -> Points | None:
     """None for what has none."""
     if resource.kind not in _OF:
         return None
-    told = Q(expired_at=None) | Q(lost=True)
-    rows = RecoveryPoint.objects.filter(told, **{_OF[resource.kind]: resource.pk})
-    found = list(rows.select_related("volume__resource", "run__plan")[: SHOWN + 1])
+    held = LegalHold.objects.filter(lifted_at=None).select_related("placed_by")
+    rows = points_of(resource).select_related("volume__resource", "run__plan")
+    found = list(rows.prefetch_related(Prefetch("holds", held, to_attr="in_force"))[: SHOWN + 1])
     return Points(found[:SHOWN], len(found) > SHOWN)
+
+
+def points_of(resource: Resource) -> QuerySet[RecoveryPoint]:
+    if resource.kind not in _OF:
+        return RecoveryPoint.objects.none()
+    told = Q(expired_at=None) | Q(lost=True)
+    return RecoveryPoint.objects.filter(told, **{_OF[resource.kind]: resource.pk})
 
 
 _OF: Mapping[str, str] = {ResourceKind.VOLUME: "volume", ResourceKind.BACKUP: "run__plan__allowance"}

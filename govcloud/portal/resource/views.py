@@ -27,6 +27,8 @@ from govcloud.portal.resource.points import points
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
+from govcloud.protection.holds import KEEPERS
+from govcloud.protection.models import LegalHold
 from govcloud.provisioning import consoles, container_secrets
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import actions, title_of
@@ -155,6 +157,9 @@ def _context(
         "resource": found,
         "deeds": list(offers.deeds(found, possible, typed=typed or {})),
         "points": points(found),
+        "container_hold": _hold_on(found),
+        "may_hold": scope.holds_any(KEEPERS),
+        "most": deeds.LONGEST_REASON,
         "parts": list(parts.parts(found, possible, sent=sent or {})),
         "screens": runs and scope.holds_any(consoles.ROLES, department=department),
         "draws": found.status in container_secrets.DRAWN_IN
@@ -168,6 +173,13 @@ def _context(
         "live": found.status == Status.CHANGING,
         "at": at,
     }
+
+
+def _hold_on(found: Resource) -> LegalHold | None:
+    """The one in force on a container."""
+    if found.kind != ResourceKind.CONTAINER:
+        return None
+    return found.container.holds.filter(lifted_at=None).select_related("placed_by").first()
 
 
 def _subjects(found: Resource) -> list[UUID]:
