@@ -16,6 +16,7 @@ from api.fields import Answer
 from api.v1.tenants import SystemRef
 from govcloud.orders import cancellation
 from govcloud.provisioning import by_hand, services
+from govcloud.provisioning.actions import calling_off
 from govcloud.provisioning.kinds.base import kind_of
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
@@ -125,6 +126,10 @@ class Abandonment(Body):
     reason = serializers.CharField(max_length=500)
 
 
+class Cancellation(Body):
+    reason = serializers.CharField(max_length=500)
+
+
 class OperationFilters(filters.FilterSet):  # type: ignore[misc]
     order = filters.UUIDFilter("thread")
     system = filters.UUIDFilter("system__uuid")
@@ -150,6 +155,7 @@ class Operations(Listed[Operation], Retrieved[Operation]):
     roles = {
         "retry": (Role.CLOUD_ADMIN,),
         "abandonment": (Role.CLOUD_ADMIN,),
+        "cancellation": (Role.APPLICANT, Role.CLOUD_ADMIN),
         "calls": (Role.CLOUD_ADMIN,),
     }
 
@@ -185,6 +191,15 @@ class Operations(Listed[Operation], Retrieved[Operation]):
         operation = self.get_object()
         reason = self.parsed(Abandonment)["reason"]
         cancellation.abandon(operation=operation, reason=reason, actor=self.actor, at=self.at)
+        return self.answer()
+
+    @extend_schema(request=Cancellation, responses=OperationDetail)
+    @action(detail=True, methods=["post"])
+    def cancellation(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
+        """Call off a direct action, for whoever may ask for it: what it has done is taken back as far as that can be."""
+        operation = self.get_object()
+        reason = self.parsed(Cancellation)["reason"]
+        calling_off.cancel(operation=operation, reason=reason, actor=self.actor, at=self.at)
         return self.answer()
 
     @extend_schema(responses=CloudCallAnswer(many=True), filters=False)

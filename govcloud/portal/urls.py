@@ -145,6 +145,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("operations/<uuid:uuid>/", operation.operation, name="operation"),
     path("operations/<uuid:uuid>/retry/", operation.retry, name="operation-retry"),
     path("operations/<uuid:uuid>/abandonment/", operation.abandonment, name="operation-abandonment"),
+    path("operations/<uuid:uuid>/cancellation/", operation.cancellation, name="operation-cancellation"),
     path("resources/<uuid:uuid>/", resource.resource, name="resource"),
     path("resources/<uuid:uuid>/console/", resource.console, name="resource-console"),
     path("resources/<uuid:uuid>/deeds/set-login-keys/", login_keys.replacement, name="resource-login-keys"),

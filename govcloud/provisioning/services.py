@@ -281,11 +281,15 @@ def _let_limits_follow(operation: Operation, going: Sequence[Step]) -> None:
             step.needs.add(*going)
 
 
+def takes_down(operation: Operation) -> bool:
+    """Whether it takes something down by itself, which cannot be taken back."""
+    return Step.objects.filter(operation=operation, called_off_at=None, desired=Desired.ABSENT).exists()
+
+
 def _not_called_off(operation: Operation) -> QuerySet[Step]:
-    steps = Step.objects.filter(operation=operation, called_off_at=None)
-    if steps.filter(desired=Desired.ABSENT).exists():
+    if takes_down(operation):
         raise CannotBeUndone
-    return steps
+    return Step.objects.filter(operation=operation, called_off_at=None)
 
 
 def _call_off(steps: QuerySet[Step], *, at: datetime) -> None:

@@ -171,6 +171,7 @@ def bodies(filled: House) -> dict[str, dict[str, Any]]:
         "POST resources/{key}/legal-hold": {"reason": "case 12"},
         "POST resources/{key}/legal-hold-lifting": {"reason": "case 12"},
         "POST operations/{key}/abandonment": {"reason": "not needed"},
+        "POST operations/{key}/cancellation": {"reason": "not needed"},
         "POST clouds": {"code": "east", "name": "n", "site": "main"},
         "POST clouds/{key}/deactivation": {"reason": "full"},
         "POST clouds/{key}/retirement": {"reason": "old"},

@@ -1,6 +1,6 @@
 """Orders of many servers on the sandbox cloud: so many at a time, one bad one does not hold the rest."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from uuid import UUID
 
@@ -9,8 +9,10 @@ import pytest
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
+from govcloud.orders import services
 from govcloud.orders.cancellation import NotBeingBuilt, NotOfThisOrder, WithdrawInstead, abandon, cancel
 from govcloud.orders.drafts import NetworkDraft, ReleaseDraft, RenewDraft, ServerDraft, VolumeDraft
+from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.results import results
 from govcloud.provisioning import engine
@@ -19,7 +21,7 @@ from govcloud.provisioning.services import CalledOffAlready, CannotBeUndone, Fin
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
 from tests.factories.leases import ending
-from tests.factories.orders import Scene, approved, drafted, scene, submitted
+from tests.factories.orders import Scene, approved, decided, drafted, returned, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
@@ -191,21 +193,62 @@ def test_what_stands_is_not_called_off_but_released(on: Scene, bad_second: None)
         cancel(order=order, reason="no", units=[unit(order, good)], actor=on.applicant, at=now())
 
 
+def called_off(on: Scene) -> Order:
+    """Whole, and gone by now."""
+    order = approved(on, at=now(), items=(NETWORK,))
+    cancel(order=order, reason="not needed", units=None, actor=on.applicant, at=now())
+    work()
+    order.refresh_from_db()
+    return order
+
+
+def rejected(on: Scene) -> Order:
+    return decided(on, submitted(on, at=now(), items=(NETWORK,)), at=now(), verb="reject", opinion="no need")
+
+
+def withdrawn(on: Scene) -> Order:
+    order = submitted(on, at=now(), items=(NETWORK,))
+    return services.withdraw(order=order, reason="not needed", actor=on.applicant, at=now())
+
+
+MADE: Mapping[Status, Callable[[Scene], Order]] = {
+    Status.DRAFT: lambda on: drafted(on, at=now(), items=(NETWORK,)),
+    Status.RETURNED: lambda on: returned(on, at=now(), items=(NETWORK,)),
+    Status.IN_APPROVAL: lambda on: submitted(on, at=now(), items=(NETWORK,)),
+    Status.FULFILLED: lambda on: built(on, items=(NETWORK,)),
+    Status.REJECTED: rejected,
+    Status.WITHDRAWN: withdrawn,
+    Status.CANCELLED: called_off,
+}
+ANSWERS: Mapping[Status, type[Conflict]] = {
+    Status.DRAFT: WithdrawInstead,
+    Status.RETURNED: WithdrawInstead,
+    Status.IN_APPROVAL: WithdrawInstead,
+    Status.FULFILLED: NotBeingBuilt,
+    Status.REJECTED: NotBeingBuilt,
+    Status.WITHDRAWN: NotBeingBuilt,
+    Status.CANCELLED: NotBeingBuilt,
+}
+
+
 @pytest.mark.parametrize(
     ("state", "refusal"),
-    [("draft", WithdrawInstead), ("in_approval", WithdrawInstead), ("fulfilled", NotBeingBuilt)],
+    list(ANSWERS.items()),
 )
 def test_in_every_other_state_the_refusal_says_what_to_do(
-    on: Scene, building: Sandbox, state: str, refusal: type[Conflict]
+    on: Scene, building: Sandbox, state: Status, refusal: type[Conflict]
 ) -> None:
-    if state == "fulfilled":
-        order = built(on, items=(NETWORK,))
-    else:
-        made = {"draft": drafted, "in_approval": submitted}
-        order = made[state](on, at=now(), items=(NETWORK,))
+    order = MADE[state](on)
     assert order.status == state
-    with pytest.raises(refusal):
+    with pytest.raises(refusal) as told:
         cancel(order=order, reason="no", units=None, actor=on.applicant, at=now())
+    assert f"The order is {state.label}" in told.value.detail
+    order.refresh_from_db()
+    assert order.status == state
+
+
+def test_the_table_of_refusals_has_every_state_but_the_one_in_which_it_is_built() -> None:
+    assert ANSWERS.keys() == MADE.keys() == set(Status) - {Status.FULFILLING}
 
 
 def test_a_release_under_way_cannot_be_taken_back(on: Scene, building: Sandbox) -> None:

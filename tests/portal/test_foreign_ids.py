@@ -39,6 +39,7 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "inbox-message": {"uuid": "messages"},
     "inbox-opening": {"uuid": "messages"},
     "operation": {"uuid": "operations"},
+    "operation-cancellation": {"uuid": "operations"},
     "resource": {"uuid": "resources"},
     "resource-console": {"uuid": "resources"},
     "resource-login-keys": {"uuid": "resources"},

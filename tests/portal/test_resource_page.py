@@ -13,7 +13,7 @@ from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tests.api.house import recovery_point
-from tests.factories.inventory import whole_server
+from tests.factories.inventory import SnapshotFactory, whole_server
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
@@ -199,3 +199,87 @@ def test_a_server_in_error_says_what_it_takes_and_why_nothing_else(browser: Clie
         browser.post(f"{page_of(server.resource)}deeds/rebuild/", {"given": server.image.code}).status_code
         == 302
     )
+
+
+# -- what is under way is called off
+
+
+def under_way(browser: Client, resource: Resource, deed: str = "stop", **given: str) -> Operation:
+    browser.post(f"{page_of(resource)}deeds/{deed}/", given)
+    return Operation.objects.get(resource=resource)
+
+
+def test_the_page_of_what_is_in_hand_leads_to_calling_it_off(browser: Client, server: Server) -> None:
+    operation = under_way(browser, server.resource)
+    shown = browser.get(page_of(server.resource))
+    assert "Under way: stop the server (web-1)." in text(shown)
+    assert f'href="/operations/{operation.uuid}/#call-off"' in shown.content.decode()
+    page = browser.get(f"/operations/{operation.uuid}/").content.decode()
+    for words in (
+        'id="call-off"',
+        "What it has done so far is taken back",
+        f"/operations/{operation.uuid}/cancellation/",
+    ):
+        assert words in page
+
+
+def test_it_is_called_off_for_a_reason_once(browser: Client, on: Scene, server: Server) -> None:
+    operation = under_way(browser, server.resource)
+    url = f"/operations/{operation.uuid}/cancellation/"
+    refused = browser.post(url, {"reason": ""})
+    assert (refused.status_code, "Give a reason" in text(refused)) == (422, True)
+    answer = browser.post(url, {"reason": "the wrong server"})
+    assert (answer.status_code, answer["Location"]) == (302, f"/operations/{operation.uuid}/")
+    told = Event.objects.get(verb="resource.action_called_off")
+    assert (told.actor, told.reason) == (on.applicant.audit_ref, "the wrong server")
+    again = browser.post(url, {"reason": "the wrong one still"})
+    assert again.status_code == 409
+    for words in ("This has been called off already", "What you had written the wrong one still"):
+        assert words in text(again)
+    page = browser.get(page_of(server.resource))
+    assert "What was asked for directly called off" in text(page)
+    assert f'href="/operations/{operation.uuid}/#call-off"' not in page.content.decode()
+    assert "Look at it" in text(page)
+
+
+def test_a_server_that_is_in_hand_with_its_volume_leads_there_as_well(
+    browser: Client, server: Server
+) -> None:
+    volume = server.volumes.get(role="data").resource
+    operation = under_way(browser, volume, "detach")
+    page = browser.get(page_of(server.resource))
+    assert f"disconnect the volume from its server ({volume.name})" in text(page)
+    assert f'href="/operations/{operation.uuid}/#call-off"' in page.content.decode()
+
+
+def test_only_who_may_ask_for_it_is_offered_it(
+    on: Scene, browser: Client, server: Server, signed_in: Signed
+) -> None:
+    operation = under_way(browser, server.resource)
+    url = f"/operations/{operation.uuid}/"
+    desk = signed_in(member(Role.SERVICE_DESK))
+    assert 'id="call-off"' not in desk.get(url).content.decode()
+    assert "#call-off" not in desk.get(page_of(server.resource)).content.decode()
+    assert desk.post(f"{url}cancellation/", {"reason": "no"}).status_code == 403
+    stranger = signed_in(member(Role.APPLICANT, DepartmentFactory()))
+    assert stranger.post(f"{url}cancellation/", {"reason": "no"}).status_code == 404
+    admin = signed_in(member(Role.CLOUD_ADMIN)).get(url).content.decode()
+    assert ('id="call-off"' in admin, "Abandon" in admin) == (False, True)  # which is the same
+    operation.refresh_from_db()
+    assert operation.status == "running"
+
+
+def test_what_takes_something_away_says_why_it_goes_on(browser: Client, server: Server) -> None:
+    volume = server.volumes.get(role="data")
+    snapshot = SnapshotFactory(volume=volume)
+    operation = under_way(browser, volume.resource, "delete-snapshot", given=str(snapshot.uuid))
+    shown = browser.get(f"/operations/{operation.uuid}/")
+    assert "It cannot be called off: “delete a snapshot of the volume” takes something away" in text(shown)
+    assert "cancellation" not in shown.content.decode()
+
+
+def test_calling_off_in_chinese(on: Scene, browser: Client, server: Server, signed_in: Signed) -> None:
+    operation = under_way(browser, server.resource)
+    reader = signed_in(on.applicant, language="zh-hans")
+    assert "正在进行：停止服务器" in text(reader.get(page_of(server.resource)))
+    assert "取消该操作" in text(reader.get(f"/operations/{operation.uuid}/"))

@@ -385,7 +385,21 @@ def of_an_order(people: scenes.Cast, at: datetime) -> dict[str, Case]:
         ),
         "reminder": (people.applicant, f"{page}reminder/", {"text": "周五上线"}, ("周五上线",)),
         "abandonment": (people.admin, f"/operations/{operation}/abandonment/", {"reason": "云故障"}, ("云故障",)),
+        "calling off an action": (
+            people.applicant, f"/operations/{_stopping(people, at=at)}/cancellation/", {"reason": "点错了"}, ("点错了",),
+        ),
     }  # fmt: skip
+
+
+def _stopping(people: scenes.Cast, *, at: datetime) -> str:
+    from govcloud.provisioning.actions.base import Nothing, actions  # noqa: PLC0415
+    from govcloud.provisioning.actions.requests import request  # noqa: PLC0415
+
+    server = whole_server(system=people.system, cloud=people.catalogue.cloud).resource
+    asked = request(
+        resource=server, action=actions()["stop"], parameters=Nothing(), actor=people.applicant, at=at
+    )
+    return str(asked.uuid)
 
 
 def _operation_of(order: Order) -> str:

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
 from govcloud.catalog.models import Cloud
-from govcloud.orders import cancellation
+from govcloud.orders.cancellation import abandon
 from govcloud.orders.models import Order
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
@@ -20,6 +20,7 @@ from govcloud.portal.operation.rows import VIEWS, Filters, in_view, listed, matc
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import by_hand, services
+from govcloud.provisioning.actions import calling_off
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import CloudCall, Operation
 from tenants.models import Role
@@ -98,7 +99,20 @@ def abandonment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, Role.CLOUD_ADMIN)
     found = _visible(uuid, actor, at=at)
     refused = deeds.attempt_for_reason(
-        request, lambda reason: cancellation.abandon(operation=found, reason=reason, actor=actor, at=at)
+        request, lambda reason: abandon(operation=found, reason=reason, actor=actor, at=at)
+    )
+    return _answer(request, uuid, actor, refused, at=at)
+
+
+@require_POST
+@login_required
+@resumes
+def cancellation(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Call off what was asked for directly, for whoever may ask for it."""
+    actor, at = cast("User", request.user), clock.now()
+    found = _visible(uuid, actor, at=at)
+    refused = deeds.attempt_for_reason(
+        request, lambda reason: calling_off.cancel(operation=found, reason=reason, actor=actor, at=at)
     )
     return _answer(request, uuid, actor, refused, at=at)
 
@@ -123,6 +137,8 @@ def _page(
     administers = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
     steps = list(found.steps.order_by("position"))
     parked = sum(step.state == StepState.PARKED for step in steps)
+    may_abandon = administers and found.finished_at is None
+    calls_off = None if may_abandon else calling_off.possibility(operation=found, actor=actor, at=at)
     context: dict[str, Any] = {
         "operation": found,
         "what": what(found),
@@ -140,7 +156,9 @@ def _page(
         "technical": administers,
         **(_calls(request, found) if administers and refused is None else {}),
         "may_retry": administers and parked,
-        "may_abandon": administers and found.finished_at is None,
+        "may_abandon": may_abandon,
+        "calls_off": calls_off,
+        "refilled": may_abandon or (calls_off is not None and not calls_off.refusal),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "at": at,

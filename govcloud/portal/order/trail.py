@@ -54,6 +54,7 @@ TELLINGS: Mapping[str, str | Promise] = {
     "resource.built": _("Built"),
     "resource.in_service": _("Handed over; billing began"),
     "resource.changing": _("Change began"),
+    "resource.action_called_off": _("What was asked for directly called off"),
     "resource.active": _("In use again"),
     "resource.renewed": _("Lease extended"),
     "resource.suspended": _("Suspended, because the lease has ended"),

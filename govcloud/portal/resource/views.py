@@ -1,11 +1,13 @@
 """One resource: what it is, what can be done to it directly, and what has been."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -30,10 +32,10 @@ from govcloud.portal.tellings import told
 from govcloud.protection.holds import KEEPERS
 from govcloud.protection.models import LegalHold
 from govcloud.provisioning import consoles, container_secrets
-from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions import calling_off, requests
 from govcloud.provisioning.actions.base import actions, title_of
 from govcloud.provisioning.container_secrets import Drawn
-from govcloud.provisioning.models import Operation
+from govcloud.provisioning.models import Operation, OperationKind
 from tenants.models import User
 from tenants.policies import scope_of
 
@@ -171,6 +173,7 @@ def _context(
             for event in Event.objects.filter(subject_id__in=_subjects(found)).order_by("-id")[:HISTORY]
         ],
         "live": found.status == Status.CHANGING,
+        "under_way": _under_way(found, actor, at=at) if found.status == Status.CHANGING else None,
         "at": at,
     }
 
@@ -180,6 +183,32 @@ def _hold_on(found: Resource) -> LegalHold | None:
     if found.kind != ResourceKind.CONTAINER:
         return None
     return found.container.holds.filter(lifted_at=None).select_related("placed_by").first()
+
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A direct action that has a resource in hand; ``calls_off`` where the reader can call it off."""
+
+    operation: Operation
+    title: str
+    calls_off: bool
+
+
+def _under_way(found: Resource, actor: User, *, at: datetime) -> UnderWay | None:
+    """That has it in hand by itself or with another: a server's volume, which is taken from it. An order's has no such page."""
+    unfinished = Operation.objects.filter(
+        kind=OperationKind.ACTION,
+        finished_at=None,
+        taken_up_at=None,  # none of them is, and those that are not have an index
+    )
+    mine = unfinished.filter(Q(resource=found) | Q(with_it=found)).select_related(
+        "resource__system__department"
+    )
+    operation = mine.first()
+    if operation is None:
+        return None
+    possible = calling_off.possibility(operation=operation, actor=actor, at=at)
+    return UnderWay(operation, title_of(operation.action), possible is not None and not possible.refusal)
 
 
 def _subjects(found: Resource) -> list[UUID]:

@@ -73,7 +73,7 @@ def request(
     Raises RoleMissing, SecondFactorNeeded and SecondFactorUnconfirmed, ActionNotAllowed with what is allowed instead, and
     what the action's own rules refuse.
     """
-    _require_may(actor, action, resource, at=at)
+    require_may(actor, action, resource, at=at)
     if action.resource_kind != resource.kind:
         # before the action looks for what only its own kind has
         raise _not_now(action, resource, ANOTHER_KIND)
@@ -92,11 +92,12 @@ def ask(*, resource: Resource, action: Action[Any], actor: User, at: datetime) -
 
     Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed and ActionNotAllowed.
     """
-    _require_may(actor, action, resource, at=at)
+    require_may(actor, action, resource, at=at)
     _require_now(action, resource)
 
 
-def _require_may(actor: User, action: Action[Any], resource: Resource, *, at: datetime) -> None:
+def require_may(actor: User, action: Action[Any], resource: Resource, *, at: datetime) -> None:
+    """Whatever the resource's state. Raises RoleMissing, SecondFactorNeeded and SecondFactorUnconfirmed."""
     require(actor, *action.roles, at=at, department=resource.system.department)
     if action.sensitive:
         entry.require_second_factor(actor)
