@@ -15,6 +15,7 @@ from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from govcloud import clock
+from govcloud.audit import watching
 from tenants.access import entry, sessions, tokens
 from tenants.access.attempts import address_of
 from tenants.access.models import ApiToken
@@ -35,6 +36,7 @@ class TokenAuthentication(KnoxTokenAuthentication):  # type: ignore[misc]
         if found is None:
             return None
         user, token = found
+        watching.note(actor=user)
         at = _instant_of(request)
         thing = entry.first_thing_by_token(user, at=at)
         if thing is not None:

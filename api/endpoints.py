@@ -27,6 +27,7 @@ from api.references import find
 from govcloud import clock
 from govcloud.audit import refusals as audited
 from govcloud.audit import services as audit
+from govcloud.audit import watching
 from govcloud.errors import DomainError, Forbidden
 from govcloud.leaves import Dress, Leaves
 from tenants.models import User
@@ -59,6 +60,8 @@ class Endpoint(GenericViewSet[M_co]):
     """Whether POST honours ``Idempotency-Key``; not where the answer holds a secret that must not be kept."""
     commits_itself: ClassVar[bool] = False
     """Whether the service behind it ends its transactions by itself: where something is to be on record before a cloud is asked."""
+    previews: ClassVar[frozenset[str]] = frozenset()
+    """Actions that are asked for by POST and write nothing: none of their refusals is that of a write."""
     refusals: ClassVar[Mapping[str, tuple[type[DomainError], ...]]] = {}
     """What an action may be refused by besides what all of its kind are, for the description."""
     versioned: ClassVar[frozenset[str]] = frozenset()
@@ -99,6 +102,7 @@ class Endpoint(GenericViewSet[M_co]):
         return request.method not in SAFE_METHODS and not self.commits_itself
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        watching.note(only_looks=self.action in self.previews)
         super().initial(request, *args, **kwargs)
         if self.action in self.roles:
             require(self.actor, *self.roles[self.action], at=self.at)
@@ -110,7 +114,9 @@ class Endpoint(GenericViewSet[M_co]):
 
     def get_object(self) -> M_co:
         lookup = {self.lookup_field: self.kwargs[self.lookup_url_kwarg or self.lookup_field]}
-        return find(visible=self.get_queryset(), actor=self.actor, at=self.at, **lookup)
+        one = find(visible=self.get_queryset(), actor=self.actor, at=self.at, **lookup)
+        watching.found(lookup[self.lookup_field], one)
+        return one
 
     def parsed(self, serializer: type[Serializer[Any]]) -> dict[str, Any]:
         """The body as the serializer validated it; raises ValidationError for what cannot be taken."""

@@ -19,6 +19,7 @@ from django.utils.translation import pgettext_lazy
 from django.views import defaults
 from rest_framework import exceptions
 
+from govcloud.audit import watching
 from govcloud.audit.services import request_id
 from govcloud.errors import Absent, Conflict, DomainError, Forbidden, Invalid, Invalids, Unavailable
 
@@ -154,6 +155,7 @@ def _kind(error: DomainError | type[DomainError]) -> tuple[int, str | Promise]:
 
 def problem(error: DomainError, *, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """The refusal as an answer."""
+    watching.note(code=error.code)
     status = status_of(error)
     body: dict[str, Any] = {
         "type": f"{DOCUMENTATION_ROOT}{error.code}",

@@ -127,6 +127,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "api.middleware.RequestIdMiddleware",
     "api.middleware.ContentSecurityPolicyMiddleware",
+    "api.refused_writes.RefusedWritesMiddleware",
 ]
 ROOT_URLCONF = "govcloud.urls"
 WSGI_APPLICATION = "govcloud.wsgi.application"

@@ -14,6 +14,7 @@ from api.bodies import Body
 from api.converters import DAY
 from api.endpoints import Endpoint, Listed, Retrieved
 from api.fields import Answer
+from govcloud.audit import watching
 from govcloud.calendars import editing, sheets
 from govcloud.calendars.models import DayKind, SpecialDay
 from tenants.models import Role
@@ -97,6 +98,7 @@ class CalendarSheet(Endpoint[SpecialDay]):
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Enter a year's arrangements from a file: all of it, or (when a line is wrong) nothing."""
         given = self.parsed(SheetBody)
+        watching.note(only_looks=given["dry_run"])
         rows = sheets.read(given["file"].read(sheets.MOST_BYTES + 1))
         report = editing.take_in(rows=rows, dry=given["dry_run"], actor=self.actor, at=self.at)
         told = {

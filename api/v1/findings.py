@@ -14,7 +14,7 @@ from api.endpoints import Listed, Retrieved, below
 from api.fields import Answer
 from api.v1.audit import EventAnswer
 from api.v1.tenants import SystemRef
-from govcloud.audit.models import Event
+from govcloud.audit.queries import history
 from govcloud.reconciliation import services
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Difference, Finding
@@ -134,8 +134,7 @@ class Findings(Listed[Finding], Retrieved[Finding]):
     @below()
     def history(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """What was done about it, by whom, oldest first."""
-        events = Event.objects.filter(subject_id=self.get_object().uuid).order_by("id")
-        return self.paged(events, EventAnswer)
+        return self.paged(history(self.get_object().uuid), EventAnswer)
 
     def answer(self, *, status: int = 200) -> Response:
         return Response(self.get_serializer(self.get_object()).data, status=status)

@@ -218,6 +218,7 @@ class FlowVersions(Listed[FlowVersion], Retrieved[FlowVersion]):
     search_fields = ("name",)
     ordering_fields = ("number", "in_force_from", "published_at")
     versioned = frozenset({"update", "destroy", "publication"})
+    previews = frozenset({"dry_run"})
     roles = {
         "list": FLOW_READERS,
         "retrieve": FLOW_READERS,

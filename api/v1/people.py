@@ -16,6 +16,7 @@ from api.fields import Answer
 from api.filters import TrueOrFalseFilter
 from api.references import find
 from api.v1.tenants import DepartmentRef
+from govcloud.audit import watching
 from govcloud.organisation import handover
 from govcloud.organisation.people import kept_by, not_over, require_keeper, with_roles
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
@@ -116,6 +117,7 @@ class People(Listed[User], Retrieved[User]):
     def departure(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Somebody leaves: what they have open goes to their successors, every role ends, they are shut out at once."""
         person, given = self.get_object(), self.parsed(DepartureBody)
+        watching.note(only_looks=given["dry_run"])
         require_keeper(person=person, actor=self.actor, at=self.at)
         successors = [
             find(

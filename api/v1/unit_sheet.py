@@ -15,6 +15,7 @@ from rest_framework.response import Response
 from api.bodies import Body
 from api.endpoints import Endpoint
 from api.exports import XLSXRenderer
+from govcloud.audit import watching
 from govcloud.organisation import exporting, importing, reading, writing
 from govcloud.organisation.importing import Action, Outcome
 from govcloud.organisation.policies import REGISTRARS
@@ -98,6 +99,7 @@ class UnitSheet(Endpoint[Department]):
     def create(self, request: Request) -> Response:  # noqa: ARG002
         """Take in a workbook, all of it or nothing; or, as a dry run, tell exactly what that would do."""
         given = self.parsed(UnitSheetBody)
+        watching.note(only_looks=given["dry_run"])
         file = given["file"]
         if file.size > reading.MOST_BYTES:
             raise reading.FileTooLarge(bytes=file.size, most=reading.MOST_BYTES, pointers=("/file",))

@@ -6,6 +6,8 @@ from django.db.models import QuerySet
 from govcloud.audit.models import EVENT_GRAMS, Event
 from govcloud.grams import grams_of
 
+REFUSED_REQUEST = "request.refused"
+
 
 def trail(*, thread: UUID) -> QuerySet[Event]:
     """An order's story from its draft to the statements it was billed on, in the order it was written down.
@@ -13,6 +15,13 @@ def trail(*, thread: UUID) -> QuerySet[Event]:
     The caller has made sure that the reader may see the order.
     """
     return Event.objects.filter(thread=thread).select_related("sealed__seal").order_by("id")
+
+
+def history(*subjects: UUID) -> QuerySet[Event]:
+    """What was done to things, in the order it was written down. Requests that were refused by their edge did nothing to them: the
+    trail tells of those.
+    """
+    return Event.objects.filter(subject_id__in=subjects).exclude(verb=REFUSED_REQUEST).order_by("id")
 
 
 def narrowed(events: QuerySet[Event], words: Iterable[str]) -> QuerySet[Event]:

@@ -100,6 +100,16 @@ def record(
     return event
 
 
+def record_once(
+    *, uuid: UUID, actor: Actor, verb: str, entry: Entry, at: datetime, outcome: Outcome = Outcome.DONE
+) -> None:
+    """Append one event under this id, unless there is one. Raises RuntimeError outside a transaction."""
+    _inside_a_transaction()
+    event = _event(actor, verb, entry, at)
+    event.uuid, event.outcome = uuid, outcome
+    Event.objects.bulk_create([event], ignore_conflicts=True)
+
+
 def record_many(*, actor: Actor, verb: str, entries: Iterable[Entry], at: datetime) -> int:
     """Append an event for each entry, by the thousand in one statement; returns how many.
 

@@ -12,6 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.audit import watching
 from govcloud.calendars.deadlines import SATURDAY
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.errors import Absent, DomainError, Invalid, Invalids
@@ -119,6 +120,8 @@ def take_out(*, day: date, actor: audit.Actor, at: datetime) -> None:
 def take_in(*, rows: Sequence[Row], dry: bool, actor: audit.Actor, at: datetime) -> Report:
     """Enter what a file says, all of it or (when a line is wrong, or ``dry``) nothing. Days it does not name stay."""
     days, errors = _read(rows)
+    if errors:
+        watching.note(code=errors[0].error.code, undone=True)
     with transaction.atomic():
         known = {row.day: row for row in SpecialDay.objects.select_for_update().filter(day__in=days)}
         fresh = {day: told for day, told in days.items() if day not in known}

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from govcloud import clock
+from govcloud.audit import watching
 from govcloud.errors import Absent, Conflict, DomainError, Forbidden, Invalid, Unavailable
 from tenants.models import User
 from tenants.policies import RoleMissing, Wanted, require
@@ -79,6 +80,7 @@ def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     except RoleMissing as missing:
         raise PermissionDenied from missing
     except DomainError as refusal:
+        watching.note(code=refusal.code)
         return refusal
     return None
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.db.models import Model, QuerySet
 from django.http import Http404
 
-from govcloud.audit import refusals
+from govcloud.audit import refusals, watching
 from govcloud.orders.resolution import as_uuid
 from tenants.models import User
 
@@ -37,6 +37,7 @@ def seen_or_404(
     """
     one = visible.filter(**key).first()
     if one is not None:
+        watching.found(next(iter(key.values())), one)
         return one
     foreign = everything.filter(**key).first()
     if foreign is not None and not (elsewhere is not None and elsewhere.filter(pk=foreign.pk).exists()):

@@ -6,6 +6,7 @@ applicant of another department, ``nobody`` has no role, ``anonymous`` has not s
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from api.urls import v1
+from govcloud.audit.models import Event, Outcome
 from govcloud.organisation import writing
 from govcloud.urls import urlpatterns as root
 from tenants.access.confirmations import code_of
@@ -37,6 +39,10 @@ TENANT_LISTS = (
     "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
     "security-rules", "floating-addresses", "container-credentials", "supervision-cards",
 )  # fmt: skip
+REFUSED = frozenset({403, 404, 409, 412, 422})
+"""How writes are answered that were understood and are not done."""
+PREVIEWS = frozenset({"POST flow-versions/{key}/dry-run", "POST unit-sheet"})
+"""What is asked for by POST and, as the table asks for it, writes nothing."""
 OF_THEIR_KEEPERS = ("people", "access-reviews", "access-review-lines")
 """Lists for those who keep the people of a unit alone; everybody else is refused."""
 
@@ -239,29 +245,71 @@ def known_project() -> str:
     return TakeoverFactory._meta.model.objects.values_list("project_id", flat=True).first()
 
 
-def asked(client: APIClient, route: Route, filled: House) -> Any:
-    """The answer; what it wrote is taken back."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """How a request is answered, and what events tell that it was refused."""
+
+    status: int
+    refused: tuple[Event, ...]
+
+    @property
+    def untold(self) -> str:
+        """What is wrong with the events of a write; empty if nothing is."""
+        if self.status in REFUSED and len(self.refused) != 1:
+            return f"{self.status}, told {len(self.refused)} times"
+        general = [event for event in self.refused if event.verb == "request.refused"]
+        if general and self.status not in REFUSED:
+            return f"{self.status}, told as refused"
+        return ""
+
+
+def asked(client: APIClient, route: Route, filled: House) -> Told:
+    """What comes of it; what it wrote is taken back."""
     body = bodies(filled).get(str(route), {})
     options: dict[str, Any] = {} if route.method == "get" else {"data": body, "headers": {"If-Match": "*"}}
     if str(route) == "POST unit-sheet":
         options = {"data": {"file": sheet(), "dry_run": "true"}, "format": "multipart"}
+    before = Event.objects.order_by("-id").values_list("id", flat=True).first()
     with transaction.atomic():
         answer = getattr(client, route.method)(route.url(filled.keys), **options)
+        refused = tuple(Event.objects.filter(id__gt=before, outcome=Outcome.REFUSED))
         transaction.set_rollback(True)
     if answer.streaming:
         for close in answer._resource_closers:  # close() would end the test's own connection to the database
             close()
-    return answer
+    return Told(answer.status_code, refused)
 
 
-def test_every_route_answers_every_role_as_committed(filled: House, everybody: dict[str, APIClient]) -> None:
-    found = {
-        str(route): {who: asked(client, route, filled).status_code for who, client in everybody.items()}
-        for route in routes()
+def test_every_route_answers_every_role_as_committed_and_tells_once_of_what_it_refuses_to_write(
+    filled: House, everybody: dict[str, APIClient]
+) -> None:
+    told = {
+        route: {who: asked(client, route, filled) for who, client in everybody.items()} for route in routes()
     }
+    found = {str(route): {who: one.status for who, one in row.items()} for route, row in told.items()}
     if os.environ.get("UPDATE_BASELINES"):
         TABLE.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
     assert found == json.loads(TABLE.read_text())
+    wrong = {
+        f"{route} {who}: {one.untold}"
+        for route, row in told.items()
+        for who, one in row.items()
+        if route.method != "get" and str(route) not in PREVIEWS and one.untold
+    }
+    assert wrong == set()
+    general = [
+        (route, event)
+        for route, row in told.items()
+        for one in row.values()
+        for event in one.refused
+        if event.verb == "request.refused"
+    ]
+    assert {route.method for route, _event in general} == {"post", "put", "patch", "delete"}
+    for route, event in general:
+        shown = route.path.replace("{key}", r"(\{[a-z]+\}|[0-9a-f-]{36})")
+        assert re.fullmatch(f"{route.method.upper()} /api/v1/{shown}", event.subject_label)
+        assert re.fullmatch("[a-z0-9-]+", event.reason)
+        assert (event.before, event.after) == ({}, {})
 
 
 def test_what_is_beside_the_table_is_answered_alike_to_everybody(everybody: dict[str, APIClient]) -> None:

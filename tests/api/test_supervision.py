@@ -157,6 +157,7 @@ def test_wrong_lines_are_named_in_the_language_of_the_answer(signed_in: SignedIn
     admin = signed_in(member(Role.SYSTEM_ADMIN))
     answer = sheet(admin, "日期,类型,名称\nsoon,班,春节\n".encode(), dry_run="false").json()
     assert not answer["taken_in"]
+    assert Event.objects.get(verb="request.refused").reason == "bad-calendar-day"
     assert answer["row_errors"] == [
         {
             "line": 2,

@@ -4,10 +4,11 @@ import pytest
 from django.db import transaction
 
 from govcloud.audit.models import Event, Outcome
-from govcloud.audit.refusals import kept, refuse
+from govcloud.audit.refusals import kept, refuse, refuse_by_the_minute
 from govcloud.audit.services import SystemActor, record
 from govcloud.inventory.lifecycle import Status
 from govcloud.lifecycle import WrongState, transition
+from tests.at_once import at_once
 from tests.factories.inventory import ResourceFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -68,3 +69,16 @@ def test_one_request_s_refusals_are_not_another_s(at):
     refuse(actor=ENGINE, verb="x", subject=None, at=at, reason="no", label="what it was about")
 
     assert Event.objects.get().subject_label == "what it was about"
+
+
+def test_of_the_same_refusal_many_times_at_once_one_is_written_and_all_of_what_differs(at):
+    def again(server=None, label="POST /x", reason="no"):
+        refuse_by_the_minute(actor=ENGINE, verb="x", subject=server, at=at, label=label, reason=reason)
+
+    assert at_once([again] * 8) == [None] * 8
+    assert told() == [("x", Outcome.REFUSED, "no")]
+
+    again(server=ResourceFactory())
+    again(label="POST /y")
+    again(reason="never")
+    assert Event.objects.count() == 4

@@ -84,6 +84,7 @@ WORDS: Mapping[str, str | Promise] = {
     "token.refused": _("API token refused"),
     "token.revoked": _("API token revoked"),
     "access.refused": _("Asked for what is not theirs to see"),
+    "request.refused": _("Request refused"),
     "audit.exported": _("Audit trail exported"),
     "card.raised": _("Card raised"),
     "card.escalated": _("Card escalated"),

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
+from govcloud.audit import watching
 from govcloud.calendars import editing, sheets
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.portal.deeds import Refused, admitted, attempt
@@ -44,6 +45,7 @@ def entry(request: HttpRequest) -> HttpResponse:
     try:
         day = editing.day_of(typed["day"])
     except (editing.DayMissing, editing.BadDay) as refusal:
+        watching.note(code=refusal.code)
         return _page(request, _year(request.GET), refused=Refused(refusal.detail, 422, typed))
     refused = attempt(
         lambda: editing.enter(day=day, kind=typed["kind"], name=typed["name"], actor=actor, at=at),
@@ -76,6 +78,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
     """Look at a file, or take it in; a file with wrong lines is told line by line and stays out."""
     actor, at = admitted(request, *KEEPERS)
     file, dry = request.FILES.get("file"), request.POST.get("do") != "take-in"
+    watching.note(only_looks=dry)
     if file is None:
         return _page(request, _year(request.GET), refused=Refused(_("Choose a file first."), 422))
     content = file.read(sheets.MOST_BYTES + 1)

@@ -10,7 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
-from govcloud.audit.models import Event
+from govcloud.audit.queries import history
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
@@ -127,8 +127,7 @@ def _page(
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [
-            (event, TELLINGS.get(event.verb, event.verb))
-            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
+            (event, TELLINGS.get(event.verb, event.verb)) for event in history(found.uuid).reverse()[:HISTORY]
         ],
         "at": at,
     }

@@ -10,7 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
-from govcloud.audit.models import Event
+from govcloud.audit import watching
+from govcloud.audit.queries import history
 from govcloud.organisation import handover
 from govcloud.organisation.handover import Foreseen
 from govcloud.organisation.people import kept_by, require_keeper, with_roles
@@ -51,6 +52,7 @@ def departure(request: HttpRequest, uuid: UUID) -> HttpResponse:
     typed = {"reason": reason, "force": "yes" if "force" in request.POST else ""}
     foreseen = handover.foresee(person=found, successors=chosen, at=at)
     if "leave" not in request.POST:
+        watching.note(only_looks=True)
         return _page(request, found, actor, at=at, chosen=chosen, foreseen=foreseen, typed=typed)
     refused = deeds.attempt(
         lambda: handover.hand_over(
@@ -106,10 +108,7 @@ def _page(
         "refused": refused,
         "typed": typed or {},
         "most": deeds.LONGEST_REASON,
-        "history": [
-            (event, told(event))
-            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
-        ]
+        "history": [(event, told(event)) for event in history(found.uuid).reverse()[:HISTORY]]
         if scope_of(actor, at=at).holds(Role.SECURITY_ADMIN)
         else [],
         "at": at,

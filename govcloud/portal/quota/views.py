@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud import clock
+from govcloud.audit import watching
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
@@ -128,6 +129,7 @@ def limit(request: HttpRequest, uuid: UUID, dimension: str) -> HttpResponse:
         )
 
     if "look" in request.POST:
+        watching.note(only_looks=True)
         return _limit_page(request, account, typed, refused=deeds.attempt(typed.limit))
     refused = deeds.attempt_for_reason(request, set_limit)
     if refused is not None:

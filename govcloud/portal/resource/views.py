@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
-from govcloud.audit.models import Event
+from govcloud.audit.queries import history
 from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind
@@ -168,10 +168,7 @@ def _context(
         and scope.holds_any(container_secrets.ROLES, department=department),
         "orders": stands and offer_of_system(found.system, actor, at=at).changes_built,
         "operations": operations,
-        "history": [
-            (event, told(event))
-            for event in Event.objects.filter(subject_id__in=_subjects(found)).order_by("-id")[:HISTORY]
-        ],
+        "history": [(event, told(event)) for event in history(*_subjects(found)).reverse()[:HISTORY]],
         "live": found.status == Status.CHANGING,
         "under_way": _under_way(found, actor, at=at) if found.status == Status.CHANGING else None,
         "at": at,

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
+from govcloud.audit import watching
 from govcloud.errors import DomainError
 from govcloud.organisation import exporting, importing, reading, writing
 from govcloud.organisation.importing import Action, Outcome
@@ -47,11 +48,12 @@ def taking_in(request: HttpRequest) -> HttpResponse:
     refused: Refused | None = None
     content, name = _sent(request) if request.method == "POST" else (b"", "")
     if request.method == "POST":
+        dry = "import" not in request.POST
+        watching.note(only_looks=dry)
         try:
-            outcome = importing.run(
-                content=content, name=name, dry="import" not in request.POST, actor=actor, at=at
-            )
+            outcome = importing.run(content=content, name=name, dry=dry, actor=actor, at=at)
         except DomainError as error:
+            watching.note(code=error.code)
             refused = Refused(error.detail, 422)
     context = {
         "outcome": outcome,

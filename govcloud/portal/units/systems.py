@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
-from govcloud.audit.models import Event
+from govcloud.audit.queries import history
 from govcloud.organisation import systems
 from govcloud.organisation.policies import needs_owner, require_for_system
 from govcloud.organisation.reading import CellNoDay
@@ -181,10 +181,7 @@ def _page(
         **choices(),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
-        "history": [
-            (event, told(event))
-            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
-        ],
+        "history": [(event, told(event)) for event in history(found.uuid).reverse()[:HISTORY]],
         "at": at,
     }
     return render(request, "portal/unit/system.html", context, status=refused.status if refused else 200)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
-from govcloud.audit.models import Event
+from govcloud.audit.queries import history
 from govcloud.organisation import connecting
 from govcloud.organisation import units as deeds_of_units
 from govcloud.organisation.policies import REGISTRARS, require_for_connection
@@ -231,10 +231,7 @@ def _page(
         "divisions": Division.objects.order_by("code"),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
-        "history": [
-            (event, told(event))
-            for event in Event.objects.filter(subject_id=found.uuid).order_by("-id")[:HISTORY]
-        ],
+        "history": [(event, told(event)) for event in history(found.uuid).reverse()[:HISTORY]],
         "at": at,
     }
     return render(request, "portal/unit/page.html", context, status=refused.status if refused else 200)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from govcloud import clock
+from govcloud.audit import watching
 from govcloud.orders import services
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.models import Order
@@ -87,6 +88,7 @@ def _go_on(
         return None
     begun = bool(sheet.slots)
     if sheet.obey(sent.get("do", "")):
+        watching.note(only_looks=True)
         if not begun and sheet.slots:
             _complete(sheet, sheet.offers)
         return None
@@ -214,7 +216,9 @@ def _items(request: HttpRequest, number: str, begin: Begin) -> HttpResponse:
     sheet.read_slots(request)
     if not sheet.slots:
         begin(sheet)
-    elif not sheet.obey(request.POST.get("do", "")):
+    elif sheet.obey(request.POST.get("do", "")):
+        watching.note(only_looks=True)
+    else:
         places.require_seen(sheet.named, actor, at=at)
         made = sheet.made()
         told = _heading_of(found)
@@ -330,6 +334,7 @@ def barred_from(request: HttpRequest, found: Order, actor: User, *, at: datetime
     try:
         require_editable(found)
     except NotEditable as error:
+        watching.note(code=error.code)
         return order_views.page(request, found, actor, at=at, refused=Refused(error.detail, 409))
     return None
 

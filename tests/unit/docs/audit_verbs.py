@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-RECORDERS = frozenset({"record", "record_many", "refuse"})
+RECORDERS = frozenset({"record", "record_many", "refuse", "refuse_by_the_minute"})
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 

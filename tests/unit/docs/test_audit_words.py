@@ -12,7 +12,7 @@ NOT_OF_ACCESS = frozenset(
         "absence", "appraisal", "attachment", "audit", "backup_plan", "calendar", "candidate", "card", "case", "clock",
         "cloud", "consultation", "container", "credential", "demo", "department", "division", "equivalent", "finding",
         "flavor", "floating_address", "flow", "guest_key", "lease", "legal_hold", "list", "maintenance", "month",
-        "network", "notice", "operation", "order", "quota", "recovery_point", "resource", "security_rule", "server",
+        "network", "notice", "operation", "order", "quota", "recovery_point", "request", "resource", "security_rule", "server",
         "snapshot", "statement", "sweep", "system", "takeover", "temporaryraise", "units", "usage", "volume", "webhook",
     }
 )  # fmt: skip
