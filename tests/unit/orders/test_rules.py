@@ -21,6 +21,7 @@ from govcloud.inventory.models import (
     BackupAllowance,
     FloatingAddress,
     Network,
+    Power,
     Resource,
     Server,
     Volume,
@@ -572,7 +573,16 @@ def test_a_server_is_reached_from_outside_once_and_through_a_router(
     wrong: list[str],
 ) -> None:
     net = Network(resource=Resource(name="app-net"), router_id=router_id)
-    assert codes(AddressLine(target=resource(), network=net, given=given, billed=False)) == wrong
+    server = resource(server=Server())
+    assert codes(AddressLine(target=server, network=net, given=given, billed=False)) == wrong
+
+
+def test_a_server_in_error_gets_no_address() -> None:
+    server = resource(server=Server(power=Power.BROKEN))
+    server.server.resource = server
+    net = Network(resource=Resource(name="app-net"), router_id="r-1")
+    line = AddressLine(target=server, network=net, given=False, billed=False)
+    assert found(line) == [("server-in-error", ("/items/0/target",))]
 
 
 def test_a_network_goes_after_the_floating_addresses_that_lead_to_its_servers() -> None:
