@@ -32,10 +32,11 @@ from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.quotas.services import Hold
-from tenants.models import System
+from tenants.models import Role, System
 from tests.chaos.actions import Actions
 from tests.chaos.backups import CAPACITY_GB, Backups, running
 from tests.chaos.plans import GUESTS, SPACE, without
+from tests.factories.tenants import member
 
 FULFILMENT = SystemActor("fulfilment")
 ZONE = "private"
@@ -63,7 +64,8 @@ class Orders:
         write: Callable[[Resource], None],
     ) -> None:
         self._systems, self._random, self._clock, self._write = systems, random, clock, write
-        self._actions, self._backups = Actions(random, clock), Backups(random, clock)
+        self._actions = Actions(random, clock, member(Role.CLOUD_ADMIN))
+        self._backups = Backups(random, clock)
         self._flavors = list(Flavor.objects.filter(code__in=SIZES).order_by("pk"))
         self._classes = list(StorageClass.objects.filter(code__in=CLASSES).order_by("pk"))
         self.placed = 0

@@ -31,7 +31,7 @@ from govcloud.sandbox.guests.fleet import Fleet
 from govcloud.sandbox.seed import seed as fill
 from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
-from tests.chaos.actions import outside_guests
+from tests.chaos.actions import OTHER_IMAGE, outside_guests
 from tests.chaos.agenda import Agenda
 from tests.chaos.backups import without_limits
 from tests.chaos.faults import Faults
@@ -47,8 +47,6 @@ from tests.factories.tenants import DepartmentFactory, SystemFactory
 
 START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 SYSTEMS = 3
-OTHER_IMAGE = "openeuler-24.03"
-"""Of the sandbox, besides the catalogue's own: systems are written anew with either."""
 SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
