@@ -3,6 +3,7 @@
 What happens inside guests is left out, as in ``orders``.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Any
 from unittest import mock
 
 from govcloud.catalog.models import Image
-from govcloud.errors import Conflict, Invalid
+from govcloud.errors import Conflict, Invalid, Invalids
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
@@ -30,10 +31,11 @@ from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.rules import NewRule, OfRule
 from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer
 from govcloud.provisioning.models import Operation
-from tenants.models import Role, System
+from tenants.models import System, User
 from tests.chaos.plans import GUESTS, SPACE, without
-from tests.factories.tenants import member
 
+OTHER_IMAGE = "openeuler-24.03"
+"""Of the sandbox, besides the catalogue's own: systems are written anew with either."""
 SHARES = {
     ResourceKind.SERVER: {
         "stop": 4, "start": 6, "reboot": 2, "hard-reboot": 2, "add-interface": 5, "remove-interface": 5,
@@ -50,11 +52,11 @@ TRIED = 4
 
 
 class Actions:
-    """Of one person who may do all of it."""
+    """Of one person who may do all of it. ``refused`` counts what the rules did not let them do, by the errors' codes."""
 
-    def __init__(self, random: Random, clock: Callable[[], datetime]) -> None:
-        self._random, self._clock = random, clock
-        self._person = member(Role.CLOUD_ADMIN)
+    def __init__(self, random: Random, clock: Callable[[], datetime], person: User) -> None:
+        self._random, self._clock, self._person = random, clock, person
+        self.refused: Counter[str] = Counter()
         self._images = list(Image.objects.order_by("pk").values_list("code", flat=True))
 
     def take(self, system: System) -> Operation | None:
@@ -76,8 +78,9 @@ class Actions:
                     actor=self._person,
                     at=self._clock(),
                 )
-            except (Conflict, Invalid):  # the action's own rules: people ask for what cannot be done, too
-                continue
+            except (Conflict, Invalid) as refusal:  # people ask for what cannot be done, too
+                told = refusal.errors if isinstance(refusal, Invalids) else [refusal]
+                self.refused.update(each.code for each in told)
         return None
 
     def _action(self, resource: Resource) -> Action[Any]:

@@ -1,4 +1,7 @@
-"""Backups in the simulation: allowances for what none covers, the runs of their plans, and what the sweep clears up after them."""
+"""Backups in the simulation: allowances for what none covers, the runs of their plans, and what the sweep clears up after them.
+
+And the authority, which puts recovery points under legal holds and lifts them.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,19 +12,22 @@ from typing import Any
 from unittest import mock
 from uuid import uuid4
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
+from govcloud.errors import Conflict
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.orders import planner
-from govcloud.protection import clearing
+from govcloud.protection import clearing, holds
 from govcloud.protection import services as protection
-from govcloud.protection.models import BackupPlan, Frequency, PlannedVolume
+from govcloud.protection.models import BackupPlan, Frequency, LegalHold, PlannedVolume, RecoveryPoint
 from govcloud.provisioning import services
 from govcloud.provisioning.models import Operation
 from govcloud.provisioning.services import StepSpec
-from tenants.models import System
+from tenants.models import Role, System
+from tenants.policies import RoleMissing
 from tests.chaos.plans import SPACE, without
+from tests.factories.tenants import member
 
 CAPACITY_GB = 100
 KEPT = 2
@@ -64,6 +70,76 @@ class Backups:
         begun = clearing.expire(at=at)
         protection.take_up_runs(at=at)
         return begun
+
+
+class Authority:
+    """Places holds on recovery points and lifts them, each at any moment, with a generator of its own.
+
+    ``there`` says whether the cloud has a recovery point still, ``refused`` whether the release of a volume, with the server that
+    has it, is. ``broken`` tells of each point that was gone while it was held, and of each release that was not refused.
+    """
+
+    def __init__(
+        self,
+        random: Random,
+        clock: Callable[[], datetime],
+        *,
+        there: Callable[[str], bool],
+        refused: Callable[[Resource], bool],
+    ) -> None:
+        self._random, self._clock, self._there, self._refused = random, clock, there, refused
+        self._keeper, self._others = member(Role.AUTHORITY_APPROVER), member(Role.CLOUD_ADMIN)
+        self.broken: list[str] = []
+
+    def decide(self) -> str:
+        """Place one, or lift one; what was decided, for the trace. Who may not is refused either."""
+        standing = list(RecoveryPoint.objects.filter(expired_at=None).order_by("pk"))
+        held = list(_in_force())
+        if held and self._random.random() < 0.3:
+            return self._lift(self._random.choice(held))
+        if not standing:
+            return ""
+        point = self._random.choice(standing)
+        deed = self._random.choice((self._place, self._place, self._overstep))
+        return deed(point)
+
+    def lift_most(self) -> int:
+        """Two of three; returns how many."""
+        lifted = [hold for hold in _in_force() if self._random.random() < 2 / 3]
+        for hold in lifted:
+            self._lift(hold)
+        return len(lifted)
+
+    def _place(self, point: RecoveryPoint) -> str:
+        try:
+            holds.place(point=point, reason="matter 12", actor=self._keeper, at=self._clock())
+        except Conflict as refusal:  # it is held already, or is being deleted
+            return f"{refusal.code} {point.external_id}"
+        volume = Resource.objects.with_particulars().get(pk=point.volume.resource_id)
+        if volume.status == Status.ACTIVE and self._random.random() < 0.5 and not self._refused(volume):
+            self.broken.append(f"{volume} was released under a legal hold on {point.external_id}")
+        return f"holds {point.external_id}"
+
+    def _lift(self, hold: LegalHold) -> str:
+        point = RecoveryPoint.objects.get(pk=hold.point_id)
+        if point.expired_at is not None or not self._there(point.external_id):
+            self.broken.append(f"recovery point {point.external_id} was gone before its hold was lifted")
+        holds.lift(point=point, reason="closed", actor=self._keeper, at=self._clock())
+        return f"lets go of {point.external_id}"
+
+    def _overstep(self, point: RecoveryPoint) -> str:
+        """Whoever runs the clouds decides about no evidence."""
+        deed = self._random.choice((holds.place, holds.lift))
+        try:
+            deed(point=point, reason="tidying up", actor=self._others, at=self._clock())
+        except RoleMissing:
+            return f"nobody else decides about {point.external_id}"
+        self.broken.append(f"recovery point {point.external_id}: {deed.__name__} by somebody who may not")
+        return f"somebody else decides about {point.external_id}"
+
+
+def _in_force() -> QuerySet[LegalHold]:
+    return LegalHold.objects.filter(lifted_at=None, point__isnull=False).order_by("pk")
 
 
 def running() -> Exists:

@@ -16,8 +16,10 @@ from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project
 from tests.chaos import chaos_faults
+from tests.chaos.actions import OTHER_IMAGE
 from tests.chaos.chaos_plan import OPENSTACK, SANDBOX, Plan
 from tests.chaos.chaos_proxy import Proxy
+from tests.factories.catalog import CloudImageFactory
 from tests.integration.sandboxed import Sandbox
 from tests.openstack.laboratory import Laboratory
 
@@ -26,10 +28,11 @@ IMAGE = "govcloud-chaos"
 
 
 class Ground(Protocol):
-    """What a run stands on. ``large_gb`` is what a data volume grows by."""
+    """What a run stands on. ``large_gb`` is what a data volume grows by; ``takes_actions``: departments do more than order."""
 
     flavors: tuple[str, ...]
     large_gb: int
+    takes_actions: bool
 
     def start(self, supervisor: Supervisor) -> None:
         """Have the cloud there, and ``OS_CLIENT_CONFIG_FILE`` lead to it."""
@@ -58,6 +61,7 @@ class SandboxGround:
 
     flavors = ("g.2c4g", "g.2c8g", "g.4c8g")
     large_gb = 100
+    takes_actions = True
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -78,7 +82,8 @@ class SandboxGround:
         supervisor.start(self._child)
 
     def enter(self, cloud: Cloud) -> None:
-        """Everything is called there as in the catalogue."""
+        """Everything is called there as in the catalogue; systems are written anew with either image."""
+        CloudImageFactory(cloud=cloud, image__code=OTHER_IMAGE)
         cloud.backup_zone = "dr"
         cloud.save(update_fields=["backup_zone"])
 
@@ -118,6 +123,7 @@ class OpenStackGround:
 
     flavors = ("g.2c4g", "g.2c8g")
     large_gb = BUILT_PER_ORDERED_GB
+    takes_actions = False  # the run is sized for orders there; tests/openstack tries each action by itself
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan

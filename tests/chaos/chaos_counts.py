@@ -11,7 +11,7 @@ from govcloud.catalog.models import Kind
 from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.provisioning.lifecycle import OperationStatus
-from govcloud.provisioning.models import CloudCall, Operation, Step
+from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
 from tests.chaos import oracle
 
 ENDED = (OperationStatus.DONE, OperationStatus.UNDONE)
@@ -19,7 +19,10 @@ ENDED = (OperationStatus.DONE, OperationStatus.UNDONE)
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """Figures of one run, as they are printed and written down. ``wrong`` has a line for everything that is."""
+    """Figures of one run, as they are printed and written down. ``wrong`` has a line for everything that is.
+
+    ``actions`` are the direct ones that were carried out, by name; ``refused`` and ``actions_refused`` are by the errors' codes.
+    """
 
     cloud: str
     seed: int
@@ -27,6 +30,9 @@ class Result:
     by_verb: dict[str, int]
     by_status: dict[str, int]
     refused: dict[str, int]
+    actions: dict[str, int]
+    actions_called_off: int
+    actions_refused: dict[str, int]
     lost: int
     duplicates: int
     leaked_quota: int
@@ -61,6 +67,16 @@ def busy() -> tuple[int, int]:
 
 def statuses() -> dict[str, int]:
     return dict(Counter(dict(Order.objects.order_by().values_list("status").annotate(Count("pk")))))
+
+
+def actions() -> tuple[Counter[str], Counter[str]]:
+    """Direct actions by name: those that were carried out, and those that were called off."""
+    ended = Operation.objects.filter(kind=OperationKind.ACTION, finished_at__isnull=False)
+    rows = ended.order_by("pk").values_list("action", "status")
+    return (
+        Counter(name for name, status in rows if status == OperationStatus.DONE),
+        Counter(name for name, status in rows if status == OperationStatus.UNDONE),
+    )
 
 
 def examine() -> oracle.Verdict:

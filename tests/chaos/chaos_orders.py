@@ -1,7 +1,7 @@
 """Departments that order, change and release; approvers; and the administrator whom parked operations wait for."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import count
@@ -35,7 +35,7 @@ from tests.factories.tenants import BEGINNING, DepartmentFactory, SystemFactory,
 ADMINISTRATOR = SystemActor("administrator")
 SYSTEMS_PER_DEPARTMENT = 3
 ORDERS_PER_SYSTEM = 15
-ABANDONED = 0.06  # of the orders that are built or changed, half-way
+ABANDONED = 0.06  # of the orders that are built or changed, and of direct actions, half-way
 IMAGE = "debian-12"
 
 
@@ -115,7 +115,8 @@ class Orders:
 
     def _wanted(self, on: Applicant) -> tuple[str, tuple[ItemDraft, ...]]:
         if not on.has_network:
-            return "network and servers", (NetworkDraft(name="net", zone=on.zone), self._server(on, "net"))
+            networks = tuple(NetworkDraft(name=name, zone=on.zone) for name in ("net", "back"))
+            return "networks and servers", (*networks, self._server(on, "net"))
         network = self._standing(on, ResourceKind.NETWORK).first()
         if network is None:
             return "", ()
@@ -189,9 +190,9 @@ class Administrator:
     _asked: Counter[int] = field(default_factory=Counter)
     _withdrawals: dict[int, float] = field(default_factory=dict)
 
-    def may_abandon(self, order: Order, *, now: float) -> None:
-        """Some orders are called off in the middle: note when."""
-        for operation in Operation.objects.filter(thread=order.uuid).exclude(kind="release"):
+    def may_abandon(self, operations: Iterable[Operation], *, now: float) -> None:
+        """Some are called off in the middle: note when."""
+        for operation in operations:
             if self.random.random() < ABANDONED:
                 self._withdrawals[operation.pk] = now + self.random.uniform(0.5, 20)
 

@@ -24,6 +24,7 @@ from rich.table import Table
 from tests.chaos.chaos_plan import Plan, read
 
 if TYPE_CHECKING:
+    from tests.chaos.chaos_acting import Acting
     from tests.chaos.chaos_clouds import Ground
     from tests.chaos.chaos_counts import Result
     from tests.chaos.chaos_orders import Administrator, Orders
@@ -97,6 +98,7 @@ class Run:
         self.random = Random(plan.seed)
         self.supervisor = Supervisor(say=console.print)
         self.storm: Storm | None = None
+        self.acting: Acting | None = None
         self.ground: Ground = ground(plan)
         self.installation: Installation = Installation(
             var=plan.var, workers=plan.workers, supervisor=self.supervisor
@@ -122,6 +124,7 @@ class Run:
         from django.core.management import call_command  # noqa: PLC0415
 
         from govcloud import clock  # noqa: PLC0415
+        from tests.chaos.chaos_acting import Acting  # noqa: PLC0415
         from tests.chaos.chaos_orders import Administrator, Orders, open_centre  # noqa: PLC0415
 
         with console.status("Starting the database"):
@@ -132,6 +135,8 @@ class Run:
             centre = open_centre(cloud=self.plan.cloud, orders=self.plan.orders, at=clock.now())
             self.ground.enter(centre.catalogue.cloud)
             self.installation.start_workers()
+        if self.ground.takes_actions:
+            self.acting = Acting(centre.applicants, Random(f"{self.plan.seed}-actions"), clock.now)
         orders = Orders(centre, self.random, clock.now, self.ground.flavors, self.ground.large_gb)
         return orders, Administrator(self.random, clock.now)
 
@@ -158,6 +163,8 @@ class Run:
                     break
                 now = time.monotonic()
                 administrator.call_off(now=now)
+                if self.acting is not None and (taken := self.acting.act(now=now)) is not None:
+                    administrator.may_abandon([taken], now=now)
                 if now - looked >= ADMINISTRATOR_EVERY:
                     administrator.look(patient=True)
                     looked = now
@@ -170,11 +177,14 @@ class Run:
         return storm, time.monotonic() - began
 
     def _place(self, orders: "Orders", administrator: "Administrator") -> None:
+        from govcloud.provisioning.models import Operation, OperationKind  # noqa: PLC0415
+
         order = orders.place()
         if order is None:
             time.sleep(LOOK_EVERY / 10)  # nothing to change or release yet
         else:
-            administrator.may_abandon(order, now=time.monotonic())
+            built = Operation.objects.filter(thread=order.uuid).exclude(kind=OperationKind.RELEASE)
+            administrator.may_abandon(built, now=time.monotonic())
 
     def _come_to_rest(self, administrator: "Administrator") -> float | None:
         """Seconds from the last fault until no order and no operation was open; None if that did not come in time."""
@@ -213,10 +223,13 @@ class Run:
             self.ground.look_straight()
             verdict = chaos_counts.examine()
         steps, changing = chaos_counts.steps_and_calls()
+        done, called_off = chaos_counts.actions()
         injected = self.ground.injected()
         return chaos_counts.Result(
             cloud=self.plan.cloud, seed=self.plan.seed, orders=orders.placed.total(), by_verb=dict(orders.placed),
-            by_status=chaos_counts.statuses(), refused=dict(orders.refused), lost=len(verdict.lost),
+            by_status=chaos_counts.statuses(), refused=dict(orders.refused),
+            actions=dict(done.most_common()), actions_called_off=called_off.total(),
+            actions_refused=dict(self.acting.refused().most_common()) if self.acting else {}, lost=len(verdict.lost),
             duplicates=len(verdict.duplicates), leaked_quota=len(verdict.leaked), orphans=len(verdict.orphans),
             quiet=quiet_after is not None, seconds_to_quiet=round(quiet_after or self.plan.quiet, 1),
             seconds_of_storm=round(stormed, 1), calls=self.ground.calls(),
@@ -238,11 +251,17 @@ def _told(storm: "Storm", administrator: "Administrator") -> str:
     return f"{killed} killed, {administrator.done['retried']} retried"
 
 
+def _told_of_actions(result: "Result") -> str:
+    done, refused = sum(result.actions.values()), sum(result.actions_refused.values())
+    return f"{done} done, {result.actions_called_off} called off, {refused} refused"
+
+
 def show(result: "Result") -> None:
     """The figures, and what is wrong in full."""
     table = Table(title=f"Chaos on {result.cloud}, seed {result.seed}", show_header=False)
     rows: list[tuple[str, object]] = [
-        ("orders", result.orders), ("lost", result.lost), ("duplicates, counted in the cloud", result.duplicates),
+        ("orders", result.orders),
+        ("direct actions", _told_of_actions(result)), ("lost", result.lost), ("duplicates, counted in the cloud", result.duplicates),
         ("leaked quota", result.leaked_quota), ("orphans after two sweeps", result.orphans),
         ("quiet after the last fault", f"{result.seconds_to_quiet:.0f} s" if result.quiet else "no"),
         ("storm", f"{timedelta(seconds=round(result.seconds_of_storm))}"),

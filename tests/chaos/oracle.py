@@ -28,14 +28,16 @@ from govcloud.inventory.models import (
     Volume,
     VolumeRole,
 )
-from govcloud.protection import keeping
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.provisioning.settlement import quota_of
 from govcloud.quotas.models import EntryKind, QuotaAccount, QuotaEntry
+from tests.chaos import oracle_points, oracle_takeovers
 from tests.chaos.things import Thing, things_in
 
+ADOPTED = ("server_takeover", "volume_takeover")
+"""The kinds of steps that record what was built outside."""
 ENDED = (OperationStatus.DONE, OperationStatus.UNDONE, OperationStatus.PARKED)
 
 
@@ -79,9 +81,16 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
             *_detached({thing.id: thing.held_by for thing in things}, set(taken)),
             *_attached_otherwise({thing.id: thing.held_by for thing in things}, set(taken)),
             *_unreached({thing.id: thing.held_by for thing in things}, set(taken)),
+            *oracle_points.held_and_gone(),
+            *oracle_takeovers.lost(taken),
         ],
-        duplicates=[*_duplicates(things), *_rebuilt_again(things)],
-        orphans=[*_orphans(things), *_left_over()],
+        duplicates=[*_duplicates(things), *_rebuilt_again(things), *oracle_takeovers.duplicates(taken)],
+        orphans=[
+            *_orphans(things),
+            *oracle_points.left_over(),
+            *oracle_points.kept_beyond(),
+            *oracle_takeovers.orphans(taken),
+        ],
         leaked=[*_stale_holds(), *_accounts_beside_resources(), *_accounts_beside_entries()],
     )
 
@@ -136,7 +145,7 @@ def _unrecorded() -> list[str]:
     """Steps that say they built something of which there is no record."""
     recorded = Resource.objects.filter(unit=OuterRef("unit"))
     built = Step.objects.filter(
-        kind__in=["server", "volume", "container", "security_group"], state=StepState.DONE
+        kind__in=["server", "volume", "container", "security_group", *ADOPTED], state=StepState.DONE
     )
     taken = Step.objects.filter(kind="backup", desired=Desired.PRESENT, state=StepState.DONE)
     return [
@@ -148,7 +157,7 @@ def _unrecorded() -> list[str]:
 def _recorded_otherwise() -> list[str]:
     """Resources of which the step that built them knows another id than the record."""
     built = Step.objects.filter(
-        kind__in=["server", "volume", "container"], state=StepState.DONE, desired=Desired.PRESENT
+        kind__in=["server", "volume", "container", *ADOPTED], state=StepState.DONE, desired=Desired.PRESENT
     )
     known = dict(built.values_list("unit", "external_id"))
     standing = Resource.objects.exclude(status=Status.RELEASED).filter(unit__in=known)
@@ -237,7 +246,7 @@ def _of_another_volume(volumes: dict[str, str]) -> list[str]:
 
 def _let_otherwise() -> list[str]:
     """Leases that do not end when their renewals say: each that was carried out counts once, for a server's volumes as well."""
-    built = Step.objects.filter(kind__in=["server", "container", "volume"], desired=Desired.PRESENT)
+    built = Step.objects.filter(kind__in=["server", "container", "volume", *ADOPTED], desired=Desired.PRESENT)
     ends = {
         unit: datetime.fromisoformat(state["lease_end"])
         for unit, state in built.values_list("unit", "desired_state")
@@ -352,15 +361,6 @@ def _orphans(things: list[Thing]) -> list[str]:
         *RecoveryPoint.objects.filter(expired_at=None).values_list("external_id", flat=True),
     }
     return [str(thing) for thing in things if thing.id not in ids and thing.unit not in units]
-
-
-def _left_over() -> list[str]:
-    """Recovery points that nothing keeps any more, and that nothing is about to delete."""
-    points = RecoveryPoint.objects.filter(keeping.over(), expired_at=None).exclude(keeping.on_hold())
-    return [
-        f"recovery point {each.external_id} of {each.volume.resource} is kept by nothing"
-        for each in points.exclude(Exists(keeping.deletions())).select_related("volume__resource")
-    ]
 
 
 # -- quota

@@ -1,12 +1,14 @@
 """What departments order in the simulation: planned by the product's own planner, less what happens inside guests."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 from uuid import UUID, uuid4
 
-from django.db.models import Exists, OuterRef, Q
+from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud, Flavor, StorageClass
@@ -14,6 +16,7 @@ from govcloud.inventory import leases, reach
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
+    Address,
     AddressBlock,
     FloatingAddress,
     Power,
@@ -25,17 +28,20 @@ from govcloud.inventory.models import (
 from govcloud.leases import suspending
 from govcloud.orders import addressing, containers, dismantling, planner, renewing, resizing
 from govcloud.orders.dismantling import Going
+from govcloud.protection.holds import UnderLegalHold
 from govcloud.provisioning import services
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.outside import ConnectNetwork, GiveBackAddress
-from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.quotas.services import Hold
-from tenants.models import System
+from tenants.models import Role, System
 from tests.chaos.actions import Actions
 from tests.chaos.backups import CAPACITY_GB, Backups, running
 from tests.chaos.plans import GUESTS, SPACE, without
+from tests.chaos.standing import changeable, detached, reachable, renewable
+from tests.factories.tenants import member
 
 FULFILMENT = SystemActor("fulfilment")
 ZONE = "private"
@@ -62,12 +68,20 @@ class Orders:
         clock: Callable[[], datetime],
         write: Callable[[Resource], None],
     ) -> None:
-        self._systems, self._random, self._clock, self._write = systems, random, clock, write
-        self._actions, self._backups = Actions(random, clock), Backups(random, clock)
+        self._systems, self._random, self._clock, self._write = list(systems), random, clock, write
+        self._actions = Actions(random, clock, member(Role.CLOUD_ADMIN))
+        self._backups = Backups(random, clock)
         self._flavors = list(Flavor.objects.filter(code__in=SIZES).order_by("pk"))
         self._classes = list(StorageClass.objects.filter(code__in=CLASSES).order_by("pk"))
         self.placed = 0
+        self.refused = 0  # releases of what is under a legal hold
         self.networks: dict[int, UUID] = {}  # of each system, by its key: the unit of its network
+
+    def welcome(self, system: System, network: UUID) -> None:
+        """One more orders from now on, for the network of this unit that it has already."""
+        if system not in self._systems:
+            self._systems.append(system)
+            self.networks[system.pk] = network
 
     def place(self) -> Operation:
         """Whatever comes next: something about what stands, if there is anything for it, else something new."""
@@ -76,7 +90,10 @@ class Orders:
         about = self._about(what)
         if about:
             order: Callable[[Resource], Operation] = getattr(self, what)
-            return order(self._random.choice(about))
+            try:
+                return order(self._random.choice(about))
+            except UnderLegalHold:
+                self.refused += 1
         if what == "network":
             return self.network(system)
         if what == "allowance":
@@ -246,11 +263,38 @@ class Orders:
 
     def release(self, server: Resource) -> Operation:
         """With the volumes that it has, and their snapshots."""
-        volumes = [each.resource for each in server.server.volumes.select_related("resource").order_by("pk")]
-        return self._take_down(server, tuple(_going(each) for each in volumes))
+        return self._take_down(server, self._with_it(server))
+
+    @staticmethod
+    def _with_it(resource: Resource) -> tuple[Going, ...]:
+        if resource.kind != ResourceKind.SERVER:
+            return ()
+        volumes = resource.server.volumes.select_related("resource").order_by("pk")
+        return tuple(_going(each.resource) for each in volumes)
 
     def volume_release(self, volume: Resource) -> Operation:
         return self._take_down(volume)
+
+    def refuses_release(self, volume: Resource) -> bool:
+        """Whether the release of what a held point is of is refused: of the server that has the volume, else of the volume."""
+        server = volume.volume.server
+        going = volume if server is None else server.resource
+        try:
+            with transaction.atomic():
+                self._take_down(going, self._with_it(going))
+        except UnderLegalHold:
+            self.refused += 1
+            return True
+        return False
+
+    def empty(self, system: System, kind: ResourceKind) -> None:
+        """Nothing of the kind stays, but for what is under a legal hold, and networks that something is on."""
+        used = Address.objects.filter(released_at=None).exclude(port_id="").values("block__unit")
+        going = detached() if kind == ResourceKind.VOLUME else changeable(kind)
+        for each in going:
+            if each.system == system and each.unit not in set(used.values_list("block__unit", flat=True)):
+                with suppress(UnderLegalHold):
+                    self._take_down(each, self._with_it(each))
 
     def allowance_release(self, allowance: Resource) -> Operation:
         return self._take_down(allowance)
@@ -259,6 +303,11 @@ class Orders:
         """Nobody's order: a backup of all that its plan covers."""
         self.placed += 1
         return self._backups.run(allowance)
+
+    def run_all(self) -> None:
+        """Nobody's order: every plan that has something to back up is due once more."""
+        for allowance in changeable(ResourceKind.BACKUP, running()):
+            self._backups.run(allowance)
 
     def clear(self) -> bool:
         """Nobody's order: recovery points go that nothing keeps any more. Whether there were any."""
@@ -362,62 +411,6 @@ class Orders:
             kind=kind, reason=f"GC-2026-{self.placed:06d}", thread=None, system=system, cloud=_cloud(), steps=steps,
             actor=FULFILMENT, at=self._clock(), with_it=with_it, resource=resource, action=action,
         )  # fmt: skip
-
-
-def changeable(kind: ResourceKind, *conditions: Exists) -> list[Resource]:
-    """What has been handed over and nothing else is about to change; a server together with its volumes."""
-    at_work = Step.objects.filter(operation__finished_at=None)
-    renewed = at_work.filter(kind="lease").values_list("desired_state__resource", flat=True)
-    standing = (
-        Resource.objects.filter(*conditions, kind=kind, status=Status.ACTIVE)
-        .exclude(unit__in=at_work.values("unit"))
-        .exclude(unit__in=list(renewed))
-        .select_related(
-            "system__department", "volume__storage_class", "volume__server__resource", "server__flavor",
-            "container__storage_class", "backup",
-        )
-    )  # fmt: skip
-    if kind == ResourceKind.VOLUME:
-        out_of_use = [Status.CHANGING, Status.RELEASING, Status.SUSPENDED]
-        return list(
-            standing.exclude(volume__server=None).exclude(volume__server__resource__status__in=out_of_use)
-        )
-    if kind == ResourceKind.SERVER:
-        in_hand = [Status.CHANGING, Status.RELEASING]
-        standing = standing.exclude(server__volumes__resource__status__in=in_hand).distinct()
-    return list(standing)
-
-
-def renewable() -> list[Resource]:
-    """Servers and containers with nothing else in hand; servers that are suspended, or are being suspended, as well."""
-    stopping = Step.objects.filter(kind="suspension", operation__finished_at=None).values("unit")
-    renewed = Step.objects.filter(kind="lease", operation__finished_at=None)
-    suspended = (
-        Resource.objects.filter(Q(status=Status.SUSPENDED) | Q(status=Status.CHANGING, unit__in=stopping))
-        .exclude(unit__in=list(renewed.values_list("desired_state__resource", flat=True)))
-        .select_related("system__department", "server")
-    )
-    return [*suspended, *changeable(ResourceKind.SERVER), *changeable(ResourceKind.CONTAINER)]
-
-
-def reachable() -> list[Resource]:
-    """Servers without an address, on networks that are connected or can be."""
-    had = Exists(FloatingAddress.objects.filter(server=OuterRef("pk"), released_at=None))
-    idle = {network.unit for network in changeable(ResourceKind.NETWORK)}
-    return [
-        server
-        for server in changeable(ResourceKind.SERVER, ~had)
-        if reach.network_of(server).resource.unit in idle
-    ]
-
-
-def detached(*conditions: Exists) -> list[Resource]:
-    """Volumes that no server has, and that nothing else is about to change."""
-    at_work = Step.objects.filter(operation__finished_at=None)
-    alone = Resource.objects.filter(
-        *conditions, kind=ResourceKind.VOLUME, status=Status.ACTIVE, volume__server=None
-    ).exclude(unit__in=at_work.values("unit"))
-    return list(alone.select_related("system__department", "volume__storage_class", "volume__server"))
 
 
 def _going(resource: Resource) -> Going:

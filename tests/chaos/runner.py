@@ -18,7 +18,7 @@ ORDERS_IN_A_WORLD = 100
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One world to simulate. ``mutation`` names what is taken out of the engine before (see ``mutations``).
+    """One world to simulate. ``mutation`` names what is taken out of the engine before (see ``mutations``); ``plain`` as in ``World``.
 
     ``seed`` decides about the weather as well, unless one is given.
     """
@@ -27,6 +27,7 @@ class Task:
     orders: int
     mutation: str = ""
     weather: Weather | None = None
+    plain: bool = False
 
 
 @dataclass(slots=True)
@@ -94,12 +95,12 @@ class Sum:
         }
 
 
-def tasks(*, orders: int, seed: int) -> list[Task]:
+def tasks(*, orders: int, seed: int, plain: bool = False) -> list[Task]:
     """The worlds that so many orders are divided into: the n-th has the seed ``seed`` + n."""
     sizes = [ORDERS_IN_A_WORLD] * (orders // ORDERS_IN_A_WORLD)
     if orders % ORDERS_IN_A_WORLD:
         sizes.append(orders % ORDERS_IN_A_WORLD)
-    return [Task(seed + number, size) for number, size in enumerate(sizes)]
+    return [Task(seed + number, size, plain=plain) for number, size in enumerate(sizes)]
 
 
 def run(wanted: Sequence[Task], *, processes: int, told: Callable[[Task, Outcome], bool]) -> None:
@@ -147,7 +148,7 @@ def _work(number: int, todo: Any, done: Any) -> None:
         while True:
             task = todo.get()
             with without(task.mutation):
-                world = World(seed=task.seed, orders=task.orders, weather=task.weather)
+                world = World(seed=task.seed, orders=task.orders, plain=task.plain, weather=task.weather)
                 done.put((task, world.run()))
             gc.collect()
 

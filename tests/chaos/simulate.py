@@ -32,7 +32,7 @@ def main() -> int:
     console = Console()
     if options.trace is not None:
         return _trace(options, console)
-    wanted = runner.tasks(orders=options.orders, seed=options.seed)
+    wanted = runner.tasks(orders=options.orders, seed=options.seed, plain=options.plain)
     began, total = time.monotonic(), Sum()
     with serving(), _progress(console) as progress:
         bar = progress.add_task("orders", total=options.orders, violations=0)
@@ -62,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--seed", type=int, default=1, help="of the first world; the next ones count up from it"
     )
+    parser.add_argument(
+        "--plain", action="store_true", help="without legal holds, and without anything that is taken over"
+    )
     parser.add_argument("--processes", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--report", type=Path, default=None, help="where the JSON goes (var/simulation.json)")
     parser.add_argument(
@@ -77,7 +80,7 @@ def _trace(options: argparse.Namespace, console: Console) -> int:
 
         lines: list[str] = []
         try:
-            outcome = World(seed=options.seed, orders=options.orders, trace=lines).run()
+            outcome = World(seed=options.seed, orders=options.orders, plain=options.plain, trace=lines).run()
         finally:
             options.trace.write_text("\n".join(lines))
     for violation in outcome.violations:

@@ -101,9 +101,10 @@ def _storage_in(project: Project, cloud: openstack.Cloud) -> Iterator[Thing]:
 
 
 def _network_in(cloud: openstack.Cloud) -> Iterator[Thing]:
-    for port in cloud.network.find_ports():
-        if _unit(port.name):
-            yield Thing("port", _unit(port.name), port.id, frozenset(filter(None, [port.device_id])))
+    for port in cloud.network.find_ports():  # those that were taken over keep the name that they had
+        mark = next((each for each in (port.name, *sorted(port.tags)) if _unit(each)), "")
+        if mark:
+            yield Thing("port", _unit(mark), port.id, frozenset(filter(None, [port.device_id])))
     named = (
         ("network", cloud.network.find_networks()),
         ("subnet", cloud.network.find_subnets()),

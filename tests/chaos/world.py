@@ -19,23 +19,25 @@ from django.db.models import QuerySet
 from django.db.models.functions import Greatest
 
 from govcloud import clock
+from govcloud.catalog.models import Cloud
 from govcloud.clouds import guest_keys
 from govcloud.gateways import openstack
-from govcloud.inventory.models import Project, Resource
+from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.notifications.tasks import deliver
 from govcloud.provisioning import queue, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, Step
-from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.cloud import Cloud as SandboxCloud
 from govcloud.sandbox.guests.fleet import Fleet
 from govcloud.sandbox.seed import seed as fill
 from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
-from tests.chaos.actions import outside_guests
+from tests.chaos.actions import OTHER_IMAGE, outside_guests
+from tests.chaos.adoption import Adoption, at_hand
 from tests.chaos.agenda import Agenda
-from tests.chaos.backups import without_limits
+from tests.chaos.backups import Authority, without_limits
 from tests.chaos.faults import Faults
-from tests.chaos.orders import Orders
+from tests.chaos.orders import ZONE, Orders
 from tests.chaos.people import People, soon
 from tests.chaos.runner import Outcome
 from tests.chaos.weather import Weather, drawn
@@ -47,20 +49,31 @@ from tests.factories.tenants import DepartmentFactory, SystemFactory
 
 START = datetime(2026, 11, 18, 2, 0, tzinfo=UTC)
 SYSTEMS = 3
-OTHER_IMAGE = "openeuler-24.03"
-"""Of the sandbox, besides the catalogue's own: systems are written anew with either."""
 SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
+WITH_HOLDS = 0.5  # of the worlds: recovery points come under legal holds
+WITH_TAKEOVERS = 0.4  # of the worlds: one more system's things were built by hand, and are taken over
+ROUNDS = 6  # of surveys at the end, until all is taken over that can be
 SWEEPS = 3  # that recovery points get at the end, which nothing keeps any more
 TRIES = 4  # that an administrator gives what somebody broke by hand
 
 
 class World:
-    """Build it, ``run`` it once, read the outcome. Needs the database for itself."""
+    """Build it, ``run`` it once, read the outcome. Needs the database for itself.
+
+    In some worlds there is more than in a ``plain`` one. What there is more of draws from generators of its own: but for what
+    comes of it, the others go on as they would without.
+    """
 
     def __init__(
-        self, *, seed: int, orders: int, weather: Weather | None = None, trace: list[str] | None = None
+        self,
+        *,
+        seed: int,
+        orders: int,
+        plain: bool = False,
+        weather: Weather | None = None,
+        trace: list[str] | None = None,
     ) -> None:
         self.seed, self.size, self.trace = seed, orders, trace
         self.random = Random(seed)
@@ -71,6 +84,12 @@ class World:
         self.faults = Faults(self.random, brittle=self.weather.brittle)
         self.shift = Shift(self.agenda, self.random, self.note, late_answers=self.weather.late_answers)
         self.placing = True
+        self.held = Random(f"{seed}-holds")
+        self.has_holds = not plain and self.held.random() < WITH_HOLDS
+        self.authority: Authority | None = None
+        self.adopted = Random(f"{seed}-takeovers")
+        self.has_takeovers = not plain and self.adopted.random() < WITH_TAKEOVERS
+        self.adoption: Adoption | None = None
 
     def note(self, line: str) -> None:
         text = f"{(self.agenda.now - START).total_seconds():10.2f} {line}"
@@ -86,10 +105,13 @@ class World:
             self.faults.share = self.shift.share = self.weather.share
             self._let_orders_come()
             self.agenda.run_while(lambda: self.placing, until=self._limit(timedelta(days=2)))
+            outcome.orders = self.orders.placed
             self.agenda.run_while(self._busy, until=self._limit(FAULTS_GO_ON))
             last = self.agenda.now
             self._calm()
             self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+            self._lift_holds()
+            self._adopt_the_rest()
             for _sweep in range(SWEEPS):
                 if self._clear():
                     self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
@@ -108,7 +130,7 @@ class World:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-simulation-")))
         ids = Random(self.seed)
         stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=ids.randbytes)))
-        self.cloud = Cloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
+        self.cloud = SandboxCloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
         stack.callback(self.cloud.store.close)
         fill(self.cloud, at=self.agenda.now)
         stack.enter_context(
@@ -122,6 +144,7 @@ class World:
         stack.enter_context(mock.patch.object(settings, "SECOND_FACTOR", "offered"))
         stack.enter_context(outside_guests())
         stack.enter_context(without_limits())
+        stack.enter_context(at_hand())
         stack.enter_context(mock.patch.object(settings, "DEMO_CLOCK_FILE", None))  # a demo may have moved it
         self.people = People(self.cloud, self.agenda, self.random, self.note)
         wire = Wire(self.cloud, self.agenda, self.faults, self.shift.moment)
@@ -153,16 +176,12 @@ class World:
             self.orders.network(system)
             self.agenda.run_while(self._busy, until=self._limit(timedelta(hours=1)))
         for project in Project.objects.all():
-            cloud = openstack.connect(cloud=project.cloud.profile)
-            cloud.quotas.set_compute(project.external_id, {"instances": None, "cores": None, "ram": None})
-            cloud.quotas.set_volume(
-                project.external_id, dict.fromkeys(("volumes", "gigabytes", "backups", "backup_gigabytes"))
-            )
-            cloud.quotas.set_network(
-                project.external_id,
-                dict.fromkeys(("network", "subnet", "port", "security_group", "security_group_rule")),
-            )
+            unlimited(project.external_id)
         self.orders.placed = 0
+        if self.has_takeovers:
+            system = SystemFactory(department=department, level_3=True, code="adopted")
+            self.adoption = Adoption(self.adopted, self.agenda, Cloud.objects.get(), system, ZONE)
+            self.adoption.build(unlimited)
 
     # -- bells
 
@@ -209,6 +228,13 @@ class World:
     def _let_orders_come(self) -> None:
         self.agenda.add(timedelta(), self._order)
         self.agenda.add(timedelta(seconds=90), self._desk)
+        if self.has_holds:
+            self.authority = Authority(
+                self.held, self.agenda, there=self._is_kept, refused=self.orders.refuses_release
+            )
+            self.agenda.add(timedelta(seconds=60), self._authority_decides)
+        if self.adoption is not None:
+            self.agenda.add(soon(self.adopted, 60), self._adopt)
 
     def _order(self) -> None:
         """One order, and when the next one comes."""
@@ -238,6 +264,55 @@ class World:
         self._clear()
         self.agenda.add(timedelta(seconds=self.random.uniform(60, 600)), self._desk)
 
+    def _authority_decides(self) -> None:
+        """Whatever is being done to what it decides about."""
+        if self.authority is not None and self.faults.share:
+            decided = self.authority.decide()
+            if decided:
+                self.note(f"authority {decided}")
+            self.agenda.add(soon(self.held, 30), self._authority_decides)
+
+    def _is_kept(self, backup_id: str) -> bool:
+        row = self.cloud.store.get("backup", backup_id)
+        return row is not None and row["status"] != "deleting" and not row.get("deleted")
+
+    def _lift_holds(self) -> None:
+        """Most of them; then every plan runs once more, and takes what was only kept by them."""
+        if self.authority is not None and self.authority.lift_most():
+            self.note("holds are lifted")
+            with transaction.atomic():
+                self.orders.run_all()
+            self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+
+    def _adopt(self) -> None:
+        """The administrator asks for what can be taken over, and now and then somebody calls that off."""
+        if self.adoption is None:
+            return
+        if (operation := self.adoption.go_on()) is not None:
+            self.note("takeover begins")
+            if self.faults.share and self.adopted.random() < 0.5:
+                self.agenda.add(soon(self.adopted, 10), lambda: self.people.withdraw(operation.pk))
+        if (network := self.adoption.network()) is not None:
+            self.orders.welcome(self.adoption.system, network.unit)
+        if self.faults.share:
+            self.agenda.add(timedelta(seconds=self.adopted.uniform(20, 120)), self._adopt)
+
+    def _adopt_the_rest(self) -> None:
+        """Until nothing can be taken over any more. Every other project is then emptied: all of it goes, and its network last."""
+        if self.adoption is None:
+            return
+        for _round in range(ROUNDS):
+            self._adopt()
+            self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+        if self.adopted.random() < 0.5:
+            kinds = [ResourceKind.SERVER, ResourceKind.VOLUME]
+            if self.adoption.is_over():  # else others are on the network still
+                kinds.append(ResourceKind.NETWORK)
+            for kind in kinds:
+                with transaction.atomic():
+                    self.orders.empty(self.adoption.system, kind)
+                self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+
     def _calm(self) -> None:
         """Nothing fails from now on, and the cloud's operators mend what the faults left half done."""
         self.note("the last fault")
@@ -260,11 +335,7 @@ class World:
 
     def _judge(self, outcome: Outcome) -> None:
         verdict = oracle.examine(taken=self.people.taken)
-        outcome.orders, outcome.visits, outcome.parked = (
-            self.orders.placed,
-            self.shift.visits,
-            len(self.people.parked),
-        )
+        outcome.visits, outcome.parked = self.shift.visits, len(self.people.parked)
         outcome.undone = Operation.objects.filter(status=OperationStatus.UNDONE).count()
         outcome.counts = verdict.counts()
         outcome.violations = [
@@ -274,10 +345,24 @@ class World:
                 for each in unended()
                 if not self._given_up(each)
             ),
+            *(self.authority.broken if self.authority is not None else ()),
+            *(self.adoption.left_out(self.people.taken) if self.adoption is not None else ()),
             *(f"engine: {crash}" for crash in self.crashes + self.shift.escaped),
         ]
         outcome.faults = {**self.faults.drawn, **self.shift.hits}
         outcome.digest = self.digest.hexdigest()
+
+
+def unlimited(project_id: str) -> None:
+    """Limits are not simulated: room is the cloud's own in each project."""
+    cloud = openstack.connect(cloud=Cloud.objects.get().profile)
+    cloud.quotas.set_compute(project_id, dict.fromkeys(("instances", "cores", "ram")))
+    cloud.quotas.set_volume(
+        project_id, dict.fromkeys(("volumes", "gigabytes", "backups", "backup_gigabytes"))
+    )
+    cloud.quotas.set_network(
+        project_id, dict.fromkeys(("network", "subnet", "port", "security_group", "security_group_rule"))
+    )
 
 
 def unended() -> QuerySet[Operation]:

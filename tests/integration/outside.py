@@ -1,6 +1,7 @@
 """Things that somebody else built on the sandbox: as a user of their own, who is a member of a project of theirs."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,11 +13,12 @@ from tests.openstack.laboratory import eventually
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A project of another team's; ``cloud`` is the cloud as they see it."""
+    """A project of another team's; ``cloud`` is the cloud as they see it, and ``eventually`` waits until they see something."""
 
     project: str
     name: str
     cloud: Cloud
+    eventually: Callable[[Callable[[], Any], Callable[[Any], bool]], Any] = eventually
 
     def network(self, cidr: str, *, name: str = "OA net") -> str:
         network = self.cloud.network.create_network(name=name)
@@ -29,7 +31,7 @@ class Outside:
         volume = volumes.create_volume(
             name=name, size_gib=size, volume_type=kind, metadata={}, image_id=found.id if found else None
         )
-        eventually(lambda: volumes.get_volume(volume.id).status, lambda seen: seen == "available")
+        self.eventually(lambda: volumes.get_volume(volume.id).status, lambda seen: seen == "available")
         return volume.id
 
     def server(
@@ -52,12 +54,14 @@ class Outside:
             body["imageRef"] = found.id
         answer = self.send("compute", "POST", "/servers", {"server": body}, microversion="2.52")
         server_id: str = answer["server"]["id"]
-        eventually(lambda: self.cloud.compute.get_server(server_id).status, lambda seen: seen == "ACTIVE")
+        self.eventually(
+            lambda: self.cloud.compute.get_server(server_id).status, lambda seen: seen == "ACTIVE"
+        )
         return server_id
 
     def attach(self, server: str, volume: str) -> None:
         self.cloud.compute.attach_volume(server, volume_id=volume)
-        eventually(lambda: self.cloud.volumes.get_volume(volume).status, lambda seen: seen == "in-use")
+        self.eventually(lambda: self.cloud.volumes.get_volume(volume).status, lambda seen: seen == "in-use")
 
     def send(
         self, service: str, method: str, path: str, body: Any, *, microversion: str | None = None

@@ -1,0 +1,74 @@
+"""What the oracle knows of recovery points: which must be there, and which must not be there any more."""
+
+from datetime import UTC, datetime
+
+from django.db.models import Exists, OuterRef
+
+from govcloud.inventory.models import Volume
+from govcloud.protection import keeping
+from govcloud.protection.models import BackupPlan, LegalHold, PlannedVolume, RecoveryPoint
+from govcloud.provisioning.lifecycle import Desired, OperationStatus
+from govcloud.provisioning.models import OperationKind, Step
+
+
+def held_and_gone() -> list[str]:
+    """Recovery points that were deleted, or that something set out to delete, under a legal hold; releases of what they are of."""
+    wrong = []
+    for hold in LegalHold.objects.filter(point__isnull=False).select_related("point__volume__resource"):
+        point, began = hold.point, {"operation__created_at__gt": hold.placed_at}
+        if hold.lifted_at is not None:
+            began["operation__created_at__lt"] = hold.lifted_at
+        going = Step.objects.filter(**began, desired=Desired.ABSENT)
+        deletions = going.filter(kind="backup", external_id=point.external_id)
+        releases = going.filter(
+            kind="volume", operation__kind=OperationKind.RELEASE,
+            desired_state__resource=str(point.volume.resource.unit),
+        )  # fmt: skip
+        until = hold.lifted_at or datetime.max.replace(tzinfo=UTC)
+        if point.expired_at is not None and hold.placed_at <= point.expired_at < until:
+            wrong.append(f"recovery point {point.external_id} expired under a legal hold")
+        if deletions.exists():
+            wrong.append(f"recovery point {point.external_id} was to be deleted under a legal hold")
+        if releases.exists():
+            wrong.append(f"{point.volume.resource} was released under a legal hold")
+    return wrong
+
+
+def left_over() -> list[str]:
+    """Recovery points that nothing keeps any more, and that nothing is about to delete."""
+    points = RecoveryPoint.objects.filter(keeping.over(), expired_at=None).exclude(_held())
+    return [
+        f"recovery point {each.external_id} of {each.volume.resource} is kept by nothing"
+        for each in points.exclude(Exists(keeping.deletions())).select_related("volume__resource")
+    ]
+
+
+def kept_beyond() -> list[str]:
+    """Recovery points beyond those that their plan keeps, once its last run has come to its end; those on hold are kept besides.
+
+    Nothing is said of what a run could not know: that a hold was lifted, or another plan ended, after it began.
+    """
+    wrong = []
+    for plan in BackupPlan.objects.filter(next_run_at__isnull=False):
+        run = plan.runs.select_related("operation").order_by("due_at").last()
+        if run is None or run.operation.status != OperationStatus.DONE:
+            continue
+        steps = run.operation.steps.filter(kind="backup")
+        if steps.filter(called_off_at__isnull=False).exists():
+            continue
+        covered = Volume.objects.filter(plans__plan=plan, plans__until=None, recovery_points__run=run)
+        since = run.operation.created_at
+        later = PlannedVolume.objects.filter(volume=OuterRef("pk"), until__gte=since)
+        lifted = LegalHold.objects.filter(point__volume=OuterRef("pk"), lifted_at__gte=since)
+        for volume in covered.exclude(Exists(later)).exclude(Exists(lifted)).select_related("resource"):
+            points = keeping.counted(plan, volume).filter(expired_at=None).exclude(_held())
+            if points.count() > plan.keep:
+                wrong.append(
+                    f"{points.count()} recovery points of {volume.resource}, of which {plan} keeps {plan.keep}"
+                )
+    return wrong
+
+
+def _held() -> Exists:
+    """Said here once more: the product's own word for it is what is judged."""
+    return Exists(LegalHold.objects.filter(point=OuterRef("pk"), lifted_at=None))
