@@ -8,7 +8,6 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db.models import Case, IntegerField, QuerySet, Value, When
-from django.utils import formats, timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -41,15 +40,6 @@ class VolumeTooSmall(Invalid):
     message = _("The recovery point needs a volume of at least %(size)s GB: this one has %(has)s.")
 
 
-class SnapshotsFirst(Conflict):
-    """Some back ends keep what is written after a snapshot in a file of their own, which would be written over as well."""
-
-    code = "recovery-needs-no-snapshots"
-    message = _(
-        "A recovery point is written over a volume without snapshots. Delete these first: %(snapshots)s."
-    )
-
-
 class RecoveryPointGoing(Conflict):
     code = "recovery-point-being-deleted"
     message = _(
@@ -63,7 +53,11 @@ class OfRecoveryPoint:
 
 
 class Recover(Action[OfRecoveryPoint]):
-    """In place: the volume keeps its id, its price and its place in orders and backup plans."""
+    """In place: the volume keeps its id, its price and its place in orders and backup plans.
+
+    Not while it has snapshots: some back ends keep what is written after one in a file of its own, which would be written
+    over as well.
+    """
 
     name = "recover"
     title = _("write a recovery point over the volume")
@@ -83,7 +77,7 @@ class Recover(Action[OfRecoveryPoint]):
         )
 
     def check(self, resource: Resource, parameters: OfRecoveryPoint) -> None:
-        """Raises NoSuchRecoveryPoint, RecoveryPointElsewhere, VolumeTooSmall, SnapshotsFirst and RecoveryPointGoing.
+        """Raises NoSuchRecoveryPoint, RecoveryPointElsewhere, VolumeTooSmall and RecoveryPointGoing.
 
         The recovery point is locked: from now on nothing begins to delete it until the operation has ended.
         """
@@ -93,9 +87,6 @@ class Recover(Action[OfRecoveryPoint]):
             raise RecoveryPointElsewhere(zone=zone, pointers=here)
         if point.size_gb > resource.volume.size_gb:
             raise VolumeTooSmall(size=point.size_gb, has=resource.volume.size_gb, pointers=here)
-        kept = resource.volume.snapshots.filter(deleted_at=None).order_by("taken_at", "pk")
-        if kept:
-            raise SnapshotsFirst(snapshots=", ".join(snapshot.name for snapshot in kept))
         if keeping.being_deleted(cloud=resource.cloud, ids=[point.external_id]):
             raise RecoveryPointGoing(pointers=here)
 
@@ -119,12 +110,6 @@ def fitting(resource: Resource) -> QuerySet[RecoveryPoint]:
     )
     own = Case(When(volume=resource.pk, then=Value(0)), default=Value(1), output_field=IntegerField())
     return points.order_by(own, "volume__resource__name", "-taken_at", "-pk")
-
-
-def told(point: RecoveryPoint) -> str:
-    """Of which volume and when, for whoever chooses one."""
-    moment = formats.date_format(timezone.localtime(point.taken_at), "SHORT_DATETIME_FORMAT")
-    return f"{point.volume.resource.name} · {moment} · {point.size_gb} GB"
 
 
 def recovered(*, point: RecoveryPoint, resource: Resource, actor: audit.Actor, at: datetime) -> None:

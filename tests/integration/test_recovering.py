@@ -18,7 +18,6 @@ from govcloud.protection.recovering import (
     OfRecoveryPoint,
     RecoveryPointElsewhere,
     RecoveryPointGoing,
-    SnapshotsFirst,
     VolumeTooSmall,
 )
 from govcloud.provisioning import engine, services
@@ -231,6 +230,6 @@ def test_rules(on: Scene) -> None:
     with pytest.raises(RecoveryPointElsewhere):
         ask(on, "web-1-data-1", "recover", of("web-2-data-1"))
     done(on, "web-1-data-1", "snapshot", Named(name="before"))
-    with pytest.raises(SnapshotsFirst) as kept:
+    with pytest.raises(ActionNotAllowed) as kept:
         ask(on, "web-1-data-1", "recover", of("web-1-data-1"))
-    assert kept.value.params == {"snapshots": "before"}
+    assert "it has snapshots" in kept.value.detail

@@ -5,6 +5,7 @@ from datetime import datetime
 
 import pytest
 from django.test import Client
+from django.utils.timezone import localtime
 
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
@@ -118,6 +119,8 @@ def test_recovery_points_of_the_system_are_offered_for_a_volume_that_no_server_h
     assert page.index(f'<option value="{own.uuid}"') < page.index(f'<option value="{others.uuid}"')
     assert str(foreign.uuid) not in page
     assert "All that is on the volume now is lost" in page
+    taken = localtime(own.taken_at)
+    assert f"{volume.resource.name} · {taken.day} {taken:%b %Y, %H:%M} · {own.size_gb} GB" in page
     told = {"given": str(own.uuid)}
     assert browser.post(f"{page_of(volume.resource)}deeds/recover/", told).status_code == 302
     operation = Operation.objects.get(resource=volume.resource)
@@ -240,6 +243,9 @@ def test_it_is_called_off_for_a_reason_once(browser: Client, on: Scene, server: 
     assert "What was asked for directly called off" in text(page)
     assert f'href="/operations/{operation.uuid}/#call-off"' not in page.content.decode()
     assert "Look at it" in text(page)
+    operation.refresh_from_db()
+    told_there = text(browser.get(f"/operations/{operation.uuid}/"))
+    assert re.search(f"Called off on .* by {on.applicant} the wrong server", told_there)
 
 
 def test_a_server_that_is_in_hand_with_its_volume_leads_there_as_well(

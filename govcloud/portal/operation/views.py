@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from govcloud import clock
+from govcloud.audit.models import Event, Outcome
 from govcloud.catalog.models import Cloud
 from govcloud.orders.cancellation import abandon
 from govcloud.orders.models import Order
@@ -21,7 +22,7 @@ from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.provisioning import by_hand, services
 from govcloud.provisioning.actions import calling_off
-from govcloud.provisioning.lifecycle import FINISHED, StepState
+from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import CloudCall, Operation
 from tenants.models import Role
 from tenants.policies import scope_of
@@ -158,12 +159,23 @@ def _page(
         "may_retry": administers and parked,
         "may_abandon": may_abandon,
         "calls_off": calls_off,
+        "called_off": _called_off(found),
         "refilled": may_abandon or (calls_off is not None and not calls_off.refusal),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "at": at,
     }
     return render(request, "portal/operation/page.html", context, status=refused.status if refused else 200)
+
+
+def _called_off(found: Operation) -> Event | None:
+    """Who had it taken back, when and why, as the audit trail has it."""
+    if found.status not in {OperationStatus.UNDOING, OperationStatus.UNDONE, OperationStatus.PARKED}:
+        return None
+    undoing = f"operation.{OperationStatus.UNDOING}"
+    return (
+        Event.objects.filter(subject_id=found.uuid, verb=undoing, outcome=Outcome.DONE).order_by("pk").first()
+    )
 
 
 def _calls(request: HttpRequest, found: Operation) -> dict[str, Any]:

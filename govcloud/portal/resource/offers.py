@@ -13,8 +13,9 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind, Snapshot
 from govcloud.orders.renaming import NewName
 from govcloud.portal.seen import id_or_nobody
-from govcloud.portal.templatetags.portal import named
+from govcloud.portal.templatetags.portal import moment_in_words, named
 from govcloud.protection import recovering
+from govcloud.protection.models import RecoveryPoint
 from govcloud.protection.recovering import OfRecoveryPoint
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
@@ -83,7 +84,12 @@ def _snapshots(resource: Resource) -> list[Option]:
 
 def _recovery_points(resource: Resource) -> list[Option]:
     """Its own first. A system may have thousands: of each volume the newest, as many as can be looked through."""
-    return [(str(point.uuid), recovering.told(point)) for point in recovering.fitting(resource)[:MOST_POINTS]]
+    return [(str(point.uuid), _told(point)) for point in recovering.fitting(resource)[:MOST_POINTS]]
+
+
+def _told(point: RecoveryPoint) -> str:
+    """Of which volume, of when, and how large: what is chosen is written over all that the volume has."""
+    return f"{point.volume.resource.name} · {moment_in_words(point.taken_at)} · {point.size_gb} GB"
 
 
 def _images(resource: Resource) -> list[Option]:

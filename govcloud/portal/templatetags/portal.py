@@ -87,6 +87,11 @@ def moment(at: datetime | None) -> SafeString | str:
     )
 
 
+def moment_in_words(at: datetime) -> str:
+    """The same where no markup can be, as in a list to choose from."""
+    return _in(MOMENTS, timezone.localtime(at))
+
+
 @register.filter
 def day(at: date | None) -> SafeString | str:
     """The date (of an instant: by the installation's wall clock)."""

@@ -63,6 +63,7 @@ class Command(BaseCommand):
     def _run(self, supervisor: Supervisor, told: list[int], options: dict[str, Any]) -> bool:
         cloud = os.environ.get("OS_CLOUD") or SANDBOX
         port, url = _port(options["port"])
+        os.environ.setdefault("PORTAL_URL", url)  # of those who write mail with links, started from here
         began = time.monotonic()
         with console.status("Starting") as status:
             status.update("Starting the database")
