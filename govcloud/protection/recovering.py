@@ -72,6 +72,8 @@ class Recover(Action[OfRecoveryPoint]):
             )
         if resource.volume.server is not None:
             return _("a server has it: disconnect it first")
+        if resource.volume.snapshots.filter(deleted_at=None).exists():
+            return _("it has snapshots: delete them first")
         return (
             None if fitting(resource).exists() else _("its system has no recovery point that has room on it")
         )
