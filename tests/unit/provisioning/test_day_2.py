@@ -86,12 +86,14 @@ def _server(power: Power) -> Resource:
     return row.resource
 
 
-def _volume(role: str = "data", *, power: Power = Power.RUNNING, free: bool = False) -> Resource:
-    """With a snapshot and a recovery point."""
+def _volume(
+    role: str = "data", *, power: Power = Power.RUNNING, free: bool = False, snapshots: int = 1
+) -> Resource:
+    """With a recovery point."""
     server = whole_server()
     Server.objects.filter(pk=server.pk).update(power=power)
     volume = server.volumes.get(role=role)
-    SnapshotFactory(volume=volume)
+    SnapshotFactory.create_batch(snapshots, volume=volume)
     recovery_point(volume)
     if free:
         Volume.objects.filter(pk=volume.pk).update(server=None)
@@ -122,7 +124,8 @@ STATES: Mapping[str, Mapping[str, Callable[[], Resource]]] = {
         "system volume": lambda: _volume("system"),
         "at a running server": _volume,
         "at a stopped server": lambda: _volume(power=Power.STOPPED),
-        "at no server": lambda: _volume(free=True),
+        "at no server, without snapshots": lambda: _volume(free=True, snapshots=0),
+        "at no server, with a snapshot": lambda: _volume(free=True),
     },
     "network": {
         "not connected": _network,
