@@ -50,6 +50,8 @@ __all__ = [
 ]
 
 MOST_ITEMS = 50
+LONGEST_REASON = 500
+"""Characters of why an order is withdrawn."""
 
 
 class ClassifiedWork(Invalid):
@@ -57,6 +59,13 @@ class ClassifiedWork(Invalid):
 
     code = "classified-work"
     message = _("Classified work must not be entered here. Nothing of what you sent has been stored.")
+
+
+class WithdrawalUnexplained(Invalid):
+    """A draft, which nobody has seen, needs no reason."""
+
+    code = "withdrawal-unexplained"
+    message = _("Give a reason of at most %(most)s characters.")
 
 
 class TitleMissing(Invalid):
@@ -273,15 +282,19 @@ def _current_stage(order: Order) -> str:
 def withdraw(
     *, order: Order, reason: str, actor: User, at: datetime, expected_version: int | None = None
 ) -> Order:
-    """Take back a draft or an order that nobody has decided for good; what it held is free again.
+    """Take back a draft, or for a reason an order that nobody has decided for good; what it held is free again.
 
-    Raises WrongState once it is being built, StaleVersion when somebody changed it since it was read (None: whatever it
+    Raises WithdrawalUnexplained, WrongState once it is being built, StaleVersion when somebody changed it since it was read (None: whatever it
     is), and RoleMissing for anybody but an applicant of the department.
     """
     with kept(), transaction.atomic():
         order = locked(order)
         require(actor, Role.APPLICANT, at=at, department=order.system.department)
         require_version(order, expected_version)
+        reason = reason.strip()
+        submitted = order.status in {Status.IN_APPROVAL, Status.RETURNED}
+        if (submitted and not reason) or len(reason) > LONGEST_REASON:
+            raise WithdrawalUnexplained(most=LONGEST_REASON, pointers=("/reason",))
         case = order.case
         transition(
             order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at
