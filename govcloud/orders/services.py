@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
+from govcloud.approvals.models import APPROVING
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept, refuse
 from govcloud.catalog.models import Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
-from govcloud.orders import stored
+from govcloud.orders import granting, stored
 from govcloud.orders.changes import LimitLine
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.following import follow, let_go
@@ -252,7 +253,8 @@ def decide(
     """Decide the order's current stage; the last approval starts fulfilment in the same transaction.
 
     ``stage`` is the code of the stage the decider looked at; left out, the one that is current on entry is meant.
-    Raises what approvals.decide raises, and NotInApproval.
+    Raises what approvals.decide raises, NotInApproval, and TimeIsOver for an approval, at whatever stage, of what was asked for
+    until a day that is over.
     """
     seen = stage or _current_stage(order)  # before we wait for anybody else who decides
     with kept(), transaction.atomic():
@@ -268,6 +270,9 @@ def decide(
             at=at,
             stage=seen,
         )
+        late = granting.too_late(order, at=at) if verb in APPROVING else None
+        if late is not None:
+            raise late
         follow(order, case, reason=opinion, actor=actor, at=at)
     return order
 
