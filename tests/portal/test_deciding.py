@@ -56,8 +56,9 @@ class TestTheDecision:
         for words in ("Your decision: Unit approval", "approve with conditions", "¥1,812.00", "With others"):
             assert words.lower() in page.lower()
 
+    @pytest.mark.django_db
     def test_a_raise_whose_last_day_is_over_is_told_before_it_is_signed(
-        self, db: None, signed_in: Signed, at: datetime, monkeypatch: pytest.MonkeyPatch
+        self, signed_in: Signed, at: datetime, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         on = scene(limits={"vcpus": 100})
         last = at.date() + timedelta(days=2)
