@@ -83,7 +83,10 @@ def change_usage(
         _end(resource, ended.values(), at)
         opened = _open(resource, fresh, quantities, at)
         before, after = _used(ended.values()), _used(opened)
-        _tell("changed" if going_on else "opened", resource, at, before=before, after=after)
+        if going_on:
+            _tell("changed", resource, at, before=before, after=after)
+        else:
+            _tell("opened", resource, at, before=before, after=after)
     return opened
 
 
