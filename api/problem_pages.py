@@ -1,8 +1,8 @@
 """The pages behind the ``type`` of problem details: what each code means, in both languages."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,8 +12,6 @@ from django.utils.translation import gettext, gettext_noop
 
 from api import problems
 from govcloud.errors import DomainError
-
-PARAMETER = re.compile(r"%\((\w+)\)s")
 
 ADVICE: dict[int, str] = {
     400: gettext_noop("Correct the request as described and send it again."),
@@ -34,6 +32,27 @@ ADVICE: dict[int, str] = {
     500: gettext_noop("Send it again later; if it happens again, give the request id to the service desk."),
     503: gettext_noop("Send it again after the time in Retry-After; nothing was lost."),
 }
+
+
+class _Place(int):
+    """Where a parameter stands; texts that count by it take it for several."""
+
+    def __new__(cls, name: str) -> Self:
+        place = super().__new__(cls, 2)
+        place.name = name
+        return place
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"{{{self.name}}}"
+
+
+class _Places(dict[str, _Place]):
+    """Whatever a text names."""
+
+    def __missing__(self, name: str) -> _Place:
+        return _Place(name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +92,7 @@ def explanations(error: type[DomainError]) -> list[Explanation]:
 
 def template_of(error: type[DomainError]) -> str:
     """The message with its parameters as a reader takes them: ``{department} has {free} left``."""
-    return PARAMETER.sub(r"{\1}", str(error.message)).replace("%%", "%")
+    return str(error.message % _Places())
 
 
 def index(request: HttpRequest) -> HttpResponse:

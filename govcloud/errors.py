@@ -24,7 +24,9 @@ class DomainError(Exception):
     @property
     def detail(self) -> str:
         """The message in the language active now, with its parameters filled in."""
-        return str(self.message) % self.params
+        return str(
+            self.message % self.params
+        )  # by the parameter that it counts by, if its text is ``ngettext_lazy``
 
     def __str__(self) -> str:
         return f"{self.code}: {self.detail}"

@@ -30,6 +30,7 @@ from govcloud.orders.drafts import (
     StorageDraft,
     VolumeDraft,
 )
+from govcloud.orders.services import LONGEST_REASON
 from govcloud.protection.models import Frequency
 from govcloud.quotas.models import Dimension
 from tenants.models import NetworkZone
@@ -306,7 +307,12 @@ class SubmissionBody(Body):
 
 
 class WithdrawalBody(Body):
-    reason = serializers.CharField(max_length=500, allow_blank=True, default="")
+    reason = serializers.CharField(
+        max_length=LONGEST_REASON,
+        allow_blank=True,
+        default="",
+        help_text="of an order that was submitted; a draft is discarded without one",
+    )
 
 
 class CancellationBody(Body):

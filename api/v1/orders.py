@@ -152,7 +152,7 @@ class Orders(Listed[Order], Retrieved[Order]):
     @extend_schema(request=WithdrawalBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])
     def withdrawal(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
-        """Take back a draft, or an order that nobody has decided for good."""
+        """Take back a draft, or for a reason an order that nobody has decided for good."""
         order = self.get_object()
         version = version_if_named(request, order)
         reason = self.parsed(WithdrawalBody)["reason"]

@@ -74,7 +74,7 @@ class UnknownVerb(Invalid):
 class PlannedStage:
     """A stage that a matter will go through, when it is due if all before it take their time, and who can decide it.
 
-    ``automatic`` is the rule that will decide it instead, in both languages.
+    ``auto_reason`` is the rule that will decide it instead, in both languages; ``confirmation_days`` are those of its flow.
     """
 
     code: str
@@ -89,6 +89,7 @@ class PlannedStage:
     quorum_count: int | None = None
     auto_reason: str = ""
     auto_reason_en: str = ""
+    confirmation_days: int | None = None
 
 
 def preview(
@@ -128,6 +129,7 @@ def _planned(stage: Stage, matter: Matter, due: datetime, people: dict[str, list
         quorum_count=stage.quorum_count,
         auto_reason=automatic.in_words(stage, language="zh-hans") if by_rule else "",
         auto_reason_en=automatic.in_words(stage, language="en") if by_rule else "",
+        confirmation_days=stage.flow.confirmation_days,
     )
 
 

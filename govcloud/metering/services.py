@@ -69,8 +69,9 @@ def change_usage(
 ) -> list[UsageSegment]:
     """The resource uses these quantities, and nothing else, from ``at`` on; returns the segments opened.
 
-    A meter that is left out or zero ends; one whose quantity stays goes on in its segment. Raises what ``open_usage``
-    does, and UsageOutOfOrder when ``at`` lies before the start of usage that would have to end.
+    A meter that is left out or zero ends; one whose quantity stays goes on in its segment. Where nothing was used, it is
+    told as the beginning that it is: at the hand-over, or after a suspension. Raises what ``open_usage`` does,
+    and UsageOutOfOrder when ``at`` lies before the start of usage that would have to end.
     """
     meters = _meters(quantities)
     with _recording(resource, at):
@@ -81,7 +82,11 @@ def change_usage(
             return []
         _end(resource, ended.values(), at)
         opened = _open(resource, fresh, quantities, at)
-        _tell("changed", resource, at, before=_used(ended.values()), after=_used(opened))
+        before, after = _used(ended.values()), _used(opened)
+        if going_on:
+            _tell("changed", resource, at, before=before, after=after)
+        else:
+            _tell("opened", resource, at, before=before, after=after)
     return opened
 
 

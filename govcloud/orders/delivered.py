@@ -7,11 +7,17 @@ from uuid import UUID
 from govcloud.approvals import confirmation
 from govcloud.approvals.models import Confirmation
 from govcloud.audit import services as audit
+from govcloud.catalog.models import Kind
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.orders.results import PLANNED, Outcome, Result
 
 LOOKED_AT = frozenset({Action.CREATE, Action.CHANGE})
 """What can be other than it was approved; leases that are longer, and what is gone, leave nothing to look at."""
+
+
+def looked_at(*, action: str, kind: str) -> bool:
+    """Whether an item leaves the department something to look at once it is done; a limit of the quota has no unit, and is none."""
+    return action in LOOKED_AT and kind != Kind.QUOTA
 
 
 def ask(

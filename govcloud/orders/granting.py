@@ -8,6 +8,7 @@ from govcloud.orders import notices
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import LimitSpec, Order
 from govcloud.quotas import services as quotas
+from govcloud.quotas import temporary
 from govcloud.quotas.models import Dimension
 from govcloud.quotas.services import Wanted
 
@@ -33,3 +34,10 @@ def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
     )
     transition(order, Status.FULFILLED, actor=actor, at=at, thread=order.uuid, finished_at=at)
     notices.granted(order, specs, at=at)
+
+
+def too_late(order: Order, *, at: datetime) -> temporary.TimeIsOver | None:
+    """Why limits that were asked for until a day which is over by ``at`` cannot be granted any more; one query."""
+    days = LimitSpec.objects.filter(item__order=order, until__isnull=False)
+    first = days.order_by("until").values_list("until", flat=True).first()
+    return temporary.TimeIsOver(until=first) if first is not None and temporary.over_at(first) <= at else None

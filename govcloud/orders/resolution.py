@@ -67,7 +67,9 @@ class NoSuchResource(Invalid):
 
 class NoSuchNetwork(Invalid):
     code = "no-such-network"
-    message = _("“%(name)s” is neither a network of this order nor one that the system has.")
+    message = _(
+        "“%(item)s” is on the network “%(name)s”, which is neither one of this order nor one that the system has."
+    )
 
 
 Limits = Mapping[str, tuple[int | None, int | None]]
@@ -132,7 +134,7 @@ class Resolver:
         at = f"/items/{position}"
         flavor = self._known(self.found.flavors, draft.flavor, _("flavor"), f"{at}/flavor")
         image = self._known(self.found.images, draft.image, _("image"), f"{at}/image")
-        network_line, network = self._network(draft.network, f"{at}/network")
+        network_line, network = self._network(draft, f"{at}/network")
         volumes = [self._volume(draft.system_volume, f"{at}/system_volume")]
         volumes += [self._volume(v, f"{at}/data_volumes/{n}") for n, v in enumerate(draft.data_volumes)]
         if flavor is None or image is None:
@@ -150,14 +152,15 @@ class Resolver:
             site=self.found.sites.get(draft.network, Site.MAIN),
         )
 
-    def _network(self, name: str, pointer: str) -> tuple[int | None, Resource | None]:
+    def _network(self, draft: ServerDraft, pointer: str) -> tuple[int | None, Resource | None]:
+        name = draft.network
         ordered = self.found.networks.get(name)
         if ordered is not None:
             return ordered, None
         identifier = as_uuid(name)
         existing = self.found.resources.get(identifier) if identifier else None
         if existing is None or existing.kind != ResourceKind.NETWORK:
-            self.errors.append(NoSuchNetwork(name=name, pointers=(pointer,)))
+            self.errors.append(NoSuchNetwork(item=draft.name, name=name, pointers=(pointer,)))
             return None, None
         return None, existing
 

@@ -11,13 +11,14 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
+from govcloud.approvals.models import APPROVING
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept, refuse
 from govcloud.catalog.models import Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
-from govcloud.orders import stored
+from govcloud.orders import granting, stored
 from govcloud.orders.changes import LimitLine
 from govcloud.orders.drafts import ItemDraft
 from govcloud.orders.following import follow, let_go
@@ -50,6 +51,8 @@ __all__ = [
 ]
 
 MOST_ITEMS = 50
+LONGEST_REASON = 500
+"""Characters of why an order is withdrawn."""
 
 
 class ClassifiedWork(Invalid):
@@ -57,6 +60,13 @@ class ClassifiedWork(Invalid):
 
     code = "classified-work"
     message = _("Classified work must not be entered here. Nothing of what you sent has been stored.")
+
+
+class WithdrawalUnexplained(Invalid):
+    """A draft, which nobody has seen, needs no reason."""
+
+    code = "withdrawal-unexplained"
+    message = _("Give a reason of at most %(most)s characters.")
 
 
 class TitleMissing(Invalid):
@@ -243,7 +253,8 @@ def decide(
     """Decide the order's current stage; the last approval starts fulfilment in the same transaction.
 
     ``stage`` is the code of the stage the decider looked at; left out, the one that is current on entry is meant.
-    Raises what approvals.decide raises, and NotInApproval.
+    Raises what approvals.decide raises, NotInApproval, and TimeIsOver for an approval, at whatever stage, of what was asked for
+    until a day that is over.
     """
     seen = stage or _current_stage(order)  # before we wait for anybody else who decides
     with kept(), transaction.atomic():
@@ -259,6 +270,9 @@ def decide(
             at=at,
             stage=seen,
         )
+        late = granting.too_late(order, at=at) if verb in APPROVING else None
+        if late is not None:
+            raise late
         follow(order, case, reason=opinion, actor=actor, at=at)
     return order
 
@@ -273,15 +287,19 @@ def _current_stage(order: Order) -> str:
 def withdraw(
     *, order: Order, reason: str, actor: User, at: datetime, expected_version: int | None = None
 ) -> Order:
-    """Take back a draft or an order that nobody has decided for good; what it held is free again.
+    """Take back a draft, or for a reason an order that nobody has decided for good; what it held is free again.
 
-    Raises WrongState once it is being built, StaleVersion when somebody changed it since it was read (None: whatever it
+    Raises WithdrawalUnexplained, WrongState once it is being built, StaleVersion when somebody changed it since it was read (None: whatever it
     is), and RoleMissing for anybody but an applicant of the department.
     """
     with kept(), transaction.atomic():
         order = locked(order)
         require(actor, Role.APPLICANT, at=at, department=order.system.department)
         require_version(order, expected_version)
+        reason = reason.strip()
+        submitted = order.status in {Status.IN_APPROVAL, Status.RETURNED}
+        if (submitted and not reason) or len(reason) > LONGEST_REASON:
+            raise WithdrawalUnexplained(most=LONGEST_REASON, pointers=("/reason",))
         case = order.case
         transition(
             order, Status.WITHDRAWN, actor=actor, at=at, reason=reason, thread=order.uuid, finished_at=at

@@ -12,8 +12,17 @@ YEARS = range(1900, 9999)
 """Outside of them a day has no midnight before it or after it that Python and PostgreSQL both know."""
 
 
+FULL_WIDTH = {ord("０") + digit: str(digit) for digit in range(10)}
+
+
+def plain(text: str) -> str:
+    """With the full-width digits that input methods type as those from 0 to 9; superscripts and others stay what they are."""
+    return text.translate(FULL_WIDTH)
+
+
 def number_in(text: str, *, most: int = GREATEST) -> int | None:
-    """A whole number of at most ``most``, in the digits 0 to 9 alone."""
+    """A whole number of at most ``most``, in the digits 0 to 9 alone, full-width ones as well."""
+    text = plain(text)
     if not (text.isascii() and text.isdigit()):
         return None
     digits = text.lstrip("0") or "0"

@@ -306,6 +306,16 @@ def test_an_order_comes_back_is_corrected_and_goes_again(
     assert again["case"]["revision_hash"] != submitted["case"]["revision_hash"]
 
 
+@pytest.mark.parametrize("body", [{}, {"reason": ""}, {"reason": "  "}])
+def test_an_order_in_approval_is_withdrawn_for_a_reason(
+    applicant: APIClient, submitted: dict, body: dict
+) -> None:
+    answer = applicant.post(f"/api/v1/orders/{submitted['uuid']}/withdrawal", body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "withdrawal-unexplained")
+    assert [error["pointer"] for error in answer.json()["errors"]] == ["/reason"]
+    assert applicant.get(f"/api/v1/orders/{submitted['uuid']}").json()["status"] == "in_approval"
+
+
 def test_a_withdrawn_order_is_over(applicant: APIClient, submitted: dict) -> None:
     answer = applicant.post(f"/api/v1/orders/{submitted['uuid']}/withdrawal", {"reason": "not needed"})
     assert (answer.status_code, answer.json()["status"]) == (200, "withdrawn")

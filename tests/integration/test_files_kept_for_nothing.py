@@ -124,7 +124,7 @@ def test_an_upload_under_way_is_never_swept(
 def test_files_of_a_discarded_draft_go_when_their_time_is_over(on: Scene, at: datetime, shelf: Path) -> None:
     order = drafted(on, at=at)
     path = attached(order, on, at)
-    services.withdraw(order=order, reason="", actor=on.applicant, at=at)
+    services.withdraw(order=order, reason="不再需要", actor=on.applicant, at=at)
     discarded.sweep(now=NOW, at=at + timedelta(days=30))
     assert kept(shelf) == {path}
     assert discarded.sweep(now=NOW, at=at + timedelta(days=30, seconds=1)) == discarded.Swept(0, 1)

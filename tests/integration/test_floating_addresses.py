@@ -211,7 +211,7 @@ def test_quota_is_held_from_submission_and_refused_beyond_the_limit(on: Scene, n
     server = Resource.objects.get(name="web-1")
     order = submitted(on, at=now(), items=(AddressDraft(target=server.uuid),))
     assert account(on) == (1, 0)
-    services.withdraw(order=order, reason="", actor=on.applicant, at=now())
+    services.withdraw(order=order, reason="不再需要", actor=on.applicant, at=now())
     assert account(on) == (0, 0)
     QuotaAccount.objects.filter(department=on.department, dimension="addresses").update(limit=0)
     with pytest.raises(QuotaExceeded):

@@ -11,6 +11,7 @@ import pytest
 from django.utils import translation
 from pytest_django import Settings
 
+from govcloud.audit.models import Event
 from govcloud.errors import Invalids
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource
@@ -109,6 +110,9 @@ def test_billing_starts_when_the_server_is_handed_over_with_what_was_ordered(on:
     }
     for server in Resource.objects.filter(kind="server"):
         assert server.billing_start >= server.built_at
+    assert set(Event.objects.filter(verb__startswith="usage.").values_list("verb", flat=True)) == {
+        "usage.opened"
+    }
 
 
 def test_a_volume_grows_by_a_change_order_and_its_bill_with_it(on: Scene) -> None:

@@ -164,6 +164,17 @@ def test_the_order_s_trail_tells_what_was_used_before_and_after(server, at):
     assert (told[1].before, told[1].after) == ({"vcpu": "4.000000"}, {"vcpu": "8"})
 
 
+def test_a_beginning_is_told_as_one_at_the_hand_over_and_after_a_suspension(server, at):
+    change_usage(resource=server, quantities=SERVER, at=at)
+    close_usage(resource=server, at=at + timedelta(days=1))
+    change_usage(resource=server, quantities={"vcpu": Decimal(4)}, at=at + timedelta(days=2))
+    change_usage(resource=server, quantities=SERVER, at=at + timedelta(days=3))
+
+    told = Event.objects.filter(thread=server.thread).order_by("id")
+    assert [e.verb for e in told] == ["usage.opened", "usage.closed", "usage.opened", "usage.changed"]
+    assert (told[0].before, told[3].before) == ({}, {})
+
+
 @pytest.mark.parametrize("bounds", ["[]", "(]", "()"])
 def test_the_database_takes_only_half_open_segments(bounds, at):
     period = DateTimeTZRange(at, at + timedelta(days=1), bounds)

@@ -162,7 +162,7 @@ def test_a_withdrawal_and_an_approval_at_once_end_in_one_of_the_two(at: datetime
         )
 
     def withdraw() -> None:
-        services.withdraw(order=Order.objects.get(pk=order.pk), reason="", actor=on.applicant, at=at)
+        services.withdraw(order=Order.objects.get(pk=order.pk), reason="不再需要", actor=on.applicant, at=at)
 
     outcomes = at_once([approve, withdraw])
     assert outcomes.count(None) == 1

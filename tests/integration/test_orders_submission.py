@@ -396,14 +396,16 @@ def test_an_order_can_be_withdrawn_until_it_is_decided_for_good(
 
 def test_what_is_being_built_cannot_be_withdrawn(on: Scene, at: datetime) -> None:
     with pytest.raises(WrongState):
-        services.withdraw(order=approved(on, at=at), reason="", actor=on.applicant, at=at)
+        services.withdraw(order=approved(on, at=at), reason="不再需要", actor=on.applicant, at=at)
 
 
 def test_only_an_applicant_of_the_department_withdraws(on: Scene, at: datetime) -> None:
     with pytest.raises(RoleMissing):
-        services.withdraw(order=submitted(on, at=at), reason="", actor=member(Role.SERVICE_DESK), at=at)
+        services.withdraw(
+            order=submitted(on, at=at), reason="不再需要", actor=member(Role.SERVICE_DESK), at=at
+        )
 
 
 def test_a_withdrawn_orders_names_are_free_again(on: Scene, at: datetime) -> None:
-    services.withdraw(order=submitted(on, at=at), reason="", actor=on.applicant, at=at)
+    services.withdraw(order=submitted(on, at=at), reason="不再需要", actor=on.applicant, at=at)
     assert drafted(on, at=at, items=STORY).status == Status.DRAFT

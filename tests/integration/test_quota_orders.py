@@ -7,7 +7,7 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
-from govcloud.approvals.models import CaseKind
+from govcloud.approvals.models import CaseKind, Decision
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Offering
@@ -100,7 +100,7 @@ def test_more_quota_goes_the_whole_way_and_less_the_short_one(on: Scene, at: dat
         order = submitted(on, at=at, items=vcpus(limit))
         assert order.case is not None
         kinds.append(order.case.kind)
-        services.withdraw(order=order, reason="", actor=on.applicant, at=at)
+        services.withdraw(order=order, reason="不再需要", actor=on.applicant, at=at)
     assert kinds == [CaseKind.COMMITTED, CaseKind.INSTANT]
 
 
@@ -382,9 +382,25 @@ def test_for_a_time_a_limit_is_only_raised(on: Scene, at: datetime, limit: int) 
 
 def test_a_raise_whose_time_is_over_before_the_last_approval_is_not_granted(on: Scene, at: datetime) -> None:
     order = submitted(on, at=at, items=vcpus(200, until=by(at, days=2)))
+    stages = order.case.stages.count()
+    for _stage in range(stages - 1):
+        order = decided(on, order, at=at)
     with pytest.raises(TimeIsOver):
-        approve_all(on, order, at=at + timedelta(days=3))
+        decided(on, order, at=at + timedelta(days=3))
     assert account(on).limit == 100
+
+
+@pytest.mark.parametrize(("verb", "status"), [("return", "returned"), ("reject", "rejected")])
+def test_once_its_time_is_over_it_is_approved_at_no_stage_and_given_back(
+    on: Scene, at: datetime, verb: str, status: str
+) -> None:
+    order = submitted(on, at=at, items=vcpus(200, until=by(at, days=2)))
+    later = at + timedelta(days=3)
+    for approving in ("approve", "approve_with_conditions"):
+        with pytest.raises(TimeIsOver):
+            decided(on, order, at=later, verb=approving, opinion="仅限本月")
+    assert not Decision.objects.exists()
+    assert decided(on, order, at=later, verb=verb, opinion="已过期").status == status
 
 
 def test_a_raise_that_became_none_meanwhile_is_not_granted(on: Scene, at: datetime) -> None:

@@ -5,9 +5,18 @@ from datetime import datetime, timedelta
 import pytest
 
 from govcloud.approvals.models import Case, Confirmation, FlowVersion
-from govcloud.orders.models import Order
+from govcloud.approvals.routing import Limits
+from govcloud.catalog.models import Kind
+from govcloud.orders import services
+from govcloud.orders.delivered import looked_at
+from govcloud.orders.drafts import ReleaseDraft
+from govcloud.orders.lifecycle import Status
+from govcloud.orders.models import Action, Order
 from govcloud.supervision.models import Cause, Colour, SupervisionCard
 from tenants.models import Role
+from tests.factories.approvals import one_stage_flow
+from tests.factories.chargeback import tariff
+from tests.factories.inventory import whole_server
 from tests.factories.tenants import member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -128,6 +137,58 @@ def test_it_is_announced_while_it_is_being_decided(
     )
     Case.objects.filter(pk=order.case.pk).update(flow=asking)
     assert "after delivery" in text(signed_in(people.applicant).get(url))
+
+
+def test_a_draft_announces_it_as_its_flow_will_ask(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    tariff()
+    url = f"/orders/{scenes.draft(people, at=at).number}/"
+    one_stage_flow(at - timedelta(days=1), limits=Limits(confirmation_days=None))
+    page = text(signed_in(people.applicant).get(url))
+    assert ("if submitted now" in page, "after delivery" in page) == (True, False)
+    one_stage_flow(at, limits=Limits(confirmation_days=3))
+    assert "after delivery" in text(signed_in(people.applicant).get(url))
+
+
+@pytest.mark.parametrize(
+    ("action", "kind", "expected"),
+    [
+        (Action.CHANGE, Kind.SERVER, True),
+        (Action.RENEW, Kind.SERVER, False),
+        (Action.RELEASE, Kind.SERVER, False),
+        (Action.CHANGE, Kind.QUOTA, False),
+    ],
+)
+def test_what_leaves_nothing_to_look_at_is_not_confirmed(
+    action: Action, kind: Kind, *, expected: bool
+) -> None:
+    assert looked_at(action=action, kind=kind) is expected
+
+
+@pytest.mark.parametrize("status", [Status.WITHDRAWN, Status.REJECTED, Status.CANCELLED])
+def test_what_is_never_delivered_announces_none(
+    people: scenes.Cast, signed_in: Signed, at: datetime, status: Status
+) -> None:
+    order = scenes.submitted(people, at=at)
+    asking = one_stage_flow(at, limits=Limits(confirmation_days=3))
+    Case.objects.filter(pk=order.case_id).update(flow=asking)
+    url = f"/orders/{order.number}/"
+    assert "after delivery" in text(signed_in(people.applicant).get(url))
+    Order.objects.filter(pk=order.pk).update(status=status, finished_at=at)
+    assert "after delivery" not in text(signed_in(people.applicant).get(url))
+
+
+def test_a_release_announces_none(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    tariff()
+    one_stage_flow(at, limits=Limits(confirmation_days=3))
+    server = whole_server(system=people.system)
+    order = services.draft(
+        system=people.system, title="退订", justification="不再使用", declares_classified=False,
+        items=[ReleaseDraft(target=server.resource.uuid, kind="server")], actor=people.applicant, at=at,
+    )  # fmt: skip
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert ("if submitted now" in page, "after delivery" in page) == (True, False)
 
 
 def test_in_chinese(people: scenes.Cast, signed_in: Signed, order: Order) -> None:

@@ -10,10 +10,13 @@ from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Absence, Consultation, Decision, Reminder, Seat
 from govcloud.audit.models import Event, Outcome
 from govcloud.clouds.models import StoragePool
+from govcloud.orders.drafts import LimitDraft
 from govcloud.orders.models import Order
+from govcloud.quotas.models import Dimension
 from tenants.models import Role
 from tests.factories.approvals import absence
 from tests.factories.clouds import room
+from tests.factories.orders import scene, submitted
 from tests.factories.tenants import grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -52,6 +55,22 @@ class TestTheDecision:
         page = text(browser.get(f"{url}decision/"))
         for words in ("Your decision: Unit approval", "approve with conditions", "¥1,812.00", "With others"):
             assert words.lower() in page.lower()
+
+    @pytest.mark.django_db
+    def test_a_raise_whose_last_day_is_over_is_told_before_it_is_signed(
+        self, signed_in: Signed, at: datetime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        on = scene(limits={"vcpus": 100})
+        last = at.date() + timedelta(days=2)
+        draft = LimitDraft(dimension=Dimension.VCPUS, limit=200, until=last)
+        order = submitted(on, at=at, items=(draft,))
+        path = f"/orders/{order.number}/decision/"
+        browser = signed_in(on.chain[Role.UNIT_APPROVER])
+        assert "and that is over" not in text(browser.get(path))
+        monkeypatch.setattr("govcloud.clock.now", lambda: at + timedelta(days=3))
+        browser = signed_in(on.chain[Role.UNIT_APPROVER])
+        told = f"It was asked for until {last}, and that is over. It cannot be approved any more, only returned or rejected."
+        assert told in text(browser.get(path))
 
     def test_the_grounds_tell_what_the_clouds_have_left_of_storage_as_well(
         self, people: scenes.Cast, url: str, signed_in: Signed, at: datetime

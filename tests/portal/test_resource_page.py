@@ -94,6 +94,22 @@ def test_a_snapshot_of_a_volume_and_a_server_to_attach_it_to(browser: Client, se
     assert Operation.objects.get(resource=volume).action == "snapshot"
 
 
+def test_a_volume_names_its_server_and_is_mounted_only_while_that_has_it(
+    browser: Client, server: Server, at: datetime
+) -> None:
+    volume = server.volumes.get(role="data")
+    Volume.objects.filter(pk=volume.pk).update(mount_point="/data/vol")
+    page = browser.get(page_of(volume.resource))
+    assert "of the server web-1 · mounted at /data/vol" in text(page)
+    assert f'of the server <a href="{page_of(server.resource)}">web-1</a>' in page.content.decode()
+    Resource.objects.filter(pk=volume.pk).update(status=Status.RELEASED, released_at=at)
+    assert "mounted at" not in text(browser.get(page_of(volume.resource)))
+    Resource.objects.filter(pk=volume.pk).update(status=Status.ACTIVE, released_at=None)
+    Volume.objects.filter(pk=volume.pk).update(server=None)
+    page = text(browser.get(page_of(volume.resource)))
+    assert ("mounted at" in page, "of the server" in page) == (False, False)
+
+
 def test_a_volume_is_offered_to_servers_of_its_zone(browser: Client, server: Server) -> None:
     volume = server.volumes.get(role="data").resource
     Volume.objects.filter(resource=volume).update(server=None)

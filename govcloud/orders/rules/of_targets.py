@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from govcloud.catalog.models import Retyping
 from govcloud.catalog.services import NotAvailableHere, Retired, remembers_enough
@@ -68,8 +69,10 @@ class GoesWithItsServer(Invalid):
 
 class NetworkHasServers(Conflict):
     code = "network-has-servers"
-    message = _(
-        "“%(name)s” still has, or is to get, %(servers)s servers: release them first, or in the same order."
+    message = ngettext_lazy(
+        "“%(name)s” still has, or is to get, %(servers)s server: release it first, or in the same order.",
+        "“%(name)s” still has, or is to get, %(servers)s servers: release them first, or in the same order.",
+        "servers",
     )
 
 
@@ -119,7 +122,11 @@ class SnapshotsInTheWay(Conflict):
     """Cinder takes such a request and leaves the volume ``retyping`` for ever."""
 
     code = "volume-has-snapshots"
-    message = _("“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.")
+    message = ngettext_lazy(
+        "“%(name)s” has %(snapshots)s snapshot: delete it first, it cannot move with it.",
+        "“%(name)s” has %(snapshots)s snapshots: delete them first, it cannot move with them.",
+        "snapshots",
+    )
 
 
 class SameQuota(Invalid):
@@ -138,8 +145,10 @@ class NotEmpty(Conflict):
     """By what was counted last; the cloud is asked again before it is done."""
 
     code = "container-not-empty"
-    message = _(
-        "“%(name)s” holds %(objects)s objects: empty it first, or declare that they shall be deleted with it."
+    message = ngettext_lazy(
+        "“%(name)s” holds %(objects)s object: empty it first, or declare that it shall be deleted with it.",
+        "“%(name)s” holds %(objects)s objects: empty it first, or declare that they shall be deleted with it.",
+        "objects",
     )
 
 

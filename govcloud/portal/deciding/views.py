@@ -17,6 +17,7 @@ from govcloud.approvals import reminders, sharing
 from govcloud.approvals.models import Case, Consultation, Manner, Verb
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
+from govcloud.orders import granting
 from govcloud.orders import services as orders
 from govcloud.orders.models import Order
 from govcloud.orders.resolution import as_uuid
@@ -217,6 +218,7 @@ def _page(
         "people": people,
         "refused": refused,
         "refilled": refused is not None and _has_form(refused, offered, people),
+        "late": granting.too_late(order, at=at),
         "effect": orders.effect(order=order, at=at),
         "limits": orders.limits(order=order, at=at),
         "capacity": _capacity(at=at),

@@ -14,6 +14,7 @@ from govcloud.approvals.flows import CHOICES, LIMITS_UNFIT, LONGEST_LIMIT, MOST,
 from govcloud.approvals.models import Quorum
 from govcloud.approvals.routing import CONDITIONS, RULE, Limits, StageRule, has_rule
 from govcloud.portal.deciding.forms import typed
+from govcloud.portal.reading import plain
 from tenants.models import DECIDING, Role
 
 LABELS: Mapping[str, str | Promise] = {
@@ -82,6 +83,7 @@ def limits_in(given: Mapping[str, str]) -> Limits:
 def _days(name: str, text: str) -> int | None:
     if not text:
         return None
+    text = plain(text)
     if not (text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER):
         raise LIMITS_UNFIT[name](most=LONGEST_LIMIT, pointers=(f"/{name}",))
     return int(text)

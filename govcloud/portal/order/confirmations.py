@@ -6,9 +6,11 @@ from datetime import datetime
 
 from govcloud.approvals.confirmation import LONGEST
 from govcloud.approvals.models import Confirmation
+from govcloud.approvals.services import PlannedStage
 from govcloud.orders.confirming import CONFIRMERS, REMEDIERS
-from govcloud.orders.lifecycle import Status
+from govcloud.orders.lifecycle import EDITABLE, OPEN, Status
 from govcloud.orders.models import Order
+from govcloud.portal.order.items import Line
 from tenants.models import User
 from tenants.policies import scope_of
 
@@ -34,12 +36,19 @@ class Shown:
         return self.rounds[-1] if self.rounds else None
 
 
-def shown(order: Order, actor: User, *, at: datetime) -> Shown:
-    """One query for an order that is fulfilled, none for others."""
-    if order.case is None:
+COMES_TO_IT = EDITABLE | OPEN
+"""Where an order can still be delivered."""
+
+
+def shown(
+    order: Order, lines: Sequence[Line], actor: User, *, planned: Sequence[PlannedStage] = (), at: datetime
+) -> Shown:
+    """One query for an order that is fulfilled, none for others. ``planned`` are the stages of a draft, which has no case yet."""
+    if order.status in COMES_TO_IT:
+        days = order.case.flow.confirmation_days if order.case else _days(planned)
+        return Shown(expected=days is not None and any(line.looked_at for line in lines))
+    if order.case is None or order.status != Status.FULFILLED:
         return Shown()
-    if order.status != Status.FULFILLED:
-        return Shown(expected=order.case.flow.confirmation_days is not None)
     rounds = list(order.case.confirmations.with_people())
     last, scope, department = rounds[-1] if rounds else None, scope_of(actor, at=at), order.system.department
     return Shown(
@@ -47,3 +56,7 @@ def shown(order: Order, actor: User, *, at: datetime) -> Shown:
         answers=last is not None and last.owed and scope.holds_any(CONFIRMERS, department=department),
         mends=last is not None and last.disputed and scope.holds_any(REMEDIERS, department=department),
     )
+
+
+def _days(planned: Sequence[PlannedStage]) -> int | None:
+    return next((stage.confirmation_days for stage in planned), None)

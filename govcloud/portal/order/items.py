@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from govcloud.catalog.models import Kind
 from govcloud.inventory.models import Volume
+from govcloud.orders.delivered import looked_at
 from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
 from govcloud.portal.templatetags.portal import limited, named, plain_day, quantity
 from tenants.models import NetworkZone
@@ -39,6 +40,7 @@ class Line:
     name: str
     quantity: int
     facts: list[str]
+    looked_at: bool  # by the department, once it is delivered
 
     @property
     def number(self) -> int:
@@ -58,6 +60,7 @@ def lines(order: Order) -> list[Line]:
             name=_name(item),
             quantity=item.quantity,
             facts=list(_facts(item)),
+            looked_at=looked_at(action=item.action, kind=item.kind),
         )
         for item in _items(order)
     ]

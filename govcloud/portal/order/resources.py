@@ -5,6 +5,8 @@ from typing import Any
 
 from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery
 from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -19,7 +21,7 @@ from tenants.models import System
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A resource in words. ``indent`` marks a volume listed below its server."""
+    """A resource in words, some of which are links. ``indent`` marks a volume listed below its server."""
 
     row: Any
     icon: str
@@ -96,14 +98,11 @@ def _dressed(resources: Any) -> QuerySet[Resource]:
 
 
 def _built(row: Any, *, indent: bool) -> Built:
-    facts = {
-        ResourceKind.SERVER: _server,
-        ResourceKind.VOLUME: _volume,
-        ResourceKind.NETWORK: _network,
-        ResourceKind.BACKUP: _backup,
-        ResourceKind.CONTAINER: _container,
-    }[ResourceKind(row.kind)]
-    return Built(row=row, icon=ICONS[row.kind], address=row.address or "", facts=facts(row), indent=indent)
+    if row.kind == ResourceKind.VOLUME:
+        facts = _volume(row, below=indent)
+    else:
+        facts = FACTS[ResourceKind(row.kind)](row)
+    return Built(row=row, icon=ICONS[row.kind], address=row.address or "", facts=facts, indent=indent)
 
 
 def _server(row: Any) -> list[str]:
@@ -115,14 +114,23 @@ def _server(row: Any) -> list[str]:
     return [size, named(row.server.image), *outside]
 
 
-def _volume(row: Any) -> list[str]:
+def _volume(row: Any, *, below: bool) -> list[str]:
+    """With the server that has it, unless it is listed ``below`` that, and where it is mounted there."""
     volume = row.volume
     size = _("%(size)s GB, %(class)s") % {
         "size": quantity(volume.size_gb),
         "class": named(volume.storage_class),
     }
-    where = [_("mounted at %(path)s") % {"path": volume.mount_point}] if volume.mount_point else []
-    return [volume.get_role_display(), size, *where]
+    facts = [volume.get_role_display(), size]
+    if volume.server is None or row.released_at is not None:
+        return facts
+    if not below:
+        server = volume.server.resource
+        link = format_html('<a href="{}">{}</a>', reverse("portal:resource", args=[server.uuid]), server.name)
+        facts.append(format_html(_("of the server {server}"), server=link))
+    if volume.mount_point:
+        facts.append(_("mounted at %(path)s") % {"path": volume.mount_point})
+    return facts
 
 
 def _network(row: Any) -> list[str]:
@@ -158,3 +166,11 @@ def _backup(row: Any) -> list[str]:
         _("kept off site") if backup.off_site else _("kept on site"),
         ngettext("%(points)s recovery point", "%(points)s recovery points", points) % {"points": points},
     ]
+
+
+FACTS = {
+    ResourceKind.SERVER: _server,
+    ResourceKind.NETWORK: _network,
+    ResourceKind.BACKUP: _backup,
+    ResourceKind.CONTAINER: _container,
+}

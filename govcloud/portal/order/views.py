@@ -75,7 +75,7 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
     reckoned = reckon(order=order, at=at) if order.status in EDITABLE else None
     planned = reckoned.route if reckoned and order.status == Status.DRAFT else ()
     cards = cards_of(order, stages)
-    confirmation = confirmations.shown(order, actor, at=at)
+    confirmation = confirmations.shown(order, lines, actor, planned=planned, at=at)
     way = flow.steps(order, stages, cards, confirmation=confirmation, planned=planned, at=at)
     delivery = progress.progress(order, technical=technical) if begun else progress.Progress([])
     return {

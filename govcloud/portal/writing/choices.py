@@ -296,7 +296,7 @@ OF_KINDS: Mapping[str, tuple[str, ...]] = {
     Kind.VOLUME: ("extend", "retype", "renew", "release"),
     Kind.CONTAINER: ("capacity", "renew", "release"),
     Kind.NETWORK: ("release",),
-    Kind.BACKUP: ("release",),
+    Kind.BACKUP: ("renew", "release"),
 }
 """What can be ordered for something that stands, by its kind."""
 

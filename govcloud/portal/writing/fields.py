@@ -11,7 +11,7 @@ from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.portal.reading import GREATEST, day_in, number_in
+from govcloud.portal.reading import GREATEST, day_in, number_in, plain
 
 LONGEST = 200
 WHOLE = re.compile(r"[0-9]+|[0-9]{1,3}(?:,[0-9]{3})+")
@@ -85,6 +85,7 @@ class Rows:
 
 def whole(typed: str, *, most: int = GREATEST) -> int:
     """Digits, also grouped in threes by commas as this site writes them: "1,2" is no number. Raises Unreadable."""
+    typed = plain(typed)
     if not WHOLE.fullmatch(typed):
         raise Unreadable(NO_NUMBER)
     number = number_in(typed.replace(",", ""), most=most)

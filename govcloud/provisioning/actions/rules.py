@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext_lazy
 
 from govcloud.errors import Conflict, Invalid
 from govcloud.inventory.models import Protocol, Resource, ResourceKind, SecurityRule
@@ -58,9 +59,12 @@ class NoSuchOrigin(Invalid):
 
 class OpenToEverybody(Conflict):
     code = "management-port-open-to-everybody"
-    message = _(
+    message = ngettext_lazy(
         "%(ports)s is for managing servers and is never opened to as many as %(remote)s: "
-        "name the range that they are managed from."
+        "name the range that they are managed from.",
+        "%(ports)s are for managing servers and are never opened to as many as %(remote)s: "
+        "name the range that they are managed from.",
+        "count",
     )
 
 
@@ -222,7 +226,7 @@ def _not_everybody(rule: NewRule, remote: IPv4Network | IPv6Network) -> None:
     first, last = rule.port_min or 1, rule.last_port or LAST_PORT
     hit = [f"{name} ({port})" for port, name in MANAGEMENT_PORTS.items() if first <= port <= last]
     if hit:
-        raise OpenToEverybody(ports=", ".join(hit), remote=str(remote), pointers=("/remote",))
+        raise OpenToEverybody(ports=", ".join(hit), count=len(hit), remote=str(remote), pointers=("/remote",))
 
 
 def _inside(remote: IPv4Network | IPv6Network, cidr: str) -> bool:

@@ -76,7 +76,7 @@ def test_an_item_is_taken_out(browser: Client, order: Order) -> None:
     page = browser.get(address(order))
     assert address(order, "items/1/removal/") in page.content.decode()
     refused = browser.post(address(order, "items/1/removal/"), {"version": "1"})
-    assert "neither a network of this order nor one that the system has" in text(refused)
+    assert "“app” is on the network “app-net”, which is neither one of this order" in text(refused)
     assert browser.post(address(order, "items/2/removal/"), {"version": "1"}).status_code == 302
     assert [draft.name for draft in drafts_of(order)] == ["app-net", "dr"]
     assert browser.post(address(order, "items/2/removal/"), {"version": "1"}).status_code == 409

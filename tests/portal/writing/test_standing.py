@@ -10,7 +10,7 @@ from govcloud.inventory.models import Server
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import drafts_of
 from tenants.models import Role
-from tests.factories.inventory import whole_server
+from tests.factories.inventory import BackupAllowanceFactory, whole_server
 from tests.factories.orders import NETWORK, Scene, drafted
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -63,6 +63,27 @@ def test_a_lease_that_ends_is_renewed_from_the_list_of_leases(
     assert press(browser, page, typed=typed).status_code == 302
     (draft,) = drafts_of(Order.objects.get())
     assert (draft.target, draft.lease_months) == (server.resource.uuid, 3)
+
+
+def test_a_backup_is_renewed_and_the_item_names_it_when_it_is_changed(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    backup = BackupAllowanceFactory(
+        resource__system=on.system, resource__cloud=on.catalogue.cloud, resource__name="old-backup",
+        resource__lease_end=at + timedelta(days=5),
+    ).resource  # fmt: skip
+    page = browser.get(
+        f"/systems/{on.system.uuid}/standing/{backup.uuid}/", {"item": "renew", "order": ""}, follow=True
+    )
+    typed = {"0-lease_months": "3", "declares_classified": "no"}
+    assert press(browser, page, typed=typed).status_code == 302
+    order = Order.objects.get()
+    (draft,) = drafts_of(order)
+    assert (draft.target, draft.kind, draft.lease_months) == (backup.uuid, "backup", 3)
+    item = browser.get(f"/orders/{order.number}/items/1/")
+    chosen = re.search(rf'<option value="{backup.uuid}"\s+selected[^>]*>([^<]*)', item.content.decode())
+    assert chosen is not None
+    assert chosen[1].strip().startswith("old-backup")
 
 
 def test_who_only_reads_leases_is_offered_nothing(

@@ -150,7 +150,7 @@ def test_once_the_order_that_kept_it_has_ended_it_is_kept_for_as_long_as_a_notic
     order = submitted(on, at=at, items=(renewal,))
     assert swept(at=expiry.reclaim_at) == ["waits"]
     withdrawn = expiry.reclaim_at + 10 * DAY
-    withdraw(order=order, reason="", actor=on.applicant, at=withdrawn)
+    withdraw(order=order, reason="不再需要", actor=on.applicant, at=withdrawn)
     assert [one.what for one in foresight.foresee(at=withdrawn)] == ["let it rest"]
     assert swept(at=withdrawn) == ["rests"]
     assert Expiry.objects.get().reclaim_at == withdrawn + 7 * DAY

@@ -63,7 +63,7 @@ def test_a_role_that_was_revoked_before_it_began_leaves_no_unit_without(keeper: 
 def test_drafts_and_whatever_is_open_go_to_the_successor(
     on: Scene, keeper: User, successor: User, at: datetime
 ) -> None:
-    withdrawn = orders.withdraw(order=drafted(on, at=at), reason="", actor=on.applicant, at=at)
+    withdrawn = orders.withdraw(order=drafted(on, at=at), reason="不再需要", actor=on.applicant, at=at)
     open_ones = [returned(on, at=at), drafted(on, at=at), submitted(on, at=at)]
     left(on, keeper, at, successor)
     assert {order.applicant for order in Order.objects.filter(pk__in=[o.pk for o in open_ones])} == {
@@ -214,7 +214,7 @@ def test_where_everybody_signs_it_is_not_waited_for_who_becomes_the_applicant(
     assert handover.foresee(person=on.applicant, successors=[desk], at=at).stuck == [order]
     flow(replace(INTAKE, quorum="all"), at=at)
     member(Role.SERVICE_DESK)
-    orders.withdraw(order=order, reason="", actor=on.applicant, at=at)
+    orders.withdraw(order=order, reason="不再需要", actor=on.applicant, at=at)
     order = submitted(on, at=at)
     foreseen = handover.foresee(person=on.applicant, successors=[desk], at=at)
     assert [(move.order, move.successor) for move in foreseen.moves] == [(order, desk)]

@@ -394,6 +394,11 @@ def test_the_command_fails_where_a_cell_stands_in_the_way(
     assert "A2" in capsys.readouterr().out
 
 
+def test_a_template_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+    with pytest.raises(CommandError, match="No such file or directory"):
+        call_command("import_units", str(tmp_path / "nowhere" / "x.xlsx"), "--template")
+
+
 def test_the_command_writes_a_template_that_is_not_there_yet(tmp_path: Path) -> None:
     file = tmp_path / "template.xlsx"
     call_command("import_units", str(file), "--template", stdout=StringIO())

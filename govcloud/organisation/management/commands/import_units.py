@@ -32,7 +32,10 @@ class Command(BaseCommand):
         if options["template"]:
             if path.exists():
                 raise CommandError(f"{path} is there already.")
-            path.write_bytes(writing.blank())
+            try:
+                path.write_bytes(writing.blank())
+            except OSError as error:
+                raise CommandError(str(error)) from error
             console.print(f"{path}: fill in what is yellow, and what else there is.")
             return
         outcome = self._taken_in(console, path, dry=options["dry_run"])
