@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event
+from govcloud.provisioning.actions.base import title_of
 
 WORDS: Mapping[str, str | Promise] = {
     "order.drafted": _("Draft made"),
@@ -265,7 +267,9 @@ ACTORS: Mapping[str, str | Promise] = {
 
 
 def words_of(event: Event) -> str | Promise:
-    """The verb in words; the verb itself where nobody has found any."""
+    """The verb in words, with the direct action where one began; the verb itself where nobody has found any."""
+    if event.verb == "operation.started" and event.after.get("action"):
+        return gettext("Work in the cloud began: %(action)s") % {"action": title_of(event.after["action"])}
     return WORDS.get(event.verb, event.verb)
 
 

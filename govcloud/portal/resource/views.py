@@ -13,7 +13,6 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
-from govcloud.audit.models import Event
 from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind
@@ -23,10 +22,10 @@ from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.resource import forms, offers, parts
 from govcloud.portal.resource.forms import Sent
+from govcloud.portal.resource.history import history
 from govcloud.portal.resource.points import points
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
-from govcloud.portal.tellings import told
 from govcloud.protection.holds import KEEPERS
 from govcloud.protection.models import LegalHold
 from govcloud.provisioning import consoles, container_secrets
@@ -37,7 +36,6 @@ from govcloud.provisioning.models import Operation
 from tenants.models import User
 from tenants.policies import scope_of
 
-HISTORY = 50
 OPERATIONS = 10
 
 
@@ -166,10 +164,7 @@ def _context(
         and scope.holds_any(container_secrets.ROLES, department=department),
         "orders": stands and offer_of_system(found.system, actor, at=at).changes_built,
         "operations": operations,
-        "history": [
-            (event, told(event))
-            for event in Event.objects.filter(subject_id__in=_subjects(found)).order_by("-id")[:HISTORY]
-        ],
+        "history": history(found),
         "live": found.status == Status.CHANGING,
         "at": at,
     }
@@ -180,10 +175,3 @@ def _hold_on(found: Resource) -> LegalHold | None:
     if found.kind != ResourceKind.CONTAINER:
         return None
     return found.container.holds.filter(lifted_at=None).select_related("placed_by").first()
-
-
-def _subjects(found: Resource) -> list[UUID]:
-    """Whose events are its history: what was drawn for a container's programs is told of their credentials."""
-    if found.kind != ResourceKind.CONTAINER:
-        return [found.uuid]
-    return [found.uuid, *found.container.credentials.values_list("uuid", flat=True)]
