@@ -200,6 +200,10 @@ class TestWithOthers:
             "manner": "advisory",
         }
         assert signed_in(people.admin).post(f"{url}decision/consultation/", asked).status_code == 302
+        chinese = text(signed_in(people.applicant, language="zh-hans").get(url))
+        assert "黄岚转办给蒙立：出差" in chinese
+        assert "（尚未答复）" in chinese
+        assert "(尚未答复)" not in chinese
         assert sign(signed_in(people.admin), url).status_code == 302
         page = text(signed_in(people.applicant).get(url))
         assert "delegated by 黄岚 to 蒙立: 出差" in page

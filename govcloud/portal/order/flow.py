@@ -165,8 +165,10 @@ def _asides(stages: Sequence[CaseStage]) -> Mapping[int, tuple[str, ...]]:
 
 
 def _reminder(reminder: Reminder) -> str:
-    words = _("Reminded by %(person)s, %(at)s") % {"person": reminder.person, "at": wall_clock(reminder.at)}
-    return f"{words}: {reminder.text}" if reminder.text else words
+    facts = {"person": reminder.person, "at": wall_clock(reminder.at), "text": reminder.text}
+    if reminder.text:
+        return _("Reminded by %(person)s, %(at)s: %(text)s") % facts
+    return _("Reminded by %(person)s, %(at)s") % facts
 
 
 def _opinion(one: Consultation) -> str:
@@ -178,7 +180,7 @@ def _opinion(one: Consultation) -> str:
     }
     words = _("%(asker)s asked %(person)s, %(at)s: %(question)s") % asked
     if one.status == ConsultationStatus.ASKED:
-        return f"{words} ({one.get_status_display()})"
+        return _("%(words)s (%(state)s)") % {"words": words, "state": one.get_status_display()}
     answer = one.answer or one.get_status_display()
     return words + " " + _("Answer: %(answer)s") % {"answer": answer}
 
