@@ -8,7 +8,7 @@ from typing import Protocol
 from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
-from govcloud.approvals.models import CaseStage, Confirmation, Decision
+from govcloud.approvals.models import CaseStage, Confirmation, Decision, Seat, SeatOrigin
 from tenants.models import User
 
 
@@ -36,6 +36,26 @@ def signed_by(decision: Decision) -> str:
         return str(decision.decider)
     people = {"substitute": decision.decider, "person": decision.on_behalf_of}
     return _("%(substitute)s on behalf of %(person)s") % people
+
+
+def given_by(seat: Seat) -> str:
+    """Who gave a seat to the person who has it by name, and on whose behalf."""
+    if seat.given_for_id == seat.given_by_id:
+        return str(seat.given_by)
+    return _("%(substitute)s on behalf of %(person)s") % {
+        "substitute": seat.given_by,
+        "person": seat.given_for,
+    }
+
+
+def handed_on(seat: Seat | None) -> str:
+    """By whom and to whom a seat was given, and why; empty of one that its role has, or whose it was has again."""
+    if seat is None or seat.origin == SeatOrigin.ROLE or seat.person_id == seat.given_for_id:
+        return ""
+    told = {"giver": given_by(seat), "person": seat.person, "reason": seat.reason}
+    if seat.origin == SeatOrigin.DELEGATED:
+        return _("delegated by %(giver)s to %(person)s: %(reason)s") % told
+    return _("%(person)s added as a reviewer by %(giver)s: %(reason)s") % told
 
 
 def said(stage: CaseStage, decision: Decision) -> str:

@@ -10,6 +10,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 
 from govcloud.grams import Grams, Joined
 
@@ -18,8 +19,8 @@ EVENT_GRAMS = Grams(Joined(models.F("actor_name"), models.F("verb"), models.F("s
 
 
 class Outcome(models.TextChoices):
-    DONE = "done"
-    REFUSED = "refused"
+    DONE = "done", _("Done")
+    REFUSED = "refused", _("Refused")
 
 
 class Event(models.Model):

@@ -2,7 +2,8 @@
 
     form.pdf                      the approval form
     revisions/1.json …            each revision's content, byte for byte what its hash is of
-    decisions.json                who decided what, when, on which revision's hash, and which event tells it
+    decisions.json                who decided what, when, on which revision's hash, which event tells it, and by which other one the part
+                                  was given to them (delegated, or added)
     attachments/…                 the files, under their names
     audit/events.json             the order's events, each with its place in a seal
     audit/seals.json              those seals, each with the digests of all its events: what the seal's digest is made from
@@ -27,7 +28,7 @@ from django.db.models import QuerySet
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.approvals.models import Decision
+from govcloud.approvals.models import Decision, SeatOrigin
 from govcloud.audit import sealing
 from govcloud.audit import services as audit
 from govcloud.audit.models import Event, Outcome, Seal, SealedEvent
@@ -43,6 +44,8 @@ FORMAT = "govcloud-archive-2"
 MANIFEST = "manifest.json"
 PACKED = "audit/package.json"
 CLOSED = frozenset({Status.FULFILLED, Status.REJECTED, Status.CANCELLED, Status.WITHDRAWN})
+GIVING = {"case.delegated": SeatOrigin.DELEGATED.value, "case.reviewer_added": SeatOrigin.ADDED.value}
+"""Verbs of events by which a part of a step comes to a person by name, and how it came."""
 Entry = Mapping[str, Any]
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of all entries: the same rows give the same bytes
 
@@ -146,9 +149,44 @@ def _decisions(order: Order, events: Sequence[Entry]) -> list[dict[str, Any]]:
             "on_behalf_of": decision.on_behalf_of.audit_ref if decision.on_behalf_of is not None else "",
             "revision_hash": decision.revision_hash,
             "at": decision.at,
+            **dict(_given(decision, event, events)),
         }
         for decision, event in zip(decisions.order_by("id"), told, strict=True)
     ]
+
+
+def _given(decision: Decision, decided: Entry, events: Sequence[Entry]) -> Iterator[tuple[str, Entry]]:
+    """The last event before the decision by which its seat came to the decider; nothing where their role gave it."""
+    if decision.seat is None or decision.seat.origin == SeatOrigin.ROLE:
+        return
+    told = [entry["event"] for entry in events if is_giving(entry["event"], decided)]
+    if told:
+        yield "given", as_given(told[-1])
+
+
+def is_giving(event: Entry, decided: Entry) -> bool:
+    """Whether it gave the part in which a decision, told by the other event, was made."""
+    after = event["after"]
+    return bool(
+        event["verb"] in GIVING
+        and event["outcome"] == Outcome.DONE
+        and event["id"] < decided["id"]
+        and (after["stage"], after["person"]) == (decided["after"].get("stage"), decided["actor"])
+    )
+
+
+def as_given(event: Entry) -> Entry:
+    """Who gave a part to whom, for whom, when and why, as its event tells it."""
+    return {
+        "event": event["uuid"],
+        "how": GIVING[event["verb"]],
+        "by": event["actor"],
+        "by_name": event["actor_name"],  # as it was then
+        "on_behalf_of": event["after"].get("on_behalf_of", ""),
+        "to": event["after"]["person"],
+        "reason": event["reason"],
+        "at": event["at"],
+    }
 
 
 def is_decision(event: Entry) -> bool:

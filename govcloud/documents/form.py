@@ -17,7 +17,7 @@ from django.utils.translation import get_language, gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import CaseStage, Decision
-from govcloud.approvals.telling import exchanged, said, signed_by
+from govcloud.approvals.telling import exchanged, handed_on, said, signed_by
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Kind
 from govcloud.errors import Conflict
@@ -217,7 +217,12 @@ def _stages(order: Order) -> list[CaseStage]:
     if order.case is None:
         return []
     rows = order.case.stages.filter(revision=order.case.revision).prefetch_related(
-        Prefetch("decisions", Decision.objects.select_related("decider", "on_behalf_of").order_by("id"))
+        Prefetch(
+            "decisions",
+            Decision.objects.select_related(
+                "decider", "on_behalf_of", "seat__person", "seat__given_by", "seat__given_for"
+            ).order_by("id"),
+        )
     )
     return list(rows.order_by("position"))
 
@@ -232,6 +237,7 @@ def _stage(stage: CaseStage) -> dict[str, Any]:
                 "verb": str(decision.get_verb_display()),
                 "opinion": said(stage, decision),
                 "decider": signed_by(decision),
+                "given": handed_on(decision.seat),
                 "at": wall_clock(decision.at),
             }
             for decision in stage.decisions.all()
@@ -252,6 +258,7 @@ def _confirmation(order: Order) -> Iterator[dict[str, Any]]:
                     "verb": each.answer,
                     "opinion": each.words,
                     "decider": str(each.person),
+                    "given": "",
                     "at": wall_clock(each.at),
                 }
                 for each in exchanged(rounds)

@@ -17,7 +17,15 @@ from typing import Any, BinaryIO
 from govcloud.audit import sealing
 from govcloud.audit.models import Outcome
 from govcloud.audit.verification import SEAL, Anchor
-from govcloud.documents.archive import FORMAT, MANIFEST, PACKED, Entry, is_decision
+from govcloud.documents.archive import (
+    FORMAT,
+    MANIFEST,
+    PACKED,
+    Entry,
+    as_given,
+    is_decision,
+    is_giving,
+)
 
 MOST_UNPACKED = 2 * 1024**3  # bytes that are read of a package
 OLDER = "govcloud-archive-1"
@@ -79,7 +87,7 @@ def _verified(files: Mapping[str, bytes]) -> Proof:
     }
     _verify_revisions(files, submitted)
     decided = [event for event in told if is_decision(event)]
-    unproven = tuple(_verify_decisions(json.loads(files["decisions.json"]), decided, files))
+    unproven = tuple(_verify_decisions(json.loads(files["decisions.json"]), decided, told, files))
     _verify_packed(packed, events, files, order=manifest["order"])
     anchor = Anchor(packed["seal"]["number"], packed["seal"]["digest"])
     return Proof(manifest["number"], len(manifest["files"]), anchor, unproven)
@@ -130,7 +138,7 @@ def _verify_revisions(files: Mapping[str, bytes], told: set[str]) -> None:
 
 
 def _verify_decisions(
-    decisions: Iterable[Entry], decided: Iterable[Entry], files: Mapping[str, bytes]
+    decisions: Iterable[Entry], decided: Iterable[Entry], told: Sequence[Entry], files: Mapping[str, bytes]
 ) -> Iterator[str]:
     """Each against the event that tells it, column by column; what the event does not tell is yielded."""
     events = {event["uuid"]: event for event in decided}
@@ -146,6 +154,9 @@ def _verify_decisions(
         for name, value in sealed.items():
             if decision.get(name) != value:
                 raise BadPackage(f"decision {number} of decisions.json: {name} is not what was sealed")
+        giving = {each["uuid"]: as_given(each) for each in told if is_giving(each, event)}
+        if "given" in decision and giving.get(decision["given"]["event"]) != decision["given"]:
+            raise BadPackage(f"decision {number} of decisions.json: given is not what was sealed")
         if missing := [each for each in IN_THE_EVENT if each not in sealed]:
             yield f"decision {number}: {', '.join(missing)}"
     for event in events.values():

@@ -70,6 +70,8 @@ class Kind(models.TextChoices):
 
 TO_CONFIRM = "to-confirm"
 """The fact ``action`` of an order that was delivered and waits for its confirmation."""
+DONE_DIRECTLY = "done-directly"
+"""The fact ``action`` of an operation that waits and was a direct action on a resource, which the text names with what is done."""
 NONE_FOLLOWS = "none-follows"
 """The fact ``action`` of a lost recovery point of what no backup plan covers any more."""
 LOST_ITS_KEEPER = "lost-its-keeper"
@@ -89,7 +91,7 @@ class Words:
     """``usual`` is the way for who has chosen none; what ``must`` arrive cannot be switched off altogether. What is
     ``personal`` is sent to no outside system: those who keep webhooks may not see it themselves.
 
-    ``by_action`` has texts chosen by the fact ``action``: what an order does, that it waits ``to-confirm``, that a limit leaves something ``beyond`` it, that
+    ``by_action`` has texts chosen by the fact ``action``: what an order does, that it waits ``to-confirm``, that something was ``done-directly``, that a limit leaves something ``beyond`` it, that
     something was done ``on-the-machine``, that after a lost recovery point ``none-follows``, that a webhook ``lost-its-keeper``; ``text`` is for all else, and for orders that do several things.
     """
 
@@ -164,7 +166,7 @@ KINDS: Mapping[Kind, Words] = {
             "change": _("The change that “%(label)s” asked for is made, and is billed from now on."),
             "renew": _("The leases that “%(label)s” asked for are extended."),
             "release": _("What “%(label)s” released is gone. It was billed until its release began."),
-            TO_CONFIRM: _("What “%(label)s” asked for is done, and billed from now on. Look at it and confirm it until %(due_at)s, or report what is not as it was approved."),
+            TO_CONFIRM: _("What “%(label)s” asked for is done, and billed from now on. Look at it and confirm it by %(due_at)s, or report what is not as it was approved."),
         },
     ),
     Kind.ORDER_DISPUTED: Words(
@@ -174,7 +176,7 @@ KINDS: Mapping[Kind, Words] = {
     ),
     Kind.ORDER_REMEDIED: Words(
         _("Mended, to be confirmed: %(label)s"),
-        _("What was reported of “%(label)s” is mended: %(text)s. Look at it and confirm it until %(due_at)s."),
+        _("What was reported of “%(label)s” is mended. Look at it and confirm it by %(due_at)s. What was done: %(text)s"),
         must=True,
     ),
     Kind.ORDER_CANCELLED: Words(
@@ -208,6 +210,9 @@ KINDS: Mapping[Kind, Words] = {
     Kind.OPERATION_PARKED: Words(
         _("Waits for an administrator: %(system)s"),
         _("A delivery for the system “%(system)s” cannot go on by itself and waits for a cloud administrator."),
+        by_action={
+            DONE_DIRECTLY: _("“%(deed)s” of “%(resource)s” of the system “%(system)s” cannot go on by itself and waits for a cloud administrator."),
+        },
     ),
     Kind.RECOVERY_POINT_LOST: Words(
         _("Recovery point lost: %(volume)s (%(system)s)"),

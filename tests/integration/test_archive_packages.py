@@ -18,11 +18,11 @@ from govcloud.audit import sealing
 from govcloud.audit.models import Event
 from govcloud.audit.verification import SEAL, Anchor, Damage
 from govcloud.audit.verification import verify as verify_audit
-from govcloud.documents import archive, proof
+from govcloud.documents import archive, form, proof
 from govcloud.orders import attachments, services
 from govcloud.orders.models import Order
 from tenants.models import Role
-from tests.factories.approvals import absence
+from tests.factories.approvals import absence, delegate
 from tests.factories.audit import seal_all
 from tests.factories.orders import Scene, approved, decided, drafted, scene
 from tests.factories.tenants import member
@@ -159,6 +159,36 @@ def test_a_decision_by_a_substitute_tells_for_whom(on: Scene, at: datetime) -> N
     (decision,) = json.loads(unpacked(zipped)["decisions.json"])
     assert (decision["decider"], decision["decider_name"]) == (substitute.audit_ref, substitute.audit_name)
     assert decision["on_behalf_of"] == person.audit_ref
+
+
+def test_a_decision_by_a_delegate_tells_who_delegated_it_and_why(on: Scene, at: datetime) -> None:
+    services.submit(order=drafted(on, at=at), actor=on.applicant, at=at)
+    order = Order.objects.get()
+    approver, delegate_ = on.chain[Role.UNIT_APPROVER], member(Role.CLOUD_ADMIN)
+    delegate(order.case, approver, delegate_, at, reason="出差")
+    on.chain[Role.UNIT_APPROVER] = delegate_
+    order = decided(on, order, at=at, verb="reject", opinion="重复申请")
+    zipped = taken_out(order, on, at)
+    proof.verify(io.BytesIO(zipped))
+    files = unpacked(zipped)
+    (decision,) = json.loads(files["decisions.json"])
+    event = Event.objects.get(verb="case.delegated")
+    assert decision["given"].pop("at")
+    assert decision["given"] == {
+        "event": str(event.uuid),
+        "how": "delegated",
+        "by": approver.audit_ref,
+        "by_name": approver.audit_name,
+        "on_behalf_of": "",
+        "to": delegate_.audit_ref,
+        "reason": "出差",
+    }
+    (stage,) = [each for each in form._stages(order) if each.decisions.all()]
+    assert form._stage(stage)["decisions"][0]["given"] == (f"delegated by {approver} to {delegate_}: 出差")
+    edited(files, "decisions.json", lambda rows: rows[0]["given"].update(reason="休假"))
+    told_to_the_manifest(files)
+    with pytest.raises(proof.BadPackage, match="given is not what was sealed"):
+        proof.verify(packed(files))
 
 
 # forged: whoever has the file computes anew every hash that they can

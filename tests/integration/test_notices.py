@@ -9,10 +9,12 @@ from django.test.utils import CaptureQueriesContext
 from govcloud.approvals import reminders, sharing
 from govcloud.audit.models import Event
 from govcloud.calendars.models import DayKind, SpecialDay
-from govcloud.notifications import dispatch, services
+from govcloud.notifications import dispatch, services, texts
 from govcloud.notifications.kinds import Kind, Way
 from govcloud.notifications.models import Channel, Delivery, Message, Notice
 from govcloud.provisioning import completion
+from govcloud.provisioning.actions import requests
+from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role, User
 from tests.factories.inventory import whole_server
@@ -235,6 +237,28 @@ def test_administrators_and_the_department_hear_of_what_is_parked(on: Scene, at:
     assert inbox(admin) == ["operation.parked"]
     assert inbox(on.applicant)[-1] == "operation.parked"
     assert "host" not in str(Notice.objects.latest("pk").facts)
+
+
+def test_what_is_told_of_a_parked_action_names_the_action_and_its_resource(on: Scene, at: datetime) -> None:
+    server = whole_server(system=on.system, cloud=on.catalogue.cloud, name="web-3")
+    operation = requests.request(
+        resource=server.resource, action=actions()["stop"], parameters=Nothing(), actor=on.applicant, at=at
+    )
+    step = operation.steps.get()
+    with transaction.atomic():
+        step.operation = completion.lock(operation)
+        completion.parked(step, reason="409", at=at)
+    notice = Notice.objects.get(kind="operation.parked")
+    english = texts.told(notice, language="en").text
+    assert english.startswith("“stop the server” of “web-3” of the system")
+    assert "“web-3”的“停止服务器”操作" in texts.told(notice, language="zh-hans").text
+
+
+def test_a_remedy_that_ends_with_a_full_stop_is_told_without_a_second_one() -> None:
+    facts = {"label": "GC-1", "text": "Web-4 was never ordered.", "due_at": "2026-03-02T10:00:00Z"}
+    told = texts.told(Notice(kind="order.remedied", facts=facts), language="en").text
+    assert told.endswith("What was done: Web-4 was never ordered.")
+    assert "confirm it by" in told
 
 
 def test_a_department_hears_of_its_leases_once_for_each_system(on: Scene, at: datetime) -> None:

@@ -101,6 +101,19 @@ def test_the_list_is_had_as_a_file_and_that_is_told(moved: Event, signed_in: Sig
     assert Event.objects.filter(verb="list.exported", subject_label="audit").exists()
 
 
+def test_the_file_tells_outcome_and_actor_in_the_readers_words(at: datetime, signed_in: Signed) -> None:
+    with transaction.atomic():
+        services.record(
+            actor=SystemActor("metering"), verb="usage.opened", subject=None, label="web-1", at=at,
+            outcome=Outcome.REFUSED, reason="x",
+        )  # fmt: skip
+    auditor = signed_in(member(Role.AUDIT_ADMIN), language="zh-hans")
+    row = auditor.get("/audit/export.csv?q=web-1").content.decode("utf-8-sig").splitlines()[1]
+    assert ("被拒绝" in row, "Refused" in row) == (True, False)
+    assert ("metering" in row, "计量" in row) == (False, True)
+    assert "计量" in text(auditor.get("/audit/?q=web-1"))
+
+
 def test_a_workbook_that_would_lose_text_is_not_made_and_the_page_leads_to_the_csv_file(
     moved: Event, at: datetime, signed_in: Signed
 ) -> None:

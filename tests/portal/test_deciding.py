@@ -11,7 +11,7 @@ from govcloud.approvals.models import Absence, Consultation, Decision, Reminder,
 from govcloud.audit.models import Event, Outcome
 from govcloud.clouds.models import StoragePool
 from govcloud.orders.drafts import LimitDraft
-from govcloud.orders.models import Order
+from govcloud.orders.models import Attachment, Order
 from govcloud.quotas.models import Dimension
 from tenants.models import Role
 from tests.factories.approvals import absence
@@ -71,6 +71,18 @@ class TestTheDecision:
         browser = signed_in(on.chain[Role.UNIT_APPROVER])
         told = f"It was asked for until {last}, and that is over. It cannot be approved any more, only returned or rejected."
         assert told in text(browser.get(path))
+
+    def test_the_files_of_the_order_are_at_hand(
+        self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, at: datetime
+    ) -> None:
+        paper = Attachment.objects.create(
+            order=order, name="批复.pdf", size=2048, sha256="0" * 64, content_type="application/pdf", scanned=True,
+            added_by=people.applicant, added_at=at, first_revision=1,
+        )  # fmt: skip
+        page = signed_in(people.approver).get(f"{url}decision/")
+        assert f'href="{url}files/{paper.uuid}/"' in page.content.decode()
+        assert "批复.pdf" in text(page)
+        assert "2.0 KB" in text(page).replace("\xa0", " ")
 
     def test_the_grounds_tell_what_the_clouds_have_left_of_storage_as_well(
         self, people: scenes.Cast, url: str, signed_in: Signed, at: datetime
@@ -194,6 +206,28 @@ class TestWithOthers:
         assert text(signed_in(people.applicant).get(url)).count("陆一帆") > 0
         assert sign(signed_in(people.reviewer), url).status_code == 302
         assert current(order) == "intake"
+
+    def test_the_page_tells_for_good_who_delegated_to_whom_and_why(
+        self, people: scenes.Cast, url: str, signed_in: Signed
+    ) -> None:
+        given = {"stage": "unit", "person": str(people.admin.uuid), "reason": "出差"}
+        signed_in(people.approver).post(f"{url}decision/delegation/", given)
+        asked = {
+            "stage": "unit",
+            "person": str(people.reviewer.uuid),
+            "question": "容量？",
+            "manner": "advisory",
+        }
+        assert signed_in(people.admin).post(f"{url}decision/consultation/", asked).status_code == 302
+        chinese = text(signed_in(people.applicant, language="zh-hans").get(url))
+        assert "黄岚转办给蒙立：出差" in chinese
+        assert "（尚未答复）" in chinese
+        assert "(尚未答复)" not in chinese
+        assert sign(signed_in(people.admin), url).status_code == 302
+        page = text(signed_in(people.applicant).get(url))
+        assert "delegated by 黄岚 to 蒙立: 出差" in page
+        assert "Delegated to 蒙立" in page
+        assert "Opinion of 陆一帆 asked for" in page
 
     def test_of_what_a_substitute_gives_both_names_are_told(
         self, people: scenes.Cast, url: str, signed_in: Signed, at: datetime

@@ -1,17 +1,21 @@
 """One resource: what is done to it directly."""
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
+from django.db import transaction
 from django.test import Client
 from django.utils.timezone import localtime
 
 from govcloud.audit.models import Event
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Power, Resource, Server, Volume
+from govcloud.portal.audit.words import words_of
 from govcloud.protection.models import RecoveryPoint
-from govcloud.provisioning.models import Operation
+from govcloud.provisioning import completion
+from govcloud.provisioning.lifecycle import StepState
+from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role
 from tests.api.house import recovery_point
 from tests.factories.inventory import SnapshotFactory, whole_server
@@ -53,6 +57,24 @@ def test_what_a_system_has_leads_to_it(browser: Client, on: Scene, server: Serve
     page = text(browser.get(page_of(server.resource)))
     for words in ("web-1", "stop the server", "not now: it is running", "Change… (by an order)"):
         assert words in page
+
+
+def test_its_history_names_the_actions_that_had_it_in_hand(
+    browser: Client, server: Server, at: datetime
+) -> None:
+    page = page_of(server.resource)
+    browser.post(f"{page}deeds/stop/")
+    assert "Began: stop the server" in text(browser.get(page))
+    operation = Operation.objects.get(resource=server.resource)
+    step = operation.steps.get()
+    later = at + timedelta(minutes=2)
+    with transaction.atomic():
+        Step.objects.filter(pk=step.pk).update(state=StepState.DONE, next_run_at=None, finished_at=later)
+        step.operation = completion.lock(operation)
+        completion.finished(step, at=later)
+    assert "In use again, after: stop the server" in text(browser.get(page))
+    started = Event.objects.get(verb="operation.started")
+    assert str(words_of(started)) == "Work in the cloud began: stop the server"
 
 
 def test_a_server_is_stopped_and_the_page_follows_it(browser: Client, server: Server) -> None:

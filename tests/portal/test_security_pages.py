@@ -25,7 +25,9 @@ def test_they_are_for_nobody_else(role: str, signed_in: Signed) -> None:
     browser = signed_in(member(Role(role), DepartmentFactory()))
     assert browser.get("/security/roles/").status_code == 403
     assert browser.get("/security/tokens/").status_code == 403
-    assert browser.post("/security/roles/", {"username": "x", "role": "leader"}).status_code == 403
+    refused = browser.post("/security/roles/", {"username": "x", "role": "leader"})
+    assert refused.status_code == 403
+    assert "The security administrators of the cloud centre grant roles" in text(refused)
 
 
 def test_everybody_may_read_what_each_role_may_do(signed_in: Signed) -> None:
@@ -148,7 +150,11 @@ def test_roles_are_found_by_person_and_department(officer: User, signed_in: Sign
 def test_everybodys_tokens_are_seen_and_revoked(officer: User, signed_in: Signed) -> None:
     label, _text = token_of(UserFactory(display_name="李娜"), name="nightly")
     browser = signed_in(officer)
-    assert "李娜" in text(browser.get("/security/tokens/?q=nightly"))
+    page = browser.get("/security/tokens/?q=nightly")
+    assert "李娜" in text(page)
+    asked_again = re.search(r'<details class="ask-again">(.*?)</details>', page.content.decode(), re.DOTALL)
+    assert f"/security/tokens/{label.uuid}/revocation/" in asked_again[1]
+    assert "It cannot be brought back." in asked_again[1]
     browser.post(f"/security/tokens/{label.uuid}/revocation/")
     assert not ApiToken.objects.exists()
 

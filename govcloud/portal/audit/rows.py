@@ -12,7 +12,7 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.audit.queries import narrowed, of_request
 from govcloud.orders.models import Order
 from govcloud.orders.resolution import as_uuid
-from govcloud.portal.audit.words import words_of
+from govcloud.portal.audit.words import actor_of, words_of
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.searching import terms_of
@@ -44,6 +44,7 @@ HEADINGS: tuple[str | Promise, ...] = (
 class Shown:
     event: Event
     words: str | Promise
+    actor: str | Promise
     refused: bool
 
 
@@ -112,7 +113,7 @@ def listed(filters: Narrowing, *, many: bool = False) -> QuerySet[Event]:
 
 def shown(events: Iterable[Event]) -> Iterator[Shown]:
     for event in events:
-        yield Shown(event, words_of(event), event.outcome == Outcome.REFUSED)
+        yield Shown(event, words_of(event), actor_of(event), event.outcome == Outcome.REFUSED)
 
 
 def changes(event: Event) -> list[Change]:
@@ -125,7 +126,7 @@ def sheet(events: Iterable[Event]) -> Sheet:
     told = (
         (
             local(each.event.at),
-            each.event.actor_name,
+            str(each.actor),
             str(each.words),
             each.event.subject_label,
             each.event.get_outcome_display(),

@@ -1,14 +1,113 @@
-"""What each verb of the audit trail means, in words; those of an order's own story are told by ``order.trail``."""
+"""What each verb of the audit trail means, in words, and what people call the parts of the system that act: the only tables of these."""
 
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event
-from govcloud.portal.order.trail import TELLINGS
+from govcloud.provisioning.actions.base import title_of
 
 WORDS: Mapping[str, str | Promise] = {
+    "order.drafted": _("Draft made"),
+    "order.revised": _("Draft changed"),
+    "order.submitted": _("Submitted for approval"),
+    "attachment.added": _("File added"),
+    "attachment.removed": _("File removed"),
+    "order.returned": _("Returned for correction"),
+    "order.rejected": _("Rejected"),
+    "order.withdrawn": _("Withdrawn"),
+    "order.placed": _("Place decided"),
+    "order.placement_waits": _("No cloud can take it now; waiting"),
+    "order.placement_called_off": _("No place is looked for any more"),
+    "order.fulfilling": _("Approved; building began"),
+    "order.fulfilled": _("Everything delivered"),
+    "order.cancelled": _("Cancelled"),
+    "order.reassigned": _("Order reassigned"),
+    "case.reassigned": _("Applicant changed"),
+    "case.decided": _("Decided"),
+    "case.fulfilment_begun": _("Building has a limit"),
+    "case.confirmation_asked": _("The department is asked to confirm"),
+    "case.confirmed": _("Confirmed by the department"),
+    "case.defects_reported": _("Defects reported"),
+    "case.remedied": _("Defects mended"),
+    "case.delegated": _("Delegated"),
+    "case.reviewer_added": _("Reviewer added"),
+    "case.seat_freed": _("Part of a step open to its role"),
+    "case.seat_released": _("A signature no longer asked for, as who was to give it decides here no more"),
+    "case.reminded": _("Reminded"),
+    "consultation.asked": _("Opinion asked for"),
+    "consultation.answered": _("Opinion given"),
+    "consultation.waived": _("Done without an opinion"),
+    "case.withdrawn": _("Withdrawn"),
+    "operation.started": _("Work in the cloud began"),
+    "operation.running": _("Work in the cloud taken up again"),
+    "operation.parked": _("Waiting for an administrator of the cloud centre"),
+    "operation.undoing": _("Called off: what it has done is being taken back"),
+    "operation.undone": _("Called off: what it had done has been taken back"),
+    "operation.retried": _("Tried again"),
+    "operation.abandoned": _("Called off once more"),
+    "operation.units_abandoned": _("A part of it was called off"),
+    "operation.done": _("Work in the cloud finished"),
+    "resource.built": _("Built"),
+    "resource.in_service": _("Handed over; billing began"),
+    "resource.changing": _("Change began"),
+    "resource.action_called_off": _("What was asked for directly called off"),
+    "resource.active": _("In use again"),
+    "resource.renewed": _("Lease extended"),
+    "resource.suspended": _("Suspended, because the lease has ended"),
+    "resource.releasing": _("Release began"),
+    "resource.released": _("Released"),
+    "resource.renamed": _("Renamed"),
+    "volume.resized": _("Enlarged"),
+    "volume.reclassed": _("Moved to another storage class"),
+    "volume.restored": _("Put back to a snapshot"),
+    "volume.recovered": _("A recovery point was written over it"),
+    "volume.wiped": _("Deleted and wiped"),
+    "snapshot.taken": _("Snapshot taken"),
+    "snapshot.deleted": _("Snapshot deleted"),
+    "snapshot.lost": _("Snapshot lost"),
+    "container.requoted": _("New quota kept"),
+    "container.wiped": _("Deleted with all it held"),
+    "credential.secret_asked": _("Secret of a credential asked for"),
+    "credential.secret_drawn": _("Secret of a credential drawn"),
+    "resource.taken_over": _("Taken over as it was built outside"),
+    "server.resized": _("New flavor kept"),
+    "server.rebuilt": _("System written anew"),
+    "server.rebuild_failed": _("System could not be written anew"),
+    "server.guest_key_replaced": _("The centre's key replaced"),
+    "server.login_keys_replaced": _("Login keys replaced"),
+    "server.console_opened": _("Console opened"),
+    "lease.notified": _("Told of the end of the lease"),
+    "lease.reclaim_postponed": _("Taking back put off"),
+    "network.connected": _("Connected to the outside"),
+    "network.disconnected": _("Disconnected from the outside"),
+    "security_rule.added": _("Opened by a rule"),
+    "security_rule.removed": _("A rule taken away"),
+    "security_rule.made_again": _("A rule that was missing restored"),
+    "floating_address.given": _("Floating address given"),
+    "floating_address.moved": _("Floating address moved here"),
+    "floating_address.made_again": _("Floating address that was missing restored"),
+    "floating_address.released": _("Floating address given back"),
+    "quota.granted": _("Limit of the quota set"),
+    "quota.fell_back": _("Limit of the quota fell back, as its time is over"),
+    "temporaryraise.replaced": _("Temporary raise replaced by another limit"),
+    "usage.opened": _("Metering began"),
+    "usage.changed": _("Metered by the new size"),
+    "usage.closed": _("Metering ended"),
+    "backup_plan.opened": _("Backup plan began"),
+    "backup_plan.ended": _("Backup plan ended"),
+    "backup_plan.covered": _("Backed up by plan from now on"),
+    "backup_plan.uncovered": _("No longer backed up by plan"),
+    "recovery_point.recorded": _("Backed up"),
+    "recovery_point.expired": _("Recovery point deleted"),
+    "recovery_point.lost": _("Recovery point lost"),
+    "recovery_point.found": _("Recovery point there again"),
+    "statement.billed": _("Billed"),
+    "statement.issued": _("Statement issued"),
+    "statement.confirmed": _("Statement confirmed"),
+    "statement.disputed": _("Statement disputed"),
     "order.in_approval": _("Order in approval"),
     "attachment.swept": _("Files of failed uploads removed"),
     "attachment.downloaded": _("File taken out"),
@@ -141,7 +240,41 @@ WORDS: Mapping[str, str | Promise] = {
     "clock.advanced": _("Demo clock moved"),
 }
 
+ACTORS: Mapping[str, str | Promise] = {
+    "system:engine": _("the cloud centre, automatically"),
+    "system:fulfilment": _("the cloud centre, automatically"),
+    "system:leases": _("the cloud centre, automatically"),
+    "system:metering": _("metering"),
+    "system:reconciler": _("the comparison with the clouds"),
+    "system:takeover": _("the cloud centre, automatically"),
+    "system:notifications": _("the cloud centre, automatically"),
+    "system:audit": _("the cloud centre, automatically"),
+    "system:guest_key_rotation": _("the cloud centre, automatically"),
+    "system:import_units": _("whoever runs the installation"),
+    "system:rotate_credentials": _("whoever runs the installation"),
+    "system:rotate_guest_key": _("whoever runs the installation"),
+    "system:installation": _("whoever runs the installation"),
+    "system:sign-in": _("somebody who is not signed in"),
+    "system:supervision": _("the cloud centre, automatically"),
+    "system:approvals": _("a rule of the approval flow"),
+    "system:signatures": _("the cloud centre, automatically"),
+    "system:backup-scheduler": _("the backup plan"),
+    "system:quota": _("the cloud centre, automatically"),
+    "system:attachments": _("the cloud centre, automatically"),
+    "system:demo": _("demo data"),
+    "system:demo data": _("demo data"),
+    "system:demo clock": _("the demo clock"),
+}
+"""Parts of the system, by their audit reference, as people call them."""
+
 
 def words_of(event: Event) -> str | Promise:
-    """The verb in words; the verb itself where nobody has found any."""
-    return TELLINGS.get(event.verb) or WORDS.get(event.verb, event.verb)
+    """The verb in words, with the direct action where one began; the verb itself where nobody has found any."""
+    if event.verb == "operation.started" and event.after.get("action"):
+        return gettext("Work in the cloud began: %(action)s") % {"action": title_of(event.after["action"])}
+    return WORDS.get(event.verb, event.verb)
+
+
+def actor_of(event: Event) -> str | Promise:
+    """Who it was, by name as it was then; of a part of the system, what people call it."""
+    return ACTORS.get(event.actor, event.actor_name)

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from govcloud.audit.queries import history
 from govcloud.portal import deeds, files
+from govcloud.portal.audit.words import words_of
 from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
 from govcloud.portal.listing import Narrowing, choices, in_pages
@@ -127,7 +128,8 @@ def _page(
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [
-            (event, TELLINGS.get(event.verb, event.verb)) for event in history(found.uuid).reverse()[:HISTORY]
+            (event, TELLINGS.get(event.verb) or words_of(event))
+            for event in history(found.uuid).reverse()[:HISTORY]
         ],
         "at": at,
     }

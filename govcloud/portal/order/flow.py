@@ -23,7 +23,7 @@ from govcloud.approvals.models import (
     Verb,
 )
 from govcloud.approvals.services import PlannedStage
-from govcloud.approvals.telling import exchanged, rule_of, said, signed_by
+from govcloud.approvals.telling import exchanged, given_by, handed_on, rule_of, said, signed_by
 from govcloud.calendars import deadlines
 from govcloud.calendars.models import DayKind, SpecialDay
 from govcloud.orders.lifecycle import Status
@@ -60,7 +60,8 @@ class Signature:
 class FlowStep:
     """One station: ``state`` is one of StageStatus's values, or "done"; ``people`` decided it or may decide it.
 
-    ``signatures`` are told one by one where there are several; ``asides`` are opinions asked for and reminders.
+    ``signatures`` are told one by one where there are several; ``asides`` are parts given to others, opinions asked for
+    and reminders.
     """
 
     name: str
@@ -164,8 +165,10 @@ def _asides(stages: Sequence[CaseStage]) -> Mapping[int, tuple[str, ...]]:
 
 
 def _reminder(reminder: Reminder) -> str:
-    words = _("Reminded by %(person)s, %(at)s") % {"person": reminder.person, "at": wall_clock(reminder.at)}
-    return f"{words}: {reminder.text}" if reminder.text else words
+    facts = {"person": reminder.person, "at": wall_clock(reminder.at), "text": reminder.text}
+    if reminder.text:
+        return _("Reminded by %(person)s, %(at)s: %(text)s") % facts
+    return _("Reminded by %(person)s, %(at)s") % facts
 
 
 def _opinion(one: Consultation) -> str:
@@ -177,7 +180,7 @@ def _opinion(one: Consultation) -> str:
     }
     words = _("%(asker)s asked %(person)s, %(at)s: %(question)s") % asked
     if one.status == ConsultationStatus.ASKED:
-        return f"{words} ({one.get_status_display()})"
+        return _("%(words)s (%(state)s)") % {"words": words, "state": one.get_status_display()}
     answer = one.answer or one.get_status_display()
     return words + " " + _("Answer: %(answer)s") % {"answer": answer}
 
@@ -231,7 +234,7 @@ def _stage(
         decided_at=stage.decided_at,
         opinion=said(stage, decision) if decision and single else rule_of(stage) if needed else "",
         signatures=() if single else tuple(_signatures(stage)),
-        asides=asides,
+        asides=(*filter(None, map(handed_on, stage.seats.all())), *asides),
     )
 
 
@@ -256,17 +259,7 @@ def _given(seat: Seat) -> str:
         return ""
     return _("%(how)s by %(person)s, still to sign") % {
         "how": seat.get_origin_display(),
-        "person": _giver(seat),
-    }
-
-
-def _giver(seat: Seat) -> str:
-    """Who gave it, and on whose behalf."""
-    if seat.given_for_id == seat.given_by_id:
-        return str(seat.given_by)
-    return _("%(substitute)s on behalf of %(person)s") % {
-        "substitute": seat.given_by,
-        "person": seat.given_for,
+        "person": given_by(seat),
     }
 
 

@@ -33,7 +33,7 @@ REQUEST_IDS = 5
 @dataclass(frozen=True, slots=True)
 class Doing:
     """One step. ``left`` is what the department has to do since it was skipped, if anything. ``row`` is given to cloud administrators
-    only: kind, attempts, the cloud's own words and request ids.
+    only: kind, the cloud's own words and request ids.
     """
 
     title: str

@@ -15,7 +15,6 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
-from govcloud.audit.queries import history
 from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind
@@ -25,10 +24,10 @@ from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
 from govcloud.portal.resource import forms, offers, parts
 from govcloud.portal.resource.forms import Sent
+from govcloud.portal.resource.history import history
 from govcloud.portal.resource.points import points
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
-from govcloud.portal.tellings import told
 from govcloud.protection.holds import KEEPERS
 from govcloud.protection.models import LegalHold
 from govcloud.provisioning import consoles, container_secrets
@@ -39,7 +38,6 @@ from govcloud.provisioning.models import Operation, OperationKind
 from tenants.models import User
 from tenants.policies import scope_of
 
-HISTORY = 50
 OPERATIONS = 10
 
 
@@ -168,7 +166,7 @@ def _context(
         and scope.holds_any(container_secrets.ROLES, department=department),
         "orders": stands and offer_of_system(found.system, actor, at=at).changes_built,
         "operations": operations,
-        "history": [(event, told(event)) for event in history(*_subjects(found)).reverse()[:HISTORY]],
+        "history": history(found),
         "live": found.status == Status.CHANGING,
         "under_way": _under_way(found, actor, at=at) if found.status == Status.CHANGING else None,
         "at": at,
@@ -206,10 +204,3 @@ def _under_way(found: Resource, actor: User, *, at: datetime) -> UnderWay | None
         return None
     possible = calling_off.possibility(operation=operation, actor=actor, at=at)
     return UnderWay(operation, title_of(operation.action), possible is not None and not possible.refusal)
-
-
-def _subjects(found: Resource) -> list[UUID]:
-    """Whose events are its history: what was drawn for a container's programs is told of their credentials."""
-    if found.kind != ResourceKind.CONTAINER:
-        return [found.uuid]
-    return [found.uuid, *found.container.credentials.values_list("uuid", flat=True)]

@@ -16,8 +16,10 @@ from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from govcloud import clock
+from govcloud.audit.models import Event
 from govcloud.notifications.models import Message
 from govcloud.portal import navigation as navigating
+from govcloud.portal.audit.words import actor_of
 from govcloud.portal.middleware import seconds_left
 from govcloud.portal.states import look_of
 from govcloud.portal.worktop.filters import Filters
@@ -31,6 +33,12 @@ register = template.Library()
 DAYS = {"zh-hans": "Y年n月j日", "en": "j M Y"}
 MOMENTS = {"zh-hans": "Y年n月j日 H:i", "en": "j M Y, H:i"}
 SPRITE = "portal/vendor/tabler-icons/icons.svg"
+
+
+@register.filter
+def actor(event: Event) -> str:
+    """Who it was; parts of the system as people call them."""
+    return str(actor_of(event))
 
 
 @register.filter

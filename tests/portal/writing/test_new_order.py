@@ -1,5 +1,6 @@
 """A new order, from what it is for to its first items."""
 
+import re
 from datetime import datetime
 
 import pytest
@@ -263,7 +264,11 @@ def test_items_of_a_system_that_has_gone_do_not_move_to_one_with_a_similar_code(
 def test_it_is_written_in_chinese(on: Scene, signed_in: Signed) -> None:
     browser = signed_in(on.applicant, language="zh-hans")
     page = begun(browser, on)
-    for words in ("新建申请单", "每月 ¥160.00", "系统盘：容量 (GB)", "该工作是否涉密？"):
+    for words in ("新建申请单", "每月 ¥160.00", "系统盘：容量 (GB)", "（可不填）", "该工作是否涉密？"):
         assert words in text(page)
     page = press(browser, page, typed={**FILLED, "1-name": "Web!"})
     assert "尚未保存" in text(page)
+    problems = re.search(r'id="problems".*?</ul>', page.content.decode(), re.DOTALL)
+    assert problems is not None
+    assert re.search(r"，名称</a>：", problems[0])
+    assert "(可不填)" not in text(page)
