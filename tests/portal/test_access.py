@@ -17,6 +17,7 @@ from django.urls import URLPattern, reverse
 
 from govcloud.inventory.models import ContainerCredential
 from govcloud.portal.urls import urlpatterns
+from govcloud.protection.models import RecoveryPoint
 from tenants.models import UNIT_ROLES, Role, User
 from tests.api.house import AT, House, house, stranger_department
 from tests.factories.tenants import UserFactory, member
@@ -74,7 +75,13 @@ def routes() -> dict[str, URLPattern]:
 
 def url_of(name: str, filled: House) -> str:
     row = ContainerCredential.objects.get(uuid=filled.keys["container-credentials"])
-    keys = {**filled.keys, "orders": filled.order.number, "containers": row.container.resource.uuid}
+    point = RecoveryPoint.objects.select_related("volume__resource").get(uuid=filled.keys["recovery-points"])
+    keys = {
+        **filled.keys,
+        "orders": filled.order.number,
+        "containers": row.container.resource.uuid,
+        "volumes": point.volume.resource.uuid,
+    }
     named = OF_SOMEBODY.get(name, {})
     centre = next((keys[kind] for begins, kind in OF_THE_CENTRE.items() if name.startswith(begins)), None)
     beside = {"maintenance_uuid": keys["maintenances"], "candidate_uuid": keys["takeover-candidates"]}
