@@ -220,11 +220,19 @@ class _Batch:
         return held[0] if held else candidate
 
     def _together(self, candidate: Candidate, everything: Mapping[str, Candidate]) -> Iterable[Candidate]:
-        """What cannot come without it, or it not without them: what is ours already is left out."""
+        """What cannot come without it, or it not without them: what is ours already is left out, and a volume that is gone since.
+
+        Where the server still has that volume, and the survey was wrong about it, its step finds out.
+        """
         owner = self._owner(candidate, everything)
         if owner.kind != ResourceKind.SERVER:
             return [owner]
-        volumes = [each for each in everything.values() if owner.external_id in each.held_by]
+        volumes = [
+            each
+            for each in everything.values()
+            if owner.external_id in each.held_by
+            and (each.status != CandidateStatus.GONE or each == candidate)
+        ]
         networks = [
             everything[port.network_id]
             for port in self.interfaces.get(owner.external_id, [])

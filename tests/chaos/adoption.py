@@ -50,6 +50,7 @@ class Adoption:
         self.system, self._zone = system, zone
         self._takeover: Takeover | None = None
         self._built: frozenset[str] = frozenset()  # ids of what was there before anything was taken over
+        self._ports: frozenset[str] = frozenset()  # and of the ports by which its servers are on its network
 
     # -- the other team
 
@@ -76,6 +77,7 @@ class Adoption:
             if self._random.random() < 0.5:
                 theirs.attach(server, theirs.volume(f"OA data {number}", size=10))
         theirs.volume("OA spare", size=10)
+        self._ports = frozenset(port.id for port in theirs.cloud.network.find_ports())
         operators.identity.revoke_role(**ours)
         self._takeover = services.request(
             cloud=self._cloud, project=project.id, actor=ADMINISTRATOR, at=self._agenda.now
@@ -123,7 +125,8 @@ class Adoption:
     def left_out(self, removed: Collection[str]) -> list[str]:
         """What could have been taken over and was not. Nothing is said where hands ``removed`` something that others go with."""
         left = self._left()
-        if self._project().candidates.filter(external_id__in=removed).exists():
+        candidates = self._project().candidates.filter(external_id__in=removed)
+        if candidates.exists() or not self._ports.isdisjoint(removed):
             left = left.filter(status=CandidateStatus.OPEN, obstacles=[])
         return [
             f"never taken over: {each.kind} {each.external_id} is {each.status}: {each.remark or each.obstacles}"

@@ -286,6 +286,28 @@ def test_what_has_changed_since_the_survey_is_left_and_the_rest_goes_on(
     assert not QuotaAccount.objects.filter(held__gt=0).exists()
 
 
+def test_a_server_does_without_a_volume_that_is_gone_since(on: Scene, theirs: Outside, admin: User) -> None:
+    ids = furnished(theirs, "10.77.21.0/24")
+    takeover = assigned(on, surveyed(on, theirs, admin), admin)
+    theirs.cloud.compute.detach_volume(ids["db"], volume_id=ids["data"])
+    theirs.eventually(
+        lambda: theirs.cloud.volumes.get_volume(ids["data"]).status, lambda seen: seen == "available"
+    )
+    theirs.cloud.volumes.delete_volume(ids["data"])
+    services.survey_again(takeover=takeover, actor=admin, at=now())
+    again = survey.take(takeover, at=now())
+    assert again is not None
+    survey.carry_out(again, clock=now)
+    gone = takeover.candidates.get(external_id=ids["data"])
+    assert (gone.status, obstacles(takeover)) == ("gone", {})
+    taking.take(takeover=takeover, actor=admin, at=now())
+    work()
+    settling.settle(at=now())
+    statuses = dict(takeover.candidates.values_list("external_id", "status"))
+    assert statuses.pop(ids["data"]) == "gone"
+    assert set(statuses.values()) == {"taken"}
+
+
 def test_a_full_quota_refuses_by_parcel_and_can_be_raised_on_order(theirs: Outside, admin: User) -> None:
     on = scene(level_3=False, zone="private", limits={"storage_gb": 100})
     furnished(theirs, "10.77.6.0/24")
