@@ -18,7 +18,7 @@ from tests.chaos.simulate import serving, var
 from tests.chaos.weather import STORMY, Weather
 
 NAMES = ("fence", "intent", "swap", "guard", "settle", "second-look", "shared-clock")
-SHOWN_BY = {"swap": Weather(STORMY, brittle=True, late_answers=True)}
+SHOWN_BY = {"swap": Weather(STORMY, brittle=True, late_answers=True, builds=True)}
 """In what weather one is looked for that other worlds show too seldom. ``swap``: a worker hears of what it made after that
 came out broken and another was made in its place.
 """

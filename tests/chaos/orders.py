@@ -1,6 +1,6 @@
 """What departments order in the simulation: planned by the product's own planner, less what happens inside guests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -53,13 +53,15 @@ SHARES = {
     "allowance_release": 1, "action": 12,
 }  # fmt: skip
 """How often each is ordered, among them all."""
+BUILDING = {**SHARES, "server": 200}
+"""Where nearly all that is ordered is new servers."""
 SIZES = ("g.2c4g", "g.2c8g", "g.4c8g")
 CLASSES = ("capacity", "sas", "ssd")
 OF_CONTAINERS = frozenset({"container", "requota", "container_release"})
 
 
 class Orders:
-    """Places orders for the systems of one department. ``write`` has something written into a container."""
+    """Places orders for the systems of one department, each kind by its share. ``write`` has something written into a container."""
 
     def __init__(
         self,
@@ -67,8 +69,10 @@ class Orders:
         random: Random,
         clock: Callable[[], datetime],
         write: Callable[[Resource], None],
+        shares: Mapping[str, int],
     ) -> None:
         self._systems, self._random, self._clock, self._write = list(systems), random, clock, write
+        self._shares = shares
         self._actions = Actions(random, clock, member(Role.CLOUD_ADMIN))
         self._backups = Backups(random, clock)
         self._flavors = list(Flavor.objects.filter(code__in=SIZES).order_by("pk"))
@@ -86,7 +90,7 @@ class Orders:
     def place(self) -> Operation:
         """Whatever comes next: something about what stands, if there is anything for it, else something new."""
         system = self._random.choice(self._systems)
-        what = self._random.choices(list(SHARES), list(SHARES.values()))[0]
+        what = self._random.choices(list(self._shares), list(self._shares.values()))[0]
         about = self._about(what)
         if about:
             order: Callable[[Resource], Operation] = getattr(self, what)

@@ -13,12 +13,14 @@ CALM, ORDINARY, STORMY = 0.05, 0.15, 0.3
 class Weather:
     """``share`` of calls and visits go wrong. ``brittle``: what the cloud builds ends in an error far more often than else.
 
-    ``late_answers``: most of what hits workers holds them up between the effect of a request and its answer.
+    ``late_answers``: most of what hits workers holds them up between the effect of a request and its answer. ``builds``: nearly
+    all that is ordered is new servers, which is what the other two show most in.
     """
 
     share: float
     brittle: bool = False
     late_answers: bool = False
+    builds: bool = False
 
 
 def drawn(random: Random) -> Weather:

@@ -37,7 +37,7 @@ from tests.chaos.adoption import Adoption, at_hand
 from tests.chaos.agenda import Agenda
 from tests.chaos.backups import Authority, without_limits
 from tests.chaos.faults import Faults
-from tests.chaos.orders import ZONE, Orders
+from tests.chaos.orders import BUILDING, SHARES, ZONE, Orders
 from tests.chaos.people import People, soon
 from tests.chaos.runner import Outcome
 from tests.chaos.weather import Weather, drawn
@@ -170,7 +170,8 @@ class World:
             SystemFactory(department=department, level_3=True, code=f"space-{number}")
             for number in range(SYSTEMS)
         ]
-        self.orders = Orders(systems, self.random, self.agenda, self.people.write_into)
+        shares = BUILDING if self.weather.builds else SHARES
+        self.orders = Orders(systems, self.random, self.agenda, self.people.write_into, shares)
         self.agenda.add(timedelta(), self._sweep)
         for system in systems:
             self.orders.network(system)
