@@ -46,7 +46,8 @@ def left_over() -> list[str]:
 def kept_beyond() -> list[str]:
     """Recovery points beyond those that their plan keeps, once its last run has come to its end; those on hold are kept besides.
 
-    Nothing is said of what a run could not know: that a hold was lifted, or another plan ended, after it began.
+    Nothing is said of what a run could not know: that a hold was lifted, another plan ended or another run came to its point
+    after it began.
     """
     wrong = []
     for plan in BackupPlan.objects.filter(next_run_at__isnull=False):
@@ -60,7 +61,11 @@ def kept_beyond() -> list[str]:
         since = run.operation.created_at
         later = PlannedVolume.objects.filter(volume=OuterRef("pk"), until__gte=since)
         lifted = LegalHold.objects.filter(point__volume=OuterRef("pk"), lifted_at__gte=since)
-        for volume in covered.exclude(Exists(later)).exclude(Exists(lifted)).select_related("resource"):
+        others = RecoveryPoint.objects.exclude(run=run).filter(
+            volume=OuterRef("pk"), step__finished_at__gte=since
+        )
+        known = covered.exclude(Exists(later)).exclude(Exists(lifted)).exclude(Exists(others))
+        for volume in known.select_related("resource"):
             points = keeping.counted(plan, volume).filter(expired_at=None).exclude(_held())
             if points.count() > plan.keep:
                 wrong.append(
