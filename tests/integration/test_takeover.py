@@ -33,6 +33,7 @@ from tests.factories.tenants import member
 from tests.integration.building import built, now, states, work
 from tests.integration.outside import Outside, project_of
 from tests.integration.sandboxed import Sandbox
+from tests.openstack.laboratory import gone
 
 pytestmark = [
     pytest.mark.django_db,
@@ -294,12 +295,13 @@ def test_a_server_does_without_a_volume_that_is_gone_since(on: Scene, theirs: Ou
         lambda: theirs.cloud.volumes.get_volume(ids["data"]).status, lambda seen: seen == "available"
     )
     theirs.cloud.volumes.delete_volume(ids["data"])
+    gone(lambda: theirs.cloud.volumes.get_volume(ids["data"]))
     services.survey_again(takeover=takeover, actor=admin, at=now())
     again = survey.take(takeover, at=now())
     assert again is not None
     survey.carry_out(again, clock=now)
-    gone = takeover.candidates.get(external_id=ids["data"])
-    assert (gone.status, obstacles(takeover)) == ("gone", {})
+    candidate = takeover.candidates.get(external_id=ids["data"])
+    assert (candidate.status, obstacles(takeover)) == ("gone", {})
     taking.take(takeover=takeover, actor=admin, at=now())
     work()
     settling.settle(at=now())
