@@ -170,6 +170,16 @@ class Orders:
             at=self.clock(),
         )  # fmt: skip
         order = services.submit(order=order, actor=on.person, at=self.clock())
+        try:
+            return self._decided(on, order)
+        except DomainError:  # somebody acts directly on what it is about: nobody decides it a second time
+            order.refresh_from_db()
+            services.withdraw(
+                order=order, reason="refused when it was decided", actor=on.person, at=self.clock()
+            )
+            raise
+
+    def _decided(self, on: Applicant, order: Order) -> Order:
         while order.status == "in_approval" and order.case is not None:
             role = order.case.stages.get(status=StageStatus.CURRENT).role
             deciders = self.centre.chain[role]
