@@ -97,23 +97,10 @@ def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Leg
 def _let_limits_follow(point: RecoveryPoint, *, key: str, actor: User, at: datetime) -> None:
     """The cloud counts what is kept beside a plan's own points: its limit has room for that from now on, or no longer."""
     resource = point.volume.resource
-    provisioning.start(
-        kind=OperationKind.LIMITS,
-        reason=resource.name,
-        thread=None,
-        system=resource.system,
-        cloud=resource.cloud,
-        steps=[
-            StepSpec(
-                key=f"{key}:volume_quota",
-                kind="volume_quota",
-                label="volume_quota",
-                unit=resource.system.uuid,
-            )
-        ],
-        actor=actor,
-        at=at,
+    step = StepSpec(
+        key=f"{key}:volume_quota", kind="volume_quota", label="volume_quota", unit=resource.system.uuid
     )
+    _tell_cloud(resource, OperationKind.LIMITS, step, actor=actor, at=at)
 
 
 def place_on_container(*, resource: Resource, reason: str, actor: User, at: datetime) -> LegalHold:
@@ -128,7 +115,9 @@ def place_on_container(*, resource: Resource, reason: str, actor: User, at: date
         if resource.status not in {Status.ACTIVE, Status.CHANGING}:
             raise CannotBeHeld(name=resource.name)
         hold = _place(LegalHold(container=resource.container), reason=reason, actor=actor, at=at)
-        _tell_cloud(resource, objects.frozen(resource, unit=hold.uuid), actor=actor, at=at)
+        _tell_cloud(
+            resource, OperationKind.FREEZE, objects.frozen(resource, unit=hold.uuid), actor=actor, at=at
+        )
     return hold
 
 
@@ -140,17 +129,21 @@ def lift_from_container(*, resource: Resource, reason: str, actor: User, at: dat
         resource = _locked_container(resource)
         held = resource.container.holds.filter(lifted_at=None).first()
         hold = _lift(held, reason=reason, actor=actor, at=at)
-        _tell_cloud(resource, objects.thawed(resource, unit=hold.uuid), actor=actor, at=at)
+        _tell_cloud(
+            resource, OperationKind.FREEZE, objects.thawed(resource, unit=hold.uuid), actor=actor, at=at
+        )
     return hold
 
 
-def _tell_cloud(container: Resource, step: StepSpec, *, actor: User, at: datetime) -> None:
+def _tell_cloud(
+    resource: Resource, kind: OperationKind, step: StepSpec, *, actor: User, at: datetime
+) -> None:
     provisioning.start(
-        kind=OperationKind.FREEZE,
-        reason=container.name,
+        kind=kind,
+        reason=resource.name,
         thread=None,
-        system=container.system,
-        cloud=container.cloud,
+        system=resource.system,
+        cloud=resource.cloud,
         steps=[step],
         actor=actor,
         at=at,
