@@ -158,7 +158,10 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
 
 
 def _abandon_takeover(operation: Operation, *, reason: str, actor: User, at: datetime) -> Operation:
-    """The system's own steps, its access and its limits, go on as long as something of it stands."""
+    """The system's own steps, its access and its limits, go on as long as something of it stands.
+
+    So do the volumes of a server that stands: without them it would be in the record by half, and given up by half later.
+    """
     with transaction.atomic():
         operation = completion.lock(operation)
         going, unfinished = units_called_off(operation), unfinished_units(operation)
@@ -166,7 +169,9 @@ def _abandon_takeover(operation: Operation, *, reason: str, actor: User, at: dat
         whole = set(done.exclude(unit=operation.system.uuid).values_list("unit", flat=True)) - unfinished
         if not whole:
             return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
-        left: dict[UUID, Collection[UUID]] = dict.fromkeys(unfinished - going - {operation.system.uuid}, ())
+        with_servers = operation.steps.filter(desired_state__server__in=[str(unit) for unit in whole])
+        stays = {operation.system.uuid, *with_servers.values_list("unit", flat=True)}
+        left: dict[UUID, Collection[UUID]] = dict.fromkeys(unfinished - going - stays, ())
         if not left:
             raise FinishedAlready
         return provisioning.abandon_units(operation=operation, units=left, reason=reason, actor=actor, at=at)

@@ -8,6 +8,7 @@ from typing import Any
 from govcloud.audit.services import SystemActor
 from govcloud.errors import DomainError
 from govcloud.inventory.models import Resource
+from govcloud.orders import cancellation
 from govcloud.provisioning import services
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation
@@ -54,7 +55,7 @@ class People:
         act = {"operation": operation, "actor": ADMINISTRATOR, "at": self._agenda.now}
         try:
             if abandon:
-                services.abandon(**act, reason="withdrawn")
+                cancellation.abandon(**act, reason="withdrawn")
             else:
                 services.retry(**act)
         except services.CannotBeUndone:

@@ -109,6 +109,27 @@ def test_what_was_taken_before_the_rest_was_called_off_stays(on: Scene, theirs: 
         cancellation.abandon(operation=operation, reason="all of it", actor=admin, at=now())
 
 
+def test_a_server_that_was_taken_gets_its_volumes_though_the_rest_is_called_off(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    furnished(theirs, "10.78.5.0/24")
+    operation = begun(on, theirs, admin)
+    spare, server = (operation.steps.get(label=label) for label in ("spare", "oa-db-01"))
+    spare.needs.add(server)
+    while not Resource.objects.filter(name="oa-db-01").exists():
+        engine.run_due(clock=now, most=1)
+    assert not Resource.objects.filter(kind="volume").exists()
+    abandon(operation, admin)
+    takeover = Takeover.objects.get()
+    standing = dict(takeover.candidates.values_list("name", "status"))
+    assert {name: standing[name] for name in ("oa-db-01", "oa", "oa-data", "spare")} == {
+        "oa-db-01": "taken",
+        "oa": "taken",
+        "oa-data": "taken",
+        "spare": "open",
+    }, states()
+
+
 def test_called_off_before_anything_was_taken_all_of_it_goes(on: Scene, theirs: Outside, admin: User) -> None:
     furnished(theirs, "10.78.2.0/24")
     operation = begun(on, theirs, admin)
