@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import QuerySet
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -18,12 +18,13 @@ from govcloud.approvals.models import Quorum
 from govcloud.catalog.models import Kind, Site
 from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.orders import placing, services
-from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders import placing, services, stored
+from govcloud.orders.lifecycle import BEGUN, EDITABLE, Status
 from govcloud.orders.models import Action, Order, OrderItem, Unit, VolumeSpec
 from govcloud.orders.quotes import Quote
 from govcloud.orders.readiness import Reckoning, digest_of, files_of, reckon
-from govcloud.orders.results import PLANNED, Outcome, Result, results
+from govcloud.orders.results import PLANNED, Outcome, Result, results_of
+from govcloud.orders.submission import with_files_noted
 from govcloud.protection.models import Frequency
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import Dimension
@@ -302,7 +303,7 @@ class OrderAnswer(PricedAnswer):
     created_at = serializers.DateTimeField()
     submitted_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
-    items = ItemAnswer(many=True)
+    items = ItemAnswer(source="read_items", many=True)
     files_hash = serializers.SerializerMethodField(
         help_text="which files are in it, to be sent with its submission; empty without any"
     )
@@ -325,7 +326,7 @@ class OrderAnswer(PricedAnswer):
     units = serializers.SerializerMethodField()
 
     def get_files_hash(self, order: Order) -> str:
-        return digest_of(files_of(order))
+        return digest_of(files_of(order)) if vars(order)["has_files"] else ""
 
     @extend_schema_field(PlannedStageAnswer(many=True))
     def get_route(self, order: Order) -> Any:
@@ -342,41 +343,27 @@ class OrderAnswer(PricedAnswer):
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:
-        return PlacementAnswer(cast("Any", placing.decided(order)), many=True).data
+        shown = placing.decided(order) if order.status in BEGUN else ()
+        return PlacementAnswer(cast("Any", shown), many=True).data
 
     @extend_schema_field(OperationAnswer(many=True))
     def get_operations(self, order: Order) -> Any:
+        if order.status not in BEGUN:
+            return []
         rows = Operation.objects.filter(thread=order.uuid).select_related("system__department", "cloud")
         return OperationAnswer(cast("Any", with_progress(rows)), many=True).data
 
     @extend_schema_field(UnitAnswer(many=True))
     def get_units(self, order: Order) -> Any:
-        rows = Unit.objects.filter(item__order=order).select_related("item", "operation", "resource")
+        rows = Unit.objects.filter(item__order=order).order_by("item__position", "position")
+        units = list(rows.select_related("item", "server", "operation", "resource"))
         technical = scope_of(self.context["request"].user, at=self.context["at"]).holds(Role.CLOUD_ADMIN)
-        context = {"results": results(order), "technical": technical}
-        ordered = rows.order_by("item__position", "position")
-        return UnitAnswer(cast("Any", ordered), many=True, context=context).data
+        context = {"results": results_of(units), "technical": technical}
+        return UnitAnswer(cast("Any", units), many=True, context=context).data
 
 
-def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
-    items = OrderItem.objects.select_related(
-        "offering",
-        "target",
-        "server__flavor",
-        "server__image",
-        "server__network",
-        "server__network_item",
-        "backup__tier",
-        "resize__flavor",
-        "floating__network",
-        "container__storage_class",
-        "limit",
-    ).order_by("position")
-    volumes = VolumeSpec.objects.select_related("storage_class", "class_before", "server").order_by(
-        "position"
-    )
-    return rows.select_related(
-        "system__department", "applicant", "case__department", "case__applicant", "case__submitted_by"
-    ).prefetch_related(
-        Prefetch("items", items), Prefetch("items__volumes", volumes), *stage_prefetches("case__")
-    )
+def answerable(rows: QuerySet[Order]) -> QuerySet[Order]:
+    """With what an ``OrderAnswer`` is made of, as far as all orders have it."""
+    parties = ("system__department", "applicant", "case__department", "case__applicant", "case__submitted_by")
+    found = with_files_noted(rows).select_related(*parties).prefetch_related(*stage_prefetches("case__"))
+    return stored.with_items(found)

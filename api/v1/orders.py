@@ -19,7 +19,7 @@ from api.filters import Filters, Ordering, Search
 from api.references import all_visible, find
 from api.v1.audit import EventAnswer
 from api.v1.operations import OperationAnswer, with_progress
-from api.v1.order_answers import OrderAnswer, OrderSummary, with_items
+from api.v1.order_answers import OrderAnswer, OrderSummary, answerable
 from api.v1.order_bodies import (
     CancellationBody,
     DecisionBody,
@@ -100,12 +100,14 @@ class Orders(Listed[Order], Retrieved[Order]):
 
     def get_queryset(self) -> QuerySet[Order]:
         rows = Order.objects.visible_to(self.actor, at=self.at)
+        if self.action == "retrieve":
+            return answerable(rows)
         return rows if self.action == "list" else rows.select_related("system__department", "applicant")
 
     @extend_schema(responses=OrderAnswer)
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """One of them, with its price, effect, case and what has become of it."""
-        return self.answer(self.get_object())
+        return self.answer_read(self.get_object())
 
     @extend_schema(request=OrderBody, responses={201: OrderAnswer})
     def create(self, request: Request) -> Response:  # noqa: ARG002
@@ -241,7 +243,12 @@ class Orders(Listed[Order], Retrieved[Order]):
         return given
 
     def answer(self, order: Order, *, status: int = 200, headers: dict[str, str] | None = None) -> Response:
-        order = with_items(Order.objects.filter(pk=order.pk)).get()
+        order = answerable(Order.objects.filter(pk=order.pk)).get()
+        return self.answer_read(order, status=status, headers=headers)
+
+    def answer_read(
+        self, order: Order, *, status: int = 200, headers: dict[str, str] | None = None
+    ) -> Response:
         data = OrderAnswer(order, context={**self.get_serializer_context(), "at": self.at}).data
         return Response(data, status=status, headers={"ETag": etag_of(order), **(headers or {})})
 

@@ -29,5 +29,8 @@ TRANSITIONS: Mapping[str, frozenset[str]] = {
 EDITABLE = frozenset({Status.DRAFT, Status.RETURNED})
 """Statuses in which the applicant fills the order in."""
 
+BEGUN = frozenset({Status.FULFILLING, Status.FULFILLED, Status.CANCELLED})
+"""Statuses of an order that was approved: of it alone something was placed, built or changed."""
+
 OPEN = frozenset({Status.IN_APPROVAL, Status.FULFILLING})
 """Statuses in which the order has a claim on what it names: quota, names, resources."""

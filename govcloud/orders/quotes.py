@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db.models import Subquery
+
 from govcloud.catalog.models import Meter
 from govcloud.chargeback import services as chargeback
 from govcloud.chargeback.rating import rate_month
 from govcloud.money import FEN
 from govcloud.orders.lines import Line
-from govcloud.orders.models import Revision
+from govcloud.orders.models import Order, QuoteLine, Revision
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +57,10 @@ def quote_lines(*, lines: Sequence[Line], at: datetime) -> Quote:
     return Quote(lines=quoted, monthly_total=sum((line.amount for line in quoted), Decimal(0).quantize(FEN)))
 
 
-def frozen_quote(revision: Revision) -> Quote:
-    """The quote as it was submitted."""
-    frozen = revision.quote_lines.select_related("meter")
+def frozen_quote(order: Order, *, monthly_total: Decimal) -> Quote:
+    """The quote as it was submitted last; ``monthly_total`` is what the order has kept of it."""
+    last = Revision.objects.filter(order=order).order_by("-number").values("pk")[:1]
+    frozen = QuoteLine.objects.filter(revision=Subquery(last)).select_related("meter")
     return Quote(
         lines=tuple(
             QuotedLine(
@@ -69,5 +72,5 @@ def frozen_quote(revision: Revision) -> Quote:
             )
             for line in frozen
         ),
-        monthly_total=revision.monthly_total,
+        monthly_total=monthly_total,
     )

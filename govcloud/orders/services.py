@@ -15,7 +15,7 @@ from govcloud.approvals.models import APPROVING
 from govcloud.approvals.services import PlannedStage
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import kept, refuse
-from govcloud.catalog.models import Offering
+from govcloud.catalog.models import Kind, Offering
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.lifecycle import transition
 from govcloud.orders import granting, stored
@@ -169,8 +169,9 @@ def quote(*, order: Order, at: datetime) -> Quote:
     """Of a draft: by the tariff of the moment. Once submitted: as it was frozen."""
     if order.status in EDITABLE:
         return quote_lines(lines=_lines(order), at=at)
-    revision = order.revisions.order_by("-number").first()
-    return frozen_quote(revision) if revision else quote_lines(lines=_lines(order), at=order.created_at)
+    if order.monthly_total is None:  # withdrawn before it was ever submitted
+        return quote_lines(lines=_lines(order), at=order.created_at)
+    return frozen_quote(order, monthly_total=order.monthly_total)
 
 
 def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:  # noqa: ARG001  asked for as its sisters are
@@ -205,9 +206,10 @@ def limits(*, order: Order, at: datetime) -> list[LimitEffect]:  # noqa: ARG001 
     """What an order for quota asks for, as the tree is now; empty for any other, and once it is decided."""
     if order.status not in EDITABLE | {Status.IN_APPROVAL}:
         return []
-    lines = [line for line in _lines(order) if isinstance(line, LimitLine)]
-    if not lines:
+    items = [item for item in stored.items_of(order) if item.kind == Kind.QUOTA]
+    if not items:
         return []
+    lines = [line for line in stored.lines_of(items) if isinstance(line, LimitLine)]
     now = foresee(department=order.system.department, dimensions=[line.dimension for line in lines])
     return [_limit_effect(now[line.dimension], line) for line in lines]
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic
@@ -121,13 +121,13 @@ def locked(order: Order) -> Order:
 
     Its system is locked as well: names and resources are claimed per system, and two orders could claim the same.
     """
-    return (
-        Order.objects.select_for_update(of=("self", "system"), no_key=True)
-        .select_related("system__department", "applicant", "case")
-        # read along, so that an order without files costs no statement for them
-        .annotate(has_files=Exists(Attachment.objects.in_the_order().filter(order=OuterRef("pk"))))
-        .get(pk=order.pk)
-    )
+    rows = Order.objects.select_for_update(of=("self", "system"), no_key=True)
+    return with_files_noted(rows).select_related("system__department", "applicant", "case").get(pk=order.pk)
+
+
+def with_files_noted(rows: QuerySet[Order]) -> QuerySet[Order]:
+    """Adds ``has_files``, so that an order without files costs no statement for them."""
+    return rows.annotate(has_files=Exists(Attachment.objects.in_the_order().filter(order=OuterRef("pk"))))
 
 
 def _plan(items: Sequence[OrderItem], lines: Sequence[Line]) -> list[tuple[Unit, Part]]:

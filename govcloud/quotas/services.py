@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from operator import attrgetter
 from typing import ClassVar
 from uuid import UUID
 
@@ -336,14 +337,18 @@ def correct(*, account: QuotaAccount, used: int, source: UUID, actor: audit.Acto
 def effect(*, department: Department, amounts: Mapping[str, int]) -> list[QuotaEffect]:
     """What taking the amounts (giving back, where below zero) would do to each account, from the top of the tree down."""
     dimensions = [dimension for dimension in Dimension if amounts.get(dimension)]
+    if not dimensions:
+        return []
     accounts = {
         (account.department_id, account.dimension): account
-        for account in QuotaAccount.objects.up_the_tree(department, dimensions)
+        for account in QuotaAccount.objects.up_the_tree(department, dimensions).select_related("department")
     }
-    departments = Department.objects.filter(pk__in=department.ancestor_ids).order_by("path")
+    units = {account.department_id: account.department for account in accounts.values()}
+    if without := set(department.ancestor_ids) - units.keys():
+        units |= Department.objects.in_bulk(without)
     return [
         _effect_on(accounts.get((each.pk, dimension)), each, dimension, amounts[dimension])
-        for each in departments
+        for each in sorted(units.values(), key=attrgetter("path"))
         for dimension in dimensions
     ]
 

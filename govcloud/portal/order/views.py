@@ -12,7 +12,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
 from govcloud.documents.archive import CLOSED
-from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders.lifecycle import BEGUN, EDITABLE, Status
 from govcloud.orders.models import Order, Revision
 from govcloud.orders.readiness import files_of, reckon
 from govcloud.portal.deciding import offers
@@ -34,7 +34,6 @@ from govcloud.portal.seen import seen_or_404
 from tenants.models import Role, User
 from tenants.policies import scope_of
 
-BEGUN = frozenset({Status.FULFILLING, Status.FULFILLED, Status.CANCELLED})
 """Orders that something is or was built for; the others need not be looked up in the cloud's tables."""
 
 
