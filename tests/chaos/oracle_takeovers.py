@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from govcloud.gateways import openstack
 from govcloud.inventory.lifecycle import Status
@@ -68,8 +68,9 @@ def _strangers(taken: Collection[str]) -> Iterator[str]:
 
 
 def _built_outside(taken: Collection[str]) -> QuerySet[Candidate]:
-    """What surveys have found, less what we have built there ourselves since."""
-    ours = Step.objects.filter(kind__in=[*ResourceKind], desired=Desired.PRESENT)
+    """What surveys have found, less what we have built there ourselves since, if only until it was called off."""
+    built = Q(desired=Desired.PRESENT) | Q(called_off_at__isnull=False)
+    ours = Step.objects.filter(built, kind__in=[*ResourceKind])
     found = Candidate.objects.exclude(external_id__in=taken).order_by("pk")
     by_mark = ours.filter(unit=OuterRef("mark"))
     return found.exclude(external_id__in=ours.values("external_id")).exclude(Exists(by_mark))
