@@ -13,7 +13,7 @@ endif
 ARGS ?=
 # What a simulation or a chaos run is told, as far as it is told anything: make simulate N=20000, make chaos ORDERS=1000 SEED=7
 N ?= 1000
-CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) \
+CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) $(if $(BROKER),--broker $(BROKER)) \
 	$(if $(FAULTS),--faults $(FAULTS)) $(if $(QUIET),--quiet $(QUIET))
 
 .PHONY: help demo story test fuzz test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench bench-lists clean database
@@ -47,7 +47,7 @@ fuzz: $(VENV)/.development ## Every operation of the API asked by every role, we
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
 	$(VENV)/bin/pytest tests/openstack -n 3 --dist loadfile $(ARGS)
 
-chaos: $(VENV)/.development ## Orders by the hundred while workers die and the sandbox fails (ORDERS SEED KILL_EVERY FAULTS QUIET)
+chaos: $(VENV)/.development ## Orders by the hundred while workers die and the sandbox fails (ORDERS SEED KILL_EVERY FAULTS QUIET BROKER)
 	$(RUN) -m tests.chaos.chaos_run $(CHAOS) $(ARGS)
 
 chaos-openstack: $(VENV)/.development ## The same, smaller, on the OpenStack of tests/devcloud through a faulting proxy

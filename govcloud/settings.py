@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 from django.core.exceptions import ImproperlyConfigured
 
 from govcloud import logs
+from govcloud.embedded import broker
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = os.environ.get
@@ -341,14 +342,13 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_SOFT_TIME_LIMIT = 1_500
 CELERY_TASK_TIME_LIMIT = 1_560
 if CELERY_BROKER_URL.startswith("filesystem:"):
-    CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "data_folder_in": str(VAR_DIR / "broker" / "queue"),
-        "data_folder_out": str(VAR_DIR / "broker" / "queue"),
-        "control_folder": str(VAR_DIR / "broker" / "control"),
-        "polling_interval": 0.05,
-    }
+    CELERY_BROKER_TRANSPORT_OPTIONS = broker.options(VAR_DIR)
 else:
+    # By a direct exchange workers hold what is not due, in the place of what is: docs/decisions/0014
+    CELERY_TASK_DEFAULT_QUEUE, CELERY_TASK_DEFAULT_EXCHANGE_TYPE = "govcloud", "topic"
     CELERY_TASK_DEFAULT_QUEUE_TYPE = env("BROKER_QUEUE_TYPE", "quorum")
+    CELERY_BROKER_NATIVE_DELAYED_DELIVERY_QUEUE_TYPE = "classic"  # what is lost with it is rung again
+    CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0}  # and so is what is not taken
 CLOUD_HEALTH = timedelta(seconds=float(env("CLOUD_HEALTH_SECONDS", "60")))  # between two looks at a cloud
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 SWEEP = timedelta(seconds=float(env("SWEEP_SECONDS", "2")))

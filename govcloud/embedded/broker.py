@@ -14,6 +14,17 @@ from uuid import uuid4
 from kombu.transport import filesystem
 
 
+def options(var: Path) -> dict[str, object]:
+    """Celery's ``broker_transport_options`` for a broker below ``var``."""
+    queue, control = str(var / "broker" / "queue"), str(var / "broker" / "control")
+    return {
+        "data_folder_in": queue,
+        "data_folder_out": queue,
+        "control_folder": control,
+        "polling_interval": 0.05,
+    }
+
+
 class Channel(filesystem.Channel):
     def _put(self, queue: str, payload: dict[str, Any], **_options: Any) -> None:  # type: ignore[override]
         """Write a message; other processes see all of it or nothing. Names sort by time, as kombu reads them."""

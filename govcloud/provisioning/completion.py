@@ -4,8 +4,10 @@ All of it happens under the operation's row lock, so that two steps that finish 
 """
 
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
@@ -125,14 +127,21 @@ def wake(operation: Operation, *, at: datetime) -> int:
 
 
 def ring_at(after: timedelta, *, times: int = 1) -> None:
-    """Ring the doorbell when the transaction commits. A bell that is lost is made up for by the sweep."""
+    """Ring the doorbell when the transaction commits. A bell that is lost is made up for by the sweep.
+
+    In whole seconds: RabbitMQ's delays leave out the rest, and a bell that comes too early finds nothing.
+    """
     if after > SOON:
         return
     from govcloud.provisioning.tasks import ring  # noqa: PLC0415  the task runs the engine, which rings the bell
 
+    seconds = max(after.total_seconds(), 0.0)
+    if settings.CELERY_BROKER_URL.startswith("amqp"):
+        seconds = ceil(seconds)
+
     def send() -> None:
         for _ in range(times):
-            ring.apply_async(countdown=max(after.total_seconds(), 0.0), ignore_result=True)
+            ring.apply_async(countdown=seconds, ignore_result=True)
 
     transaction.on_commit(send, robust=True)
 

@@ -1,7 +1,6 @@
 """The product's own processes as ``manage.py up`` starts them, with several workers: killed, stopped and started again."""
 
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,16 +11,17 @@ import psycopg
 
 from govcloud.embedded import installation, postgres
 from govcloud.embedded.supervisor import Child, Supervisor
+from tests.chaos.chaos_brokers import Broker
 
 PROCESSES_PER_WORKER = 3
 OURS = "chaos"  # the application name of our own connections, which are not dropped
 
 
 class Installation:
-    """A database, ``workers`` Celery workers and a scheduler below ``var``."""
+    """A database, ``workers`` Celery workers, their broker and a scheduler below ``var``."""
 
-    def __init__(self, *, var: Path, workers: int, supervisor: Supervisor) -> None:
-        self.var = var
+    def __init__(self, *, var: Path, workers: int, broker: Broker, supervisor: Supervisor) -> None:
+        self.var, self.broker = var, broker
         self.workers = [self._worker(number) for number in range(1, workers + 1)]
         self.scheduler = installation.beat()
         self.scheduler.environment = {"PGAPPNAME": "scheduler"}
@@ -31,6 +31,9 @@ class Installation:
         installation.prepare()
         self._supervisor.start(installation.database())
         postgres.ensure_database(self.var)
+
+    def start_broker(self) -> None:
+        self._supervisor.start(*self.broker.children(), seconds=120)
 
     def database_answers(self) -> bool:
         return postgres.is_running(self.var)
@@ -87,25 +90,6 @@ class Installation:
             ).fetchone()
         return int(dropped[0]) if dropped else 0
 
-    def lose_messages(self) -> int:
-        """Empty the broker, as a restart of one that keeps nothing on disk would."""
-        messages = list((self.var / "broker" / "queue").glob("*.msg"))
-        for message in messages:
-            message.unlink(missing_ok=True)
-        return len(messages)
-
-    def duplicate_messages(self) -> int:
-        """Deliver what is waiting once more."""
-        copied = 0
-        for message in list((self.var / "broker" / "queue").glob("*.msg"))[:10]:
-            draft = message.with_suffix(f".again{copied}")
-            with suppress(FileNotFoundError):
-                shutil.copyfile(message, draft)
-                stamp, rest = message.name.split("_", 1)
-                draft.rename(message.with_name(f"{stamp}_again{copied}{rest}"))
-                copied += 1
-        return copied
-
     def _connection(self) -> "psycopg.Connection[tuple[int, ...]]":
         return psycopg.connect(
             host=str(postgres.socket_directory(self.var)), user=postgres.SUPERUSER, dbname=postgres.DATABASE,
@@ -119,7 +103,7 @@ class Installation:
 
 
 @contextmanager
-def supervised(supervisor: Supervisor) -> Iterator[None]:
+def supervised(supervisor: Supervisor, broker: Broker) -> Iterator[None]:
     """Nothing that was started is left behind, whatever happens; a second Ctrl-C does not stop the stopping."""
     try:
         yield
@@ -129,6 +113,7 @@ def supervised(supervisor: Supervisor) -> Iterator[None]:
         for child in supervisor.children:
             _signal_group(child, signal.SIGCONT)
         supervisor.stop()
+        broker.end()
 
 
 def _signal_group(child: Child, number: signal.Signals) -> None:

@@ -5,6 +5,8 @@ from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.chaos.chaos_brokers import FILES, RABBITMQ
+
 SANDBOX, OPENSTACK = "sandbox", "devcloud"
 CLOUDS_YAML = "/var/lib/devcloud/clouds.yaml"
 
@@ -21,6 +23,7 @@ class Plan:
     quiet: float
     workers: int
     at_once: int
+    broker: str
     var: Path
     clouds_yaml: Path  # of the real cloud
 
@@ -81,6 +84,9 @@ def read(arguments: list[str] | None = None) -> Plan:
     )
     parser.add_argument("--workers", type=int, default=4, help="Celery workers, of three processes each")
     parser.add_argument("--at-once", type=int, default=30, help="orders being built at a time")
+    parser.add_argument(
+        "--broker", choices=(FILES, RABBITMQ), default=FILES, help="that the workers listen to"
+    )
     told = parser.parse_args(arguments)
     root = Path(os.environ.get("GOVCLOUD_VAR", Path(__file__).resolve().parents[2] / "var")).resolve()
     clouds_yaml = Path(os.environ.get("OS_CLIENT_CONFIG_FILE", CLOUDS_YAML))

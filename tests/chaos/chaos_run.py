@@ -7,6 +7,7 @@ Ends when the faults have stopped and everything has come to rest, or ``--quiet`
 itself. Exit status 1 unless nothing was lost, made twice, leaked or orphaned, and all of it came to rest.
 """
 
+import logging
 import os
 import shutil
 import signal
@@ -21,10 +22,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from tests.chaos import chaos_brokers
 from tests.chaos.chaos_plan import Plan, read
 
 if TYPE_CHECKING:
     from tests.chaos.chaos_acting import Acting
+    from tests.chaos.chaos_brokers import Broker
     from tests.chaos.chaos_clouds import Ground
     from tests.chaos.chaos_counts import Result
     from tests.chaos.chaos_orders import Administrator, Orders
@@ -44,14 +47,17 @@ def main(arguments: list[str] | None = None) -> int:
     plan = read(arguments)
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
-    _prepare(plan)
+    broker = chaos_brokers.broker(plan.broker, plan.var)
+    _prepare(plan, broker)
     import django  # noqa: PLC0415  the settings read the environment that was just prepared
 
     from govcloud.embedded.supervisor import NotReadyError  # noqa: PLC0415
 
     django.setup()
+    # of bells that nobody takes while the broker starts
+    logging.getLogger("django.db.backends.base").setLevel(logging.CRITICAL)
     try:
-        result = Run(plan).play()
+        result = Run(plan, broker).play()
     except Interrupted:
         console.print("Interrupted; everything is stopped.")
         return 130
@@ -68,7 +74,7 @@ def _interrupt(_number: int, _frame: FrameType | None) -> None:
     raise Interrupted
 
 
-def _prepare(plan: Plan) -> None:
+def _prepare(plan: Plan, broker: "Broker") -> None:
     """An installation of its own, below ``var``, from nothing."""
     from govcloud.embedded import postgres  # noqa: PLC0415
 
@@ -78,7 +84,7 @@ def _prepare(plan: Plan) -> None:
     plan.var.mkdir(parents=True)
     for name in ("DATABASE_URL", "BROKER_URL", "OS_CLOUD"):
         os.environ.pop(name, None)
-    os.environ |= plan.pace.environment()
+    os.environ |= {**plan.pace.environment(), **broker.environment()}
     os.environ |= {
         "GOVCLOUD_VAR": str(plan.var),
         "DJANGO_SETTINGS_MODULE": "govcloud.settings",
@@ -89,7 +95,7 @@ def _prepare(plan: Plan) -> None:
 class Run:
     """One run, from an empty folder to its result."""
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, broker: "Broker") -> None:
         from govcloud.embedded.supervisor import Supervisor  # noqa: PLC0415
         from tests.chaos.chaos_clouds import ground  # noqa: PLC0415
         from tests.chaos.chaos_installation import Installation  # noqa: PLC0415
@@ -101,13 +107,13 @@ class Run:
         self.acting: Acting | None = None
         self.ground: Ground = ground(plan)
         self.installation: Installation = Installation(
-            var=plan.var, workers=plan.workers, supervisor=self.supervisor
+            var=plan.var, workers=plan.workers, broker=broker, supervisor=self.supervisor
         )
 
     def play(self) -> "Result":
         from tests.chaos.chaos_installation import supervised  # noqa: PLC0415
 
-        with supervised(self.supervisor):
+        with supervised(self.supervisor, self.installation.broker):
             try:
                 orders, administrator = self._open()
                 storm, stormed = self._storm(orders, administrator)
@@ -131,6 +137,7 @@ class Run:
             self.installation.start_database()
             call_command("migrate", verbosity=0)
         with console.status("Starting the cloud, the workers and the scheduler"):
+            self.installation.start_broker()
             self.ground.start(self.supervisor)
             centre = open_centre(cloud=self.plan.cloud, orders=self.plan.orders, at=clock.now())
             self.ground.enter(centre.catalogue.cloud)

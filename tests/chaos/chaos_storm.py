@@ -4,10 +4,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
 
 import psycopg
+from kombu.exceptions import OperationalError
 
 from govcloud.embedded.supervisor import Child
 from tests.chaos.chaos_installation import Installation
@@ -66,6 +68,7 @@ class Storm:
                 (kill * 3, self._lose_messages),
                 (kill * 2, self._duplicate_messages),
                 (kill * 9, self._kill_scheduler),
+                (kill * 10, self._restart_broker),
             )
         ]
         try:
@@ -119,10 +122,15 @@ class Storm:
             self.done["connections not dropped"] += 1
 
     def _lose_messages(self) -> None:
-        self.done["messages lost"] += self.installation.lose_messages()
+        with suppress(OSError, OperationalError, ConnectionError):  # it is just starting
+            self.done["messages lost"] += self.installation.broker.lose_messages()
 
     def _duplicate_messages(self) -> None:
-        self.done["messages duplicated"] += self.installation.duplicate_messages()
+        with suppress(OSError, OperationalError, ConnectionError):
+            self.done["messages duplicated"] += self.installation.broker.duplicate_messages()
+
+    def _restart_broker(self) -> None:
+        self.done["broker restarts"] += self.installation.broker.restart()
 
     def _kill_scheduler(self) -> None:
         self.installation.kill(self.installation.scheduler)
