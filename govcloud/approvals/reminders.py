@@ -42,9 +42,10 @@ def remind(*, case: Case, text: str, actor: User, at: datetime) -> Reminder:
                 raise policies.CaseNotOpen(status=locked.get_status_display())
             stages = stages_of(locked)
             stage = next(each for each in stages if each.status == StageStatus.CURRENT)
-            last = stage.reminders.filter(at__gt=at - REST).select_related("person").last()
-            if last is not None:
-                raise RemindedAlready(person=str(last.person), next=wall_clock(last.at + REST))
+            last = stage.reminders.select_related("person").last()
+            again = rests_until(last.at if last else None, at=at)
+            if last is not None and again is not None:
+                raise RemindedAlready(person=str(last.person), next=wall_clock(again))
             reminder = Reminder.objects.create(stage=stage, person=actor, text=text.strip(), at=at)
             audit.record(
                 actor=actor,
@@ -70,6 +71,11 @@ def may_remind(case: Case, *, actor: User, at: datetime) -> bool:
     scope = scope_of(actor, at=at)
     applies = scope.holds(Role.APPLICANT, department=case.department)
     return actor.pk in policies.owners(case) or applies or bool(scope.roles & WATCHING)
+
+
+def rests_until(last: datetime | None, *, at: datetime) -> datetime | None:
+    """From when on it can be reminded again of a stage that was reminded of last then; None: now."""
+    return last + REST if last is not None and last + REST > at else None
 
 
 def _require_standing(case: Case, *, actor: User, at: datetime) -> None:

@@ -314,7 +314,10 @@ class TestWithOthers:
     def test_it_is_reminded_of_once_a_day(self, people: scenes.Cast, url: str, signed_in: Signed) -> None:
         browser = signed_in(people.applicant)
         assert browser.post(f"{url}reminder/", {"text": "周五上线"}).status_code == 302
-        assert "Reminded by 韦小禾" in text(browser.get(url))
+        page = browser.get(url)
+        assert "Reminded by 韦小禾" in text(page)
+        assert "the next reminder is possible from" in text(page)
+        assert f"{url}reminder/" not in page.content.decode()
         assert browser.post(f"{url}reminder/", {"text": "再催"}).status_code == 409
         assert Reminder.objects.count() == 1
 

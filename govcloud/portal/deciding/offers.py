@@ -8,7 +8,7 @@ from govcloud.approvals import policies
 from govcloud.approvals.lifecycle import ConsultationStatus, StageStatus, Status
 from govcloud.approvals.models import Case, CaseStage, Consultation, Seat
 from govcloud.approvals.policies import Turn
-from govcloud.approvals.reminders import may_remind
+from govcloud.approvals.reminders import may_remind, rests_until
 from govcloud.approvals.signable import Need, need_of
 from tenants.models import User
 
@@ -16,7 +16,8 @@ from tenants.models import User
 @dataclass(frozen=True, slots=True)
 class Offer:
     """``turn`` is the seat the reader may sign, ``need`` what an approval of it would leave to nobody; ``given`` are seats they, or a substitute for them, gave to others who have not signed yet; ``asked`` the
-    opinions that they are asked for, ``asking`` those that keep a stage of theirs or that they asked for.
+    opinions that they are asked for, ``asking`` those that keep a stage of theirs or that they asked for. ``reminds_from`` is when it can
+    be reminded again, while it has been of late.
     """
 
     stage: CaseStage | None = None
@@ -26,6 +27,7 @@ class Offer:
     asked: list[Consultation] = field(default_factory=list)
     asking: list[Consultation] = field(default_factory=list)
     reminds: bool = False
+    reminds_from: datetime | None = None
 
     @property
     def decides(self) -> bool:
@@ -52,4 +54,5 @@ def offer(case: Case | None, stages: Sequence[CaseStage], actor: User, *, at: da
         asked=[one for one in opinions if one.person_id == actor.pk],
         asking=[one for one in opinions if turn is not None or one.asked_by_id == actor.pk],
         reminds=may_remind(case, actor=actor, at=at),
+        reminds_from=rests_until(stage.reminded_at, at=at),  # type: ignore[attr-defined]
     )

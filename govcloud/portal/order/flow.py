@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from django.db.models import Exists, OuterRef, Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch, Q, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -100,7 +100,9 @@ def stages_of(order: Order) -> list[CaseStage]:
         .prefetch_related(Prefetch("decisions", decisions), Prefetch("seats", seats))
         .annotate(
             consulted=Exists(Consultation.objects.filter(stage=OuterRef("pk"))),
-            reminded=Exists(Reminder.objects.filter(stage=OuterRef("pk"))),
+            reminded_at=Subquery(
+                Reminder.objects.filter(stage=OuterRef("pk")).order_by("-at").values("at")[:1]
+            ),
         )
         .order_by("position")
     )
@@ -158,7 +160,7 @@ def _asides(stages: Sequence[CaseStage]) -> Mapping[int, tuple[str, ...]]:
         asked = Consultation.objects.filter(stage__in=stages).select_related("asked_by", "person")
         for one in asked:
             told.setdefault(one.stage_id, []).append(_opinion(one))
-    if any(stage.reminded for stage in stages):  # type: ignore[attr-defined]
+    if any(stage.reminded_at for stage in stages):  # type: ignore[attr-defined]
         for reminder in Reminder.objects.filter(stage__in=stages).select_related("person"):
             told.setdefault(reminder.stage_id, []).append(_reminder(reminder))
     return {stage: tuple(words) for stage, words in told.items()}
