@@ -129,7 +129,7 @@ def space(*, order: UUID, system: UUID) -> list[StepSpec]:
 def limits(*, order: UUID, system: UUID, after: Sequence[str]) -> list[StepSpec]:
     """The cloud's own limits, set to what the system has been granted once the steps before are done."""
     return [
-        StepSpec(key=key_of(order, kind), kind=kind, label=kind, unit=system, needs=tuple(after))
+        StepSpec.limits(kind, key=key_of(order, kind), system=system, needs=after)
         for kind in ("compute_quota", "volume_quota", "network_quota")
     ]
 
@@ -292,9 +292,7 @@ class ExtensionPlan:
 
 def extend(plan: ExtensionPlan) -> list[StepSpec]:
     """Grow a volume where it is; or, where the cloud cannot do that, let go of it, grow it, and attach it again."""
-    quota = StepSpec(
-        key=key_of(plan.unit, "volume_quota"), kind="volume_quota", label="volume_quota", unit=plan.system
-    )
+    quota = StepSpec.limits("volume_quota", key=key_of(plan.unit, "volume_quota"), system=plan.system)
     state = {
         "resource": str(plan.volume), "storage_class": plan.storage_class,
         "from_gb": plan.from_gb, "size_gb": plan.size_gb,

@@ -34,7 +34,7 @@ def resize(plan: ResizePlan) -> list[StepSpec]:
     guest = {"server": str(plan.server), "volumes": [str(volume) for volume in plan.data_volumes]}
 
     def quota(key: str, *needs: str) -> StepSpec:
-        return StepSpec(key=key, kind="compute_quota", label="compute_quota", unit=plan.system, needs=needs)
+        return StepSpec.limits("compute_quota", key=key, system=plan.system, needs=needs)
 
     def step(kind: str, state: Mapping[str, Any], *needs: str) -> StepSpec:
         return StepSpec(

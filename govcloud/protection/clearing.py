@@ -79,10 +79,12 @@ def _expire(plan_pk: int, *, at: datetime) -> Operation | None:
         if not steps:
             return None
         resource = plan.allowance.resource
-        limits = StepSpec(
-            key=f"left-over:{at.isoformat()}:{plan.uuid}", kind="volume_quota", label="volume_quota",
-            unit=resource.system.uuid, needs=tuple(step.key for step in steps),
-        )  # fmt: skip
+        limits = StepSpec.limits(
+            "volume_quota",
+            key=f"left-over:{at.isoformat()}:{plan.uuid}",
+            system=resource.system.uuid,
+            needs=[step.key for step in steps],
+        )
         return provisioning.start(
             kind=OperationKind.EXPIRE, reason=_("recovery points of %(plan)s") % {"plan": plan.name}, thread=None,
             system=resource.system, cloud=resource.cloud, steps=[*steps, limits], actor=SCHEDULER, at=at,

@@ -97,9 +97,7 @@ def lift(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> Leg
 def _let_limits_follow(point: RecoveryPoint, *, key: str, actor: User, at: datetime) -> None:
     """The cloud counts what is kept beside a plan's own points: its limit has room for that from now on, or no longer."""
     resource = point.volume.resource
-    step = StepSpec(
-        key=f"{key}:volume_quota", kind="volume_quota", label="volume_quota", unit=resource.system.uuid
-    )
+    step = StepSpec.limits("volume_quota", key=f"{key}:volume_quota", system=resource.system.uuid)
     _tell_cloud(resource, OperationKind.LIMITS, step, actor=actor, at=at)
 
 

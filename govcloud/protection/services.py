@@ -153,9 +153,9 @@ def _with_room(steps: list[StepSpec], plan: BackupPlan, due_at: datetime) -> lis
     keeping.add_points(besides, resource.system, resource.cloud)
     if not besides.backups:
         return steps
-    limits = StepSpec(
-        key=f"limits:{plan.uuid}:{due_at.isoformat()}", kind="volume_quota", label="volume_quota", unit=resource.system.uuid
-    )  # fmt: skip
+    limits = StepSpec.limits(
+        "volume_quota", key=f"limits:{plan.uuid}:{due_at.isoformat()}", system=resource.system.uuid
+    )
     return [limits, *(replace(step, needs=(*step.needs, limits.key)) for step in steps)]
 
 

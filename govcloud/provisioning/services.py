@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from django.db import transaction
@@ -54,6 +54,11 @@ class StepSpec:
     desired: Desired = Desired.PRESENT
     external_id: str = ""
     needs: tuple[str, ...] = ()
+
+    @classmethod
+    def limits(cls, kind: str, *, key: str, system: UUID, needs: Sequence[str] = ()) -> Self:
+        """The cloud's own of a system's project (``compute_quota``, …), set to what the system has been granted by then."""
+        return cls(key=key, kind=kind, label=kind, unit=system, needs=tuple(needs))
 
 
 def start(

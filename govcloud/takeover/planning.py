@@ -48,13 +48,7 @@ def taking(plan: Plan) -> list[StepSpec]:
         unit=system.uuid,
         desired_state={"project": plan.takeover.project_id},
     )
-    room = StepSpec(
-        key=f"{plan.key}:room",
-        kind="network_quota",
-        label="network_quota",
-        unit=system.uuid,
-        needs=(entry.key,),
-    )
+    room = StepSpec.limits("network_quota", key=f"{plan.key}:room", system=system.uuid, needs=(entry.key,))
     steps = [entry, room]
     for candidate in _ordered(plan.candidates):
         steps.append(_step(plan, candidate, needs=(room.key, *_needs(plan, candidate))))
@@ -66,7 +60,7 @@ def taking(plan: Plan) -> list[StepSpec]:
 
 def limits(key: UUID, system: UUID, *, needs: tuple[str, ...]) -> list[StepSpec]:
     """The cloud's own, which count what is in the project and not ours as well."""
-    return [StepSpec(key=f"{key}:{kind}", kind=kind, label=kind, unit=system, needs=needs) for kind in LIMITS]
+    return [StepSpec.limits(kind, key=f"{key}:{kind}", system=system, needs=needs) for kind in LIMITS]
 
 
 def _ordered(candidates: Sequence[Candidate]) -> list[Candidate]:

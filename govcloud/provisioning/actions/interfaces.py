@@ -143,6 +143,4 @@ def _addresses(resource: Resource) -> QuerySet[Address]:
 
 def _room(resource: Resource, key: str, *needs: str) -> StepSpec:
     """The cloud's limits, which count ports."""
-    return StepSpec(
-        key=key, kind="network_quota", label="network_quota", unit=resource.system.uuid, needs=needs
-    )
+    return StepSpec.limits("network_quota", key=key, system=resource.system.uuid, needs=needs)

@@ -174,9 +174,7 @@ class RemoveRule(_RuleAction[OfRule]):
 
 def room(resource: Resource, key: str, *needs: str) -> StepSpec:
     """The cloud's own limits for networks: before what needs room, after what gives it back."""
-    return StepSpec(
-        key=key, kind="network_quota", label="network_quota", unit=resource.system.uuid, needs=needs
-    )
+    return StepSpec.limits("network_quota", key=key, system=resource.system.uuid, needs=needs)
 
 
 def _rules(resource: Resource) -> QuerySet[SecurityRule]:

@@ -335,10 +335,12 @@ def _step(key: str, kind: str, resource: Resource, state: dict[str, Any], *needs
 
 def _limits(key: str, resource: Resource, *needs: StepSpec) -> StepSpec:
     """The cloud's own limits: before what needs room, after what gives it back."""
-    return StepSpec(
-        key=f"{key}:volume_quota", kind="volume_quota", label="volume_quota", unit=resource.system.uuid,
-        needs=tuple(need.key for need in needs),
-    )  # fmt: skip
+    return StepSpec.limits(
+        "volume_quota",
+        key=f"{key}:volume_quota",
+        system=resource.system.uuid,
+        needs=[need.key for need in needs],
+    )
 
 
 def _pair(volume: Resource, server: Resource) -> dict[str, str]:
