@@ -12,6 +12,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, AddressBlock, Resource, ResourceKind
 from govcloud.provisioning.actions.base import Action
+from govcloud.provisioning.actions.rules import room
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
 from tenants.models import NetworkZone, Role
@@ -73,12 +74,13 @@ class AddInterface(_InterfaceAction):
         network, unit = Resource.objects.get(uuid=parameters.network), uuid4()
         block = AddressBlock.objects.get(unit=network.unit)
         inventory.reserve_address(block=block, unit=unit, server=resource.server)
-        room, port = f"{key}:room", f"{key}:port"
+        more, port = room(resource, f"{key}:room"), f"{key}:port"
         state = {"network": str(network.unit), "server": str(resource.unit)}
         return [
-            _room(resource, room),
+            more,
             StepSpec(
-                key=port, kind="port", label=resource.name, unit=unit, desired_state=state, needs=(room,)
+                key=port, kind="port", label=resource.name, unit=unit, desired_state=state,
+                needs=(more.key,),
             ),
             StepSpec(
                 key=f"{key}:interface", kind="interface", label=resource.name, unit=unit, desired_state=state,
@@ -120,7 +122,7 @@ class RemoveInterface(_InterfaceAction):
                 key=gone, kind="port", label=resource.name, unit=address.unit, desired=Desired.ABSENT,
                 external_id=address.port_id, desired_state=state, needs=(unplugged,),
             ),
-            _room(resource, f"{key}:room", gone),
+            room(resource, f"{key}:room", gone),
         ]  # fmt: skip
 
 
@@ -139,8 +141,3 @@ def _network(resource: Resource, parameters: OnNetwork) -> Resource | None:
 def _addresses(resource: Resource) -> QuerySet[Address]:
     """Of the interfaces after the first."""
     return Address.objects.filter(server=resource.server, released_at=None)
-
-
-def _room(resource: Resource, key: str, *needs: str) -> StepSpec:
-    """The cloud's limits, which count ports."""
-    return StepSpec.limits("network_quota", key=key, system=resource.system.uuid, needs=needs)
