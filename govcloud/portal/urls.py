@@ -6,6 +6,7 @@ from govcloud.portal.account import mail, tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
 from govcloud.portal.calendar import views as calendar
+from govcloud.portal.clouds import keeping
 from govcloud.portal.clouds import views as clouds
 from govcloud.portal.deciding import absences
 from govcloud.portal.deciding import views as deciding
@@ -102,7 +103,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/<slug:day>/removal/", calendar.removal, name="calendar-removal"),
     path("clouds/", clouds.clouds, name="clouds"),
     path("clouds/export.<str:form>", clouds.export, name="clouds-export"),
+    path("clouds/new/", keeping.new, name="cloud-new"),
     path("clouds/<uuid:uuid>/", clouds.cloud, name="cloud"),
+    path("clouds/<uuid:uuid>/change/", keeping.change, name="cloud-change"),
+    path("clouds/<uuid:uuid>/credentials/", keeping.signing_in, name="cloud-credentials"),
+    path("clouds/<uuid:uuid>/names/", keeping.naming, name="cloud-names"),
     path("clouds/<uuid:uuid>/maintenance/", clouds.setting_aside, name="cloud-maintenance"),
     path(
         "clouds/<uuid:uuid>/maintenance/<uuid:maintenance_uuid>/ending/",

@@ -101,7 +101,7 @@ OF_THE_CENTRE = frozenset(
         "anybodys-token-revocation", "finding", "finding-application", "finding-dismissal", "audit-event", "unit-change",
         "unit-move", "unit-closing", "review-closing", "flow", "flow-draft", "flow-name", "flow-new-stage", "flow-stage",
         "flow-stage-place", "flow-publication", "flow-discarding", "operation-retry", "operation-abandonment", "cloud",
-        "cloud-maintenance", "cloud-maintenance-end", "cloud-activation", "cloud-deactivation", "cloud-retirement", "takeover",
+        "cloud-change", "cloud-credentials", "cloud-names", "cloud-maintenance", "cloud-maintenance-end", "cloud-activation", "cloud-deactivation", "cloud-retirement", "takeover",
         "takeover-export", "takeover-survey-again", "takeover-assignment", "takeover-equivalent", "takeover-taking",
         "takeover-giving-up", "takeover-renaming",
     }
