@@ -28,7 +28,7 @@ from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
 from govcloud.portal.takeovers import views as takeovers
-from govcloud.portal.units import registering, sheets, systems
+from govcloud.portal.units import cloud_limits, registering, sheets, systems
 from govcloud.portal.units import views as units
 from govcloud.portal.webhooks import views as webhooks
 from govcloud.portal.worktop import views as worktop
@@ -184,6 +184,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/<uuid:uuid>/move/", units.move, name="unit-move"),
     path("units/<uuid:uuid>/closing/", units.closing, name="unit-closing"),
     path("systems/<uuid:uuid>/", systems.system, name="system"),
+    path("systems/<uuid:uuid>/cloud-limits/", cloud_limits.limits, name="system-cloud-limits"),
     path("systems/<uuid:uuid>/owner/", systems.owner, name="system-owner"),
     path("systems/<uuid:uuid>/change/", systems.change, name="system-change"),
     path("systems/<uuid:uuid>/retirement/", systems.retirement, name="system-retirement"),

@@ -54,6 +54,7 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "unit": {"uuid": "departments"},
     "unit-connection": {"uuid": "departments"},
     "system": {"uuid": "systems"},
+    "system-cloud-limits": {"uuid": "systems"},
     "system-owner": {"uuid": "systems"},
     "system-change": {"uuid": "systems"},
     "system-retirement": {"uuid": "systems"},
