@@ -22,7 +22,7 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
-from govcloud.portal.resource import credentials, holds, login_keys
+from govcloud.portal.resource import credentials, holds, login_keys, postponing
 from govcloud.portal.resource import views as resource
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
@@ -168,6 +168,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         holds.lifting_from_point,
         name="resource-point-hold-lifting",
     ),
+    path("resources/<uuid:uuid>/postponement/", postponing.postponement, name="resource-postponement"),
     path("resources/<uuid:uuid>/hold/", holds.placing, name="resource-hold"),
     path("resources/<uuid:uuid>/hold-lifting/", holds.lifting, name="resource-hold-lifting"),
     path("resources/<uuid:uuid>/deeds/<slug:action>/", resource.act, name="resource-act"),

@@ -46,6 +46,7 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "resource-login-key-removal": {"uuid": "resources"},
     "resource-secret": {"uuid": "containers", "credential": "container-credentials"},
     "resource-act": {"uuid": "resources"},
+    "resource-postponement": {"uuid": "resources"},
     "resource-hold": {"uuid": "containers"},
     "resource-hold-lifting": {"uuid": "containers"},
     "resource-point-hold": {"uuid": "volumes", "point": "recovery-points"},

@@ -28,7 +28,8 @@ from tenants.models import Department, Membership, Role, System, User
 from tests.api.house import recovery_point
 from tests.factories.approvals import default_flow, drafted
 from tests.factories.catalog import FlavorFactory
-from tests.factories.inventory import CredentialFactory, NetworkFactory, whole_server
+from tests.factories.inventory import CredentialFactory, NetworkFactory, VolumeFactory, whole_server
+from tests.factories.leases import found as run_out
 from tests.factories.notifications import webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
@@ -543,6 +544,7 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
 
 def of_the_clouds(people: scenes.Cast, at: datetime) -> dict[str, Case]:
     cloud = people.catalogue.cloud
+    expired = run_out(VolumeFactory(resource__system=people.system).resource, at=at)
     return {
         "new cloud": (
             people.admin, "/clouds/new/", {"code": "west", "name": "西区云", "parts": "1", "availability_zones-0-code": "part-a"},
@@ -561,6 +563,10 @@ def of_the_clouds(people: scenes.Cast, at: datetime) -> dict[str, Case]:
         ),
         "closing of a cloud": (
             people.admin, f"/clouds/{cloud.uuid}/deactivation/", {"reason": "设备搬迁"}, ("设备搬迁",),
+        ),
+        "postponement": (
+            people.admin, f"/resources/{expired.resource.uuid}/postponement/",
+            {"until": "2027-01-05T12:00", "reason": "审计尚未结束"}, ("2027-01-05T12:00", "审计尚未结束"),
         ),
         "end of a cloud": (
             people.admin, f"/clouds/{cloud.uuid}/retirement/", {"reason": "租期已满"}, ("租期已满",),
