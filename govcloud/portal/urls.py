@@ -31,6 +31,7 @@ from govcloud.portal.takeovers import views as takeovers
 from govcloud.portal.units import cloud_limits, registering, sheets, systems
 from govcloud.portal.units import views as units
 from govcloud.portal.webhooks import views as webhooks
+from govcloud.portal.wiping import views as wiping
 from govcloud.portal.worktop import views as worktop
 from govcloud.portal.writing import standing, submission
 from govcloud.portal.writing import views as writing
@@ -84,6 +85,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/new/systems", writing.systems, name="order-new-systems"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
+    path("wipe-records/", wiping.records, name="wipe-records"),
+    path("wipe-records/export.<str:form>", wiping.export, name="wipe-records-export"),
+    path("wipe-records/<uuid:uuid>/", wiping.record, name="wipe-record"),
     path("quota/", quota.units, name="quota"),
     path("quota/capacity/", quota.capacity, name="quota-capacity"),
     path("quota/<uuid:uuid>/", quota.unit, name="quota-unit"),

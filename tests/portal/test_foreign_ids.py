@@ -20,7 +20,7 @@ from govcloud.portal.urls import urlpatterns
 from tenants.models import Role, User
 from tests.api.house import recovery_point
 from tests.factories.approvals import absence, consulted
-from tests.factories.inventory import CredentialFactory, whole_server
+from tests.factories.inventory import CredentialFactory, WipeRecordFactory, whole_server
 from tests.factories.notifications import posted, webhook
 from tests.factories.orders import Scene, paper_of, scene, submitted
 from tests.factories.organisation import review_of
@@ -47,6 +47,7 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "resource-secret": {"uuid": "containers", "credential": "container-credentials"},
     "resource-act": {"uuid": "resources"},
     "resource-postponement": {"uuid": "resources"},
+    "wipe-record": {"uuid": "wipe-records"},
     "resource-hold": {"uuid": "containers"},
     "resource-hold-lifting": {"uuid": "containers"},
     "resource-point-hold": {"uuid": "volumes", "point": "recovery-points"},
@@ -175,6 +176,7 @@ def things(on: Scene, person: User, *, at: datetime) -> dict[str, Named]:
         "operations": point.run.operation,
         "volumes": point.volume.resource,
         "recovery-points": point,
+        "wipe-records": WipeRecordFactory(volume=server.volumes.first()),
         "containers": row.container.resource,
         "container-credentials": row,
         "access-reviews": review,

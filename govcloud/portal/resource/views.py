@@ -17,7 +17,7 @@ from django.views.decorators.vary import vary_on_headers
 from govcloud import clock
 from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind
+from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind, WipeRecord
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order.resources import one
@@ -158,6 +158,7 @@ def _context(
         "deeds": list(offers.deeds(found, possible, typed=typed or {})),
         "points": points(found),
         "ended": leases.ended(found, actor, at=at, typed=typed or {}),
+        "wiped": None if stands else WipeRecord.objects.filter(resource=found).first(),
         "container_hold": _hold_on(found),
         "may_hold": scope.holds_any(KEEPERS),
         "most": deeds.LONGEST_REASON,
