@@ -14,6 +14,7 @@ from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import passes
 from govcloud.portal.findings import views as findings
 from govcloud.portal.flows import views as flows
+from govcloud.portal.holds import views as all_holds
 from govcloud.portal.inbox import views as inbox
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
@@ -85,6 +86,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/new/systems", writing.systems, name="order-new-systems"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
+    path("legal-holds/", all_holds.holds, name="holds"),
+    path("legal-holds/export.<str:form>", all_holds.export, name="holds-export"),
     path("wipe-records/", wiping.records, name="wipe-records"),
     path("wipe-records/export.<str:form>", wiping.export, name="wipe-records-export"),
     path("wipe-records/<uuid:uuid>/", wiping.record, name="wipe-record"),
