@@ -347,7 +347,17 @@ def test_nothing_is_asked_of_another_host(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/orders/", "/orders/GC-2026-000001/", "/sign-in/", "/engine/", "/quota/", "/quota/capacity/", "unit"],
+    [
+        "/orders/",
+        "/orders/GC-2026-000001/",
+        "/sign-in/",
+        "/engine/",
+        "/quota/",
+        "/quota/capacity/",
+        "unit",
+        "/clouds/new/",
+        "/wipe-records/",
+    ],
 )
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str, language: str) -> None:

@@ -131,6 +131,17 @@ def test_what_is_wrong_is_told_at_its_field_and_what_was_typed_stays(
     assert Cloud.objects.exclude(pk=cloud.pk).filter(code__in=("west", NEW["code"])).count() == 0
 
 
+def test_all_that_is_wrong_is_told_at_once(people: scenes.Cast, keeper: Client) -> None:
+    wrong = {
+        "code": "",
+        "build_width": "x",
+        "zones-private-address_pool": "nonsense",
+        "management_cidr": "10",
+    }
+    html = keeper.post("/clouds/new/", {**NEW, **wrong}).content.decode()
+    assert set(re.findall(r'id="([\w-]+)-error"', html)) == set(wrong)
+
+
 def test_a_second_part_that_is_wrong_is_told_there_although_the_first_is_left_out(
     people: scenes.Cast, keeper: Client
 ) -> None:

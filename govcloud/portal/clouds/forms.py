@@ -12,7 +12,7 @@ from django.utils.translation import pgettext_lazy
 from govcloud.catalog.models import Cloud, Retyping, Site, Wiping
 from govcloud.clouds import names
 from govcloud.clouds.credentials import INTERFACES, SERVICES, CredentialDraft
-from govcloud.clouds.services import AvailabilityZoneDraft, NetworkZoneDraft
+from govcloud.clouds.services import AvailabilityZoneDraft, BadRange, NetworkZoneDraft, is_range
 from govcloud.portal.fieldsets import Form, Group, slug
 from govcloud.portal.templatetags.portal import named
 from govcloud.portal.writing.fields import (
@@ -44,6 +44,13 @@ def between(least: int, most: int, typed: str) -> int:
     return found
 
 
+def a_range(typed: str) -> str:
+    """Raises Unreadable, so that it is told with all else that is wrong; whether networks have room in it is asked later."""
+    if not is_range(typed):
+        raise Unreadable(BadRange(given=typed, prefix=32).detail)
+    return typed
+
+
 LEVEL = choice("mlps_level", _("Takes systems up to MLPS level"), "levels", read=whole, default="3")
 NAMES = (
     text("name", _("Name in Chinese"), longest=80),
@@ -70,14 +77,14 @@ ONCE = (
 """What is said of a cloud when it is registered, and never again."""
 ABILITIES = (
     number("build_width", _("Servers that are built at a time"), read=partial(between, 1, 1_000), default="20"),
-    text("management_cidr", _("Range from which guests may be reached"), longest=43, optional=True, hint=_("CIDR")),
+    Field(key="management_cidr", label=_("Range from which guests may be reached"), read=a_range, longest=43, optional=True, hint=_("CIDR")),
     text("backup_zone", _("Backup zone of off-site backups"), longest=80, optional=True),
     choice("retyping", _("Volumes can move between storage classes"), "retypings", read=one_of(Retyping), default=Retyping.DETACHED),
     tick("online_extend", _("A volume in use can grow"), default=YES),
     tick("sizes_must_match", _("Place nothing there that has another size than in the catalogue"), default=YES),
 )  # fmt: skip
 ZONE = (
-    text("address_pool", _("Address pool"), longest=43, hint=_("CIDR that systems' networks are cut from")),
+    Field(key="address_pool", label=_("Address pool"), read=a_range, longest=43, hint=_("CIDR that systems' networks are cut from")),
     number("network_prefix", _("Prefix of one system's network"), read=partial(between, 8, 29), default="26"),
     text("dns_servers", _("DNS servers"), optional=True, hint=_("Separated by commas")),
     text("external_network", _("External network"), longest=120, optional=True, hint=_("If the cloud has several")),
