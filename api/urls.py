@@ -27,6 +27,7 @@ from api.v1 import (
     findings,
     flows,
     leases,
+    legal_holds,
     maintenances,
     me,
     month_closes,
@@ -100,6 +101,7 @@ router.register("takeovers", takeovers.Takeovers, "takeovers")
 router.register("takeover-candidates", candidates.Candidates, "takeover-candidates")
 router.register("equivalents", candidates.Equivalents, "equivalents")
 router.register("recovery-points", recovery_points.RecoveryPoints, "recovery-points")
+router.register("legal-holds", legal_holds.LegalHolds, "legal-holds")
 router.register("snapshots", snapshots.Snapshots, "snapshots")
 router.register("security-rules", reach.SecurityRules, "security-rules")
 router.register("floating-addresses", reach.FloatingAddresses, "floating-addresses")

@@ -20,7 +20,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.leases import services
 from govcloud.leases.models import Expiry, Notice, NoticeKind, Obstacle
-from tenants.models import Role
+from govcloud.leases.policies import POSTPONERS
 
 
 class LetResource(serializers.Serializer[Resource]):
@@ -112,7 +112,7 @@ class Expiries(Listed[Expiry], Retrieved[Expiry]):
     filterset_class = ExpiryFilters
     search_fields = ("resource__name", "resource__system__name", "resource__system__name_en")
     ordering_fields = ("reclaim_at", "lease_end", "found_at")
-    roles = {"postponement": (Role.CLOUD_ADMIN,)}
+    roles = {"postponement": POSTPONERS}
 
     def get_queryset(self) -> QuerySet[Expiry]:
         in_force = Exists(Expiry.objects.in_force().filter(pk=OuterRef("pk"), reclaim=None))

@@ -9,9 +9,8 @@ from rest_framework.response import Response
 from api.endpoints import Endpoint
 from api.fields import Answer
 from govcloud.provisioning import project_limits
-from tenants.models import Role, System
-
-READERS = (Role.CLOUD_ADMIN, Role.TECHNICAL_REVIEWER, Role.LEADER, Role.SUPERVISOR)
+from govcloud.provisioning.policies import LIMIT_READERS
+from tenants.models import System
 
 
 class CloudLimitAnswer(serializers.Serializer[Any]):
@@ -38,7 +37,7 @@ class SystemLimitsAnswer(Answer):
 class SystemLimits(Endpoint[System]):
     queryset = System.objects.select_related("department")
     serializer_class = SystemLimitsAnswer
-    roles = {"retrieve": READERS}
+    roles = {"retrieve": LIMIT_READERS}
 
     def retrieve(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Asked of the clouds now. They follow what has been ordered: a department's quota changes nothing there by itself."""

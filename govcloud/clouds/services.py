@@ -227,7 +227,7 @@ def _wrong(
     if profile and profile not in _profiles():
         errors.append(UnknownProfile(given=profile, pointers=("/profile",)))
     cidr = particulars.get("management_cidr")
-    if cidr and not _is_range(cidr):
+    if cidr and not is_range(cidr):
         errors.append(BadRange(given=cidr, prefix=32, pointers=("/management_cidr",)))
     levels = [("/mlps_level", particulars.get("mlps_level", 1))]
     levels += [
@@ -235,7 +235,7 @@ def _wrong(
     ]
     errors += [LevelOutOfRange(given=g, pointers=(p,)) for p, g in levels if not 1 <= g <= 5]
     for number, draft in enumerate(zones):
-        if not _is_range(draft.address_pool, room_for=draft.network_prefix):
+        if not is_range(draft.address_pool, room_for=draft.network_prefix):
             pointer = f"/zones/{number}/address_pool"
             errors.append(
                 BadRange(given=draft.address_pool, prefix=draft.network_prefix, pointers=(pointer,))
@@ -252,7 +252,8 @@ def _profiles() -> frozenset[str]:
         return frozenset()
 
 
-def _is_range(given: str, *, room_for: int = 32) -> bool:
+def is_range(given: str, *, room_for: int = 32) -> bool:
+    """Whether it is an IPv4 range with room for a network of that prefix."""
     try:
         network = ip_network(given)
     except ValueError:

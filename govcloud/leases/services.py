@@ -24,12 +24,13 @@ from govcloud.leases import notices, obstacles, suspending
 from govcloud.leases.models import Expiry, NoticeKind, Obstacle
 from govcloud.leases.notices import BATCH, LEASES
 from govcloud.leases.obstacles import Found
+from govcloud.leases.policies import POSTPONERS
 from govcloud.leases.queries import let
 from govcloud.orders import dismantling
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
-from tenants.models import Role, System, User
+from tenants.models import System, User
 from tenants.policies import require
 
 LONGEST_REASON = 500
@@ -239,13 +240,18 @@ def _start(
     )
 
 
+def postponable(expiry: Expiry, *, at: datetime) -> tuple[datetime, datetime]:
+    """To a time after the first and to the second at most taking back can be put off."""
+    return max(at, expiry.reclaim_at), at + settings.LEASE_POSTPONEMENT
+
+
 def postpone(*, expiry: Expiry, until: datetime, reason: str, actor: User, at: datetime) -> Expiry:
     """Have something taken back later than its grace says. A server stays suspended, or is suspended, all the same.
 
     Raises RoleMissing for anybody but a cloud administrator, PostponementReasonMissing, PostponementOutOfRange, and
     NothingToPostpone for what is being taken back already or is let again.
     """
-    require(actor, Role.CLOUD_ADMIN, at=at)
+    require(actor, *POSTPONERS, at=at)
     if not 1 <= len(reason.strip()) <= LONGEST_REASON:
         raise PostponementReasonMissing(most=LONGEST_REASON, pointers=("/reason",))
     with kept(), transaction.atomic():
@@ -254,7 +260,7 @@ def postpone(*, expiry: Expiry, until: datetime, reason: str, actor: User, at: d
         resource, before = expiry.resource, expiry.reclaim_at
         if expiry.reclaim is not None or not Expiry.objects.in_force().filter(pk=expiry.pk).exists():
             raise NothingToPostpone(name=resource.name)
-        earliest, latest = max(at, before), at + settings.LEASE_POSTPONEMENT
+        earliest, latest = postponable(expiry, at=at)
         if not earliest < until <= latest:
             raise PostponementOutOfRange(earliest=_told(earliest), latest=_told(latest), pointers=("/until",))
         expiry.reclaim_at = until

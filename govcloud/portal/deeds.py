@@ -32,13 +32,20 @@ class SignedOutMeanwhile(Invalid):
     )
 
 
-_held_back: ContextVar[bool] = ContextVar("held_back", default=False)
+class LanguageSwitched(Invalid):
+    code = "language-switched"
+    message = gettext_lazy(
+        "Nothing has been done yet: you switched the language. What you had typed is here again; go on, and send it as you meant to."
+    )
+
+
+_held_back: ContextVar[DomainError | None] = ContextVar("held_back", default=None)
 
 
 @contextmanager
-def holding_back() -> Iterator[None]:
-    """Nothing is done meanwhile, and everything refused as SignedOutMeanwhile: so a page comes back with what was typed."""
-    token = _held_back.set(True)
+def holding_back(refusal: DomainError) -> Iterator[None]:
+    """Nothing is done meanwhile, and everything refused so: a page comes back with what was typed."""
+    token = _held_back.set(refusal)
     try:
         yield
     finally:
@@ -73,8 +80,9 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
 
 def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     """Do it; or hand on the refusal, for a page that tells at each field what is wrong. Raises as ``attempt``."""
-    if _held_back.get():
-        return SignedOutMeanwhile()
+    held_back = _held_back.get()
+    if held_back is not None:
+        return held_back
     try:
         deed()
     except RoleMissing as missing:

@@ -11,6 +11,7 @@ from govcloud.approvals.policies import FLOW_READERS
 from govcloud.clouds.policies import KEEPERS as KEEP_CLOUDS
 from govcloud.notifications.policies import KEEPERS as KEEP_WEBHOOKS
 from govcloud.organisation.policies import KEEPERS_OF_PEOPLE
+from govcloud.protection.holds import KEEPERS as HOLD
 from govcloud.provisioning.policies import OPERATORS
 from govcloud.reconciliation.policies import READERS as READ_FINDINGS
 from govcloud.supervision.policies import READERS as SUPERVISE
@@ -50,6 +51,7 @@ FURTHER = (
     Entry("portal:engine", "progress-check", _("Engine"), OPERATORS),
     Entry("portal:findings", "search", _("Findings"), READ_FINDINGS),
     Entry("portal:takeovers", "download", _("Takeovers"), READ_TAKEOVERS),
+    Entry("portal:holds", "lock", _("Legal holds"), HOLD),
     Entry("portal:flows", "stack-2", _("Approval flow"), FLOW_READERS),
     Entry("portal:accounts", "user", _("Accounts"), (Role.SYSTEM_ADMIN,)),
     Entry("portal:calendar", "calendar-event", _("Calendar")),

@@ -5,6 +5,8 @@ without a session, from a page of ours, is kept in the session that begins with 
 its page is then shown with what they typed and nothing is done. If they have signed in in another window meanwhile, so that the
 form's token against forged requests is an old one, its page is shown at once.
 
+In the same way what was typed and not sent yet outlasts a switch of the language, which the page sends it along with.
+
 Only views that say so (``resumes``) take part. None of them is sent passwords, codes, login keys or files, and a form that
 declares classified work is never kept.
 """
@@ -13,18 +15,20 @@ import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
+from urllib.parse import SplitResult, urlencode, urlsplit
 from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import Resolver404, resolve
 from django.utils.datastructures import MultiValueDict
 from django.views.csrf import csrf_failure as not_trusted
 
 from govcloud import ciphers
 from govcloud.orders.resolution import as_uuid
-from govcloud.portal.deeds import holding_back
+from govcloud.portal.deeds import LanguageSwitched, SignedOutMeanwhile, holding_back
 from tenants.models import User
 
 View = Callable[..., HttpResponse]
@@ -36,6 +40,9 @@ AGAIN = "again"
 """The parameter of the address under which the page is shown anew, and a hidden field of its forms: the key of what was kept."""
 OF_EVERY_FORM = frozenset({MARK, AGAIN, "csrfmiddlewaretoken"})
 """Fields that nobody has filled in."""
+TO, TYPED = "form", "typed"
+"""Fields of the switch of the language: the address of a form that was begun, and its fields as one query string."""
+WHY = {"signed-out": SignedOutMeanwhile, "language": LanguageSwitched}
 HOUR = 3600
 MARK_LASTS = 72
 """Hours: a page that was left open over a weekend."""
@@ -73,12 +80,13 @@ def instead_of(
             _forget(request)  # it has been sent now
             return None
         return _kept(request)
-    typed = _typed_before(request, user) if request.method == "GET" and isinstance(user, User) else None
-    if typed is None:
+    before = _typed_before(request, user) if request.method == "GET" and isinstance(user, User) else None
+    if before is None:
         return None
+    why, typed = before
     request.method, request.POST = "POST", typed  # type: ignore[assignment]
     request._files = MultiValueDict()  # type: ignore[attr-defined]  # noqa: SLF001  none, or Django would read the body again
-    return _shown(request, view, args, kwargs)
+    return _shown(request, view, args, kwargs, why=why)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -120,38 +128,88 @@ def tidy(request: HttpRequest) -> None:
 
 
 def _shown(
-    request: HttpRequest, view: View, args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    request: HttpRequest,
+    view: View,
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+    *,
+    why: str = "signed-out",
 ) -> HttpResponse:
-    with holding_back():
+    with holding_back(WHY[why]()):
         return view(request, *args, **kwargs)
 
 
 def _kept(request: HttpRequest) -> HttpResponse | None:
     """The way to sign in and back, after keeping what was sent; None if it is not to be kept."""
-    writer, sent = _writer(request), _sent(request)
+    writer, sent = _writer(request), _sent(request.POST)
     if writer is None or sent is None:
         return None
+    told = _put_by(
+        request, writer, sent, path=request.path, query=request.GET.copy(), instead_of=_resumed_by(request)
+    )
+    return redirect_to_login(told)
+
+
+def sent_to(request: HttpRequest) -> dict[str, str] | None:
+    """What the page answers if that could be kept, as the fields ``TO`` and ``TYPED`` have it."""
+    view = request.resolver_match and request.resolver_match.func
+    sent = _sent(request.POST) if request.method == "POST" and getattr(view, "resumes", False) else None
+    return {TO: request.get_full_path(), TYPED: urlencode(sent, doseq=True)} if sent else None
+
+
+def switching(request: HttpRequest, user: User) -> str | None:
+    """The address of the form that came along with a switch of the language, after keeping it; None if there is nothing to keep."""
+    typed = QueryDict(request.POST.get(TYPED, ""))
+    sent, to = _sent(typed), _local(request.POST.get(TO, ""))
+    if not sent or to is None:
+        return None
+    query = QueryDict(to.query, mutable=True)
+    before = typed.get(AGAIN) or query.get(AGAIN, "")
+    return _put_by(request, user.uuid, sent, path=to.path, query=query, instead_of=before, why="language")
+
+
+def _local(address: str) -> SplitResult | None:
+    """The address of a form that is resumed; None for any other."""
+    try:
+        to = urlsplit(address)
+        view = resolve(to.path).func if address.startswith("/") and not to.netloc else None
+    except (ValueError, Resolver404):
+        return None
+    return to if getattr(view, "resumes", False) else None
+
+
+def _put_by(
+    request: HttpRequest,
+    writer: UUID,
+    sent: dict[str, list[str]],
+    *,
+    path: str,
+    query: QueryDict,
+    instead_of: str,
+    why: str = "signed-out",
+) -> str:
+    """The address under which what was sent is shown anew; ``instead_of`` is the key of what it takes the place of."""
     sealed = ciphers.seal({"typed": sent}, purpose=PURPOSE, owner=writer)
     before, key = _lasting(request.session.get(KEPT, {})), uuid4().hex
-    before.pop(_resumed_by(request), None)
+    before.pop(instead_of, None)
     kept = dict(sorted(before.items(), key=lambda each: each[1]["at"])[-(MOST - 1) :])
     kept[key] = {
         "by": str(writer),
-        "path": request.path,
+        "path": path,
+        "why": why,
         "at": time.time(),
         "sealed": [sealed.algorithm, sealed.key, b64encode(sealed.content).decode()],
     }
     _put(request, kept, before=None)
-    query = request.GET.copy()
     query[AGAIN] = key
-    return redirect_to_login(f"{request.path}?{query.urlencode()}")
+    return f"{path}?{query.urlencode()}"
 
 
-def _sent(request: HttpRequest) -> dict[str, list[str]] | None:
+def _sent(fields: QueryDict) -> dict[str, list[str]] | None:
     """What was typed; None for what is not to be kept."""
-    if request.POST.get("declares_classified") == "yes":
+    if fields.get("declares_classified") == "yes":
         return None
-    typed = {name: values for name, values in request.POST.lists() if name not in OF_EVERY_FORM}
+    typed = {name: values for name, values in fields.lists() if name not in OF_EVERY_FORM}
     size = sum(len(each.encode()) for name, values in typed.items() for each in (name, *values))
     return typed if size <= LARGEST else None
 
@@ -169,7 +227,8 @@ def _writer(request: HttpRequest) -> UUID | None:
     return writer
 
 
-def _typed_before(request: HttpRequest, user: User) -> QueryDict | None:
+def _typed_before(request: HttpRequest, user: User) -> tuple[str, QueryDict] | None:
+    """Why it was not done, and what was typed."""
     one = _lasting(request.session.get(KEPT, {})).get(request.GET.get(AGAIN, ""))
     if one is None or (one["path"], one["by"]) != (request.path, str(user.uuid)):
         return None
@@ -183,7 +242,7 @@ def _typed_before(request: HttpRequest, user: User) -> QueryDict | None:
     typed = QueryDict(mutable=True)
     for name, values in opened["typed"].items():
         typed.setlist(name, values)
-    return typed
+    return one.get("why", "signed-out"), typed
 
 
 def _lasting(kept: Mapping[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:

@@ -18,6 +18,7 @@ from django.views.i18n import set_language
 
 from govcloud import clock
 from govcloud.audit import services as audit
+from govcloud.portal import resuming
 from govcloud.portal.account import entrance
 from tenants.lockout import LOCKED, locked_until
 from tenants.models import User
@@ -94,5 +95,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def choose_language(request: HttpRequest) -> HttpResponse:
-    """Switch the language by a cookie and come back to the page (``next``, if it is one of ours)."""
-    return set_language(request)
+    """Switch the language by a cookie and come back to the page (``next``, if it is one of ours), with what came along of a form."""
+    answer: HttpResponse = set_language(request)
+    form = resuming.switching(request, request.user) if isinstance(request.user, User) else None
+    if form is not None:
+        answer.headers["Location"] = form
+    return answer

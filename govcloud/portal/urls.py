@@ -6,6 +6,7 @@ from govcloud.portal.account import mail, tokens
 from govcloud.portal.account import views as account
 from govcloud.portal.audit import views as audit
 from govcloud.portal.calendar import views as calendar
+from govcloud.portal.clouds import keeping
 from govcloud.portal.clouds import views as clouds
 from govcloud.portal.deciding import absences
 from govcloud.portal.deciding import views as deciding
@@ -13,6 +14,7 @@ from govcloud.portal.engine import views as engine
 from govcloud.portal.findings import passes
 from govcloud.portal.findings import views as findings
 from govcloud.portal.flows import views as flows
+from govcloud.portal.holds import views as all_holds
 from govcloud.portal.inbox import views as inbox
 from govcloud.portal.leases import views as leases
 from govcloud.portal.operation import views as operation
@@ -21,15 +23,16 @@ from govcloud.portal.order import views as order
 from govcloud.portal.people import departures, reviews
 from govcloud.portal.people import views as people
 from govcloud.portal.quota import views as quota
-from govcloud.portal.resource import credentials, holds, login_keys
+from govcloud.portal.resource import credentials, holds, login_keys, postponing
 from govcloud.portal.resource import views as resource
 from govcloud.portal.security import accounts, factors
 from govcloud.portal.security import views as security
 from govcloud.portal.supervision import views as supervision
 from govcloud.portal.takeovers import views as takeovers
-from govcloud.portal.units import registering, sheets, systems
+from govcloud.portal.units import cloud_limits, registering, sheets, systems
 from govcloud.portal.units import views as units
 from govcloud.portal.webhooks import views as webhooks
+from govcloud.portal.wiping import views as wiping
 from govcloud.portal.worktop import views as worktop
 from govcloud.portal.writing import standing, submission
 from govcloud.portal.writing import views as writing
@@ -83,6 +86,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("orders/new/systems", writing.systems, name="order-new-systems"),
     path("leases/", leases.leases, name="leases"),
     path("leases/export.<str:form>", leases.export, name="leases-export"),
+    path("legal-holds/", all_holds.holds, name="holds"),
+    path("legal-holds/export.<str:form>", all_holds.export, name="holds-export"),
+    path("wipe-records/", wiping.records, name="wipe-records"),
+    path("wipe-records/export.<str:form>", wiping.export, name="wipe-records-export"),
+    path("wipe-records/<uuid:uuid>/", wiping.record, name="wipe-record"),
     path("quota/", quota.units, name="quota"),
     path("quota/capacity/", quota.capacity, name="quota-capacity"),
     path("quota/<uuid:uuid>/", quota.unit, name="quota-unit"),
@@ -102,7 +110,11 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("calendar/<slug:day>/removal/", calendar.removal, name="calendar-removal"),
     path("clouds/", clouds.clouds, name="clouds"),
     path("clouds/export.<str:form>", clouds.export, name="clouds-export"),
+    path("clouds/new/", keeping.new, name="cloud-new"),
     path("clouds/<uuid:uuid>/", clouds.cloud, name="cloud"),
+    path("clouds/<uuid:uuid>/change/", keeping.change, name="cloud-change"),
+    path("clouds/<uuid:uuid>/credentials/", keeping.signing_in, name="cloud-credentials"),
+    path("clouds/<uuid:uuid>/names/", keeping.naming, name="cloud-names"),
     path("clouds/<uuid:uuid>/maintenance/", clouds.setting_aside, name="cloud-maintenance"),
     path(
         "clouds/<uuid:uuid>/maintenance/<uuid:maintenance_uuid>/ending/",
@@ -163,6 +175,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
         holds.lifting_from_point,
         name="resource-point-hold-lifting",
     ),
+    path("resources/<uuid:uuid>/postponement/", postponing.postponement, name="resource-postponement"),
     path("resources/<uuid:uuid>/hold/", holds.placing, name="resource-hold"),
     path("resources/<uuid:uuid>/hold-lifting/", holds.lifting, name="resource-hold-lifting"),
     path("resources/<uuid:uuid>/deeds/<slug:action>/", resource.act, name="resource-act"),
@@ -179,6 +192,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("units/<uuid:uuid>/move/", units.move, name="unit-move"),
     path("units/<uuid:uuid>/closing/", units.closing, name="unit-closing"),
     path("systems/<uuid:uuid>/", systems.system, name="system"),
+    path("systems/<uuid:uuid>/cloud-limits/", cloud_limits.limits, name="system-cloud-limits"),
     path("systems/<uuid:uuid>/owner/", systems.owner, name="system-owner"),
     path("systems/<uuid:uuid>/change/", systems.change, name="system-change"),
     path("systems/<uuid:uuid>/retirement/", systems.retirement, name="system-retirement"),

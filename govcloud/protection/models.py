@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.inventory.models import BackupAllowance, Container, Resource, Volume
-from govcloud.protection.queries import RecoveryPointQuerySet
+from govcloud.protection.queries import LegalHoldQuerySet, RecoveryPointQuerySet
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import User
 
@@ -113,6 +113,8 @@ class LegalHold(models.Model):
     lifted_by = models.ForeignKey(User, null=True, on_delete=models.PROTECT, related_name="+")
     lifted_at = models.DateTimeField(null=True)
     lifted_because = models.CharField(max_length=500, blank=True)
+
+    objects = LegalHoldQuerySet.as_manager()
 
     @property
     def resource(self) -> Resource:

@@ -18,7 +18,7 @@ from govcloud.leases.models import Expiry, Notice, NoticeKind
 from govcloud.metering.models import UsageSegment
 from govcloud.notifications import dispatch
 from govcloud.orders.models import Order
-from govcloud.protection.models import BackupPlan, BackupRun, Frequency, RecoveryPoint
+from govcloud.protection.models import BackupPlan, BackupRun, Frequency, LegalHold, RecoveryPoint
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.quotas.models import Crossing, LimitChange, TemporaryRaise
@@ -31,6 +31,7 @@ from tests.factories.chargeback import TariffFactory, statements
 from tests.factories.clouds import MaintenanceFactory
 from tests.factories.inventory import (
     BackupAllowanceFactory,
+    ContainerFactory,
     CredentialFactory,
     FloatingAddressFactory,
     SecurityRuleFactory,
@@ -93,6 +94,15 @@ def house(many: int) -> House:
     rules = [SecurityRuleFactory(network=each.network) for each in floating]
     snapshots = [SnapshotFactory(volume=volume) for volume in volumes]
     credentials = [CredentialFactory(container__resource__system=system) for system in systems]
+    held = [
+        LegalHold.objects.create(
+            container=ContainerFactory(resource__system=system),
+            reason="证据",
+            placed_by=reviewer,
+            placed_at=AT,
+        )
+        for system in systems
+    ]
     wiped = [WipeRecordFactory(volume=volume) for volume in volumes]
     for server in servers:
         UsageSegmentFactory(resource=server.resource)
@@ -154,6 +164,7 @@ def house(many: int) -> House:
             "floating-addresses": floating[0].uuid,
             "security-rules": rules[0].uuid,
             "container-credentials": credentials[0].uuid,
+            "legal-holds": held[0].uuid,
             "wipe-records": wiped[0].uuid,
             "usage-segments": UsageSegment.objects.filter(resource=servers[0].resource).first().uuid,
             "month-closes": MonthClose.objects.first().month,

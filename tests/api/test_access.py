@@ -36,7 +36,7 @@ from tests.factories.tenants import UserFactory, credit_code, member, token_of
 TABLE = Path(__file__).with_name("access.json")
 TENANT_LISTS = (
     "departments", "systems", "quota-accounts", "quota-changes", "quota-raises", "quota-crossings", "orders", "cases", "consultations", "operations", "resources", "recovery-points",
-    "usage-segments", "statements", "snapshots", "wipe-records", "expiries", "lease-notices",
+    "usage-segments", "statements", "snapshots", "wipe-records", "legal-holds", "expiries", "lease-notices",
     "security-rules", "floating-addresses", "container-credentials", "supervision-cards",
 )  # fmt: skip
 REFUSED = frozenset({403, 404, 409, 412, 422})

@@ -129,7 +129,7 @@ def _keys(on: Scene) -> dict[str, UUID]:
         "quota-accounts QuotaAccount", "quota-raises TemporaryRaise", "quota-crossings Crossing", "quota-changes LimitChange",
         "attachments Attachment", "cases Case", "consultations Consultation", "operations Operation", "findings Finding",
         "recovery-points RecoveryPoint", "snapshots Snapshot", "floating-addresses FloatingAddress", "security-rules SecurityRule",
-        "container-credentials ContainerCredential", "wipe-records WipeRecord", "webhooks Webhook",
+        "container-credentials ContainerCredential", "wipe-records WipeRecord", "legal-holds LegalHold", "webhooks Webhook",
     )  # fmt: skip
     for pair in others:
         name, model = pair.split()

@@ -1,6 +1,10 @@
 """The clouds' own limits beside ours, read from the sandbox cloud over HTTP."""
 
+import re
+
 import pytest
+from django.conf import settings
+from django.test import Client
 
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project
@@ -8,9 +12,12 @@ from govcloud.orders.drafts import LimitDraft
 from govcloud.provisioning import project_limits
 from govcloud.provisioning.project_limits import CloudLimit
 from govcloud.quotas.models import Dimension
+from tenants.models import Role
 from tests.factories.inventory import ProjectFactory
 from tests.factories.orders import NETWORK, SERVERS, Scene, approved, scene
+from tests.factories.tenants import member
 from tests.integration.building import built, now
+from tests.portal.reading import text
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("building")]
 
@@ -52,3 +59,18 @@ def test_a_cloud_that_does_not_answer_hides_no_other() -> None:
 
 def test_a_system_of_which_nothing_stands_has_none() -> None:
     assert project_limits.of_system(scene().system) == []
+
+
+def test_the_page_of_a_system_has_them_and_what_differs() -> None:
+    on = scene(level_3=False, zone="private")
+    built(on, items=(NETWORK, SERVERS))
+    identifier = Project.objects.get(system=on.system).external_id
+    openstack.connect(cloud="sandbox").quotas.set_compute(identifier, {"cores": 6, "instances": None})
+    browser = Client()
+    browser.force_login(member(Role.CLOUD_ADMIN))
+    browser.cookies[settings.LANGUAGE_COOKIE_NAME] = "en"
+    page = text(browser.get(f"/systems/{on.system.uuid}/cloud-limits/"))
+    assert identifier in page
+    assert "compute · cores 8 6 8 other than granted" in page
+    assert "compute · instances 2 unlimited 2 other than granted" in page
+    assert re.search(r"compute · ram ([\d,]+) \1 \1 as granted", page)

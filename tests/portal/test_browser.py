@@ -142,6 +142,44 @@ def test_language_switch_keeps_the_page(page: Page) -> None:
     expect(page.get_by_role("heading", name="The way of this order")).to_be_visible()
 
 
+def test_language_switch_takes_along_what_is_typed_and_sends_nothing(page: Page) -> None:
+    people = scenes.cast()
+    sign_in(page, people.admin.username)
+    page.goto("/clouds/new/")
+    page.get_by_label("Name in Chinese").first.fill("西区云")
+    page.locator("#mlps_level").select_option("2")
+    page.get_by_label("A volume in use can grow").uncheck()
+    page.locator("#zones-public-address_pool").fill("10.40.0.0/16")
+    page.locator("#zones-public-address_pool").press("Tab")
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.get_by_role("heading", name="登记云平台")).to_be_visible()
+    for _switched in range(2):
+        expect(page.locator("#name")).to_have_value("西区云")
+        expect(page.locator("#mlps_level")).to_have_value("2")
+        expect(page.locator("#online_extend")).not_to_be_checked()
+        expect(page.locator("#sizes_must_match")).to_be_checked()
+        expect(page.locator("#zones-public-address_pool")).to_have_value("10.40.0.0/16")
+        page.locator("header").get_by_role("button", name="English").or_(
+            page.locator("header").get_by_role("button", name="简体中文")
+        ).click()
+        page.wait_for_load_state()
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+    page.locator("#code").fill("west")
+    page.get_by_role("button", name="登记").click()
+    page.wait_for_url("**/credentials/")
+
+
+def test_language_switch_takes_the_form_that_was_written_in_last(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.submitted(people, at=clock.now())
+    sign_in(page, "approver")
+    page.goto(f"/orders/{order.number}/decision/")
+    page.locator("main textarea[name='opinion']").fill("同意")
+    page.get_by_role("button", name="简体中文").click()
+    expect(page.locator("main textarea[name='opinion']")).to_have_value("同意")
+    expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+
+
 def test_with_many_systems_the_list_is_narrowed_by_what_is_offered_while_one_types(
     page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -309,7 +347,17 @@ def test_nothing_is_asked_of_another_host(page: Page) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/orders/", "/orders/GC-2026-000001/", "/sign-in/", "/engine/", "/quota/", "/quota/capacity/", "unit"],
+    [
+        "/orders/",
+        "/orders/GC-2026-000001/",
+        "/sign-in/",
+        "/engine/",
+        "/quota/",
+        "/quota/capacity/",
+        "unit",
+        "/clouds/new/",
+        "/wipe-records/",
+    ],
 )
 @pytest.mark.parametrize("language", ["zh-hans", "en"])
 def test_no_page_scrolls_sideways_on_a_phone(page: Page, live_server, path: str, language: str) -> None:

@@ -20,7 +20,7 @@ from govcloud.portal.urls import urlpatterns
 from tenants.models import Role, User
 from tests.api.house import recovery_point
 from tests.factories.approvals import absence, consulted
-from tests.factories.inventory import CredentialFactory, whole_server
+from tests.factories.inventory import CredentialFactory, WipeRecordFactory, whole_server
 from tests.factories.notifications import posted, webhook
 from tests.factories.orders import Scene, paper_of, scene, submitted
 from tests.factories.organisation import review_of
@@ -46,6 +46,8 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "resource-login-key-removal": {"uuid": "resources"},
     "resource-secret": {"uuid": "containers", "credential": "container-credentials"},
     "resource-act": {"uuid": "resources"},
+    "resource-postponement": {"uuid": "resources"},
+    "wipe-record": {"uuid": "wipe-records"},
     "resource-hold": {"uuid": "containers"},
     "resource-hold-lifting": {"uuid": "containers"},
     "resource-point-hold": {"uuid": "volumes", "point": "recovery-points"},
@@ -54,6 +56,7 @@ OF_SOMEBODY: Mapping[str, Mapping[str, str]] = {
     "unit": {"uuid": "departments"},
     "unit-connection": {"uuid": "departments"},
     "system": {"uuid": "systems"},
+    "system-cloud-limits": {"uuid": "systems"},
     "system-owner": {"uuid": "systems"},
     "system-change": {"uuid": "systems"},
     "system-retirement": {"uuid": "systems"},
@@ -101,7 +104,7 @@ OF_THE_CENTRE = frozenset(
         "anybodys-token-revocation", "finding", "finding-application", "finding-dismissal", "audit-event", "unit-change",
         "unit-move", "unit-closing", "review-closing", "flow", "flow-draft", "flow-name", "flow-new-stage", "flow-stage",
         "flow-stage-place", "flow-publication", "flow-discarding", "operation-retry", "operation-abandonment", "cloud",
-        "cloud-maintenance", "cloud-maintenance-end", "cloud-activation", "cloud-deactivation", "cloud-retirement", "takeover",
+        "cloud-change", "cloud-credentials", "cloud-names", "cloud-maintenance", "cloud-maintenance-end", "cloud-activation", "cloud-deactivation", "cloud-retirement", "takeover",
         "takeover-export", "takeover-survey-again", "takeover-assignment", "takeover-equivalent", "takeover-taking",
         "takeover-giving-up", "takeover-renaming",
     }
@@ -173,6 +176,7 @@ def things(on: Scene, person: User, *, at: datetime) -> dict[str, Named]:
         "operations": point.run.operation,
         "volumes": point.volume.resource,
         "recovery-points": point,
+        "wipe-records": WipeRecordFactory(volume=server.volumes.first()),
         "containers": row.container.resource,
         "container-credentials": row,
         "access-reviews": review,

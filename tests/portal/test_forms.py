@@ -16,6 +16,10 @@ VALUE = re.compile(r"{{\s*([\w.]*).*?}}", re.DOTALL)
 
 SEVERAL = {
     "portal/calendar/page.html": ("do=look", "it only looks at the file"),
+    "portal/cloud/form.html": (
+        "do=keep",
+        "it is what the form is for, the other makes room for a further part",
+    ),
     "portal/quota/limit.html": ("look=1", "it only shows what it would do"),
     "portal/writing/new.html": ("do=keep", "it keeps a draft, which asks nothing of anybody"),
     "portal/writing/page.html": (

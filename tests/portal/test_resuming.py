@@ -27,7 +27,9 @@ from tenants.access.models import ApiToken
 from tenants.models import Department, Membership, Role, System, User
 from tests.api.house import recovery_point
 from tests.factories.approvals import default_flow, drafted
-from tests.factories.inventory import CredentialFactory, NetworkFactory, whole_server
+from tests.factories.catalog import FlavorFactory
+from tests.factories.inventory import CredentialFactory, NetworkFactory, VolumeFactory, whole_server
+from tests.factories.leases import found as run_out
 from tests.factories.notifications import webhook
 from tests.factories.organisation import review_of
 from tests.factories.quotas import opened
@@ -503,13 +505,6 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
         "day": (
             keeper, "/calendar/entry/", {"day": "2027-02-06", "kind": "holiday", "name": "春节"}, ("2027-02-06", "春节"),
         ),
-        "maintenance": (
-            people.admin, f"/clouds/{network.cloud.uuid}/maintenance/",
-            {"ends_at": "2030-02-06T08:00", "running": "pause", "reason": "更换交换机"}, ("2030-02-06T08:00", "更换交换机"),
-        ),
-        "closing of a cloud": (
-            people.admin, f"/clouds/{network.cloud.uuid}/deactivation/", {"reason": "设备搬迁"}, ("设备搬迁",),
-        ),
         "survey": (
             people.admin, "/takeovers/survey/", {"cloud": network.cloud.code, "project": "oa-生产"}, ("oa-生产",),
         ),
@@ -530,9 +525,6 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
             people.admin, f"/takeovers/{taken.uuid}/giving-up/?view=ours",
             {"candidate": str(thing.uuid), "reason": "划错系统"}, ("oa-test",),
         ),
-        "end of a cloud": (
-            people.admin, f"/clouds/{network.cloud.uuid}/retirement/", {"reason": "租期已满"}, ("租期已满",),
-        ),
         "token": (people.applicant, "/account/tokens/", {"name": "夜间报表", "scope": "read", "days": "7"}, ("夜间报表",)),
         "mail address": (people.applicant, "/account/mail/", {"address": "wei@example.org"}, ("wei@example.org",)),
         "choices of notices": (
@@ -550,7 +542,39 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("cases", [of_an_order, of_the_organisation, of_the_rest])
+def of_the_clouds(people: scenes.Cast, at: datetime) -> dict[str, Case]:
+    cloud = people.catalogue.cloud
+    expired = run_out(VolumeFactory(resource__system=people.system).resource, at=at)
+    return {
+        "new cloud": (
+            people.admin, "/clouds/new/", {"code": "west", "name": "西区云", "parts": "1", "availability_zones-0-code": "part-a"},
+            ("西区云", "part-a"),
+        ),
+        "change of a cloud": (
+            people.admin, f"/clouds/{cloud.uuid}/change/", {"name": "东区新云", "parts": "0", "version": "1"}, ("东区新云",),
+        ),
+        "names on a cloud": (
+            people.admin, f"/clouds/{cloud.uuid}/names/",
+            {f"flavors-{FlavorFactory().code}": "m1.small", "version": "1"}, ("m1.small",),
+        ),
+        "maintenance": (
+            people.admin, f"/clouds/{cloud.uuid}/maintenance/",
+            {"ends_at": "2030-02-06T08:00", "running": "pause", "reason": "更换交换机"}, ("2030-02-06T08:00", "更换交换机"),
+        ),
+        "closing of a cloud": (
+            people.admin, f"/clouds/{cloud.uuid}/deactivation/", {"reason": "设备搬迁"}, ("设备搬迁",),
+        ),
+        "postponement": (
+            people.admin, f"/resources/{expired.resource.uuid}/postponement/",
+            {"until": "2027-01-05T12:00", "reason": "审计尚未结束"}, ("2027-01-05T12:00", "审计尚未结束"),
+        ),
+        "end of a cloud": (
+            people.admin, f"/clouds/{cloud.uuid}/retirement/", {"reason": "租期已满"}, ("租期已满",),
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("cases", [of_an_order, of_the_organisation, of_the_clouds, of_the_rest])
 def test_what_was_typed_into_any_form_is_there_again_and_nothing_is_done(
     people: scenes.Cast,
     client: Client,
@@ -585,6 +609,7 @@ def _everything() -> list[object]:
 WITHOUT_WRITING = {
     "sign-out", "session", "set-language",  # what people sign in with is never kept, nor what follows
     "password", "second-factor", "recovery-codes", "second-factor-removal", "second-factors",
+    "cloud-credentials",  # with the password of a cloud
     "resource-login-keys",  # a private key may have been pasted there
     "order-files", "units-import", "calendar-sheet",  # files
     "mail-removal", "mail-confirmation", "token-revocation", "anybodys-token-revocation", "account-password-reset",

@@ -50,7 +50,7 @@ class Fill:
 def everything(*, at: datetime) -> QuerySet[Cloud]:
     """With health, what they hold and what is set aside; five statements however many there are."""
     return (
-        Cloud.objects.select_related("health", "capacity")
+        Cloud.objects.select_related("health", "capacity", "credential")
         .prefetch_related("zones", "storage_pools", coming(at=at))
         .order_by("site", "code")
     )

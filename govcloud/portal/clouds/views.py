@@ -18,11 +18,12 @@ from django.views.decorators.http import require_GET, require_POST
 from govcloud import clock
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.clouds import maintenance, services
+from govcloud.clouds import maintenance, names, services
 from govcloud.clouds.models import Maintenance, Running
 from govcloud.clouds.policies import KEEPERS
 from govcloud.inventory.models import ResourceKind
 from govcloud.portal import deeds, files
+from govcloud.portal.clouds.forms import KINDS as KINDS_NAMED
 from govcloud.portal.clouds.rows import everything, fills, health_of, sheet
 from govcloud.portal.deeds import Refused
 from govcloud.portal.reading import moment_in
@@ -45,7 +46,8 @@ def clouds(request: HttpRequest) -> HttpResponse:
     """All of them, at each site, with how they answer and what they hold."""
     at = clock.now()
     rows = [(cloud, health_of(cloud), fills(cloud)) for cloud in everything(at=at)]
-    return render(request, "portal/cloud/list.html", {"rows": rows, "at": at})
+    keeps = scope_of(cast("User", request.user), at=at).holds_any(KEEPERS)
+    return render(request, "portal/cloud/list.html", {"rows": rows, "keeps": keeps, "at": at})
 
 
 @require_GET
@@ -180,6 +182,7 @@ def _for_keepers(found: Cloud, at: datetime) -> dict[str, Any]:
         found.resources.filter(released_at=None).order_by().values_list("kind").annotate(count=Count("*"))
     )
     return {
+        "named_there": [(KINDS_NAMED[kind], len(each)) for kind, each in names.names_of(found).items()],
         "answers": found.service_answers.all(),
         "changes": found.health_changes.all()[:LAST_CHANGES],
         "differences": found.size_differences.all(),

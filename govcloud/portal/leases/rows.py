@@ -101,7 +101,7 @@ def shown(rows: Iterable[Any], *, at: datetime) -> Iterator[Shown]:
             ended=row.lease_end <= at,
             left=_left(days, ended=row.lease_end <= at),
             reclaim_at=row.reclaim_at,
-            waits_for=_waits_for(row),
+            waits_for=waits_for(row),
         )
 
 
@@ -114,7 +114,8 @@ def _left(days: int, *, ended: bool) -> str:
     return ngettext("%(days)s day left", "%(days)s days left", days) % {"days": days}
 
 
-def _waits_for(row: Any) -> str:
+def waits_for(row: Any) -> str:
+    """Why what is due of a lease that has ended is not done, in words; empty if for nothing."""
     if not row.obstacle:
         return ""
     label = Obstacle(row.obstacle).label

@@ -17,12 +17,12 @@ from django.views.decorators.vary import vary_on_headers
 from govcloud import clock
 from govcloud.errors import DomainError
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind
+from govcloud.inventory.models import ContainerCredential, Power, Resource, ResourceKind, WipeRecord
 from govcloud.portal import deeds
 from govcloud.portal.deeds import Refused
 from govcloud.portal.order.resources import one
 from govcloud.portal.order.writing import offer_of_system
-from govcloud.portal.resource import forms, offers, parts
+from govcloud.portal.resource import forms, leases, offers, parts
 from govcloud.portal.resource.forms import Sent
 from govcloud.portal.resource.history import history
 from govcloud.portal.resource.points import points
@@ -157,6 +157,8 @@ def _context(
         "resource": found,
         "deeds": list(offers.deeds(found, possible, typed=typed or {})),
         "points": points(found),
+        "ended": leases.ended(found, actor, at=at, typed=typed or {}),
+        "wiped": None if stands else WipeRecord.objects.filter(resource=found).first(),
         "container_hold": _hold_on(found),
         "may_hold": scope.holds_any(KEEPERS),
         "most": deeds.LONGEST_REASON,

@@ -5,7 +5,7 @@ from django.template.defaulttags import CsrfTokenNode
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from govcloud.portal.resuming import AGAIN, MARK, kept_for, mark_for
+from govcloud.portal.resuming import AGAIN, MARK, kept_for, mark_for, sent_to
 from tenants.models import User
 
 register = template.Library()
@@ -27,3 +27,10 @@ def forms_kept(context: template.Context) -> list[str]:
     """Addresses of what the reader had typed when their session was over, and has not sent since."""
     user = context.get("user")
     return kept_for(context["request"], user) if isinstance(user, User) else []
+
+
+@register.simple_tag(takes_context=True)
+def form_sent(context: template.Context) -> dict[str, str] | None:
+    """What the page answers, for the switch of the language to take it along."""
+    request = context.get("request")
+    return sent_to(request) if request is not None and request.user.is_authenticated else None

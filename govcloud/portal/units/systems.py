@@ -23,10 +23,11 @@ from govcloud.portal.reading import day_in, number_in, version_in
 from govcloud.portal.resuming import resumes
 from govcloud.portal.seen import seen_or_404
 from govcloud.portal.tellings import told
+from govcloud.provisioning.policies import LIMIT_READERS
 from tenants import owners
 from tenants.models import DataClass, Department, NetworkZone, ServiceScope, System
 from tenants.owners import Owner
-from tenants.policies import RoleMissing
+from tenants.policies import RoleMissing, scope_of
 
 if TYPE_CHECKING:
     from tenants.models import User
@@ -42,7 +43,7 @@ OWNER = ("owner_name", "owner_phone", "owner_email")
 def system(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """One of them."""
     actor, at = cast("User", request.user), clock.now()
-    return _page(request, _found(uuid, actor, at=at), actor, at=at)
+    return _page(request, found_system(uuid, actor, at=at), actor, at=at)
 
 
 @require_POST
@@ -50,7 +51,7 @@ def system(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def owner(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The same page with the owner in full, for those who need it. That it was read is audited, and that it was refused."""
     actor, at = cast("User", request.user), clock.now()
-    found = _found(uuid, actor, at=at)
+    found = found_system(uuid, actor, at=at)
     if not systems.admits_to_owner(system=found, actor=actor, at=at):
         raise PermissionDenied
     whole: list[Owner] = []
@@ -64,7 +65,7 @@ def owner(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """What the form has; an owner only where one was typed."""
     actor, at = cast("User", request.user), clock.now()
-    found = _found(uuid, actor, at=at)
+    found = found_system(uuid, actor, at=at)
     typed = typed_in(request, "version")
 
     def do() -> None:
@@ -88,7 +89,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def retirement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """For good."""
     actor, at = cast("User", request.user), clock.now()
-    found = _found(uuid, actor, at=at)
+    found = found_system(uuid, actor, at=at)
     try:
         require_for_system(system=found, actor=actor, at=at)
     except RoleMissing as missing:
@@ -148,7 +149,7 @@ def _day(given: str) -> date | None:
     return day
 
 
-def _found(uuid: UUID, actor: "User", *, at: datetime) -> System:
+def found_system(uuid: UUID, actor: "User", *, at: datetime) -> System:
     """Foreign systems answer as if there were none, audited."""
     rows = System.objects.select_related("department", "authority", "sealed_owner")
     return seen_or_404(rows.visible_to(actor, at=at), rows, actor, at=at, uuid=uuid)
@@ -159,7 +160,7 @@ def _done(
 ) -> HttpResponse:
     if refused is None:
         return redirect("portal:system", uuid=found.uuid)
-    return _page(request, _found(found.uuid, actor, at=at), actor, at=at, refused=refused)
+    return _page(request, found_system(found.uuid, actor, at=at), actor, at=at, refused=refused)
 
 
 def _page(
@@ -175,6 +176,7 @@ def _page(
         "system": found,
         "owner": whole or owners.masked_owner_of(found),
         "may_read_owner": whole is None and needs_owner(system=found, actor=actor, at=at),
+        "reads_limits": scope_of(actor, at=at).holds_any(LIMIT_READERS),
         "orders": offer_of_system(found, actor, at=at).changes_built,
         "changes": found.retired_at is None and _may_change(found, actor, at=at),
         "form": refused.typed if refused and "version" in refused.typed else _as_typed(found),

@@ -57,12 +57,13 @@ class Field:
     hint: str | Promise = ""
     default: str = ""
     optional: bool = False
-    type: str = "text"  # of the element: "text", "number", "date", "checkbox"; a list where there are options
+    type: str = "text"  # of the element: "text", "number", "date", "checkbox", "password", "long"; a list where there are options
+    longest: int = LONGEST
 
     @property
     def wide(self) -> bool:
-        """Whether its list has much to tell of each thing."""
-        return self.options in WIDE
+        """Whether its list has much to tell of each thing, or it is written on several lines."""
+        return self.options in WIDE or self.type == "long"
 
     def parsed(self, typed: str) -> Any:
         """Raises Unreadable; None for what may be left out and was."""
