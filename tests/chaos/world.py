@@ -81,7 +81,7 @@ class World:
         self.digest = hashlib.blake2b(digest_size=8)
         self.crashes: list[str] = []
         self.weather = weather or drawn(self.random)
-        self.faults = Faults(self.random, brittle=self.weather.brittle)
+        self.faults = Faults(self.random, self.weather)
         self.shift = Shift(self.agenda, self.random, self.note, late_answers=self.weather.late_answers)
         self.placing = True
         self.held = Random(f"{seed}-holds")
@@ -249,7 +249,7 @@ class World:
         if self.random.random() < 0.1:
             self._change_pace()
         if self.orders.placed < self.size:
-            self.agenda.add(soon(self.random, 8), self._order)
+            self.agenda.add(soon(self.random, self.weather.pause), self._order)
         else:
             self.placing = False
 
