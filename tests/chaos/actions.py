@@ -23,6 +23,8 @@ from govcloud.inventory.models import (
     SecurityRule,
     Snapshot,
 )
+from govcloud.protection.models import RecoveryPoint
+from govcloud.protection.recovering import OfRecoveryPoint
 from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Action, Nothing, actions_of
@@ -54,14 +56,23 @@ TRIED = 4
 class Actions:
     """Of one person who may do all of it. ``refused`` counts what the rules did not let them do, by the errors' codes."""
 
-    def __init__(self, random: Random, clock: Callable[[], datetime], person: User) -> None:
+    def __init__(
+        self,
+        random: Random,
+        clock: Callable[[], datetime],
+        person: User,
+        *,
+        kinds: Mapping[ResourceKind, int] = KINDS,
+        shares: Mapping[ResourceKind, Mapping[str, int]] = SHARES,
+    ) -> None:
         self._random, self._clock, self._person = random, clock, person
+        self._kinds, self._shares = kinds, shares
         self.refused: Counter[str] = Counter()
         self._images = list(Image.objects.order_by("pk").values_list("code", flat=True))
 
     def take(self, system: System) -> Operation | None:
         """Something that one of the system's things takes now; None if nothing was found that does."""
-        kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
+        kind = self._random.choices(list(self._kinds), list(self._kinds.values()))[0]
         standing = Resource.objects.filter(system=system, status=Status.ACTIVE, kind=kind)
         keys = list(standing.order_by("pk").values_list("pk", flat=True))
         for pk in self._random.sample(keys, min(TRIED, len(keys))):
@@ -85,7 +96,7 @@ class Actions:
 
     def _action(self, resource: Resource) -> Action[Any]:
         """One that it takes in its present state, if there is any."""
-        shares = SHARES[ResourceKind(resource.kind)]
+        shares = self._shares[ResourceKind(resource.kind)]
         known = [each for each in actions_of(resource.kind) if each.name in shares]
         fitting = [each for each in known if each.refusal(resource) is None] or known
         return self._random.choices(fitting, [shares[each.name] for each in fitting])[0]
@@ -133,13 +144,19 @@ def _snapshots(volume: Resource) -> Any:
     return Snapshot.objects.filter(volume=volume.volume, deleted_at=None).order_by("pk")
 
 
+def _points(volume: Resource) -> Any:
+    """Its own and others', those of other zones and those that are too large included."""
+    kept = RecoveryPoint.objects.filter(expired_at=None, volume__resource__system=volume.system)
+    return kept.order_by("pk")
+
+
 def _rules(network: Resource) -> Any:
     return SecurityRule.objects.filter(network=network.pk, removed_at=None).order_by("pk")
 
 
 ABOUT: Mapping[str, Callable[[Resource], Any]] = {
     "attach": _servers, "restore": _snapshots, "delete-snapshot": _snapshots, "add-interface": _networks,
-    "remove-interface": _further, "remove-rule": _rules,
+    "remove-interface": _further, "remove-rule": _rules, "recover": _points,
 }  # fmt: skip
 """What an action is about besides the thing that takes it."""
 MADE: Mapping[str, Callable[[Any], Any]] = {
@@ -149,6 +166,7 @@ MADE: Mapping[str, Callable[[Any], Any]] = {
     "add-interface": lambda network: OnNetwork(network=network.uuid),
     "remove-interface": lambda network: OnNetwork(network=network.uuid),
     "remove-rule": lambda rule: OfRule(rule=rule.uuid),
+    "recover": lambda point: OfRecoveryPoint(recovery_point=point.uuid),
 }
 
 

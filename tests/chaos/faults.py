@@ -73,7 +73,7 @@ READING = (
     (2, Fault("token refused", "status", "never", 401)),
     (1, Fault("rate limit", "status", "never", 429, headers=(("Retry-After", "3"),))),
 )
-BUILT = ("/servers", "/volumes", "/backups", "/os-volume_attachments", "/action")
+BUILT = ("/servers", "/volumes", "/backups", "/os-volume_attachments", "/action", "/restore")
 LISTS = ((5, Fault("list lags", "lagging")), (4, Fault("list misses rows", "partial")))
 LISTED = (
     "/detail", "/attachments", "/ports", "/networks", "/subnets", "/security-groups", "/routers", "/floatingips",
