@@ -62,36 +62,37 @@ class Actions:
         clock: Callable[[], datetime],
         person: User,
         *,
-        kinds: Mapping[ResourceKind, int] = KINDS,
         shares: Mapping[ResourceKind, Mapping[str, int]] = SHARES,
     ) -> None:
         self._random, self._clock, self._person = random, clock, person
-        self._kinds, self._shares = kinds, shares
+        self._shares = shares
         self.refused: Counter[str] = Counter()
         self._images = list(Image.objects.order_by("pk").values_list("code", flat=True))
 
     def take(self, system: System) -> Operation | None:
         """Something that one of the system's things takes now; None if nothing was found that does."""
-        kind = self._random.choices(list(self._kinds), list(self._kinds.values()))[0]
+        kind = self._random.choices(list(KINDS), list(KINDS.values()))[0]
         standing = Resource.objects.filter(system=system, status=Status.ACTIVE, kind=kind)
         keys = list(standing.order_by("pk").values_list("pk", flat=True))
         for pk in self._random.sample(keys, min(TRIED, len(keys))):
-            resource = Resource.objects.with_particulars().get(pk=pk)
-            action = self._action(resource)
-            parameters = self._parameters(action.name, resource)
-            if parameters is None:
-                continue
-            try:
-                return requests.request(
-                    resource=resource,
-                    action=action,
-                    parameters=parameters,
-                    actor=self._person,
-                    at=self._clock(),
-                )
-            except (Conflict, Invalid) as refusal:  # people ask for what cannot be done, too
-                told = refusal.errors if isinstance(refusal, Invalids) else [refusal]
-                self.refused.update(each.code for each in told)
+            if (taken := self.ask_of(pk)) is not None:
+                return taken
+        return None
+
+    def ask_of(self, pk: int) -> Operation | None:
+        """Something of the resource with this primary key; None if it does not take what was asked for."""
+        resource = Resource.objects.with_particulars().get(pk=pk)
+        action = self._action(resource)
+        parameters = self._parameters(action.name, resource)
+        if parameters is None:
+            return None
+        try:
+            return requests.request(
+                resource=resource, action=action, parameters=parameters, actor=self._person, at=self._clock()
+            )
+        except (Conflict, Invalid) as refusal:  # people ask for what cannot be done, too
+            told = refusal.errors if isinstance(refusal, Invalids) else [refusal]
+            self.refused.update(each.code for each in told)
         return None
 
     def _action(self, resource: Resource) -> Action[Any]:
@@ -145,8 +146,10 @@ def _snapshots(volume: Resource) -> Any:
 
 
 def _points(volume: Resource) -> Any:
-    """Its own and others', those of other zones and those that are too large included."""
-    kept = RecoveryPoint.objects.filter(expired_at=None, volume__resource__system=volume.system)
+    """Its own and others', some of them too large."""
+    kept = RecoveryPoint.objects.filter(
+        expired_at=None, volume__resource__system=volume.system, size_gb__lte=volume.volume.size_gb + 5
+    )
     return kept.order_by("pk")
 
 

@@ -17,7 +17,7 @@ from tests.chaos.runner import Outcome, Task
 from tests.chaos.simulate import serving, var
 from tests.chaos.weather import HEARD_LATE, Weather
 
-NAMES = ("fence", "intent", "swap", "guard", "settle", "second-look", "shared-clock")
+NAMES = ("fence", "intent", "swap", "guard", "settle", "second-look", "power", "shared-clock")
 SHOWN_BY: dict[str, Weather] = {"swap": HEARD_LATE}
 """In what weather one is looked for that other worlds show too seldom."""
 

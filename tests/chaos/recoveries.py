@@ -4,10 +4,12 @@ from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from govcloud.catalog.models import Cloud
-from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Resource, ResourceKind, VolumeRole
+from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import services
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.quotas import services as quotas
@@ -22,9 +24,12 @@ from tests.chaos.plans import SPACE, without
 from tests.chaos.standing import changeable
 from tests.factories.tenants import member
 
-KINDS = {ResourceKind.VOLUME: 1}
 SHARES = {ResourceKind.VOLUME: {"recover": 8, "detach": 3, "delete-snapshot": 2}}
 """A volume that is written over has no server, and no snapshots."""
+FIRST_BACKED_UP, BACKED_UP = 0.5, 0.15
+"""So often a plan runs: as long as there is nothing that could be written back, and then."""
+READY = 0.8
+"""So often one is asked for that no server has, where there is one."""
 
 
 class Disks(Fleet):
@@ -45,21 +50,37 @@ class Disks(Fleet):
 class Recoveries:
     """Asked for by people of their own, with a generator of their own; they see to it that there are recovery points, too."""
 
+    pause: ClassVar[float] = 25.0  # at most so many seconds from one request to the next
+
     def __init__(self, random: Random, clock: Callable[[], datetime]) -> None:
-        self._random, self._clock = random, clock
-        self._actions = Actions(random, clock, member(Role.CLOUD_ADMIN), kinds=KINDS, shares=SHARES)
+        self.random, self._clock = random, clock
+        self._actions = Actions(random, clock, member(Role.CLOUD_ADMIN), shares=SHARES)
         self._backups = Backups(random, clock)
         self._allowances = 0
 
+    def go_on(self, systems: Sequence[System]) -> Operation | None:
+        """What was asked for now, if anything was; now and then a plan runs instead, and nothing is asked for."""
+        kept = RecoveryPoint.objects.filter(expired_at=None, volume__role=VolumeRole.DATA)
+        if self.random.random() < (BACKED_UP if kept.exists() else FIRST_BACKED_UP):
+            self.back_up(systems)
+            return None
+        return self.ask(systems)
+
     def ask(self, systems: Sequence[System]) -> Operation | None:
-        """Of one system: a volume is written over, or made ready for it; None where nothing takes that."""
-        return self._actions.take(self._random.choice(systems))
+        """A volume of one of the systems is written over, or made ready for it; None where it does not take that."""
+        volumes = Resource.objects.filter(
+            system__in=list(systems), status=Status.ACTIVE, volume__role=VolumeRole.DATA
+        ).order_by("pk")
+        ready = volumes.filter(volume__server=None)
+        chosen = ready if ready.exists() and self.random.random() < READY else volumes
+        keys = list(chosen.values_list("pk", flat=True))
+        return self._actions.ask_of(self.random.choice(keys)) if keys else None
 
     def back_up(self, systems: Sequence[System]) -> Operation:
-        """Of one system: the volumes of a plan; else an allowance is ordered for those that no plan has."""
-        system = self._random.choice(systems)
+        """Of one system the volumes of a plan, or an allowance is ordered for those that no plan has; the operation begun."""
+        system = self.random.choice(systems)
         covered = [each for each in changeable(ResourceKind.BACKUP, running()) if each.system == system]
-        return self._backups.run(self._random.choice(covered)) if covered else self._allowance(system)
+        return self._backups.run(self.random.choice(covered)) if covered else self._allowance(system)
 
     def _allowance(self, system: System) -> Operation:
         self._allowances += 1

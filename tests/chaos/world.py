@@ -40,6 +40,7 @@ from tests.chaos.orders import BUILDING, SHARES, ZONE, Orders
 from tests.chaos.people import People, soon
 from tests.chaos.recoveries import Disks, Recoveries, written_otherwise
 from tests.chaos.runner import Outcome
+from tests.chaos.switching import Switching
 from tests.chaos.weather import Weather, drawn
 from tests.chaos.wire import BASE, Wire, plugged
 from tests.chaos.workers import ConnectionDropped, Shift
@@ -54,7 +55,9 @@ FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
 WITH_HOLDS = 0.5  # of the worlds: recovery points come under legal holds
 WITH_RECOVERIES = 0.5  # of the worlds: recovery points are written over volumes
+WITH_SWITCHING = 0.5  # of the worlds: servers are started and stopped more often
 WITH_TAKEOVERS = 0.4  # of the worlds: one more system's things were built by hand, and are taken over
+WITHDRAWN = 0.2  # of what is asked for besides
 ROUNDS = 6  # of surveys at the end, until all is taken over that can be
 SWEEPS = 3  # that recovery points get at the end, which nothing keeps any more
 TRIES = 4  # that an administrator gives what somebody broke by hand
@@ -91,6 +94,8 @@ class World:
         self.recovered = Random(f"{seed}-recoveries")
         self.has_recoveries = not plain and self.recovered.random() < WITH_RECOVERIES
         self.recoveries: Recoveries | None = None
+        self.switched = Random(f"{seed}-switching")
+        self.has_switching = not plain and self.switched.random() < WITH_SWITCHING
         self.adopted = Random(f"{seed}-takeovers")
         self.has_takeovers = not plain and self.adopted.random() < WITH_TAKEOVERS
         self.adoption: Adoption | None = None
@@ -242,7 +247,9 @@ class World:
             self.agenda.add(timedelta(seconds=60), self._authority_decides)
         if self.has_recoveries:
             self.recoveries = Recoveries(self.recovered, self.agenda)
-            self.agenda.add(soon(self.recovered, 60), self._recover)
+            self._begin_aside(self.recoveries)
+        if self.has_switching:
+            self._begin_aside(Switching(self.switched, self.agenda))
         if self.adoption is not None:
             self.agenda.add(soon(self.adopted, 60), self._adopt)
 
@@ -294,24 +301,29 @@ class World:
                 self.orders.run_all()
             self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
 
-    def _recover(self) -> None:
-        """Somebody asks for what was on a volume, and now and then calls that off."""
-        if self.recoveries is None or not self.faults.share:
+    def _begin_aside(self, people: Recoveries | Switching) -> None:
+        self.agenda.add(soon(people.random, 60), lambda: self._aside(people))
+
+    def _aside(self, people: Recoveries | Switching) -> None:
+        """Somebody asks for more of one thing, and now and then calls it off."""
+        if not self.faults.share:
             return
-        if self.recovered.random() < 0.2:
-            with transaction.atomic():
-                self.recoveries.back_up(self.orders.systems)
-        elif (operation := self.recoveries.ask(self.orders.systems)) is not None:
+        with transaction.atomic():
+            operation = people.go_on(self.orders.systems)
+        if operation is not None:
             self.note(f"somebody asks for {operation.action}")
-            if self.recovered.random() < 0.2:
-                self.agenda.add(soon(self.recovered, 60), lambda: self.people.withdraw(operation.pk))
-        self.agenda.add(soon(self.recovered, 30), self._recover)
+            if people.random.random() < WITHDRAWN:
+                self.agenda.add(soon(people.random, 60), lambda: self.people.withdraw(operation.pk))
+        self.agenda.add(soon(people.random, people.pause), lambda: self._aside(people))
 
     def _recover_the_rest(self) -> None:
         """With nothing failing any more: what was left half written is written over, too."""
-        for _round in range(ROUNDS * (self.recoveries is not None)):
+        if self.recoveries is None:
+            return
+        for _round in range(ROUNDS):
             for system in self.orders.systems:
-                self.recoveries.ask([system])
+                with transaction.atomic():
+                    self.recoveries.go_on([system])
             self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
 
     def _adopt(self) -> None:
