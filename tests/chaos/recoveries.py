@@ -59,9 +59,10 @@ class Recoveries:
         self._allowances = 0
 
     def go_on(self, systems: Sequence[System]) -> Operation | None:
-        """What was asked for now, if anything was; now and then a plan runs instead, and nothing is asked for."""
+        """What was asked for now, if anything was; now and then a plan runs instead, while none does: else no volume would be free."""
         kept = RecoveryPoint.objects.filter(expired_at=None, volume__role=VolumeRole.DATA)
-        if self.random.random() < (BACKED_UP if kept.exists() else FIRST_BACKED_UP):
+        idle = not Operation.objects.filter(kind=OperationKind.BACKUP, finished_at=None).exists()
+        if idle and self.random.random() < (BACKED_UP if kept.exists() else FIRST_BACKED_UP):
             self.back_up(systems)
             return None
         return self.ask(systems)
