@@ -190,13 +190,16 @@ def _backup_steps(plan: BackupPlan, due_at: datetime) -> list[StepSpec]:
             key=f"backup:{plan.uuid}:{due_at.isoformat()}:{volume.resource.unit}",
             kind="backup",
             label=volume.resource.name,
-            unit=uuid5(volume.resource.unit, due_at.isoformat()),  # the same run has the same marks
+            # the same run has the same marks, and another plan's at the same moment has others
+            unit=uuid5(volume.resource.unit, f"{plan.uuid} {due_at.isoformat()}"),
             desired_state=state,
         )
         steps.append(taken)
         points = keeping.expirable(keeping.counted(plan, volume))  # those on hold are kept besides
         steps += [
-            keeping.expiry(point, key=f"expiry:{due_at.isoformat()}:{point.uuid}", needs=(taken.key,))
+            keeping.expiry(
+                point, key=f"expiry:{plan.uuid}:{due_at.isoformat()}:{point.uuid}", needs=(taken.key,)
+            )
             for point in points[plan.keep - 1 :]  # the new one is the first of those kept
         ]
     return steps

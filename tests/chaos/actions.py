@@ -23,6 +23,8 @@ from govcloud.inventory.models import (
     SecurityRule,
     Snapshot,
 )
+from govcloud.protection.models import RecoveryPoint
+from govcloud.protection.recovering import OfRecoveryPoint
 from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Action, Nothing, actions_of
@@ -54,8 +56,16 @@ TRIED = 4
 class Actions:
     """Of one person who may do all of it. ``refused`` counts what the rules did not let them do, by the errors' codes."""
 
-    def __init__(self, random: Random, clock: Callable[[], datetime], person: User) -> None:
+    def __init__(
+        self,
+        random: Random,
+        clock: Callable[[], datetime],
+        person: User,
+        *,
+        shares: Mapping[ResourceKind, Mapping[str, int]] = SHARES,
+    ) -> None:
         self._random, self._clock, self._person = random, clock, person
+        self._shares = shares
         self.refused: Counter[str] = Counter()
         self._images = list(Image.objects.order_by("pk").values_list("code", flat=True))
 
@@ -65,27 +75,29 @@ class Actions:
         standing = Resource.objects.filter(system=system, status=Status.ACTIVE, kind=kind)
         keys = list(standing.order_by("pk").values_list("pk", flat=True))
         for pk in self._random.sample(keys, min(TRIED, len(keys))):
-            resource = Resource.objects.with_particulars().get(pk=pk)
-            action = self._action(resource)
-            parameters = self._parameters(action.name, resource)
-            if parameters is None:
-                continue
-            try:
-                return requests.request(
-                    resource=resource,
-                    action=action,
-                    parameters=parameters,
-                    actor=self._person,
-                    at=self._clock(),
-                )
-            except (Conflict, Invalid) as refusal:  # people ask for what cannot be done, too
-                told = refusal.errors if isinstance(refusal, Invalids) else [refusal]
-                self.refused.update(each.code for each in told)
+            if (taken := self.ask_of(pk)) is not None:
+                return taken
+        return None
+
+    def ask_of(self, pk: int) -> Operation | None:
+        """Something of the resource with this primary key; None if it does not take what was asked for."""
+        resource = Resource.objects.with_particulars().get(pk=pk)
+        action = self._action(resource)
+        parameters = self._parameters(action.name, resource)
+        if parameters is None:
+            return None
+        try:
+            return requests.request(
+                resource=resource, action=action, parameters=parameters, actor=self._person, at=self._clock()
+            )
+        except (Conflict, Invalid) as refusal:  # people ask for what cannot be done, too
+            told = refusal.errors if isinstance(refusal, Invalids) else [refusal]
+            self.refused.update(each.code for each in told)
         return None
 
     def _action(self, resource: Resource) -> Action[Any]:
         """One that it takes in its present state, if there is any."""
-        shares = SHARES[ResourceKind(resource.kind)]
+        shares = self._shares[ResourceKind(resource.kind)]
         known = [each for each in actions_of(resource.kind) if each.name in shares]
         fitting = [each for each in known if each.refusal(resource) is None] or known
         return self._random.choices(fitting, [shares[each.name] for each in fitting])[0]
@@ -133,13 +145,21 @@ def _snapshots(volume: Resource) -> Any:
     return Snapshot.objects.filter(volume=volume.volume, deleted_at=None).order_by("pk")
 
 
+def _points(volume: Resource) -> Any:
+    """Its own and others', some of them too large."""
+    kept = RecoveryPoint.objects.filter(
+        expired_at=None, volume__resource__system=volume.system, size_gb__lte=volume.volume.size_gb + 5
+    )
+    return kept.order_by("pk")
+
+
 def _rules(network: Resource) -> Any:
     return SecurityRule.objects.filter(network=network.pk, removed_at=None).order_by("pk")
 
 
 ABOUT: Mapping[str, Callable[[Resource], Any]] = {
     "attach": _servers, "restore": _snapshots, "delete-snapshot": _snapshots, "add-interface": _networks,
-    "remove-interface": _further, "remove-rule": _rules,
+    "remove-interface": _further, "remove-rule": _rules, "recover": _points,
 }  # fmt: skip
 """What an action is about besides the thing that takes it."""
 MADE: Mapping[str, Callable[[Any], Any]] = {
@@ -149,6 +169,7 @@ MADE: Mapping[str, Callable[[Any], Any]] = {
     "add-interface": lambda network: OnNetwork(network=network.uuid),
     "remove-interface": lambda network: OnNetwork(network=network.uuid),
     "remove-rule": lambda rule: OfRule(rule=rule.uuid),
+    "recover": lambda point: OfRecoveryPoint(recovery_point=point.uuid),
 }
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
+from tests.chaos.weather import Weather
+
 LANDING_SECONDS = 35.0
 """The longest that a request may be on its way to its effect."""
 LAG_SECONDS = 20.0
@@ -19,7 +21,10 @@ Effect = Literal["now", "never", "late"]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """``answer`` is what the caller sees, ``effect`` what the request does, ``outcome`` how that ends in the cloud."""
+    """``answer`` is what the caller sees, ``effect`` what the request does, ``outcome`` how that ends in the cloud.
+
+    ``held_up``: for so many seconds the caller is, between the effect and the answer.
+    """
 
     name: str
     answer: Answer = "true"
@@ -28,6 +33,7 @@ class Fault:
     message: str = ""
     headers: tuple[tuple[str, str], ...] = ()
     outcome: Literal["", "build_error", "stuck"] = ""
+    held_up: float = 0.0
 
 
 NONE = Fault("none")
@@ -54,6 +60,9 @@ OVER_QUOTA = {
 }  # fmt: skip
 BUILDS = ((3, Fault("ends in an error", outcome="build_error")), (1, Fault("never ends", outcome="stuck")))
 BRITTLE_BUILDS = ((40, BUILDS[0][1]), *BUILDS[1:])
+LATE_FAILURES = (
+    (100, Fault("ends in an error, heard of late", outcome="build_error", held_up=400.0)), *BUILDS[1:],
+)  # fmt: skip
 REMOVALS = ((1, Fault("never ends", outcome="stuck")),)
 READING = (
     (5, Fault("5xx", "status", "never", 503)),
@@ -64,7 +73,7 @@ READING = (
     (2, Fault("token refused", "status", "never", 401)),
     (1, Fault("rate limit", "status", "never", 429, headers=(("Retry-After", "3"),))),
 )
-BUILT = ("/servers", "/volumes", "/backups", "/os-volume_attachments", "/action")
+BUILT = ("/servers", "/volumes", "/backups", "/os-volume_attachments", "/action", "/restore")
 LISTS = ((5, Fault("list lags", "lagging")), (4, Fault("list misses rows", "partial")))
 LISTED = (
     "/detail", "/attachments", "/ports", "/networks", "/subnets", "/security-groups", "/routers", "/floatingips",
@@ -79,10 +88,14 @@ IDENTITY = (
 class Faults:
     """Draws a fault for a request with the probability ``share``: none before it is set, nor once they are ``over``."""
 
-    def __init__(self, random: Random, *, brittle: bool) -> None:
+    def __init__(self, random: Random, weather: Weather) -> None:
         self._random = random
         self.share = 0.0
-        self._builds = BRITTLE_BUILDS if brittle else BUILDS
+        self._builds = BUILDS
+        if weather.late_failures:
+            self._builds = LATE_FAILURES
+        elif weather.brittle:
+            self._builds = BRITTLE_BUILDS
         self.drawn: dict[str, int] = {}
 
     def over(self) -> None:

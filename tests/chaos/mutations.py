@@ -10,6 +10,7 @@ from django.conf import settings
 
 from govcloud import clock
 from govcloud.provisioning import engine
+from govcloud.provisioning.kinds import acts
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
 
@@ -56,11 +57,12 @@ MUTATIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {
     "guard": lambda: _engine(still_mine=lambda _visit: None),
     "settle": lambda: mock.patch.object(settings, "STEP_SETTLE", timedelta()),
     "second-look": lambda: _engine(_never_landed=_believe_one_look),
+    "power": lambda: mock.patch.object(acts.PowerKind, "record", return_value=None),
     "shared-clock": lambda: mock.patch.object(clock, "agreed", _own_clock),
 }
 """Without the check of the fence before each write; with the intent kept in memory only; with the id of what was made
 stored whatever the step has by then; without asking, directly before a request, whether the step is still ours; without
-waiting for what may still land; with one empty list believed; with each worker's own clock."""
+waiting for what may still land; with one empty list believed; with starts and stops not recorded; with each worker's own clock."""
 
 
 @contextmanager

@@ -82,6 +82,10 @@ def examine(*, taken: Collection[str] = ()) -> Verdict:
             *_attached_otherwise({thing.id: thing.held_by for thing in things}, set(taken)),
             *_unreached({thing.id: thing.held_by for thing in things}, set(taken)),
             *oracle_points.held_and_gone(),
+            *oracle_points.written_otherwise(
+                {each.id: each.holds for each in things if each.kind == "volume"}
+            ),
+            *oracle_points.written_and_gone(),
             *oracle_takeovers.lost(taken),
         ],
         duplicates=[*_duplicates(things), *_rebuilt_again(things), *oracle_takeovers.duplicates(taken)],

@@ -71,7 +71,7 @@ class Orders:
         write: Callable[[Resource], None],
         shares: Mapping[str, int],
     ) -> None:
-        self._systems, self._random, self._clock, self._write = list(systems), random, clock, write
+        self.systems, self._random, self._clock, self._write = list(systems), random, clock, write
         self._shares = shares
         self._actions = Actions(random, clock, member(Role.CLOUD_ADMIN))
         self._backups = Backups(random, clock)
@@ -83,13 +83,13 @@ class Orders:
 
     def welcome(self, system: System, network: UUID) -> None:
         """One more orders from now on, for the network of this unit that it has already."""
-        if system not in self._systems:
-            self._systems.append(system)
+        if system not in self.systems:
+            self.systems.append(system)
             self.networks[system.pk] = network
 
     def place(self) -> Operation:
         """Whatever comes next: something about what stands, if there is anything for it, else something new."""
-        system = self._random.choice(self._systems)
+        system = self._random.choice(self.systems)
         what = self._random.choices(list(self._shares), list(self._shares.values()))[0]
         about = self._about(what)
         if about:

@@ -30,6 +30,9 @@ MOVING = {
     ("snapshot", "deleting"): "snapshot.gone",
 }
 
+STUCK = {("volume", "restoring-backup"): "error_restoring", ("backup", "restoring"): "available"}
+"""What has to be set by hand, as nothing of it would end by itself."""
+
 
 class People:
     def __init__(self, cloud: Cloud, agenda: Agenda, random: Random, note: Callable[[str], None]) -> None:
@@ -127,7 +130,11 @@ class People:
         coming = {value for row in due for value in row["args"].values()}
         for kind in ("server", "volume", "backup", "snapshot"):
             for row in self._cloud.store.find(kind):
-                if not row.get("deleted") and row["id"] not in coming:
+                if row.get("deleted") or row["id"] in coming:
+                    continue
+                if (kind, row.get("status")) in STUCK:
+                    self._cloud.change(kind, row, at=self._agenda.now, status=STUCK[kind, row["status"]])
+                else:
                     self._unstick(kind, row)
 
     def _unstick(self, kind: str, row: dict[str, Any]) -> None:

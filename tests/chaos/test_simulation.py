@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.mutate import SHOWN_BY
 from tests.chaos.mutations import without
+from tests.chaos.weather import HEARD_LATE
 from tests.chaos.world import World
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,10 +38,20 @@ def test_a_seed_decides_everything_that_happens() -> None:
 
 
 @pytest.mark.parametrize(
-    ("safeguard", "first", "orders"), [("shared-clock", 1, 60), ("fence", 2, 20), ("intent", 1, 20)]
+    ("safeguard", "first", "orders"),
+    [("shared-clock", 1, 60), ("fence", 2, 20), ("intent", 1, 20), ("swap", 1, 20)],
 )
 def test_a_safeguard_that_is_taken_out_is_noticed(safeguard: str, first: int, orders: int) -> None:
     """The first world shows it today; a change of the engine may move it to one of the next."""
     with without(safeguard):
-        worlds = (World(seed=seed, orders=orders, plain=True).run() for seed in range(first, first + 6))
+        worlds = (
+            World(seed=seed, orders=orders, plain=True, weather=SHOWN_BY.get(safeguard)).run()
+            for seed in range(first, first + 6)
+        )
         assert any(outcome.violations for outcome in worlds)
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_what_is_heard_of_late_is_nobodys_loss(seed: int) -> None:
+    """The weather that shows ``swap``, with nothing taken out."""
+    assert World(seed=seed, orders=20, plain=True, weather=HEARD_LATE).run().violations == []

@@ -10,6 +10,7 @@ from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory.containers import GIB
 from govcloud.inventory.models import Power, Project
+from govcloud.protection.kinds import SOURCE
 from govcloud.provisioning.kinds import objects
 from govcloud.provisioning.kinds.compute import UNIT
 from govcloud.provisioning.kinds.tenancy import MEMBER
@@ -36,6 +37,7 @@ class Thing:
     flavor: str = ""  # of a server, by its name on the cloud
     rebuilds: int = 0  # of a server, those that the cloud has carried out
     of: str = ""  # the volume that a snapshot or a backup is of
+    holds: str = ""  # of a volume, the backup that was written over it last, as far as the cloud says
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id} of unit {self.unit}"
@@ -89,6 +91,7 @@ def _storage_in(project: Project, cloud: openstack.Cloud) -> Iterator[Thing]:
                 volume.size_gib,
                 volume.volume_type,
                 volume.image_name,
+                holds=volume.metadata.get(SOURCE, ""),
             )
     for snapshot in cloud.snapshots.find_snapshots():
         if UNIT in snapshot.metadata and snapshot.status != "deleting":

@@ -75,6 +75,8 @@ class Wire:
         self._moment(f"before {fault.name}", sent)
         answer = self._carried_out(sent, fault)
         self._agenda.pass_by(0.05)
+        if fault.held_up:
+            self.elapse(fault.held_up)
         self._moment("after", sent)
         return self._answered(sent, prepared, answer, fault)
 

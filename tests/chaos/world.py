@@ -28,7 +28,6 @@ from govcloud.provisioning import queue, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, Step
 from govcloud.sandbox.cloud import Cloud as SandboxCloud
-from govcloud.sandbox.guests.fleet import Fleet
 from govcloud.sandbox.seed import seed as fill
 from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
@@ -39,7 +38,9 @@ from tests.chaos.backups import Authority, without_limits
 from tests.chaos.faults import Faults
 from tests.chaos.orders import BUILDING, SHARES, ZONE, Orders
 from tests.chaos.people import People, soon
+from tests.chaos.recoveries import Disks, Recoveries, written_otherwise
 from tests.chaos.runner import Outcome
+from tests.chaos.switching import Switching
 from tests.chaos.weather import Weather, drawn
 from tests.chaos.wire import BASE, Wire, plugged
 from tests.chaos.workers import ConnectionDropped, Shift
@@ -53,7 +54,10 @@ SWEEP = timedelta(seconds=2)
 FAULTS_GO_ON = timedelta(minutes=30)  # after the last order
 QUIET_LIMIT = timedelta(hours=4)
 WITH_HOLDS = 0.5  # of the worlds: recovery points come under legal holds
+WITH_RECOVERIES = 0.5  # of the worlds: recovery points are written over volumes
+WITH_SWITCHING = 0.5  # of the worlds: servers are started and stopped more often
 WITH_TAKEOVERS = 0.4  # of the worlds: one more system's things were built by hand, and are taken over
+WITHDRAWN = 0.2  # of what is asked for besides
 ROUNDS = 6  # of surveys at the end, until all is taken over that can be
 SWEEPS = 3  # that recovery points get at the end, which nothing keeps any more
 TRIES = 4  # that an administrator gives what somebody broke by hand
@@ -81,12 +85,17 @@ class World:
         self.digest = hashlib.blake2b(digest_size=8)
         self.crashes: list[str] = []
         self.weather = weather or drawn(self.random)
-        self.faults = Faults(self.random, brittle=self.weather.brittle)
+        self.faults = Faults(self.random, self.weather)
         self.shift = Shift(self.agenda, self.random, self.note, late_answers=self.weather.late_answers)
         self.placing = True
         self.held = Random(f"{seed}-holds")
         self.has_holds = not plain and self.held.random() < WITH_HOLDS
         self.authority: Authority | None = None
+        self.recovered = Random(f"{seed}-recoveries")
+        self.has_recoveries = not plain and self.recovered.random() < WITH_RECOVERIES
+        self.recoveries: Recoveries | None = None
+        self.switched = Random(f"{seed}-switching")
+        self.has_switching = not plain and self.switched.random() < WITH_SWITCHING
         self.adopted = Random(f"{seed}-takeovers")
         self.has_takeovers = not plain and self.adopted.random() < WITH_TAKEOVERS
         self.adoption: Adoption | None = None
@@ -110,6 +119,7 @@ class World:
             last = self.agenda.now
             self._calm()
             self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+            self._recover_the_rest()
             self._lift_holds()
             self._adopt_the_rest()
             for _sweep in range(SWEEPS):
@@ -130,7 +140,8 @@ class World:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-simulation-")))
         ids = Random(self.seed)
         stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=ids.randbytes)))
-        self.cloud = SandboxCloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
+        self.disks = Disks(directory, self.agenda)
+        self.cloud = SandboxCloud(directory=directory, base_url=BASE, guests=self.disks)
         stack.callback(self.cloud.store.close)
         fill(self.cloud, at=self.agenda.now)
         stack.enter_context(
@@ -234,6 +245,11 @@ class World:
                 self.held, self.agenda, there=self._is_kept, refused=self.orders.refuses_release
             )
             self.agenda.add(timedelta(seconds=60), self._authority_decides)
+        if self.has_recoveries:
+            self.recoveries = Recoveries(self.recovered, self.agenda)
+            self._begin_aside(self.recoveries)
+        if self.has_switching:
+            self._begin_aside(Switching(self.switched, self.agenda))
         if self.adoption is not None:
             self.agenda.add(soon(self.adopted, 60), self._adopt)
 
@@ -249,7 +265,7 @@ class World:
         if self.random.random() < 0.1:
             self._change_pace()
         if self.orders.placed < self.size:
-            self.agenda.add(soon(self.random, 8), self._order)
+            self.agenda.add(soon(self.random, self.weather.pause), self._order)
         else:
             self.placing = False
 
@@ -283,6 +299,31 @@ class World:
             self.note("holds are lifted")
             with transaction.atomic():
                 self.orders.run_all()
+            self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
+
+    def _begin_aside(self, people: Recoveries | Switching) -> None:
+        self.agenda.add(soon(people.random, 60), lambda: self._aside(people))
+
+    def _aside(self, people: Recoveries | Switching) -> None:
+        """Somebody asks for more of one thing, and now and then calls it off."""
+        if not self.faults.share:
+            return
+        with transaction.atomic():
+            operation = people.go_on(self.orders.systems)
+        if operation is not None:
+            self.note(f"somebody asks for {operation.action}")
+            if people.random.random() < WITHDRAWN:
+                self.agenda.add(soon(people.random, 60), lambda: self.people.withdraw(operation.pk))
+        self.agenda.add(soon(people.random, people.pause), lambda: self._aside(people))
+
+    def _recover_the_rest(self) -> None:
+        """With nothing failing any more: what was left half written is written over, too."""
+        if self.recoveries is None:
+            return
+        for _round in range(ROUNDS):
+            for system in self.orders.systems:
+                with transaction.atomic():
+                    self.recoveries.go_on([system])
             self.agenda.run_while(self._busy, until=self._limit(QUIET_LIMIT))
 
     def _adopt(self) -> None:
@@ -347,6 +388,7 @@ class World:
                 if not self._given_up(each)
             ),
             *(self.authority.broken if self.authority is not None else ()),
+            *written_otherwise(self.disks.written, taken=self.people.taken),
             *(self.adoption.left_out(self.people.taken) if self.adoption is not None else ()),
             *(f"engine: {crash}" for crash in self.crashes + self.shift.escaped),
         ]

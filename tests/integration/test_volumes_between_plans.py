@@ -109,3 +109,19 @@ def test_plans_that_both_have_a_volume_count_their_own_points(on: Scene) -> None
         run("second")
     assert sorted(points()) == ["first", "first", "second", "second"]
     assert on
+
+
+def test_plans_that_are_due_at_the_same_moment_each_take_a_backup_of_their_own(on: Scene) -> None:
+    """Neither takes the other's for its own, as it did when the mark told the volume and the moment alone."""
+    PlannedVolume.objects.create(
+        plan=BackupPlan.objects.get(name="second"), volume=named("web-1-data-1").volume, since=now()
+    )
+    at = now()
+    BackupPlan.objects.update(next_run_at=at)
+    protection.run_due(at=at)
+    work()
+    taken = RecoveryPoint.objects.filter(volume__resource__name="web-1-data-1", run__due_at=at)
+    assert sorted(taken.values_list("run__plan__name", flat=True)) == ["first", "second"]
+    assert taken.values("step__unit").distinct().count() == 2
+    in_cloud = {each.id for each in project(on).backups.find_backups()}
+    assert in_cloud == set(RecoveryPoint.objects.values_list("external_id", flat=True))
