@@ -703,4 +703,4 @@ def _by_revision(rows: Collection[tuple[int, int, str]]) -> Iterator[tuple[tuple
 
 @pytest.mark.django_db
 def test_no_sequence_of_decisions_breaks_an_order_or_its_case() -> None:
-    machines.run(Deciding, examples=14, steps=30)
+    machines.run(Deciding, examples=9, steps=25)

@@ -1,5 +1,6 @@
 """The sandbox's cloud in the test's own process and in virtual time: as the simulation has it, but nothing goes wrong."""
 
+import copy
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -41,17 +42,31 @@ def cloud(agenda: Agenda, *, watch: Callable[[str, Sent], None] | None = None) -
         yield there
 
 
+@contextmanager
+def restored(cloud: Cloud) -> Iterator[None]:
+    """Whatever is done to the cloud within is undone at the end; no change of it may be on its way at the beginning."""
+    store = cloud.store
+    rows = copy.deepcopy((store._rows, store._index, store._indexed_as))
+    try:
+        yield
+    finally:
+        store._rows, store._index, store._indexed_as = rows
+
+
 def _nothing(_when: str, _sent: Sent) -> None:
     """No time passes around a request, and nobody dies of one."""
 
 
-def work(agenda: Agenda, *, most: int = 2_000) -> None:
-    """Let a worker work, and time pass, until nothing is due any more; what has ended is taken up."""
+def work(agenda: Agenda, *, most: int = 200) -> None:
+    """Let a worker work, and time pass, until nothing is due any more; what has ended is taken up. Fails if that never comes."""
     for _turn in range(most):
         if not engine.run_due(clock=agenda):
             due = Step.objects.filter(next_run_at__isnull=False).order_by("next_run_at").first()
             if due is None:
                 break
             agenda.pass_by(max((due.next_run_at - agenda.now).total_seconds(), 0.01))
+    else:
+        waiting = Step.objects.filter(next_run_at__isnull=False).values_list("key", "state", "last_error")
+        raise AssertionError(f"it never comes to rest: {list(waiting)}")
     for operation in fulfilment.ended():
         fulfilment.take_up(operation, at=agenda.now)
