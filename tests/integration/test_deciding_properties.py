@@ -156,9 +156,17 @@ class Deciding(RuleBasedStateMachine):
         fitting = [(key, matter) for key, matter in self.matters.items() if matter.state in states]
         return which.of(fitting, list(self.matters.items()))
 
-    def someone(self, who: Pick, may: Callable[[str], object]) -> str:
-        """Somebody who may, if there is anybody; wrongly anybody."""
-        return who.of([name for name in PEOPLE if may(name)] or list(PEOPLE), list(PEOPLE)) or ""
+    def someone(
+        self, who: Pick, may: Callable[[str], object], others: Collection[str] = tuple(PEOPLE)
+    ) -> str:
+        """Somebody who may, if there is anybody; wrongly one of the others."""
+        return who.of([name for name in PEOPLE if may(name)] or list(PEOPLE), sorted(others)) or ""
+
+    def decider(self, who: Pick, matter: Matter) -> str:
+        """Wrongly somebody whose matter it is, who has decided already, or who stands in for one of these."""
+        barred = matter.own | matter.decided
+        substitutes = {each.substitute for each in self.absences.values() if each.person in barred}
+        return self.someone(who, partial(self.turns, matter), barred | substitutes)
 
     def attempt(self, act: Callable[[], T], *, allowed: bool, unless: Collection[str] = ()) -> T | None:
         done, refusal = machines.attempted(act, everything=self.everything)
@@ -192,9 +200,11 @@ class Deciding(RuleBasedStateMachine):
 
     @initialize(sizes=st.tuples(*[st.integers(1, 6)] * 3), who=st.integers(0, 5))
     def three_orders_are_begun(self, sizes: tuple[int, int, int], who: int) -> None:
-        for number, (unit, size) in enumerate(zip(UP_THE_TREE, sizes, strict=True)):
+        """Each drafted by one, edited by another and submitted by a third, where there are so many."""
+        for unit, size in zip(UP_THE_TREE, sizes, strict=True):
             self.draft(unit, size, self.someone(Pick(who), partial(applies, unit=unit)))
-            self.submit(Pick(number), Pick(who))
+            self.edit(Pick(-1), Pick(who + 1), size)
+            self.submit(Pick(-1), Pick(who + 2))
 
     @rule(unit=st.sampled_from(sorted(UP_THE_TREE)), size=st.integers(1, 6), who=machines.picks)
     def somebody_drafts(self, unit: str, size: int, who: Pick) -> None:
@@ -217,6 +227,9 @@ class Deciding(RuleBasedStateMachine):
         stale=st.sampled_from([0, 0, 0, 1]),
     )
     def somebody_edits(self, which: Pick, size: int, who: Pick, stale: int) -> None:
+        self.edit(which, who, size, stale=stale)
+
+    def edit(self, which: Pick, who: Pick, size: int, *, stale: int = 0) -> None:
         if (found := self.one(which, *EDITABLE)) is None:
             return
         key, matter = found
@@ -299,7 +312,7 @@ class Deciding(RuleBasedStateMachine):
         if (found := self.one(which, "in_approval")) is None:
             return
         key, matter = found
-        name = self.someone(who, lambda each: self.turns(matter, each))
+        name = self.decider(who, matter)
         self.decide(key, matter, name, verb=verb, seen=seen, opinion=opinion)
 
     @rule(which=machines.picks, who=machines.picks, signatures=st.integers(1, 6))
@@ -349,7 +362,7 @@ class Deciding(RuleBasedStateMachine):
         if (found := self.one(which, "in_approval")) is None:
             return
         key, matter = found
-        name = self.someone(who, lambda each: self.turns(matter, each))
+        name = self.decider(who, matter)
         other = self.someone(whom, lambda each: each != name and matter.is_fit(each))
         turns = self.turns(matter, name)
         seats = [matter.seats[each] for each in turns]
@@ -416,7 +429,7 @@ class Deciding(RuleBasedStateMachine):
         if (found := self.one(which, "in_approval")) is None:
             return
         key, matter = found
-        name = self.someone(who, lambda each: self.turns(matter, each))
+        name = self.decider(who, matter)
         other = self.someone(whom, lambda each: each != name and matter.is_fit(each))
         turns = self.turns(matter, name)
         self.hand_over(
@@ -470,7 +483,7 @@ class Deciding(RuleBasedStateMachine):
         if (found := self.one(which, "in_approval")) is None or not found[1].revision:
             return
         key, matter = found
-        name = self.someone(who, lambda each: self.turns(matter, each))
+        name = self.decider(who, matter)
         asked = {each.person for each in matter.questions.values() if each.open}
 
         def fit(other: str) -> bool:
