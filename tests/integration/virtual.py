@@ -1,0 +1,72 @@
+"""The sandbox's cloud in the test's own process and in virtual time: as the simulation has it, but nothing goes wrong."""
+
+import copy
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from random import Random
+from unittest import mock
+
+from django.conf import settings
+
+from govcloud.clouds import guest_keys
+from govcloud.orders import fulfilment
+from govcloud.provisioning import engine
+from govcloud.provisioning.models import Step
+from govcloud.sandbox.cloud import Cloud
+from govcloud.sandbox.guests.fleet import Fleet
+from govcloud.sandbox.seed import seed, write_clouds_yaml
+from tests.chaos.agenda import Agenda
+from tests.chaos.faults import Faults
+from tests.chaos.wire import BASE, Sent, Wire, plugged
+
+
+@contextmanager
+def cloud(agenda: Agenda, *, watch: Callable[[str, Sent], None] | None = None) -> Iterator[Cloud]:
+    """It is there, empty, for as long as the context lasts; the engine of this process builds on it. ``watch`` is told of each request
+    before and after its effect.
+    """
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-virtual-")))
+        there = Cloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
+        stack.callback(there.store.close)
+        seed(there, at=agenda.now)
+        config = str(write_clouds_yaml(there))
+        stack.enter_context(mock.patch.dict("os.environ", OS_CLIENT_CONFIG_FILE=config))
+        there.store.commit = there.store._dirty.clear  # kept in memory: it is never started again
+        stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
+        guest_keys.make(settings.GUEST_KEY_FILE)
+        no_faults = Faults(Random(0), brittle=False)  # noqa: S311  nothing is drawn from it
+        stack.enter_context(plugged(Wire(there, agenda, no_faults, watch or _nothing), agenda))
+        yield there
+
+
+@contextmanager
+def restored(cloud: Cloud) -> Iterator[None]:
+    """Whatever is done to the cloud within is undone at the end; no change of it may be on its way at the beginning."""
+    store = cloud.store
+    rows = copy.deepcopy((store._rows, store._index, store._indexed_as))
+    try:
+        yield
+    finally:
+        store._rows, store._index, store._indexed_as = rows
+
+
+def _nothing(_when: str, _sent: Sent) -> None:
+    """No time passes around a request, and nobody dies of one."""
+
+
+def work(agenda: Agenda, *, most: int = 200) -> None:
+    """Let a worker work, and time pass, until nothing is due any more; what has ended is taken up. Fails if that never comes."""
+    for _turn in range(most):
+        if not engine.run_due(clock=agenda):
+            due = Step.objects.filter(next_run_at__isnull=False).order_by("next_run_at").first()
+            if due is None:
+                break
+            agenda.pass_by(max((due.next_run_at - agenda.now).total_seconds(), 0.01))
+    else:
+        waiting = Step.objects.filter(next_run_at__isnull=False).values_list("key", "state", "last_error")
+        raise AssertionError(f"it never comes to rest: {list(waiting)}")
+    for operation in fulfilment.ended():
+        fulfilment.take_up(operation, at=agenda.now)
