@@ -1,8 +1,9 @@
 """What a server is asked to do that leaves no thing behind."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.gateways.openstack import errors
@@ -28,6 +29,7 @@ IDLE = timedelta(
 )  # a server without a task has by then done what it will do: its host may have been restarted
 STATUS = {Power.RUNNING: "ACTIVE", Power.STOPPED: "SHUTOFF"}
 ERROR = "ERROR"
+ASKED = "asked"  # when a start or stop was requested last
 
 
 def power_of(status: str) -> Power | None:
@@ -114,7 +116,10 @@ class RebootKind(ActKind):
 
 
 class PowerKind(Kind):
-    """A server running or stopped. Asking for the state that it is in changes nothing, so it may be asked for again."""
+    """A server running or stopped. Asking for the state that it is in changes nothing, so it may be asked for again.
+
+    Called off, what was asked for may happen all the same: it is waited for, so that the record says what came of it.
+    """
 
     name = "power"
     title = _("Starting or stopping the server")
@@ -135,6 +140,7 @@ class PowerKind(Kind):
             return Skipped("its system could not be written anew: it does not run")
         if server.status != STATUS[wanted]:
             ask = compute.start_server if wanted is Power.RUNNING else compute.stop_server
+            context.remember({ASKED: context.clock().isoformat()})
             ask(resource.external_id)
         return Made(resource.external_id)
 
@@ -143,8 +149,8 @@ class PowerKind(Kind):
         if server.task_state is not None:
             return Moving()
         context.seen["status"] = server.status
-        if context.step.desired == "absent":
-            return Gone()  # it stays as it is now
+        if context.step.desired == "absent":  # it stays as it is then
+            return Moving() if self._may_yet_happen(context, server) else Gone()
         if server.status == STATUS[self._wanted(context)]:
             return Ready({"status": server.status})
         young = context.at - (context.step.intent_at or context.at) < self.patience / 10
@@ -161,6 +167,12 @@ class PowerKind(Kind):
         found = power_of(context.seen.get("status", ""))
         if found is not None:
             Record.objects.filter(resource=self._resource(context)).update(power=found)
+
+    def _may_yet_happen(self, context: Context, server: Server) -> bool:
+        asked = context.step.outputs.get(ASKED)
+        if asked is None or server.status == STATUS[self._wanted(context)]:
+            return False
+        return context.clock() < datetime.fromisoformat(asked) + settings.STEP_SETTLE
 
     def _wanted(self, context: Context) -> Power:
         return Power(context.state["power"])

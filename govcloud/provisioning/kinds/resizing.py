@@ -134,5 +134,7 @@ class ResizeConfirmationKind(Kind):
     def _resource(self, context: Context) -> Resource:
         return context.resource(context.target)
 
-    def _flavor_id(self, context: Context) -> str:
-        return str(context.sibling("resize").outputs["flavor_id"])
+    def _flavor_id(self, context: Context) -> str | None:
+        """None where the move was taken back while this worker was held up: nothing that it finds counts any more."""
+        found: str | None = context.sibling("resize").outputs.get("flavor_id")
+        return found
