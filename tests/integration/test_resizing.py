@@ -15,7 +15,9 @@ from govcloud.orders import services as orders
 from govcloud.orders.drafts import ReleaseDraft, ResizeDraft
 from govcloud.orders.models import Order
 from govcloud.provisioning import engine, services
-from govcloud.provisioning.kinds.resizing import NOT_MOVED, ResizeKind
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds.base import Broken, Moving
+from govcloud.provisioning.kinds.resizing import NOT_MOVED, ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.orders import Scene, approved, drafted, scene
@@ -270,6 +272,29 @@ def test_an_answer_that_never_came_moves_the_server_once(
     order = resized(on, server, "g.8c32g")
     assert order.status == "fulfilled", states()
     assert asked_for(on, server) == ["resize", "confirmResize"]
+
+
+def test_a_worker_that_keeps_a_move_that_was_taken_back_meanwhile_finds_the_old_flavor(
+    on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is held up between its request and its look finds nothing of the step before its own."""
+    order = approved(on, at=now(), items=to(server, "g.8c32g"))
+    while not Step.objects.filter(kind="resize_confirmation", state="due").exists():
+        engine.run_due(clock=now, most=1)
+    seen: list[object] = []
+    look = ResizeConfirmationKind.look
+
+    def too_late(kind: ResizeConfirmationKind, context: Context, external_id: str) -> object:
+        Step.objects.filter(operation__thread=order.uuid, kind="resize").update(outputs={})
+        seen.append(look(kind, context, external_id))
+        return seen[-1]
+
+    monkeypatch.setattr(ResizeConfirmationKind, "look", too_late)
+    for _look in range(100):
+        engine.run_due(clock=now, most=1)
+        if seen and not isinstance(seen[-1], Moving):
+            break
+    assert [type(each) for each in seen[-1:]] == [Broken]
 
 
 def test_a_stopped_server_is_resized_without_its_guest(on: Scene, server: Resource) -> None:
