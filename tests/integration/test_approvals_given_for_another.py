@@ -195,7 +195,7 @@ class TestDoingWithoutAnOpinion:
     ) -> None:
         stages = list(case.stages.filter(revision=1).prefetch_related("seats__person", "decisions"))
         for stage in stages:
-            stage.consulted = True  # type: ignore[attr-defined]
+            stage.consulted, stage.reminded_at = True, None  # type: ignore[attr-defined]
         assert asked in offers.offer(case, stages, again(substitute), at=at).asking
         sharing.waive(consultation=asked, actor=again(substitute), at=at)
         decide(case, again(substitute), at)

@@ -253,7 +253,7 @@ def test_effect_tells_limit_use_and_fit_of_every_account_from_the_top_down(
     office: Department, at: datetime, django_assert_num_queries
 ) -> None:
     hold(office, at, vcpus=4)
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         effects = quotas.effect(department=office, amounts={"vcpus": 8, "storage_gb": -20, "servers": 0})
     told = [
         (each.department, str(each.dimension), each.limit, each.held, each.takes, each.after, each.fits)

@@ -19,6 +19,7 @@ from govcloud.sandbox.guests.fleet import Fleet
 from govcloud.sandbox.seed import seed, write_clouds_yaml
 from tests.chaos.agenda import Agenda
 from tests.chaos.faults import Faults
+from tests.chaos.weather import CALM, Weather
 from tests.chaos.wire import BASE, Sent, Wire, plugged
 
 
@@ -37,7 +38,7 @@ def cloud(agenda: Agenda, *, watch: Callable[[str, Sent], None] | None = None) -
         there.store.commit = there.store._dirty.clear  # kept in memory: it is never started again
         stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
         guest_keys.make(settings.GUEST_KEY_FILE)
-        no_faults = Faults(Random(0), brittle=False)  # noqa: S311  nothing is drawn from it
+        no_faults = Faults(Random(0), Weather(CALM))  # noqa: S311  nothing is drawn from it
         stack.enter_context(plugged(Wire(there, agenda, no_faults, watch or _nothing), agenda))
         yield there
 

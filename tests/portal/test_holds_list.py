@@ -108,7 +108,7 @@ def test_only_those_who_place_them_have_the_page(on: Scene, keeper: Client, sign
 
 def test_the_page_is_in_both_languages(on: Scene, authority: User, signed_in: Signed) -> None:
     page = text(signed_in(authority, language="zh-hans").get(URL))
-    for words in ("法律保全", "生效中", "的恢复点", "对象容器"):
+    for words in ("法律保全", "生效中", "的恢复点", "对象存储桶"):
         assert words in page
 
 
