@@ -93,6 +93,12 @@ def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     return None
 
 
+def unreadable(detail: str, *, typed: dict[str, str]) -> Refused:
+    """What was typed is nothing that can be done. Of what is held back this is not told: perhaps it was not typed to its end."""
+    held_back = _held_back.get()
+    return Refused(detail if held_back is None else held_back.detail, 422, typed)
+
+
 def status_of(refusal: DomainError) -> int:
     """Of the page that tells of it."""
     return next((status for kind, status in STATUS if isinstance(refusal, kind)), 409)
@@ -122,5 +128,5 @@ def attempt_for_reason(
     reason = request.POST.get("reason", "").replace("\0", "").strip()
     if not 1 <= len(reason) <= most:
         text = _("Give a reason of at most %(most)s characters.") % {"most": most}
-        return Refused(text, 422, {**(typed or {}), "reason": reason})
+        return unreadable(text, typed={**(typed or {}), "reason": reason})
     return attempt(lambda: deed(reason), typed={**(typed or {}), "reason": reason})

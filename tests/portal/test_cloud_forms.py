@@ -290,3 +290,12 @@ def test_who_keeps_no_clouds_gets_no_form(cloud: Cloud, people: scenes.Cast, sig
         assert browser.get(path).status_code == 403, path
         assert browser.post(path, {**NEW, **WAY_IN}).status_code == 403, path
     assert not Cloud.objects.filter(code="west").exists()
+
+
+def test_how_a_class_without_a_name_is_wiped_is_refused_at_its_field(keeper: Client, cloud: Cloud) -> None:
+    StorageClassFactory(code="cold")
+    path = f"/clouds/{cloud.uuid}/names/"
+    sent = sent_back(keeper.get(path).content.decode()) | {"wiping-cold": "overwritten", "do": "keep"}
+    refused = keeper.post(path, sent)
+    assert (refused.status_code, 'href="#wiping-cold"' in refused.content.decode()) == (422, True)
+    assert "This cloud has no name for the storage class “cold”." in text(refused)

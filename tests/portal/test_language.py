@@ -12,6 +12,9 @@ from django.test import Client
 
 from govcloud.portal.resuming import AGAIN, KEPT
 from tenants.models import Department
+from tests.factories.catalog import CloudFactory
+from tests.factories.inventory import VolumeFactory
+from tests.factories.leases import found
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -81,6 +84,24 @@ def test_a_refused_form_comes_along_without_scripts_and_a_page_alone_has_nothing
     answer = browser.post("/language/", on_the_switch(refused))
     page = browser.get(answer.headers["Location"])
     assert (SWITCHED in text(page), OPINION in text(page)) == (True, True)
+
+
+def test_what_is_still_missing_from_a_form_that_was_not_sent_is_not_told(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    let = found(VolumeFactory(resource__system=people.system).resource, at=at).resource
+    cloud = CloudFactory()
+    for person, path, typed in (
+        (people.desk, f"/units/{people.department.uuid}/closing/", {"reason": ""}),
+        (people.admin, f"/resources/{let.uuid}/postponement/", {"until": "", "reason": OPINION}),
+        (people.admin, f"/resources/{let.uuid}/postponement/", {"until": "2027-01-05T12:00", "reason": ""}),
+        (people.admin, f"/clouds/{cloud.uuid}/maintenance/", {"ends_at": "", "reason": OPINION}),
+    ):
+        browser = signed_in(person)
+        answer = browser.post("/language/", carried(typed, form=path))
+        page = browser.get(answer.headers["Location"])
+        assert (page.status_code, path, SWITCHED in text(page)) == (422, path, True)
+        assert all(each in unescape(page.content.decode()) for each in typed.values())
 
 
 def test_it_is_for_the_person_alone_and_sealed(

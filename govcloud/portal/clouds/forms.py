@@ -263,11 +263,13 @@ def naming(cloud: Cloud) -> Form:
 
 
 def called(given: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
-    """The names by kind, and how what is deleted is wiped of the storage classes that have one."""
+    """The names by kind, and how what is deleted is wiped; of classes without a name only what is declared, which is refused."""
     by_kind = {
         kind: {code: name for code, name in given.get(kind, {}).items() if name} for kind in names.TABLES
     }
     wiping = {
-        code: means for code, means in given.get(WIPING, {}).items() if code in by_kind["storage_classes"]
+        code: means
+        for code, means in given.get(WIPING, {}).items()
+        if code in by_kind["storage_classes"] or means != Wiping.UNDECLARED
     }
     return by_kind, wiping

@@ -74,9 +74,8 @@ def setting_aside(request: HttpRequest, uuid: UUID) -> HttpResponse:
     typed = {name: request.POST.get(name, "").replace("\0", "").strip() for name in TYPED}
     starts, ends = (moment_in(typed[name]) for name in ("starts_at", "ends_at"))
     if ends is None or (typed["starts_at"] and starts is None) or typed["running"] not in Running.values:
-        wrong = Refused(
-            _("Give the day and the time at which it ends, and begins unless it is now."), 422, typed
-        )
+        told = _("Give the day and the time at which it ends, and begins unless it is now.")
+        wrong = deeds.unreadable(told, typed=typed)
         return _page(request, uuid, refused=wrong)
     refused = deeds.attempt_for_reason(
         request,

@@ -13,7 +13,6 @@ from govcloud import clock
 from govcloud.leases import services
 from govcloud.leases.policies import POSTPONERS
 from govcloud.portal import deeds
-from govcloud.portal.deeds import Refused
 from govcloud.portal.reading import moment_in
 from govcloud.portal.resource.leases import UNTIL, expiry_of
 from govcloud.portal.resource.views import page, visible
@@ -22,6 +21,7 @@ from govcloud.portal.resuming import resumes
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from govcloud.portal.deeds import Refused
     from tenants.models import User
 
 
@@ -45,7 +45,7 @@ def postponement(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if until is None:
         told = _("Give the day and the time until which it shall not be taken back.")
         typed["reason"] = request.POST.get("reason", "").replace("\0", "").strip()
-        refused: Refused | None = Refused(told, 422, typed)
+        refused: Refused | None = deeds.unreadable(told, typed=typed)
     else:
         refused = deeds.attempt_for_reason(request, postpone, typed=typed)
     if refused is None:
