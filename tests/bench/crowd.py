@@ -123,7 +123,7 @@ def found(*, at: datetime) -> Crowd:
 
 
 def fill(*, orders: int, at: datetime) -> None:
-    """An empty database."""
+    """A database without orders. Statistics are left to the caller."""
     with transaction.atomic():
         on = make.scene()
         member(Role.SUPERVISOR)
@@ -134,8 +134,6 @@ def fill(*, orders: int, at: datetime) -> None:
         places = _places()
     _plan(fates, places, orders=orders)
     _copy(on, list(fates.values()), orders=orders)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
 
 
 # -- one of each fate
@@ -295,8 +293,9 @@ def _statement(
         else {order.pk: order.pk for order in templates}
     )
     rows = list(model._default_manager.filter(**{f"{path}__in": list(by)}).values_list("pk", path))
-    columns = [field.column for field in model._meta.concrete_fields]
-    values = [_value(on, model, field) for field in model._meta.concrete_fields]
+    fields = [field for field in model._meta.concrete_fields if not field.generated]
+    columns = [field.column for field in fields]
+    values = [_value(on, model, field) for field in fields]
     table, key = model._meta.db_table, model._meta.pk.column
     statement = (
         f"INSERT INTO {table} ({', '.join(columns)}) SELECT {', '.join(values)} FROM {table} t "  # noqa: S608  the names of our own tables
