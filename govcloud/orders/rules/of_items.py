@@ -39,7 +39,7 @@ class NotOffered(Invalid):
 class ForeignZone(Invalid):
     code = "zone-not-of-the-system"
     message = _(
-        "The system belongs to the %(own)s: its items go there or to the public zone, not to the %(zone)s."
+        "The system belongs to the %(own)s: nothing can be ordered for it in the %(zone)s. The public zone is open to every system."
     )
 
 
