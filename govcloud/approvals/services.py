@@ -339,9 +339,9 @@ def _tell_of_opening(case: Case, stages: Sequence[Stage], *, at: datetime) -> No
 
 
 def _create(case: Case) -> Case:
-    """Two at once both find no running case; the constraint lets one of them through."""
+    """Two at once both find no running case; the constraint lets one of them through, and the other is undone as a whole."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             case.save(force_insert=True)
     except IntegrityError:
         raise CaseRunning from None
