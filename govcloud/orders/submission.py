@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic
@@ -14,7 +14,7 @@ from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Invalids
 from govcloud.lifecycle import transition
-from govcloud.orders import stored
+from govcloud.orders import granting, stored
 from govcloud.orders.following import follow
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, quota_of
@@ -74,6 +74,7 @@ def _submit(order: Order, as_read: AsRead, *, actor: User, at: datetime) -> Orde
     as_read.require_order(order)
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
     require_editable(order)
+    prefetch_related_objects([order], stored.along())
     items = stored.items_of(order)
     lines = stored.lines_of(items)
     errors = errors_in(order, items, lines, at=at)
@@ -124,7 +125,8 @@ def locked(order: Order) -> Order:
     Its system is locked as well: names and resources are claimed per system, and two orders could claim the same.
     """
     rows = Order.objects.select_for_update(of=("self", "system"), no_key=True)
-    return with_files_noted(rows).select_related("system__department", "applicant", "case").get(pk=order.pk)
+    noted = granting.with_last_day_noted(with_files_noted(rows))
+    return noted.select_related("system__department", "applicant", "case").get(pk=order.pk)
 
 
 def with_files_noted(rows: QuerySet[Order]) -> QuerySet[Order]:
