@@ -83,9 +83,9 @@ def _submit(order: Order, as_read: AsRead, *, actor: User, at: datetime) -> Orde
     _hold(order, _plan(items, lines), at=at)
     quote = quote_lines(lines=lines, at=at)
     as_read.require_content(order, lines, quote)
-    revision = freeze(
-        order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=vars(order)["has_files"]
-    )
+    files = list(Attachment.objects.in_the_order().filter(order=order))
+    vars(order)["has_files"] = bool(files)  # what was noted while it waited for the lock may be of before
+    revision = freeze(order=order, lines=lines, quote=quote, files=files, actor=actor, at=at)
     case = _open_case(order, lines, revision, actor=actor, at=at)
     frozen = {
         "revision": revision.number,
