@@ -1,7 +1,8 @@
 """Transitions are data and plain code: each package's ``lifecycle.py`` has a ``Status`` and its ``TRANSITIONS``."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -44,35 +45,32 @@ def transition(
     at: datetime,
     reason: str = "",
     thread: UUID | None = None,
+    also_told: Mapping[str, audit.Entry] = MappingProxyType({}),
     **changes: Any,
 ) -> None:
     """Move the row from the status we know it in to another, with its audit event, or refuse.
 
     The UPDATE is guarded by the status we read (``WHERE status = from``), so that of two at once one wins. Further
-    ``changes`` are column values written by the same UPDATE.
+    ``changes`` are column values written by the same UPDATE; ``also_told`` are events of the same deed, by their verbs, written
+    along with that of the transition.
 
     Raises WrongState when the table has no such arrow and ChangedMeanwhile when the row has moved since it was read.
     """
     check(obj, to)
     model: type[models.Model] = type(obj)
     before = obj.status
-    with transaction.atomic():
+    # No savepoint: where nothing was moved there is nothing to take back, and a move that cannot be audited is not to be survived.
+    with transaction.atomic(savepoint=False):
         moved = model._default_manager.filter(pk=obj.pk, status=before).update(status=to, **changes)  # noqa: SLF001
-        if not moved:
-            raise ChangedMeanwhile
-        obj.status = to
-        for name, value in changes.items():
-            setattr(obj, name, value)
-        audit.record(
-            actor=actor,
-            verb=f"{model._meta.model_name}.{to}",  # noqa: SLF001
-            subject=obj,
-            at=at,
-            thread=thread,
-            before={"status": before},
-            after={"status": to},
-            reason=reason,
-        )
+        if moved:
+            obj.status = to
+            for name, value in changes.items():
+                setattr(obj, name, value)
+            moving = audit.Entry(obj, {"status": to}, before={"status": before}, thread=thread, reason=reason)
+            verb = f"{model._meta.model_name}.{to}"  # noqa: SLF001
+            audit.record_all(actor=actor, told={verb: moving, **also_told}, at=at)
+    if not moved:
+        raise ChangedMeanwhile
 
 
 def transition_all(

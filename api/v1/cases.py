@@ -40,6 +40,7 @@ from govcloud.approvals.policies import (
     CaseNotOpen,
     DecidedAlready,
     deciders,
+    held_for,
     involved_by_deciding,
     open_seats,
     owners,
@@ -199,8 +200,8 @@ class CaseDetail(CaseSummary):
     stages = StageAnswer(many=True, help_text="in the order in which they were opened, earlier rounds first")
     consultations = serializers.SerializerMethodField(help_text="opinions that were asked for")
     reminders = serializers.SerializerMethodField()
-    confirmations = ConfirmationAnswer(
-        many=True, help_text="what the department was asked about the delivery, oldest first"
+    confirmations = serializers.SerializerMethodField(
+        help_text="what the department was asked about the delivery, oldest first"
     )
 
     @extend_schema_field(PauseAnswer(many=True))
@@ -214,14 +215,25 @@ class CaseDetail(CaseSummary):
 
     @extend_schema_field(ConsultationAnswer(many=True))
     def get_consultations(self, case: Case) -> Any:
+        if not any(vars(stage)["consulted"] for stage in case.stages.all()):
+            return []
         rows = Consultation.objects.filter(stage__case=case)
         asked = rows.select_related("stage__case", "asked_by", "person")
         return ConsultationAnswer(cast("Any", asked), many=True).data
 
     @extend_schema_field(ReminderAnswer(many=True))
     def get_reminders(self, case: Case) -> Any:
+        if not any(vars(stage)["reminded"] for stage in case.stages.all()):
+            return []
         rows = Reminder.objects.filter(stage__case=case).select_related("stage", "person")
         return ReminderAnswer(cast("Any", rows), many=True).data
+
+    @extend_schema_field(ConfirmationAnswer(many=True))
+    def get_confirmations(self, case: Case) -> Any:
+        if case.status != Status.APPROVED:
+            return []  # only what was approved is delivered
+        rows = Confirmation.objects.with_people().filter(case=case)
+        return ConfirmationAnswer(cast("Any", rows), many=True).data
 
 
 class SharingBody(Body):
@@ -295,12 +307,11 @@ class CaseFilters(filters.FilterSet):  # type: ignore[misc]
 
 
 def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
-    """What stages are answered with, with what followed them, in four queries however many cases."""
-    stages = CaseStage.objects.order_by("revision", "position")
+    """What stages are answered with, in three queries however many cases."""
+    stages = CaseStage.objects.with_asked_noted().order_by("revision", "position")
     decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
     seats = Seat.objects.select_related("person", "given_by", "given_for")
     return [
-        Prefetch(f"{prefix}confirmations", Confirmation.objects.with_people()),
         Prefetch(f"{prefix}stages", stages),
         Prefetch(f"{prefix}stages__decisions", decisions),
         Prefetch(f"{prefix}stages__seats", seats),
@@ -322,8 +333,9 @@ def decider_context(case: Case, *, actor: User, at: datetime) -> dict[str, Any]:
     if not roles:
         return {"deciders": {}, "actor": actor, "at": at}
     without = owners(case) | involved_by_deciding(stages)
-    held = deciders(department=case.department, roles=roles, without=without, at=at)
-    return {"deciders": held, "actor": actor, "at": at}
+    among = held_for(case, roles=roles, at=at)
+    people = deciders(department=case.department, roles=roles, without=without, at=at, among=among)
+    return {"deciders": people, "actor": actor, "at": at}
 
 
 def with_stage(rows: QuerySet[Case]) -> QuerySet[Case]:

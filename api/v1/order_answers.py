@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet, prefetch_related_objects
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -365,5 +365,14 @@ class OrderAnswer(PricedAnswer):
 def answerable(rows: QuerySet[Order]) -> QuerySet[Order]:
     """With what an ``OrderAnswer`` is made of, as far as all orders have it."""
     parties = ("system__department", "applicant", "case__department", "case__applicant", "case__submitted_by")
-    found = with_files_noted(rows).select_related(*parties).prefetch_related(*stage_prefetches("case__"))
-    return stored.with_items(found)
+    return with_files_noted(rows).select_related(*parties).prefetch_related(*_along())
+
+
+def made_answerable(order: Order) -> Order:
+    """An order that has just been submitted or decided, which is as it was locked and changed: what it lacks is read along."""
+    prefetch_related_objects([order], *_along())
+    return order
+
+
+def _along() -> "list[Prefetch[str, Any, str]]":
+    return [*stage_prefetches("case__"), stored.along()]

@@ -19,7 +19,7 @@ from api.filters import Filters, Ordering, Search
 from api.references import all_visible, find
 from api.v1.audit import EventAnswer
 from api.v1.operations import OperationAnswer, with_progress
-from api.v1.order_answers import OrderAnswer, OrderSummary, answerable
+from api.v1.order_answers import OrderAnswer, OrderSummary, answerable, made_answerable
 from api.v1.order_bodies import (
     CancellationBody,
     DecisionBody,
@@ -141,15 +141,14 @@ class Orders(Listed[Order], Retrieved[Order]):
         Bound to what was read by If-Match, and by ``files_hash`` to its files; each may be left out.
         """
         order = self.get_object()
-        return self.answer(
-            submit_as_read(
-                order=order,
-                expected_version=version_if_named(request, order),
-                expected_files=self.parsed(SubmissionBody).get("files_hash"),
-                actor=self.actor,
-                at=self.at,
-            )
+        submitted = submit_as_read(
+            order=order,
+            expected_version=version_if_named(request, order),
+            expected_files=self.parsed(SubmissionBody).get("files_hash"),
+            actor=self.actor,
+            at=self.at,
         )
+        return self.answer_read(made_answerable(submitted))
 
     @extend_schema(request=WithdrawalBody, responses=OrderAnswer)
     @action(detail=True, methods=["post"])
@@ -198,9 +197,9 @@ class Orders(Listed[Order], Retrieved[Order]):
     def decisions(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Decide the stage that the order is at. The last approval starts the building."""
         order = self.get_object()
-        return self.answer(
-            services.decide(order=order, **self.parsed(DecisionBody), actor=self.actor, at=self.at)
-        )
+        given = self.parsed(DecisionBody)
+        decided = services.decide(order=order, **given, actor=self.actor, at=self.at)
+        return self.answer_read(made_answerable(decided))
 
     @extend_schema(responses=ReviewAnswer)
     @action(detail=True, methods=["get"])

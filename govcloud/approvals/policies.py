@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain
 from typing import cast
 
 from django.db.models import Q
@@ -101,6 +102,23 @@ def held(*, departments: Iterable[Department], roles: Collection[str], at: datet
     return list(holders)
 
 
+def held_for(case: Case, *, roles: Collection[str], at: datetime) -> list[Membership]:
+    """The same for the department of one case, and perhaps of more roles, to tell of it: what ``read_held`` has kept on the case for the
+    instant is not read again.
+    """
+    kept: tuple[datetime, frozenset[str], list[Membership]] | None = vars(case).get("_held")
+    if kept is not None and kept[0] == at and kept[1].issuperset(roles):
+        return kept[2]
+    return read_held(case, roles=roles, at=at)
+
+
+def read_held(case: Case, *, roles: Collection[str], at: datetime) -> list[Membership]:
+    """The same to decide by: read anew."""
+    found = held(departments=[case.department], roles=roles, at=at)
+    vars(case)["_held"] = at, frozenset(roles), found
+    return found
+
+
 def deciders(
     *,
     department: Department,
@@ -143,7 +161,8 @@ def require_decider(
     """
     if actor.pk in owners(case):
         raise SelfApproval
-    people = _speaking_for(case, stages, actor, at=at)
+    speaking_for = _speaking_for(case, stages, actor, at=at)
+    first = next(speaking_for)
     if case.status != Status.OPEN:
         raise CaseNotOpen(status=case.get_status_display())
     if revision_hash is not None and revision_hash != case.revision_hash:
@@ -158,7 +177,9 @@ def require_decider(
         if any(stage.code == seen and stage.decided_at is not None for stage in stages):
             raise StageDecided
         raise StageNotCurrent(pointers=("/stage",), role=waits_for(current))
-    for person in people:
+    people: list[User] = []
+    for person in chain([first], speaking_for):
+        people.append(person)
         seat = None if person.pk in decided else seat_of(current, person, at=at)
         if seat is not None:
             return Turn(current, seat, None if person == actor else person)
@@ -168,7 +189,7 @@ def require_decider(
 def turn_of(case: Case, stages: Sequence[CaseStage], *, actor: User, at: datetime) -> Turn | None:
     """The seat that the actor may sign now, if there is one; ``stages`` as for ``require_decider``."""
     current = next((stage for stage in stages if stage.status == StageStatus.CURRENT), None)
-    if current is None:
+    if current is None or actor.pk in involved_by_deciding(stages):
         return None
     try:
         return require_decider(case, stages, seen=current.code, revision_hash=None, actor=actor, at=at)
@@ -243,25 +264,30 @@ def require_applicant(case: Case, *, actor: User, at: datetime) -> None:
         raise NotTheApplicant
 
 
-def _speaking_for(case: Case, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> list[User]:
-    """The actor, and those they stand in for, as far as the case is theirs to decide at any stage. Only who holds a role that
-    decides, and may use it now, stands in for others.
+def _speaking_for(case: Case, stages: Sequence[CaseStage], actor: User, *, at: datetime) -> Iterator[User]:
+    """The actor, whose matter it is not, and those they stand in for, as far as the case is theirs to decide at any stage. Only who
+    holds a role that decides, and may use it now, stands in for others; for whom is read once the actor does not do.
 
-    Raises SelfApproval for who could only stand in for the applicant, and NotADecider for who has nothing to decide here.
+    At least one. Raises SelfApproval for who could only stand in for the applicant, and NotADecider for who has nothing to decide
+    here.
     """
+    own = _has_claims(actor, stages, at=at)
+    if own:
+        yield actor
     standing_in = stood_in_for(actor, at=at) if decides_for(actor, case.department, at=at) else []
-    claims = [
-        person
-        for person in (actor, *standing_in)
-        if any(_has_claim(person, stage, at=at) for stage in stages)
-    ]
+    claims = [person for person in standing_in if _has_claims(person, stages, at=at)]
     people = [person for person in claims if person.pk not in owners(case)]
-    if people:
-        return people
+    yield from people
+    if own or people:
+        return
     if claims:
         raise SelfApproval
     roles: Iterator[str] = (role for stage in stages for role in stage.roles)
     raise NotADecider(roles=", ".join(dict.fromkeys(str(Role(role).label) for role in roles)))
+
+
+def _has_claims(person: User, stages: Sequence[CaseStage], *, at: datetime) -> bool:
+    return any(_has_claim(person, stage, at=at) for stage in stages)
 
 
 def _has_claim(person: User, stage: CaseStage, *, at: datetime) -> bool:

@@ -296,8 +296,8 @@ def _close(stage: CaseStage, status: StageStatus, *, at: datetime) -> None:
     open_seats = policies.open_seats(stage)
     if open_seats:
         Seat.objects.filter(pk__in=[seat.pk for seat in open_seats]).update(status=SeatStatus.RELEASED)
-    if stage.consultations.all():  # the open ones, as ``decide`` has read them
-        _waive(stage.consultations.all(), at=at)
+    if vars(stage)["consulted"]:
+        _waive(Consultation.objects.filter(stage=stage), at=at)
     stage.status, stage.decided_at = status, at
     stage.save(update_fields=["status", "decided_at"])
 

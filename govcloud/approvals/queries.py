@@ -13,7 +13,15 @@ from tenants.queries import within
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from govcloud.approvals.models import Absence, Case, Confirmation, Consultation, FlowVersion, Seat
+    from govcloud.approvals.models import (
+        Absence,
+        Case,
+        CaseStage,
+        Confirmation,
+        Consultation,
+        FlowVersion,
+        Seat,
+    )
     from tenants.models import User
 
 
@@ -99,6 +107,20 @@ class CaseQuerySet(models.QuerySet["Case"]):
 
         decisions = Decision.objects.select_related("decider", "on_behalf_of").order_by("id")
         return self.prefetch_related("stages", Prefetch("stages__decisions", decisions))
+
+
+class CaseStageQuerySet(models.QuerySet["CaseStage"]):
+    def with_asked_noted(self) -> "CaseStageQuerySet":
+        """Adds ``consulted`` and ``reminded``: whether anybody was asked for an opinion there, or reminded. Where nobody was, which is
+        the rule, it costs no statement to know.
+        """
+        from govcloud.approvals.models import Consultation, Reminder  # noqa: PLC0415  the models import this module
+
+        here = {"stage": OuterRef("pk")}
+        return self.annotate(
+            consulted=Exists(Consultation.objects.filter(**here)),
+            reminded=Exists(Reminder.objects.filter(**here)),
+        )
 
 
 class ConfirmationQuerySet(models.QuerySet["Confirmation"]):

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import F, Prefetch, prefetch_related_objects
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic, pauses, policies, progress
@@ -152,7 +152,8 @@ def current_deciders(*, case: Case, at: datetime, stages: Sequence[CaseStage] | 
 
 def stages_of(case: Case) -> list[CaseStage]:
     """The stages of the present revision, with their seats and decisions; in three queries."""
-    return list(case.stages.filter(revision=case.revision).prefetch_related("seats__person", "decisions"))
+    present = case.stages.filter(revision=case.revision).with_asked_noted()
+    return list(present.prefetch_related("seats__person", "decisions"))
 
 
 def stages_of_many(cases: Iterable[int]) -> list[list[CaseStage]]:
@@ -239,8 +240,6 @@ def decide(
             )
             signers = Signers(turn.stage, stages, at)
             turn = signers.where_needed(turn, actor=actor)
-            asked = Consultation.objects.open().select_related("person").order_by("id")
-            prefetch_related_objects([turn.stage], Prefetch("consultations", asked))
             if verb in APPROVING:
                 _require_opinions(turn.stage)
                 _require_not_needed(signers, turn, actor=actor)
@@ -297,7 +296,8 @@ def withdraw(*, case: Case, actor: User, at: datetime, reason: str = "") -> Case
 
 def lock(case: Case) -> Case:
     """The case as it is now, for this transaction alone."""
-    return Case.objects.select_for_update(of=("self",)).select_related("department").get(pk=case.pk)
+    rows = Case.objects.select_for_update(of=("self",))
+    return rows.select_related("department", "applicant", "submitted_by", "flow").get(pk=case.pk)
 
 
 def _flow_of(case: Case | None, *, at: datetime) -> list[Stage]:
@@ -314,7 +314,8 @@ def _flow_of(case: Case | None, *, at: datetime) -> list[Stage]:
 def _returned(subject_kind: str, subject_id: UUID) -> Case | None:
     """The subject's returned case, locked. Raises CaseRunning when it is being decided."""
     of_subject = Case.objects.filter(subject_kind=subject_kind, subject_id=subject_id)
-    case = of_subject.filter(status__in=[Status.OPEN, Status.RETURNED]).select_for_update().first()
+    running = of_subject.filter(status__in=[Status.OPEN, Status.RETURNED])
+    case = running.select_for_update(of=("self",)).select_related("department", "applicant").first()
     if case is not None and case.status == Status.OPEN:
         raise CaseRunning
     return case
@@ -339,9 +340,9 @@ def _tell_of_opening(case: Case, stages: Sequence[Stage], *, at: datetime) -> No
 
 
 def _create(case: Case) -> Case:
-    """Two at once both find no running case; the constraint lets one of them through."""
+    """Two at once both find no running case; the constraint lets one of them through, and the other is undone as a whole."""
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             case.save(force_insert=True)
     except IntegrityError:
         raise CaseRunning from None
@@ -356,9 +357,12 @@ def _check_form(verb: str, opinion: str) -> None:
 
 
 def _require_opinions(stage: CaseStage) -> None:
-    for consultation in stage.consultations.all():
-        if consultation.manner == Manner.AWAITED:
-            raise OpinionAwaited(person=str(consultation.person))
+    if not vars(stage)["consulted"]:
+        return
+    awaited = Consultation.objects.open().filter(stage=stage, manner=Manner.AWAITED)
+    consultation = awaited.select_related("person").order_by("id").first()
+    if consultation is not None:
+        raise OpinionAwaited(person=str(consultation.person))
 
 
 def _require_not_needed(signers: Signers, turn: Turn, *, actor: User) -> None:

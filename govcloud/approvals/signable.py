@@ -173,13 +173,14 @@ class Signers:
     @cached_property
     def _held(self) -> Mapping[str, list[User]]:
         """By role who holds it, without whose matter it is and who has decided on this revision."""
-        case = self.stage.case
+        case, roles = self.stage.case, self.roles
+        among = policies.read_held(case, roles=roles, at=self.at) if self.among is None else self.among
         return policies.deciders(
             department=case.department,
-            roles=self.roles,
+            roles=roles,
             without=policies.owners(case) | policies.involved_by_deciding(self.stages),
             at=self.at,
-            among=self.among,
+            among=among,
         )
 
     @property

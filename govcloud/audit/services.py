@@ -100,6 +100,12 @@ def record(
     return event
 
 
+def record_all(*, actor: Actor, told: Mapping[str, Entry], at: datetime) -> None:
+    """Append an event for each verb, in this order and in one statement. Raises RuntimeError outside a transaction."""
+    _inside_a_transaction()
+    Event.objects.bulk_create(_event(actor, verb, entry, at) for verb, entry in told.items())
+
+
 def record_once(
     *, uuid: UUID, actor: Actor, verb: str, entry: Entry, at: datetime, outcome: Outcome = Outcome.DONE
 ) -> None:

@@ -2,6 +2,8 @@
 
 from datetime import datetime
 
+from django.db.models import OuterRef, QuerySet, Subquery
+
 from govcloud.audit import services as audit
 from govcloud.lifecycle import transition
 from govcloud.orders import notices
@@ -36,8 +38,17 @@ def grant(order: Order, *, actor: audit.Actor, at: datetime) -> None:
     notices.granted(order, specs, at=at)
 
 
+def with_last_day_noted(rows: QuerySet[Order]) -> QuerySet[Order]:
+    """Adds ``last_day``, the first after which something of an order is asked for no more; null where nothing is for a time."""
+    days = LimitSpec.objects.filter(item__order=OuterRef("pk"), until__isnull=False)
+    return rows.annotate(last_day=Subquery(days.order_by("until").values("until")[:1]))
+
+
 def too_late(order: Order, *, at: datetime) -> temporary.TimeIsOver | None:
-    """Why limits that were asked for until a day which is over by ``at`` cannot be granted any more; one query."""
-    days = LimitSpec.objects.filter(item__order=order, until__isnull=False)
-    first = days.order_by("until").values_list("until", flat=True).first()
+    """Why limits that were asked for until a day which is over by ``at`` cannot be granted any more; no query for an order that was
+    read ``with_last_day_noted``.
+    """
+    if "last_day" not in vars(order):
+        order = with_last_day_noted(Order.objects.filter(pk=order.pk)).get()
+    first = vars(order)["last_day"]
     return temporary.TimeIsOver(until=first) if first is not None and temporary.over_at(first) <= at else None

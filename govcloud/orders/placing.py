@@ -97,9 +97,12 @@ def decide(order: Order, found: Sequence[Part], *, at: datetime) -> Iterator[tup
 
     Later parts go beside earlier ones where they can. Writes nothing.
     """
-    beside = set(order.placements.exclude(cloud=None).values_list("cloud", flat=True))
-    backup = Unit.objects.filter(item__order=order, item__action=Action.CREATE, item__kind=Kind.BACKUP)
-    bound_to = backup.exclude(placement__cloud=None).values_list("placement__cloud", flat=True).first()
+    placed = Unit.objects.filter(
+        item__order=order, item__action=Action.CREATE, placement__cloud__isnull=False
+    )
+    kinds = set(placed.order_by().values_list("placement__cloud", "item__kind"))
+    beside = {cloud for cloud, _kind in kinds}
+    bound_to = next((cloud for cloud, kind in kinds if kind == Kind.BACKUP), None)
     for part in sorted(found, key=lambda part: not part.has_backup):
         need = part.need
         decision = placement.decide(
@@ -122,7 +125,8 @@ def keep(
     for column, value in {**_columns(part, decision), "decided_at": at}.items():
         setattr(row, column, value)
     row.save()
-    row.weighed.all().delete()
+    if waited:
+        row.weighed.all().delete()
     Weighed.objects.bulk_create(_row(row, rank, each) for rank, each in enumerate(_in_order(decision)))
     Unit.objects.filter(pk__in=[unit.pk for unit in part.units]).update(placement=row)
     if decision.taken is not None:

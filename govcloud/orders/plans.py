@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
-from govcloud.catalog.models import Cloud, Zone
+from govcloud.catalog.models import Cloud
 from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import AddressBlock
@@ -40,7 +40,7 @@ def covered(order: Order, cloud: Cloud) -> list[UUID]:
 
 def network_plan(unit: Unit, cloud: Cloud) -> planner.NetworkPlan:
     block = inventory.reserve_block(cloud=cloud, zone=unit.item.zone, unit=unit.uuid)
-    servers = Zone.objects.get(cloud=cloud, zone=unit.item.zone).dns_servers
+    servers = next(zone.dns_servers for zone in cloud.zones.all() if zone.zone == unit.item.zone)
     return planner.NetworkPlan(
         unit=unit.uuid,
         name=unit.name,

@@ -8,19 +8,17 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
-from django.db import transaction
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.services import PlannedStage
-from govcloud.audit.refusals import kept
 from govcloud.errors import Conflict, DomainError
 from govcloud.orders import revisions, services, stored
 from govcloud.orders.changes import LimitLine
 from govcloud.orders.lines import Line
 from govcloud.orders.models import Attachment, Order, OrderItem
 from govcloud.orders.quotes import Quote, quote_lines
-from govcloud.orders.submission import errors_in, locked
+from govcloud.orders.submission import AsRead, errors_in
 from govcloud.quotas.services import QuotaEffect
 from tenants.models import User
 
@@ -172,6 +170,24 @@ def fingerprint_of(order: Order, reckoned: Reckoning) -> str:
     return str(Fingerprint.of(order, reckoned.lines, reckoned.quote))
 
 
+@dataclass(frozen=True, slots=True)
+class Seen(AsRead):
+    """What was read of the order, as ``submit_as_read`` is told it."""
+
+    version: int | None
+    files: str | None
+    fingerprint: str | None
+
+    def require_order(self, order: Order) -> None:
+        services.require_version(order, self.version)
+        if self.files is not None and digest_of(files_of(order)) != self.files:
+            raise FilesChanged
+
+    def require_content(self, order: Order, lines: Sequence[Line], quote: Quote) -> None:
+        if self.fingerprint is not None:
+            Fingerprint.read(self.fingerprint).require(Fingerprint.of(order, lines, quote), lines)
+
+
 def submit_as_read(
     *,
     order: Order,
@@ -187,13 +203,5 @@ def submit_as_read(
     become another (``fingerprint_of``). None: whatever it is. Raises what ``submit`` raises, StaleVersion, FilesChanged,
     FrozenOtherwise, ItemsChanged and PriceChanged.
     """
-
-    def as_read(found: Order, lines: Sequence[Line], quote: Quote) -> None:
-        if expected is not None:
-            Fingerprint.read(expected).require(Fingerprint.of(found, lines, quote), lines)
-
-    with kept(), transaction.atomic():
-        services.require_version(locked(order), expected_version)
-        if expected_files is not None and digest_of(files_of(order)) != expected_files:
-            raise FilesChanged
-        return services.submit(order=order, actor=actor, at=at, before_freezing=as_read)
+    seen = Seen(expected_version, expected_files, expected)
+    return services.submit(order=order, actor=actor, at=at, as_read=seen)

@@ -196,14 +196,19 @@ def next_number(order: Order) -> int:
 
 
 def freeze(
-    *, order: Order, lines: Sequence[Line], quote: Quote, actor: User, at: datetime, has_files: bool
+    *,
+    order: Order,
+    lines: Sequence[Line],
+    quote: Quote,
+    files: Sequence[Attachment],
+    actor: User,
+    at: datetime,
 ) -> Revision:
     """Write the next revision of the order and its quote lines; neither can be changed afterwards.
 
-    ``has_files``: whether files of the order have to be looked for.
+    ``files`` are those in the order, read under its lock.
     """
     number = next_number(order)
-    files = list(Attachment.objects.in_the_order().filter(order=order)) if has_files else []
     content = content_of(order=order, number=number, lines=lines, quote=quote, files=files)
     revision = Revision.objects.create(
         order=order,

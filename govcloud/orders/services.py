@@ -263,7 +263,7 @@ def decide(
         order = locked(order)
         if order.status != Status.IN_APPROVAL or order.case is None:
             raise NotInApproval(status=Status(order.status).label)
-        case = approvals.decide(
+        order.case = case = approvals.decide(
             case=order.case,
             verb=verb,
             opinion=opinion,

@@ -159,7 +159,12 @@ def _volume_specs(item: OrderItem, line: Line) -> list[VolumeSpec]:
 
 def with_items(rows: QuerySet[Order]) -> QuerySet[Order]:
     """Reads along what ``items_of`` gives, for who asks for it more than once; it is then as it was when the orders were read."""
-    return rows.prefetch_related(Prefetch("items", _whole(), to_attr="read_items"))
+    return rows.prefetch_related(along())
+
+
+def along() -> "Prefetch[str, QuerySet[OrderItem], str]":
+    """What ``with_items`` reads along, for an order that is there already; it is not read a second time."""
+    return Prefetch("items", _whole(), to_attr="read_items")
 
 
 def items_of(order: Order) -> list[OrderItem]:

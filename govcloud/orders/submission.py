@@ -1,10 +1,10 @@
 """Submitting an order: in one transaction its content is frozen and hashed, quota held, and the case opened."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals import automatic
@@ -14,7 +14,7 @@ from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Conflict, DomainError, Invalids
 from govcloud.lifecycle import transition
-from govcloud.orders import stored
+from govcloud.orders import granting, stored
 from govcloud.orders.following import follow
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.lines import Line, quota_of
@@ -40,20 +40,28 @@ class NotEditable(Conflict):
     )
 
 
-BeforeFreezing = Callable[[Order, Sequence[Line], Quote], None]
+class AsRead:
+    """What somebody who submits an order may still refuse it for: here it is for nothing, whatever it says by now."""
+
+    def require_order(self, order: Order) -> None:
+        """Sees the order, which is locked, before anything else is asked of it."""
+
+    def require_content(self, order: Order, lines: Sequence[Line], quote: Quote) -> None:
+        """Sees the very lines and prices that are frozen."""
 
 
-def submit(
-    *, order: Order, actor: User, at: datetime, before_freezing: BeforeFreezing | None = None
-) -> Order:
-    """Ask for approval of the order as it stands. ``before_freezing`` sees the very lines and prices that are frozen, and may refuse.
+WHATEVER_IT_SAYS = AsRead()
+
+
+def submit(*, order: Order, actor: User, at: datetime, as_read: AsRead = WHATEVER_IT_SAYS) -> Order:
+    """Ask for approval of the order as it stands, if it is ``as_read``.
 
     Raises Invalids when a rule is broken by now (a flavor retired since the draft), QuotaExceeded, NotEditable when
     it is submitted already (of two at once one wins), and RoleMissing for anybody but an applicant of the department.
     """
     try:
         with transaction.atomic():
-            return _submit(order, actor=actor, at=at, before_freezing=before_freezing)
+            return _submit(order, as_read, actor=actor, at=at)
     except QuotaExceeded as error:
         refuse(
             actor=actor, verb="order.submitted", subject=order, at=at, thread=order.uuid, reason=error.code
@@ -61,10 +69,12 @@ def submit(
         raise
 
 
-def _submit(order: Order, *, actor: User, at: datetime, before_freezing: BeforeFreezing | None) -> Order:
+def _submit(order: Order, as_read: AsRead, *, actor: User, at: datetime) -> Order:
     order = locked(order)
+    as_read.require_order(order)
     require(actor, Role.APPLICANT, at=at, department=order.system.department)
     require_editable(order)
+    prefetch_related_objects([order], stored.along())
     items = stored.items_of(order)
     lines = stored.lines_of(items)
     errors = errors_in(order, items, lines, at=at)
@@ -72,29 +82,22 @@ def _submit(order: Order, *, actor: User, at: datetime, before_freezing: BeforeF
         raise Invalids(errors)
     _hold(order, _plan(items, lines), at=at)
     quote = quote_lines(lines=lines, at=at)
-    if before_freezing is not None:
-        before_freezing(order, lines, quote)
-    revision = freeze(
-        order=order, lines=lines, quote=quote, actor=actor, at=at, has_files=vars(order)["has_files"]
-    )
+    as_read.require_content(order, lines, quote)
+    files = list(Attachment.objects.in_the_order().filter(order=order))
+    vars(order)["has_files"] = bool(files)  # what was noted while it waited for the lock may be of before
+    revision = freeze(order=order, lines=lines, quote=quote, files=files, actor=actor, at=at)
     case = _open_case(order, lines, revision, actor=actor, at=at)
+    frozen = {
+        "revision": revision.number,
+        "digest": revision.digest,
+        "monthly_total": quote.monthly_total,
+        "holds": quota_of(lines),
+    }
     transition(
         order, Status.IN_APPROVAL, actor=actor, at=at, thread=order.uuid,
         submitted_at=at, monthly_total=quote.monthly_total, case=case,
+        also_told={"order.submitted": audit.Entry(order, frozen, thread=order.uuid)},
     )  # fmt: skip
-    audit.record(
-        actor=actor,
-        verb="order.submitted",
-        subject=order,
-        at=at,
-        thread=order.uuid,
-        after={
-            "revision": revision.number,
-            "digest": revision.digest,
-            "monthly_total": quote.monthly_total,
-            "holds": quota_of(lines),
-        },
-    )
     follow(
         order, case, reason="", actor=automatic.RULE, at=at
     )  # where rules alone decide, it goes on at once
@@ -122,7 +125,8 @@ def locked(order: Order) -> Order:
     Its system is locked as well: names and resources are claimed per system, and two orders could claim the same.
     """
     rows = Order.objects.select_for_update(of=("self", "system"), no_key=True)
-    return with_files_noted(rows).select_related("system__department", "applicant", "case").get(pk=order.pk)
+    noted = granting.with_last_day_noted(with_files_noted(rows))
+    return noted.select_related("system__department", "applicant", "case").get(pk=order.pk)
 
 
 def with_files_noted(rows: QuerySet[Order]) -> QuerySet[Order]:
@@ -154,7 +158,7 @@ def _hold(order: Order, planned: Sequence[tuple[Unit, Part]], *, at: datetime) -
     """Each unit's part under the unit's own id, so that each can be used or given back by itself."""
     holds = [Hold(source=unit.uuid, amounts=part.amounts) for unit, part in planned if part.amounts]
     if holds:
-        quotas.hold(department=order.system.department, holds=holds, at=at)
+        quotas.hold(department=order.system.department, holds=holds, at=at, new=True)
 
 
 def _open_case(order: Order, lines: Sequence[Line], revision: Revision, *, actor: User, at: datetime) -> Case:

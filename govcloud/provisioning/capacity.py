@@ -102,7 +102,9 @@ def stored(clouds: Sequence[Cloud], *, at: datetime) -> dict[int, Capacity]:
 
 
 def promised(clouds: Sequence[Cloud]) -> dict[int, Promised]:
-    """By primary key, what open operations will build and have not asked the cloud for yet. Four queries."""
+    """By primary key, what open operations will build and have not asked the cloud for yet. Two queries, and one more each where
+    there are servers and volumes among it.
+    """
     waiting = Step.objects.filter(
         operation__cloud__in=clouds,
         operation__taken_up_at=None,
@@ -117,10 +119,13 @@ def promised(clouds: Sequence[Cloud]) -> dict[int, Promised]:
 
 def _servers(steps: QuerySet[Step]) -> dict[int, tuple[int, int]]:
     """VCPUs and GB of memory by cloud."""
-    flavors = {flavor.code: flavor for flavor in Flavor.objects.all()}
+    by_flavor = steps.values("operation__cloud", flavor=KT("desired_state__flavor")).annotate(
+        count=Count("pk")
+    )
+    counted = list(by_flavor.order_by().values_list("operation__cloud", "flavor", "count"))
+    flavors = {flavor.code: flavor for flavor in Flavor.objects.all()} if counted else {}
     totals: dict[int, tuple[int, int]] = {}
-    counted = steps.values("operation__cloud", flavor=KT("desired_state__flavor")).annotate(count=Count("pk"))
-    for cloud, code, count in counted.order_by().values_list("operation__cloud", "flavor", "count"):
+    for cloud, code, count in counted:
         flavor, (vcpus, memory) = flavors[code], totals.get(cloud, (0, 0))
         totals[cloud] = (vcpus + count * flavor.vcpus, memory + count * flavor.memory_gb)
     return totals
@@ -128,15 +133,14 @@ def _servers(steps: QuerySet[Step]) -> dict[int, tuple[int, int]]:
 
 def _storage(steps: QuerySet[Step], clouds: Sequence[Cloud]) -> Mapping[int, Mapping[str, int]]:
     """GiB by cloud and the cloud's own name of the class."""
-    scales = {
-        (row.cloud_id, row.storage_class.code): row
-        for row in CloudStorageClass.objects.filter(cloud__in=clouds).select_related("storage_class")
-    }
-    totals: dict[int, Counter[str]] = defaultdict(Counter)  # several classes may be one on the cloud
     size = Cast(KT("desired_state__size_gb"), IntegerField())
     by_class = steps.values("operation__cloud", storage_class=KT("desired_state__storage_class"))
-    summed = by_class.annotate(ordered=Sum(size)).order_by()
-    for cloud, code, ordered in summed.values_list("operation__cloud", "storage_class", "ordered"):
+    sums = by_class.annotate(ordered=Sum(size)).order_by()
+    summed = list(sums.values_list("operation__cloud", "storage_class", "ordered"))
+    known = CloudStorageClass.objects.filter(cloud__in=clouds).select_related("storage_class")
+    scales = {(row.cloud_id, row.storage_class.code): row for row in known} if summed else {}
+    totals: dict[int, Counter[str]] = defaultdict(Counter)  # several classes may be one on the cloud
+    for cloud, code, ordered in summed:
         scale = scales.get((cloud, code))
         if scale is not None:
             totals[cloud][scale.cloud_name] += scale.built_gb(ordered)

@@ -288,10 +288,10 @@ def _other_size(cloud: Any, need: Need) -> str:
 def _things(system: System) -> tuple[Counter[int], Counter[int]]:
     """How many things the system has on each cloud, and how many in each availability zone."""
     standing = Resource.objects.filter(system=system, released_at=None)
-    homes = Counter(standing.values_list("cloud", flat=True))
+    places = list(standing.values_list("cloud", "availability_zone"))
+    homes = Counter(cloud for cloud, _part in places)
     homes.update(set(system.projects.values_list("cloud", flat=True)))
-    placed = standing.filter(availability_zone__isnull=False)
-    return homes, Counter(placed.values_list("availability_zone", flat=True))
+    return homes, Counter(part for _cloud, part in places if part is not None)
 
 
 def _room(known: Capacity | None, promised: Promised, names: Collection[str]) -> Room | None:

@@ -235,11 +235,12 @@ def allot(
 
 
 @transaction.atomic
-def hold(*, department: Department, holds: Sequence[Hold], at: datetime) -> None:
+def hold(*, department: Department, holds: Sequence[Hold], at: datetime, new: bool = False) -> None:
     """Hold what the units take, in the department and in everything above it: all of it or nothing.
 
     A source that holds already is not counted again; only what is taken is checked, so being over in one dimension does
-    not block another. The number of statements does not grow with the number of units.
+    not block another. The number of statements does not grow with the number of units. ``new`` says that the sources were
+    made up in this very transaction, so that there is nothing to look up of them.
 
     Raises QuotaExceeded; HoldSpent when a source was given back before; HeldOtherwise when it holds something else.
     """
@@ -249,7 +250,7 @@ def hold(*, department: Department, holds: Sequence[Hold], at: datetime) -> None
     if not wanted:
         return
     accounts = list(QuotaAccount.objects.up_the_tree(department, wanted).locked())
-    fresh = _not_held_yet(holds)
+    fresh = holds if new else _not_held_yet(holds)
     amounts = ledger.total(each.amounts for each in fresh)
     if not amounts:
         return

@@ -8,10 +8,12 @@ from rest_framework.test import APIClient
 
 from govcloud import clock
 from govcloud.audit.models import Event, Outcome
+from govcloud.orders.drafts import ItemDraft, LimitDraft
 from govcloud.orders.models import Order
+from govcloud.quotas.models import Dimension
 from tenants.models import Role, User
 from tests.api.house import AT
-from tests.factories.orders import Scene, scene, submitted
+from tests.factories.orders import STORY, Scene, scene, submitted
 from tests.factories.tenants import DepartmentFactory, grant, member
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +51,11 @@ def post(client: APIClient, order: Order, what: str, **body: object) -> object:
 
 def approve(client: APIClient, order: Order) -> object:
     decision = {"verb": "approve", "revision_hash": order.case.revision_hash, "stage": "unit_approval"}
+    return client.post(f"/api/v1/orders/{order.uuid}/decisions", decision)
+
+
+def decide(client: APIClient, order: Order, stage: str, verb: str) -> object:
+    decision = {"verb": verb, "revision_hash": order.case.revision_hash, "stage": stage, "opinion": "as told"}
     return client.post(f"/api/v1/orders/{order.uuid}/decisions", decision)
 
 
@@ -216,3 +223,24 @@ def test_who_is_needed_at_a_later_step_is_told_and_then_refused(
 
 def in_a_week() -> str:
     return (clock.now() + timedelta(days=7)).isoformat().replace("+00:00", "Z")
+
+
+@pytest.mark.parametrize("verb", ["approve", "approve_with_conditions", "return", "reject"])
+def test_a_decision_is_answered_with_the_order_as_it_is_then(
+    approver: APIClient, order: Order, other: User, verb: str
+) -> None:
+    post(approver, order, "consultations", person=str(other.uuid), question="enough?", manner="advisory")
+    answer = decide(approver, order, "unit_approval", verb)
+    assert answer.status_code == 200, answer.content
+    assert answer.json() == approver.get(f"/api/v1/orders/{order.uuid}").json()
+
+
+@pytest.mark.parametrize("items", [STORY, (LimitDraft(dimension=Dimension.VCPUS, limit=1_000),)])
+def test_so_is_the_last_approval(on: Scene, signed_in: SignedIn, items: tuple[ItemDraft, ...]) -> None:
+    order = submitted(on, at=AT, items=items)
+    while (stage := order.case.stages.filter(status="current").first()) is not None:
+        decider = signed_in(on.chain[Role(stage.role)])
+        answer = decide(decider, order, stage.code, "approve")
+    read = decider.get(f"/api/v1/orders/{order.uuid}").json()
+    assert answer.json() == read
+    assert read["status"] == ("fulfilling" if items is STORY else "fulfilled")

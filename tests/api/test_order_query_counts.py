@@ -36,6 +36,9 @@ def test_requests_about_an_order_take_as_many_statements_as_committed(
             answer = getattr(client, method)(f"{address}{path}", body)
         assert answer.status_code == 200, (name, answer.content)
         counted[name] = sum("SAVEPOINT" not in query["sql"] for query in queries)
+        assert (
+            answer.json() == client.get(address).json()
+        )  # a write is answered with what it has read, and that is what there is
 
     applicant = signed_in(on.applicant)
     asked("a draft", applicant, "get", "")

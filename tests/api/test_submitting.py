@@ -10,7 +10,7 @@ from govcloud.orders.models import Order
 from tenants.models import User
 from tests.api.house import AT
 from tests.api.story import content, order_body
-from tests.factories.orders import Scene, paper_of, scene
+from tests.factories.orders import Scene, drafted, paper_of, returned, scene
 
 pytestmark = pytest.mark.django_db
 SignedIn = Callable[[User], APIClient]
@@ -92,3 +92,14 @@ def test_a_mistyped_name_does_not_let_other_files_through(applicant: APIClient, 
     answer = applicant.post(f"{url}/submission", {"file_hash": ""})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/file_hash")
     assert Order.objects.get().status == "draft"
+
+
+@pytest.mark.parametrize("make", [drafted, returned])
+def test_a_submission_is_answered_with_the_order_as_it_is_then(
+    applicant: APIClient, on: Scene, make: Callable[..., Order]
+) -> None:
+    order = make(on, at=AT)
+    paper_of(order, at=AT)
+    answer = applicant.post(f"/api/v1/orders/{order.uuid}/submission")
+    assert answer.status_code == 200, answer.content
+    assert answer.json() == applicant.get(f"/api/v1/orders/{order.uuid}").json()

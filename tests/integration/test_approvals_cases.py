@@ -386,9 +386,9 @@ def test_departments_see_their_own_cases_only(people: Chain, at: datetime) -> No
 def test_opening_and_deciding_stay_within_their_statements(
     people: Chain, at: datetime, django_assert_max_num_queries
 ) -> None:
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(10):
         case = case_of(people, at=at)
-    with django_assert_max_num_queries(19):
+    with django_assert_max_num_queries(17):
         decide(case, people.unit_approver, at)
 
 

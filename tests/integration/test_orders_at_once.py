@@ -21,7 +21,7 @@ from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
 from tests.at_once import at_once, held_up
 from tests.factories.inventory import VolumeFactory
-from tests.factories.orders import NETWORK, SERVERS, approved, drafted, scene, submitted
+from tests.factories.orders import NETWORK, SERVERS, approved, drafted, paper_of, scene, submitted
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,6 +40,18 @@ def test_of_two_submissions_at_once_one_wins_and_the_other_is_told(at: datetime)
     assert Revision.objects.count() == 1
     servers = QuotaAccount.objects.get(department=on.department, dimension="servers")
     assert servers.held == 2
+
+
+def test_a_file_that_comes_while_the_submission_waits_is_frozen_with_it(at: datetime) -> None:
+    on = scene()
+    order = drafted(on, at=at)
+    with transaction.atomic():
+        Order.objects.select_for_update().get(pk=order.pk)
+        file = paper_of(order, at=at)
+        submitting = held_up(lambda: services.submit(order=order, actor=on.applicant, at=at))
+    submitting.result()
+    (frozen,) = Revision.objects.get().content["attachments"]
+    assert frozen["sha256"] == file.sha256
 
 
 def test_of_two_orders_that_claim_one_volume_at_once_one_gets_it(at: datetime) -> None:

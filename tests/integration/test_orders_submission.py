@@ -53,7 +53,7 @@ STORY_HOLDS = {
     "backup_gb": 1_200,
     "networks": 1,
 }
-MOST_STATEMENTS = 25
+MOST_STATEMENTS = 23
 
 
 @pytest.fixture

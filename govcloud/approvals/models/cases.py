@@ -20,7 +20,7 @@ from govcloud.approvals.models.flows import (
     Quota,
     Sizes,
 )
-from govcloud.approvals.queries import CaseQuerySet, SeatQuerySet
+from govcloud.approvals.queries import CaseQuerySet, CaseStageQuerySet, SeatQuerySet
 from govcloud.approvals.routing import Matter
 from tenants.models import Department, NetworkZone, Role, User
 
@@ -137,6 +137,8 @@ class CaseStage(models.Model):
     opened_at = models.DateTimeField(null=True)
     due_at = models.DateTimeField()  # as planned at opening; set anew when the stage becomes current
     decided_at = models.DateTimeField(null=True)
+
+    objects = CaseStageQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["position"]

@@ -16,7 +16,7 @@ from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress,
 from govcloud.orders.changes import LimitLine, QuotaLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
-from govcloud.orders.lines import Line, NetworkLine, ServerLine, StorageLine, Unresolved
+from govcloud.orders.lines import BackupLine, Line, NetworkLine, ServerLine, StorageLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
 from govcloud.protection import holds
 from govcloud.protection import services as protection
@@ -50,7 +50,7 @@ class Standing:
     taken: frozenset[str]
     busy: frozenset[int]
     unfinished: frozenset[int]
-    off_site: frozenset[int]  # off-site backup allowances in force
+    off_site: frozenset[int]  # off-site backup allowances in force; empty if the order has one itself
     servers: frozenset[int]  # in use; empty unless a backup is to be released
     guests: Mapping[int, frozenset[int]]
     receiving: frozenset[int] = (
@@ -135,7 +135,7 @@ def standing(
         busy=_busy(system, lines, order),
         receiving=_receiving(lines, order),
         unfinished=_unfinished(system, lines),
-        off_site=_off_site(system),
+        off_site=_off_site(system, lines),
         servers=_servers(system, lines),
         guests=_guests(lines),
         awaited=_awaited(lines, order),
@@ -184,7 +184,10 @@ def offered(catalogue: Mapping[str, Offering]) -> dict[str, Offering]:
     return {kind: offering for kind, offering in catalogue.items() if offering.retired_at is None}
 
 
-def _off_site(system: System) -> frozenset[int]:
+def _off_site(system: System, lines: Sequence[Line]) -> frozenset[int]:
+    """Not asked for where the order brings one: whether there is another makes no difference then."""
+    if any(isinstance(line, BackupLine) and line.off_site for line in lines):
+        return frozenset()
     allowances = BackupAllowance.objects.filter(
         resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
     )
