@@ -80,8 +80,10 @@ def _go_on(
     """From what the order is for to its items, and from these to the draft: the number of the one that was made, if it was."""
     if system is None or sheet.offers is None:
         sheet.slots.clear()  # what was written for another system, or for one that has gone, can be in none of its lists
-        if "system" not in heading.errors:
-            heading.tell("system", _("Choose one of your systems."))
+    if _held_back(sheet):
+        return None
+    if (system is None or sheet.offers is None) and "system" not in heading.errors:
+        heading.tell("system", _("Choose one of your systems."))
     if not heading.declared:
         heading.tell("declares_classified", _("Answer this."))
     if system is None or sheet.offers is None or heading.errors:
@@ -132,6 +134,8 @@ def heading(request: HttpRequest, number: str) -> HttpResponse:
             sheet.heading = Heading.of(found)
             return _page(request, sheet, found, at=at, refused=refused)
         sheet.version = version_of(request)
+        if _held_back(sheet):
+            return _page(request, sheet, found, at=at)
         if not heading.declared:
             heading.tell("declares_classified", _("Answer this."))
         if not heading.errors and _kept(sheet, found, (), heading.values, actor, at=at):
@@ -216,6 +220,8 @@ def _items(request: HttpRequest, number: str, begin: Begin) -> HttpResponse:
     sheet.read_slots(request)
     if not sheet.slots:
         begin(sheet)
+    elif _held_back(sheet):
+        pass
     elif sheet.obey(request.POST.get("do", "")):
         watching.note(only_looks=True)
     else:
@@ -225,6 +231,14 @@ def _items(request: HttpRequest, number: str, begin: Begin) -> HttpResponse:
         if made is not None and _kept(sheet, found, made, told, actor, at=at):
             return redirect("portal:order", number)
     return _page(request, sheet, found, at=at)
+
+
+def _held_back(sheet: Sheet) -> bool:
+    """Whether nothing is done with it whatever is in it; then the sheet tells only that."""
+    held = deeds.held_back()
+    if held is not None:
+        sheet.tell(held)
+    return held is not None
 
 
 def _kept(
