@@ -56,15 +56,15 @@ def holding_back(refusal: DomainError) -> Iterator[None]:
 class Refused:
     """Why something was not done, in the reader's language, and what had been typed, by the name of its field.
 
-    ``each`` are the reasons one by one, where several things were asked for at once. ``wrong`` is whether something is with what
-    was typed: not where it was held back.
+    ``each`` are the reasons one by one, where several things were asked for at once. Nothing is wrong with what was
+    ``held_back``.
     """
 
     detail: str
     status: int
     typed: dict[str, str] = field(default_factory=dict)
     each: tuple[str, ...] = ()
-    wrong: bool = True
+    held_back: bool = False
 
     @property
     def written(self) -> list[str]:
@@ -81,7 +81,7 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
 
 
 def refused_for(refusal: DomainError, *, typed: dict[str, str] | None = None) -> Refused:
-    return Refused(refusal.detail, status_of(refusal), typed or {}, wrong=refusal is not held_back())
+    return Refused(refusal.detail, status_of(refusal), typed or {}, held_back=refusal is held_back())
 
 
 def refusal_of(deed: Callable[[], object]) -> DomainError | None:
@@ -106,6 +106,12 @@ def held_back() -> DomainError | None:
     it does something asks for this first, or refuses by ``unreadable``.
     """
     return _held_back.get()
+
+
+def put_off() -> Refused | None:
+    """The same as a page tells it."""
+    held = held_back()
+    return None if held is None else refused_for(held)
 
 
 def unreadable(detail: str, *, typed: dict[str, str] | None = None) -> Refused:

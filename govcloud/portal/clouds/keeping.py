@@ -129,7 +129,7 @@ def _kept(
     if request.method != "POST":
         return False
     form.read(request)
-    if request.POST.get("do") == MORE:
+    if request.POST.get("do") == MORE or deeds.held_back() is not None:
         return False
     done: list[bool] = []
 
@@ -153,7 +153,7 @@ def _form(
     cloud: Cloud | None = None,
     template: str = "form",
 ) -> HttpResponse:
-    sent = request.method == "POST"
+    sent, put_off = request.method == "POST", deeds.put_off()
     parts = sum(group.key.startswith(forms.OF_PARTS) for group in form.groups)
     context = {
         "form": form,
@@ -161,9 +161,11 @@ def _form(
         "version": _version(request) if sent else cloud and cloud.version,
         "parts": parts,
         "has_room": parts < forms.MOST_PARTS,
+        "refused": put_off,
         "at": at,
     }
-    return render(request, f"portal/cloud/{template}.html", context, status=form.status)
+    status = put_off.status if put_off else form.status
+    return render(request, f"portal/cloud/{template}.html", context, status=status)
 
 
 def _found(request: HttpRequest, uuid: UUID) -> tuple[User, datetime, Cloud]:
