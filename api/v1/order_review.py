@@ -10,7 +10,8 @@ from api.v1.order_answers import PricedAnswer
 from api.v1.placements import PlacementAnswer
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.orders import fulfilment
+from govcloud.orders import fulfilment, granting
+from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
 from govcloud.provisioning import capacity
 from tenants.access.permissions import Permission
@@ -32,6 +33,11 @@ class CapacityAnswer(serializers.Serializer[Any]):
     read_at = serializers.DateTimeField(allow_null=True)
 
 
+class BarAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="of the problem that an approval would be refused with")
+    detail = serializers.CharField()
+
+
 class ReviewAnswer(PricedAnswer):
     """Capacity is advice: nothing is reserved by looking."""
 
@@ -42,6 +48,9 @@ class ReviewAnswer(PricedAnswer):
     )
     quote = serializers.SerializerMethodField(help_text="null where there is no price; see hindrance")
     hindrance = serializers.SerializerMethodField(help_text="why there is no quote; null where there is one")
+    bar = serializers.SerializerMethodField(
+        help_text="why it cannot be approved any more, only returned or rejected; null where it can"
+    )
     effect = serializers.SerializerMethodField()
     limits = serializers.SerializerMethodField(
         help_text="of an order for quota: what the tree of units leaves"
@@ -50,6 +59,12 @@ class ReviewAnswer(PricedAnswer):
     placements = serializers.SerializerMethodField(
         help_text="where its parts go; before it is approved, where they would go now"
     )
+
+    @extend_schema_field(BarAnswer(allow_null=True))
+    def get_bar(self, order: Order) -> Any:
+        waits = order.status == Status.IN_APPROVAL
+        late = granting.too_late(order, at=self.context["at"]) if waits else None
+        return BarAnswer(late).data if late is not None else None
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:

@@ -26,7 +26,14 @@ INTERFACES: Final = ("public", "internal", "admin")
 
 class BadAddress(Invalid):
     code = "bad-service-address"
-    message = _("This is no address of a service: it begins with http:// or https:// and names no user.")
+    message = _("This is no address of a service: it begins with http:// or https://.")
+
+
+class NamesAUser(Invalid):
+    """The address itself is in no message: there may be a password in it."""
+
+    code = "user-in-service-address"
+    message = _("Leave the user and the password out of the address: they have fields of their own.")
 
 
 class BadCertificate(Invalid):
@@ -88,14 +95,13 @@ def store(
 
 
 def _wrong(draft: CredentialDraft) -> Iterator[DomainError]:
-    if not _is_address(draft.auth_url):
-        yield BadAddress(pointers=("/auth_url",))
+    yield from _wrong_with(draft.auth_url, "/auth_url")
     for service, address in draft.endpoint_overrides.items():
         pointer = f"/endpoint_overrides/{service}"
         if service not in SERVICES:
             yield UnknownCloudService(given=service, known=", ".join(SERVICES), pointers=(pointer,))
-        elif not _is_address(address):
-            yield BadAddress(pointers=(pointer,))
+        else:
+            yield from _wrong_with(address, pointer)
     if draft.ca_certificate:
         try:
             x509.load_pem_x509_certificates(draft.ca_certificate.encode())
@@ -103,10 +109,22 @@ def _wrong(draft: CredentialDraft) -> Iterator[DomainError]:
             yield BadCertificate(pointers=("/ca_certificate",))
 
 
+def _wrong_with(address: str, pointer: str) -> Iterator[DomainError]:
+    if names_a_user(address):
+        yield NamesAUser(pointers=(pointer,))
+    elif not _is_address(address):
+        yield BadAddress(pointers=(pointer,))
+
+
+def names_a_user(address: str) -> bool:
+    """Whether there may be a password in it, also where it is no address: "user:password@host"."""
+    return "@" in address
+
+
 def _is_address(given: str) -> bool:
     try:
         parts = urlsplit(given)
-        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.username is None
+        return parts.scheme in {"http", "https"} and bool(parts.hostname)
     except ValueError:
         return False
 

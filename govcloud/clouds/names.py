@@ -139,12 +139,17 @@ def _declare(cloud: Cloud, wiping: Mapping[str, str]) -> None:
 
 def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -> None:
     standing = cloud.resources.filter(released_at=None)
-    missing: list[str] = []
-    for column, things in ((column, wanted[kind]) for kind in wanted for column in USES[kind]):
-        used = standing.exclude(**{column: None}).exclude(**{f"{column}__in": things.values()})
-        missing += used.values_list(f"{column}__code", flat=True).distinct().order_by()
+    missing: set[tuple[str, str]] = set()
+    for kind, things in wanted.items():
+        for column in USES[kind]:
+            used = standing.exclude(**{column: None}).exclude(**{f"{column}__in": things.values()})
+            codes = used.values_list(f"{column}__code", flat=True).distinct().order_by()
+            missing |= {(kind, code) for code in codes}
     if missing:
-        raise NamesInUse(codes=", ".join(sorted(missing)))
+        raise NamesInUse(
+            codes=", ".join(sorted(code for _kind, code in missing)),
+            pointers=tuple(f"/{kind}/{code}" for kind, code in sorted(missing)),
+        )
 
 
 def _known(kind: str, given: Mapping[str, str]) -> dict[str, Any]:

@@ -65,8 +65,10 @@ class NamedTwice(Invalid):
 
 
 class ZoneInUse(Conflict):
+    """``code`` among its parameters is that of the zone."""
+
     code = "zone-in-use"
-    message = _("“%(zone)s” cannot be left out: %(count)s things are in it.")
+    message = _("“%(zone)s” cannot be left out while something is in it; things there: %(count)s.")
 
 
 class CloudRetired(Conflict):
@@ -274,7 +276,8 @@ def _set_zones(cloud: Cloud, drafts: Sequence[NetworkZoneDraft]) -> None:
     for zone in cloud.zones.exclude(zone__in=[draft.zone for draft in drafts]):
         count = cloud.resources.filter(zone=zone.zone, released_at=None).count()
         if count:
-            raise ZoneInUse(zone=NetworkZone(zone.zone).label, count=count, pointers=("/zones",))
+            label = NetworkZone(zone.zone).label
+            raise ZoneInUse(zone=label, code=zone.zone, count=count, pointers=("/zones",))
         zone.delete()
     for draft in drafts:
         Zone.objects.update_or_create(cloud=cloud, zone=draft.zone, defaults=asdict(draft))
@@ -287,7 +290,10 @@ def _set_availability_zones(cloud: Cloud, drafts: Sequence[AvailabilityZoneDraft
             zone.delete()
         except ProtectedError as error:
             raise ZoneInUse(
-                zone=zone.name, count=len(error.protected_objects), pointers=("/availability_zones",)
+                zone=zone.name,
+                code=zone.code,
+                count=len(error.protected_objects),
+                pointers=("/availability_zones",),
             ) from error
     for draft in drafts:
         AvailabilityZone.objects.update_or_create(cloud=cloud, code=draft.code, defaults=asdict(draft))

@@ -56,13 +56,15 @@ def holding_back(refusal: DomainError) -> Iterator[None]:
 class Refused:
     """Why something was not done, in the reader's language, and what had been typed, by the name of its field.
 
-    ``each`` are the reasons one by one, where several things were asked for at once.
+    ``each`` are the reasons one by one, where several things were asked for at once. Nothing is wrong with what was
+    ``held_back``.
     """
 
     detail: str
     status: int
     typed: dict[str, str] = field(default_factory=dict)
     each: tuple[str, ...] = ()
+    held_back: bool = False
 
     @property
     def written(self) -> list[str]:
@@ -75,14 +77,18 @@ def attempt(deed: Callable[[], object], *, typed: dict[str, str] | None = None) 
     refusal = refusal_of(deed)
     if refusal is None:
         return None
-    return Refused(refusal.detail, status_of(refusal), typed or {})
+    return refused_for(refusal, typed=typed)
+
+
+def refused_for(refusal: DomainError, *, typed: dict[str, str] | None = None) -> Refused:
+    return Refused(refusal.detail, status_of(refusal), typed or {}, held_back=refusal is held_back())
 
 
 def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     """Do it; or hand on the refusal, for a page that tells at each field what is wrong. Raises as ``attempt``."""
-    held_back = _held_back.get()
-    if held_back is not None:
-        return held_back
+    held = held_back()
+    if held is not None:
+        return held
     try:
         deed()
     except RoleMissing as missing:
@@ -93,10 +99,25 @@ def refusal_of(deed: Callable[[], object]) -> DomainError | None:
     return None
 
 
-def unreadable(detail: str, *, typed: dict[str, str]) -> Refused:
-    """What was typed is nothing that can be done. Of what is held back this is not told: perhaps it was not typed to its end."""
-    held_back = _held_back.get()
-    return Refused(detail if held_back is None else held_back.detail, 422, typed)
+def held_back() -> DomainError | None:
+    """Why nothing is done with what was typed, whatever it is; mostly None.
+
+    Of what is held back nothing else is told, since perhaps it was not typed to its end: a view that looks at what was typed before
+    it does something asks for this first, or refuses by ``unreadable``.
+    """
+    return _held_back.get()
+
+
+def put_off() -> Refused | None:
+    """The same as a page tells it."""
+    held = held_back()
+    return None if held is None else refused_for(held)
+
+
+def unreadable(detail: str, *, typed: dict[str, str] | None = None) -> Refused:
+    """What was typed is nothing that can be done; told unless it is held back."""
+    held = held_back()
+    return Refused(detail, 422, typed or {}) if held is None else refused_for(held, typed=typed)
 
 
 def status_of(refusal: DomainError) -> int:

@@ -19,7 +19,7 @@ from govcloud.portal.writing.offers import Option
 from govcloud.portal.writing.slots import Shown
 
 TOO_LONG = _("At most %(most)s characters.")
-NO_CODE = _("Write letters from a to z, digits, - and _ only.")
+NO_CODE = _("Only the letters a–z and A–Z, digits, - and _ are possible.")
 AS_TYPED = frozenset({"password", "long"})
 """Types of fields of which blanks at the ends belong to what was typed."""
 PLACE = re.compile(r"/?([^/]+)/([0-9]+)((?:/.*)?)")
@@ -44,7 +44,10 @@ class Group:
 
 @dataclass
 class Form:
-    """``options`` are those of its lists, by name. ``values`` are as typed, by whole keys; passwords are never shown again."""
+    """``options`` are those of its lists, by name. ``values`` are as typed, by whole keys; passwords are never shown again.
+
+    Nor is anything else in which a field sees a secret.
+    """
 
     groups: Sequence[Group]
     options: Mapping[str, Sequence[Option]]
@@ -76,11 +79,11 @@ class Form:
         self.status = 422
         return None
 
-    def tell(self, refusal: DomainError) -> None:
-        """What a service refused, at the fields that it names."""
+    def tell(self, refusal: DomainError, *, field: str = "") -> None:
+        """What a service refused, at the fields that it names; ``field`` is one that its pointers cannot name."""
         self.status = deeds.status_of(refusal)
         for error in refusal.errors if isinstance(refusal, Invalids) else [refusal]:
-            keys = [key for key in map(self._key_at, error.pointers) if key]
+            keys = [field] if field else [key for key in map(self._key_at, error.pointers) if key]
             for key in keys:
                 self.errors.setdefault(key, []).append(error.detail)
             if not keys:
@@ -126,7 +129,9 @@ class Form:
         return key if any(key == each for _group, each, _field in self._all()) else ""
 
     def _shown(self, key: str, each: Field) -> Shown:
-        value = "" if each.type == "password" else self.values.get(key, each.default)
+        value = self.values.get(key, each.default)
+        if each.type == "password" or each.is_secret(value):
+            value = ""
         options = list(self.options.get(each.options, ())) if each.options else []
         return Shown(_id(key), each, value, options, self.errors.get(key, []))
 

@@ -33,6 +33,7 @@ from govcloud.provisioning.kinds.base import (
     Waiting,
 )
 from govcloud.provisioning.kinds.compute import UNIT
+from govcloud.provisioning.kinds.storage import OverwritingKind
 
 
 class BackupAllowanceKind(Setting):
@@ -166,31 +167,28 @@ SOURCE = "src_backup_id"
 """Where Cinder notes in a volume's metadata which backup was written over it."""
 
 
-class RecoveryKind(Kind):
+class RecoveryKind(OverwritingKind):
     """A recovery point written over a volume that no server has.
 
-    It must not be done twice: a second one that lands late would take with it what has been written since. Cinder tells
-    which backup a volume was made from, but of one of its own only where it told of another before. So our mark stands there
-    before the request is sent, and the backup's id once what was asked for is done.
+    Cinder tells which backup a volume was made from, but of one of its own only where it told of another before. So our mark
+    stands there before the request is sent, and the backup's id once what was asked for is done.
     """
 
     name = "recovery"
     title = _("Writing the recovery point to the storage")
-    landing = Landing.OPEN
-    asked_again_on_retry = True
     patience = timedelta(hours=12)  # terabytes take their time
 
     def find(self, context: Context) -> str | None:
         if "marked" not in context.step.outputs:
             return None  # the worker did not come as far as asking
-        volume = context.project.volumes.get_volume(self._volume(context).external_id)
+        volume = context.project.volumes.get_volume(self.volume_of(context).external_id)
         begun = volume.status == "restoring-backup" or volume.phase is Phase.FAILED
-        return volume.id if begun or self._is_written(context, volume) else None
+        return volume.id if begun or self.is_written(context, volume) else None
 
     def create(self, context: Context) -> Made | Waiting:
         """Raises ``StepFailed`` where the backup cannot be read."""
         volume, backup = (
-            self._volume(context).external_id,
+            self.volume_of(context).external_id,
             context.project.backups.get_backup(context.state["backup"]),
         )
         seen = context.project.volumes.get_volume(volume)
@@ -207,30 +205,10 @@ class RecoveryKind(Kind):
         context.project.backups.restore_backup(backup.id, volume_id=volume)
         return Made(volume)
 
-    def look(self, context: Context, external_id: str) -> Sight:
-        volume = context.project.volumes.get_volume(external_id)
-        if volume.phase is Phase.MOVING:
-            return Moving()
-        failed = volume.phase is Phase.FAILED
-        if context.step.desired == "absent":
-            return Ready() if failed else Gone()  # what was written over cannot be brought back
-        if failed:
-            return Broken(f"the volume went to {volume.status}")
-        written = self._is_written(context, volume)
-        return Ready({"size_gib": volume.size_gib}) if written else Broken("the volume was not written")
-
-    def remove(self, context: Context, external_id: str) -> None:
-        """Given up on after it failed: what is on the volume is for the department to judge, but it can be used, or written again."""
-        if context.project.volumes.get_volume(external_id).phase is Phase.FAILED:
-            context.cloud.volumes.reset_status(external_id, status="available")
-
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         point = RecoveryPoint.objects.select_related("volume__resource").get(uuid=context.state["point"])
-        recovering.recovered(point=point, resource=self._volume(context), actor=ENGINE, at=context.at)
+        recovering.recovered(point=point, resource=self.volume_of(context), actor=ENGINE, at=context.at)
 
-    def _volume(self, context: Context) -> Resource:
-        return context.resource(context.state["volume"])
-
-    def _is_written(self, context: Context, volume: Volume) -> bool:
+    def is_written(self, context: Context, volume: Volume) -> bool:
         backup: str = context.state["backup"]
         return volume.metadata.get(SOURCE) == backup

@@ -194,11 +194,9 @@ def _card_cells(month: Month) -> Iterator[list[Any]]:
     cards = SupervisionCard.objects.filter(raised_at__gte=start, raised_at__lt=end)
     related = cards.select_related("department", "case", "stage", "decider").prefetch_related("people")
     for card in related.order_by("pk").iterator(chunk_size=500):
-        stage = card.stage
-        step = (stage.name_en if get_language() == "en" else stage.name) if stage else card.concerns
         yield [
             _local(card.raised_at), card.get_colour_display(), card.get_cause_display(), _name(card.department),
-            card.case.subject_label, step, card.waited_for, _local(card.due_at),
+            card.case.subject_label, card.concerns, card.waited_for, _local(card.due_at),
         ]  # fmt: skip
 
 

@@ -3,18 +3,31 @@
 The database refuses UPDATE, DELETE and TRUNCATE on these tables (triggers in the first migration), whoever asks.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 from uuid import uuid4
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
-from django.utils.translation import gettext
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.approvals.models import Case, CaseStage, Confirmation
 from govcloud.supervision.queries import CardQuerySet
 from tenants.models import Department, Role, User
+
+FULFILMENT = ("fulfilment", "实施", "Fulfilment")
+"""Code and names of what comes after the stages: building. A flow's stage of that code is told apart by its names."""
+CONFIRMATION = ("confirmation", "反馈确认", "Confirmation")
+"""The same of what comes after that: the department's confirmation."""
+WITHOUT_A_STAGE: Mapping[tuple[bool, bool], tuple[str, str]] = {
+    (False, False): ("全程", "the whole matter"),
+    (True, False): FULFILMENT[1:],
+    (False, True): CONFIRMATION[1:],
+    (True, True): ("问题整改", "Remedy of defects"),
+}
+"""What a card without a stage is for, in Chinese and in English, by whether it has ``fulfilment`` and a confirmation."""
 
 
 class Colour(models.TextChoices):
@@ -76,11 +89,17 @@ class SupervisionCard(models.Model):
         return f"{self.get_colour_display()}: {self.case}"
 
     @property
+    def names(self) -> tuple[str, str]:
+        """What it is for, in Chinese and in English: a stage, what comes after the stages, or the whole matter."""
+        if self.stage is not None:
+            return self.stage.name, self.stage.name_en
+        return WITHOUT_A_STAGE[self.fulfilment, self.confirmation_id is not None]
+
+    @property
     def concerns(self) -> str:
-        """What it is for where that is no stage, in the reader's language."""
-        if self.confirmation_id is not None:
-            return gettext("Remedy of defects") if self.fulfilment else gettext("Confirmation")
-        return gettext("Fulfilment") if self.fulfilment else gettext("the whole matter")
+        """The same in the reader's language."""
+        name, name_en = self.names
+        return name_en if name_en and get_language() == "en" else name
 
     @property
     def waited_for(self) -> str:

@@ -24,7 +24,7 @@ from govcloud.calendars import services as calendars
 from govcloud.notifications import services as notifications
 from govcloud.notifications.kinds import Kind
 from govcloud.notifications.services import Posting
-from govcloud.supervision import building, confirming, late, statistics
+from govcloud.supervision import building, confirming, late
 from govcloud.supervision.models import Cause, Colour, Escalation, SupervisionCard
 from tenants.models import Role
 
@@ -32,13 +32,6 @@ SUPERVISION = audit.SystemActor("supervision")
 ALONE = 0x676F_7375  # the advisory lock of whoever raises cards
 LOOKED_BACK = timedelta(days=30)
 """For what was decided late and has no card yet: signed without a reason, or before any sweep had seen that it was late."""
-AFTERWARDS: Mapping[tuple[bool, bool], tuple[str, str]] = {
-    (False, False): ("全程", "the whole matter"),
-    (True, False): statistics.FULFILMENT[1:],
-    (False, True): statistics.CONFIRMATION[1:],
-    (True, True): ("整改", "remedy of defects"),
-}
-"""What a card without a stage is for, by whether it has ``fulfilment`` and a confirmation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,11 +200,7 @@ def _audience(card: SupervisionCard, missing: Waiting | None) -> dict[str, Any]:
 
 
 def _facts(card: SupervisionCard) -> dict[str, Any]:
-    name, name_en = (
-        (card.stage.name, card.stage.name_en)
-        if card.stage
-        else AFTERWARDS[card.fulfilment, card.confirmation_id is not None]
-    )
+    name, name_en = card.names
     return {"label": card.case.subject_label, "stage": name, "stage_en": name_en, "due_at": card.due_at}
 
 

@@ -19,7 +19,7 @@ from govcloud.approvals.lifecycle import StageStatus, Status
 from govcloud.approvals.models import Case, CaseKind, CaseStage, Confirmation, Decision
 from govcloud.calendars import deadlines
 from govcloud.calendars import services as calendars
-from govcloud.supervision.models import Cause, Colour, SupervisionCard
+from govcloud.supervision.models import CONFIRMATION, FULFILMENT, Cause, Colour, SupervisionCard
 from tenants.models import Department
 
 CLOSED = (Status.APPROVED, Status.REJECTED)
@@ -144,11 +144,6 @@ def _matters(period: Period) -> list[Matters]:
 
 Step = tuple[int, str, str, str, int]
 """Flow version, code, name, English name, working days."""
-
-FULFILMENT = ("fulfilment", "实施", "Fulfilment")
-"""Code and names of what comes after the stages: building. A flow's stage of that code is told apart by its names."""
-CONFIRMATION = ("confirmation", "反馈确认", "Confirmation")
-"""The same of what comes after that: the department's confirmation."""
 
 Card = tuple[int, str | None, str, str]
 

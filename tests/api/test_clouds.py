@@ -121,6 +121,7 @@ def test_an_unknown_profile_is_refused(
     [
         ({"application_credential_id": "a"}, "/application_credential_id", "application-credential"),
         ({"auth_url": "ftp://identity"}, "/auth_url", "bad-service-address"),
+        ({"auth_url": "https://operator:secret@identity:5000"}, "/auth_url", "user-in-service-address"),
         ({"ca_certificate": "-----BEGIN CERTIFICATE-----"}, "/ca_certificate", "bad-certificate"),
         ({"endpoint_overrides": {"mail": "https://a"}}, "/endpoint_overrides/mail", "unknown-cloud-service"),
         ({"interface": "secret"}, "/interface", "invalid-choice"),

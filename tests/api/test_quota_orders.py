@@ -154,6 +154,31 @@ def test_a_decider_sees_what_the_tree_leaves_and_what_the_clouds_have(
     assert [cloud["cloud"] for cloud in review["capacity"]] == ["sandbox"]
 
 
+def test_a_decider_sees_that_a_raise_whose_time_is_over_cannot_be_approved_any_more(
+    signed_in: SignedIn, on: Scene, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = submitted(on, at=at, items=vcpus(200, at=at, days=3))
+    path, decider = f"/api/v1/orders/{order.uuid}", on.chain[Role.UNIT_APPROVER]
+    assert signed_in(decider).get(f"{path}/review").json()["bar"] is None
+    monkeypatch.setattr("govcloud.clock.now", lambda: at + timedelta(days=5))
+    review = signed_in(decider).get(f"{path}/review").json()
+    assert review["bar"]["code"] == "quota-time-is-over"
+    stage = order.case.stages.get(status="current").code
+    body = {"verb": "approve", "opinion": "", "revision_hash": review["revision_hash"], "stage": stage}
+    refused = signed_in(decider).post(f"{path}/decisions", body)
+    assert (refused.status_code, refused.json()["code"]) == (409, "quota-time-is-over")
+    assert refused.json()["detail"] == review["bar"]["detail"]
+
+
+def test_a_raise_that_was_granted_and_is_over_is_barred_from_nothing(
+    signed_in: SignedIn, on: Scene, at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = approved(on, at=at, items=vcpus(200, at=at, days=3))
+    monkeypatch.setattr("govcloud.clock.now", lambda: at + timedelta(days=5))
+    decider = signed_in(on.chain[Role.UNIT_APPROVER])
+    assert decider.get(f"/api/v1/orders/{order.uuid}/review").json()["bar"] is None
+
+
 def test_a_granted_order_is_fulfilled_and_asks_for_nothing_more(
     applicant: APIClient, on: Scene, at: datetime
 ) -> None:

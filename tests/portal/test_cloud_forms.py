@@ -8,12 +8,13 @@ from django.test import Client
 
 from govcloud.audit.models import Event
 from govcloud.catalog.lifecycle import CloudStatus
-from govcloud.catalog.models import Cloud
+from govcloud.catalog.models import Cloud, CloudStorageClass
 from govcloud.clouds import credentials, names
 from govcloud.clouds.models import CloudCredential
+from govcloud.portal.clouds.forms import MOST_PARTS
 from tests.factories.catalog import FlavorFactory, StorageClassFactory, ZoneFactory
 from tests.factories.clouds import AvailabilityZoneFactory
-from tests.factories.inventory import NetworkFactory
+from tests.factories.inventory import NetworkFactory, VolumeFactory
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -95,7 +96,7 @@ def test_a_cloud_is_registered_closed_and_asks_for_its_credentials_next(
     ("wrong", "field", "told"),
     [
         ({"name": ""}, "name", "Fill this in."),
-        ({"code": "Ost ✗"}, "code", "letters from a to z"),
+        ({"code": "Ost ✗"}, "code", "Only the letters a–z and A–Z"),
         ({"code": "e" * 41}, "code", "At most 40 characters."),
         ({"build_width": "0"}, "build_width", "1 is the least that is possible."),
         ({"build_width": "many"}, "build_width", "digits only"),
@@ -202,11 +203,78 @@ def test_a_zone_in_use_stays_and_who_comes_too_late_is_told(cloud: Cloud, keeper
     typed = sent_back(keeper.get(path).content.decode())
     NetworkFactory(resource__cloud=cloud, resource__zone="public")
     page = keeper.post(path, {**typed, "zones-public-address_pool": ""})
-    assert (page.status_code, "cannot be left out: 1 things are in it" in text(page)) == (409, True)
+    assert (
+        page.status_code,
+        "cannot be left out while something is in it; things there: 1." in text(page),
+    ) == (409, True)
     Cloud.objects.filter(pk=cloud.pk).update(version=9)
     late = keeper.post(path, {**typed, "name": "晚到"})
     assert (late.status_code, 'value="晚到"' in late.content.decode()) == (409, True)
     assert "it is at version 9 now" in text(late)
+
+
+def test_a_zone_in_use_is_told_of_at_the_field_that_was_emptied(cloud: Cloud, keeper: Client) -> None:
+    AvailabilityZoneFactory(cloud=cloud, code="c")
+    part = AvailabilityZoneFactory(cloud=cloud, code="b", name="b区")
+    NetworkFactory(resource__cloud=cloud, resource__zone="public", resource__availability_zone=part)
+    path = f"/clouds/{cloud.uuid}/change/"
+    typed = sent_back(keeper.get(path).content.decode())
+    emptied = {
+        name: ""
+        for place in (0, 1)
+        for name in typed
+        if name.startswith(f"availability_zones-{place}-") and "mlps" not in name
+    }
+    for left_out, field in (
+        ({"zones-public-address_pool": ""}, "zones-public-address_pool"),
+        (emptied, "availability_zones-1-code"),
+    ):
+        page = keeper.post(path, {**typed, **left_out})
+        html = page.content.decode()
+        assert (page.status_code, re.findall(r'id="([\w-]+)-error"', html)) == (409, [field])
+        assert f'href="#{field}"' in html.split('id="problems"')[1].split("</ul>")[0]
+
+
+def test_however_many_availability_zones_a_cloud_has_its_form_has_them_all(
+    cloud: Cloud, keeper: Client
+) -> None:
+    for number in range(MOST_PARTS + 4):
+        AvailabilityZoneFactory(cloud=cloud, code=f"z{number:03}")
+    before = list(cloud.availability_zones.values())
+    path = f"/clouds/{cloud.uuid}/change/"
+    page = keeper.get(path).content.decode()
+    assert "A further availability zone" not in page
+    answer = keeper.post(path, {**sent_back(page), "name": "东区新云"})
+    assert answer.status_code == 302
+    assert list(cloud.availability_zones.values()) == before
+    last = f"availability_zones-{len(before) - 1}-name"
+    assert (
+        keeper.post(path, {**sent_back(keeper.get(path).content.decode()), last: "末区"}).status_code == 302
+    )
+    assert cloud.availability_zones.last().name == "末区"
+
+
+def test_a_code_may_have_capitals_as_its_hint_says(people: scenes.Cast, keeper: Client) -> None:
+    assert keeper.post("/clouds/new/", {**NEW, "code": "West_2-B"}).status_code == 302
+    assert Cloud.objects.filter(code="West_2-B").exists()
+
+
+@pytest.mark.parametrize("field", ["auth_url", "endpoint_overrides-compute"])
+@pytest.mark.parametrize(
+    "given", [f"https://operator:{SECRET}@keystone.example.gov.cn:5000/v3", f"operator:{SECRET}@keystone"]
+)
+def test_a_password_in_an_address_is_refused_and_on_no_page(
+    cloud: Cloud, keeper: Client, caplog: pytest.LogCaptureFixture, field: str, given: str
+) -> None:
+    sent = {**WAY_IN, "password": "another", "version": str(cloud.version), field: given}
+    page = keeper.post(f"/clouds/{cloud.uuid}/credentials/", sent)
+    html = page.content.decode()
+    assert (page.status_code, SECRET in html, SECRET in caplog.text) == (422, False, False)
+    (error,) = re.findall(rf'id="{field}-error">([^<]*)<', html)
+    assert "Leave the user and the password out of the address" in error
+    assert 'value="operators"' in html
+    assert not CloudCredential.objects.exists()
+    assert not [event for event in Event.objects.all() if SECRET in repr(event.__dict__)]
 
 
 def test_credentials_are_stored_encrypted_and_on_no_page_afterwards(
@@ -279,6 +347,20 @@ def test_things_of_the_catalogue_get_their_names_there(cloud: Cloud, keeper: Cli
     again = {**sent_back(keeper.get(path).content.decode()), "flavors-g-2c4g": ""}
     assert keeper.post(path, again).status_code == 302
     assert "g-2c4g" not in names.declared(cloud)["flavors"]
+
+
+def test_a_name_in_use_is_told_of_at_its_field(cloud: Cloud, keeper: Client) -> None:
+    volume = VolumeFactory(resource__cloud=cloud)
+    code = volume.storage_class.code
+    CloudStorageClass.objects.get_or_create(
+        cloud=cloud, storage_class=volume.storage_class, defaults={"cloud_name": "sata"}
+    )
+    path = f"/clouds/{cloud.uuid}/names/"
+    field = f"storage_classes-{code}"
+    page = keeper.post(path, {**sent_back(keeper.get(path).content.decode()), field: ""})
+    html = page.content.decode()
+    assert (page.status_code, re.findall(r'id="([\w-]+)-error"', html)) == (409, [field])
+    assert f"so they cannot be taken away: {code}." in text(page)
 
 
 def test_who_keeps_no_clouds_gets_no_form(cloud: Cloud, people: scenes.Cast, signed_in: Signed) -> None:

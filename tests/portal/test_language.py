@@ -1,6 +1,7 @@
 """Switching the language while a form is being written: what was typed comes along, and nothing is done."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from html import unescape
 from urllib.parse import urlencode
@@ -18,9 +19,14 @@ from tests.factories.leases import found
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
+from tests.portal.test_resuming import Case, of_an_order, of_the_clouds, of_the_organisation, of_the_rest
 
 SWITCHED = "已切换语言，尚未执行任何操作。"
 OPINION = "请在周五之前 & 按“三级”处理"
+BY_THE_PAGE = {"version", "stage", "slot", "dimension", "seen", "code"}
+BUTTONS = {"do", "leave"}
+"""Which a browser sends only when they are pressed."""
+Cases = Callable[[scenes.Cast, datetime], dict[str, Case]]
 
 
 @pytest.fixture(autouse=True)
@@ -102,6 +108,27 @@ def test_what_is_still_missing_from_a_form_that_was_not_sent_is_not_told(
         page = browser.get(answer.headers["Location"])
         assert (page.status_code, path, SWITCHED in text(page)) == (422, path, True)
         assert all(each in unescape(page.content.decode()) for each in typed.values())
+
+
+@pytest.mark.parametrize("cases", [of_an_order, of_the_organisation, of_the_clouds, of_the_rest])
+@pytest.mark.parametrize("written", ["filled in", "empty"])
+def test_no_form_that_was_not_sent_is_told_that_anything_is_wrong_with_it(
+    people: scenes.Cast, at: datetime, cases: Cases, written: str
+) -> None:
+    """Whether it was filled in or left empty but for what the page itself puts into it."""
+    for name, (person, path, filled, _words) in cases(people, at).items():
+        sent = {each: value for each, value in filled.items() if each not in BUTTONS}
+        typed = (
+            sent
+            if written == "filled in"
+            else {each: sent[each] if each in BY_THE_PAGE else "" for each in sent}
+        )
+        browser = Client()
+        browser.force_login(person)
+        answer = browser.post("/language/", carried(typed, form=path))
+        page = browser.get(answer.headers["Location"])
+        assert (page.status_code, SWITCHED in text(page)) == (422, True), name
+        assert not re.search("is-invalid|aria-invalid|invalid-feedback|alert-danger", page.content.decode()), name
 
 
 def test_it_is_for_the_person_alone_and_sealed(

@@ -1,5 +1,6 @@
 """What follows the end of a lease, on the page of what was let, and putting it off there."""
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -58,6 +59,25 @@ def test_taking_back_is_put_off_for_a_reason_that_its_page_tells(
     told = text(signed_in(people.applicant).get(page))
     assert f"Put off by {people.admin} {WHY}" in told
     assert "Put taking back off" not in told
+
+
+@pytest.mark.parametrize("later", [timedelta(0), 60 * DAY], ids=["in its grace", "its grace is over"])
+def test_the_first_and_the_last_minute_that_are_offered_are_taken(
+    expiry: Expiry, admin: Client, at: datetime, monkeypatch: pytest.MonkeyPatch, later: timedelta
+) -> None:
+    """Also when the form is sent some minutes after it was read; the ends of leases have seconds."""
+    before = expiry.reclaim_at.replace(second=31)
+    page = f"/resources/{expiry.resource.uuid}/"
+    monkeypatch.setattr("govcloud.clock.now", lambda: at + later)
+    Expiry.objects.update(reclaim_at=before)
+    html = admin.get(page).content.decode()
+    for bound in ("min", "max"):
+        Expiry.objects.update(reclaim_at=before)
+        (offered,) = re.findall(rf'type="datetime-local"[^>]* {bound}="([^"]*)"', html)
+        monkeypatch.setattr("govcloud.clock.now", lambda: at + later + timedelta(minutes=14))
+        answer = admin.post(f"{page}postponement/", {"until": offered, "reason": WHY})
+        assert answer.status_code == 302, (bound, text(answer))
+        assert typed(Expiry.objects.get().reclaim_at) == offered
 
 
 @pytest.mark.parametrize(

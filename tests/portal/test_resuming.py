@@ -535,6 +535,9 @@ def of_the_rest(people: scenes.Cast, at: datetime) -> dict[str, Case]:
             for each in (on_volume, on_container)
             for path in (f"{each}/hold", f"{each}/hold-lifting")
         },
+        "name of a resource": (
+            people.applicant, f"/resources/{network.uuid}/deeds/rename/", {"given": "core-net-2"}, ("core-net-2",),
+        ),
         "rule": (
             people.applicant, f"/resources/{network.uuid}/deeds/add-rule/",
             {"add-rule-protocol": "tcp", "add-rule-port_min": "5432", "add-rule-description": "数据库"}, ("5432", "数据库"),

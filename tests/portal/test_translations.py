@@ -132,3 +132,9 @@ def test_chinese_texts_use_chinese_punctuation() -> None:
     forms = [form for message in translations.kept() for form in translations.translations(message)]
     slip = re.compile(r"[\u4e00-\u9fff][,;:()?!]|[,;:()?!][\u4e00-\u9fff]")
     assert [form for form in forms if slip.search(re.sub(r"%\(\w+\)s", "〇", form))] == []
+
+
+def test_no_preposition_runs_into_a_word_that_begins_as_it_does() -> None:
+    """“对” before “对象存储桶” is read as a slip, and so is what reads as two words that are not meant."""
+    forms = [form for message in translations.kept() for form in translations.translations(message)]
+    assert [form for form in forms if re.search("(?<!核)对对|在在|的的|为为|和和|项目录", form)] == []

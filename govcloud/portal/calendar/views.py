@@ -16,7 +16,7 @@ from govcloud import clock
 from govcloud.audit import watching
 from govcloud.calendars import editing, sheets
 from govcloud.calendars.models import DayKind, SpecialDay
-from govcloud.portal.deeds import Refused, admitted, attempt
+from govcloud.portal.deeds import Refused, admitted, attempt, unreadable
 from govcloud.portal.reading import day_in, number_in
 from govcloud.portal.resuming import resumes
 from tenants.models import Role
@@ -46,7 +46,7 @@ def entry(request: HttpRequest) -> HttpResponse:
         day = editing.day_of(typed["day"])
     except (editing.DayMissing, editing.BadDay) as refusal:
         watching.note(code=refusal.code)
-        return _page(request, _year(request.GET), refused=Refused(refusal.detail, 422, typed))
+        return _page(request, _year(request.GET), refused=unreadable(refusal.detail, typed=typed))
     refused = attempt(
         lambda: editing.enter(day=day, kind=typed["kind"], name=typed["name"], actor=actor, at=at),
         typed=typed,
@@ -80,7 +80,7 @@ def sheet(request: HttpRequest) -> HttpResponse:
     file, dry = request.FILES.get("file"), request.POST.get("do") != "take-in"
     watching.note(only_looks=dry)
     if file is None:
-        return _page(request, _year(request.GET), refused=Refused(_("Choose a file first."), 422))
+        return _page(request, _year(request.GET), refused=unreadable(_("Choose a file first.")))
     content = file.read(sheets.MOST_BYTES + 1)
     reports: list[editing.Report] = []
 

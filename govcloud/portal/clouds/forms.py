@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from django.utils.functional import lazystr
+from django.utils.functional import Promise, lazystr
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from govcloud.catalog.models import Cloud, Retyping, Site, Wiping
 from govcloud.clouds import names
-from govcloud.clouds.credentials import INTERFACES, SERVICES, CredentialDraft
-from govcloud.clouds.services import AvailabilityZoneDraft, BadRange, NetworkZoneDraft, is_range
+from govcloud.clouds.credentials import INTERFACES, SERVICES, CredentialDraft, NamesAUser, names_a_user
+from govcloud.clouds.services import AvailabilityZoneDraft, BadRange, NetworkZoneDraft, ZoneInUse, is_range
+from govcloud.errors import DomainError
 from govcloud.portal.fieldsets import Form, Group, slug
 from govcloud.portal.templatetags.portal import named
 from govcloud.portal.writing.fields import (
@@ -30,7 +31,7 @@ from govcloud.portal.writing.offers import Option
 from tenants.models import NetworkZone
 
 MOST_PARTS = 50
-"""Availability zones of one cloud."""
+"""Availability zones for which a form makes room; of a cloud that has more it has all."""
 CODE = text(
     "code", pgettext_lazy("of a cloud", "Code"), hint=_("It is told to departments and stays as it is."), longest=40
 )  # fmt: skip
@@ -49,6 +50,18 @@ def a_range(typed: str) -> str:
     if not is_range(typed):
         raise Unreadable(BadRange(given=typed, prefix=32).detail)
     return typed
+
+
+def an_address(typed: str) -> str:
+    """Raises Unreadable for one with a user or a password in it."""
+    if names_a_user(typed):
+        raise Unreadable(NamesAUser.message)
+    return typed
+
+
+def address(key: str, label: str | Promise, **more: Any) -> Field:
+    """Of a service. One with a password in it is not shown again."""
+    return Field(key=key, label=label, read=an_address, longest=300, is_secret=names_a_user, **more)
 
 
 LEVEL = choice("mlps_level", _("Takes systems up to MLPS level"), "levels", read=whole, default="3")
@@ -96,6 +109,8 @@ PART = (
     text("volume_zone", _("The storage service's name of it"), longest=80, optional=True),
     LEVEL,
 )
+OF_PARTS = "availability_zones/"
+"""What the keys of the groups of availability zones begin with."""
 OF_A_ZONE = ("address_pool", "dns_servers", "external_network")
 OF_A_PART = ("code", "name", "name_en", "compute_zone", "volume_zone")
 
@@ -123,7 +138,7 @@ def particulars(*, new: bool, parts: int) -> Form:
     ]  # fmt: skip
     of_parts = [
         Group(
-            key=f"availability_zones/{place}",
+            key=f"{OF_PARTS}{place}",
             label=_("Availability zone %(number)s") % {"number": place + 1},
             fields=PART,
             hint=_("A part of the cloud that fails by itself; left out where it is left empty."),
@@ -141,7 +156,7 @@ def as_it_is(cloud: Cloud) -> dict[str, str]:
     for zone in cloud.zones.all():
         plain |= {f"zones/{zone.zone}/{each.key}": _typed(getattr(zone, each.key)) for each in ZONE}
     for place, part in enumerate(cloud.availability_zones.all()):
-        plain |= {f"availability_zones/{place}/{each.key}": _typed(getattr(part, each.key)) for each in PART}
+        plain |= {f"{OF_PARTS}{place}/{each.key}": _typed(getattr(part, each.key)) for each in PART}
     return plain
 
 
@@ -151,6 +166,17 @@ def _typed(value: Any) -> str:
     return str(value)
 
 
+def field_left_out(cloud: Cloud, refusal: DomainError) -> str:
+    """Of a zone that was emptied but has something in it; "" for any other refusal."""
+    if not isinstance(refusal, ZoneInUse):
+        return ""
+    code = refusal.params["code"]
+    if refusal.pointers == ("/zones",):
+        return f"zones/{code}/address_pool"
+    places = (place for place, part in enumerate(cloud.availability_zones.all()) if part.code == code)
+    return f"{OF_PARTS}{next(places)}/code"
+
+
 def drafts(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """The zones of both kinds, as the services take them."""
     zones = [
@@ -158,11 +184,7 @@ def drafts(given: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         for key, values in given.items()
         if key.startswith("zones/")
     ]
-    parts = [
-        AvailabilityZoneDraft(**values)
-        for key, values in given.items()
-        if key.startswith("availability_zones/")
-    ]
+    parts = [AvailabilityZoneDraft(**values) for key, values in given.items() if key.startswith(OF_PARTS)]
     return {"zones": zones, "availability_zones": parts}
 
 
@@ -173,7 +195,7 @@ def signing_in() -> Form:
             label=_("Whom the cloud is signed in to as"),
             hint=_("A user with a password. Application credentials cannot build in the projects of systems."),
             fields=(
-                text("auth_url", _("Address of the identity service"), longest=300, hint="https://…:5000/v3"),
+                address("auth_url", _("Address of the identity service"), hint="https://…:5000/v3"),
                 text("username", _("User"), longest=255),
                 Field(key="password", label=_("Password"), read=str, type="password", longest=1_000, hint=_("Never shown again.")),
                 text("project_name", _("Project of the operators"), longest=255),
@@ -193,7 +215,7 @@ def signing_in() -> Form:
             key="endpoint_overrides",
             label=_("Addresses of services"),
             hint=_("Only where the addresses in the cloud's own catalogue lead nowhere."),
-            fields=tuple(text(each, each, optional=True, longest=300) for each in SERVICES),
+            fields=tuple(address(each, each, optional=True) for each in SERVICES),
         ),
     ]  # fmt: skip
     return Form(groups, options())

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +18,7 @@ from django.views.decorators.http import require_http_methods
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import credentials, names, services
 from govcloud.clouds.policies import KEEPERS
+from govcloud.errors import DomainError
 from govcloud.portal import deeds
 from govcloud.portal.clouds import forms
 from govcloud.portal.fieldsets import Form
@@ -66,7 +68,7 @@ def change(request: HttpRequest, uuid: UUID) -> HttpResponse:
             at=at,
         )
 
-    if not _kept(request, form, keep):
+    if not _kept(request, form, keep, field_of=partial(forms.field_left_out, found)):
         return _form(request, form, at=at, cloud=found)
     flashes.success(request, _("The cloud is changed."))
     return redirect("portal:cloud", uuid=uuid)
@@ -113,12 +115,21 @@ def naming(request: HttpRequest, uuid: UUID) -> HttpResponse:
     return redirect("portal:cloud", uuid=uuid)
 
 
-def _kept(request: HttpRequest, form: Form, deed: Callable[[Given], object]) -> bool:
-    """Whether it was sent and done; else the form tells what is wrong."""
+def _kept(
+    request: HttpRequest,
+    form: Form,
+    deed: Callable[[Given], object],
+    *,
+    field_of: Callable[[DomainError], str] | None = None,
+) -> bool:
+    """Whether it was sent and done; else the form tells what is wrong.
+
+    ``field_of`` is the field that a refusal is about where its pointers cannot say it; none: "".
+    """
     if request.method != "POST":
         return False
     form.read(request)
-    if request.POST.get("do") == MORE:
+    if request.POST.get("do") == MORE or deeds.held_back() is not None:
         return False
     done: list[bool] = []
 
@@ -130,7 +141,7 @@ def _kept(request: HttpRequest, form: Form, deed: Callable[[Given], object]) -> 
 
     refusal = deeds.refusal_of(do)
     if refusal is not None:
-        form.tell(refusal)
+        form.tell(refusal, field=field_of(refusal) if field_of else "")
     return bool(done)
 
 
@@ -142,15 +153,19 @@ def _form(
     cloud: Cloud | None = None,
     template: str = "form",
 ) -> HttpResponse:
-    sent = request.method == "POST"
+    sent, put_off = request.method == "POST", deeds.put_off()
+    parts = sum(group.key.startswith(forms.OF_PARTS) for group in form.groups)
     context = {
         "form": form,
         "cloud": cloud,
         "version": _version(request) if sent else cloud and cloud.version,
-        "parts": sum(group.key.startswith("availability_zones/") for group in form.groups),
+        "parts": parts,
+        "has_room": parts < forms.MOST_PARTS,
+        "refused": put_off,
         "at": at,
     }
-    return render(request, f"portal/cloud/{template}.html", context, status=form.status)
+    status = put_off.status if put_off else form.status
+    return render(request, f"portal/cloud/{template}.html", context, status=status)
 
 
 def _found(request: HttpRequest, uuid: UUID) -> tuple[User, datetime, Cloud]:
@@ -159,11 +174,15 @@ def _found(request: HttpRequest, uuid: UUID) -> tuple[User, datetime, Cloud]:
 
 
 def _parts(request: HttpRequest, *, there: int) -> int:
-    """How many availability zones the form has room for: one more than there are, and another when it is asked for."""
+    """How many availability zones the form has room for: one more than there are, and another when it is asked for.
+
+    However many there are, it has room for all of them: what it has not would be left out of the cloud.
+    """
+    most = max(there, forms.MOST_PARTS)
     if request.method != "POST":
-        return min(there + 1, forms.MOST_PARTS)
+        return min(there + 1, most)
     told = number_in(request.POST.get("parts", "")) or 0
-    return min(told + (request.POST.get("do") == MORE), forms.MOST_PARTS)
+    return min(told + (request.POST.get("do") == MORE), most)
 
 
 def _version(request: HttpRequest) -> int:

@@ -76,7 +76,7 @@ def upload(request: HttpRequest, number: str) -> HttpResponse:
     order, actor, at = _asked(request, number)
     chosen = cast("list[UploadedFile[bytes]]", request.FILES.getlist("files"))
     if not chosen:
-        return _after(request, order, actor, Refused(_("Choose a file first."), 422), at=at)
+        return _after(request, order, actor, deeds.unreadable(_("Choose a file first.")), at=at)
     refusals: dict[str, list[str]] = {}
     status = 0
     for each in chosen:

@@ -51,7 +51,7 @@ def departure(request: HttpRequest, uuid: UUID) -> HttpResponse:
     reason = request.POST.get("reason", "").replace("\0", "").strip()[: deeds.LONGEST_REASON]
     typed = {"reason": reason, "force": "yes" if "force" in request.POST else ""}
     foreseen = handover.foresee(person=found, successors=chosen, at=at)
-    if "leave" not in request.POST:
+    if "leave" not in request.POST and deeds.held_back() is None:
         watching.note(only_looks=True)
         return _page(request, found, actor, at=at, chosen=chosen, foreseen=foreseen, typed=typed)
     refused = deeds.attempt(

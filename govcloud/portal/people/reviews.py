@@ -87,10 +87,12 @@ def _opened(request: HttpRequest, *, at: datetime) -> tuple[AccessReview | None,
     typed = {"title": title, "due": due, "units": "\n".join(codes)}
     due_at = _end_of(due)
     if due_at is None or not title:
-        return None, Refused(_("A review has a title and a date by which it is to be done."), 422, typed)
+        return None, deeds.unreadable(
+            _("A review has a title and a date by which it is to be done."), typed=typed
+        )
     units = list(Department.objects.open().filter(credit_code__in=codes))
     if len(units) != len(set(codes)):
-        return None, Refused(_("One of the units is not in service any more."), 422, typed)
+        return None, deeds.unreadable(_("One of the units is not in service any more."), typed=typed)
     opened: list[AccessReview] = []
     refused = deeds.attempt(
         lambda: opened.append(

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils import timezone
 
@@ -16,26 +16,29 @@ from tenants.policies import scope_of
 
 UNTIL = "until"
 AS_BROWSERS_SEND = "%Y-%m-%dT%H:%M"
+TO_FILL_IN = timedelta(minutes=15)
+"""How long the first minute that a form offers is still to come, if it is not sent at once."""
+MINUTE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """Taking back can be put off to a time after ``earliest``, and to ``latest`` at most."""
+    """Taking back can be put off to ``first`` at the earliest, a whole minute as browsers have them, and to ``latest`` at most."""
 
     expiry: Expiry
     waits_for: str
     may_postpone: bool
-    earliest: datetime
+    first: datetime
     latest: datetime
     typed: Mapping[str, str]
 
     @property
     def within(self) -> tuple[str, str] | None:
         """The bounds as a browser has them; None when it has been put off as far as can be."""
-        if self.earliest >= self.latest:
+        if self.first > self.latest:
             return None
         first, last = (
-            timezone.localtime(each).strftime(AS_BROWSERS_SEND) for each in (self.earliest, self.latest)
+            timezone.localtime(each).strftime(AS_BROWSERS_SEND) for each in (self.first, self.latest)
         )
         return first, last
 
@@ -47,7 +50,12 @@ def ended(found: Resource, actor: User, *, at: datetime, typed: Mapping[str, str
         return None
     earliest, latest = services.postponable(expiry, at=at)
     may = scope_of(actor, at=at).holds_any(POSTPONERS)
-    return Ended(expiry, waits_for(expiry), may, earliest, latest, typed if UNTIL in typed else {})
+    first = _minute_after(max(earliest, at + TO_FILL_IN))
+    return Ended(expiry, waits_for(expiry), may, first, latest, typed if UNTIL in typed else {})
+
+
+def _minute_after(at: datetime) -> datetime:
+    return at.replace(second=0, microsecond=0) + MINUTE
 
 
 def expiry_of(found: Resource) -> Expiry | None:

@@ -68,8 +68,7 @@ def act(request: HttpRequest, uuid: UUID, action: str) -> HttpResponse:
     refusal = _refusal(found, action, builds(given), actor, at=at)
     if refusal is None:
         return redirect("portal:resource", uuid=uuid)
-    refused = Refused(refusal.detail, deeds.status_of(refusal), {action: given})
-    return page(request, uuid, actor, at=at, refused=refused)
+    return page(request, uuid, actor, at=at, refused=deeds.refused_for(refusal, typed={action: given}))
 
 
 def _filled_in(
@@ -81,7 +80,7 @@ def _filled_in(
     )
     parameters = None if not_now else forms.parameters(action, sent)
     if not_now is not None:
-        refused = Refused(not_now.detail, deeds.status_of(not_now))
+        refused = deeds.refused_for(not_now)
     elif parameters is None:
         refused = Refused(str(forms.SEE_THE_FIELD), 422)
     else:

@@ -171,9 +171,11 @@ def _unfit(typed: Typed) -> Refused | None:
     """Why there is no account with such names, by their lengths alone."""
     if not 1 <= len(typed.username) <= LONGEST_USERNAME:
         text = gettext("Give a user name of at most %(most)s characters.")
-        return Refused(text % {"most": LONGEST_USERNAME}, 422)
+        return deeds.unreadable(text % {"most": LONGEST_USERNAME})
     if not 1 <= len(typed.name) <= LONGEST_NAME:
-        return Refused(gettext("Give a name of at most %(most)s characters.") % {"most": LONGEST_NAME}, 422)
+        return deeds.unreadable(
+            gettext("Give a name of at most %(most)s characters.") % {"most": LONGEST_NAME}
+        )
     return None
 
 

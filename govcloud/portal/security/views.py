@@ -164,13 +164,13 @@ def token_revocation(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 def _unknown(typed: Typed, person: User | None, department: Department | None) -> Refused | None:
     if person is None:
-        return Refused(_("There is no account of this user name."), 422)
+        return deeds.unreadable(_("There is no account of this user name."))
     if typed.credit_code and department is None:
-        return Refused(_("There is no department with this credit code."), 422)
+        return deeds.unreadable(_("There is no department with this credit code."))
     if any(text and day_in(text) is None for text in (typed.valid_from, typed.valid_until)):
-        return Refused(_("Write days like 2026-11-30."), 422)
+        return deeds.unreadable(_("Write days like 2026-11-30."))
     if typed.role in ADMINISTRATORS and not typed.reason:
-        return Refused(_("An administrator's role is asked for with a reason."), 422)
+        return deeds.unreadable(_("An administrator's role is asked for with a reason."))
     return None
 
 

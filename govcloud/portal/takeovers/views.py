@@ -68,7 +68,9 @@ def survey(request: HttpRequest) -> HttpResponse:
     typed = {name: request.POST.get(name, "").replace("\0", "").strip() for name in ("cloud", "project")}
     cloud = Cloud.objects.filter(code=typed["cloud"]).first()
     if cloud is None or not 1 <= len(typed["project"]) <= 255:
-        wrong = Refused(_("Choose the cloud and give the id or the name of the project."), 422, typed)
+        wrong = deeds.unreadable(
+            _("Choose the cloud and give the id or the name of the project."), typed=typed
+        )
         return _list(request, refused=wrong)
     asked: list[Takeover] = []
     refused = deeds.attempt(
@@ -144,12 +146,12 @@ def assignment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     day, begins = day_in(typed["lease_end"]), moment_in(typed["billing_start"])
     if system is None or typed["zone"] not in NetworkZone.values:
         text = _("Give the code of a system that there is, and a network zone.")
-        return _page(request, uuid, refused=Refused(text, 422, typed))
+        return _page(request, uuid, refused=deeds.unreadable(text, typed=typed))
     if (typed["lease_end"] and day is None) or (typed["billing_start"] and begins is None):
         text = _(
             "Give the end of the lease as a day and the start of billing as a day and a time, or leave them empty."
         )
-        return _page(request, uuid, refused=Refused(text, 422, typed))
+        return _page(request, uuid, refused=deeds.unreadable(text, typed=typed))
     to = services.Assignment(
         system=system,
         zone=typed["zone"],
@@ -169,7 +171,8 @@ def equivalent(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = get_object_or_404(Takeover.objects.select_related("cloud"), uuid=uuid)
     typed = {name: request.POST.get(name, "").replace("\0", "") for name in ("kind", "cloud_name", "code")}
     if typed["kind"] not in services.CATALOGUE or not 1 <= len(typed["cloud_name"]) <= 255:
-        return _page(request, uuid, refused=Refused(_("Choose what the name is taken for."), 422, typed))
+        wrong = deeds.unreadable(_("Choose what the name is taken for."), typed=typed)
+        return _page(request, uuid, refused=wrong)
     refused = deeds.attempt(
         lambda: services.set_equivalent(cloud=found.cloud, **typed, actor=actor, at=at), typed=typed
     )
@@ -200,7 +203,7 @@ def taking_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found, chosen = get_object_or_404(Takeover, uuid=uuid), _ticked(request.POST)
     everything = "everything" in request.POST
     if not everything and not chosen:
-        return _page(request, uuid, refused=Refused(_("Tick what shall be taken over."), 422))
+        return _page(request, uuid, refused=deeds.unreadable(_("Tick what shall be taken over.")))
     begun: list[taking.Taking] = []
     refused = deeds.attempt(
         lambda: begun.append(

@@ -62,11 +62,11 @@ def _registered_into(
     division = Division.objects.filter(code=typed["division"]).first()
     if division is None:
         text = _("There is no administrative division with the code “%(given)s”.")
-        return Refused(text % {"given": typed["division"]}, 422, typed)
+        return deeds.unreadable(text % {"given": typed["division"]}, typed=typed)
     parent = Department.objects.visible_to(actor, at=at).filter(credit_code=typed["parent"]).first()
     if typed["parent"] and parent is None:
         text = _("There is no unit with the credit code “%(given)s”.")
-        return Refused(text % {"given": typed["parent"]}, 422, typed)
+        return deeds.unreadable(text % {"given": typed["parent"]}, typed=typed)
     return deeds.attempt(lambda: made.append(_registered(typed, division, parent, actor, at=at)), typed=typed)
 
 

@@ -156,7 +156,7 @@ def move(request: HttpRequest, uuid: UUID) -> HttpResponse:
     parent = Department.objects.visible_to(actor, at=at).filter(credit_code=code).first()
     if code and parent is None:
         text = _("There is no unit with the credit code “%(given)s”.") % {"given": code}
-        refused = Refused(text, 422, {**typed, "reason": _typed(request, "reason")})
+        refused = deeds.unreadable(text, typed={**typed, "reason": _typed(request, "reason")})
         return _done(request, found, refused, actor, at=at)
     return _done(
         request,

@@ -82,7 +82,7 @@ def webhooks_page(request: HttpRequest) -> HttpResponse:
     department = departments_kept_by(actor, at=at).filter(credit_code=typed.credit_code).first()
     refused: Refused | None
     if typed.credit_code and department is None:
-        refused = Refused(_("There is no department with this credit code."), 422)
+        refused = deeds.unreadable(_("There is no department with this credit code."))
     else:
         refused = deeds.attempt(
             lambda: made.append(

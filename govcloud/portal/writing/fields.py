@@ -45,6 +45,10 @@ class Unreadable(ValueError):
         self.said = said
 
 
+def no_secret(_typed: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Field:
     """``key`` is where the draft has it, as the pointers of refusals name it; ``options`` the name of a list in ``offers``."""
@@ -59,6 +63,8 @@ class Field:
     optional: bool = False
     type: str = "text"  # of the element: "text", "number", "date", "checkbox", "password", "long"; a list where there are options
     longest: int = LONGEST
+    is_secret: Callable[[str], bool] = no_secret
+    """Whether a secret is in what was typed, so that it is not shown again."""
 
     @property
     def wide(self) -> bool:

@@ -71,7 +71,7 @@ def new(request: HttpRequest) -> HttpResponse:
     number = _go_on(sheet, heading, system, request.POST, actor, at=at)
     if number is not None:
         return redirect("portal:order", number)
-    return _begin(request, sheet, system, actor, at=at)
+    return _begin(request, sheet, system, actor, at=at, refused=deeds.put_off())
 
 
 def _go_on(
@@ -80,8 +80,10 @@ def _go_on(
     """From what the order is for to its items, and from these to the draft: the number of the one that was made, if it was."""
     if system is None or sheet.offers is None:
         sheet.slots.clear()  # what was written for another system, or for one that has gone, can be in none of its lists
-        if "system" not in heading.errors:
-            heading.tell("system", _("Choose one of your systems."))
+    if deeds.held_back() is not None:
+        return None
+    if (system is None or sheet.offers is None) and "system" not in heading.errors:
+        heading.tell("system", _("Choose one of your systems."))
     if not heading.declared:
         heading.tell("declares_classified", _("Answer this."))
     if system is None or sheet.offers is None or heading.errors:
@@ -132,6 +134,9 @@ def heading(request: HttpRequest, number: str) -> HttpResponse:
             sheet.heading = Heading.of(found)
             return _page(request, sheet, found, at=at, refused=refused)
         sheet.version = version_of(request)
+        put_off = deeds.put_off()
+        if put_off is not None:
+            return _page(request, sheet, found, at=at, refused=put_off)
         if not heading.declared:
             heading.tell("declares_classified", _("Answer this."))
         if not heading.errors and _kept(sheet, found, (), heading.values, actor, at=at):
@@ -214,8 +219,11 @@ def _items(request: HttpRequest, number: str, begin: Begin) -> HttpResponse:
         return _page(request, sheet, found, at=at)
     sheet.version = version_of(request)
     sheet.read_slots(request)
+    put_off = deeds.put_off()
     if not sheet.slots:
         begin(sheet)
+    elif put_off is not None:
+        return _page(request, sheet, found, at=at, refused=put_off)
     elif sheet.obey(request.POST.get("do", "")):
         watching.note(only_looks=True)
     else:

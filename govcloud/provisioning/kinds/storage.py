@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.catalog.models import CloudStorageClass, StorageClass
 from govcloud.gateways.openstack import errors
 from govcloud.gateways.openstack.models import Phase, Snapshot
+from govcloud.gateways.openstack.models import Volume as SeenVolume
 from govcloud.inventory import snapshots
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
@@ -133,17 +134,49 @@ class SnapshotKind(Kind):
         )
 
 
-class RestoreKind(Kind):
+class OverwritingKind(Kind):
+    """Something written over all that a volume holds: ``volume`` of the step's state, its unit.
+
+    It must not be done twice: a second one that lands late would take with it what has been written since.
+    """
+
+    landing = Landing.OPEN
+    asked_again_on_retry = True
+
+    def look(self, context: Context, external_id: str) -> Sight:
+        volume = context.project.volumes.get_volume(external_id)
+        if volume.phase is Phase.MOVING:
+            return Moving()
+        failed = volume.phase is Phase.FAILED
+        if context.step.desired == "absent":
+            return Ready() if failed else Gone()  # what was written over cannot be brought back
+        if failed:
+            return Broken(f"the volume went to {volume.status}")
+        written = self.is_written(context, volume)
+        return Ready({"size_gib": volume.size_gib}) if written else Broken("the volume was not written")
+
+    def is_written(self, context: Context, volume: SeenVolume) -> bool:  # noqa: ARG002
+        """Whether what a volume that is settled holds is what was to be written, as far as the cloud tells."""
+        return True
+
+    def remove(self, context: Context, external_id: str) -> None:
+        """Given up on after it failed: what is on the volume is for the department to judge, but it can be used, or written again."""
+        if context.project.volumes.get_volume(external_id).phase is Phase.FAILED:
+            context.cloud.volumes.reset_status(external_id, status="available")
+
+    def volume_of(self, context: Context) -> Resource:
+        return context.resource(context.state["volume"])
+
+
+class RestoreKind(OverwritingKind):
     """A volume put back to its snapshot, in place.
 
-    It must not be done twice: a second one that lands late would take with it what has been written since. The cloud keeps
-    no record of it but the moment at which the snapshot was touched last; that moment is written down before the request.
+    The cloud keeps no record of it but the moment at which the snapshot was touched last; that moment is written down before the
+    request.
     """
 
     name = "restore"
     title = _("Putting the storage back")
-    landing = Landing.OPEN
-    asked_again_on_retry = True
     patience = timedelta(hours=2)  # a back end without a way of its own copies the data
 
     def find(self, context: Context) -> str | None:
@@ -152,10 +185,10 @@ class RestoreKind(Kind):
             return None  # the worker did not come as far as asking
         snapshot = self._snapshot(context)
         touched = snapshot.status == "restoring" or _touched(snapshot) != before
-        return self._volume(context).external_id if touched else None
+        return self.volume_of(context).external_id if touched else None
 
     def create(self, context: Context) -> Made | Waiting:
-        volume = self._volume(context)
+        volume = self.volume_of(context)
         seen = context.project.volumes.get_volume(volume.external_id)
         if seen.phase is Phase.MOVING or context.others_at_work([context.state["volume"]]):
             return Waiting(BUSY)
@@ -166,27 +199,8 @@ class RestoreKind(Kind):
         context.project.volumes.revert_volume(volume.external_id, snapshot_id=context.state["snapshot_id"])
         return Made(volume.external_id)
 
-    def look(self, context: Context, external_id: str) -> Sight:
-        volume = context.project.volumes.get_volume(external_id)
-        if volume.phase is Phase.MOVING:
-            return Moving()
-        failed = volume.phase is Phase.FAILED
-        if context.step.desired == "absent":
-            return Ready() if failed else Gone()  # what was written over cannot be brought back
-        return (
-            Broken(f"the volume went to {volume.status}") if failed else Ready({"size_gib": volume.size_gib})
-        )
-
-    def remove(self, context: Context, external_id: str) -> None:
-        """Given up on after it failed: what is on the volume is for the department to judge, but it can be used, or put back again."""
-        if context.project.volumes.get_volume(external_id).phase is Phase.FAILED:
-            context.cloud.volumes.reset_status(external_id, status="available")
-
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         snapshots.restored(unit=UUID(context.state["snapshot"]), actor=ENGINE, at=context.at)
-
-    def _volume(self, context: Context) -> Resource:
-        return context.resource(context.state["volume"])
 
     def _snapshot(self, context: Context) -> Snapshot:
         return context.project.snapshots.get_snapshot(context.state["snapshot_id"])

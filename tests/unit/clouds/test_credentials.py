@@ -203,7 +203,7 @@ def test_everything_that_is_wrong_is_told_at_once(at: datetime) -> None:
         credentials.store(cloud=cloud, draft=draft, expected_version=1, actor=BY, at=at)
     told = [(error.code, error.pointers) for error in refusal.value.errors]
     assert told == [
-        ("bad-service-address", ("/auth_url",)),
+        ("user-in-service-address", ("/auth_url",)),
         ("bad-service-address", ("/endpoint_overrides/compute",)),
         ("unknown-cloud-service", ("/endpoint_overrides/mail",)),
         ("bad-certificate", ("/ca_certificate",)),

@@ -110,10 +110,11 @@ def test_zones_in_which_something_stands_cannot_be_left_out(at: datetime) -> Non
     part = AvailabilityZoneFactory(cloud=cloud)
     server.resource.availability_zone = part
     server.resource.save()
-    for left_out in ("zones", "availability_zones"):
+    for left_out, code in (("zones", zone), ("availability_zones", part.code)):
         empty: dict[str, Any] = {left_out: []}
-        with pytest.raises(services.ZoneInUse):
+        with pytest.raises(services.ZoneInUse) as refused:
             services.change(cloud=cloud, changes={}, **empty, expected_version=1, actor=BY, at=at)
+        assert (refused.value.pointers, refused.value.params["code"]) == ((f"/{left_out}",), code)
 
 
 def test_a_cloud_without_a_way_in_is_not_enabled(at: datetime) -> None:
