@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 UP_THE_TREE = {"bureau": ("bureau",), "office": ("office", "bureau"), "institute": ("institute", "bureau")}
-LIMITS = {"bureau": 120, "office": 80, "institute": None}
+LIMITS = {"bureau": 180, "office": 120, "institute": None}
 """Block storage in GB, of the unit and everything below it."""
 
 PEOPLE: dict[str, tuple[tuple[str, str], ...]] = {
@@ -133,6 +133,12 @@ class Matter:
 
     def open_seats(self) -> dict[int, Seat]:
         return {key: seat for key, seat in self.seats.items() if not seat.signed}
+
+    def is_before(self, step: int) -> bool:
+        """Whether nobody has signed the step yet."""
+        return self.step < step or (
+            self.step == step and not any(seat.signed for seat in self.seats.values())
+        )
 
     def turns(self, person: str, away: list[str]) -> dict[int, str]:
         """The seats that a person may sign, and for whom: their own first, else those of whom they stand in for (``away``)."""
