@@ -2,12 +2,10 @@
 
 import hashlib
 import logging
-import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from random import Random
 from types import SimpleNamespace
 from typing import Any
@@ -20,29 +18,26 @@ from django.db.models.functions import Greatest
 
 from govcloud import clock
 from govcloud.catalog.models import Cloud
-from govcloud.clouds import guest_keys
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.notifications.tasks import deliver
 from govcloud.provisioning import queue, tasks
 from govcloud.provisioning.lifecycle import OperationStatus
 from govcloud.provisioning.models import Operation, Step
-from govcloud.sandbox.cloud import Cloud as SandboxCloud
-from govcloud.sandbox.seed import seed as fill
-from govcloud.sandbox.seed import write_clouds_yaml
 from tests.chaos import oracle
 from tests.chaos.actions import OTHER_IMAGE, outside_guests
 from tests.chaos.adoption import Adoption, at_hand
 from tests.chaos.agenda import Agenda
 from tests.chaos.backups import Authority, without_limits
 from tests.chaos.faults import Faults
+from tests.chaos.in_memory import in_memory
 from tests.chaos.orders import BUILDING, SHARES, ZONE, Orders
 from tests.chaos.people import People, soon
 from tests.chaos.recoveries import Disks, Recoveries, written_otherwise
 from tests.chaos.runner import Outcome
 from tests.chaos.switching import Switching
 from tests.chaos.weather import Weather, drawn
-from tests.chaos.wire import BASE, Wire, plugged
+from tests.chaos.wire import Wire, plugged
 from tests.chaos.workers import ConnectionDropped, Shift
 from tests.factories.catalog import CloudImageFactory, catalogue
 from tests.factories.quotas import opened
@@ -137,21 +132,11 @@ class World:
 
     def _open(self, stack: ExitStack) -> None:
         empty_tables()
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-simulation-")))
         ids = Random(self.seed)
         stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=ids.randbytes)))
-        self.disks = Disks(directory, self.agenda)
-        self.cloud = SandboxCloud(directory=directory, base_url=BASE, guests=self.disks)
-        stack.callback(self.cloud.store.close)
-        fill(self.cloud, at=self.agenda.now)
-        stack.enter_context(
-            mock.patch.dict("os.environ", OS_CLIENT_CONFIG_FILE=str(write_clouds_yaml(self.cloud)))
-        )
-        self.cloud.store.commit = (
-            self.cloud.store._dirty.clear
-        )  # kept in memory: this cloud is never started again
-        stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
-        guest_keys.make(settings.GUEST_KEY_FILE)
+        there = in_memory(lambda directory: Disks(directory, self.agenda), at=self.agenda.now)
+        self.cloud = stack.enter_context(there)
+        self.disks = self.cloud.guests
         stack.enter_context(mock.patch.object(settings, "SECOND_FACTOR", "offered"))
         stack.enter_context(outside_guests())
         stack.enter_context(without_limits())

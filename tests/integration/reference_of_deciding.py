@@ -1,18 +1,17 @@
 """Who decides on an order and what becomes of it, said once more: in plain Python, with names for people and nothing of the product.
 
-Small on purpose, so that it can be read against docs/approvals.md. It does not say who is needed elsewhere, which takes more than a
-few lines: there the machine asks for what has to come of it instead, that every order can be approved in the end.
+Small on purpose, so that it can be read against docs/approvals.md.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 BEIJING = ZoneInfo("Asia/Shanghai")
 UP_THE_TREE = {"bureau": ("bureau",), "office": ("office", "bureau"), "institute": ("institute", "bureau")}
-LIMITS = {"bureau": 120, "office": 80, "institute": None}
+LIMITS = {"bureau": 180, "office": 120, "institute": None}
 """Block storage in GB, of the unit and everything below it."""
 
 PEOPLE: dict[str, tuple[tuple[str, str], ...]] = {
@@ -26,7 +25,7 @@ PEOPLE: dict[str, tuple[tuple[str, str], ...]] = {
     "dora": (("service_desk", ""), ("technical_reviewer", "")),
     "tom": (("technical_reviewer", ""),),
     "uma": (("authority_approver", ""),),
-    "udo": (("authority_approver", ""),),
+    "udo": (("authority_approver", ""), ("technical_reviewer", "")),
     "una": (("authority_approver", ""), ("applicant", "institute")),
     "kim": (("cloud_admin", ""),),
 }
@@ -135,6 +134,12 @@ class Matter:
     def open_seats(self) -> dict[int, Seat]:
         return {key: seat for key, seat in self.seats.items() if not seat.signed}
 
+    def is_before(self, step: int) -> bool:
+        """Whether nobody has signed the step yet."""
+        return self.step < step or (
+            self.step == step and not any(seat.signed for seat in self.seats.values())
+        )
+
     def turns(self, person: str, away: list[str]) -> dict[int, str]:
         """The seats that a person may sign, and for whom: their own first, else those of whom they stand in for (``away``)."""
         if self.state != "in_approval" or person in self.own | self.decided:
@@ -161,6 +166,24 @@ class Matter:
         """Whether they can have a seat of the current step."""
         sits = any(seat.person == person for seat in self.seats.values())
         return person not in self.own | self.decided and not sits and decides(person, self.unit)
+
+    def can_be_signed(self, *, signed: Collection[int] = (), without: Collection[str] = ()) -> bool:
+        """Whether there are people for all that is still to be signed, each of whom signs once: once these seats are, and
+        ``without`` these people. Who has given their part away signs nothing else of this step.
+        """
+        free = [seat for key, seat in self.open_seats().items() if key not in signed and not seat.person]
+        given = {name for seat in self.seats.values() if seat.is_away for name in (seat.giver, seat.whose)}
+        seated = {seat.person for seat in self.seats.values() if seat.person}
+        barred = self.own | self.decided | seated | set(without)
+        later = [role for step in STEPS[self.step + 1 :] for role in step.signatures]
+        wanted = [*((seat.role, given - seated) for seat in free), *((role, set[str]()) for role in later)]
+        return _are_people_for(wanted, self.unit, barred)
+
+    def needs_elsewhere(self, person: str, turns: dict[int, str]) -> bool:
+        """Whether an approval by the person would leave some other signature to nobody, whichever of their seats they sign."""
+        return not any(
+            self.can_be_signed(signed={seat}, without={person, whose}) for seat, whose in turns.items()
+        )
 
     def awaits_an_opinion(self) -> bool:
         return any(question.open and question.awaited for question in self.questions.values())
@@ -206,6 +229,18 @@ class Matter:
 
     def _clear(self) -> None:
         self.seats, self.questions = {}, {}
+
+
+def _are_people_for(wanted: Sequence[tuple[str, set[str]]], unit: str, barred: set[str]) -> bool:
+    """Whether each of the roles finds somebody else, but for those who do not sign that one."""
+    if not wanted:
+        return True
+    (role, not_these), *others = wanted
+    return any(
+        holds(name, role, unit) and _are_people_for(others, unit, barred | {name})
+        for name in PEOPLE
+        if name not in barred | not_these
+    )
 
 
 def room(matters: list[Matter], unit: str) -> float:

@@ -2,23 +2,29 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import ProgrammingError, connection, transaction
 from pytest_django import Settings
 
+from govcloud import clock
 from govcloud.audit import checks, roles, sealing, services
 from govcloud.audit.models import Event
 from govcloud.audit.services import SystemActor
+from govcloud.celery import app
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order
+from govcloud.provisioning.models import CloudCall, Step
 from tests.factories.orders import approved, scene
 
 pytestmark = pytest.mark.django_db
 
 ROLE = "govcloud_application"
+ASKED_FOR = timedelta(days=184)
+"""How long records have to be kept at the least: six months, of which the longest have 184 days (Cybersecurity Law, article 21)."""
 
 
 @pytest.fixture
@@ -99,3 +105,53 @@ def test_what_is_audited_and_cannot_be_told_does_not_happen(at: datetime) -> Non
     with pytest.raises(Exception, match="full_disk"), transaction.atomic():
         approved(on, at=at)
     assert not Order.objects.exclude(status=Status.DRAFT).exists()
+
+
+@pytest.mark.parametrize("who", ["the owner", "the application"])
+@pytest.mark.parametrize(
+    "age", [timedelta(), ASKED_FOR - timedelta(days=1), ASKED_FOR, timedelta(days=3650)], ids=str
+)
+@pytest.mark.parametrize(
+    "statement", ["DELETE FROM audit_event WHERE id = %s", "UPDATE audit_event SET at = now() WHERE id = %s"]
+)
+def test_an_event_of_any_age_stays_as_it_is(
+    application: str, at: datetime, who: str, age: timedelta, statement: str
+) -> None:
+    event = Event.objects.create(
+        at=at - age, recorded_at=at - age, actor="system:tests", actor_name="tests", verb="test.done"
+    )
+    role = roles_of_the_database(application)[who]
+    with (
+        pytest.raises(ProgrammingError, match=r"permission denied|never changed or removed"),
+        working_as(role),
+    ):
+        connection.cursor().execute(statement, [event.pk])
+    assert Event.objects.filter(pk=event.pk, at=at - age, recorded_at=at - age).exists()
+
+
+def roles_of_the_database(application: str) -> dict[str, str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_user")
+        (owner,) = cursor.fetchone()
+    return {"the owner": owner, "the application": application}
+
+
+def test_nothing_that_runs_by_the_clock_takes_of_the_trail_what_has_been_kept_for_long_enough(
+    application: str, settings: Settings, tmp_path: Path
+) -> None:
+    """Half a year later, when calls to the cloud have been let go of."""
+    settings.DEMO_CLOCK_FILE, settings.AUDIT_EXPORT_TO = tmp_path / "clock", str(tmp_path / "exports")
+    approved(scene(), at=clock.now())
+    step = Step.objects.earliest("pk")
+    CloudCall.objects.create(
+        step=step, at=clock.now(), service="compute", method="GET", path="/", milliseconds=1
+    )
+    recorded = list(Event.objects.order_by("pk").values())
+    app.loader.import_default_modules()  # the tasks of all packages, as a worker does
+    clock.advance(to=clock.now() + ASKED_FOR + timedelta(days=1))
+    with working_as(application):
+        for each in settings.CELERY_BEAT_SCHEDULE.values():
+            app.tasks[each["task"]]()
+    assert not CloudCall.objects.exists()
+    kept = list(Event.objects.filter(pk__in=[each["id"] for each in recorded]).order_by("pk").values())
+    assert kept == recorded != []

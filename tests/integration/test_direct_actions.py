@@ -25,6 +25,7 @@ from tenants.policies import RoleMissing
 from tests.factories.orders import Scene, approve_all, drafted, scene, submitted
 from tests.factories.tenants import DepartmentFactory, member
 from tests.integration.building import built, now, project, work
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -154,22 +155,10 @@ def test_a_reboot_that_never_left_is_sent_when_it_has_had_its_time_to_land(
 
 
 def test_a_worker_that_dies_after_the_reboot_landed_leaves_one_reboot(
-    on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch, settings: Settings
+    on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.STEP_LEASE = timedelta(seconds=0.2)
-
-    class Killed(BaseException):
-        """What a SIGKILL looks like from inside."""
-
-    def killed(*_args: object) -> None:
-        raise Killed
-
     operation = ask(server, "reboot", on)
-    with monkeypatch.context() as dying:
-        dying.setattr(engine.Visit, "_adopt", killed)
-        with pytest.raises(Killed):
-            engine.run_due(clock=now)
-    work()
+    die_and_be_followed(monkeypatch, "_adopt")
     operation.refresh_from_db()
     assert (operation.status, reboots(on, server)) == ("done", 1)
 

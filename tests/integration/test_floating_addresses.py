@@ -30,8 +30,9 @@ from tests.factories.catalog import MeterFactory
 from tests.factories.orders import Scene, approve_all, approved, drafted, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
-from tests.integration.test_server_actions import abandoned, ask, done, dying_after
+from tests.integration.test_server_actions import abandoned, ask, done
 
 pytestmark = pytest.mark.django_db
 POST = {"service": "network", "method": "POST", "path": "/floatingips$"}
@@ -152,7 +153,7 @@ def test_a_worker_that_dies_while_connecting_leaves_one_router(
     on: Scene, network: Resource, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = ask(network, "connect", Nothing(), on)
-    dying_after(monkeypatch, kind, "_adopt")()
+    die_and_be_followed(monkeypatch, "_adopt", kind=kind)
     operation.refresh_from_db()
     assert operation.status == "done", states()
     assert len(project(on).routing.find_routers()) == 1
@@ -223,7 +224,7 @@ def test_a_worker_that_dies_while_getting_one_leads_to_one(
     on: Scene, server: Resource, moment: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     order = approved(on, at=now(), items=(AddressDraft(target=server.uuid),))
-    dying_after(monkeypatch, "floating_address", moment)()
+    die_and_be_followed(monkeypatch, moment, kind="floating_address")
     order.refresh_from_db()
     assert order.status == "fulfilled", states()
     assert len(in_cloud(on)) == 1

@@ -14,8 +14,9 @@ from tests.factories.inventory import NetworkFactory
 from tests.factories.orders import Scene, approved, drafted, scene
 from tests.factories.tenants import SystemFactory
 from tests.integration.building import built, now, project, states, work
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
-from tests.integration.test_server_actions import ITEMS, abandoned, ask, done, dying_after
+from tests.integration.test_server_actions import ITEMS, abandoned, ask, done
 
 pytestmark = pytest.mark.django_db
 
@@ -92,7 +93,7 @@ def test_a_worker_that_dies_after_plugging_leads_to_one_interface(
     on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = ask(server, "add-interface", OnNetwork(net("db-net").uuid), on)
-    dying_after(monkeypatch, "interface", "_adopt")()
+    die_and_be_followed(monkeypatch, "_adopt", kind="interface")
     operation.refresh_from_db()
     assert operation.status == "done", states()
     assert len(project(on).compute.interfaces(server.external_id)) == 2

@@ -264,17 +264,32 @@ class Retention(RuleBasedStateMachine):
         if order is not None:
             self.releases.append((order.pk, name))
 
-    @rule(which=machines.picks, visits=visits, meanwhile=st.sampled_from(["nothing", "a hold"]))
-    def a_release_is_approved(self, which: Pick, visits: int, meanwhile: str) -> None:
-        """Looked at once more: a hold that was placed since stops it."""
+    @rule(which=machines.picks, visits=visits)
+    def a_release_is_approved(self, which: Pick, visits: int) -> None:
         if not self.releases:
             self.a_release_is_ordered(sorted(SIZES)[which.number % len(SIZES)])
-        if not self.releases:
+        if self.releases:
+            self.approve(*self.releases[which.number % len(self.releases)], visits=visits)
+
+    @rule(which=machines.picks, visits=visits)
+    def a_hold_is_placed_while_a_release_waits_for_its_approval(self, which: Pick, visits: int) -> None:
+        """Nothing was held when it was ordered: who approves has to look once more."""
+        free = [
+            (name, key, point)
+            for name in sorted(SIZES)
+            if self.stands(name) and not self.keeping.is_held(name)
+            for key, point in self.keeping.standing(volume=name)
+            if not point.doomed
+        ]
+        if (found := Pick(which.number).of(free)) is None:
             return
-        order, name = self.releases[which.number % len(self.releases)]
-        points = self.keeping.standing(volume=name)
-        if meanwhile == "a hold" and points:
-            self.place(*points[0], reason="matter 12", actor=self.keeper)
+        name, key, point = found
+        self.a_release_is_ordered(name)
+        self.place(key, point, reason="matter 12", actor=self.keeper)
+        (order,) = (order for order, of in self.releases if of == name)
+        self.approve(order, name, visits=visits)
+
+    def approve(self, order: int, name: str, *, visits: int) -> None:
         held = name in SIZES and self.keeping.is_held(name)
         done = self.attempt(
             lambda: approve_all(self.scene, Order.objects.get(pk=order), at=self.now),

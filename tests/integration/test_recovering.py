@@ -20,7 +20,7 @@ from govcloud.protection.recovering import (
     RecoveryPointGoing,
     VolumeTooSmall,
 )
-from govcloud.provisioning import engine, services
+from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.requests import ActionNotAllowed
@@ -30,6 +30,7 @@ from tenants.models import Role
 from tests.factories.orders import BACKUP, NETWORK, SERVERS, Scene
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -137,21 +138,9 @@ def test_a_request_whose_answer_was_lost_is_one(
 def test_a_worker_that_dies_after_it_landed_leaves_one(
     on: Scene, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    settings.STEP_LEASE = timedelta(seconds=0.2)
     settings.STEP_SETTLE = timedelta(seconds=0.5)
-
-    class Killed(BaseException):
-        """What a SIGKILL looks like from inside."""
-
-    def killed(*_args: object) -> None:
-        raise Killed
-
     operation = ask(on, "web-1-data-1", "recover", of("web-1-data-1"))
-    with monkeypatch.context() as dying:
-        dying.setattr(engine.Visit, "_adopt", killed)
-        with pytest.raises(Killed):
-            engine.run_due(clock=now)
-    work()
+    die_and_be_followed(monkeypatch, "_adopt")
     operation.refresh_from_db()
     assert operation.status == "done", states()
     assert CloudCall.objects.filter(**RESTORES).count() == 1

@@ -22,6 +22,7 @@ from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tests.factories.orders import Scene, approved, drafted, scene
 from tests.integration.building import built, now, project, states, work
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_direct_actions import ONE_SERVER
 
@@ -241,23 +242,8 @@ def test_abandoned_after_the_cloud_kept_it_the_record_says_what_is_true(
 def test_a_worker_that_dies_after_its_request_leads_to_no_second_one(
     on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch, settings: Any, step: str
 ) -> None:
-    class Killed(BaseException):
-        """What a SIGKILL looks like from inside."""
-
-    original = engine.Visit._adopt
-
-    def killed(visit: engine.Visit, external_id: str) -> None:
-        if visit.step.kind == step:
-            raise Killed
-        original(visit, external_id)
-
     order = approved(on, at=now(), items=to(server, "g.8c32g"))
-    with monkeypatch.context() as dying:
-        dying.setattr(engine.Visit, "_adopt", killed)
-        with pytest.raises(Killed):
-            work()
-    Step.objects.filter(kind=step).update(lease_until=None)
-    work()
+    die_and_be_followed(monkeypatch, "_adopt", kind=step)
     order.refresh_from_db()
     assert order.status == "fulfilled", states()
     assert asked_for(on, server) == ["resize", "confirmResize"]

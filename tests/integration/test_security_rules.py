@@ -17,8 +17,9 @@ from tests.factories.inventory import NetworkFactory, SecurityRuleFactory
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import SystemFactory
 from tests.integration.building import built, project, states
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
-from tests.integration.test_server_actions import abandoned, ask, done, dying_after
+from tests.integration.test_server_actions import abandoned, ask, done
 
 pytestmark = pytest.mark.django_db
 POST = {"service": "network", "method": "POST", "path": "/security-group-rules$"}
@@ -110,7 +111,7 @@ def test_a_worker_that_dies_after_opening_leads_to_one_rule(
     on: Scene, network: Resource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = ask(network, "add-rule", HTTPS, on)
-    dying_after(monkeypatch, "security_rule", "_adopt")()
+    die_and_be_followed(monkeypatch, "_adopt", kind="security_rule")
     operation.refresh_from_db()
     assert (operation.status, len(in_cloud(on, network))) == ("done", 1), states()
 

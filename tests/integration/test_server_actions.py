@@ -1,6 +1,5 @@
 """Renaming, rebuilding and plugging servers, on the sandbox cloud over HTTP: each lands once, whatever fails between."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
@@ -13,14 +12,15 @@ from govcloud.errors import DomainError, Invalids
 from govcloud.inventory.models import Resource, Server
 from govcloud.orders.drafts import NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.orders.renaming import NewName
-from govcloud.provisioning import engine, services
+from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.rebuilding import NewSystem
-from govcloud.provisioning.models import Operation, Step
+from govcloud.provisioning.models import Operation
 from tests.factories.catalog import CloudImageFactory, ImageFactory
 from tests.factories.orders import Scene, drafted, scene, submitted
 from tests.integration.building import built, now, project, states, work
+from tests.integration.dying import die, die_and_be_followed
 from tests.integration.sandboxed import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -79,30 +79,6 @@ def abandoned(operation: Operation, on: Scene) -> Operation:
     return operation
 
 
-class Killed(BaseException):
-    """What a SIGKILL looks like from inside."""
-
-
-def dying_after(monkeypatch: pytest.MonkeyPatch, kind: str, method: str) -> Callable[[], None]:
-    """Let a worker die when a step of this kind has been sent its request, and others go on from there."""
-    original = getattr(engine.Visit, method)
-
-    def killed(visit: engine.Visit, *args: Any, **kwargs: Any) -> None:
-        if visit.step.kind == kind:
-            raise Killed
-        original(visit, *args, **kwargs)
-
-    def die() -> None:
-        with monkeypatch.context() as dying:
-            dying.setattr(engine.Visit, method, killed)
-            with pytest.raises(Killed):
-                work()
-        Step.objects.filter(kind=kind).update(lease_until=None)
-        work()
-
-    return die
-
-
 def test_a_rebuilt_server_has_the_key_that_is_ours_now(on: Scene, server: Resource, settings: Any) -> None:
     before = in_cloud(on, server).key_name
     settings.GUEST_KEY_FILE = settings.GUEST_KEY_FILE.with_name("newer")
@@ -150,10 +126,7 @@ def test_a_renaming_that_is_called_off_leaves_the_old_name_everywhere(
 ) -> None:
     settings.STEP_SETTLE = settings.STEP_POLL
     operation = ask(server, "rename", NewName("portal"), on)
-    with monkeypatch.context() as dying:
-        dying.setattr(engine.Visit, "finish", lambda *_args, **_kwargs: (_ for _ in ()).throw(Killed))
-        with pytest.raises(Killed):
-            engine.run_due(clock=now)
+    die(monkeypatch, "finish")
     assert in_cloud(on, server).name == "portal"
     assert abandoned(operation, on).status == "undone", states()
     server.refresh_from_db()
@@ -238,7 +211,7 @@ def test_a_worker_that_dies_after_asking_for_the_rebuild_does_not_lead_to_a_seco
     on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     operation = ask(server, "rebuild", NewSystem(), on)
-    dying_after(monkeypatch, "rebuild", "_adopt")()
+    die_and_be_followed(monkeypatch, "_adopt", kind="rebuild")
     operation.refresh_from_db()
     assert (operation.status, asked_for(on, server, "rebuild")) == ("done", 1), states()
 
@@ -272,17 +245,7 @@ def test_abandoned_after_the_system_was_written_it_is_known_that_nobody_has_secu
 ) -> None:
     Server.objects.filter(resource=server).update(configured_at=now(), host_keys="ssh-ed25519 AAAA")
     operation = ask(server, "rebuild", NewSystem(), on)
-    with monkeypatch.context() as dying:
-        original = engine.Visit._adopt
-
-        def killed(visit: engine.Visit, external_id: str) -> None:
-            if visit.step.kind == "rebuild":
-                raise Killed
-            original(visit, external_id)
-
-        dying.setattr(engine.Visit, "_adopt", killed)
-        with pytest.raises(Killed):
-            work()
+    die(monkeypatch, "_adopt", kind="rebuild")
     assert abandoned(operation, on).status == "undone", states()
     row = Server.objects.select_related("resource").get(resource=server)
     assert (row.configured_at, row.host_keys, row.power, row.resource.status) == (

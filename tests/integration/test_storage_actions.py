@@ -35,6 +35,7 @@ from tenants.models import Role
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
+from tests.integration.dying import die_and_be_followed
 from tests.integration.sandboxed import Sandbox
 
 pytestmark = pytest.mark.django_db
@@ -400,22 +401,10 @@ def test_a_restore_that_failed_leaves_a_volume_that_can_be_used(
 def test_a_worker_that_dies_after_the_restore_landed_leaves_one(
     on: Scene, free: Resource, monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:
-    settings.STEP_LEASE = timedelta(seconds=0.2)
     settings.STEP_SETTLE = timedelta(seconds=0.5)
     snapshot = taken(on, free)
-
-    class Killed(BaseException):
-        """What a SIGKILL looks like from inside."""
-
-    def killed(*_args: object) -> None:
-        raise Killed
-
     operation = ask(on, free, "restore", OfSnapshot(snapshot=snapshot.uuid))
-    with monkeypatch.context() as dying:
-        dying.setattr(engine.Visit, "_adopt", killed)
-        with pytest.raises(Killed):
-            engine.run_due(clock=now)
-    work()
+    die_and_be_followed(monkeypatch, "_adopt")
     assert fresh(free).status == "active"
     assert CloudCall.objects.filter(step__operation=operation, method="POST").count() == 1
 

@@ -31,6 +31,7 @@ from tenants.models import Role, User
 from tests.factories.orders import BACKUP, SERVERS, Scene, approved, scene
 from tests.factories.tenants import member
 from tests.integration.building import built, now, states, work
+from tests.integration.dying import Killed
 from tests.integration.outside import Outside, project_of
 from tests.integration.sandboxed import Sandbox
 from tests.openstack.laboratory import gone
@@ -338,10 +339,6 @@ def test_a_pass_in_the_middle_of_a_takeover_finds_nothing_foreign(
         seen += findings(on)
     assert takeover.candidates.filter(status="taken").count() == 6, states()
     assert seen == []
-
-
-class Killed(BaseException):
-    """What no handler of the engine's catches: as if the process had ended there."""
 
 
 def test_a_worker_that_dies_after_every_request_leaves_nothing_half_taken(

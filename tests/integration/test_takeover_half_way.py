@@ -24,10 +24,10 @@ from tenants.models import Role, User
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import member
 from tests.integration.building import now, states, work
+from tests.integration.dying import Killed
 from tests.integration.outside import Outside, project_of
 from tests.integration.sandboxed import Sandbox
 from tests.integration.test_takeover import (
-    Killed,
     assigned,
     findings,
     furnished,

@@ -1,26 +1,20 @@
 """The sandbox's cloud in the test's own process and in virtual time: as the simulation has it, but nothing goes wrong."""
 
 import copy
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from random import Random
-from unittest import mock
 
-from django.conf import settings
-
-from govcloud.clouds import guest_keys
 from govcloud.orders import fulfilment
 from govcloud.provisioning import engine
 from govcloud.provisioning.models import Step
 from govcloud.sandbox.cloud import Cloud
 from govcloud.sandbox.guests.fleet import Fleet
-from govcloud.sandbox.seed import seed, write_clouds_yaml
 from tests.chaos.agenda import Agenda
 from tests.chaos.faults import Faults
+from tests.chaos.in_memory import in_memory
 from tests.chaos.weather import CALM, Weather
-from tests.chaos.wire import BASE, Sent, Wire, plugged
+from tests.chaos.wire import Sent, Wire, plugged
 
 
 @contextmanager
@@ -28,19 +22,10 @@ def cloud(agenda: Agenda, *, watch: Callable[[str, Sent], None] | None = None) -
     """It is there, empty, for as long as the context lasts; the engine of this process builds on it. ``watch`` is told of each request
     before and after its effect.
     """
-    with ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="govcloud-virtual-")))
-        there = Cloud(directory=directory, base_url=BASE, guests=Fleet(directory, enabled=False))
-        stack.callback(there.store.close)
-        seed(there, at=agenda.now)
-        config = str(write_clouds_yaml(there))
-        stack.enter_context(mock.patch.dict("os.environ", OS_CLIENT_CONFIG_FILE=config))
-        there.store.commit = there.store._dirty.clear  # kept in memory: it is never started again
-        stack.enter_context(mock.patch.object(settings, "GUEST_KEY_FILE", directory / "key"))
-        guest_keys.make(settings.GUEST_KEY_FILE)
+    with in_memory(lambda directory: Fleet(directory, enabled=False), at=agenda.now) as there:
         no_faults = Faults(Random(0), Weather(CALM))  # noqa: S311  nothing is drawn from it
-        stack.enter_context(plugged(Wire(there, agenda, no_faults, watch or _nothing), agenda))
-        yield there
+        with plugged(Wire(there, agenda, no_faults, watch or _nothing), agenda):
+            yield there
 
 
 @contextmanager
