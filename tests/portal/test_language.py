@@ -128,7 +128,9 @@ def test_no_form_that_was_not_sent_is_told_that_anything_is_wrong_with_it(
         answer = browser.post("/language/", carried(typed, form=path))
         page = browser.get(answer.headers["Location"])
         assert (page.status_code, SWITCHED in text(page)) == (422, True), name
-        assert not re.search("is-invalid|aria-invalid|invalid-feedback|alert-danger", page.content.decode()), name
+        assert not re.search(
+            "is-invalid|aria-invalid|invalid-feedback|alert-danger", page.content.decode()
+        ), name
 
 
 def test_it_is_for_the_person_alone_and_sealed(
