@@ -3,14 +3,15 @@
 Recording is idempotent by ``unit``: a step that is run again after a crash finds its row and writes nothing twice.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from itertools import islice
 from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
+from django.db.models import Prefetch
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -105,6 +106,25 @@ def reserve_addresses(
     if wanted:
         given |= {address.unit: address for address in _reserve(block, wanted, server)}
     return [given[unit] for unit in units]
+
+
+def addresses_in(prefix: int) -> int:
+    """How many servers' addresses a network with a prefix of so many bits has."""
+    return max(0, (1 << (32 - prefix)) - 2 - (FIRST_HOST - 1))
+
+
+def addresses_left(networks: Collection[Resource]) -> dict[int, int]:
+    """How many servers can still be put on each of the networks, by primary key. Two queries."""
+    in_use = Prefetch("addresses", Address.objects.filter(released_at=None))
+    blocks = AddressBlock.objects.filter(unit__in=[network.unit for network in networks])
+    left = {block.unit: _left(block) for block in blocks.prefetch_related(in_use)}
+    return {network.pk: left[network.unit] for network in networks if network.unit in left}
+
+
+def _left(block: AddressBlock) -> int:
+    """What was taken over may have addresses before those that are given to servers."""
+    given = sum(int(ip_address(each.address)) >= block.first + FIRST_HOST for each in block.addresses.all())
+    return max(0, addresses_in(ip_network(block.cidr).prefixlen) - given)
 
 
 def _reserve(block: AddressBlock, units: Sequence[UUID], server: Server | None) -> list[Address]:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.db.models.functions import JSONObject
 from django.utils.translation import gettext_lazy as _
 
@@ -27,6 +27,7 @@ from govcloud.catalog.models import (
     Offerable,
     Site,
     StorageClass,
+    Zone,
 )
 from govcloud.clouds.models import (
     USABLE,
@@ -41,6 +42,7 @@ from govcloud.clouds.models import (
 from govcloud.clouds.names import TABLES
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
+from govcloud.inventory.services import addresses_in
 from govcloud.provisioning import capacity
 from govcloud.provisioning.capacity import Capacity, Promised
 from govcloud.provisioning.weighing import Decision, Facts, Room, Wanted, weigh
@@ -78,6 +80,7 @@ class Availability:
     flavors: frozenset[int]
     images: frozenset[int]
     storage_classes: frozenset[int]
+    servers_on_a_network: int  # that the largest of new networks there has addresses for
 
     def has(self, thing: Offerable) -> bool:
         """Whether one of them has it; things that no cloud needs a name for are everywhere."""
@@ -97,14 +100,18 @@ def availability(*, system: System, where: Where) -> Availability | None:
 
     What a cloud has in another size than the catalogue does not count where its sizes must match.
     """
-    clouds = list(_with_names(_in_question(system, where), in_size=True))
+    of_networks = Zone.objects.filter(cloud=OuterRef("pk"), zone=where.zone).values("network_prefix")
+    found = _with_names(_in_question(system, where), in_size=True)
+    clouds = list(found.annotate(prefix=Subquery(of_networks[:1])))
     if not clouds:
         return None
+    prefixes = [cloud.prefix for cloud in clouds if cloud.prefix is not None]
     return Availability(
         clouds=frozenset(cloud.pk for cloud in clouds),
         flavors=frozenset().union(*(cloud.has_flavors for cloud in clouds)),
         images=frozenset().union(*(cloud.has_images for cloud in clouds)),
         storage_classes=frozenset().union(*(cloud.has_classes for cloud in clouds)),
+        servers_on_a_network=max(map(addresses_in, prefixes), default=0),
     )
 
 

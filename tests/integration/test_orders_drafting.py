@@ -9,6 +9,7 @@ import pytest
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.errors import Invalids
+from govcloud.inventory import services as inventory
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders import services
 from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, VolumeDraft
@@ -16,7 +17,7 @@ from govcloud.orders.models import Order, OrderItem
 from govcloud.orders.readiness import reckon
 from tenants.models import Connection, Role, User
 from tenants.policies import RoleMissing
-from tests.factories.inventory import NetworkFactory, VolumeFactory, whole_server
+from tests.factories.inventory import AddressBlockFactory, NetworkFactory, VolumeFactory, whole_server
 from tests.factories.orders import BACKUP, NETWORK, SERVERS, STORY, Scene, drafted, returned, scene, submitted
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 
@@ -188,6 +189,7 @@ def test_a_thousand_million_servers_are_refused_without_being_counted_out(on: Sc
     judged = refused(on, NETWORK, replace(SERVERS, quantity=10**9), BACKUP, at=at)
     assert judged == [
         ("quantity-out-of-range", ("/items/1/quantity",)),
+        ("network-full", ("/items/1/quantity",)),
         ("backup-capacity-too-small", ("/items/2/capacity_gb",)),
     ]
 
@@ -235,6 +237,20 @@ def test_servers_can_go_on_a_network_that_the_system_has(on: Scene, at: datetime
     order = drafted(on, at=at, items=(replace(SERVERS, network=str(network.uuid)), BACKUP))
     spec = order.items.get(kind="server").server
     assert (spec.network, spec.network_item) == (network, None)
+
+
+def test_no_more_servers_than_a_network_has_addresses_for(on: Scene, at: datetime) -> None:
+    """A new one as it will be cut from the pool, and one that the system has with what is left of it."""
+    few = (SERVERS, replace(SERVERS, name="web", quantity=50), replace(SERVERS, name="db"))
+    backup = replace(BACKUP, capacity_gb=10_000)
+    full = ("network-full", ("/items/1/quantity", "/items/2/quantity", "/items/3/quantity"))
+    assert full in refused(on, NETWORK, *few, backup, at=at)
+    network = NetworkFactory(resource__system=on.system, resource__name="old-net").resource
+    block = AddressBlockFactory(unit=network.unit, cloud=network.cloud)
+    inventory.reserve_addresses(block=block, units=[uuid4() for _ in range(52)])
+    there = replace(SERVERS, network=str(network.uuid))
+    assert refused(on, there, BACKUP, at=at) == [("network-full", ("/items/0/quantity",))]
+    assert drafted(on, at=at, items=(replace(there, quantity=1), BACKUP)).items.count() == 2
 
 
 def test_another_systems_network_is_none_of_this_systems(on: Scene, at: datetime) -> None:

@@ -87,6 +87,13 @@ class NetworkElsewhere(Invalid):
     message = _("The network “%(network)s” is in the %(zone)s: a server must be in the zone of its network.")
 
 
+class NetworkFull(Invalid):
+    code = "network-full"
+    message = _(
+        "%(servers)s servers are ordered on the network “%(network)s”, which has addresses for %(left)s: put the others on another network."
+    )
+
+
 class ServerNotInUse(Conflict):
     code = "server-not-in-use"
     message = _("“%(server)s” is being changed or released; a volume can be attached to what is in use.")
@@ -120,6 +127,7 @@ def check(order: Numbered) -> Iterator[DomainError]:
         yield from holding(container.quota_gb, container.storage_class, pointer)
         yield from bounded(0, container.lease_months, pointer)
     yield from _named_twice(order)
+    yield from _addressed(order)
 
 
 def _storage(order: Numbered, storage: StorageLine, pointer: str) -> Iterator[DomainError]:
@@ -264,15 +272,43 @@ def _on_network(order: Numbered, server: ServerLine, pointer: str) -> Iterator[D
         elif server.network.pk in order.now.busy:
             yield NetworkGoes(network=name, pointers=(f"{pointer}/network",))
     else:
-        ordered = next(
-            (line for n, line in order.lines if n == server.network_line and isinstance(line, NetworkLine)),
-            None,
-        )
+        ordered = _ordered_network(order, server)
         if ordered is None:
             return
         name, zone = ordered.name, ordered.zone
     if zone != server.zone:
         yield NetworkElsewhere(network=name, zone=_zone(zone), pointers=(f"{pointer}/network",))
+
+
+def _addressed(order: Numbered) -> Iterator[DomainError]:
+    """Each server has an address of its network. What other open orders are to put there has none yet: who is approved first does."""
+    on: dict[tuple[int | None, int | None], list[tuple[str, ServerLine]]] = {}
+    for pointer, server in order.of(ServerLine):
+        key = (server.network_line, server.network.pk if server.network is not None else None)
+        on.setdefault(key, []).append((pointer, server))
+    for servers in on.values():
+        wanted = sum(server.quantity for _pointer, server in servers)
+        name, left = _network_of(order, servers[0][1])
+        if left is not None and wanted > left:
+            pointers = tuple(f"{pointer}/quantity" for pointer, _server in servers)
+            yield NetworkFull(servers=wanted, network=name, left=left, pointers=pointers)
+
+
+def _network_of(order: Numbered, server: ServerLine) -> tuple[str, int | None]:
+    """What the server's network is called, and for how many servers it has addresses; None where that is not known yet."""
+    if server.network is not None:
+        return server.network.name, order.now.addresses.get(server.network.pk)
+    ordered = _ordered_network(order, server)
+    here = order.now.available.get(where(ordered)) if ordered is not None else None
+    return (
+        ordered.name if ordered is not None else "",
+        here.servers_on_a_network if here is not None else None,
+    )
+
+
+def _ordered_network(order: Numbered, server: ServerLine) -> NetworkLine | None:
+    lines = (line for n, line in order.lines if n == server.network_line and isinstance(line, NetworkLine))
+    return next(lines, None)
 
 
 def sized(size_gb: int, storage_class: StorageClass, minimum: int, pointer: str) -> Iterator[DomainError]:

@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from govcloud.catalog.models import Delivery, Kind, Offering
 from govcloud.inventory import reach
+from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
 from govcloud.orders.changes import LimitLine, QuotaLine, ReleaseLine, ResizeLine, RetypeLine
@@ -72,6 +73,9 @@ class Standing:
     limits: Mapping[Dimension, Foreseen] = field(
         default_factory=dict
     )  # of the department's quota, where the order is to change it
+    addresses: Mapping[int, int] = field(
+        default_factory=dict
+    )  # left for servers on each network that the order puts some on
     held_containers: frozenset[int] = (
         frozenset()
     )  # under a legal hold, of those that are to be released or get another quota
@@ -139,6 +143,7 @@ def standing(
         servers=_servers(system, lines),
         guests=_guests(lines),
         awaited=_awaited(lines, order),
+        addresses=_addresses(lines),
         leading=_leading(lines),
         uncovered_gb=_uncovered_gb(system, lines),
         flavors=_flavors(lines),
@@ -303,6 +308,11 @@ def _awaited(lines: Sequence[Line], order: Order | None) -> dict[int, int]:
     if order is not None:
         units = units.exclude(item__order=order)
     return dict(units.values_list("item__server__network").annotate(Count("pk")).order_by())
+
+
+def _addresses(lines: Sequence[Line]) -> dict[int, int]:
+    networks = {line.network for line in lines if isinstance(line, ServerLine) and line.network is not None}
+    return inventory.addresses_left(networks) if networks else {}
 
 
 def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:

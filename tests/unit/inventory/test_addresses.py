@@ -1,14 +1,15 @@
 from datetime import datetime
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from uuid import uuid4
 
 import pytest
 
 from govcloud.inventory import services
-from govcloud.inventory.models import Address, AddressBlock
+from govcloud.inventory.models import Address, AddressBlock, ResourceKind
 from govcloud.inventory.services import NoAddressLeft
 from tests.at_once import at_once
 from tests.factories.catalog import CloudFactory, ZoneFactory
+from tests.factories.inventory import ResourceFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -99,3 +100,21 @@ def test_many_at_once_get_different_ranges_and_addresses() -> None:
     addresses = set(Address.objects.values_list("address", flat=True))
     assert len(addresses) == 8
     assert all(ip_network(block.cidr).supernet_of(ip_network(address)) for address in addresses)
+
+
+def test_what_is_left_of_a_network_is_what_can_still_be_given(at: datetime) -> None:
+    network = ResourceFactory(kind=ResourceKind.NETWORK)
+    cloud = network.cloud
+    block = AddressBlock.objects.create(
+        cloud=cloud, unit=network.unit, cidr="10.9.0.0/28", first=int(ip_address("10.9.0.0")), last=int(ip_address("10.9.0.15"))
+    )  # fmt: skip
+    assert services.addresses_left([network]) == {network.pk: services.addresses_in(28)} == {network.pk: 5}
+    given = [services.reserve_address(block=block, unit=uuid4()) for _ in range(4)]
+    Address.objects.create(block=block, unit=uuid4(), address="10.9.0.3")  # of a server that was taken over
+    assert services.addresses_left([network]) == {network.pk: 1}
+    Address.objects.filter(pk=given[0].pk).update(released_at=at)
+    assert services.addresses_left([network]) == {network.pk: 2}
+
+
+def test_a_network_too_small_for_its_own_needs_has_no_server() -> None:
+    assert [services.addresses_in(prefix) for prefix in (24, 26, 28, 29, 30)] == [245, 53, 5, 0, 0]

@@ -72,6 +72,7 @@ EVERYTHING = Availability(
     flavors=frozenset({1}),
     images=frozenset({1}),
     storage_classes=frozenset({1, 2}),
+    servers_on_a_network=53,
 )
 NETWORKS_THERE = {Where(zone=NetworkZone.PRIVATE, network=pk): EVERYTHING for pk in (8, 9)}
 NOW = Standing(
@@ -319,6 +320,22 @@ def test_no_item_has_a_name_that_servers_or_their_volumes_get(name: str) -> None
 def test_a_server_is_in_the_zone_of_its_network() -> None:
     judged = found(replace(NETWORK, zone=NetworkZone.PUBLIC), SERVERS, BACKUP)
     assert judged == [("network-in-another-zone", ("/items/1/network",))]
+
+
+@pytest.mark.parametrize("existing", [True, False])
+def test_a_network_takes_as_many_servers_as_it_has_addresses_for(*, existing: bool) -> None:
+    on = {"network_line": None, "network": resource(9, network=None)} if existing else {}
+    now = replace(NOW, addresses={9: 53})
+    many, more = replace(SERVERS, quantity=50, **on), replace(SERVERS, name="web", quantity=3, **on)
+    assert found(NETWORK, many, more, now=now, mlps_level=2) == []
+    judged = found(NETWORK, many, replace(more, quantity=4), now=now, mlps_level=2)
+    assert judged == [("network-full", ("/items/1/quantity", "/items/2/quantity"))]
+
+
+def test_servers_on_two_networks_are_counted_on_each() -> None:
+    other = replace(NETWORK, name="other-net")
+    more = replace(SERVERS, name="web", quantity=50, network_line=2)
+    assert found(NETWORK, replace(SERVERS, quantity=50), other, more, mlps_level=2) == []
 
 
 def test_a_server_is_not_put_on_a_network_that_another_order_releases() -> None:

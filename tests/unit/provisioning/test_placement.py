@@ -181,6 +181,16 @@ def test_what_can_be_had_is_what_a_cloud_in_question_has_a_name_for(
     assert here.has(offered.storage_classes["ssd"])
     assert here.has(offered.images["debian-12"])
     assert here.has(offered.offerings["network"])  # nothing that clouds have a name for
+    assert here.servers_on_a_network == 53
+
+
+def test_the_largest_network_there_decides_how_many_servers_can_be_on_one() -> None:
+    for code, prefix in (("a", 26), ("b", 25), ("c", 28)):
+        cloud_with(code, NetworkZone.PUBLIC).zones.update(network_prefix=prefix)
+    ZoneFactory(cloud=cloud_with("d", NetworkZone.PRIVATE), zone=NetworkZone.INTERNET, network_prefix=20)
+    here = placement.availability(system=SystemFactory(), where=Where(zone=NetworkZone.PUBLIC))
+    assert here is not None
+    assert here.servers_on_a_network == 126 - 9
 
 
 def test_a_zone_or_a_level_that_no_cloud_takes_cannot_be_ordered() -> None:
