@@ -229,6 +229,22 @@ def test_a_stop_that_lands_after_it_was_called_off_is_in_the_record(
     assert (found.status, server.status, server.server.power) == ("SHUTOFF", "active", "stopped")
 
 
+def test_a_restart_of_a_stopped_server_that_is_called_off_after_it_was_asked_for_is_in_the_record(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
+    ask(server, "stop", on)
+    work()
+    unheard = {"service": "compute", "method": "POST", "path": "/action$", "action": "reset", "when": "after"}
+    building.ask("POST", "/faults", {**unheard, "times": 1})
+    operation = ask(Resource.objects.get(pk=server.pk), "hard-reboot", on)
+    engine.run_due(clock=now, most=1)
+    services.abandon(operation=operation, reason="not now", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    server = Resource.objects.get(pk=server.pk)
+    found = project(on).compute.get_server(server.external_id)
+    assert (found.status, server.status, server.server.power) == ("ACTIVE", "active", "running")
+
+
 def test_what_is_still_being_built_takes_no_action(on: Scene, building: Sandbox) -> None:
     approve_all(on, submitted(on, at=now(), items=ONE_SERVER), at=now())
     while not Resource.objects.filter(kind="server").exists():

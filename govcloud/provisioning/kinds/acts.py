@@ -37,6 +37,13 @@ def power_of(status: str) -> Power | None:
     return next((power for power, name in STATUS.items() if name == status), None)
 
 
+def record_power_as_seen(context: Context) -> None:
+    """Of what was called off: the record says how the server was seen last, if it was."""
+    found = power_of(context.seen.get("status", ""))
+    if found is not None:
+        Record.objects.filter(resource=context.resource(context.target)).update(power=found)
+
+
 class ActKind(Kind):
     """A request whose only trace is the cloud's record of it (Nova's instance actions), such as a reboot.
 
@@ -111,8 +118,21 @@ class RebootKind(ActKind):
     def settled(self, context: Context, server: Server) -> Sight:  # noqa: ARG002
         return Ready({"status": server.status}) if server.status == "ACTIVE" else Moving()
 
+    def look(self, context: Context, external_id: str) -> Sight:
+        """Called off: what was begun is waited for. A server that stood still runs after a hard one."""
+        if context.step.desired == "present":
+            return super().look(context, external_id)
+        server = context.project.compute.get_server(self._server_id(context))
+        if server.task_state is not None:
+            return Moving()
+        context.seen["status"] = server.status
+        return Gone()
+
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         Record.objects.filter(resource=context.resource(context.target)).update(power=Power.RUNNING)
+
+    def forget(self, context: Context) -> None:
+        record_power_as_seen(context)
 
 
 class PowerKind(Kind):
@@ -163,10 +183,7 @@ class PowerKind(Kind):
         Record.objects.filter(resource=self._resource(context)).update(power=self._wanted(context))
 
     def forget(self, context: Context) -> None:
-        """Called off: the record says how the server was seen last."""
-        found = power_of(context.seen.get("status", ""))
-        if found is not None:
-            Record.objects.filter(resource=self._resource(context)).update(power=found)
+        record_power_as_seen(context)
 
     def _may_yet_happen(self, context: Context, server: Server) -> bool:
         asked = context.step.outputs.get(ASKED)
