@@ -200,18 +200,23 @@ def test_an_abandoned_action_gives_the_server_back_as_it_is(
     assert not Step.objects.filter(operation=operation).exclude(state="gone").exists()
 
 
-def test_a_stop_that_nobody_saw_answered_and_that_is_called_off_is_in_the_record(
-    on: Scene, server: Resource, building: Sandbox
-) -> None:
-    lost = {"service": "compute", "method": "POST", "path": "/action$", "action": "status", "status": 503}
-    building.ask("POST", "/faults", {**lost, "when": "after", "times": 1})
-    operation = ask(server, "stop", on)
+def called_off_on_its_way(server: Resource, action: str, on: Scene) -> tuple[str, str, str]:
+    """Asked for, then called off: what the cloud says of the server, and what the record says of it and of its power."""
+    operation = ask(server, action, on)
     engine.run_due(clock=now, most=1)
     services.abandon(operation=operation, reason="not now", actor=member(Role.CLOUD_ADMIN), at=now())
     work()
     server = Resource.objects.get(pk=server.pk)
     found = project(on).compute.get_server(server.external_id)
-    assert (found.status, server.status, server.server.power) == ("SHUTOFF", "active", "stopped")
+    return found.status, server.status, server.server.power
+
+
+def test_a_stop_that_nobody_saw_answered_and_that_is_called_off_is_in_the_record(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
+    lost = {"service": "compute", "method": "POST", "path": "/action$", "action": "status", "status": 503}
+    building.ask("POST", "/faults", {**lost, "when": "after", "times": 1})
+    assert called_off_on_its_way(server, "stop", on) == ("SHUTOFF", "active", "stopped")
 
 
 def test_a_stop_that_lands_after_it_was_called_off_is_in_the_record(
@@ -220,13 +225,7 @@ def test_a_stop_that_lands_after_it_was_called_off_is_in_the_record(
     settings.STEP_SETTLE = timedelta(seconds=3)
     late = {"service": "compute", "method": "POST", "path": "/action$", "action": "reset", "when": "late"}
     building.ask("POST", "/faults", {**late, "seconds": 1.5, "times": 1})
-    operation = ask(server, "stop", on)
-    engine.run_due(clock=now, most=1)
-    services.abandon(operation=operation, reason="not now", actor=member(Role.CLOUD_ADMIN), at=now())
-    work()
-    server = Resource.objects.get(pk=server.pk)
-    found = project(on).compute.get_server(server.external_id)
-    assert (found.status, server.status, server.server.power) == ("SHUTOFF", "active", "stopped")
+    assert called_off_on_its_way(server, "stop", on) == ("SHUTOFF", "active", "stopped")
 
 
 def test_a_restart_of_a_stopped_server_that_is_called_off_after_it_was_asked_for_is_in_the_record(
@@ -236,13 +235,11 @@ def test_a_restart_of_a_stopped_server_that_is_called_off_after_it_was_asked_for
     work()
     unheard = {"service": "compute", "method": "POST", "path": "/action$", "action": "reset", "when": "after"}
     building.ask("POST", "/faults", {**unheard, "times": 1})
-    operation = ask(Resource.objects.get(pk=server.pk), "hard-reboot", on)
-    engine.run_due(clock=now, most=1)
-    services.abandon(operation=operation, reason="not now", actor=member(Role.CLOUD_ADMIN), at=now())
-    work()
-    server = Resource.objects.get(pk=server.pk)
-    found = project(on).compute.get_server(server.external_id)
-    assert (found.status, server.status, server.server.power) == ("ACTIVE", "active", "running")
+    assert called_off_on_its_way(Resource.objects.get(pk=server.pk), "hard-reboot", on) == (
+        "ACTIVE",
+        "active",
+        "running",
+    )
 
 
 def test_what_is_still_being_built_takes_no_action(on: Scene, building: Sandbox) -> None:
