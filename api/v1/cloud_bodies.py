@@ -9,6 +9,7 @@ from rest_framework.exceptions import ErrorDetail
 
 from api.bodies import Body, ByName, integer
 from govcloud.catalog.models import Retyping, Site, Wiping
+from govcloud.catalog.networks import LONGEST_PREFIX
 from govcloud.clouds.credentials import INTERFACES, CredentialDraft
 from govcloud.clouds.services import AvailabilityZoneDraft, NetworkZoneDraft
 from tenants.models import NetworkZone
@@ -17,7 +18,7 @@ from tenants.models import NetworkZone
 class NetworkZoneBody(Body):
     zone = serializers.ChoiceField(NetworkZone.choices)
     address_pool = serializers.CharField(max_length=43, help_text="CIDR that systems' networks are cut from")
-    network_prefix = serializers.IntegerField(min_value=8, max_value=29, default=26)
+    network_prefix = serializers.IntegerField(min_value=8, max_value=LONGEST_PREFIX, default=26)
     dns_servers = serializers.CharField(
         max_length=200, allow_blank=True, default="", help_text="comma-separated"
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud, Zone
+from govcloud.catalog.networks import LONGEST_PREFIX
 from govcloud.clouds.models import AvailabilityZone, CloudCredential
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
 from govcloud.gateways import openstack
@@ -52,6 +53,15 @@ class NoWayIn(Conflict):
 class BadRange(Invalid):
     code = "bad-address-range"
     message = _("“%(given)s” is no IPv4 range with room for networks of /%(prefix)s.")
+
+
+class NetworkTooSmall(Invalid):
+    """``longest`` among its parameters is the longest prefix that is possible, in bits."""
+
+    code = "network-too-small"
+    message = _(
+        "Networks of /%(given)s have no address for a server; /%(longest)s is the smallest that does."
+    )
 
 
 class LevelOutOfRange(Invalid):
@@ -237,6 +247,13 @@ def _wrong(
     ]
     errors += [LevelOutOfRange(given=g, pointers=(p,)) for p, g in levels if not 1 <= g <= 5]
     for number, draft in enumerate(zones):
+        if draft.network_prefix > LONGEST_PREFIX:
+            errors.append(
+                NetworkTooSmall(
+                    given=draft.network_prefix, longest=LONGEST_PREFIX,
+                    pointers=(f"/zones/{number}/network_prefix",),
+                )
+            )  # fmt: skip
         if not is_range(draft.address_pool, room_for=draft.network_prefix):
             pointer = f"/zones/{number}/address_pool"
             errors.append(

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass, Zone
+from govcloud.catalog.networks import FIRST_HOST, addresses_in
 from govcloud.errors import Conflict
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
@@ -36,7 +37,6 @@ from govcloud.inventory.models import (
 )
 from tenants.models import System
 
-FIRST_HOST = 10  # the addresses before it are left to the network's own needs (gateway, DHCP, metadata)
 TRIES = 20  # for a free range or address while others take theirs
 
 
@@ -106,11 +106,6 @@ def reserve_addresses(
     if wanted:
         given |= {address.unit: address for address in _reserve(block, wanted, server)}
     return [given[unit] for unit in units]
-
-
-def addresses_in(prefix: int) -> int:
-    """How many servers' addresses a network with a prefix of so many bits has."""
-    return max(0, (1 << (32 - prefix)) - 2 - (FIRST_HOST - 1))
 
 
 def addresses_left(networks: Collection[Resource]) -> dict[int, int]:

@@ -29,6 +29,7 @@ from govcloud.catalog.models import (
     StorageClass,
     Zone,
 )
+from govcloud.catalog.networks import addresses_in
 from govcloud.clouds.models import (
     USABLE,
     AvailabilityZone,
@@ -42,7 +43,6 @@ from govcloud.clouds.models import (
 from govcloud.clouds.names import TABLES
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
-from govcloud.inventory.services import addresses_in
 from govcloud.provisioning import capacity
 from govcloud.provisioning.capacity import Capacity, Promised
 from govcloud.provisioning.weighing import Decision, Facts, Room, Wanted, weigh

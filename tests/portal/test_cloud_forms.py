@@ -113,6 +113,11 @@ def test_a_cloud_is_registered_closed_and_asks_for_its_credentials_next(
             "zones-private-address_pool",
             "no IPv4 range with room for networks of /26",
         ),
+        (
+            {"zones-public-network_prefix": "29"},
+            "zones-public-network_prefix",
+            "28",
+        ),
         ({"availability_zones-0-name": ""}, "availability_zones-0-name", "Fill this in."),
         ({"availability_zones-0-mlps_level": "7"}, "availability_zones-0-mlps_level", "not 7"),
         ({"code": "east"}, "code", "registered already"),

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from govcloud.catalog.models import Cloud, Retyping, Site, Wiping
+from govcloud.catalog.networks import LONGEST_PREFIX
 from govcloud.clouds import names
 from govcloud.clouds.credentials import INTERFACES, SERVICES, CredentialDraft, NamesAUser, names_a_user
 from govcloud.clouds.services import AvailabilityZoneDraft, BadRange, NetworkZoneDraft, ZoneInUse, is_range
@@ -98,7 +99,7 @@ ABILITIES = (
 )  # fmt: skip
 ZONE = (
     Field(key="address_pool", label=_("Address pool"), read=a_range, longest=43, hint=_("CIDR that systems' networks are cut from")),
-    number("network_prefix", _("Prefix of one system's network"), read=partial(between, 8, 29), default="26"),
+    number("network_prefix", _("Prefix of one system's network"), read=partial(between, 8, LONGEST_PREFIX), default="26"),
     text("dns_servers", _("DNS servers"), optional=True, hint=_("Separated by commas")),
     text("external_network", _("External network"), longest=120, optional=True, hint=_("If the cloud has several")),
 )  # fmt: skip

@@ -69,7 +69,12 @@ def test_everything_that_is_wrong_is_told_at_once(at: datetime) -> None:
     with pytest.raises(Invalids) as refusal:
         registered(
             at, profile="nowhere", mlps_level=6, management_cidr="all of it",
-            zones=[PRIVATE, PRIVATE, NetworkZoneDraft(zone="public", address_pool="10.0.0.0/28")],
+            zones=[
+                PRIVATE,
+                PRIVATE,
+                NetworkZoneDraft(zone="public", address_pool="10.0.0.0/28"),
+                NetworkZoneDraft(zone="internet", address_pool="10.9.0.0/16", network_prefix=29),
+            ],
             availability_zones=[AvailabilityZoneDraft(code="a", name="a", mlps_level=0)],
         )  # fmt: skip
     told = {(error.code, error.pointers[0]) for error in refusal.value.errors}
@@ -80,6 +85,7 @@ def test_everything_that_is_wrong_is_told_at_once(at: datetime) -> None:
         ("bad-address-range", "/management_cidr"),
         ("bad-address-range", "/zones/2/address_pool"),
         ("named-twice", "/zones/1"),
+        ("network-too-small", "/zones/3/network_prefix"),
     }
     assert not Cloud.objects.exists()
 
