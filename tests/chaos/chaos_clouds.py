@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Protocol
 from uuid import uuid4
@@ -14,9 +15,10 @@ from govcloud.embedded import installation
 from govcloud.embedded.supervisor import Child, NotReadyError, Supervisor, answers
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.inventory.models import Project
+from govcloud.inventory.models import Project, ResourceKind
 from tests.chaos import chaos_faults
-from tests.chaos.actions import OTHER_IMAGE
+from tests.chaos.actions import OTHER_IMAGE, SHARES
+from tests.chaos.chaos_orders import IMAGE
 from tests.chaos.chaos_plan import OPENSTACK, SANDBOX, Plan
 from tests.chaos.chaos_proxy import Proxy
 from tests.factories.catalog import CloudImageFactory
@@ -24,15 +26,16 @@ from tests.integration.sandboxed import Sandbox
 from tests.openstack.laboratory import Laboratory
 
 BUILT_PER_ORDERED_GB = 200  # the development cloud's disks are small: 200 GB ordered are 1 GB built
-IMAGE = "govcloud-chaos"
+IMAGES = {IMAGE: "govcloud-chaos", OTHER_IMAGE: "govcloud-chaos-other"}
+"""Their names on the real cloud, by those of the catalogue: systems are written anew with either."""
 
 
 class Ground(Protocol):
-    """What a run stands on. ``large_gb`` is what a data volume grows by; ``takes_actions``: departments do more than order."""
+    """What a run stands on. ``large_gb`` is what a data volume grows by; ``actions``: how often each direct one is asked for."""
 
     flavors: tuple[str, ...]
     large_gb: int
-    takes_actions: bool
+    actions: Mapping[ResourceKind, Mapping[str, int]]
 
     def start(self, supervisor: Supervisor) -> None:
         """Have the cloud there, and ``OS_CLIENT_CONFIG_FILE`` lead to it."""
@@ -61,7 +64,7 @@ class SandboxGround:
 
     flavors = ("g.2c4g", "g.2c8g", "g.4c8g")
     large_gb = 100
-    takes_actions = True
+    actions = SHARES
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -123,7 +126,8 @@ class OpenStackGround:
 
     flavors = ("g.2c4g", "g.2c8g")
     large_gb = BUILT_PER_ORDERED_GB
-    takes_actions = False  # the run is sized for orders there; tests/openstack tries each action by itself
+    # Its storage leaves the snapshot of a volume in use to the hypervisor, and a fake one never ends it.
+    actions = SHARES | {ResourceKind.VOLUME: {"attach": 6, "detach": 4}}
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
@@ -138,16 +142,20 @@ class OpenStackGround:
             raise NotReadyError(
                 f"The cloud {OPENSTACK!r} is {health.state}: start it with tests/devcloud/up. {health.detail}"
             )
-        _have_image(openstack.connect(cloud=OPENSTACK))
+        for name in IMAGES.values():
+            _have_image(openstack.connect(cloud=OPENSTACK), name)
         target = self._plan.var / "clouds.yaml"
         self._proxy.start(cloud=OPENSTACK, clouds_yaml=self._plan.clouds_yaml, target=target)
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(target)
 
     def enter(self, cloud: Cloud) -> None:
         cloud.online_extend = False
-        cloud.save(update_fields=["online_extend"])
+        cloud.sizes_must_match = False  # all there is small, whatever it is called
+        cloud.save(update_fields=["online_extend", "sizes_must_match"])
         CloudStorageClass.objects.filter(cloud=cloud).update(ordered_gb_per_built_gb=BUILT_PER_ORDERED_GB)
-        CloudImage.objects.filter(cloud=cloud).update(cloud_name=IMAGE)
+        CloudImageFactory(cloud=cloud, image__code=OTHER_IMAGE)
+        for code, name in IMAGES.items():
+            CloudImage.objects.filter(cloud=cloud, image__code=code).update(cloud_name=name)
 
     def begin_faults(self) -> None:
         self._proxy.begin()
@@ -180,12 +188,12 @@ class OpenStackGround:
             operator.compute.delete_keypair(guest_keys.current().name)
 
 
-def _have_image(operator: openstack.Cloud) -> None:
+def _have_image(operator: openstack.Cloud, name: str) -> None:
     """An image with nothing in it: the servers of a run need not boot, and nobody reaches for their guests."""
-    if operator.images.find_image(IMAGE) is not None:
+    if operator.images.find_image(name) is not None:
         return
     made = operator.images.create_image(
-        image_id=str(uuid4()), name=IMAGE, disk_format="raw", min_disk_gib=1, visibility="public",
+        image_id=str(uuid4()), name=name, disk_format="raw", min_disk_gib=1, visibility="public",
         properties={"govcloud_guest": "none", "os_admin_user": "root"},
     )  # fmt: skip
     operator.images.upload_image(made.id, data=io.BytesIO(bytes(1 << 20)))

@@ -19,7 +19,7 @@ ENDED = (OperationStatus.DONE, OperationStatus.UNDONE)
 
 @dataclass(slots=True, kw_only=True)
 class Result:
-    """Figures of one run, as they are printed and written down. ``wrong`` has a line for everything that is.
+    """Figures of one run, as they are printed and written down. ``wrong`` has a line for everything that is; ``wanted`` is how many orders.
 
     ``actions`` are the direct ones that were carried out, by name; ``refused`` and ``actions_refused`` are by the errors' codes.
     """
@@ -27,6 +27,7 @@ class Result:
     cloud: str
     seed: int
     orders: int
+    wanted: int
     by_verb: dict[str, int]
     by_status: dict[str, int]
     refused: dict[str, int]
@@ -51,7 +52,8 @@ class Result:
 
     @property
     def passed(self) -> bool:
-        return self.quiet and not (self.lost or self.duplicates or self.leaked_quota or self.orphans)
+        wrong = self.lost or self.duplicates or self.leaked_quota or self.orphans
+        return self.quiet and self.orders >= self.wanted and not wrong
 
     def write(self, path: Path) -> None:
         path.write_text(

@@ -49,6 +49,8 @@ class Pace:
     settle: float
     poll: float
     late: float  # how much later than its answer a request takes effect, at most
+    action_every: float  # from one request for a direct action to the next
+    actions_at_once: int  # that are carried out at a time: they share the workers with the orders
 
     def environment(self) -> dict[str, str]:
         return {
@@ -62,8 +64,8 @@ class Pace:
 
 
 PACES = {
-    SANDBOX: Pace(api_timeout=3, lease=10, settle=16, poll=0.5, late=5),
-    OPENSTACK: Pace(api_timeout=15, lease=35, settle=45, poll=1, late=10),
+    SANDBOX: Pace(api_timeout=3, lease=10, settle=16, poll=0.5, late=5, action_every=0.7, actions_at_once=6),
+    OPENSTACK: Pace(api_timeout=15, lease=35, settle=45, poll=1, late=10, action_every=4, actions_at_once=3),
 }
 
 

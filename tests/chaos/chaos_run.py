@@ -142,8 +142,10 @@ class Run:
             centre = open_centre(cloud=self.plan.cloud, orders=self.plan.orders, at=clock.now())
             self.ground.enter(centre.catalogue.cloud)
             self.installation.start_workers()
-        if self.ground.takes_actions:
-            self.acting = Acting(centre.applicants, Random(f"{self.plan.seed}-actions"), clock.now)
+        hands = Random(f"{self.plan.seed}-actions")
+        self.acting = Acting(
+            centre.applicants, hands, clock.now, pace=self.plan.pace, shares=self.ground.actions
+        )
         orders = Orders(centre, self.random, clock.now, self.ground.flavors, self.ground.large_gb)
         return orders, Administrator(self.random, clock.now)
 
@@ -153,7 +155,7 @@ class Run:
         from tests.chaos.chaos_storm import Storm  # noqa: PLC0415
 
         storm = self.storm = Storm(self.plan, self.installation, Random(self.plan.seed))
-        began = looked = time.monotonic()
+        began = looked = progressed = time.monotonic()
         self.ground.begin_faults()
         storm.begin()
         with _progress() as progress:
@@ -166,24 +168,26 @@ class Run:
                 progress.update(ending, completed=placed - waiting, told=_told(storm, administrator))
                 if placed >= self.plan.orders and waiting <= self.plan.at_once // 3:
                     break
-                if storm.failure is not None:
-                    break
                 now = time.monotonic()
+                if storm.failure is not None or now - progressed > self.plan.quiet:
+                    break  # fewer orders than were wanted: the run does not pass
                 administrator.call_off(now=now)
                 if self.acting is not None and (taken := self.acting.act(now=now)) is not None:
                     administrator.may_abandon([taken], now=now)
                 if now - looked >= ADMINISTRATOR_EVERY:
                     administrator.look(patient=True)
                     looked = now
-                if placed < self.plan.orders and waiting < self.plan.at_once:
-                    self._place(orders, administrator)
-                else:
+                if placed >= self.plan.orders or waiting >= self.plan.at_once:
+                    progressed = now
                     time.sleep(LOOK_EVERY)
+                elif self._place(orders, administrator):
+                    progressed = now
         self.ground.end_faults()
         storm.end()
         return storm, time.monotonic() - began
 
-    def _place(self, orders: "Orders", administrator: "Administrator") -> None:
+    def _place(self, orders: "Orders", administrator: "Administrator") -> bool:
+        """Whether an order could be had."""
         from govcloud.provisioning.models import Operation, OperationKind  # noqa: PLC0415
 
         order = orders.place()
@@ -192,6 +196,7 @@ class Run:
         else:
             built = Operation.objects.filter(thread=order.uuid).exclude(kind=OperationKind.RELEASE)
             administrator.may_abandon(built, now=time.monotonic())
+        return order is not None
 
     def _come_to_rest(self, administrator: "Administrator") -> float | None:
         """Seconds from the last fault until no order and no operation was open; None if that did not come in time."""
@@ -233,7 +238,7 @@ class Run:
         done, called_off = chaos_counts.actions()
         injected = self.ground.injected()
         return chaos_counts.Result(
-            cloud=self.plan.cloud, seed=self.plan.seed, orders=orders.placed.total(), by_verb=dict(orders.placed),
+            cloud=self.plan.cloud, seed=self.plan.seed, orders=orders.placed.total(), wanted=self.plan.orders, by_verb=dict(orders.placed),
             by_status=chaos_counts.statuses(), refused=dict(orders.refused),
             actions=dict(done.most_common()), actions_called_off=called_off.total(),
             actions_refused=dict(self.acting.refused().most_common()) if self.acting else {}, lost=len(verdict.lost),
@@ -267,7 +272,7 @@ def show(result: "Result") -> None:
     """The figures, and what is wrong in full."""
     table = Table(title=f"Chaos on {result.cloud}, seed {result.seed}", show_header=False)
     rows: list[tuple[str, object]] = [
-        ("orders", result.orders),
+        ("orders", result.orders if result.orders >= result.wanted else f"{result.orders} of {result.wanted}"),
         ("direct actions", _told_of_actions(result)), ("lost", result.lost), ("duplicates, counted in the cloud", result.duplicates),
         ("leaked quota", result.leaked_quota), ("orphans after two sweeps", result.orphans),
         ("quiet after the last fault", f"{result.seconds_to_quiet:.0f} s" if result.quiet else "no"),
