@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.sandbox.process import Sandbox, ready_volume, running
+from tests.integration.sandbox.process import PROJECT_ROOT, Sandbox, ready_volume, running
 from tests.integration.sandbox.test_sandbox_guests import inside, server_at, ssh
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
@@ -24,11 +24,11 @@ pytestmark = pytest.mark.skipif(
 
 
 # setpriv keeps its rights until it has started the program, so the program proves that it can start itself.
-_PROBE = "import asyncssh, werkzeug, yaml, subprocess, sys; subprocess.check_call([sys.executable, '-c', '']); print(sys.version_info[:2])"
+_PROBE = "import govcloud.sandbox, asyncssh, werkzeug, yaml, subprocess, sys; subprocess.check_call([sys.executable, '-c', '']); print(sys.version_info[:2])"
 
 
 def an_interpreter() -> tuple[str, dict[str, str]]:
-    """A Python an ordinary user may run, and the environment in which it finds the requirements."""
+    """A Python an ordinary user may run on the project, and the environment in which it finds the requirements."""
     paths = {
         "PYTHONPATH": os.pathsep.join(site.getsitepackages()),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -36,10 +36,12 @@ def an_interpreter() -> tuple[str, dict[str, str]]:
     }
     for python in (sys.executable, SYSTEM_PYTHON):
         probe = [*NOBODY, python, "-c", _PROBE]
-        done = subprocess.run(probe, capture_output=True, text=True, check=False, env=os.environ | paths)
+        done = subprocess.run(
+            probe, capture_output=True, text=True, check=False, env=os.environ | paths, cwd=PROJECT_ROOT
+        )
         if done.returncode == 0 and done.stdout.strip() == str(tuple(sys.version_info[:2])):
             return python, paths
-    pytest.skip("no interpreter of this version is open to an ordinary user")
+    pytest.skip("no interpreter of this version, or not the project, is open to an ordinary user")
 
 
 @pytest.fixture
