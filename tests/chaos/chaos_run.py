@@ -104,7 +104,7 @@ class Run:
         self.random = Random(plan.seed)
         self.supervisor = Supervisor(say=console.print)
         self.storm: Storm | None = None
-        self.acting: Acting | None = None
+        self.acting: Acting  # from when the centre is open
         self.ground: Ground = ground(plan)
         self.installation: Installation = Installation(
             var=plan.var, workers=plan.workers, broker=broker, supervisor=self.supervisor
@@ -172,7 +172,7 @@ class Run:
                 if storm.failure is not None or now - progressed > self.plan.quiet:
                     break  # fewer orders than were wanted: the run does not pass
                 administrator.call_off(now=now)
-                if self.acting is not None and (taken := self.acting.act(now=now)) is not None:
+                if (taken := self.acting.act(now=now)) is not None:
                     administrator.may_abandon([taken], now=now)
                 if now - looked >= ADMINISTRATOR_EVERY:
                     administrator.look(patient=True)
@@ -241,7 +241,7 @@ class Run:
             cloud=self.plan.cloud, seed=self.plan.seed, orders=orders.placed.total(), wanted=self.plan.orders, by_verb=dict(orders.placed),
             by_status=chaos_counts.statuses(), refused=dict(orders.refused),
             actions=dict(done.most_common()), actions_called_off=called_off.total(),
-            actions_refused=dict(self.acting.refused().most_common()) if self.acting else {}, lost=len(verdict.lost),
+            actions_refused=dict(self.acting.refused().most_common()), lost=len(verdict.lost),
             duplicates=len(verdict.duplicates), leaked_quota=len(verdict.leaked), orphans=len(verdict.orphans),
             quiet=quiet_after is not None, seconds_to_quiet=round(quiet_after or self.plan.quiet, 1),
             seconds_of_storm=round(stormed, 1), calls=self.ground.calls(),
