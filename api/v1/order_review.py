@@ -6,12 +6,12 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from api.v1.clouds import PoolAnswer
-from api.v1.order_answers import PricedAnswer
+from api.v1.order_answers import EffectAnswer, LimitEffectAnswer, PricedAnswer
 from api.v1.placements import PlacementAnswer
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.orders import fulfilment, granting
-from govcloud.orders.lifecycle import Status
+from govcloud.orders import fulfilment
+from govcloud.orders.grounds import Grounds, grounds_of
 from govcloud.orders.models import Order
 from govcloud.provisioning import capacity
 from tenants.access.permissions import Permission
@@ -33,6 +33,14 @@ class CapacityAnswer(serializers.Serializer[Any]):
     read_at = serializers.DateTimeField(allow_null=True)
 
 
+class ObjectionAnswer(serializers.Serializer[Any]):
+    code = serializers.CharField(help_text="of the problem that it would be refused with")
+    detail = serializers.CharField()
+    pointers = serializers.ListField(
+        child=serializers.CharField(), help_text="to what of the order it is about: “/items/1/quantity”"
+    )
+
+
 class BarAnswer(serializers.Serializer[Any]):
     code = serializers.CharField(help_text="of the problem that an approval would be refused with")
     detail = serializers.CharField()
@@ -51,6 +59,9 @@ class ReviewAnswer(PricedAnswer):
     bar = serializers.SerializerMethodField(
         help_text="why it cannot be approved any more, only returned or rejected; null where it can"
     )
+    objections = serializers.SerializerMethodField(
+        help_text="until it is decided, what it would be refused for if it were submitted now; its last approval may be, too"
+    )
     effect = serializers.SerializerMethodField()
     limits = serializers.SerializerMethodField(
         help_text="of an order for quota: what the tree of units leaves"
@@ -62,9 +73,26 @@ class ReviewAnswer(PricedAnswer):
 
     @extend_schema_field(BarAnswer(allow_null=True))
     def get_bar(self, order: Order) -> Any:
-        waits = order.status == Status.IN_APPROVAL
-        late = granting.too_late(order, at=self.context["at"]) if waits else None
-        return BarAnswer(late).data if late is not None else None
+        bar = self._grounds(order).bar
+        return BarAnswer(bar).data if bar is not None else None
+
+    @extend_schema_field(ObjectionAnswer(many=True))
+    def get_objections(self, order: Order) -> Any:
+        return ObjectionAnswer(cast("Any", self._grounds(order).objections), many=True).data
+
+    @extend_schema_field(EffectAnswer(many=True))
+    def get_effect(self, order: Order) -> Any:
+        return EffectAnswer(cast("Any", self._grounds(order).effect), many=True).data
+
+    @extend_schema_field(LimitEffectAnswer(many=True))
+    def get_limits(self, order: Order) -> Any:
+        return LimitEffectAnswer(cast("Any", self._grounds(order).limits), many=True).data
+
+    def _grounds(self, order: Order) -> Grounds:
+        """Once for an answer."""
+        if not hasattr(self, "_found"):
+            self._found = grounds_of(order=order, at=self.context["at"])
+        return self._found
 
     @extend_schema_field(PlacementAnswer(many=True))
     def get_placements(self, order: Order) -> Any:

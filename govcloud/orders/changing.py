@@ -27,7 +27,7 @@ class FlavorNotOnCloud(Conflict):
 def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     """Take in hand what a unit changes, and start the operation that changes it.
 
-    Raises WrongState, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold.
+    Raises what ``take_in_hand`` raises, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold.
     """
     for each in _in_hand(unit):
         take_in_hand(each, order, actor=actor, at=at)

@@ -12,7 +12,6 @@ from govcloud.approvals import fulfilment as deadlines
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind
 from govcloud.errors import Conflict
-from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Resource
 from govcloud.orders import (
@@ -32,7 +31,7 @@ from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
 from govcloud.orders.revisions import renewed_from
 from govcloud.orders.rules.of_leases import LeaseOver
-from govcloud.orders.starting import part_of, resource_of, start
+from govcloud.orders.starting import part_of, require_standing, resource_of, start, take
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning.actions.power import not_taken_up
@@ -176,7 +175,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
     for holder, units in of_servers.items():
         what = f"storage of {holder.unit}{number}"
         steps = _delivery_steps(order, delivery, units, what=what, at=at)
-        inventory.mark(resource=holder, to=ResourceStatus.CHANGING, actor=actor, thread=order.uuid, at=at)
+        take(holder, order, actor=actor, at=at)
         begun.append(
             start(
                 order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=[holder]
@@ -255,6 +254,9 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
     for unit in units:
         if unit.server_id is not None:
             held.setdefault(unit.server_id, []).append(unit)
+    for unit in units:
+        if resource_of(unit).status != ResourceStatus.RELEASING:
+            require_standing(resource_of(unit))
     going = [_going(unit, held.get(unit.pk, [])) for unit in units if unit.server_id is None]
     steps = dismantling.begin(
         going=going,

@@ -182,7 +182,11 @@ def effect(*, order: Order, at: datetime) -> list[QuotaEffect]:  # noqa: ARG001 
     """
     if order.status not in EDITABLE | {Status.IN_APPROVAL}:
         return []
-    lines = _lines(order)
+    return effect_now(order, _lines(order))
+
+
+def effect_now(order: Order, lines: Sequence[Line]) -> list[QuotaEffect]:
+    """Of an order that is not decided yet, with the lines it has; what it holds itself is counted once."""
     effects = effect_of(order, lines)
     untouched = order.status in EDITABLE or not quota_of(lines)
     return effects if untouched else [_without_its_hold(one) for one in effects]
@@ -207,11 +211,16 @@ def limits(*, order: Order, at: datetime) -> list[LimitEffect]:  # noqa: ARG001 
     if order.status not in EDITABLE | {Status.IN_APPROVAL}:
         return []
     items = [item for item in stored.items_of(order) if item.kind == Kind.QUOTA]
-    if not items:
+    return limits_of(order, stored.lines_of(items)) if items else []
+
+
+def limits_of(order: Order, lines: Sequence[Line]) -> list[LimitEffect]:
+    """Of the lines that ask for a limit, as the tree is now."""
+    asked = [line for line in lines if isinstance(line, LimitLine)]
+    if not asked:
         return []
-    lines = [line for line in stored.lines_of(items) if isinstance(line, LimitLine)]
-    now = foresee(department=order.system.department, dimensions=[line.dimension for line in lines])
-    return [_limit_effect(now[line.dimension], line) for line in lines]
+    now = foresee(department=order.system.department, dimensions=[line.dimension for line in asked])
+    return [_limit_effect(now[line.dimension], line) for line in asked]
 
 
 def _limit_effect(now: Foreseen, line: LimitLine) -> LimitEffect:

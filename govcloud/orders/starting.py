@@ -7,9 +7,10 @@ from uuid import UUID, uuid5
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
 from govcloud.inventory import services as inventory
-from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.lifecycle import STANDING, Status
 from govcloud.inventory.models import Resource
 from govcloud.orders.models import Order, Unit
+from govcloud.orders.rules.of_targets import ResourceNotInUse, ResourceSuspended
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
@@ -44,12 +45,26 @@ def start(
 def take_in_hand(resource: Resource, order: Order, *, actor: audit.Actor, at: datetime) -> None:
     """Nothing else is done with it until the last of the order's operations that have it has ended.
 
-    An order may change two volumes of one server, or one of them and the server itself. Raises WrongState and ChangedMeanwhile
-    when something else has it.
+    An order may change two volumes of one server, or one of them and the server itself. Raises what ``take`` raises when
+    something else has it.
     """
     own = Operation.objects.filter(thread=order.uuid, finished_at=None, with_it=resource)
     if not own.exists():
-        inventory.mark(resource=resource, to=Status.CHANGING, actor=actor, thread=order.uuid, at=at)
+        take(resource, order, actor=actor, at=at)
+
+
+def take(resource: Resource, order: Order, *, actor: audit.Actor, at: datetime) -> None:
+    """Raises what ``require_standing`` raises, ResourceSuspended, and ChangedMeanwhile when something else was quicker."""
+    if resource.status == Status.SUSPENDED:
+        raise ResourceSuspended(name=resource.name)
+    require_standing(resource)
+    inventory.mark(resource=resource, to=Status.CHANGING, actor=actor, thread=order.uuid, at=at)
+
+
+def require_standing(resource: Resource) -> None:
+    """Raises ResourceNotInUse for what something else has in hand, or is gone: by name, since an order is about several things."""
+    if resource.status not in STANDING:
+        raise ResourceNotInUse(name=resource.name, status=Status(resource.status).label)
 
 
 def part_of(order: Order, cloud: Cloud, what: str) -> UUID:

@@ -1,19 +1,24 @@
 """A case over HTTP beyond the decision itself: delegated, reviewed, consulted about, reminded of, decided by a substitute."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from rest_framework.test import APIClient
 
 from govcloud import clock
 from govcloud.audit.models import Event, Outcome
-from govcloud.orders.drafts import ItemDraft, LimitDraft
+from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
+from govcloud.orders.drafts import ItemDraft, LimitDraft, ReleaseDraft
 from govcloud.orders.models import Order
 from govcloud.quotas.models import Dimension
 from tenants.models import Role, User
 from tests.api.house import AT
-from tests.factories.orders import STORY, Scene, scene, submitted
+from tests.factories.inventory import AddressBlockFactory, NetworkFactory, VolumeFactory
+from tests.factories.orders import BACKUP, SERVERS, STORY, Scene, decided, scene, submitted
 from tests.factories.tenants import DepartmentFactory, grant, member
 
 pytestmark = pytest.mark.django_db
@@ -244,3 +249,52 @@ def test_so_is_the_last_approval(on: Scene, signed_in: SignedIn, items: tuple[It
     read = decider.get(f"/api/v1/orders/{order.uuid}").json()
     assert answer.json() == read
     assert read["status"] == ("fulfilling" if items is STORY else "fulfilled")
+
+
+def reviewed(client: APIClient, order: Order) -> list[tuple[str, list[str]]]:
+    told = client.get(f"/api/v1/orders/{order.uuid}/review").json()["objections"]
+    return [(each["code"], each["pointers"]) for each in told]
+
+
+def test_a_decider_sees_what_has_come_up_since_the_submission(
+    on: Scene, order: Order, approver: APIClient
+) -> None:
+    assert reviewed(approver, order) == []
+    flavor = on.catalogue.flavors["g.4c16g"]
+    flavor.retired_at = AT
+    flavor.save()
+    assert reviewed(approver, order) == [("retired", ["/items/1/flavor"])]
+    assert approve(approver, order).status_code == 200, "an objection is no bar"
+
+
+def test_a_decider_is_told_that_others_have_filled_the_network_before_the_last_approval_is_refused(
+    on: Scene, signed_in: SignedIn
+) -> None:
+    network = NetworkFactory(resource__system=on.system, resource__name="old-net").resource
+    block = AddressBlockFactory(unit=network.unit, cloud=network.cloud)
+    order = submitted(on, at=AT, items=(replace(SERVERS, network=str(network.uuid)), BACKUP))
+    while order.case.stages.get(status="current").role != Role.AUTHORITY_APPROVER:
+        decided(on, order, at=AT)
+    decider = signed_in(on.chain[Role.AUTHORITY_APPROVER])
+    assert reviewed(decider, order) == []
+    inventory.reserve_addresses(block=block, units=[uuid4() for _ in range(52)])
+    assert reviewed(decider, order) == [("network-full", ["/items/0/quantity"])]
+    refused = decide(decider, order, "authority_approval", "approve")
+    assert (refused.status_code, refused.json()["code"]) == (409, "no-address-left")
+    inventory.mark(resource=network, to=Status.CHANGING, actor=on.applicant, thread=None, at=AT)
+    assert ("network-not-in-use", ["/items/0/network"]) in reviewed(decider, order)
+
+
+def test_what_is_in_hand_when_the_last_approval_comes_is_told_by_name(on: Scene, signed_in: SignedIn) -> None:
+    volume = VolumeFactory(resource__system=on.system, resource__name="old-1", role="data").resource
+    order = submitted(on, at=AT, items=(ReleaseDraft(kind="volume", target=volume.uuid),))
+    decided(on, order, at=AT)
+    last = order.case.stages.get(status="current")
+    decider = signed_in(on.chain[last.role])
+    inventory.mark(resource=volume, to=Status.CHANGING, actor=on.applicant, thread=None, at=AT)
+    assert reviewed(decider, order) == [("resource-not-in-use", ["/items/0/target"])]
+    refused = decide(decider, order, last.code, "approve").json()
+    assert (refused["code"], "“old-1”" in refused["detail"]) == ("resource-not-in-use", True)
+    inventory.mark(resource=volume, to=Status.ACTIVE, actor=on.applicant, thread=None, at=AT)
+    assert reviewed(decider, order) == []
+    assert decide(decider, order, last.code, "approve").json()["status"] == "fulfilling"

@@ -36,9 +36,9 @@ def test_requests_about_an_order_take_as_many_statements_as_committed(
             answer = getattr(client, method)(f"{address}{path}", body)
         assert answer.status_code == 200, (name, answer.content)
         counted[name] = sum("SAVEPOINT" not in query["sql"] for query in queries)
-        assert (
-            answer.json() == client.get(address).json()
-        )  # a write is answered with what it has read, and that is what there is
+        if method == "post":
+            # A write is answered with what it has read, and that is what there is.
+            assert answer.json() == client.get(address).json()
 
     applicant = signed_in(on.applicant)
     asked("a draft", applicant, "get", "")
@@ -49,6 +49,8 @@ def test_requests_about_an_order_take_as_many_statements_as_committed(
     while (stage := case.stages.filter(status=StageStatus.CURRENT).first()) is not None:
         decision = {"verb": "approve", "revision_hash": case.revision_hash, "stage": stage.code}
         decider = signed_in(on.chain[Role(stage.role)])
+        if "its review" not in counted:
+            asked("its review", decider, "get", "/review")
         asked(f"its decision: {stage.code}", decider, "post", "/decisions", **decision)
     asked("being built", applicant, "get", "")
     if os.environ.get("UPDATE_BASELINES"):

@@ -9,7 +9,6 @@ import pytest
 from govcloud.catalog.models import Cloud
 from govcloud.errors import Invalids
 from govcloud.inventory.models import Resource, Volume
-from govcloud.lifecycle import WrongState
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
 from govcloud.orders.drafts import (
@@ -22,7 +21,13 @@ from govcloud.orders.drafts import (
 )
 from govcloud.orders.models import Order
 from govcloud.orders.rules.of_items import SizeOutOfRange
-from govcloud.orders.rules.of_targets import CannotMove, OwnFileSystem, SameStorageClass, SnapshotsInTheWay
+from govcloud.orders.rules.of_targets import (
+    CannotMove,
+    OwnFileSystem,
+    ResourceNotInUse,
+    SameStorageClass,
+    SnapshotsInTheWay,
+)
 from govcloud.protection.models import BackupPlan, PlannedVolume
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
@@ -134,7 +139,7 @@ def test_a_volume_waits_for_a_server_that_is_in_hand(on: Scene, server: Resource
     requests.request(
         resource=server, action=actions()["reboot"], parameters=Nothing(), actor=on.applicant, at=now()
     )
-    with pytest.raises(WrongState):
+    with pytest.raises(ResourceNotInUse, match="“web-1”"):
         approve_all(on, order, at=now())
     work()
     assert approve_all(on, Order.objects.get(pk=order.pk), at=now()).status == "fulfilling"

@@ -72,6 +72,20 @@ class TestTheDecision:
         told = f"It was asked for until {last}, and that is over. It cannot be approved any more, only returned or rejected."
         assert told in text(browser.get(path))
 
+    @pytest.mark.django_db
+    def test_what_has_come_up_since_the_submission_is_told_before_it_is_signed(
+        self, signed_in: Signed, at: datetime
+    ) -> None:
+        on = scene()
+        path = f"/orders/{submitted(on, at=at).number}/decision/"
+        browser = signed_in(on.chain[Role.UNIT_APPROVER])
+        assert "has come up since it was submitted" not in text(browser.get(path))
+        on.catalogue.flavors["g.4c16g"].retired_at = at
+        on.catalogue.flavors["g.4c16g"].save()
+        told = text(browser.get(path))
+        assert "This has come up since it was submitted." in told
+        assert "g.4c16g" in told[told.index("its last approval may be refused") :][:200]
+
     def test_the_files_of_the_order_are_at_hand(
         self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, at: datetime
     ) -> None:

@@ -17,8 +17,8 @@ from govcloud.approvals import reminders, sharing
 from govcloud.approvals.models import Case, Consultation, Manner, Verb
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.orders import granting
 from govcloud.orders import services as orders
+from govcloud.orders.grounds import grounds_of
 from govcloud.orders.models import Order
 from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
@@ -213,14 +213,16 @@ def _page(
     if case is None or (refused is None and not offered.decides):
         return redirect("portal:order", number=order.number)
     people = sharing.offered(case=case, actor=actor, at=at) if offered.decides else None
+    grounds = grounds_of(order=order, at=at)
     context = {
         **shown,
         "people": people,
         "refused": refused,
         "refilled": refused is not None and _has_form(refused, offered, people),
-        "late": granting.too_late(order, at=at),
-        "effect": orders.effect(order=order, at=at),
-        "limits": orders.limits(order=order, at=at),
+        "bar": grounds.bar,
+        "objections": grounds.objections,
+        "effect": grounds.effect,
+        "limits": grounds.limits,
         "capacity": _capacity(at=at),
         "verbs": Verb.choices,
         "manners": Manner.choices,
