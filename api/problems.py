@@ -6,6 +6,7 @@
 
 import json
 import logging
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from django.core.exceptions import DisallowedHost, PermissionDenied, RequestData
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
@@ -287,7 +289,13 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """handler500: the exception has been logged with its request id, which the answer carries as well."""
+    """handler500: the exception has been logged with its request id, which the answer carries as well.
+
+    It is the one that is being handled; of the database alone it is known that trying again may help (503).
+    """
+    cause = sys.exc_info()[1]
+    error = as_domain_error(cause) if isinstance(cause, OperationalError) else None
     if request.path.startswith(API_ROOT):
-        return problem(InternalError())
-    return defaults.server_error(request)
+        return problem(error or InternalError())
+    status = 500 if error is None else 503
+    return HttpResponse(render_to_string("500.html", {"status": status}), status=status)

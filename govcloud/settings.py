@@ -179,6 +179,9 @@ def database(url: str | None) -> dict[str, object]:
 
 
 DATABASES = {"default": {**database(env("DATABASE_URL")), "TEST": {"NAME": env("TEST_DATABASE")}}}
+WEB_STATEMENT_SECONDS = int(
+    env("WEB_STATEMENT_SECONDS", "60" if DATABASES["default"]["CONN_MAX_AGE"] else "0")
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "tenants.User"
@@ -190,8 +193,7 @@ AUTH_PASSWORD_VALIDATORS = [  # what GB/T 22239 level 3 asks of a password; ages
     {"NAME": "tenants.access.passwords.NotOneOfTheLast"},
 ]
 PASSWORD_HISTORY = int(env("PASSWORD_HISTORY", "5"))  # how many former passwords do not come back
-# 0: they do not grow old
-PASSWORD_MAX_AGE_DAYS = int(env("PASSWORD_MAX_AGE_DAYS", "0" if EMBEDDED else "90"))
+PASSWORD_MAX_AGE_DAYS = int(env("PASSWORD_MAX_AGE_DAYS", "0" if EMBEDDED else "90"))  # 0: for ever
 
 # Approvers and administrators have a second factor. Only a demonstration may leave it to them.
 SECOND_FACTOR = env("SECOND_FACTOR", "offered" if EMBEDDED else "required")
@@ -247,8 +249,6 @@ if flag("BEHIND_TLS_PROXY"):
 LANGUAGE_CODE = "zh-hans"
 LANGUAGES = [("zh-hans", "简体中文"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "govcloud" / "locale"]
-USE_I18N = True
-USE_TZ = True
 TIME_ZONE = env("TIME_ZONE", "Asia/Shanghai")
 
 STATIC_URL = "/static/"

@@ -3,11 +3,12 @@
 import re
 from datetime import date, datetime
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.staticfiles import finders
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.http import HttpResponse
 from django.test import Client, override_settings
 
@@ -425,18 +426,24 @@ def test_malformed_requests_answer_400(client: Client, db: None, language: str, 
 @pytest.mark.parametrize(
     ("language", "words"), [("en", "Something went wrong here"), ("zh-hans", "系统出现错误")]
 )
-def test_our_own_faults_answer_500(
-    client: Client, db: None, monkeypatch: pytest.MonkeyPatch, language: str, words: str
+@pytest.mark.parametrize("fault", [(RuntimeError, 500), (OperationalError, 503)])
+@pytest.mark.django_db
+def test_faults_answer_500_and_503_where_it_helps_to_try_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch, language: str, words: str, fault: tuple[Any, int]
 ) -> None:
+    error, status = fault
+
     def broken() -> datetime:
-        raise RuntimeError("the clock has stopped")
+        raise error("the clock has stopped")
 
     monkeypatch.setattr("govcloud.clock.now", broken)
     client.cookies[settings.LANGUAGE_COOKIE_NAME] = language
     client.raise_request_exception = False
     response = client.post("/sign-in/", {"username": "a", "password": "b"})
-    assert response.status_code == 500
-    assert words in text(response)
+    assert response.status_code == status
+    page = text(response)
+    assert words in page
+    assert str(status) in page
     assert "clock has stopped" not in response.content.decode()
 
 
