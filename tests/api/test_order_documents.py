@@ -142,4 +142,10 @@ def test_a_closed_order_is_had_as_a_package(
     assert applicant.get(url).json()["code"] == "order-not-sealed-yet"
     seal_all(at)
     answer = applicant.get(url)
+    if (
+        answer.status_code == 409
+    ):  # what other tests have under way on this server holds up the seal of what was packed
+        assert answer.json()["code"] == "order-not-sealed-yet"
+        seal_all(at)
+        answer = applicant.get(url)
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/zip")

@@ -42,12 +42,16 @@ def test_what_calls_off_and_was_sent_twice_is_waited_for_before_the_same_is_aske
     if name == "attach":
         done(on, volume, "detach")
     parameters = ToServer(server=server.uuid) if name == "attach" else Nothing()
+    building.ask(
+        "PUT", "/timing", {"attach_seconds": 2}
+    )  # so that it is still under way when it is called off
     operation = ask(on, volume, name, parameters)
     while not operation.steps.filter(kind=KINDS[name]).exclude(external_id="").exists():
         engine.run_due(clock=now, most=1)
     undoing = {"service": "compute", "method": UNDOES[name], "path": "os-volume_attachments"}
     building.ask("POST", "/faults", {**undoing, "action": "reset", "when": "before", "times": 1})
     services.abandon(operation=operation, reason="not now", actor=member(Role.CLOUD_ADMIN), at=now())
+    building.ask("PUT", "/timing", {"attach_seconds": 0.02})
     work()
     operation.refresh_from_db()
     assert operation.status == "undone", states()
