@@ -16,7 +16,9 @@ N ?= 1000
 CHAOS = $(if $(ORDERS),--orders $(ORDERS)) $(if $(SEED),--seed $(SEED)) $(if $(KILL_EVERY),--kill-every $(KILL_EVERY)) $(if $(BROKER),--broker $(BROKER)) \
 	$(if $(FAULTS),--faults $(FAULTS)) $(if $(QUIET),--quiet $(QUIET))
 
-.PHONY: help demo story test fuzz test-openstack simulate mutate chaos chaos-openstack devcloud check fix lock bench bench-lists clean database
+CHECKS := check-types check-api check-translations check-playbooks check-style check-imports check-migrations check-templates
+
+.PHONY: help demo story test fuzz test-openstack simulate mutate chaos chaos-openstack devcloud check $(CHECKS) fix lock bench bench-lists clean database
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -39,10 +41,10 @@ story: $(VENV)/.production ## The same without staying open; fails if any part o
 	$(RUN) manage.py up --story --leave --port 0 $(ARGS)
 
 test: $(VENV)/.development ## All tests that need nothing but this machine
-	$(VENV)/bin/pytest -n 2 --dist loadfile $(ARGS)
+	$(VENV)/bin/pytest -n 3 --dist loadfile $(ARGS)
 
 fuzz: $(VENV)/.development ## Every operation of the API asked by every role, well and badly (EXAMPLES SEED)
-	$(VENV)/bin/pytest tests/fuzz -n 2 --dist worksteal --show-capture=no --examples $(or $(EXAMPLES),2) --fuzz-seed $(or $(SEED),1) $(ARGS)
+	$(VENV)/bin/pytest tests/fuzz -n 3 --dist worksteal --show-capture=no --examples $(or $(EXAMPLES),2) --fuzz-seed $(or $(SEED),1) $(ARGS)
 
 test-openstack: $(VENV)/.development ## The contract suite against the cloud that OS_CLOUD names (clouds.yaml)
 	$(VENV)/bin/pytest tests/openstack -n 3 --dist loadfile $(ARGS)
@@ -57,15 +59,33 @@ devcloud: ## Start a real OpenStack on this machine, guests included (Debian 12,
 	DC_VIRT=libvirt tests/devcloud/up
 
 check: $(VENV)/.development ## Style, types, import contract, migrations, API description, translations, templates, playbooks
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target $(CHECKS)
+
+# Each by itself as well, once there is a .venv.
+check-style:
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+
+check-types:
 	$(VENV)/bin/mypy govcloud tenants api manage.py
+
+check-imports:
 	$(VENV)/bin/lint-imports
+
+check-migrations:
 	$(RUN) manage.py makemigrations --check --dry-run
+
+check-api:
 	$(RUN) manage.py spectacular --validate --fail-on-warn --file $(GOVCLOUD_VAR)/openapi.yaml
 	diff -u api/openapi.yaml $(GOVCLOUD_VAR)/openapi.yaml
+
+check-translations:
 	$(RUN) manage.py translations --check
+
+check-templates:
 	$(VENV)/bin/djlint --check --lint govcloud/portal/templates
+
+check-playbooks:
 	cd playbooks && ../$(VENV)/bin/ansible-lint --offline -q
 
 fix: $(VENV)/.development ## Format the code and mend what the linters can
