@@ -77,9 +77,9 @@ def commands() -> set[str]:
 
 
 def targets() -> set[str]:
-    return set(
-        re.findall(r"^([a-z][a-z-]*):(?!=)", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
-    )
+    """Without the parts that ``check`` is made of."""
+    written = (ROOT / "Makefile").read_text(encoding="utf-8")
+    return set(re.findall(r"^(?!check-)([a-z][a-z-]*):(?!=)", written, re.MULTILINE))
 
 
 def test_every_command_and_every_target_is_in_the_readme() -> None:
