@@ -34,6 +34,9 @@ def test_a_subnet_takes_the_first_address_for_its_gateway(laboratory: Laboratory
     assert [each.id for each in cloud.network.find_subnets(network_id=laboratory.network.id)] == [
         laboratory.subnet.id
     ]
+    assert cloud.network.get_subnet(laboratory.subnet.id) == laboratory.subnet
+    with pytest.raises(errors.NotFound):
+        cloud.network.get_subnet(laboratory.network.id)
 
 
 def test_subnets_of_a_network_do_not_overlap(laboratory: Laboratory, cloud: Cloud) -> None:
@@ -109,10 +112,15 @@ def test_a_new_group_lets_nothing_in_until_a_rule_does(laboratory: Laboratory, c
         group_id=group.id, protocol="tcp", port_min=22, port_max=22, remote="10.0.0.0/8"
     )
     assert rule in groups.find_rules(group_id=group.id)
+    assert (groups.get_rule(rule.id), groups.get_group(group.id).id) == (rule, group.id)
     with pytest.raises(errors.Conflict):
         groups.create_rule(group_id=group.id, protocol="tcp", port_min=22, port_max=22, remote="10.0.0.0/8")
     groups.delete_rule(rule.id)
     assert rule not in groups.find_rules(group_id=group.id)
+    groups.delete_group(group.id)
+    for gone in (lambda: groups.get_rule(rule.id), lambda: groups.get_group(group.id)):
+        with pytest.raises(errors.NotFound):
+            gone()
 
 
 def test_a_group_in_use_cannot_be_deleted(laboratory: Laboratory, cloud: Cloud) -> None:
@@ -146,7 +154,8 @@ def test_a_floating_address_leads_to_a_port_through_a_router(laboratory: Laborat
     with pytest.raises(errors.NotFound):  # no way leads there yet
         cloud.routing.create_floating_ip(external_network_id=outside.id, port_id=port.id)
 
-    cloud.routing.add_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+    inside = cloud.routing.add_router_subnet(router_id=router.id, subnet_id=laboratory.subnet.id)
+    assert cloud.network.get_port(inside).addresses == (laboratory.subnet.gateway,)
     floating = cloud.routing.create_floating_ip(external_network_id=outside.id, port_id=port.id)
     assert (floating.port_id, floating.fixed_address) == (port.id, port.addresses[0])
     assert [each.id for each in cloud.routing.find_floating_ips(port_id=port.id)] == [floating.id]

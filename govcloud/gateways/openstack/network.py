@@ -45,6 +45,10 @@ class Network:
 
     # -- subnets
 
+    def get_subnet(self, subnet_id: str) -> models.Subnet:
+        """A subnet by its id. Raises ``NotFound``."""
+        return _subnet(self._transport.get(_SERVICE, f"/subnets/{subnet_id}")["subnet"])
+
     def find_subnets(self, *, network_id: str | None = None, tag: str | None = None) -> list[models.Subnet]:
         """The subnets of a network, or those with a tag."""
         query = given({"network_id": network_id, "tags": tag})

@@ -51,13 +51,14 @@ class Routing:
     def _change_router(self, router_id: str, change: dict[str, Any]) -> None:
         self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}", json={"router": change})
 
-    def add_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
-        """Give the router the gateway address of a subnet.
+    def add_router_subnet(self, *, router_id: str, subnet_id: str) -> str:
+        """Give the router the gateway address of a subnet; the id of the port that has it.
 
         Raises ``Conflict`` when somebody else has it, ``Refused`` when the router is on the subnet already.
         """
-        body = {"subnet_id": subnet_id}
-        self._transport.send(_SERVICE, "PUT", f"/routers/{router_id}/add_router_interface", json=body)
+        path, body = f"/routers/{router_id}/add_router_interface", {"subnet_id": subnet_id}
+        port_id: str = self._transport.send(_SERVICE, "PUT", path, json=body).body["port_id"]
+        return port_id
 
     def remove_router_subnet(self, *, router_id: str, subnet_id: str) -> None:
         """Take the router off a subnet.

@@ -15,6 +15,10 @@ class SecurityGroups:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    def get_group(self, group_id: str) -> models.SecurityGroup:
+        """A group by its id. Raises ``NotFound``."""
+        return _group(self._transport.get(_SERVICE, f"/security-groups/{group_id}")["security_group"])
+
     def find_groups(self, *, name: str | None = None, tag: str | None = None) -> list[models.SecurityGroup]:
         """The groups of our project. An operator's credentials see those of every project: filter by ``project_id``."""
         query = given({"name": name, "tags": tag, "project_id": self._transport.project_id})
@@ -36,6 +40,12 @@ class SecurityGroups:
     def delete_group(self, group_id: str) -> None:
         """Delete a group. Raises ``Conflict`` while a port uses it."""
         self._transport.send(_SERVICE, "DELETE", f"/security-groups/{group_id}")
+
+    def get_rule(self, rule_id: str) -> models.SecurityRule:
+        """A rule by its id. Raises ``NotFound``."""
+        return rule_of(
+            self._transport.get(_SERVICE, f"/security-group-rules/{rule_id}")["security_group_rule"]
+        )
 
     def find_rules(self, *, group_id: str) -> list[models.SecurityRule]:
         """The rules of a group, the two that let everything out included."""

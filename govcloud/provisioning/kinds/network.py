@@ -74,9 +74,11 @@ class SubnetKind(Kind):
         return Made(subnet.id)
 
     def look(self, context: Context, external_id: str) -> Sight:
-        found = context.project.network.find_subnets(network_id=context.sibling("network").external_id)
-        subnet = next((subnet for subnet in found if subnet.id == external_id), None)
-        return Gone() if subnet is None else Ready({"cidr": subnet.cidr, "gateway": subnet.gateway})
+        try:
+            subnet = context.project.network.get_subnet(external_id)
+        except errors.NotFound:
+            return Gone()
+        return Ready({"cidr": subnet.cidr, "gateway": subnet.gateway})
 
     def remove(self, context: Context, external_id: str) -> None:
         context.project.network.delete_subnet(external_id)
@@ -101,7 +103,9 @@ class SecurityGroupKind(Kind):
 
     def look(self, context: Context, external_id: str) -> Sight:
         groups = context.project.security_groups
-        if external_id not in {group.id for group in groups.find_groups()}:
+        try:
+            groups.get_group(external_id)
+        except errors.NotFound:
             return Gone()
         if context.step.desired == "absent":
             return Ready()
@@ -179,8 +183,11 @@ class SecurityRuleKind(Kind):
         return Made(found)
 
     def look(self, context: Context, external_id: str) -> Sight:
-        rules = context.project.security_groups.find_rules(group_id=self._group_id(context))
-        return Ready() if external_id in {rule.id for rule in rules} else Gone()
+        try:
+            context.project.security_groups.get_rule(external_id)
+        except errors.NotFound:
+            return Gone()
+        return Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
         """As operators: one that they made by hand, and that was taken for ours, belongs to a project of theirs."""

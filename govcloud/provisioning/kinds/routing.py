@@ -1,5 +1,6 @@
 """Ways out of a system's networks and into them: routers, and floating addresses of servers."""
 
+import contextlib
 from typing import Any
 from uuid import UUID
 
@@ -71,21 +72,29 @@ class RouterInterfaceKind(Kind):
     landing = Landing.LOCKED
 
     def find(self, context: Context) -> str | None:
-        network = _network(context)
-        ports = context.project.network.find_ports(
-            server_id=_router_id(context), network_id=network.resource.external_id
-        )
-        return network.subnet_id if ports else None
+        return _network(context).subnet_id if self._port(context) is not None else None
 
     def create(self, context: Context) -> Made:
-        found = self.find(context)
-        if found is None:
-            found = _network(context).subnet_id
-            context.project.routing.add_router_subnet(router_id=_router_id(context), subnet_id=found)
-        return Made(found)
+        port, subnet = self._port(context), _network(context).subnet_id
+        if port is None:
+            port = context.project.routing.add_router_subnet(router_id=_router_id(context), subnet_id=subnet)
+        context.remember({"port_id": port})
+        return Made(subnet)
 
     def look(self, context: Context, external_id: str) -> Sight:  # noqa: ARG002
-        return Gone() if self.find(context) is None else Ready()
+        """By the port's own id, where that is known, before the list of ports, which may not show yet what was just made."""
+        noted = context.step.outputs.get("port_id")
+        if noted is not None:
+            with contextlib.suppress(errors.NotFound):
+                return Ready({"port_id": context.project.network.get_port(noted).id})
+        port = self._port(context)
+        return Gone() if port is None else Ready({"port_id": port})
+
+    def _port(self, context: Context) -> str | None:
+        """The id of the router's port on the network."""
+        network = _network(context).resource.external_id
+        ports = context.project.network.find_ports(server_id=_router_id(context), network_id=network)
+        return ports[0].id if ports else None
 
     def remove(self, context: Context, external_id: str) -> None:
         context.project.routing.remove_router_subnet(router_id=_router_id(context), subnet_id=external_id)
