@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from pytest_django import Settings
 from govcloud.audit.services import SystemActor
 from govcloud.clouds import guest_keys
 from govcloud.clouds.models import GuestKey
+from govcloud.gateways import ansible
 from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.orders.drafts import ExtendDraft, ResizeDraft
-from govcloud.provisioning import by_hand, rotation
-from govcloud.provisioning.actions import requests
+from govcloud.provisioning import by_hand, engine, rotation
+from govcloud.provisioning.actions import calling_off, requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.actions.login_keys import LoginKeys, fingerprint
@@ -134,6 +135,31 @@ def test_those_whose_keys_are_set_get_in_and_nobody_else(on: Scene, server: Reso
     done(server, "set-login-keys", LoginKeys(()), on)
     assert enter(server, person.private, "sysadmin", "true").returncode != 0
     assert not server.server.login_keys.exists()
+
+
+def test_whoever_was_let_in_by_what_was_called_off_gets_in_no_more(
+    on: Scene, server: Resource, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ansible.run
+
+    def unheard(**arguments: Any) -> ansible.RunResult:
+        """The run does its work, and whoever waits for its end hears nothing of it."""
+        return replace(run(**arguments), status=ansible.RunStatus.UNKNOWN)
+
+    operation = requests.request(
+        resource=server, action=actions()["set-login-keys"], parameters=LoginKeys((person.public,)),
+        actor=on.applicant, at=now(),
+    )  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(ansible, "run", unheard)
+        engine.run_due(clock=now, most=1)
+    assert enter(server, person.private, "sysadmin", "true").returncode == 0
+    calling_off.cancel(operation=operation, reason="the wrong server", actor=on.applicant, at=now())
+    work(seconds=300)
+    operation.refresh_from_db()
+    assert operation.status == "undone", states()
+    assert not server.server.login_keys.exists()
+    assert enter(server, person.private, "sysadmin", "true").returncode != 0
 
 
 def test_a_rebuilt_server_has_its_data_its_way_in_and_nothing_else_of_before(

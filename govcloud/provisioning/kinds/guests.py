@@ -138,27 +138,6 @@ class ConfirmKind(ConfigureKind):
         Server.objects.filter(resource=server).update(configured_at=context.at)
 
 
-class LoginKeysKind(ConfigureKind):
-    """The department's account with exactly these keys; without any it goes."""
-
-    name = "login_keys"
-    title = _("Setting who can log in")
-    playbook = "accounts.yml"
-
-    def accounts(self, context: Context, server: Resource) -> list[dict[str, Any]]:  # noqa: ARG002
-        return [_account(list(context.state["keys"].values()))]
-
-    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        resource = context.resource(context.state["server"])
-        inventory.replace_login_keys(
-            server=resource.server,
-            keys=context.state["keys"],
-            actor=ENGINE,
-            thread=resource.thread,
-            at=context.at,
-        )
-
-
 class GrowKind(ConfigureKind):
     """The file systems of the step's volumes, grown to the size their disks have now.
 
@@ -206,7 +185,7 @@ class UnmountKind(ConfigureKind):
 
 
 class _Reversible(ConfigureKind):
-    """What a direct action does to a server's data disks; called off, it is done the other way round."""
+    """What a direct action does in a guest; called off, it is done the other way round."""
 
     playbook = DISKS_ONLY
     taken_back: ClassVar[str]
@@ -258,6 +237,33 @@ class LetGoKind(_Reversible):
         if context.others_at_work(context.state["volumes"]):
             return Waiting("a backup of it has to end first")
         return super().create(context)
+
+
+class LoginKeysKind(_Reversible):
+    """The department's account with exactly these keys; without any it goes.
+
+    Called off, those who are on record get in again and nobody else: a run that was begun may have let others in.
+    """
+
+    name = "login_keys"
+    title = _("Setting who can log in")
+    playbook = "accounts.yml"
+    taken_back = "mounted"  # it names no disks
+
+    def accounts(self, context: Context, server: Resource) -> list[dict[str, Any]]:
+        if context.step.desired == "absent":
+            return [_account(list(server.server.login_keys.values_list("public_key", flat=True)))]
+        return [_account(list(context.state["keys"].values()))]
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        resource = context.resource(context.state["server"])
+        inventory.replace_login_keys(
+            server=resource.server,
+            keys=context.state["keys"],
+            actor=ENGINE,
+            thread=resource.thread,
+            at=context.at,
+        )
 
 
 def given_up(context: Context) -> bool:
