@@ -15,9 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django import Settings
 
 from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import CloudImage
 from govcloud.clouds import guest_keys
 from govcloud.clouds.models import GuestKey
-from govcloud.gateways import ansible
+from govcloud.gateways import ansible, openstack
 from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.orders.drafts import ExtendDraft, ResizeDraft
 from govcloud.provisioning import by_hand, engine, rotation
@@ -135,6 +136,21 @@ def test_those_whose_keys_are_set_get_in_and_nobody_else(on: Scene, server: Reso
     done(server, "set-login-keys", LoginKeys(()), on)
     assert enter(server, person.private, "sysadmin", "true").returncode != 0
     assert not server.server.login_keys.exists()
+
+
+def test_a_server_is_entered_after_its_image_was_withdrawn(
+    on: Scene, server: Resource, person: Person, guests: Sandbox
+) -> None:
+    """Hidden in Glance, as images are that are given to nobody any more."""
+    name = CloudImage.objects.get(image=server.server.image).cloud_name
+    image = openstack.connect(cloud="sandbox").images.find_image(name)
+    assert image is not None
+    guests.ask("POST", f"/rows/image/{image.id}", {"os_hidden": True})
+    try:
+        done(server, "set-login-keys", LoginKeys((person.public,)), on)
+    finally:
+        guests.ask("POST", f"/rows/image/{image.id}", {"os_hidden": False})
+    assert enter(server, person.private, "sysadmin", "true").returncode == 0
 
 
 def test_whoever_was_let_in_by_what_was_called_off_gets_in_no_more(

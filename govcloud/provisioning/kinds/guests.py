@@ -1,5 +1,6 @@
 """What is done inside a server once it runs: the baseline of its MLPS level, its data disks, and proof of both."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -13,7 +14,6 @@ from govcloud.ciphers import Unreadable
 from govcloud.clouds import guest_keys
 from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
-from govcloud.gateways.openstack.models import Image
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Guest, Power, Resource, Server, Volume, VolumeRole
 from govcloud.provisioning.by_hand import AT_RESTART, NOT_OURS, OWN_FILES, SWITCHED_OFF
@@ -60,7 +60,7 @@ class ConfigureKind(Setting):
         if self.playbook == DISKS_ONLY and not _disks(context, disks):
             return Skipped(OWN_FILES)
         image = _image(context, server)
-        if image.properties.get("govcloud_guest") == "none":
+        if image.get("govcloud_guest") == "none":
             return Skipped(NO_GUESTS)
         try:
             keys = self.keys(context, server)
@@ -95,7 +95,7 @@ class ConfigureKind(Setting):
         """Whether a successful run is good enough."""
 
     def _run(
-        self, context: Context, server: Resource, image: Image, disks: str, keys: list[str]
+        self, context: Context, server: Resource, image: Mapping[str, str], disks: str, keys: list[str]
     ) -> ansible.RunResult:
         step = context.step
         timeout = self.longest or settings.PLAYBOOK_TIMEOUT
@@ -106,7 +106,7 @@ class ConfigureKind(Setting):
             variables={
                 "mlps_level": context.operation.system.mlps_level,
                 "accounts_users": self.accounts(context, server),
-                "guest_block_devices": image.properties.get("govcloud_guest") != "no-block-devices",
+                "guest_block_devices": image.get("govcloud_guest") != "no-block-devices",
                 "host_session_owner": str(step.uuid),
                 "host_session_ttl_seconds": int(timeout) + 60,
                 **self.variables(context),
@@ -276,19 +276,37 @@ def _account(keys: list[str]) -> dict[str, Any]:
     return {"name": ACCOUNT, "keys": keys, "sudo": True, "state": state}
 
 
-def _image(context: Context, server: Resource) -> Image:
-    name = CloudImage.objects.get(cloud=context.cloud_row, image=server.server.image).cloud_name
-    image = context.cloud.images.find_image(name)
-    if image is None:
+def _image(context: Context, server: Resource) -> Mapping[str, str]:
+    """The properties of the server's image: what its guest can do, and as whom it is entered.
+
+    A cloud withdraws an image (hides, deactivates, deletes it) long before the last of its servers goes. Then its properties
+    are those that the system volume has kept of it. Raises ``Misconfigured`` where it has none.
+    """
+    named = CloudImage.objects.filter(cloud=context.cloud_row, image=server.server.image).first()
+    image = context.cloud.images.find_image(named.cloud_name) if named is not None else None
+    if image is not None:
+        return image.properties
+    own = (
+        Volume.objects.filter(server=server.server, role=VolumeRole.SYSTEM).select_related("resource").first()
+    )
+    kept = (
+        context.project.volumes.get_volume(own.resource.external_id).image_properties
+        if own is not None
+        else {}
+    )
+    if not kept:
+        name = named.cloud_name if named is not None else server.server.image.code
         raise errors.Misconfigured(f"the cloud has no active image {name!r}", service="image")
-    return image
+    return kept
 
 
-def _host(context: Context, server: Resource, image: Image, *, keys: list[str], disks: str) -> ansible.Host:
+def _host(
+    context: Context, server: Resource, image: Mapping[str, str], *, keys: list[str], disks: str
+) -> ansible.Host:
     address = Address.objects.select_related("block").get(unit=server.unit)
     network = Resource.objects.get(unit=address.block.unit)
     proxy = context.cloud_row.ssh_proxy_command.replace("{network_id}", network.external_id)
-    user = image.properties.get("os_admin_user", "root")
+    user = image.get("os_admin_user", "root")
     return ansible.Host(
         name=server.name,
         address=address.address,
