@@ -32,7 +32,7 @@ from govcloud.provisioning.kinds import centre_keys
 from govcloud.provisioning.kinds.centre_keys import NewKeyKind
 from govcloud.provisioning.models import Operation, Step
 from tests.factories.orders import Scene, approved, scene
-from tests.integration.building import built, now, states, work
+from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox, running
 from tests.integration.test_server_actions import ITEMS
 
@@ -332,6 +332,33 @@ def test_a_volume_that_grew_while_its_server_was_stopped_is_taken_up_at_its_star
     assert order.status == "fulfilled", states()
     grow = done(server, "start", Nothing(), on).steps.get(kind="grow")
     assert (grow.state, size() > 2 * before) == ("done", True), grow.outputs
+
+
+def test_a_file_system_grows_once_the_guest_sees_the_new_size(
+    guests: Sandbox, server: Resource, on: Scene, settings: Settings
+) -> None:
+    """Cinder calls a volume extended before Nova has told the hypervisor."""
+
+    def size() -> int:
+        return int(said(server, settings, "df -B1M --output=size /data1 | tail -1"))
+
+    before, volume = size(), Resource.objects.get(volume__role="data")
+    volumes = project(on).volumes
+    gib = volumes.get_volume(volume.external_id).size_gib * 4
+    guests.ask("POST", f"/rows/volume/{volume.external_id}", {"size": gib})
+    order = approved(
+        on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb * 4),)
+    )
+    grow = Step.objects.get(kind="grow")
+    while grow.attempts == 0 and grow.state != "done":
+        engine.run_due(clock=now, most=1)
+        grow.refresh_from_db()
+    assert "of its volume yet" in grow.last_error
+    guests.ask("POST", f"/rows/volume/{volume.external_id}", {"size": gib - 1})
+    volumes.extend_volume(volume.external_id, size_gib=gib)
+    work(seconds=300)
+    order.refresh_from_db()
+    assert (order.status, size() > 2 * before) == ("fulfilled", True), states()
 
 
 def test_a_file_system_of_the_departments_own_is_left_to_it(server: Resource, on: Scene) -> None:

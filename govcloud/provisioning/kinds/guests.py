@@ -94,6 +94,10 @@ class ConfigureKind(Setting):
     def judge(self, result: ansible.RunResult) -> None:
         """Whether a successful run is good enough."""
 
+    def data_disks(self, context: Context, state: str) -> list[dict[str, Any]]:
+        """What the playbook is told of the step's disks."""
+        return _disks(context, state)
+
     def _run(
         self, context: Context, server: Resource, image: Mapping[str, str], disks: str, keys: list[str]
     ) -> ansible.RunResult:
@@ -102,7 +106,7 @@ class ConfigureKind(Setting):
         return ansible.run(
             playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
-            hosts=[_host(context, server, image, keys=keys, disks=disks)],
+            hosts=[_host(context, server, image, keys=keys, disks=self.data_disks(context, disks))],
             variables={
                 "mlps_level": context.operation.system.mlps_level,
                 "accounts_users": self.accounts(context, server),
@@ -143,11 +147,21 @@ class GrowKind(ConfigureKind):
 
     A system volume's is grown by the guest itself: cloud images do it at every start (growpart and resizefs of cloud-init).
     Those of a server that is stopped are grown when it is started, which is not held up if they cannot be (``may_be_skipped``).
+
+    The cloud says that a volume has its new size before its guest sees that (Cinder tells Nova afterwards, and Nova the
+    hypervisor): a disk that is smaller still is come back to.
     """
 
     name = "grow"
     title = _("Giving the server its new space")
     playbook = DISKS_ONLY
+
+    def data_disks(self, context: Context, state: str) -> list[dict[str, Any]]:
+        volumes = context.project.volumes
+        disks = super().data_disks(context, state)
+        return [
+            {**disk, "at_least_bytes": volumes.get_volume(disk["volume_id"]).size_gib << 30} for disk in disks
+        ]
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
         server = context.resource(context.state["server"]).server
@@ -301,7 +315,12 @@ def _image(context: Context, server: Resource) -> Mapping[str, str]:
 
 
 def _host(
-    context: Context, server: Resource, image: Mapping[str, str], *, keys: list[str], disks: str
+    context: Context,
+    server: Resource,
+    image: Mapping[str, str],
+    *,
+    keys: list[str],
+    disks: list[dict[str, Any]],
 ) -> ansible.Host:
     address = Address.objects.select_related("block").get(unit=server.unit)
     network = Resource.objects.get(unit=address.block.unit)
@@ -316,7 +335,7 @@ def _host(
         proxy_command=proxy or None,
         become=user != "root",
         host_keys=tuple(server.server.host_keys.splitlines()),
-        variables={"data_disks": _disks(context, disks)},
+        variables={"data_disks": disks},
     )
 
 
@@ -325,7 +344,7 @@ def _volumes(context: Context) -> QuerySet[Volume]:
     return Volume.objects.filter(resource__unit__in=context.state["volumes"])
 
 
-def _disks(context: Context, state: str) -> list[dict[str, str]]:
+def _disks(context: Context, state: str) -> list[dict[str, Any]]:
     """Those with a file system that we made: what is on a volume that was taken over is its department's."""
     labelled = _volumes(context).exclude(label="").select_related("resource").order_by("pk")
     return [
