@@ -16,6 +16,7 @@ from api.v1.audit import EventAnswer
 from api.v1.tenants import SystemRef
 from govcloud.audit.queries import history
 from govcloud.reconciliation import services
+from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Difference, Finding
 from govcloud.reconciliation.policies import ACTORS, READERS
@@ -48,6 +49,9 @@ class FindingAnswer(Answer):
     system = SystemRef(default=None, allow_null=True)
     resource = serializers.UUIDField(source="resource.uuid", default=None, allow_null=True)
     differences = DifferenceAnswer(many=True)
+    mark = serializers.SerializerMethodField(
+        help_text="of what it says; another once a pass finds something else"
+    )
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
     sightings = serializers.IntegerField()
@@ -66,9 +70,15 @@ class FindingAnswer(Answer):
         source="operation.uuid", default=None, allow_null=True, help_text="that the last application started"
     )
 
+    def get_mark(self, finding: Any) -> str:
+        return mark_of(finding)
+
     @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(Remedy.choices)))
     def get_possible(self, finding: Any) -> list[Remedy]:
         return services.possible(finding)
+
+
+READ = "the ``mark`` of the finding as it was read; refused (409 `finding-changed`) if it says something else by now"
 
 
 class ApplicationBody(Body):
@@ -77,10 +87,12 @@ class ApplicationBody(Body):
         required=False,
         help_text="one of those that are possible; the proposal if none is named",
     )
+    mark = serializers.CharField(required=False, max_length=16, help_text=READ)
 
 
 class DismissalBody(Body):
     reason = serializers.CharField(max_length=500)
+    mark = serializers.CharField(required=False, max_length=16, help_text=READ)
 
 
 class FindingFilters(filters.FilterSet):  # type: ignore[misc]
@@ -117,8 +129,14 @@ class Findings(Listed[Finding], Retrieved[Finding]):
     def application(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """Do what it proposes, once it is clear that it still holds: at once (200), or by an operation (202)."""
         finding = self.get_object()
-        remedy = self.parsed(ApplicationBody).get("remedy", "")
-        applied = services.apply(finding=finding, remedy=remedy, actor=self.actor, at=self.at)
+        asked = self.parsed(ApplicationBody)
+        applied = services.apply(
+            finding=finding,
+            remedy=asked.get("remedy", ""),
+            mark=asked.get("mark", ""),
+            actor=self.actor,
+            at=self.at,
+        )
         return self.answer(status=202 if applied.status == FindingStatus.APPLYING else 200)
 
     @extend_schema(request=DismissalBody, responses=FindingAnswer)
@@ -126,8 +144,14 @@ class Findings(Listed[Finding], Retrieved[Finding]):
     def dismissal(self, request: Request, **kwargs: Any) -> Response:  # noqa: ARG002
         """It is known and shall stay so. It comes back when what differs changes."""
         finding = self.get_object()
-        reason = self.parsed(DismissalBody)["reason"]
-        services.dismiss(finding=finding, reason=reason, actor=self.actor, at=self.at)
+        asked = self.parsed(DismissalBody)
+        services.dismiss(
+            finding=finding,
+            reason=asked["reason"],
+            mark=asked.get("mark", ""),
+            actor=self.actor,
+            at=self.at,
+        )
         return self.answer()
 
     @extend_schema(responses=EventAnswer(many=True))

@@ -1,5 +1,7 @@
 """Findings written down from what a pass observes: opened, seen again, resolved; by the page, not one by one."""
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -182,6 +184,12 @@ def _cut(difference: comparison.Difference) -> tuple[str, str, str]:
 
 def _values(finding: Finding) -> list[tuple[str, str, str]]:
     return [(row.field, row.expected, row.found) for row in finding.differences.all()]
+
+
+def mark_of(finding: Finding) -> str:
+    """Tells what a finding says from whatever else a later pass may make it say."""
+    said = [finding.kind, finding.remedy, str(finding.resource_id), *map(list, _values(finding))]
+    return hashlib.sha256(json.dumps(said).encode()).hexdigest()[:16]
 
 
 def same(finding: Finding, observation: Observation) -> bool:

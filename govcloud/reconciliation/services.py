@@ -26,7 +26,7 @@ from govcloud.provisioning.lifecycle import OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.reconciliation import balances, comparison, hands, remedies, sweeps
 from govcloud.reconciliation.comparison import Observation, Seen
-from govcloud.reconciliation.findings import RECONCILER, resolve, same
+from govcloud.reconciliation.findings import RECONCILER, mark_of, resolve, same
 from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
 from govcloud.reconciliation.models import Extent, Finding, Sweep
 from govcloud.reconciliation.subjects import subject_of
@@ -43,6 +43,11 @@ class FindingIsStale(Conflict):
     message = _(
         "This does not hold any more, or not so: it has been resolved. The next pass finds what is left of it."
     )
+
+
+class FindingChanged(Conflict):
+    code = "finding-changed"
+    message = _("A pass has found something else here since you read it. Look at what it says now.")
 
 
 class NothingToApply(Conflict):
@@ -155,12 +160,14 @@ def possible(finding: Finding) -> list[Remedy]:
     return [remedy for remedy in found if remedies.can_be_applied(finding, remedy)]
 
 
-def apply(*, finding: Finding, remedy: str = "", actor: User, at: datetime) -> Finding:
+def apply(*, finding: Finding, remedy: str = "", mark: str = "", actor: User, at: datetime) -> Finding:
     """Do what the finding proposes, or another remedy that it allows, once it is clear that it still holds.
 
-    Raises NothingToApply, RemedyNotPossible, WrongState, CloudSilent, StillMoving; FindingIsStale, which resolves it.
+    ``mark`` is that of what was read (``mark_of``); an empty one takes whatever it says by now. Raises NothingToApply, RemedyNotPossible,
+    FindingChanged, WrongState, CloudSilent, StillMoving; FindingIsStale, which resolves it.
     """
     lifecycle.check(finding, FindingStatus.APPLYING)
+    _check_read(finding, mark)
     choices = possible(finding)
     if not choices:
         raise NothingToApply
@@ -173,6 +180,7 @@ def apply(*, finding: Finding, remedy: str = "", actor: User, at: datetime) -> F
         with transaction.atomic():
             locked = _locked(finding)
             lifecycle.check(locked, FindingStatus.APPLYING)
+            _check_read(locked, mark)
             if locked.resource_id is not None:  # what is being taken in hand now is seen as such
                 locked.resource = Resource.objects.select_for_update().get(pk=locked.resource_id)
             _check_holds(locked, observe(locked))
@@ -182,15 +190,21 @@ def apply(*, finding: Finding, remedy: str = "", actor: User, at: datetime) -> F
         raise
 
 
+def _check_read(finding: Finding, mark: str) -> None:
+    if mark and mark != mark_of(finding):
+        raise FindingChanged
+
+
 def _check_holds(finding: Finding, observed: list[Observation]) -> None:
     if not any(same(finding, each) for each in observed):
         raise FindingIsStale
 
 
-def dismiss(*, finding: Finding, reason: str, actor: User, at: datetime) -> Finding:
-    """It is known and shall stay so. It comes back when what differs changes. Raises WrongState."""
+def dismiss(*, finding: Finding, reason: str, mark: str = "", actor: User, at: datetime) -> Finding:
+    """It is known and shall stay so. It comes back when what differs changes. Raises WrongState, and FindingChanged as ``apply``."""
     with transaction.atomic():
         finding = _locked(finding)
+        _check_read(finding, mark)
         lifecycle.transition(
             finding, FindingStatus.DISMISSED, actor=actor, at=at, reason=reason,
             remark=reason, decided_by=actor, decided_at=at,

@@ -75,6 +75,9 @@ def list_images(call: Call) -> Body:
 
 
 def _selected(call: Call, row: Row) -> bool:
+    """Hidden images (old ones that servers still run) are listed only for whoever asks for hidden ones."""
+    if row["os_hidden"] and "os_hidden" not in call.request.args:
+        return False
     shown = _view(row)
     for key, value in call.request.args.items():
         if key == "tag" and value not in row["tags"]:

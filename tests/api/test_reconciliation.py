@@ -108,6 +108,23 @@ def test_a_stale_finding_answers_409_and_is_resolved_all_the_same(admin: APIClie
     )
 
 
+@pytest.mark.parametrize(("what", "body"), [("application", {}), ("dismissal", {"reason": "known"})])
+def test_what_a_finding_says_is_decided_only_as_it_was_read(
+    admin: APIClient, what: str, body: dict[str, str]
+) -> None:
+    finding = FindingFactory(renamed=True)
+    mark = admin.get(url(finding)).json()["mark"]
+    finding.differences.update(found="something-else")
+    answer = admin.post(url(finding, what), {**body, "mark": mark})
+    assert (answer.status_code, answer.json()["code"]) == (409, "finding-changed")
+    finding.refresh_from_db()
+    assert finding.status == "open"
+    read_again = {**body, "mark": admin.get(url(finding)).json()["mark"]}
+    expected = {"application": (503, "cloud-silent"), "dismissal": (200, None)}
+    answer = admin.post(url(finding, what), read_again)
+    assert (answer.status_code, answer.json().get("code")) == expected[what]
+
+
 def test_a_cloud_that_cannot_be_asked_answers_503_and_changes_nothing(admin: APIClient) -> None:
     finding = FindingFactory(renamed=True)
     answer = admin.post(url(finding, "application"))

@@ -459,6 +459,21 @@ def test_a_later_attempt_ends_what_an_earlier_one_left(lab: Laboratory) -> None:
     assert list(lab.runs.iterdir()) == []
 
 
+def test_keys_of_a_run_that_nobody_comes_back_to_are_removed(lab: Laboratory) -> None:
+    """Its worker and its child were killed, and its step went on elsewhere or was called off."""
+    lab.runs.mkdir(exist_ok=True)
+    forgotten, young = lab.runs / "run-other~1", lab.runs / "run-another~1"
+    for path in (forgotten, young):
+        path.mkdir(mode=0o700)
+        (path / "control").symlink_to(lab.folder / "no-such-folder")
+        (path / "key").write_text("private")
+    os.utime(forgotten, (time.time() - 86_400,) * 2)
+
+    lab.run("- name: Connect\n  ansible.builtin.ping:")
+
+    assert list(lab.runs.iterdir()) == [young]
+
+
 def test_a_playbook_outside_the_directory_is_refused(lab: Laboratory) -> None:
     (lab.folder / "elsewhere.yml").write_text("[]")
     for name in ("missing.yml", "../elsewhere.yml", str(lab.folder / "elsewhere.yml")):

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from pytest_django import Settings
 
 from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import CloudImage
 from govcloud.clouds import guest_keys
 from govcloud.clouds.models import GuestKey
+from govcloud.gateways import ansible, openstack
 from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.orders.drafts import ExtendDraft, ResizeDraft
-from govcloud.provisioning import by_hand, rotation
-from govcloud.provisioning.actions import requests
+from govcloud.provisioning import by_hand, engine, rotation
+from govcloud.provisioning.actions import calling_off, requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.centre_key import ReplaceCentreKey
 from govcloud.provisioning.actions.login_keys import LoginKeys, fingerprint
@@ -30,7 +32,7 @@ from govcloud.provisioning.kinds import centre_keys
 from govcloud.provisioning.kinds.centre_keys import NewKeyKind
 from govcloud.provisioning.models import Operation, Step
 from tests.factories.orders import Scene, approved, scene
-from tests.integration.building import built, now, states, work
+from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox, running
 from tests.integration.test_server_actions import ITEMS
 
@@ -134,6 +136,46 @@ def test_those_whose_keys_are_set_get_in_and_nobody_else(on: Scene, server: Reso
     done(server, "set-login-keys", LoginKeys(()), on)
     assert enter(server, person.private, "sysadmin", "true").returncode != 0
     assert not server.server.login_keys.exists()
+
+
+def test_a_server_is_entered_after_its_image_was_withdrawn(
+    on: Scene, server: Resource, person: Person, guests: Sandbox
+) -> None:
+    """Hidden in Glance, as images are that are given to nobody any more."""
+    name = CloudImage.objects.get(image=server.server.image).cloud_name
+    image = openstack.connect(cloud="sandbox").images.find_image(name)
+    assert image is not None
+    guests.ask("POST", f"/rows/image/{image.id}", {"os_hidden": True})
+    try:
+        done(server, "set-login-keys", LoginKeys((person.public,)), on)
+    finally:
+        guests.ask("POST", f"/rows/image/{image.id}", {"os_hidden": False})
+    assert enter(server, person.private, "sysadmin", "true").returncode == 0
+
+
+def test_whoever_was_let_in_by_what_was_called_off_gets_in_no_more(
+    on: Scene, server: Resource, person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = ansible.run
+
+    def unheard(**arguments: Any) -> ansible.RunResult:
+        """The run does its work, and whoever waits for its end hears nothing of it."""
+        return replace(run(**arguments), status=ansible.RunStatus.UNKNOWN)
+
+    operation = requests.request(
+        resource=server, action=actions()["set-login-keys"], parameters=LoginKeys((person.public,)),
+        actor=on.applicant, at=now(),
+    )  # fmt: skip
+    with monkeypatch.context() as patched:
+        patched.setattr(ansible, "run", unheard)
+        engine.run_due(clock=now, most=1)
+    assert enter(server, person.private, "sysadmin", "true").returncode == 0
+    calling_off.cancel(operation=operation, reason="the wrong server", actor=on.applicant, at=now())
+    work(seconds=300)
+    operation.refresh_from_db()
+    assert operation.status == "undone", states()
+    assert not server.server.login_keys.exists()
+    assert enter(server, person.private, "sysadmin", "true").returncode != 0
 
 
 def test_a_rebuilt_server_has_its_data_its_way_in_and_nothing_else_of_before(
@@ -290,6 +332,33 @@ def test_a_volume_that_grew_while_its_server_was_stopped_is_taken_up_at_its_star
     assert order.status == "fulfilled", states()
     grow = done(server, "start", Nothing(), on).steps.get(kind="grow")
     assert (grow.state, size() > 2 * before) == ("done", True), grow.outputs
+
+
+def test_a_file_system_grows_once_the_guest_sees_the_new_size(
+    guests: Sandbox, server: Resource, on: Scene, settings: Settings
+) -> None:
+    """Cinder calls a volume extended before Nova has told the hypervisor."""
+
+    def size() -> int:
+        return int(said(server, settings, "df -B1M --output=size /data1 | tail -1"))
+
+    before, volume = size(), Resource.objects.get(volume__role="data")
+    volumes = project(on).volumes
+    gib = volumes.get_volume(volume.external_id).size_gib * 4
+    guests.ask("POST", f"/rows/volume/{volume.external_id}", {"size": gib})
+    order = approved(
+        on, at=now(), items=(ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb * 4),)
+    )
+    grow = Step.objects.get(kind="grow")
+    while grow.attempts == 0 and grow.state != "done":
+        engine.run_due(clock=now, most=1)
+        grow.refresh_from_db()
+    assert "of its volume yet" in grow.last_error
+    guests.ask("POST", f"/rows/volume/{volume.external_id}", {"size": gib - 1})
+    volumes.extend_volume(volume.external_id, size_gib=gib)
+    work(seconds=300)
+    order.refresh_from_db()
+    assert (order.status, size() > 2 * before) == ("fulfilled", True), states()
 
 
 def test_a_file_system_of_the_departments_own_is_left_to_it(server: Resource, on: Scene) -> None:

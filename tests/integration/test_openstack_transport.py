@@ -41,6 +41,7 @@ class Behaviour:
     asked: Counter[str] = field(default_factory=Counter)
     endpoint: str = ""
     identity_hangs: bool = False
+    identity_lost: bool = False  # by the proxy in front of it
 
     def next(self) -> str:
         if not self.trouble or self.times <= 0:
@@ -67,6 +68,9 @@ class Badly(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = handle_any  # noqa: N815  the standard library's names
 
     def identity(self, body: bytes) -> None:
+        if self.behaviour.identity_lost:
+            self.answer_lost()
+            return
         if not self.path.endswith("/auth/tokens"):
             self.reply(
                 200,
@@ -142,6 +146,18 @@ class Badly(BaseHTTPRequestHandler):
         self.wfile.write(b'{"server": {"id"')
         self.wfile.flush()
         self.close_connection = True
+
+    def answer_lost(self) -> None:
+        """As a proxy that has lost sight of the service answers: no service of the cloud has seen the request."""
+        page = b"<html><body><h1>404 Not Found</h1>nginx</body></html>"
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(page)))
+        self.end_headers()
+        self.wfile.write(page)
+
+    def answer_gone(self) -> None:
+        self.reply(404, {"itemNotFound": {"code": 404, "message": "Instance s-1 could not be found."}})
 
     def answer_garbage(self) -> None:
         self.send_response(200)
@@ -340,6 +356,27 @@ def test_every_exchange_is_recorded_with_its_request_id(cloud: Cloud, behaviour:
         ("compute", "POST", "/servers", 202, "req-7", ""),
         ("compute", "POST", "/servers", None, "", "OutcomeUnknown"),
     ]
+
+
+def test_what_a_service_says_is_not_there_is_not_there(cloud: Cloud, behaviour: Behaviour) -> None:
+    behaviour.trouble = "gone"
+    with pytest.raises(errors.NotFound):
+        cloud.compute.get_server("s-1")
+
+
+def test_a_proxy_that_has_lost_a_service_proves_nothing(cloud: Cloud, behaviour: Behaviour) -> None:
+    behaviour.trouble = "lost"
+    with pytest.raises(errors.Unavailable):
+        cloud.compute.get_server("s-1")
+    with pytest.raises(errors.OutcomeUnknown):
+        cloud.compute.delete_server("s-1")
+
+
+def test_without_an_identity_service_nothing_is_taken_for_gone(cloud: Cloud, behaviour: Behaviour) -> None:
+    behaviour.identity_lost = True
+    with pytest.raises(errors.Unavailable) as failure:
+        cloud.compute.get_server("s-1")
+    assert failure.value.service == "identity"
 
 
 def test_a_token_asked_for_in_vain_is_recorded(cloud: Cloud, behaviour: Behaviour) -> None:

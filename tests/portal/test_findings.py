@@ -1,5 +1,6 @@
 """What becomes of a finding on the pages that follow it: those of the resource, and of the operation that puts it right."""
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 
@@ -98,6 +99,23 @@ def test_pages_tell_of_what_puts_a_finding_right(
         page = admin.get(url)
         assert page.status_code == 200
         assert TOLD[chosen][language] in text(page).lower()
+
+
+@pytest.mark.parametrize("deed", ["application", "dismissal"])
+def test_what_a_pass_has_changed_since_the_page_was_read_is_shown_first(
+    people: scenes.Cast, signed_in: Signed, deed: str
+) -> None:
+    found = stopped(people)
+    admin = signed_in(people.admin)
+    page = admin.get(f"/findings/{found.uuid}/").content.decode()
+    (mark,) = set(re.findall(r'name="mark"\s+value="(\w+)"', page))
+    found.differences.update(found="paused")
+    sent = {"remedy": "adopt", "reason": "it is known", "mark": mark}
+    answer = admin.post(f"/findings/{found.uuid}/{deed}/", sent)
+    assert answer.status_code == 409
+    assert "since you read it" in text(answer)
+    found.refresh_from_db()
+    assert found.status == "open"
 
 
 @pytest.mark.parametrize(

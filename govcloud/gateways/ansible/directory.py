@@ -4,8 +4,9 @@ import json
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,17 @@ def left_behind(*, parent: Path, ident: str) -> list[RunDirectory]:
         for path in sorted(parent.resolve().glob(f"{_prefix(ident)}*"))
         if (path / _CONTROL_LINK).is_symlink()
     ]
+
+
+def untouched(*, parent: Path, seconds: float) -> list[RunDirectory]:
+    """Directories of attempts at any run that have been as they are for so long."""
+    latest = time.time() - seconds
+    found: list[RunDirectory] = []
+    for path in parent.resolve().glob("run-*~*"):
+        with suppress(FileNotFoundError):  # its own worker has just removed it
+            if (path / _CONTROL_LINK).is_symlink() and path.stat().st_mtime < latest:
+                found.append(RunDirectory.at(path))
+    return found
 
 
 def remove(directory: RunDirectory) -> None:

@@ -29,6 +29,8 @@ _STOP_PATIENCE = 15.0
 # What an earlier attempt gets between SIGTERM and SIGKILL, if its child is alive to end the rest in order.
 _EARLIER_GRACE = 5.0
 _DETAIL_LINES = 40
+# Seconds after which a run that nothing works at any more is nobody's; none lasts that long.
+_FORGOTTEN = 3600.0
 # The child imports this package from where we have it, whatever directory the worker was started in.
 _CODE = Path(govcloud.__path__[0]).resolve().parent
 
@@ -75,6 +77,7 @@ def run(
     path = _playbook_path(playbooks, playbook)
     _check(ident, hosts)
     end_left_behind(ident=ident, run_dir=run_dir)
+    _remove_forgotten(run_dir, timeout=timeout)
     with directories.opened(parent=run_dir, ident=ident) as directory:
         told = {**variables, "run_ident": ident, "run_timeout_seconds": int(timeout)}
         directories.write_inputs(directory, hosts=hosts, variables=told)
@@ -103,6 +106,15 @@ def end_left_behind(*, ident: str, run_dir: Path) -> None:
         directories.remove(directory)
     if ended:
         _log.warning("ansible run %s: ended %d processes of an earlier attempt", ident, ended)
+
+
+def _remove_forgotten(run_dir: Path, *, timeout: float) -> None:
+    """The keys of runs whose worker and child were both killed, where nobody has attempted the same run here since."""
+    for directory in directories.untouched(parent=run_dir, seconds=max(_FORGOTTEN, 4 * timeout)):
+        variable = environment.attempt_variable(directory)
+        if not processes.marked(variable=variable, paths=[f"{directory.control}/"]):
+            directories.remove(directory)
+            _log.warning("removed what was left of an ansible run: %s", directory.path.name)
 
 
 class _Supervision:

@@ -6,7 +6,6 @@ does not list deleted volumes. What is not in a list need not be gone: Nova leav
 """
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -188,9 +187,8 @@ class Census:
         fields = ("id", "project_id", "name", "status", "admin_state_up", "external_gateway_info", "tags")
         legs = self._legs({"device_owner": _LEGS})
         pages = self._pages("network", "/routers", "routers", {"fields": fields})
-        with suppress(errors.NotFound):
-            for page in pages:
-                yield [_router(body, legs.get(body["id"], set())) for body in page]
+        for page in _if_there_is(pages):
+            yield [_router(body, legs.get(body["id"], set())) for body in page]
 
     def floating_ips(self) -> Iterator[list[ListedFloatingIp]]:
         """None where the cloud has no such thing."""
@@ -198,9 +196,8 @@ class Census:
             "id", "project_id", "floating_ip_address", "floating_network_id", "port_id", "status", "description", "tags",
         )  # fmt: skip
         pages = self._pages("network", "/floatingips", "floatingips", {"fields": fields})
-        with suppress(errors.NotFound):
-            for page in pages:
-                yield [_floating_ip(body) for body in page]
+        for page in _if_there_is(pages):
+            yield [_floating_ip(body) for body in page]
 
     # -- one of them, as the list would show it; each raises NotFound
 
@@ -257,6 +254,20 @@ class Census:
     ) -> Iterator[Sequence[dict[str, Any]]]:
         query = {**query, "limit": PAGE}
         return self._transport.whole_pages(service, path, key=key, params=query, microversion=microversion)
+
+
+def _if_there_is(
+    pages: Iterator[Sequence[dict[str, Any]]],
+) -> Iterator[Sequence[dict[str, Any]]]:
+    """No page where the cloud has no such thing. A later page that is not found has lost the row that it begins behind: raises
+    ``NotFound``, for half a list must not be taken for the whole.
+    """
+    try:
+        first = next(pages)
+    except (errors.NotFound, StopIteration):
+        return
+    yield first
+    yield from pages
 
 
 def _stamp(at: datetime | None) -> str | None:

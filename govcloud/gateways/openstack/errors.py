@@ -9,9 +9,13 @@ a type in the body; Nova tells a lost race for a volume with 400), so ``classify
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 _MESSAGE_LIMIT: Final = 500
+_LONGEST_WAIT: Final = 600.0  # seconds, whatever a clock that is far off makes of an instant
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD"})
 _QUOTA: Final = re.compile(
     r"quota exceeded|exceeds? .*quota|over (a )?limit|maximum number of", re.IGNORECASE
@@ -176,7 +180,13 @@ def read_fault(body: object) -> tuple[str, str]:
 
 
 def _seconds(headers: Mapping[str, str]) -> float:
-    try:
-        return float(headers.get("retry-after", 0))
-    except ValueError:  # an HTTP date: rare, and a wait of one second is as good a guess as any
-        return 1.0
+    """How long to wait: seconds, or until an instant (proxies that limit rates tell one); 1 where it is neither."""
+    told = headers.get("retry-after", "0")
+    with suppress(ValueError):
+        seconds = float(told)
+        return min(seconds, _LONGEST_WAIT) if seconds >= 0 else 1.0  # not a number is neither
+    with suppress(ValueError):
+        until = parsedate_to_datetime(told)
+        until = until if until.tzinfo else until.replace(tzinfo=UTC)  # an offset of -0000
+        return min(max((until - datetime.now(UTC)).total_seconds(), 1.0), _LONGEST_WAIT)
+    return 1.0

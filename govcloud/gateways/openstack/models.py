@@ -5,7 +5,7 @@ UTC. ``status`` is the cloud's word; ``phase`` is what the word means for somebo
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -185,7 +185,10 @@ class FloatingIp:
 
 @dataclass(frozen=True, slots=True)
 class Volume:
-    """``attached_to`` maps the ids of servers to the device each sees (``/dev/vdb``), as far as Cinder knows it."""
+    """``attached_to`` maps the ids of servers to the device each sees (``/dev/vdb``), as far as Cinder knows it.
+
+    ``image_properties`` are those of the image that was written to it, as they were then; empty without one.
+    """
 
     id: str
     name: str
@@ -197,6 +200,7 @@ class Volume:
     metadata: Mapping[str, str]
     attached_to: Mapping[str, str]
     created_at: datetime | None
+    image_properties: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def phase(self) -> Phase:

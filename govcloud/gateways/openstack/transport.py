@@ -8,7 +8,8 @@ request again after a lost connection, a 503 or a 401. Hence here:
 - a changing request is sent once: no retry, no redirect, no second try with a new token;
 - a reading request is sent a second time when the first found nobody or a passing fault;
 - every request has a time limit, so a call lasts at most twice the limit and the fetching of a token;
-- every exchange is recorded (``recording``), every failure is a ``CloudError``.
+- every exchange is recorded (``recording``), every failure is a ``CloudError``;
+- a 404 is believed only from the service that was asked: a proxy in front of it that has lost sight of it says the same.
 """
 
 import json as jsonlib
@@ -48,6 +49,9 @@ _VERSION_PREFIX: Final = {
 }
 _KEYSTONEAUTH_SUFFIX: Final = re.compile(r"\s*\(HTTP \d+\)(\s*\(Request-ID: [^)]*\))?\s*$")
 _VERSIONED: Final = re.compile(r"/v\d+(\.\d+)?(/|$)")
+_NOT_THERE: Final = frozenset({404, 410})
+_SIGNED: Final = ("x-openstack-request-id", "x-compute-request-id", "x-trans-id")
+"""One of these is in every answer that a service itself gives (the last is an object store's)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +269,8 @@ class Transport:
         if response.status_code == 401:
             self._region.get_session().invalidate()  # the next call starts with a fresh token
         body = _decode(service, method, response)
+        if response.status_code in _NOT_THERE and not _is_the_services_own(service, response, body):
+            raise _lost_sight_of(service, method, response.status_code)
         if response.status_code >= 300:
             raise errors.classify(
                 service=service,
@@ -287,6 +293,9 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
         # where the version of the API is looked for, keystoneauth wraps what happened in an error of its own
         chain = list(_causes(error, short_of=self._handled))
         refused = next((link for link in chain if isinstance(link, keystone_errors.HttpError)), None)
+        if refused is not None and refused.http_status in _NOT_THERE:
+            # nothing was asked about anything: it must not be taken for the answer that something has gone
+            raise _lost_sight_of("identity", "GET", refused.http_status) from error
         if refused is not None:
             raise errors.classify(
                 service="identity",
@@ -300,6 +309,20 @@ class _identity_failures:  # noqa: N801  a context manager reads as a phrase
             raise _transport_error("identity", "GET", chain) from error
         if isinstance(error, keystone_errors.ClientException | sdk_errors.SDKException):
             raise errors.Misconfigured(str(error), service="identity") from error
+
+
+def _is_the_services_own(service: str, response: requests.Response, body: object) -> bool:
+    """Glance's pages are believed as they are: nothing is told to have gone by them."""
+    code, _message = errors.read_fault(body)
+    return service == "image" or bool(code) or any(name in response.headers for name in _SIGNED)
+
+
+def _lost_sight_of(service: str, method: str, status: int) -> errors.CloudError:
+    """Whoever answered may have passed nothing on, or may have done so before: the effect is unknown."""
+    failure = errors.OutcomeUnknown if errors.is_mutation(method) else errors.Unavailable
+    return failure(
+        f"HTTP status {status} came from a proxy, not from the service", service=service, status=status
+    )
 
 
 def _transport_error(service: str, method: str, causes: Sequence[BaseException]) -> errors.CloudError:

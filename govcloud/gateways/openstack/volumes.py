@@ -145,6 +145,7 @@ def _volume(body: dict[str, Any]) -> models.Volume:
         metadata=models.text_map(body.get("metadata")),
         attached_to={held["server_id"]: held.get("device") or "" for held in body.get("attachments", ())},
         created_at=models.moment(body.get("created_at")),
+        image_properties=models.text_map(body.get("volume_image_metadata")),
     )
 
 

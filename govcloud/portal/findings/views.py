@@ -18,6 +18,7 @@ from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, shee
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.resuming import resumes
 from govcloud.reconciliation import services
+from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
 from govcloud.reconciliation.policies import ACTORS, READERS
@@ -85,10 +86,12 @@ def finding(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def application(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Do what it proposes, or what else is possible, by one click."""
     actor, at = deeds.admitted(request, *ACTORS)
-    found, remedy = _found(uuid), request.POST.get("remedy", "")
+    found, remedy, mark = _found(uuid), request.POST.get("remedy", ""), request.POST.get("mark", "")
     if remedy not in Remedy.values:
         raise Http404
-    refused = deeds.attempt(lambda: services.apply(finding=found, remedy=remedy, actor=actor, at=at))
+    refused = deeds.attempt(
+        lambda: services.apply(finding=found, remedy=remedy, mark=mark, actor=actor, at=at)
+    )
     return _page(request, _found(uuid), actor, at=at, refused=refused) if refused else _shown_again(found)
 
 
@@ -100,7 +103,10 @@ def dismissal(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, *ACTORS)
     found = _found(uuid)
     refused = deeds.attempt_for_reason(
-        request, lambda reason: services.dismiss(finding=found, reason=reason, actor=actor, at=at)
+        request,
+        lambda reason: services.dismiss(
+            finding=found, reason=reason, mark=request.POST.get("mark", ""), actor=actor, at=at
+        ),
     )
     return _page(request, _found(uuid), actor, at=at, refused=refused) if refused else _shown_again(found)
 
@@ -125,6 +131,7 @@ def _page(
         if decidable
         else [],
         "decidable": decidable,
+        "mark": mark_of(found),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [

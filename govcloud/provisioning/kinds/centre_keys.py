@@ -40,9 +40,7 @@ class _CentreKeyKind(ConfigureKind):
         over = context.at - (context.step.started_at or context.at) > TRIED_FOR
         try:
             made = super().create(context)
-        except (
-            ObjectDoesNotExist
-        ) as missing:  # the image is not in the catalogue any more, the network has gone
+        except ObjectDoesNotExist as missing:  # the network has gone
             return Skipped(str(missing))
         except (StepFailed, errors.CloudError) as failed:
             final = isinstance(failed, errors.Refused | errors.Misconfigured)

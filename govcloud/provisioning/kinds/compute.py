@@ -81,6 +81,8 @@ class VolumeKind(Kind):
 
     def remove(self, context: Context, external_id: str) -> None:
         volume = context.project.volumes.get_volume(external_id)
+        if volume.status == "error_deleting":  # from which the cloud takes no second request
+            context.cloud.volumes.reset_status(external_id, status="error")
         if volume.status in {"available", "error", "error_deleting", "error_extending", "error_restoring"}:
             context.project.volumes.delete_volume(external_id)
 

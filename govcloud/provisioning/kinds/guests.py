@@ -1,5 +1,6 @@
 """What is done inside a server once it runs: the baseline of its MLPS level, its data disks, and proof of both."""
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -13,7 +14,6 @@ from govcloud.ciphers import Unreadable
 from govcloud.clouds import guest_keys
 from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
-from govcloud.gateways.openstack.models import Image
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Guest, Power, Resource, Server, Volume, VolumeRole
 from govcloud.provisioning.by_hand import AT_RESTART, NOT_OURS, OWN_FILES, SWITCHED_OFF
@@ -60,7 +60,7 @@ class ConfigureKind(Setting):
         if self.playbook == DISKS_ONLY and not _disks(context, disks):
             return Skipped(OWN_FILES)
         image = _image(context, server)
-        if image.properties.get("govcloud_guest") == "none":
+        if image.get("govcloud_guest") == "none":
             return Skipped(NO_GUESTS)
         try:
             keys = self.keys(context, server)
@@ -94,19 +94,23 @@ class ConfigureKind(Setting):
     def judge(self, result: ansible.RunResult) -> None:
         """Whether a successful run is good enough."""
 
+    def data_disks(self, context: Context, state: str) -> list[dict[str, Any]]:
+        """What the playbook is told of the step's disks."""
+        return _disks(context, state)
+
     def _run(
-        self, context: Context, server: Resource, image: Image, disks: str, keys: list[str]
+        self, context: Context, server: Resource, image: Mapping[str, str], disks: str, keys: list[str]
     ) -> ansible.RunResult:
         step = context.step
         timeout = self.longest or settings.PLAYBOOK_TIMEOUT
         return ansible.run(
             playbook=self.playbook,
             playbooks=settings.PLAYBOOK_DIR,
-            hosts=[_host(context, server, image, keys=keys, disks=disks)],
+            hosts=[_host(context, server, image, keys=keys, disks=self.data_disks(context, disks))],
             variables={
                 "mlps_level": context.operation.system.mlps_level,
                 "accounts_users": self.accounts(context, server),
-                "guest_block_devices": image.properties.get("govcloud_guest") != "no-block-devices",
+                "guest_block_devices": image.get("govcloud_guest") != "no-block-devices",
                 "host_session_owner": str(step.uuid),
                 "host_session_ttl_seconds": int(timeout) + 60,
                 **self.variables(context),
@@ -138,37 +142,26 @@ class ConfirmKind(ConfigureKind):
         Server.objects.filter(resource=server).update(configured_at=context.at)
 
 
-class LoginKeysKind(ConfigureKind):
-    """The department's account with exactly these keys; without any it goes."""
-
-    name = "login_keys"
-    title = _("Setting who can log in")
-    playbook = "accounts.yml"
-
-    def accounts(self, context: Context, server: Resource) -> list[dict[str, Any]]:  # noqa: ARG002
-        return [_account(list(context.state["keys"].values()))]
-
-    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        resource = context.resource(context.state["server"])
-        inventory.replace_login_keys(
-            server=resource.server,
-            keys=context.state["keys"],
-            actor=ENGINE,
-            thread=resource.thread,
-            at=context.at,
-        )
-
-
 class GrowKind(ConfigureKind):
     """The file systems of the step's volumes, grown to the size their disks have now.
 
     A system volume's is grown by the guest itself: cloud images do it at every start (growpart and resizefs of cloud-init).
     Those of a server that is stopped are grown when it is started, which is not held up if they cannot be (``may_be_skipped``).
+
+    The cloud says that a volume has its new size before its guest sees that (Cinder tells Nova afterwards, and Nova the
+    hypervisor): a disk that is smaller still is come back to.
     """
 
     name = "grow"
     title = _("Giving the server its new space")
     playbook = DISKS_ONLY
+
+    def data_disks(self, context: Context, state: str) -> list[dict[str, Any]]:
+        volumes = context.project.volumes
+        disks = super().data_disks(context, state)
+        return [
+            {**disk, "at_least_bytes": volumes.get_volume(disk["volume_id"]).size_gib << 30} for disk in disks
+        ]
 
     def create(self, context: Context) -> Made | Skipped | Moving | Waiting:
         server = context.resource(context.state["server"]).server
@@ -206,7 +199,7 @@ class UnmountKind(ConfigureKind):
 
 
 class _Reversible(ConfigureKind):
-    """What a direct action does to a server's data disks; called off, it is done the other way round."""
+    """What a direct action does in a guest; called off, it is done the other way round."""
 
     playbook = DISKS_ONLY
     taken_back: ClassVar[str]
@@ -260,6 +253,33 @@ class LetGoKind(_Reversible):
         return super().create(context)
 
 
+class LoginKeysKind(_Reversible):
+    """The department's account with exactly these keys; without any it goes.
+
+    Called off, those who are on record get in again and nobody else: a run that was begun may have let others in.
+    """
+
+    name = "login_keys"
+    title = _("Setting who can log in")
+    playbook = "accounts.yml"
+    taken_back = "mounted"  # it names no disks
+
+    def accounts(self, context: Context, server: Resource) -> list[dict[str, Any]]:
+        if context.step.desired == "absent":
+            return [_account(list(server.server.login_keys.values_list("public_key", flat=True)))]
+        return [_account(list(context.state["keys"].values()))]
+
+    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
+        resource = context.resource(context.state["server"])
+        inventory.replace_login_keys(
+            server=resource.server,
+            keys=context.state["keys"],
+            actor=ENGINE,
+            thread=resource.thread,
+            at=context.at,
+        )
+
+
 def given_up(context: Context) -> bool:
     """Whether the guest has been tried for so long that it is off, or dead."""
     return context.at - (context.step.started_at or context.at) > GIVEN_UP
@@ -270,19 +290,42 @@ def _account(keys: list[str]) -> dict[str, Any]:
     return {"name": ACCOUNT, "keys": keys, "sudo": True, "state": state}
 
 
-def _image(context: Context, server: Resource) -> Image:
-    name = CloudImage.objects.get(cloud=context.cloud_row, image=server.server.image).cloud_name
-    image = context.cloud.images.find_image(name)
-    if image is None:
+def _image(context: Context, server: Resource) -> Mapping[str, str]:
+    """The properties of the server's image: what its guest can do, and as whom it is entered.
+
+    A cloud withdraws an image (hides, deactivates, deletes it) long before the last of its servers goes. Then its properties
+    are those that the system volume has kept of it. Raises ``Misconfigured`` where it has none.
+    """
+    named = CloudImage.objects.filter(cloud=context.cloud_row, image=server.server.image).first()
+    image = context.cloud.images.find_image(named.cloud_name) if named is not None else None
+    if image is not None:
+        return image.properties
+    own = (
+        Volume.objects.filter(server=server.server, role=VolumeRole.SYSTEM).select_related("resource").first()
+    )
+    kept = (
+        context.project.volumes.get_volume(own.resource.external_id).image_properties
+        if own is not None
+        else {}
+    )
+    if not kept:
+        name = named.cloud_name if named is not None else server.server.image.code
         raise errors.Misconfigured(f"the cloud has no active image {name!r}", service="image")
-    return image
+    return kept
 
 
-def _host(context: Context, server: Resource, image: Image, *, keys: list[str], disks: str) -> ansible.Host:
+def _host(
+    context: Context,
+    server: Resource,
+    image: Mapping[str, str],
+    *,
+    keys: list[str],
+    disks: list[dict[str, Any]],
+) -> ansible.Host:
     address = Address.objects.select_related("block").get(unit=server.unit)
     network = Resource.objects.get(unit=address.block.unit)
     proxy = context.cloud_row.ssh_proxy_command.replace("{network_id}", network.external_id)
-    user = image.properties.get("os_admin_user", "root")
+    user = image.get("os_admin_user", "root")
     return ansible.Host(
         name=server.name,
         address=address.address,
@@ -292,7 +335,7 @@ def _host(context: Context, server: Resource, image: Image, *, keys: list[str], 
         proxy_command=proxy or None,
         become=user != "root",
         host_keys=tuple(server.server.host_keys.splitlines()),
-        variables={"data_disks": _disks(context, disks)},
+        variables={"data_disks": disks},
     )
 
 
@@ -301,7 +344,7 @@ def _volumes(context: Context) -> QuerySet[Volume]:
     return Volume.objects.filter(resource__unit__in=context.state["volumes"])
 
 
-def _disks(context: Context, state: str) -> list[dict[str, str]]:
+def _disks(context: Context, state: str) -> list[dict[str, Any]]:
     """Those with a file system that we made: what is on a volume that was taken over is its department's."""
     labelled = _volumes(context).exclude(label="").select_related("resource").order_by("pk")
     return [

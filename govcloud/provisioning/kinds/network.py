@@ -6,6 +6,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.networks import taken_by_cloud
 from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.security import SecurityGroups
 from govcloud.inventory import reach
@@ -64,12 +65,14 @@ class SubnetKind(Kind):
         return found[0].id if found else None
 
     def create(self, context: Context) -> Made:
+        """The cloud gives out none of the addresses that servers get: it would take one of them at random."""
         subnet = context.project.network.create_subnet(
             network_id=context.sibling("network").external_id,
             name=context.mark,
             cidr=context.state["cidr"],
             gateway=str(ip_network(context.state["cidr"])[1]),
             dns=context.state["dns"],
+            pool=taken_by_cloud(context.state["cidr"]),
         )
         return Made(subnet.id)
 

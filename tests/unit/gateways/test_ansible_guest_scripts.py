@@ -1,5 +1,6 @@
 """The scripts that playbooks run on a guest, without a guest: what they read and what they decide."""
 
+import os
 import runpy
 import shutil
 import struct
@@ -241,6 +242,27 @@ def test_what_is_not_ours_is_left_alone(disks: dict[str, Any], found: dict[str, 
 )
 def test_a_blank_disk_and_our_own_are_taken(disks: dict[str, Any], found: dict[str, Any]) -> None:
     assert disks["wrong_on"](DISK, EMPTY | found, "/dev/vdb") == ""
+
+
+def test_a_disk_that_has_not_its_volumes_size_yet_is_come_back_to(
+    disks: dict[str, Any], tmp_path: Path
+) -> None:
+    device = image(tmp_path / "disk", 1024)
+    asked = disks["too_small"]
+    assert asked(DISK | {"at_least_bytes": 1 << 30}, device) == ""
+    assert asked(DISK | {"at_least_bytes": (1 << 30) + (16 << 20)}, device) == ""  # encrypted
+    assert asked(DISK, device) == ""
+    assert "yet" in asked(DISK | {"at_least_bytes": 2 << 30}, device)
+
+
+def test_an_scsi_disk_is_looked_at_anew(disks: dict[str, Any], tmp_path: Path) -> None:
+    device = image(tmp_path / "disk", 1024)
+
+    def rescan(path: str) -> None:
+        os.truncate(path, 2 << 30)
+
+    disks["too_small"].__globals__["rescan"] = rescan
+    assert disks["too_small"](DISK | {"at_least_bytes": 2 << 30}, device) == ""
 
 
 def test_nothing_is_hidden_by_mounting_over_it(disks: dict[str, Any], tmp_path: Path) -> None:

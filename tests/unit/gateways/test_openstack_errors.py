@@ -1,5 +1,8 @@
 """What an answer of a cloud means: the bodies are those that the services of 2026.2 send."""
 
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
 import pytest
 
 from govcloud.gateways.openstack import errors
@@ -126,11 +129,34 @@ def test_cinders_full_quota_is_not_a_request_to_slow_down() -> None:
     assert type(full) is errors.OverQuota
 
 
-@pytest.mark.parametrize(("header", "seconds"), [("12", 12.0), ("soon", 1.0), ("", 1.0)])
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("12", 12.0),
+        ("0", 1.0),
+        ("soon", 1.0),
+        ("", 1.0),
+        ("nan", 1.0),
+        ("-5", 1.0),
+        ("inf", 600.0),
+        ("99999", 600.0),
+    ],
+)
 def test_haste_is_told_how_long_to_wait(header: str, seconds: float) -> None:
     error = errors.classify(service=COMPUTE, method="POST", status=429, headers={"Retry-After": header})
     assert isinstance(error, errors.RateLimited)
     assert error.retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("ahead", "least", "most"), [(120, 115.0, 120.0), (-3600, 1.0, 1.0), (86_400, 600.0, 600.0)]
+)
+def test_haste_is_told_until_when_to_wait(ahead: float, least: float, most: float) -> None:
+    at = format_datetime(datetime.now(UTC) + timedelta(seconds=ahead), usegmt=True)
+    for told in (at, at.replace("GMT", "-0000")):
+        error = errors.classify(service=COMPUTE, method="POST", status=429, headers={"Retry-After": told})
+        assert isinstance(error, errors.RateLimited)
+        assert least <= error.retry_after <= most
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import sys
 LONGEST_LABEL = {"ext4": 16, "xfs": 12}
 # Less than this at the end of a disk no file system can use (an ext4 group's tables, an xfs allocation group).
 SLACK = 16 * MIB
+HEADER = 64 * MIB  # of an encrypted volume, at most
 # Directories that a guest needs as they are.
 KEPT = (
     "bin",
@@ -88,6 +89,31 @@ def wrong_on(disk: dict, found: dict, device: str) -> str:
     return ""
 
 
+def too_small(disk: dict, device: str) -> str:
+    """A disk that has not the size yet that its volume has; empty when it has.
+
+    The cloud calls a volume extended before the hypervisor has told the guest, and an SCSI disk is looked at anew only when
+    somebody asks for that. What is a little smaller is encrypted: the key's header takes its room.
+    """
+    least = disk.get("at_least_bytes", 0) - HEADER
+    if size(device) < least:
+        rescan(device)
+    if size(device) < least:
+        return (
+            f"{device} has {size(device)} bytes here, and not the {disk['at_least_bytes']} of its volume yet"
+        )
+    return ""
+
+
+def rescan(device: str) -> None:
+    """Have the kernel ask an SCSI disk for its size; others tell of it themselves."""
+    try:
+        with open(f"/sys/class/block/{os.path.basename(device)}/device/rescan", "w") as file:
+            file.write("1")
+    except OSError:
+        return
+
+
 def look(disk: dict, taken: set) -> dict:
     """What is known of one disk; `taken` collects the devices of the disks before it."""
     found = {
@@ -108,9 +134,10 @@ def look(disk: dict, taken: set) -> dict:
         return found
     taken.add(number(device))
     found["device"] = device
+    short = too_small(disk, device) if wanted else ""
     found.update(state_of(disk, device))
     if wanted:
-        found["problem"] = wrong_on(disk, found, device)
+        found["problem"] = wrong_on(disk, found, device) or short
     elif found["label_found"] != disk["label"]:
         # Another file system: not ours to unmount.
         found["mounted_at"] = []
