@@ -186,14 +186,15 @@ class SecurityRuleKind(Kind):
         return Made(found)
 
     def look(self, context: Context, external_id: str) -> Sight:
+        """As operators: a rule that they made by hand, and that was taken for ours, belongs to a project of theirs."""
         try:
-            context.project.security_groups.get_rule(external_id)
+            context.cloud.security_groups.get_rule(external_id)
         except errors.NotFound:
             return Gone()
         return Ready()
 
     def remove(self, context: Context, external_id: str) -> None:
-        """As operators: one that they made by hand, and that was taken for ours, belongs to a project of theirs."""
+        """As they look."""
         context.cloud.security_groups.delete_rule(external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
