@@ -191,7 +191,7 @@ class Visit:
         if isinstance(made, Moving):
             if self.kind.landing is Landing.REPEATABLE and began is not None and not made.progressed:
                 self.update(intent_at=began)  # a request at every look must not begin the patience anew
-            self._wait(StepState.SETTLING, made.after)
+            self._wait(StepState.SETTLING, made.after, made.reason)
             return
         if isinstance(made, Waiting):
             later = self.clock() + settings.STEP_POLL * 2
@@ -222,8 +222,8 @@ class Visit:
         match sight:
             case Ready(outputs):
                 self.finish(StepState.DONE, outputs)
-            case Moving(after):
-                self._wait(StepState.SETTLING, after)
+            case Moving():
+                self._wait(StepState.SETTLING, sight.after, sight.reason)
             case Broken(reason):
                 self._broken(reason)
             case Gone():
@@ -239,7 +239,7 @@ class Visit:
         else:
             self.park(VANISHED, broken_at=self.clock())  # nothing is known that could be cleared away
 
-    def _wait(self, state: StepState, after: timedelta | None = None) -> None:
+    def _wait(self, state: StepState, after: timedelta | None = None, reason: str = "") -> None:
         """Look again later; or ask a person when it has been on its way for longer than its kind ever takes."""
         at = self.clock()
         going_down = state in {StepState.REMOVING, StepState.REPLACING}
@@ -247,9 +247,10 @@ class Visit:
         since = max((moment for moment in asked if moment), default=at)
         cloud, patience = self.step.operation.cloud_id, self.kind.patience
         if at - since > patience and maintenance.worked(cloud, since=since, at=at) > patience:
-            self.park(f"still {StepState(state).label} after {self.kind.patience}")
+            waited = f"still {StepState(state).label} after {self.kind.patience}"
+            self.park(f"{waited}: {reason}" if reason else waited)
             return
-        self.write(state=state, next_run_at=at + (after or next_look(at - since)), last_error="")
+        self.write(state=state, next_run_at=at + (after or next_look(at - since)), last_error=reason)
 
     def _broken(self, reason: str) -> None:
         if self.step.generation >= self.kind.generations:

@@ -138,6 +138,29 @@ def test_those_whose_keys_are_set_get_in_and_nobody_else(on: Scene, server: Reso
     assert not server.server.login_keys.exists()
 
 
+def test_why_a_guest_is_not_entered_is_told_while_it_is_tried_again(
+    on: Scene, server: Resource, person: Person
+) -> None:
+    """Rebuilt by hand, it shows another host key than the one that is known of it."""
+    known = server.server.host_keys
+    Server.objects.filter(resource=server).update(host_keys=person.public)
+    operation = requests.request(
+        resource=server, action=actions()["set-login-keys"], parameters=LoginKeys((person.public,)),
+        actor=on.applicant, at=now(),
+    )  # fmt: skip
+    step = operation.steps.get(kind="login_keys")
+    while step.state not in {"settling", "done", "parked"}:
+        engine.run_due(clock=now)
+        step.refresh_from_db()
+    assert (step.state, "Host key verification failed" in step.last_error) == ("settling", True), (
+        step.last_error
+    )
+    Server.objects.filter(resource=server).update(host_keys=known)
+    work(seconds=300)
+    step.refresh_from_db()
+    assert (step.state, step.last_error) == ("done", "")
+
+
 def test_a_server_is_entered_after_its_image_was_withdrawn(
     on: Scene, server: Resource, person: Person, guests: Sandbox
 ) -> None:

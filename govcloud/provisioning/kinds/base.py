@@ -54,11 +54,13 @@ class Waiting:
 class Moving:
     """The cloud works on it. ``after`` is when to look again, if not as usual.
 
-    ``progressed``: part of what is asked for piece by piece is done, so its kind's patience begins anew.
+    ``progressed``: part of what is asked for piece by piece is done, so its kind's patience begins anew. ``reason`` is what it
+    waits for, where there is more to tell than that it does.
     """
 
     after: timedelta | None = None
     progressed: bool = False
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

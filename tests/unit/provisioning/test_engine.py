@@ -423,6 +423,22 @@ def test_a_retry_does_not_send_again_what_is_only_slow(
     assert (step(started, "restore").state, things.created) == ("settling", 1)
 
 
+def test_what_it_is_waited_for_is_told_meanwhile_and_when_it_is_given_up(
+    things: Things, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = operation(clock.now, "server")
+    monkeypatch.setattr(ThingKind, "look", lambda *_: base.Moving(reason="the guest is asleep"))
+    engine.run_due(clock=clock)
+    assert (step(started, "server").state, step(started, "server").last_error) == (
+        "settling",
+        "the guest is asleep",
+    )
+    clock.later(hours=1)
+    engine.run_due(clock=clock)
+    assert step(started, "server").state == "parked"
+    assert step(started, "server").last_error.endswith(": the guest is asleep")
+
+
 def test_a_retry_gives_new_patience(things: Things, clock: Clock) -> None:
     started = operation(clock.now, "server")
     things.born.append("busy")
