@@ -156,6 +156,7 @@ class Run:
 
         storm = self.storm = Storm(self.plan, self.installation, Random(self.plan.seed))
         began = looked = progressed = time.monotonic()
+        seen = (0, 0)
         self.ground.begin_faults()
         storm.begin()
         with _progress() as progress:
@@ -169,8 +170,10 @@ class Run:
                 if placed >= self.plan.orders and waiting <= self.plan.at_once // 3:
                     break
                 now = time.monotonic()
+                if seen != (placed, waiting):
+                    seen, progressed = (placed, waiting), now
                 if storm.failure is not None or now - progressed > self.plan.quiet:
-                    break  # fewer orders than were wanted: the run does not pass
+                    break  # none could be placed, and none came to its end: the run does not pass
                 administrator.call_off(now=now)
                 if (taken := self.acting.act(now=now)) is not None:
                     administrator.may_abandon([taken], now=now)
@@ -178,16 +181,14 @@ class Run:
                     administrator.look(patient=True)
                     looked = now
                 if placed >= self.plan.orders or waiting >= self.plan.at_once:
-                    progressed = now
                     time.sleep(LOOK_EVERY)
-                elif self._place(orders, administrator):
-                    progressed = now
+                else:
+                    self._place(orders, administrator)
         self.ground.end_faults()
         storm.end()
         return storm, time.monotonic() - began
 
-    def _place(self, orders: "Orders", administrator: "Administrator") -> bool:
-        """Whether an order could be had."""
+    def _place(self, orders: "Orders", administrator: "Administrator") -> None:
         from govcloud.provisioning.models import Operation, OperationKind  # noqa: PLC0415
 
         order = orders.place()
@@ -196,7 +197,6 @@ class Run:
         else:
             built = Operation.objects.filter(thread=order.uuid).exclude(kind=OperationKind.RELEASE)
             administrator.may_abandon(built, now=time.monotonic())
-        return order is not None
 
     def _come_to_rest(self, administrator: "Administrator") -> float | None:
         """Seconds from the last fault until no order and no operation was open; None if that did not come in time."""
