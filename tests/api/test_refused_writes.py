@@ -177,7 +177,7 @@ def test_a_refusal_that_cannot_be_told_of_fails_the_request(
     client = signed_in(on.applicant)
     client.raise_request_exception = False
 
-    assert client.post("/api/v1/sweeps", {"cloud": "x"}).status_code == 500
+    assert client.post("/api/v1/sweeps", {"cloud": "x"}).status_code == 503
 
 
 def test_parameters_of_every_kind_of_route_are_recognised() -> None:

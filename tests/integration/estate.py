@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
+from django.db import connection
+
 from govcloud.inventory.models import (
     Address,
     AddressBlock,
@@ -93,6 +95,10 @@ def grown(on: Scene, state: Path, *, servers: int, per_system: int) -> Estate:
         _Cloning(on, model, estate, system).carry_out(range(first, min(first + per_system, servers)))
     _count(on)
     write(state, ((kind, row) for (kind, _id), row in estate.rows.items()))
+    with (
+        connection.cursor() as cursor
+    ):  # autovacuum may have come while nobody else saw the rows, and found none
+        cursor.execute("ANALYZE")
     return estate
 
 

@@ -9,7 +9,6 @@ from pytest_django import Settings
 from govcloud.audit.models import Event
 from govcloud.errors import Invalids
 from govcloud.inventory.models import Resource
-from govcloud.lifecycle import WrongState
 from govcloud.orders.drafts import NetworkDraft, ReleaseDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Order
 from govcloud.orders.rules.of_targets import ResourceNotInUse
@@ -109,7 +108,7 @@ def test_an_order_for_what_is_in_hand_is_approved_only_when_that_has_ended(
 ) -> None:
     order = submitted(on, at=now(), items=(ReleaseDraft(target=server.uuid, kind="server"),))
     ask(server, "stop", on)
-    with pytest.raises(WrongState):
+    with pytest.raises(ResourceNotInUse, match=server.name):
         approve_all(on, order, at=now())
     work()
     assert approve_all(on, Order.objects.get(pk=order.pk), at=now()).status == "fulfilling"

@@ -74,9 +74,14 @@ def test_a_server_in_which_nothing_can_be_entered_needs_no_key(on: Scene, buildi
     assert left() == 0
 
 
-def test_a_server_whose_image_has_gone_is_left_to_its_department(on: Scene) -> None:
+def test_a_server_of_which_nobody_knows_how_to_enter_it_is_left_to_its_department(
+    on: Scene, building: Sandbox
+) -> None:
+    """Its image has gone, and its system volume has kept nothing of it."""
     built(on, items=ONE_SERVER)
     CloudImage.objects.update(cloud_name="withdrawn")
+    volume = Resource.objects.get(volume__role="system").external_id
+    building.ask("POST", f"/rows/volume/{volume}", {"image_metadata": {}})
     rotation.replace(actor=OPERATOR, at=now())
     assert rotation.go_on(at=now()) == 1
     work()
