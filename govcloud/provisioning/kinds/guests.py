@@ -15,6 +15,7 @@ from govcloud.clouds import guest_keys
 from govcloud.gateways import ansible
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import services as inventory
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Address, Guest, Power, Resource, Server, Volume, VolumeRole
 from govcloud.provisioning.by_hand import AT_RESTART, NOT_OURS, OWN_FILES, SWITCHED_OFF
 from govcloud.provisioning.context import ENGINE, Context
@@ -350,8 +351,13 @@ def _volumes(context: Context) -> QuerySet[Volume]:
 
 
 def _disks(context: Context, state: str) -> list[dict[str, Any]]:
-    """Those with a file system that we made: what is on a volume that was taken over is its department's."""
+    """Those with a file system that we made: what is on a volume that was taken over is its department's.
+
+    A volume that is being released is let go of; what is done with its server at the same time neither mounts nor misses it.
+    """
     labelled = _volumes(context).exclude(label="").select_related("resource").order_by("pk")
+    if state == ConfigureKind.disks:
+        labelled = labelled.exclude(resource__status__in=(Status.RELEASING, Status.RELEASED))
     return [
         {"label": v.label, "mount_point": v.mount_point, "volume_id": v.resource.external_id, "state": state}
         for v in labelled
