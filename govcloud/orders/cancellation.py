@@ -1,9 +1,10 @@
 """Calling off an order that is being built, whole or a part of it, so that one bad item does not hold the rest."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -43,6 +44,8 @@ class NotOfThisOrder(Absent):
 
 
 SEPARABLE = frozenset({Action.CREATE, Action.RENEW})
+BACK: Mapping[str, Any] = {"kind": "resumption", "state": StepState.DONE, "called_off_at": None}
+"""Of the step that has brought a server back: it is in use and metered again, whatever is still done in its guest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +73,12 @@ def left_of(order: Order) -> Left:
         .annotate(
             unfinished=Exists(steps.exclude(state__in=FINISHED)),
             called_off=Exists(steps.filter(called_off_at__isnull=False)),
+            back=Exists(steps.filter(**BACK)),
         )
     )
     tops = list(units)
-    going = [unit for unit in tops if (unit.unfinished or unit.operation_id is None) and not unit.called_off]
+    unfinished = [unit for unit in tops if (unit.unfinished and not unit.back) or unit.operation_id is None]
+    going = [unit for unit in unfinished if not unit.called_off]
     parts = [
         Separable(unit, [each for each in going if _goes_with(each, unit)])
         for unit in going
@@ -144,7 +149,7 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
     """Locked before it is looked at: what is handed over this very moment stands by then."""
     operation = completion.lock(operation)
     going = units_called_off(operation)
-    building = unfinished_units(operation) - going
+    building = unfinished_units(operation) - going - _back(operation)
     own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
     left = [unit for unit in own if unit.uuid not in going]
     stays = [u for u in left if u.item.kind != Kind.NETWORK or u.item.action == Action.RENEW]
@@ -189,7 +194,14 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
             raise CannotBeUndone
         groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
     for operation, with_parts in groups.items():
+        if not _back(completion.lock(operation)).isdisjoint(with_parts):
+            raise FinishedAlready
         provisioning.abandon_units(operation=operation, units=with_parts, reason=reason, actor=actor, at=at)
+
+
+def _back(operation: Operation) -> set[UUID]:
+    """The units of renewals whose servers have been brought back: they may be in use by now, and others may have them in hand."""
+    return set(operation.steps.filter(**BACK).values_list("unit", flat=True))
 
 
 def _units(order: Order) -> list[Unit]:

@@ -12,9 +12,9 @@ from govcloud.inventory import leases
 from govcloud.inventory.models import Power, Resource, WipeRecord
 from govcloud.leases.models import Expiry, Notice
 from govcloud.metering.models import UsageSegment
-from govcloud.orders import cancellation
+from govcloud.orders import cancellation, fulfilment
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft, RenewDraft
-from govcloud.orders.models import Order
+from govcloud.orders.models import Order, Unit
 from govcloud.orders.results import results
 from govcloud.protection import holds
 from govcloud.protection.models import RecoveryPoint
@@ -23,7 +23,7 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
 from govcloud.provisioning.actions.requests import ActionNotAllowed
-from govcloud.provisioning.models import Operation
+from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation.models import Finding
 from tenants.models import Role
@@ -272,6 +272,33 @@ def test_a_renewal_called_off_before_the_server_is_back_leaves_it_suspended(
     assert metered(server) == set()
     assert Order.objects.get(pk=order.pk).status == "cancelled"
     assert after_its_grace(server) == ["reclaimed"]
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_renewal_called_off_after_the_server_is_back_leaves_it_in_use(
+    on: Scene, suspended: Resource, monkeypatch: pytest.MonkeyPatch, alone: bool
+) -> None:
+    """What is still to be done in its guest is no reason to stop it."""
+    grown = [str(fresh("app-1-data-1").unit)]
+    monkeypatch.setattr(fulfilment, "not_taken_up", lambda _server: grown)
+    order = approved(on, at=now(), items=renewal(suspended))
+    while not Step.objects.filter(kind="resumption", state="done").exists():
+        if not engine.run_due(clock=now, most=1):
+            time.sleep(0.02)
+    assert Step.objects.exclude(state="done").filter(operation__kind="renew").get().kind == "grow"
+    assert cancellation.left_of(order).parts == []
+    if alone:
+        unit = Unit.objects.get(item__order=order)
+        with pytest.raises(provisioning.FinishedAlready):
+            cancellation.cancel(order=order, reason="no", units=[unit.uuid], actor=on.applicant, at=now())
+    else:
+        cancellation.cancel(order=order, reason="no", units=None, actor=on.applicant, at=now())
+    work()
+    server = fresh("app-1")
+    assert server.lease_end is not None
+    assert (server.status, server.lease_end > now(), in_the_cloud(on, server)) == ("active", True, "ACTIVE")
+    assert metered(server) == COMPUTE
+    assert Order.objects.get(pk=order.pk).status == "fulfilled"
 
 
 def test_a_renewal_called_off_leaves_what_another_one_has_extended_since(

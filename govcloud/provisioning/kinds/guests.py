@@ -179,7 +179,7 @@ class GrowKind(ConfigureKind):
             return super().create(context)
         try:
             made = super().create(context)
-        except StepFailed as failure:
+        except (StepFailed, errors.Misconfigured) as failure:
             return Skipped(str(failure))
         return Skipped(SILENT) if isinstance(made, Moving) and given_up(context) else made
 

@@ -4,10 +4,12 @@ from datetime import datetime
 
 import pytest
 
+from govcloud.gateways.openstack import errors
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.guests import ConfigureKind
+from govcloud.provisioning.kinds.base import Skipped
+from govcloud.provisioning.kinds.guests import ConfigureKind, GrowKind
 from govcloud.provisioning.models import Step
 from tests.factories.inventory import VolumeFactory, whole_server
 
@@ -38,3 +40,14 @@ def test_a_volume_that_is_released_meanwhile_is_not_mounted_again_and_not_missed
     Resource.objects.filter(pk=goes.pk).update(status=status, released_at=released_at)
     assert told("mounted") == ["stays"]
     assert told("unmounted") == ["stays", "goes"], "its own release lets go of it"
+
+
+def test_a_start_does_not_wait_for_a_guest_that_nobody_knows_how_to_enter(
+    at: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(*_args: object) -> None:
+        raise errors.Misconfigured("the cloud has no active image", service="image")
+
+    monkeypatch.setattr(ConfigureKind, "create", unknown)
+    context = context_of(VolumeFactory(server=whole_server()), at=at)
+    assert isinstance(GrowKind().create(context), Skipped)
