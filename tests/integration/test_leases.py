@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.inventory import leases
@@ -272,6 +273,28 @@ def test_a_renewal_called_off_before_the_server_is_back_leaves_it_suspended(
     assert metered(server) == set()
     assert Order.objects.get(pk=order.pk).status == "cancelled"
     assert after_its_grace(server) == ["reclaimed"]
+
+
+def test_a_start_that_lands_after_its_renewal_was_called_off_is_taken_back(
+    on: Scene, suspended: Resource, building: Sandbox, settings: Settings
+) -> None:
+    settings.STEP_SETTLE = timedelta(seconds=5)
+    lost = {"service": "compute", "method": "POST", "path": "/action", "action": "status", "status": 503}
+    building.ask("POST", "/faults", {**lost, "when": "before", "message": "no", "times": 1})
+    order = approved(on, at=now(), items=renewal(suspended))
+    engine.run_due(clock=now, most=2)
+    cancellation.cancel(order=order, reason="no", units=None, actor=on.applicant, at=now())
+    engine.run_due(clock=now, most=1)
+    project(on).compute.start_server(suspended.external_id)  # only now has it come through
+    assert eventually(on, suspended, "ACTIVE")
+    work()
+    server = fresh("app-1")
+    assert (server.status, server.server.power, in_the_cloud(on, server)) == (
+        "suspended",
+        "stopped",
+        "SHUTOFF",
+    )
+    assert Order.objects.get(pk=order.pk).status == "cancelled"
 
 
 @pytest.mark.parametrize("alone", [True, False])

@@ -11,7 +11,7 @@ from govcloud.inventory.models import Power
 from govcloud.metering import services as metering
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
-from govcloud.provisioning.kinds.acts import STATUS, PowerKind
+from govcloud.provisioning.kinds.acts import ASKED, STATUS, PowerKind
 from govcloud.provisioning.kinds.base import (
     Gone,
     Made,
@@ -121,12 +121,16 @@ class ResumptionKind(PowerKind):
         if server.task_state is not None:
             return Moving()
         context.seen["status"] = server.status
-        return Ready() if server.status == STATUS[Power.RUNNING] else Gone()
+        if server.status == STATUS[Power.RUNNING]:
+            return Ready()
+        unanswered = context.step.intent_at is not None and self._may_yet_happen(context, server)
+        return Moving() if unanswered else Gone()
 
     def remove(self, context: Context, external_id: str) -> None:
         """Its lease has not been extended after all."""
         compute = context.project.compute
         if compute.get_server(external_id).status == STATUS[Power.RUNNING]:
+            context.remember({ASKED: None})  # the start has landed
             compute.stop_server(external_id)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:
