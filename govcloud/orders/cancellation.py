@@ -102,8 +102,10 @@ def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: 
         require(actor, Role.APPLICANT, Role.CLOUD_ADMIN, at=at, department=order.system.department)
         _require_being_built(order)
         if units is None:
-            placing.call_off(order, actor=actor, reason=reason, at=at)
             _cancel_all(order, reason=reason, actor=actor, at=at)
+            placing.call_off(
+                order, actor=actor, reason=reason, at=at
+            )  # locks the accounts, as the end of a step does last
         else:
             _cancel_units(order, units, reason=reason, actor=actor, at=at)
         fulfilment.finish(order, at=at)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 import yaml
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from govcloud.audit.services import SystemActor
@@ -201,6 +203,26 @@ def test_an_order_that_waits_can_be_called_off_and_holds_nothing_then(on: Scene,
     assert order.status == "cancelled"
     assert QuotaAccount.objects.filter(department=on.department, held__gt=0).count() == 0
     assert (fulfilment.waiting(), Operation.objects.count()) == ([], 0)
+
+
+def test_an_order_of_which_a_part_waits_is_called_off_in_the_order_in_which_steps_end(
+    on: Scene, far_cloud: Cloud
+) -> None:
+    """Operations before the accounts of quota: of the two at once one would wait for the other in a ring."""
+    maintenance.announce(
+        cloud=far_cloud, starts_at=None, ends_at=now() + timedelta(hours=2), running="finish", reason="switches",
+        actor=UserFactory(), at=now(),
+    )  # fmt: skip
+    order = approved(on, at=now(), items=(*HERE, *THERE))
+    with CaptureQueriesContext(connection) as asked:
+        cancel(order=order, reason="too late", units=None, actor=on.applicant, at=now())
+    locks = [query["sql"] for query in asked if " FOR " in query["sql"] and "UPDATE" in query["sql"]]
+    tables = ("provisioning_operation", "quotas_quotaaccount")
+    first = [next(n for n, sql in enumerate(locks) if f'FROM "{table}"' in sql) for table in tables]
+    assert first == sorted(first)
+    work()
+    order.refresh_from_db()
+    assert (order.status, servers(on.catalogue.cloud)) == ("cancelled", [])
 
 
 def test_a_new_server_goes_where_its_network_is_and_the_reason_says_so(on: Scene, far_cloud: Cloud) -> None:
