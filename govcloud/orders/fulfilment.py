@@ -1,6 +1,6 @@
 """From an approved order to operations, and from operations that have ended back to the order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 import structlog
@@ -31,6 +31,8 @@ from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
 from govcloud.orders.revisions import renewed_from
 from govcloud.orders.rules.of_leases import LeaseOver
+from govcloud.orders.rules.of_targets import NetworkHasServers
+from govcloud.orders.rules.standing import guests_on
 from govcloud.orders.starting import part_of, require_standing, resource_of, start, take
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
@@ -257,6 +259,7 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
     for unit in units:
         if resource_of(unit).status != ResourceStatus.RELEASING:
             require_standing(resource_of(unit))
+    _require_empty(units)
     going = [_going(unit, held.get(unit.pk, [])) for unit in units if unit.server_id is None]
     steps = dismantling.begin(
         going=going,
@@ -267,6 +270,26 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
         at=at,
     )
     return start(order, OperationKind.RELEASE, cloud, steps, units, actor=actor, at=at)
+
+
+def _require_empty(units: Sequence[Unit]) -> None:
+    """Raises NetworkHasServers for a network that a server has joined since its release was ordered, which claims no server.
+
+    Locked, so that none joins it before it is marked.
+    """
+    networks = [resource_of(unit) for unit in units if unit.item.kind == Kind.NETWORK]
+    if not networks:
+        return
+    list(
+        Resource.objects.select_for_update(no_key=True)
+        .filter(pk__in=[each.pk for each in networks])
+        .order_by("pk")
+    )
+    going = {resource_of(unit).pk for unit in units}
+    for network in networks:
+        staying = guests_on(network) - going
+        if staying:
+            raise NetworkHasServers(name=network.name, servers=len(staying))
 
 
 def _going(unit: Unit, volumes: Iterable[Unit] = ()) -> dismantling.Going:

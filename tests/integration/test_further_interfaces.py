@@ -8,10 +8,12 @@ from govcloud.errors import DomainError, Invalids
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource
 from govcloud.orders.drafts import ReleaseDraft
+from govcloud.orders.models import Order
+from govcloud.orders.rules.of_targets import NetworkHasServers
 from govcloud.provisioning.actions.interfaces import OnNetwork
 from govcloud.provisioning.actions.requests import ActionNotAllowed
 from tests.factories.inventory import NetworkFactory
-from tests.factories.orders import Scene, approved, drafted, scene
+from tests.factories.orders import Scene, approve_all, approved, drafted, scene, submitted
 from tests.factories.tenants import SystemFactory
 from tests.integration.building import built, now, project, states, work
 from tests.integration.dying import die_and_be_followed
@@ -167,3 +169,15 @@ def test_a_released_server_takes_its_second_port_along_and_frees_the_network(
     assert release.status == "fulfilled", states()
     assert further(server) is None
     assert [n for n in project(on).network.find_networks() if n.id == net("db-net").external_id] == []
+
+
+def test_a_network_that_a_server_has_joined_since_its_release_was_ordered_is_not_released(
+    on: Scene, server: Resource
+) -> None:
+    release = submitted(on, at=now(), items=(ReleaseDraft(target=net("db-net").uuid, kind="network"),))
+    assert done(server, "add-interface", OnNetwork(net("db-net").uuid), on).status == "done", states()
+    with pytest.raises(NetworkHasServers, match="db-net"):
+        approve_all(on, release, at=now())
+    assert net("db-net").status == "active"
+    assert done(server, "remove-interface", OnNetwork(net("db-net").uuid), on).status == "done", states()
+    assert approve_all(on, Order.objects.get(pk=release.pk), at=now()).status == "fulfilling"

@@ -322,15 +322,13 @@ def _guests(lines: Sequence[Line]) -> dict[int, frozenset[int]]:
         for line in lines
         if isinstance(line, ReleaseLine) and line.target.kind == ResourceKind.NETWORK
     ]
-    return {
-        network.pk: frozenset(
-            Resource.objects.filter(
-                Q(unit__in=_given(network).values("unit")) | Q(pk__in=_given(network).values("server")),
-                released_at=None,
-            ).values_list("pk", flat=True)
-        )
-        for network in networks
-    }
+    return {network.pk: guests_on(network) for network in networks}
+
+
+def guests_on(network: Resource) -> frozenset[int]:
+    """Primary keys of the servers that are on a network, by whichever of their interfaces."""
+    on_it = Q(unit__in=_given(network).values("unit")) | Q(pk__in=_given(network).values("server"))
+    return frozenset(Resource.objects.filter(on_it, released_at=None).values_list("pk", flat=True))
 
 
 def _leading(lines: Sequence[Line]) -> dict[int, tuple[FloatingAddress, ...]]:

@@ -63,6 +63,8 @@ class AddInterface(_InterfaceAction):
 
     def check(self, resource: Resource, parameters: OnNetwork) -> None:
         network = _network(resource, parameters)
+        if network is not None:  # as it is once nobody is just releasing it
+            network = Resource.objects.select_for_update(no_key=True).get(pk=network.pk)
         if network is None or network.status != Status.ACTIVE or network.zone != resource.zone:
             zone = NetworkZone(resource.zone).label
             raise NetworkNotForServer(network=parameters.network, zone=zone, pointers=HERE)
