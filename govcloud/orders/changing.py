@@ -11,7 +11,7 @@ from govcloud.inventory import reach
 from govcloud.inventory.models import Power, Resource, ResourceKind, Volume, VolumeRole
 from govcloud.orders import addressing, containers, planner, resizing
 from govcloud.orders.models import Order, Unit
-from govcloud.orders.starting import resource_of, start, take_in_hand
+from govcloud.orders.starting import require_running, resource_of, start, take_in_hand
 from govcloud.protection import holds
 from govcloud.provisioning import placement
 from govcloud.provisioning.models import Operation, OperationKind
@@ -27,7 +27,8 @@ class FlavorNotOnCloud(Conflict):
 def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Operation:
     """Take in hand what a unit changes, and start the operation that changes it.
 
-    Raises what ``take_in_hand`` raises, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold.
+    Raises what ``take_in_hand`` raises, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold,
+    a server that is stopped and would have to let go of a volume.
     """
     for each in _in_hand(unit):
         take_in_hand(each, order, actor=actor, at=at)
@@ -59,6 +60,8 @@ def _retype(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     volume = resource.volume
     if unit.volume is None:
         raise ValueError(f"unit {unit.uuid} changes a volume but has no new class")
+    if volume.server is not None and resource.cloud.retyping != Retyping.ATTACHED:
+        require_running(volume.server)
     plan = planner.RetypePlan(
         unit=unit.uuid,
         name=resource.name,
@@ -79,6 +82,8 @@ def _extend(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Op
     volume = resource.volume
     if unit.volume is None:
         raise ValueError(f"unit {unit.uuid} changes a volume but has no new size")
+    if volume.server is not None and not resource.cloud.online_extend:
+        require_running(volume.server)
     plan = planner.ExtensionPlan(
         unit=unit.uuid,
         order=order.uuid,

@@ -33,7 +33,14 @@ from govcloud.orders.revisions import renewed_from
 from govcloud.orders.rules.of_leases import LeaseOver
 from govcloud.orders.rules.of_targets import NetworkHasServers
 from govcloud.orders.rules.standing import guests_on
-from govcloud.orders.starting import part_of, require_standing, resource_of, start, take
+from govcloud.orders.starting import (
+    part_of,
+    require_running,
+    require_standing,
+    resource_of,
+    start,
+    take,
+)
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan
 from govcloud.provisioning.actions.power import not_taken_up
@@ -178,6 +185,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         what = f"storage of {holder.unit}{number}"
         steps = _delivery_steps(order, delivery, units, what=what, at=at)
         take(holder, order, actor=actor, at=at)
+        require_running(holder.server)
         begun.append(
             start(
                 order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=[holder]

@@ -8,10 +8,11 @@ from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Power, Resource, Server
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.rules.of_targets import ResourceNotInUse, ResourceSuspended
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.actions.storage import ServerStopped
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 
@@ -65,6 +66,14 @@ def require_standing(resource: Resource) -> None:
     """Raises ResourceNotInUse for what something else has in hand, or is gone: by name, since an order is about several things."""
     if resource.status not in STANDING:
         raise ResourceNotInUse(name=resource.name, status=Status(resource.status).label)
+
+
+def require_running(server: Server) -> None:
+    """For what its guest has a part in. Raises ServerStopped for one that was stopped since it was ordered: in hand, it could not be
+    started.
+    """
+    if server.power == Power.STOPPED:
+        raise ServerStopped(server=server.resource.name)
 
 
 def part_of(order: Order, cloud: Cloud, what: str) -> UUID:

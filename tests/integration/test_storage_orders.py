@@ -6,13 +6,14 @@ from typing import Any
 
 import pytest
 
-from govcloud.catalog.models import Cloud
+from govcloud.catalog.models import Cloud, Retyping
 from govcloud.errors import Invalids
 from govcloud.inventory.models import Resource, Volume
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
 from govcloud.orders.drafts import (
     BackupDraft,
+    ExtendDraft,
     NetworkDraft,
     RetypeDraft,
     ServerDraft,
@@ -32,7 +33,7 @@ from govcloud.protection.models import BackupPlan, PlannedVolume
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
-from govcloud.provisioning.actions.storage import Named, ServerElsewhere
+from govcloud.provisioning.actions.storage import Named, ServerElsewhere, ServerStopped
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
@@ -143,6 +144,45 @@ def test_a_volume_waits_for_a_server_that_is_in_hand(on: Scene, server: Resource
         approve_all(on, order, at=now())
     work()
     assert approve_all(on, Order.objects.get(pk=order.pk), at=now()).status == "fulfilling"
+
+
+def test_a_volume_is_not_begun_for_a_server_that_was_stopped_since(on: Scene, server: Resource) -> None:
+    """In hand, it could not be started any more, and its guest would never mount it."""
+    draft = StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300, server=server.uuid)
+    order = submitted(on, at=now(), items=(draft,))
+    told = {"parameters": Nothing(), "actor": on.applicant}
+    requests.request(resource=server, action=actions()["stop"], at=now(), **told)
+    work()
+    with pytest.raises(ServerStopped, match="“web-1”"):
+        approve_all(on, order, at=now())
+    stopped = Resource.objects.with_particulars().get(pk=server.pk)
+    assert stopped.status == "active"
+    requests.request(resource=stopped, action=actions()["start"], at=now(), **told)
+    work()
+    assert approve_all(on, Order.objects.get(pk=order.pk), at=now()).status == "fulfilling"
+
+
+@pytest.mark.parametrize("change", ["extension", "retype"])
+def test_a_server_that_was_stopped_since_is_not_asked_to_let_go_of_a_volume(
+    on: Scene, server: Resource, change: str
+) -> None:
+    cloud = server.cloud
+    cloud.online_extend, cloud.retyping = False, Retyping.DETACHED
+    cloud.save()
+    volume = named("web-1-data-1")
+    item = (
+        ExtendDraft(target=volume.uuid, size_gb=80)
+        if change == "extension"
+        else RetypeDraft(target=volume.uuid, storage_class="ssd")
+    )
+    order = submitted(on, at=now(), items=(item,))
+    requests.request(
+        resource=server, action=actions()["stop"], parameters=Nothing(), actor=on.applicant, at=now()
+    )
+    work()
+    with pytest.raises(ServerStopped, match="“web-1”"):
+        approve_all(on, order, at=now())
+    assert (named("web-1").status, named("web-1-data-1").status) == ("active", "active")
 
 
 def test_a_volume_called_off_gives_everything_back(on: Scene, server: Resource, building: Sandbox) -> None:
