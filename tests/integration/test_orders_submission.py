@@ -27,7 +27,7 @@ from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import QuotaExceeded
 from tenants.models import Role
 from tenants.policies import RoleMissing
-from tests.factories.inventory import VolumeFactory, whole_server
+from tests.factories.inventory import BackupAllowanceFactory, VolumeFactory, whole_server
 from tests.factories.orders import (
     BACKUP,
     NETWORK,
@@ -247,6 +247,22 @@ def test_a_release_holds_nothing_and_takes_the_servers_volumes_along(on: Scene, 
     volumes = [volume.resource for volume in server.volumes.order_by("resource_id")]
     assert [unit.resource for unit in units] == [server.resource, *volumes]
     assert [unit.server for unit in units] == [None, units[0], units[0]]
+
+
+def test_two_orders_do_not_give_back_the_last_two_off_site_backups_of_a_system_with_servers(
+    on: Scene, at: datetime
+) -> None:
+    whole_server(system=on.system)
+    first, second = (
+        BackupAllowanceFactory(resource__system=on.system, resource__cloud=on.catalogue.cloud).resource
+        for _ in range(2)
+    )
+    order = submitted(on, at=at, items=(ReleaseDraft(target=first.uuid, kind="backup"),))
+    with pytest.raises(Invalids) as refused:
+        submitted(on, at=at, items=(ReleaseDraft(target=second.uuid, kind="backup"),))
+    assert [error.code for error in refused.value.errors] == ["off-site-backup-needed"]
+    services.withdraw(order=order, reason="stays", actor=on.applicant, at=at)
+    submitted(on, at=at, items=(ReleaseDraft(target=second.uuid, kind="backup"),))
 
 
 def test_a_release_is_possible_when_the_quota_has_been_lowered_under_what_is_in_use(at: datetime) -> None:

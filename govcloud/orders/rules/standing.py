@@ -139,7 +139,7 @@ def standing(
         busy=_busy(system, lines, order),
         receiving=_receiving(lines, order),
         unfinished=_unfinished(system, lines),
-        off_site=_off_site(system, lines),
+        off_site=_off_site(system, lines, order),
         servers=_servers(system, lines),
         guests=_guests(lines),
         awaited=_awaited(lines, order),
@@ -189,13 +189,21 @@ def offered(catalogue: Mapping[str, Offering]) -> dict[str, Offering]:
     return {kind: offering for kind, offering in catalogue.items() if offering.retired_at is None}
 
 
-def _off_site(system: System, lines: Sequence[Line]) -> frozenset[int]:
-    """Not asked for where the order brings one: whether there is another makes no difference then."""
+def _off_site(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[int]:
+    """Those that no other open order gives back. Not asked for where the order brings one: whether there is another makes no
+    difference then.
+    """
     if any(isinstance(line, BackupLine) and line.off_site for line in lines):
         return frozenset()
     allowances = BackupAllowance.objects.filter(
         resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
     )
+    going = Unit.objects.filter(
+        item__order__system=system, item__order__status__in=OPEN, item__action=Action.RELEASE
+    )
+    if order is not None:
+        going = going.exclude(item__order=order)
+    allowances = allowances.exclude(resource__in=going.filter(resource__isnull=False).values("resource"))
     return frozenset(allowances.values_list("resource_id", flat=True))
 
 
