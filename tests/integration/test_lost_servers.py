@@ -8,7 +8,7 @@ import pytest
 
 from govcloud.errors import DomainError
 from govcloud.inventory.models import Address, FloatingAddress, Resource
-from govcloud.orders.drafts import AddressDraft
+from govcloud.orders.drafts import AddressDraft, ReleaseDraft
 from govcloud.orders.renaming import NewName
 from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
@@ -70,6 +70,17 @@ def test_ports_addresses_and_quota_of_a_lost_server_go_with_it(
     assert balances.ledger() == []
     swept(on, after=LATER)
     assert list(Finding.objects.exclude(status="resolved").values_list("kind", "subject")) == []
+
+
+def test_the_volumes_of_a_lost_server_can_be_released(on: Scene, admin: User, lost: Resource) -> None:
+    swept(on)
+    swept(on, after=LATER)
+    applied(Finding.objects.get(remedy="mark_lost"), admin)
+    volumes = Resource.objects.filter(kind="volume")
+    assert set(volumes.values_list("volume__role", "status")) == {("system", "active"), ("data", "active")}
+    items = tuple(ReleaseDraft(target=each.uuid, kind="volume") for each in volumes)
+    assert built(on, items=items).status == "fulfilled", states()
+    assert QuotaAccount.objects.get(department=on.department, dimension="storage_gb").used == 0
 
 
 @pytest.mark.parametrize("marked", ["with its server", "with another"])

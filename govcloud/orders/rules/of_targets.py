@@ -13,7 +13,7 @@ from govcloud.inventory import reach
 from govcloud.inventory.containers import GIB
 from govcloud.inventory.lifecycle import STANDING
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Server, VolumeRole
+from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Server, Volume, VolumeRole
 from govcloud.orders.changes import (
     AddressLine,
     ExtendLine,
@@ -321,6 +321,11 @@ def _moves(order: Numbered, line: RetypeLine, pointer: str) -> Iterator[DomainEr
         yield SnapshotsInTheWay(name=target.name, snapshots=line.snapshots, pointers=(f"{pointer}/target",))
 
 
+def goes_with_server(volume: Volume) -> bool:
+    """A system volume is released with its server alone, unless that was lost: then by itself."""
+    return volume.role == VolumeRole.SYSTEM and volume.server_id is not None
+
+
 def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[DomainError]:
     target, here = line.target, (f"{pointer}/target",)
     going = {volume.pk for volume in line.all_volumes()}
@@ -331,7 +336,7 @@ def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[Domain
         yield holds.ContainerOnHold(name=target.name, pointers=here)
     if target.kind == ResourceKind.CONTAINER and target.container.objects_held and not line.delete_contents:
         yield NotEmpty(name=target.name, objects=target.container.objects_held, pointers=here)
-    if target.kind == ResourceKind.VOLUME and target.volume.role == VolumeRole.SYSTEM:
+    if target.kind == ResourceKind.VOLUME and goes_with_server(target.volume):
         yield GoesWithItsServer(name=target.name, pointers=here)
     if target.kind == ResourceKind.NETWORK:
         staying = order.now.guests.get(target.pk, frozenset()) - order.released

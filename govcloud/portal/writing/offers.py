@@ -25,8 +25,9 @@ from govcloud.catalog.models import (
 )
 from govcloud.chargeback.models import Price
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind, Server, Volume, VolumeRole
+from govcloud.inventory.models import Resource, ResourceKind, Server, Volume
 from govcloud.orders.drafts import ItemDraft, NetworkDraft
+from govcloud.orders.rules.of_targets import goes_with_server
 from govcloud.portal.templatetags.portal import money, named, plain_day, price, quantity
 from govcloud.portal.writing.choices import OF_KINDS
 from govcloud.protection.models import Frequency
@@ -202,7 +203,7 @@ def deeds_of(row: Resource) -> list[str]:
     without = set() if row.lease_end is not None else {"renew"}
     if volume is not None and volume.server_id is not None:
         without.add("renew")
-    if volume is not None and volume.role == VolumeRole.SYSTEM:
+    if volume is not None and goes_with_server(volume):
         without.add("release")
     return [slug for slug in OF_KINDS[row.kind] if slug not in without]
 

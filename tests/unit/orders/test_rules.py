@@ -572,7 +572,12 @@ def test_a_volume_is_not_changed_in_the_order_that_releases_its_server() -> None
 
 def test_a_system_volume_goes_with_its_server_only() -> None:
     root = volume(role=VolumeRole.SYSTEM)
+    root.volume.server = Server(resource=resource(9))
     assert codes(ReleaseLine(target=root)) == ["system-volume-goes-with-server"]
+
+
+def test_a_system_volume_whose_server_was_lost_is_released_by_itself() -> None:
+    assert codes(ReleaseLine(target=volume(role=VolumeRole.SYSTEM))) == []
 
 
 @pytest.mark.parametrize(
