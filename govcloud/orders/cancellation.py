@@ -14,9 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit.refusals import kept
 from govcloud.catalog.models import Kind
 from govcloud.errors import Absent, Conflict
+from govcloud.inventory.models import Resource
 from govcloud.orders import fulfilment, placing
-from govcloud.orders.lifecycle import EDITABLE, Status
+from govcloud.orders.lifecycle import EDITABLE, OPEN, Status
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.rules.standing import guests_on
 from govcloud.orders.submission import locked
 from govcloud.provisioning import completion
 from govcloud.provisioning import services as provisioning
@@ -154,7 +156,10 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
     building = unfinished_units(operation) - going - _back(operation)
     own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
     left = [unit for unit in own if unit.uuid not in going]
-    stays = [u for u in left if u.item.kind != Kind.NETWORK or u.item.action == Action.RENEW]
+    shared = _with_others_on(units)
+    stays = [
+        u for u in left if u.item.kind != Kind.NETWORK or u.item.action == Action.RENEW or u.uuid in shared
+    ]
     standing = [u for u in stays if u.uuid not in building]
     if not standing:
         return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
@@ -162,6 +167,19 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
     if not named:
         raise FinishedAlready
     return provisioning.abandon_units(operation=operation, units=named, reason=reason, actor=actor, at=at)
+
+
+def _with_others_on(units: Sequence[Unit]) -> set[UUID]:
+    """The networks among an order's units that stand, and on which servers of others are or are to come: they stay for those."""
+    own = {unit.uuid for unit in units}
+    networks = [unit.uuid for unit in units if unit.item.kind == Kind.NETWORK]
+    found: set[UUID] = set()
+    for network in Resource.objects.filter(unit__in=networks, released_at=None):
+        coming = Unit.objects.filter(item__server__network=network, item__order__status__in=OPEN)
+        there = Resource.objects.filter(pk__in=guests_on(network)).exclude(unit__in=own)
+        if coming.exists() or there.exists():
+            found.add(network.unit)
+    return found
 
 
 def _abandon_takeover(operation: Operation, *, reason: str, actor: User, at: datetime) -> Operation:

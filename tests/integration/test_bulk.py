@@ -1,6 +1,7 @@
 """Orders of many servers on the sandbox cloud: so many at a time, one bad one does not hold the rest."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -21,7 +22,7 @@ from govcloud.provisioning.services import CalledOffAlready, CannotBeUndone, Fin
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
 from tests.factories.leases import ending
-from tests.factories.orders import Scene, approved, decided, drafted, returned, scene, submitted
+from tests.factories.orders import Scene, approve_all, approved, decided, drafted, returned, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
@@ -156,6 +157,25 @@ def test_a_network_goes_with_the_servers_that_were_to_be_on_it(on: Scene, buildi
     work()
     order.refresh_from_db()
     assert (order.status, held(on), set(outcomes(order).values())) == ("cancelled", 0, {"removed"})
+
+
+@pytest.mark.parametrize("stands", [True, False])
+def test_a_network_on_which_others_have_put_a_server_stays_when_its_order_is_called_off(
+    on: Scene, bad_second: None, stands: bool
+) -> None:
+    order = built(on, items=(NETWORK, servers(1)))
+    network = Resource.objects.get(kind="network")
+    assert (outcomes(order)["web-1"], network.status) == ("held_up", "active"), states()
+    theirs = (replace(servers(1), name="db", network=str(network.uuid)),)
+    other = built(on, items=theirs) if stands else submitted(on, at=now(), items=theirs)
+    cancel(order=order, reason="not needed", units=None, actor=on.applicant, at=now())
+    work()
+    order.refresh_from_db()
+    assert (order.status, outcomes(order)) == ("fulfilled", {"app-net": "done", "web-1": "removed"}), states()
+    approve_all(on, other, at=now())
+    work()
+    assert Order.objects.get(pk=other.pk).status == "fulfilled", states()
+    assert Resource.objects.get(kind="server", released_at=None).name == "db-1"
 
 
 def test_a_network_is_called_off_from_an_order_that_renews_a_server_too(on: Scene, building: Sandbox) -> None:
