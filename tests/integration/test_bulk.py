@@ -159,15 +159,15 @@ def test_a_network_goes_with_the_servers_that_were_to_be_on_it(on: Scene, buildi
     assert (order.status, held(on), set(outcomes(order).values())) == ("cancelled", 0, {"removed"})
 
 
-@pytest.mark.parametrize("stands", [True, False])
+@pytest.mark.parametrize("theirs_is", ["built", "submitted"])
 def test_a_network_on_which_others_have_put_a_server_stays_when_its_order_is_called_off(
-    on: Scene, bad_second: None, stands: bool
+    on: Scene, bad_second: None, theirs_is: str
 ) -> None:
     order = built(on, items=(NETWORK, servers(1)))
     network = Resource.objects.get(kind="network")
     assert (outcomes(order)["web-1"], network.status) == ("held_up", "active"), states()
     theirs = (replace(servers(1), name="db", network=str(network.uuid)),)
-    other = built(on, items=theirs) if stands else submitted(on, at=now(), items=theirs)
+    other = built(on, items=theirs) if theirs_is == "built" else submitted(on, at=now(), items=theirs)
     cancel(order=order, reason="not needed", units=None, actor=on.applicant, at=now())
     work()
     order.refresh_from_db()

@@ -297,9 +297,9 @@ def test_a_start_that_lands_after_its_renewal_was_called_off_is_taken_back(
     assert Order.objects.get(pk=order.pk).status == "cancelled"
 
 
-@pytest.mark.parametrize("alone", [True, False])
+@pytest.mark.parametrize("what", ["the server", "all of it"])
 def test_a_renewal_called_off_after_the_server_is_back_leaves_it_in_use(
-    on: Scene, suspended: Resource, monkeypatch: pytest.MonkeyPatch, alone: bool
+    on: Scene, suspended: Resource, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
     """What is still to be done in its guest is no reason to stop it."""
     grown = [str(fresh("app-1-data-1").unit)]
@@ -310,7 +310,7 @@ def test_a_renewal_called_off_after_the_server_is_back_leaves_it_in_use(
             time.sleep(0.02)
     assert Step.objects.exclude(state="done").filter(operation__kind="renew").get().kind == "grow"
     assert cancellation.left_of(order).parts == []
-    if alone:
+    if what == "the server":
         unit = Unit.objects.get(item__order=order)
         with pytest.raises(provisioning.FinishedAlready):
             cancellation.cancel(order=order, reason="no", units=[unit.uuid], actor=on.applicant, at=now())
