@@ -105,9 +105,8 @@ def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: 
         _require_being_built(order)
         if units is None:
             _cancel_all(order, reason=reason, actor=actor, at=at)
-            placing.call_off(
-                order, actor=actor, reason=reason, at=at
-            )  # locks the accounts, as the end of a step does last
+            # Last, as it locks the accounts: so does the end of a step.
+            placing.call_off(order, actor=actor, reason=reason, at=at)
         else:
             _cancel_units(order, units, reason=reason, actor=actor, at=at)
         fulfilment.finish(order, at=at)

@@ -73,9 +73,8 @@ class ConfigureKind(Setting):
                 outputs = _outputs(result)
                 self.judge(result)
                 return Made(server.external_id, outputs)
-            case (
-                ansible.RunStatus.UNREACHABLE
-            ):  # it is starting; or it is another than the one whose host key we know
+            case ansible.RunStatus.UNREACHABLE:
+                # It is starting; or it is another than the one whose host key we know.
                 said = "; ".join(f.message.strip() for f in result.failures) or result.detail
                 return Moving(AGAIN, reason=f"the guest does not let us in: {said}")
             case ansible.RunStatus.UNKNOWN | ansible.RunStatus.CANCELLED:
