@@ -1,5 +1,6 @@
 """Deciding on pages: from the to-do list to the signature, alone and with others."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from govcloud.quotas.models import Dimension
 from tenants.models import Role
 from tests.factories.approvals import absence
 from tests.factories.clouds import room
-from tests.factories.orders import scene, submitted
+from tests.factories.orders import BACKUP, NETWORK, SERVERS, scene, submitted
 from tests.factories.tenants import grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -85,6 +86,21 @@ class TestTheDecision:
         told = text(browser.get(path))
         assert "This has come up since it was submitted." in told
         assert "g.4c16g" in told[told.index("its last approval may be refused") :][:200]
+
+    @pytest.mark.django_db
+    def test_what_has_come_up_about_several_items_is_told_once_with_their_names(
+        self, signed_in: Signed, at: datetime
+    ) -> None:
+        on = scene()
+        more = (replace(SERVERS, name=name, quantity=1) for name in ("web", "db"))
+        order = submitted(on, at=at, items=(NETWORK, *more, BACKUP))
+        on.catalogue.flavors["g.4c16g"].retired_at = at
+        on.catalogue.flavors["g.4c16g"].save()
+        page = signed_in(on.chain[Role.UNIT_APPROVER]).get(f"/orders/{order.number}/decision/")
+        told = text(page)
+        said = told[told.index("its last approval may be refused") :][:200]
+        assert "web, db" in said
+        assert said.count("g.4c16g") == 1
 
     def test_the_files_of_the_order_are_at_hand(
         self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, at: datetime
