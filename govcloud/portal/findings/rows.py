@@ -7,6 +7,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.portal.files import Sheet, local
+from govcloud.portal.findings.values import in_words
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
 from govcloud.reconciliation.lifecycle import FindingStatus
@@ -74,7 +75,7 @@ def sheet(rows: Iterable[Finding]) -> Sheet:
             each.name or each.external_id,
             each.get_kind_display(),
             "; ".join(
-                f"{one.get_field_display()}: {one.expected or '–'} → {one.found or '–'}"
+                f"{one.get_field_display()}: {in_words(one.expected, one.field)} → {in_words(one.found, one.field)}"
                 for one in each.differences.all()
             ),
             named(each.cloud) if each.cloud else "",

@@ -17,7 +17,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.resuming import resumes
-from govcloud.reconciliation import services
+from govcloud.reconciliation import remarks, services
 from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
@@ -132,6 +132,7 @@ def _page(
         else [],
         "decidable": decidable,
         "mark": mark_of(found),
+        "remark": remarks.told(found.remark),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [
