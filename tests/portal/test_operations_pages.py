@@ -78,6 +78,16 @@ def test_nobody_else_sees_them(people: scenes.Cast, parked: Operation, signed_in
             assert theirs not in page
 
 
+def test_steps_about_the_system_as_a_whole_name_it(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    found = operation(at, "compute_quota")
+    found.steps.update(unit=found.system.uuid)
+    page = text(signed_in(people.admin, language="zh-hans").get(f"{URL}{found.uuid}/"))
+    steps = page[page.index("步骤") :]
+    assert (found.system.name in steps, "compute_quota" in steps) == (True, False)
+
+
 FORM = 'id="reason"'
 TAKES_DOWN = "It cannot be abandoned: This operation takes something down, which cannot be taken back."
 CALLED_OFF = "It cannot be abandoned: This has been called off already."
