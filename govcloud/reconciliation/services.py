@@ -67,7 +67,7 @@ class StillMoving(Conflict):
 
 class CloudSilent(Unavailable):
     code = "cloud-silent"
-    message = _("The cloud %(cloud)s does not answer, so it is not known whether this still holds.")
+    message = _("The cloud %(cloud)s does not answer, so it cannot be looked at. Nothing has been done.")
 
 
 # -- passes

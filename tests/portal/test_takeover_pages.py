@@ -123,6 +123,15 @@ def test_a_form_of_a_row_comes_back_to_where_the_row_is(takeover: Takeover, acti
     assert "name/?page=2" in acting.get(f"{page}?page=2").content.decode()
 
 
+def test_a_cloud_that_nobody_can_sign_in_to_is_said_to_be_one(acting: Client) -> None:
+    """It does not fail to answer: nobody has asked it."""
+    CloudFactory(code="east", profile="")
+    answer = acting.post("/takeovers/survey/", {"cloud": "east", "project": "oa-生产"})
+    assert answer.status_code == 409
+    assert "neither a profile in clouds.yaml nor stored credentials" in text(answer)
+    assert 'value="oa-生产"' in answer.content.decode()
+
+
 def test_that_limits_are_to_be_lifted_stays_ticked(takeover: Takeover, acting: Client) -> None:
     answer = acting.post(f"/takeovers/{takeover.uuid}/taking/", {"raise_limits": "yes"})
     assert answer.status_code == 422
