@@ -67,7 +67,9 @@ class StillMoving(Conflict):
 
 class CloudSilent(Unavailable):
     code = "cloud-silent"
-    message = _("The cloud %(cloud)s does not answer, so it cannot be looked at. Nothing has been done.")
+    message = _(
+        "The cloud %(cloud)s does not answer, or does not let us in: it cannot be looked at now. Nothing has been done."
+    )
 
 
 # -- passes

@@ -202,5 +202,8 @@ def test_states_that_differ_are_told_in_the_readers_language(people: scenes.Cast
             assert words in page
         for code in ("running", "stopped", "usable"):
             assert code not in page
-    assert "运行中 → 已停机" in admin.get("/findings/export.csv").content.decode("utf-8-sig")
+    exported = admin.get("/findings/export.csv").content.decode("utf-8-sig")
+    assert "：运行中 → 已停机" in exported
+    headings = exported.splitlines()[0].split(",")
+    assert len(headings) == len(set(headings)), "two columns are called alike"
     assert "usable" in text(signed_in(people.admin).get(f"/findings/{found.uuid}/"))
