@@ -13,6 +13,9 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.clouds.models import StoragePool
 from govcloud.orders.drafts import LimitDraft
 from govcloud.orders.models import Attachment, Order
+from govcloud.orders.rules.of_items import LeaseOutOfRange
+from govcloud.orders.rules.of_targets import ResourceNotInUse
+from govcloud.portal.deciding import objections
 from govcloud.quotas.models import Dimension
 from tenants.models import Role
 from tests.factories.approvals import absence
@@ -101,6 +104,12 @@ class TestTheDecision:
         said = told[told.index("its last approval may be refused") :][:200]
         assert "web, db" in said
         assert said.count("g.4c16g") == 1
+
+    def test_what_has_come_up_does_not_name_its_item_twice(self, order: Order) -> None:
+        name = order.items.get(position=0).name
+        named = ResourceNotInUse(name=name, status="being changed", pointers=("/items/0/target",))
+        unnamed = LeaseOutOfRange(months=13, pointers=("/items/0/lease_months",))
+        assert [each.names for each in objections.told([named, unnamed], order)] == [[], [name]]
 
     def test_the_files_of_the_order_are_at_hand(
         self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, at: datetime

@@ -13,7 +13,7 @@ OF_ITEM = re.compile(r"/items/(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """``names`` are those of the items that it is about; none where it is about the order as a whole."""
+    """``names`` are those of the items that it is about; none where it names them itself, or is about the order as a whole."""
 
     detail: str
     names: list[str] = field(default_factory=list)
@@ -29,5 +29,7 @@ def told(found: Sequence[DomainError], order: Order) -> list[Objection]:
         objection = objections.setdefault(error.detail, Objection(error.detail))
         matches = (OF_ITEM.match(pointer) for pointer in error.pointers)
         about = [names.get(int(match[1]), "") for match in matches if match]
-        objection.names.extend(name for name in about if name and name not in objection.names)
+        objection.names.extend(
+            name for name in about if name and name not in objection.names and f"“{name}”" not in error.detail
+        )
     return list(objections.values())
