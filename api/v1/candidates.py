@@ -15,7 +15,7 @@ from api.fields import Answer
 from api.references import find
 from govcloud.catalog.models import Cloud
 from govcloud.inventory.models import ResourceKind
-from govcloud.takeover import services
+from govcloud.takeover import remarks, services
 from govcloud.takeover.lifecycle import CandidateStatus
 from govcloud.takeover.models import Candidate, Equivalent
 from govcloud.takeover.policies import ACTORS, READERS
@@ -37,7 +37,7 @@ class CandidateAnswer(Answer):
     name = serializers.CharField(help_text="that it has, or would have, here")
     status = serializers.ChoiceField(CandidateStatus.choices)
     obstacles = serializers.SerializerMethodField(help_text="why it cannot be taken over as it is")
-    remark = serializers.CharField(help_text="why it was not taken over the last time")
+    remark = serializers.SerializerMethodField(help_text="why it was not taken over the last time")
     cloud_status = serializers.CharField()
     flavor_name = serializers.CharField(help_text="of a server")
     vcpus = serializers.IntegerField()
@@ -63,6 +63,9 @@ class CandidateAnswer(Answer):
         if candidate.status != CandidateStatus.OPEN:
             return []
         return [{"code": each, "title": str(Obstacle(each).label)} for each in candidate.obstacles]
+
+    def get_remark(self, candidate: Candidate) -> str:
+        return remarks.told(candidate.remark)
 
 
 class RenamingBody(Body):

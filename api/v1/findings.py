@@ -15,7 +15,7 @@ from api.fields import Answer
 from api.v1.audit import EventAnswer
 from api.v1.tenants import SystemRef
 from govcloud.audit.queries import history
-from govcloud.reconciliation import services
+from govcloud.reconciliation import remarks, services
 from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Difference, Finding
@@ -63,12 +63,15 @@ class FindingAnswer(Answer):
         help_text="who applied or dismissed it",
     )
     decided_at = serializers.DateTimeField(allow_null=True)
-    remark = serializers.CharField(
+    remark = serializers.SerializerMethodField(
         help_text="why it was dismissed, or what kept the last application from being done"
     )
     operation = serializers.UUIDField(
         source="operation.uuid", default=None, allow_null=True, help_text="that the last application started"
     )
+
+    def get_remark(self, finding: Any) -> str:
+        return remarks.told(finding.remark)
 
     def get_mark(self, finding: Any) -> str:
         return mark_of(finding)

@@ -190,11 +190,16 @@ def enable(*, cloud: Cloud, actor: audit.Actor, at: datetime) -> Cloud:
     """From now on things are placed there. Raises NoWayIn and WrongState."""
     with transaction.atomic():
         cloud = Cloud.objects.select_for_update().get(pk=cloud.pk)
-        known = cloud.profile or CloudCredential.objects.filter(cloud=cloud).exists()
-        if not known and cloud.status == CloudStatus.DISABLED:
-            raise NoWayIn
+        if cloud.status == CloudStatus.DISABLED:
+            require_way_in(cloud)
         transition(cloud, CloudStatus.ENABLED, actor=actor, at=at)
     return cloud
+
+
+def require_way_in(cloud: Cloud) -> None:
+    """Raises NoWayIn while nobody has said how it is signed in to."""
+    if not cloud.profile and not CloudCredential.objects.filter(cloud=cloud).exists():
+        raise NoWayIn
 
 
 def disable(*, cloud: Cloud, reason: str, actor: audit.Actor, at: datetime) -> Cloud:

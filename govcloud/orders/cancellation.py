@@ -22,7 +22,7 @@ from govcloud.orders.rules.standing import guests_on
 from govcloud.orders.submission import locked
 from govcloud.provisioning import completion
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.lifecycle import FINISHED, StepState
+from govcloud.provisioning.lifecycle import FINISHED, Desired, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.queries import unfinished_units, units_called_off
 from govcloud.provisioning.services import CannotBeUndone, FinishedAlready
@@ -60,15 +60,25 @@ class Separable:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What of an order does not stand yet: the parts that can be called off by themselves, and whether that is not all."""
+    """What of an order does not stand yet: the parts that can be called off by themselves, and whether that is not all.
+
+    All of it is ``barred`` while something is being given back, which is not taken back.
+    """
 
     parts: Sequence[Separable] = ()
     more: bool = False
+    barred: bool = False
+
+    @property
+    def all_goes(self) -> bool:
+        """Whether calling off all that is left would call anything off; without it a part may go by itself."""
+        return not self.barred and bool(self.parts or self.more)
 
 
 def left_of(order: Order) -> Left:
     """Of one that is being built: it does not stand yet, and has not been called off."""
-    steps = Step.objects.filter(unit=OuterRef("uuid"), operation=OuterRef("operation"))
+    of_operation = Step.objects.filter(operation=OuterRef("operation"))
+    steps = of_operation.filter(unit=OuterRef("uuid"))
     units = (
         _units_of(order)
         .filter(server=None)
@@ -76,6 +86,7 @@ def left_of(order: Order) -> Left:
             unfinished=Exists(steps.exclude(state__in=FINISHED)),
             called_off=Exists(steps.filter(called_off_at__isnull=False)),
             back=Exists(steps.filter(**BACK)),
+            taken_down=Exists(of_operation.filter(called_off_at=None, desired=Desired.ABSENT)),
         )
     )
     tops = list(units)
@@ -86,7 +97,7 @@ def left_of(order: Order) -> Left:
         for unit in going
         if unit.operation_id is not None and unit.item.action in SEPARABLE
     ]
-    return Left(parts, more=len(going) > len(parts))
+    return Left(parts, more=len(going) > len(parts), barred=any(unit.taken_down for unit in going))
 
 
 def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: User, at: datetime) -> Order:

@@ -229,7 +229,8 @@ def _clouds(at: datetime) -> tuple[Traffic, ...]:
         .order_by("service", "outcome")
     )
     called = {row["cloud"] for row in counts}
-    found = Cloud.objects.filter(Q(status=CloudStatus.ENABLED) | Q(pk__in=called)).order_by("code")
+    named = Cloud.objects.filter(Q(status=CloudStatus.ENABLED) | Q(pk__in=called))
+    found = named.select_related("health").order_by("code")
     differences = list(SizeDifference.objects.filter(cloud__in=found))
     return tuple(
         Traffic(

@@ -286,6 +286,23 @@ def _let_limits_follow(operation: Operation, going: Sequence[Step]) -> None:
             step.needs.add(*going)
 
 
+def bar_to_abandoning(operation: Operation, steps: Collection[Step]) -> Conflict | None:
+    """What ``abandon`` would refuse an operation with that has not ended, by its steps as they were read; None if it would not.
+
+    So that nobody is offered what is refused. The refusals for what stands already are ``orders.cancellation``'s.
+    """
+    waits = any(step.state == StepState.PARKED and step.called_off_at is not None for step in steps)
+    if operation.kind == OperationKind.BACKUP:
+        left = [step for step in steps if step.state not in FINISHED]
+        if waits or any(step.desired == Desired.PRESENT for step in left):
+            return None
+        return CalledOffAlready() if any(step.called_off_at for step in left) else CannotBeUndone()
+    standing = [step for step in steps if step.called_off_at is None]
+    if any(step.desired == Desired.ABSENT for step in standing):
+        return CannotBeUndone()
+    return None if standing or waits else CalledOffAlready()
+
+
 def takes_down(operation: Operation) -> bool:
     """Whether it takes something down by itself, which cannot be taken back."""
     return Step.objects.filter(operation=operation, called_off_at=None, desired=Desired.ABSENT).exists()

@@ -27,6 +27,7 @@ ABOUT_VALUES = frozenset({FindingKind.DRIFTED, FindingKind.QUOTA_MISMATCH})
 TAKEN_AS_IT_IS = ABOUT_VALUES | {FindingKind.FOREIGN}
 """What is applied only as it was shown: what is taken into the record, or out of the cloud, is that and nothing else."""
 
+LONGEST_NAME = 255
 SHOWN = 500  # characters of a value that a finding keeps
 
 
@@ -104,7 +105,7 @@ def _row(observation: Observation, cloud: Cloud | None, *, at: datetime) -> Find
         status=FindingStatus.SUSPECTED if twice else FindingStatus.OPEN,
         cloud=cloud,
         external_id=observation.external_id,
-        name=observation.name[:255],
+        name=observation.name[:LONGEST_NAME],
         unit=observation.unit,
         system_id=observation.system,
         resource_id=observation.resource,
@@ -128,6 +129,10 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
     for finding in moved:
         finding.resource_id = pairs[finding].resource
     Finding.objects.bulk_update(moved, ["resource"])
+    renamed = [finding for finding, each in pairs.items() if finding.name != each.name[:LONGEST_NAME]]
+    for finding in renamed:
+        finding.name = pairs[finding].name[:LONGEST_NAME]
+    Finding.objects.bulk_update(renamed, ["name"])
     to_open = [
         finding
         for finding in pairs

@@ -30,6 +30,7 @@ from govcloud.provisioning.kinds.network import SecurityRuleKind, tags_for
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
+from govcloud.reconciliation import remarks
 from govcloud.reconciliation.comparison import REACH, Seen
 from govcloud.reconciliation.restoring import RESTORES
 from govcloud.reconciliation.subjects import subject_of
@@ -123,13 +124,13 @@ class RemovalKind(MendingKind):
             return Made(context.state["id"], {})
         if "unmarked" in context.state:
             if seen.mark is not None:
-                return Skipped("it carries a mark of ours by now")
+                return Skipped(remarks.MARKED_BY_NOW)
         elif str(seen.mark) not in {str(context.step.unit), context.state.get("server")}:
-            return Skipped("it does not carry our mark any more")
+            return Skipped(remarks.MARK_GONE)
         if seen.held_by:
-            return Skipped("something holds it")
+            return Skipped(remarks.HELD)
         if self._is_recorded(context, seen.external_id):
-            return Skipped("it is recorded by now")
+            return Skipped(remarks.RECORDED_BY_NOW)
         if seen.settled:
             by = context.cloud if self.subject(context) == SubjectKind.SECURITY_RULE else context.project
             _DELETES[self.subject(context)](by, seen.external_id)
@@ -159,7 +160,7 @@ class LossKind(MendingKind):
             self.seen(context)
         except errors.NotFound:
             return Made(context.state["id"], {})
-        return Skipped("it is there again")
+        return Skipped(remarks.THERE_AGAIN)
 
     def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
         subject = self.subject(context)

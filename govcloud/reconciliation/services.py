@@ -24,7 +24,7 @@ from govcloud.inventory.lifecycle import Status as ResourceStatus
 from govcloud.inventory.models import Project, Resource
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
-from govcloud.reconciliation import balances, comparison, hands, remedies, sweeps
+from govcloud.reconciliation import balances, comparison, hands, remarks, remedies, sweeps
 from govcloud.reconciliation.comparison import Observation, Seen
 from govcloud.reconciliation.findings import RECONCILER, mark_of, resolve, same
 from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
@@ -67,7 +67,9 @@ class StillMoving(Conflict):
 
 class CloudSilent(Unavailable):
     code = "cloud-silent"
-    message = _("The cloud %(cloud)s does not answer, so it is not known whether this still holds.")
+    message = _(
+        "The cloud %(cloud)s does not answer, or does not let us in: it cannot be looked at now. Nothing has been done."
+    )
 
 
 # -- passes
@@ -243,7 +245,7 @@ def _take_up(finding: Finding, operation: Operation, *, at: datetime) -> None:
     if operation.status == OperationStatus.DONE and skipped is None:
         resolve([finding], actor=RECONCILER, at=at)
         return
-    reason = skipped.outputs.get("reason", "") if skipped is not None else str(operation.get_status_display())
+    reason = skipped.outputs.get("reason", "") if skipped is not None else remarks.CALLED_OFF
     lifecycle.transition(
         finding, FindingStatus.OPEN, actor=RECONCILER, at=at, reason=reason, remark=reason[:500]
     )

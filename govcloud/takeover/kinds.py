@@ -23,12 +23,10 @@ from govcloud.provisioning.kinds.network import SecurityGroupKind, tags_of
 from govcloud.provisioning.kinds.tenancy import LIMITS, MEMBER, AccessKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.reconciliation.subjects import marked
-from govcloud.takeover import settling
+from govcloud.takeover import remarks, settling
 from govcloud.takeover.assessment import AT_REST, RUNNING_OR_STOPPED
 
 SYSTEM = "govcloud_system"
-VANISHED = "it is not there any more"
-OTHER_MARK = "it carries the mark of something else by now"
 
 
 def register_all(register: Callable[..., None]) -> None:
@@ -140,13 +138,13 @@ class TakeoverKind(Kind):
         try:
             thing = self.fetch(context)
         except errors.NotFound:
-            return Skipped(VANISHED)
+            return Skipped(remarks.VANISHED)
         if self.is_moving(thing):
             return Moving()
         carried = self.mark_of(thing)
         if carried != context.step.unit:  # else it was found to be right before it was marked half way
             if carried is not None and str(carried) != context.state["mark"]:
-                return Skipped(OTHER_MARK)
+                return Skipped(remarks.OTHER_MARK)
             reason = next(self.changed(context, thing), None)
             if reason is not None:
                 return Skipped(reason)
@@ -200,11 +198,11 @@ class NetworkTakeoverKind(TakeoverKind):
 
     def changed(self, context: Context, thing: models.Network) -> Iterator[str]:
         if thing.project_id != context.project_id or thing.shared or thing.external:
-            yield "other projects are on it"
+            yield remarks.OTHERS_ON_IT
         subnets = context.project.network.find_subnets(network_id=thing.id)
         shape = [(subnet.id, subnet.cidr) for subnet in subnets]
         if shape != [(context.state["subnet_id"], context.state["cidr"])]:
-            yield "its subnets have changed"
+            yield remarks.OTHER_SUBNETS
 
     def is_whole(self, context: Context, thing: models.Network) -> bool:
         return thing.name == context.mark
@@ -269,25 +267,25 @@ class ServerTakeoverKind(TakeoverKind):
     def changed(self, context: Context, thing: SurveyedServer) -> Iterator[str]:
         state = context.state
         if thing.project_id != context.project_id:
-            yield "it is in another project by now"
+            yield remarks.OTHER_PROJECT
         if thing.status not in RUNNING_OR_STOPPED:
             yield f"it is {thing.status}"
         size = [thing.flavor_name, thing.vcpus, thing.memory_mib]
         if size != state["size"]:
             yield f"it is {thing.flavor_name} ({thing.vcpus} vCPU, {thing.memory_mib} MiB) by now"
         if sorted(thing.volume_ids) != state["volumes_there"]:
-            yield "its volumes have changed"
+            yield remarks.OTHER_VOLUMES
         ports = context.project.network.find_ports(server_id=thing.id)
         there = sorted([port.id, *port.addresses] for port in ports)
         if there != sorted([port["id"], port["address"]] for port in state["ports"]):
-            yield "its interfaces have changed"
+            yield remarks.OTHER_INTERFACES
         yield from self._without_networks(context)
 
     def _without_networks(self, context: Context) -> Iterator[str]:
         networks = {port["network"] for port in context.state["ports"]}
         there = Resource.objects.filter(unit__in=networks, released_at=None, system=context.operation.system)
         if there.count() != len(networks):
-            yield "its network was not taken over"
+            yield remarks.NETWORK_STAYED
 
     def is_whole(self, context: Context, thing: SurveyedServer) -> bool:
         ours = set(tags_of(context))
@@ -349,17 +347,17 @@ class VolumeTakeoverKind(TakeoverKind):
     def changed(self, context: Context, thing: SurveyedVolume) -> Iterator[str]:
         state = context.state
         if thing.project_id != context.project_id:
-            yield "it is in another project by now"
+            yield remarks.OTHER_PROJECT
         if thing.status not in AT_REST:
             yield f"it is {thing.status}"
         if [thing.volume_type, thing.size_gib] != state["size"]:
             yield f"it is {thing.volume_type}, {thing.size_gib} GiB by now"
         if sorted(thing.devices) != state["held_by"]:
-            yield "it is connected otherwise by now"
+            yield remarks.OTHERWISE_CONNECTED
         if context.project.snapshots.find_snapshots(volume_id=thing.id):
-            yield "it has snapshots by now"
+            yield remarks.SNAPSHOTS
         if "server" in state and not Server.objects.filter(resource__unit=state["server"]).exists():
-            yield "its server was not taken over"
+            yield remarks.SERVER_STAYED
 
     def is_whole(self, context: Context, thing: SurveyedVolume) -> bool:
         return thing.name == context.step.label

@@ -14,7 +14,7 @@ from govcloud.audit import services as audit
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud, Flavor, Image, StorageClass, Zone
 from govcloud.clouds import access
-from govcloud.clouds.services import CloudRetired
+from govcloud.clouds.services import CloudRetired, require_way_in
 from govcloud.errors import Conflict, Invalid
 from govcloud.gateways.openstack import errors, models
 from govcloud.inventory.models import Project
@@ -96,10 +96,11 @@ class Assignment:
 def request(*, cloud: Cloud, project: str, actor: audit.Actor, at: datetime) -> Takeover:
     """Have a project, by its id or name, surveyed; one that was surveyed before is surveyed again.
 
-    Raises CloudRetired, NoSuchProject, CloudSilent, SurveyUnderWay.
+    Raises CloudRetired, NoWayIn, NoSuchProject, CloudSilent, SurveyUnderWay.
     """
     if cloud.status == CloudStatus.RETIRED:
         raise CloudRetired(name=cloud.code)
+    require_way_in(cloud)
     known = Takeover.objects.filter(cloud=cloud)
     takeover = known.filter(project_id=project).first() or known.filter(project_name=project).first()
     if takeover is None:

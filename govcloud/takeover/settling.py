@@ -17,13 +17,13 @@ from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas import services as quotas
+from govcloud.takeover import remarks
 from govcloud.takeover.lifecycle import CandidateStatus
 from govcloud.takeover.models import Candidate
 
 log = structlog.get_logger(__name__)
 
 SETTLER = audit.SystemActor("takeover")
-ABANDONED = "the takeover was abandoned"
 
 
 def taken(*, resource: Resource, at: datetime) -> None:
@@ -106,7 +106,7 @@ def leave_project(operation: Operation) -> None:
 def _why(unit: UUID, operation: Operation) -> str:
     steps = Step.objects.filter(operation=operation, unit=unit)
     if operation.status != OperationStatus.DONE or steps.filter(called_off_at__isnull=False).exists():
-        return ABANDONED
+        return remarks.ABANDONED
     skipped = steps.filter(state=StepState.SKIPPED).first()
     return "" if skipped is None else str(skipped.outputs.get("reason", ""))
 

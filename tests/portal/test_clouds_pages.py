@@ -130,6 +130,7 @@ def test_a_wrong_maintenance_is_refused_with_what_was_typed(
     assert (page.status_code, told in text(page)) == (422, True)
     for value in filter(None, (typed["starts_at"], typed["ends_at"], typed["reason"])):
         assert f'value="{value}"' in page.content.decode()
+    assert "What you had written" not in text(page), "it is in the form again"
     assert not Maintenance.objects.exists()
 
 

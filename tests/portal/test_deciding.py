@@ -1,5 +1,6 @@
 """Deciding on pages: from the to-do list to the signature, alone and with others."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -12,11 +13,14 @@ from govcloud.audit.models import Event, Outcome
 from govcloud.clouds.models import StoragePool
 from govcloud.orders.drafts import LimitDraft
 from govcloud.orders.models import Attachment, Order
+from govcloud.orders.rules.of_items import LeaseOutOfRange
+from govcloud.orders.rules.of_targets import ResourceNotInUse
+from govcloud.portal.deciding import objections
 from govcloud.quotas.models import Dimension
 from tenants.models import Role
 from tests.factories.approvals import absence
 from tests.factories.clouds import room
-from tests.factories.orders import scene, submitted
+from tests.factories.orders import BACKUP, NETWORK, SERVERS, scene, submitted
 from tests.factories.tenants import grant, member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -85,6 +89,27 @@ class TestTheDecision:
         told = text(browser.get(path))
         assert "This has come up since it was submitted." in told
         assert "g.4c16g" in told[told.index("its last approval may be refused") :][:200]
+
+    @pytest.mark.django_db
+    def test_what_has_come_up_about_several_items_is_told_once_with_their_names(
+        self, signed_in: Signed, at: datetime
+    ) -> None:
+        on = scene()
+        more = (replace(SERVERS, name=name, quantity=1) for name in ("web", "db"))
+        order = submitted(on, at=at, items=(NETWORK, *more, BACKUP))
+        on.catalogue.flavors["g.4c16g"].retired_at = at
+        on.catalogue.flavors["g.4c16g"].save()
+        page = signed_in(on.chain[Role.UNIT_APPROVER]).get(f"/orders/{order.number}/decision/")
+        told = text(page)
+        said = told[told.index("its last approval may be refused") :][:200]
+        assert "web, db" in said
+        assert said.count("g.4c16g") == 1
+
+    def test_what_has_come_up_does_not_name_its_item_twice(self, order: Order) -> None:
+        name = order.items.get(position=0).name
+        named = ResourceNotInUse(name=name, status="being changed", pointers=("/items/0/target",))
+        unnamed = LeaseOutOfRange(months=13, pointers=("/items/0/lease_months",))
+        assert [each.names for each in objections.told([named, unnamed], order)] == [[], [name]]
 
     def test_the_files_of_the_order_are_at_hand(
         self, people: scenes.Cast, order: Order, url: str, signed_in: Signed, at: datetime

@@ -4,13 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from govcloud.catalog.models import Cloud
 from govcloud.gateways.openstack import Exchange
 from govcloud.portal.templatetags.portal import span
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tests.factories.catalog import CloudFactory
-from tests.factories.clouds import differing
+from tests.factories.clouds import differing, healthy
 from tests.factories.tenants import member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -118,6 +119,23 @@ def test_in_chinese(people: scenes.Cast, signed_in: Signed, at: datetime) -> Non
 @pytest.mark.usefixtures("_well")
 def test_an_engine_that_is_well_says_so(people: scenes.Cast, signed_in: Signed) -> None:
     assert WELL in text(signed_in(people.admin).get(URL))
+
+
+@pytest.mark.usefixtures("_well")
+def test_an_open_cloud_that_cannot_be_built_on_needs_attention(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    """Where nothing is under way no call fails: only the look at its health tells."""
+    cloud = people.catalogue.cloud
+    healthy(cloud, at=at, state="unauthorized")
+    told = "refuses our credentials. What is under way there waits."
+    page = text(signed_in(people.admin).get(URL))
+    assert (told in page, WELL in page) == (True, False)
+    assert "拒绝我方凭据。该云上正在进行的工作暂停等待。" in text(
+        signed_in(people.admin, language="zh-hans").get(URL)
+    )
+    Cloud.objects.filter(pk=cloud.pk).update(status="disabled")
+    assert told not in text(signed_in(people.admin).get(URL))
 
 
 @pytest.mark.usefixtures("_well")

@@ -8,7 +8,7 @@ import pytest
 
 from govcloud.inventory.models import ResourceKind
 from govcloud.provisioning.models import Operation
-from govcloud.reconciliation import comparison, services
+from govcloud.reconciliation import comparison, remarks, services
 from govcloud.reconciliation.models import Finding
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 from tests.factories.inventory import whole_server
@@ -161,3 +161,49 @@ def test_a_recovery_point_that_was_thought_lost_says_so(
     )
     DifferenceFactory(finding=found, field=Field.STATE, expected="lost", found="usable")
     assert told in text(signed_in(people.admin, language=language).get(f"/findings/{found.uuid}/"))
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_why_it_was_not_put_right_is_told_in_the_readers_language(
+    people: scenes.Cast, signed_in: Signed, language: str
+) -> None:
+    told = {"en": "Something holds it.", "zh-hans": "仍被占用。"}
+    found = stopped(people)
+    Finding.objects.filter(pk=found.pk).update(remark=remarks.HELD)
+    page = text(signed_in(people.admin, language=language).get(f"/findings/{found.uuid}/"))
+    assert (told[language] in page, remarks.HELD in page) == (True, False)
+    Finding.objects.filter(pk=found.pk).update(remark="与机房约定")
+    assert "与机房约定" in text(signed_in(people.admin, language=language).get(f"/findings/{found.uuid}/"))
+
+
+def test_a_finding_whose_operation_was_called_off_says_so_in_each_language(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    found = stopped(people)
+    admin = signed_in(people.admin)
+    admin.post(f"/findings/{found.uuid}/application/", {"remedy": "set_back"})
+    Operation.objects.filter(resource=found.resource).update(status="undone", finished_at=at)
+    assert services.settle(at=at) == 1
+    assert "Putting it right was called off before it was done." in text(
+        admin.get(f"/findings/{found.uuid}/")
+    )
+    page = text(signed_in(people.admin, language="zh-hans").get(f"/findings/{found.uuid}/"))
+    assert "处理未完成即已取消。" in page
+
+
+def test_states_that_differ_are_told_in_the_readers_language(people: scenes.Cast, signed_in: Signed) -> None:
+    """On the page, in the list and in its file; what only the cloud has a word for stays."""
+    found = stopped(people)
+    DifferenceFactory(finding=found, field=Field.STATE, expected="usable", found="SHELVED")
+    admin = signed_in(people.admin, language="zh-hans")
+    for url in (f"/findings/{found.uuid}/", "/findings/"):
+        page = text(admin.get(url))
+        for words in ("运行中", "已停机", "可用", "SHELVED"):
+            assert words in page
+        for code in ("running", "stopped", "usable"):
+            assert code not in page
+    exported = admin.get("/findings/export.csv").content.decode("utf-8-sig")
+    assert "：运行中 → 已停机" in exported
+    headings = exported.splitlines()[0].split(",")
+    assert len(headings) == len(set(headings)), "two columns are called alike"
+    assert "usable" in text(signed_in(people.admin).get(f"/findings/{found.uuid}/"))

@@ -1,6 +1,7 @@
 """Operations as a list, and what administrators see of the cloud's answers to one."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -75,6 +76,54 @@ def test_nobody_else_sees_them(people: scenes.Cast, parked: Operation, signed_in
         assert "Steps" in page
         for theirs in ("Calls to the cloud", "req-", done.external_id):
             assert theirs not in page
+
+
+def test_steps_about_the_system_as_a_whole_name_it(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    found = operation(at, "compute_quota")
+    found.steps.update(unit=found.system.uuid)
+    page = text(signed_in(people.admin, language="zh-hans").get(f"{URL}{found.uuid}/"))
+    steps = page[page.index("步骤") :]
+    assert (found.system.name in steps, "compute_quota" in steps) == (True, False)
+
+
+FORM = 'id="reason"'
+TAKES_DOWN = "It cannot be abandoned: This operation takes something down, which cannot be taken back."
+CALLED_OFF = "It cannot be abandoned: This has been called off already."
+
+
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ({"kind": "release"}, ""),
+        ({"kind": "release", "desired": "absent"}, TAKES_DOWN),
+        ({"kind": "release", "desired": "absent", "state": "parked"}, TAKES_DOWN),
+        ({"kind": "release", "desired": "absent", "called": True}, CALLED_OFF),
+        ({"kind": "release", "desired": "absent", "called": True, "state": "parked"}, ""),
+        ({"kind": "backup"}, ""),
+        ({"kind": "backup", "desired": "absent"}, TAKES_DOWN),
+        ({"kind": "backup", "desired": "absent", "called": True}, CALLED_OFF),
+        ({"kind": "backup", "desired": "absent", "called": True, "state": "parked"}, ""),
+    ],
+)
+def test_abandoning_is_offered_where_it_would_be_done(
+    people: scenes.Cast, signed_in: Signed, at: datetime, steps: dict[str, Any], told: str
+) -> None:
+    found = operation(at, "thing-of-it")
+    Operation.objects.filter(pk=found.pk).update(kind=steps["kind"], status="undoing")
+    found.steps.update(
+        desired=steps.get("desired", "present"),
+        state=steps.get("state", "due"),
+        called_off_at=at if steps.get("called") else None,
+    )
+    admin, url = signed_in(people.admin), f"{URL}{found.uuid}/"
+    page = admin.get(url)
+    assert (FORM in page.content.decode(), told in text(page)) == (not told, True)
+    answer = admin.post(f"{url}abandonment/", {"reason": "it hangs"})
+    assert answer.status_code == (409 if told else 302), text(answer)
+    if told:
+        assert told.partition(": ")[2] in text(answer)
 
 
 def test_many_calls_come_in_pages_at_the_same_cost(

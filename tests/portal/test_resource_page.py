@@ -296,6 +296,18 @@ def test_a_server_that_is_in_hand_with_its_volume_leads_there_as_well(
     assert f'href="/operations/{operation.uuid}/#call-off"' in page.content.decode()
 
 
+def test_what_waits_for_an_administrator_is_not_told_as_under_way(
+    on: Scene, browser: Client, server: Server, signed_in: Signed
+) -> None:
+    operation = under_way(browser, server.resource)
+    Operation.objects.filter(pk=operation.pk).update(status="parked")
+    page = text(browser.get(page_of(server.resource)))
+    told = "Waiting for an administrator of the cloud centre: stop the server (web-1)."
+    assert (told in page, "Under way" in page) == (True, False)
+    chinese = signed_in(on.applicant, language="zh-hans").get(page_of(server.resource))
+    assert "等待云中心管理员处理：停止服务器（web-1）。" in text(chinese)
+
+
 def test_only_who_may_ask_for_it_is_offered_it(
     on: Scene, browser: Client, server: Server, signed_in: Signed
 ) -> None:

@@ -1,12 +1,15 @@
 """The pages of projects that were built outside: who may do what there, and what is refused with what was typed."""
 
+import re
 from datetime import datetime
+from html import unescape
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from govcloud.takeover import remarks
 from govcloud.takeover.models import Takeover
 from tenants.models import Role, System
 from tests.factories.catalog import CloudFactory
@@ -102,6 +105,59 @@ def test_a_bad_name_comes_back_where_it_was_typed(takeover: Takeover, acting: Cl
     other = TakeoverFactory()
     path = f"/takeovers/{other.uuid}/things/{row.uuid}/name/"
     assert acting.post(path, {"name": "good"}).status_code == 404
+
+
+def test_a_form_of_a_row_comes_back_to_where_the_row_is(takeover: Takeover, acting: Client) -> None:
+    """What cannot be taken over is in another view than the first, and a hundred things fill a page."""
+    page, row = f"/takeovers/{takeover.uuid}/", takeover.candidates.get(found_name="外网")
+    (action,) = re.findall(
+        rf'action="({page}things/{row.uuid}/name/[^"]*)"',
+        acting.get(f"{page}?view=obstructed").content.decode(),
+    )
+    answer = acting.post(unescape(action), {"name": "Bad Name!"})
+    assert (answer.status_code, 'value="Bad Name!"' in answer.content.decode()) == (422, True)
+    answer = acting.post(unescape(action), {"name": "outer-net"})
+    assert (answer.status_code, answer.headers["Location"]) == (302, f"{page}?view=obstructed")
+    for number in range(120):
+        CandidateFactory(takeover=takeover, found_name=f"net-{number:03}", name=f"net-{number:03}")
+    assert "name/?page=2" in acting.get(f"{page}?page=2").content.decode()
+
+
+def test_a_cloud_that_nobody_can_sign_in_to_is_said_to_be_one(acting: Client) -> None:
+    """It does not fail to answer: nobody has asked it."""
+    CloudFactory(code="east", profile="")
+    answer = acting.post("/takeovers/survey/", {"cloud": "east", "project": "oa-生产"})
+    assert answer.status_code == 409
+    assert "neither a profile in clouds.yaml nor stored credentials" in text(answer)
+    assert 'value="oa-生产"' in answer.content.decode()
+
+
+def test_that_limits_are_to_be_lifted_stays_ticked(takeover: Takeover, acting: Client) -> None:
+    answer = acting.post(f"/takeovers/{takeover.uuid}/taking/", {"raise_limits": "yes"})
+    assert answer.status_code == 422
+    assert re.findall(r'name="raise_limits"\s+value="yes" checked', answer.content.decode())
+
+
+@pytest.mark.parametrize(
+    ("remark", "told"),
+    [
+        (remarks.VANISHED, "云平台中已不存在"),
+        ("it is sas, 6 GiB by now", "现为 sas，6 GiB"),
+        ("it is m1.large (4 vCPU, 8192 MiB) by now", "现为 m1.large（4 vCPU，8192 MiB）"),
+        ("it is SHELVED", "SHELVED"),
+        ("与原厂商约定", "与原厂商约定"),
+    ],
+)
+def test_why_something_was_not_taken_over_is_told_in_the_readers_language(
+    takeover: Takeover, people: scenes.Cast, signed_in: Signed, remark: str, told: str
+) -> None:
+    takeover.candidates.filter(found_name="内网").update(remark=remark)
+    page, chinese = f"/takeovers/{takeover.uuid}/", signed_in(people.admin, language="zh-hans")
+    shown = text(chinese.get(page))
+    exported = chinese.get(f"{page}export.csv").content.decode("utf-8-sig")
+    for words in (shown, exported):
+        assert (told in words, "it is" in words) == (True, False)
+    assert remark in text(signed_in(people.admin).get(page))
 
 
 def test_lists_are_exported(takeover: Takeover, acting: Client) -> None:

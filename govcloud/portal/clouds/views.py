@@ -168,12 +168,20 @@ def _page(request: HttpRequest, uuid: UUID, *, refused: Refused | None = None) -
         "parts": found.availability_zones.all(),
         "keeps": keeps,
         "refused": refused,
+        "refilled": keeps and refused is not None and _has_form(refused, found),
         "most": deeds.LONGEST_REASON,
         "at": at,
     }
     if keeps:
         context |= _for_keepers(found, at)
     return render(request, "portal/cloud/page.html", context, status=refused.status if refused else 200)
+
+
+def _has_form(refused: Refused, found: Cloud) -> bool:
+    """Whether the page still has the form that was refused: none has a retired cloud, and a closed one is not closed again."""
+    if refused.typed.get("deed") == services.disable.__name__:
+        return found.status == CloudStatus.ENABLED
+    return found.status != CloudStatus.RETIRED
 
 
 def _for_keepers(found: Cloud, at: datetime) -> dict[str, Any]:

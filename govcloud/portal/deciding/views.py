@@ -22,6 +22,7 @@ from govcloud.orders.grounds import grounds_of
 from govcloud.orders.models import Order
 from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds
+from govcloud.portal.deciding import objections
 from govcloud.portal.deciding.forms import LONGEST, bounded, chosen, typed, verb_of
 from govcloud.portal.deciding.offers import Offer
 from govcloud.portal.deeds import Refused
@@ -220,7 +221,7 @@ def _page(
         "refused": refused,
         "refilled": refused is not None and _has_form(refused, offered, people),
         "bar": grounds.bar,
-        "objections": grounds.objections,
+        "objections": objections.told(grounds.objections, order),
         "effect": grounds.effect,
         "limits": grounds.limits,
         "capacity": _capacity(at=at),

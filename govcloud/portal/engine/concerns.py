@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from govcloud.catalog.lifecycle import CloudStatus
+from govcloud.clouds.models import USABLE
 from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning import presence
 from govcloud.provisioning.overview import Overview, Traffic
@@ -35,6 +37,11 @@ def _of(seen: Overview) -> Iterator[str]:
     for traffic in seen.clouds:
         if traffic.differences:
             yield _differing(traffic)
+        health = getattr(traffic.cloud, "health", None)
+        if traffic.cloud.status == CloudStatus.ENABLED and health and health.state not in USABLE:
+            yield _("%(cloud)s: %(state)s. What is under way there waits.") % {
+                "cloud": named(traffic.cloud), "state": health.get_state_display(),
+            }  # fmt: skip
         latest = traffic.windows[0]
         if latest.calls >= FEW and latest.error_rate > ERROR_RATE:
             yield _("%(cloud)s fails: %(rate)s of its calls in the last five minutes.") % {

@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping
 from django.db.models import Q, QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 
 from govcloud.portal.files import Sheet, local
+from govcloud.portal.findings.values import in_words
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
 from govcloud.reconciliation.lifecycle import FindingStatus
@@ -32,7 +34,7 @@ HEADINGS: tuple[str | Promise, ...] = (
     _("What"),
     _("Name"),
     _("Finding"),
-    _("Differences"),
+    _("What differs"),
     _("Cloud"),
     _("System"),
     _("Proposal"),
@@ -66,6 +68,10 @@ def listed(filters: Narrowing) -> QuerySet[Finding]:
     return rows.select_related("cloud", "system").prefetch_related("differences").order_by("-id")
 
 
+def _colon() -> str:
+    return pgettext("before what is said of it", ": ")
+
+
 def sheet(rows: Iterable[Finding]) -> Sheet:
     """The list as a file."""
     told = (
@@ -74,7 +80,7 @@ def sheet(rows: Iterable[Finding]) -> Sheet:
             each.name or each.external_id,
             each.get_kind_display(),
             "; ".join(
-                f"{one.get_field_display()}: {one.expected or '–'} → {one.found or '–'}"
+                f"{one.get_field_display()}{_colon()}{in_words(one.expected, one.field)} → {in_words(one.found, one.field)}"
                 for one in each.differences.all()
             ),
             named(each.cloud) if each.cloud else "",

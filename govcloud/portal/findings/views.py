@@ -10,6 +10,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
 
+from govcloud.audit.models import Event
 from govcloud.audit.queries import history
 from govcloud.portal import deeds, files
 from govcloud.portal.audit.words import words_of
@@ -17,7 +18,7 @@ from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.resuming import resumes
-from govcloud.reconciliation import services
+from govcloud.reconciliation import remarks, services
 from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Finding
@@ -132,12 +133,20 @@ def _page(
         else [],
         "decidable": decidable,
         "mark": mark_of(found),
+        "remark": remarks.told(found.remark),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [
-            (event, TELLINGS.get(event.verb) or words_of(event))
+            (_in_words(event), TELLINGS.get(event.verb) or words_of(event))
             for event in history(found.uuid).reverse()[:HISTORY]
         ],
         "at": at,
     }
     return render(request, "portal/finding/page.html", context, status=refused.status if refused else 200)
+
+
+def _in_words(event: Event) -> Event:
+    """As a page tells of it: a reason that is a remedy, or why nothing was done, in the reader's language."""
+    reason = Remedy(event.reason).label if event.reason in Remedy.values else remarks.told(event.reason)
+    event.reason = str(reason)
+    return event

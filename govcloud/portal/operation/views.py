@@ -138,7 +138,9 @@ def _page(
     administers = scope_of(actor, at=at).holds(Role.CLOUD_ADMIN)
     steps = list(found.steps.order_by("position"))
     parked = sum(step.state == StepState.PARKED for step in steps)
-    may_abandon = administers and found.finished_at is None
+    abandonable = administers and found.finished_at is None
+    bar = services.bar_to_abandoning(found, steps) if abandonable else None
+    may_abandon = abandonable and bar is None
     calls_off = None if may_abandon else calling_off.possibility(operation=found, actor=actor, at=at)
     context: dict[str, Any] = {
         "operation": found,
@@ -158,6 +160,7 @@ def _page(
         **(_calls(request, found) if administers and refused is None else {}),
         "may_retry": administers and parked,
         "may_abandon": may_abandon,
+        "not_abandoned": bar.detail if bar is not None and calls_off is None else "",
         "calls_off": calls_off,
         "called_off": _called_off(found),
         "refilled": may_abandon or (calls_off is not None and not calls_off.refusal),

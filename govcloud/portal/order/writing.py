@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext
 
 from govcloud.catalog.models import Kind
-from govcloud.orders.cancellation import Separable, left_of
+from govcloud.orders.cancellation import Left, Separable, left_of
 from govcloud.orders.lifecycle import EDITABLE, Status
 from govcloud.orders.models import Order
 from govcloud.portal.deeds import LONGEST_REASON
@@ -29,6 +29,7 @@ class Offer:
     edits: bool = False
     withdraws: bool = False
     calls_off: bool = False
+    given_back: bool = False
     parts: Sequence[Option] = ()
     changes_built: bool = False
     new: Sequence[Choice] = ()
@@ -41,8 +42,13 @@ def offer(order: Order, actor: User, *, at: datetime) -> Offer:
     of_system = offer_of_system(order.system, actor, at=at)
     if order.status == Status.FULFILLING:
         callers = (Role.APPLICANT, Role.CLOUD_ADMIN)
-        calls_off = scope_of(actor, at=at).holds_any(callers, department=order.system.department)
-        return replace(of_system, calls_off=calls_off, parts=_parts(order) if calls_off else ())
+        if not scope_of(actor, at=at).holds_any(callers, department=order.system.department):
+            return of_system
+        left = left_of(order)
+        calls_off = left.all_goes or bool(left.parts)
+        return replace(
+            of_system, calls_off=calls_off, given_back=left.barred and not calls_off, parts=_parts(left)
+        )
     if not places.applies_for(order.system, actor, at=at):
         return of_system
     edits = order.status in EDITABLE
@@ -55,8 +61,7 @@ def offer(order: Order, actor: User, *, at: datetime) -> Offer:
     )
 
 
-def _parts(order: Order) -> Sequence[Option]:
-    left = left_of(order)
+def _parts(left: Left) -> Sequence[Option]:
     if len(left.parts) == 1 and not left.more:
         return ()
     return [Option(str(part.unit.uuid), _told(part)) for part in left.parts]

@@ -12,6 +12,7 @@ from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
 from govcloud.portal.templatetags.portal import named
 from govcloud.searching import terms_of
+from govcloud.takeover import remarks
 from govcloud.takeover.lifecycle import OURS, CandidateStatus
 from govcloud.takeover.models import Candidate, Takeover
 from govcloud.takeover.queries import counted
@@ -121,7 +122,7 @@ def sheet(rows: Iterable[Candidate]) -> Sheet:
             each.name,
             each.get_status_display(),
             "; ".join(obstacles(each)),
-            each.remark,
+            remarks.told(each.remark),
             each.flavor_name,
             each.image_name,
             each.volume_type,

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Count, F, Value
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_POST
@@ -23,10 +24,10 @@ from govcloud.orders.resolution import as_uuid
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
 from govcloud.portal.listing import Narrowing, choices, in_pages
-from govcloud.portal.reading import day_in, midnight_after, moment_in
+from govcloud.portal.reading import day_in, midnight_after, moment_in, number_in
 from govcloud.portal.resuming import resumes
 from govcloud.portal.takeovers import rows
-from govcloud.takeover import leaving, services, taking
+from govcloud.takeover import leaving, remarks, services, taking
 from govcloud.takeover.lifecycle import CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Candidate, Takeover
 from govcloud.takeover.policies import ACTORS, READERS
@@ -191,7 +192,12 @@ def renaming(request: HttpRequest, uuid: UUID, candidate_uuid: UUID) -> HttpResp
         lambda: services.rename(candidate=row, name=name, actor=actor, at=at),
         typed={"renamed": str(candidate_uuid), "name": name},
     )
-    return _done(request, uuid, refused, _("It will have this name here."))
+    if refused:
+        return _page(request, uuid, refused=refused)
+    flashes.success(request, _("It will have this name here."))
+    filters = Narrowing.read(request.GET.dict(), views=rows.VIEWS)
+    here = _here(filters, number_in(request.GET.get("page", "")) or 1)
+    return redirect(reverse("portal:takeover", args=[uuid]) + here)
 
 
 @require_POST
@@ -202,8 +208,10 @@ def taking_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, *ACTORS)
     found, chosen = get_object_or_404(Takeover, uuid=uuid), _ticked(request.POST)
     everything = "everything" in request.POST
+    typed = {name: request.POST.get(name, "") for name in ("everything", "raise_limits")}
     if not everything and not chosen:
-        return _page(request, uuid, refused=deeds.unreadable(_("Tick what shall be taken over.")))
+        wrong = deeds.unreadable(_("Tick what shall be taken over."), typed=typed)
+        return _page(request, uuid, refused=wrong)
     begun: list[taking.Taking] = []
     refused = deeds.attempt(
         lambda: begun.append(
@@ -214,7 +222,8 @@ def taking_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
                 actor=actor,
                 at=at,
             )
-        )
+        ),
+        typed=typed,
     )
     if refused:
         return _page(request, uuid, refused=refused, ticked=chosen)
@@ -222,7 +231,8 @@ def taking_over(request: HttpRequest, uuid: UUID) -> HttpResponse:
         flashes.warning(request, f"{each.candidate}: {each.error.detail}")
     count = len(begun[0].begun)
     text = ngettext("%(count)s thing is being taken over.", "%(count)s things are being taken over.", count)
-    flashes.success(request, text % {"count": count})
+    if count:
+        flashes.success(request, text % {"count": count})
     return redirect("portal:takeover", uuid=uuid)
 
 
@@ -246,6 +256,12 @@ def giving_up(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def _ticked(sent: QueryDict) -> set[UUID]:
     found = (as_uuid(each) for each in sent.getlist("candidate"))
     return {each for each in found if each is not None}
+
+
+def _here(filters: Narrowing, page: int) -> str:
+    """What asks for this page of this view again: a form of a row comes back to where the row is."""
+    query = filters.query(page=page if page > 1 else "")
+    return "" if query == "?" else query
 
 
 def _done(request: HttpRequest, uuid: UUID, refused: Refused | None, told: str) -> HttpResponse:
@@ -285,13 +301,17 @@ def _page(
         size=ON_A_PAGE,
         total=counts[filters.view or "ready"],
     )
-    shown = [(each, rows.becomes(each), rows.obstacles(each)) for each in pages.page.object_list]
+    shown = [
+        (each, rows.becomes(each), rows.obstacles(each), remarks.told(each.remark))
+        for each in pages.page.object_list
+    ]
     acts = scope_of(actor, at=at).holds_any(ACTORS)
     context: dict[str, Any] = {
         "takeover": found,
         "filters": filters,
         **pages.context,
         "shown": shown,
+        "here": _here(filters, pages.page.number),
         "views": choices(rows.VIEWS, filters, counts, first="ready"),
         **_progress(found),
         "acts": acts,

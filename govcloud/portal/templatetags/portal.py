@@ -20,6 +20,7 @@ from govcloud.audit.models import Event
 from govcloud.notifications.models import Message
 from govcloud.portal import navigation as navigating
 from govcloud.portal.audit.words import actor_of
+from govcloud.portal.findings.values import in_words
 from govcloud.portal.middleware import seconds_left
 from govcloud.portal.states import look_of
 from govcloud.portal.worktop.filters import Filters
@@ -46,6 +47,12 @@ def named(row: Any) -> str:
     """The name of a catalogue, tenant or flow row in the language of the page; Chinese where there is no other."""
     english: str = getattr(row, "name_en", "")
     return english if english and get_language() == "en" else str(row.name)
+
+
+@register.filter
+def compared(value: str, field: str) -> str:
+    """One side of a difference that a finding tells of; ``field`` is what it is about."""
+    return in_words(value, field)
 
 
 @register.filter

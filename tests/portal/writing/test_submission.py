@@ -16,7 +16,7 @@ from govcloud.chargeback.models import Tariff
 from govcloud.inventory.models import Server
 from govcloud.orders.drafts import ReleaseDraft
 from govcloud.orders.models import Order, Unit
-from govcloud.provisioning.models import Step
+from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role, System
 from tests.factories.chargeback import tariff
@@ -26,6 +26,7 @@ from tests.factories.tenants import BEGINNING, DepartmentFactory, member
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
 from tests.portal.writing.forms import read_along
+from tests.unit.provisioning.scripted import operation
 
 
 def page_of(order: Order) -> str:
@@ -204,6 +205,34 @@ def test_what_is_being_built_is_called_off_for_a_reason(browser: Client, on: Sce
     assert event.reason == "the project has ended"
     assert browser.post(url, {"reason": "once more", "part": "all"}).status_code == 302
     assert Event.objects.filter(verb="operation.undoing").count() == 1
+
+
+def test_nothing_is_offered_where_there_is_nothing_left_to_call_off(
+    browser: Client, on: Scene, at: datetime
+) -> None:
+    order = approved(on, at=at, items=(NETWORK,))
+    url = f"/orders/{order.number}/cancellation/"
+    assert browser.post(url, {"reason": "the project has ended", "part": "all"}).status_code == 302
+    order.refresh_from_db()
+    assert order.status == "fulfilling"
+    assert url not in browser.get(f"/orders/{order.number}/").content.decode()
+
+
+def test_what_is_being_given_back_is_not_offered_to_be_called_off(
+    browser: Client, on: Scene, server: Server, at: datetime
+) -> None:
+    order = submitted(on, at=at, items=(ReleaseDraft(target=server.resource.uuid, kind="server"),))
+    unit = Unit.objects.get(item__order=order, server=None)
+    release = operation(at, unit.name)
+    release.steps.update(unit=unit.uuid, desired="absent")
+    Operation.objects.filter(pk=release.pk).update(kind="release", thread=order.uuid)
+    Unit.objects.filter(item__order=order).update(operation=release)
+    Order.objects.filter(pk=order.pk).update(status="fulfilling")
+    page, url = f"/orders/{order.number}/", f"/orders/{order.number}/cancellation/"
+    told = "What is being given back cannot be called off"
+    answer = browser.get(page)
+    assert (url in answer.content.decode(), told in text(answer)) == (False, True)
+    assert browser.post(url, {"reason": "we need it", "part": "all"}).status_code == 409
 
 
 def test_one_thing_is_called_off_and_the_others_are_built_on(
