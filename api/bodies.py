@@ -20,7 +20,7 @@ class Body(serializers.Serializer[Any]):
         if isinstance(data, Mapping):
             unknown = data.keys() - self.fields.keys()
             if unknown:
-                text = self.error_messages["unknown"] % {"known": ", ".join(self.fields)}
+                text = self.error_messages["unknown"] % {"known": _(", ").join(self.fields)}
                 raise serializers.ValidationError(
                     {str(name): [ErrorDetail(text, code="unknown-field")] for name in sorted(unknown)}
                 )

@@ -115,7 +115,7 @@ def require(actor: User, *wanted: Wanted, at: datetime, department: Department |
     """Raises RoleMissing unless the actor may do one of these (in a unit: in the department or above it)."""
     scope = scope_of(actor, at=at)
     if not scope.holds_any(wanted, department=department):
-        raise RoleMissing(roles=", ".join(_who_may(wanted)))
+        raise RoleMissing(roles=_(", ").join(_who_may(wanted)))
 
 
 def _who_may(wanted: Collection[Wanted]) -> list[str]:

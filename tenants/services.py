@@ -267,10 +267,10 @@ def _unknown_words(system: System) -> Iterator[DomainError]:
     if system.zone not in NetworkZone.values:
         yield UnknownZone(given=system.zone, pointers=("/zone",))
     if system.data_class and system.data_class not in DataClass.values:
-        known = ", ".join(DataClass.values)
+        known = _(", ").join(DataClass.values)
         yield UnknownDataClass(given=system.data_class, known=known, pointers=("/data_class",))
     if system.service_scope and system.service_scope not in ServiceScope.values:
-        known = ", ".join(ServiceScope.values)
+        known = _(", ").join(ServiceScope.values)
         yield UnknownScope(given=system.service_scope, known=known, pointers=("/service_scope",))
 
 

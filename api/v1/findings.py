@@ -20,7 +20,7 @@ from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Difference, Finding
 from govcloud.reconciliation.policies import ACTORS, READERS
-from govcloud.reconciliation.services import CloudSilent
+from govcloud.reconciliation.services import CloudSilent, CredentialsRefused
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 
 
@@ -118,7 +118,7 @@ class Findings(Listed[Finding], Retrieved[Finding]):
     filterset_class = FindingFilters
     search_fields = ("name", "external_id", "system__code", "system__name", "system__name_en")
     ordering_fields = ("first_seen_at", "last_seen_at", "kind", "status", "sightings")
-    refusals = {"application": (CloudSilent,)}
+    refusals = {"application": (CloudSilent, CredentialsRefused)}
     roles = {
         "list": READERS,
         "retrieve": READERS,

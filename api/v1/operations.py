@@ -17,7 +17,7 @@ from api.v1.tenants import SystemRef
 from govcloud.orders import cancellation
 from govcloud.provisioning import by_hand, services
 from govcloud.provisioning.actions import calling_off
-from govcloud.provisioning.kinds.base import kind_of
+from govcloud.provisioning.kinds.base import about, deed_of
 from govcloud.provisioning.lifecycle import FINISHED, OperationStatus, StepState
 from govcloud.provisioning.models import CloudCall, Operation, OperationKind, Step
 from tenants.models import Role
@@ -74,8 +74,8 @@ class TechnicalAnswer(serializers.Serializer[Step]):
 class StepAnswer(serializers.Serializer[Step]):
     uuid = serializers.UUIDField()
     position = serializers.IntegerField()
-    label = serializers.CharField(  # type: ignore[assignment]
-        help_text="what it is about: a server's name, a volume's"
+    label = serializers.SerializerMethodField(  # type: ignore[assignment]
+        help_text="what it is about: a server's name, a volume's, or its system's in the reader's language"
     )
     kind = serializers.CharField()
     title = serializers.SerializerMethodField(help_text="what it does, in plain words")
@@ -96,8 +96,11 @@ class StepAnswer(serializers.Serializer[Step]):
     )
     technical = serializers.SerializerMethodField(help_text="for cloud administrators")
 
+    def get_label(self, step: Step) -> str:
+        return about(step)
+
     def get_title(self, step: Step) -> str:
-        return str(kind_of(step.kind).title)
+        return deed_of(step)
 
     def get_left_to_do(self, step: Step) -> str:
         return by_hand.left_by(kind=step.kind, reason=step.outputs.get("reason"))

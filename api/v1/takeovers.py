@@ -19,7 +19,7 @@ from api.v1.order_answers import EffectAnswer
 from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import SystemRef
 from govcloud.catalog.models import Cloud
-from govcloud.reconciliation.services import CloudSilent
+from govcloud.reconciliation.services import CloudSilent, CredentialsRefused
 from govcloud.takeover import leaving, services, taking
 from govcloud.takeover.lifecycle import TakeoverStatus
 from govcloud.takeover.models import Takeover
@@ -128,7 +128,7 @@ class Takeovers(Listed[Takeover], Retrieved[Takeover]):
     filterset_class = TakeoverFilters
     search_fields = ("project_id", "project_name", "system__code", "system__name", "system__name_en")
     ordering_fields = ("requested_at", "surveyed_at", "project_name")
-    refusals = {"create": (CloudSilent,)}
+    refusals = {"create": (CloudSilent, CredentialsRefused)}
     roles = {
         "list": READERS,
         "retrieve": READERS,

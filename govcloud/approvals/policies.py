@@ -241,7 +241,7 @@ def involved_by_deciding(stages: Sequence[CaseStage]) -> set[int]:
 
 def waits_for(stage: CaseStage) -> str:
     """Whose signatures a current stage still waits for."""
-    return ", ".join(dict.fromkeys(str(seat) for seat in open_seats(stage)))
+    return _(", ").join(dict.fromkeys(str(seat) for seat in open_seats(stage)))
 
 
 def open_seats(stage: CaseStage) -> list[Seat]:
@@ -283,7 +283,7 @@ def _speaking_for(case: Case, stages: Sequence[CaseStage], actor: User, *, at: d
     if claims:
         raise SelfApproval
     roles: Iterator[str] = (role for stage in stages for role in stage.roles)
-    raise NotADecider(roles=", ".join(dict.fromkeys(str(Role(role).label) for role in roles)))
+    raise NotADecider(roles=_(", ").join(dict.fromkeys(str(Role(role).label) for role in roles)))
 
 
 def _has_claims(person: User, stages: Sequence[CaseStage], *, at: datetime) -> bool:

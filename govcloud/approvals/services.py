@@ -351,7 +351,7 @@ def _create(case: Case) -> Case:
 
 def _check_form(verb: str, opinion: str) -> None:
     if verb not in Verb.values:
-        raise UnknownVerb(verbs=", ".join(Verb.values), pointers=("/verb",))
+        raise UnknownVerb(verbs=_(", ").join(Verb.values), pointers=("/verb",))
     if verb != Verb.APPROVE and not opinion.strip():
         raise OpinionMissing(pointers=("/opinion",))
 

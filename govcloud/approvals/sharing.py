@@ -333,7 +333,7 @@ def _require_giver(case: Case, stage: CaseStage, actor: User, *, at: datetime) -
     if actor.pk in policies.owners(case):
         raise SelfApproval
     if not policies.decides_for(actor, case.department, at=at):
-        raise policies.NotADecider(roles=", ".join(str(Role(role).label) for role in stage.roles))
+        raise policies.NotADecider(roles=_(", ").join(str(Role(role).label) for role in stage.roles))
 
 
 def _turn(case: Case, stages: Sequence[CaseStage], *, seen: str, actor: User, at: datetime) -> Turn:

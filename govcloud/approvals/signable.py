@@ -54,12 +54,12 @@ class Need:
         )
 
     def refusal(self) -> NeededElsewhere:
-        people = ", ".join(str(person) for person in self.others[:NAMED])
+        people = _(", ").join(str(person) for person in self.others[:NAMED])
         return NeededElsewhere(people=people, **self._facts)
 
     @property
     def _facts(self) -> dict[str, Any]:
-        roles = ", ".join(str(Role(role).label) for role in self.stage.roles)
+        roles = _(", ").join(str(Role(role).label) for role in self.stage.roles)
         return {"stage": name_of(self.stage), "roles": roles}
 
 

@@ -99,7 +99,7 @@ def _wrong(draft: CredentialDraft) -> Iterator[DomainError]:
     for service, address in draft.endpoint_overrides.items():
         pointer = f"/endpoint_overrides/{service}"
         if service not in SERVICES:
-            yield UnknownCloudService(given=service, known=", ".join(SERVICES), pointers=(pointer,))
+            yield UnknownCloudService(given=service, known=_(", ").join(SERVICES), pointers=(pointer,))
         else:
             yield from _wrong_with(address, pointer)
     if draft.ca_certificate:

@@ -147,7 +147,7 @@ def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -
             missing |= {(kind, code) for code in codes}
     if missing:
         raise NamesInUse(
-            codes=", ".join(sorted(code for _kind, code in missing)),
+            codes=_(", ").join(sorted(code for _kind, code in missing)),
             pointers=tuple(f"/{kind}/{code}" for kind, code in sorted(missing)),
         )
 

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import services as audit
 from govcloud.audit.refusals import refuse
 from govcloud.errors import Absent, Conflict, Invalid, Unavailable
-from govcloud.orders.contents import TAKEN, Format, format_of
+from govcloud.orders.contents import FORMATS, Format, format_of
 from govcloud.orders.models import Attachment, Order
 from govcloud.orders.revisions import next_number
 from govcloud.orders.submission import locked, require_editable
@@ -238,7 +238,9 @@ def _recognised(name: str, content: bytes) -> Format:
         raise AttachmentTooLarge(most=settings.ATTACHMENTS_MB, name=name, pointers=("/file",))
     found = format_of(name, content)
     if found is None:
-        raise AttachmentNotTaken(name=name, taken=TAKEN, pointers=("/file",))
+        raise AttachmentNotTaken(
+            name=name, taken=_(", ").join(each.name for each in FORMATS), pointers=("/file",)
+        )
     return found
 
 

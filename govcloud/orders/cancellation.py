@@ -150,18 +150,54 @@ def abandon(*, operation: Operation, reason: str, actor: User, at: datetime) -> 
     What has been handed over, or taken over, may be in use: it is given back by a release, or given up. Raises as
     ``provisioning.services.abandon`` does, and FinishedAlready where nothing but such things is left.
     """
-    if operation.kind == OperationKind.TAKEOVER:
-        return _abandon_takeover(operation, reason=reason, actor=actor, at=at)
-    order = Order.objects.filter(items__units__operation=operation).first()
-    if order is None or operation.kind not in {OperationKind.DELIVER, OperationKind.RENEW}:
-        return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
+    order = _order_of(operation)
     with transaction.atomic():
-        return _abandon(operation, _units(locked(order)), reason=reason, actor=actor, at=at)
+        units = _units(locked(order)) if order is not None else []
+        return _abandon(operation, units, reason=reason, actor=actor, at=at)
 
 
 def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: User, at: datetime) -> Operation:
     """Locked before it is looked at: what is handed over this very moment stands by then."""
     operation = completion.lock(operation)
+    goes = _what_goes(operation, units)
+    if goes is None:
+        return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
+    if not goes:
+        raise FinishedAlready
+    return provisioning.abandon_units(operation=operation, units=goes, reason=reason, actor=actor, at=at)
+
+
+def bar_to_abandoning(operation: Operation, steps: Collection[Step]) -> Conflict | None:
+    """What ``abandon`` would refuse an operation with that has not ended; None if it would not.
+
+    ``steps`` are all of its, as they were read. So that nobody is offered what is refused.
+    """
+    bar = provisioning.bar_to_abandoning(operation, steps)
+    if bar is not None:
+        return bar
+    order = _order_of(operation)
+    goes = _what_goes(operation, _units(order) if order is not None else [])
+    return FinishedAlready() if goes is not None and not goes else None
+
+
+def _order_of(operation: Operation) -> Order | None:
+    """The order that it builds something for, or renews."""
+    if operation.kind not in {OperationKind.DELIVER, OperationKind.RENEW}:
+        return None
+    return Order.objects.filter(items__units__operation=operation).first()
+
+
+def _what_goes(operation: Operation, units: list[Unit]) -> Mapping[UUID, Collection[UUID]] | None:
+    """The units of an operation that do not stand yet, each with what cannot be without it; None where all of it goes.
+
+    ``units`` are those of its order, if it builds or renews something for one.
+    """
+    if operation.kind == OperationKind.TAKEOVER:
+        return _of_takeover(operation)
+    return _of_order(operation, units) if units else None
+
+
+def _of_order(operation: Operation, units: list[Unit]) -> Mapping[UUID, Collection[UUID]] | None:
     going = units_called_off(operation)
     building = unfinished_units(operation) - going - _back(operation)
     own = [unit for unit in units if unit.operation_id == operation.pk and unit.server_id is None]
@@ -172,11 +208,8 @@ def _abandon(operation: Operation, units: list[Unit], *, reason: str, actor: Use
     ]
     standing = [u for u in stays if u.uuid not in building]
     if not standing:
-        return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
-    named = {unit.uuid: list(_parts(unit, units)) for unit in left if unit.uuid in building}
-    if not named:
-        raise FinishedAlready
-    return provisioning.abandon_units(operation=operation, units=named, reason=reason, actor=actor, at=at)
+        return None
+    return {unit.uuid: list(_parts(unit, units)) for unit in left if unit.uuid in building}
 
 
 def _with_others_on(units: Sequence[Unit]) -> set[UUID]:
@@ -192,24 +225,19 @@ def _with_others_on(units: Sequence[Unit]) -> set[UUID]:
     return found
 
 
-def _abandon_takeover(operation: Operation, *, reason: str, actor: User, at: datetime) -> Operation:
+def _of_takeover(operation: Operation) -> Mapping[UUID, Collection[UUID]] | None:
     """The system's own steps, its access and its limits, go on as long as something of it stands.
 
     So do the volumes of a server that stands: without them it would be in the record by half, and given up by half later.
     """
-    with transaction.atomic():
-        operation = completion.lock(operation)
-        going, unfinished = units_called_off(operation), unfinished_units(operation)
-        done = operation.steps.filter(called_off_at=None, state=StepState.DONE)
-        whole = set(done.exclude(unit=operation.system.uuid).values_list("unit", flat=True)) - unfinished
-        if not whole:
-            return provisioning.abandon(operation=operation, reason=reason, actor=actor, at=at)
-        with_servers = operation.steps.filter(desired_state__server__in=[str(unit) for unit in whole])
-        stays = {operation.system.uuid, *with_servers.values_list("unit", flat=True)}
-        left: dict[UUID, Collection[UUID]] = dict.fromkeys(unfinished - going - stays, ())
-        if not left:
-            raise FinishedAlready
-        return provisioning.abandon_units(operation=operation, units=left, reason=reason, actor=actor, at=at)
+    going, unfinished = units_called_off(operation), unfinished_units(operation)
+    done = operation.steps.filter(called_off_at=None, state=StepState.DONE)
+    whole = set(done.exclude(unit=operation.system.uuid).values_list("unit", flat=True)) - unfinished
+    if not whole:
+        return None
+    with_servers = operation.steps.filter(desired_state__server__in=[str(unit) for unit in whole])
+    stays = {operation.system.uuid, *with_servers.values_list("unit", flat=True)}
+    return dict.fromkeys(unfinished - going - stays, ())
 
 
 def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor: User, at: datetime) -> None:

@@ -60,7 +60,6 @@ FORMATS = (
         _packed("[Content_Types].xml", "xl/workbook.xml"),
     ),
 )  # fmt: skip
-TAKEN = ", ".join(each.name for each in FORMATS)
 
 
 def format_of(name: str, content: bytes) -> Format | None:

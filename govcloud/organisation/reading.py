@@ -175,7 +175,7 @@ def read(content: bytes) -> Contents:
     except (*BROKEN, InvalidFileException) as error:
         raise NotAWorkbook(pointers=("/file",)) from error
     if not lines:
-        names = ", ".join(f"“{form.title}”" for form in FORMS)
+        names = _(", ").join(f"“{form.title}”" for form in FORMS)
         raise NoSheetOfOurs(sheets=names, pointers=("/file",))
     contents = Contents()
     for form, title, cells in lines:
@@ -309,7 +309,7 @@ def _text(value: Any) -> str:
 def _choice(column: Column, given: str) -> str:
     value = column.value_of(given)
     if value is None:
-        known = ", ".join(column.word(each) for each in column.choices.values) if column.choices else ""
+        known = _(", ").join(column.word(each) for each in column.choices.values) if column.choices else ""
         raise CellNoWord(given=given, known=known)
     return value
 

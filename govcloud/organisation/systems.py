@@ -219,7 +219,7 @@ def _require_places(system: System, here: Any) -> None:
     places = sorted(set(low.values_list("cloud__code", flat=True)))
     if places:
         raise CloudsTooLow(
-            count=low.count(), level=level, clouds=", ".join(places), pointers=("/mlps_level",)
+            count=low.count(), level=level, clouds=_(", ").join(places), pointers=("/mlps_level",)
         )
 
 

@@ -180,7 +180,7 @@ def held_points(volumes: Sequence[Volume]) -> list[RecoveryPoint]:
 
 def refused(*, name: str, points: Sequence[RecoveryPoint], pointer: str = "") -> UnderLegalHold:
     """The refusal to release what the points are of, with the points named."""
-    told = ", ".join(f"{p.volume.resource.name} {p.taken_at:%Y-%m-%d %H:%M} ({p.uuid})" for p in points)
+    told = _(", ").join(f"{p.volume.resource.name} {p.taken_at:%Y-%m-%d %H:%M} ({p.uuid})" for p in points)
     return UnderLegalHold(name=name, points=told, pointers=(pointer,) if pointer else ())
 
 

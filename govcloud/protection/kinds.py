@@ -41,6 +41,7 @@ class BackupAllowanceKind(Setting):
 
     name = "backup_allowance"
     title = _("Arranging the backups")
+    removal_title = _("Ending the backups")
 
     def create(self, context: Context) -> Made:  # noqa: ARG002
         return Made("allowance", {})
@@ -76,6 +77,7 @@ class CoverageKind(Setting):
 
     name = "coverage"
     title = _("Adding the storage to the backups")
+    removal_title = _("Taking the storage out of the backups")
 
     def create(self, context: Context) -> Made | Skipped:
         server, volume = (context.resource(context.state[each]) for each in ("server", "volume"))
@@ -97,6 +99,7 @@ class BackupKind(Kind):
 
     name = "backup"
     title = _("Taking a backup")
+    removal_title = _("Deleting the recovery point")
     landing = Landing.OPEN
     generations = 2
     patience = timedelta(hours=12)  # terabytes take their time

@@ -49,6 +49,7 @@ class Lease:
 
     operation: UUID
     kind: str
+    desired: str
     cloud: str
     state: str
     worker: str
@@ -204,7 +205,16 @@ def _due(step: queue.Oldest, at: datetime) -> Due:
 def _lease(step: Step, at: datetime) -> Lease:
     until = step.lease_until or at
     operation = step.operation
-    return Lease(operation.uuid, step.kind, operation.cloud.code, step.state, step.worker, until, until <= at)
+    return Lease(
+        operation.uuid,
+        step.kind,
+        step.desired,
+        operation.cloud.code,
+        step.state,
+        step.worker,
+        until,
+        until <= at,
+    )
 
 
 def _parked(at: datetime) -> Parked:

@@ -289,7 +289,7 @@ def _let_limits_follow(operation: Operation, going: Sequence[Step]) -> None:
 def bar_to_abandoning(operation: Operation, steps: Collection[Step]) -> Conflict | None:
     """What ``abandon`` would refuse an operation with that has not ended, by its steps as they were read; None if it would not.
 
-    So that nobody is offered what is refused. The refusals for what stands already are ``orders.cancellation``'s.
+    The refusals for what stands already are ``orders.cancellation``'s.
     """
     waits = any(step.state == StepState.PARKED and step.called_off_at is not None for step in steps)
     if operation.kind == OperationKind.BACKUP:

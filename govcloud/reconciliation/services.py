@@ -67,9 +67,21 @@ class StillMoving(Conflict):
 
 class CloudSilent(Unavailable):
     code = "cloud-silent"
+    message = _("The cloud %(cloud)s cannot be reached: it cannot be looked at now. Nothing has been done.")
+
+
+class CredentialsRefused(Conflict):
+    code = "cloud-refuses-credentials"
     message = _(
-        "The cloud %(cloud)s does not answer, or does not let us in: it cannot be looked at now. Nothing has been done."
+        "The cloud %(cloud)s does not let us in: the credentials that are kept for it are refused, or cannot be read here. "
+        "Nothing has been done; give it others first."
     )
+
+
+def not_looked_at(cloud: Cloud, error: errors.CloudError) -> CloudSilent | CredentialsRefused:
+    """Why a cloud could not be looked at: who asks again later, or somebody has to give it credentials first."""
+    refused = CredentialsRefused if isinstance(error, errors.Unauthorized) else CloudSilent
+    return refused(cloud=cloud.code)
 
 
 # -- passes
@@ -166,7 +178,7 @@ def apply(*, finding: Finding, remedy: str = "", mark: str = "", actor: User, at
     """Do what the finding proposes, or another remedy that it allows, once it is clear that it still holds.
 
     ``mark`` is that of what was read (``mark_of``); an empty one takes whatever it says by now. Raises NothingToApply, RemedyNotPossible,
-    FindingChanged, WrongState, CloudSilent, StillMoving; FindingIsStale, which resolves it.
+    FindingChanged, WrongState, CloudSilent, CredentialsRefused, StillMoving; FindingIsStale, which resolves it.
     """
     lifecycle.check(finding, FindingStatus.APPLYING)
     _check_read(finding, mark)
@@ -301,7 +313,7 @@ def _look(finding: Finding, *, at: datetime) -> Callable[[Finding], list[Observa
             return lambda _locked: []
         return lambda locked: _observe(locked, None, at=at)
     except errors.CloudError as error:
-        raise CloudSilent(cloud=cloud_row.code) from error
+        raise not_looked_at(cloud_row, error) from error
     return lambda locked: _observe(locked, seen, at=at)
 
 

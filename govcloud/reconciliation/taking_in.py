@@ -54,7 +54,7 @@ def require_nothing_leads_through(network: Resource) -> None:
     """Raises AddressesLeadThrough: without its router they would lead nowhere."""
     leading = [str(each) for each in reach.addresses_leading_to(network)]
     if leading:
-        raise AddressesLeadThrough(network=network.name, addresses=", ".join(leading))
+        raise AddressesLeadThrough(network=network.name, addresses=_(", ").join(leading))
 
 
 Found = Mapping[Field, str]

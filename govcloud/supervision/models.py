@@ -107,7 +107,7 @@ class SupervisionCard(models.Model):
         if self.decider is not None:
             return str(self.decider)
         roles = [str(Role(role).label) for role in (self.role, *self.also_roles)]
-        return ", ".join([*roles, *(str(person) for person in self.people.all())])
+        return _(", ").join([*roles, *(str(person) for person in self.people.all())])
 
 
 class Escalation(models.Model):

@@ -21,7 +21,7 @@ from govcloud.inventory.models import Project
 from govcloud.inventory.takeovers import HasAnotherProject, ProjectOfAnother
 from govcloud.orders.rules.of_items import NameTaken, well_named
 from govcloud.orders.rules.standing import names_taken
-from govcloud.reconciliation.services import CloudSilent
+from govcloud.reconciliation.services import not_looked_at
 from govcloud.takeover import judging
 from govcloud.takeover.lifecycle import OURS, CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Candidate, Equivalent, Takeover
@@ -96,7 +96,7 @@ class Assignment:
 def request(*, cloud: Cloud, project: str, actor: audit.Actor, at: datetime) -> Takeover:
     """Have a project, by its id or name, surveyed; one that was surveyed before is surveyed again.
 
-    Raises CloudRetired, NoWayIn, NoSuchProject, CloudSilent, SurveyUnderWay.
+    Raises CloudRetired, NoWayIn, NoSuchProject, CloudSilent, CredentialsRefused, SurveyUnderWay.
     """
     if cloud.status == CloudStatus.RETIRED:
         raise CloudRetired(name=cloud.code)
@@ -151,7 +151,7 @@ def _project(cloud: Cloud, given: str) -> models.Project:
         except errors.NotFound:
             found = reached.identity.find_project(name=given, domain_id=cloud.domain_id)
     except errors.CloudError as error:
-        raise CloudSilent(cloud=cloud.code) from error
+        raise not_looked_at(cloud, error) from error
     if found is None:
         raise NoSuchProject(cloud=cloud.code, project=given, pointers=("/project",))
     return found

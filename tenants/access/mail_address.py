@@ -46,7 +46,7 @@ def ask(*, user: User, address: str, at: datetime) -> str:
         raise BadMail(given=quoted(address), pointers=("/address",))
     domain = address.rpartition("@")[2].lower()
     if settings.MAIL_DOMAINS and not any(_within(domain, each) for each in settings.MAIL_DOMAINS):
-        raise MailAddressElsewhere(domains=", ".join(settings.MAIL_DOMAINS), pointers=("/address",))
+        raise MailAddressElsewhere(domains=_(", ").join(settings.MAIL_DOMAINS), pointers=("/address",))
     with transaction.atomic():
         User.objects.select_for_update().get(pk=user.pk)
         events = Event.objects.filter(subject_id=user.uuid, verb=ASKED, at__gt=at - timedelta(hours=1))

@@ -7,6 +7,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event
+from govcloud.gateways.openstack import errors
 from govcloud.quotas.models import QuotaAccount
 from govcloud.reconciliation.balances import ledger
 from govcloud.reconciliation.findings import note
@@ -123,6 +124,20 @@ def test_what_a_finding_says_is_decided_only_as_it_was_read(
     expected = {"application": (503, "cloud-silent"), "dismissal": (200, None)}
     answer = admin.post(url(finding, what), read_again)
     assert (answer.status_code, answer.json().get("code")) == expected[what]
+
+
+def test_a_cloud_that_refuses_our_credentials_is_not_asked_again_by_itself(
+    admin: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_how: object) -> None:
+        raise errors.Unauthorized("wrong password", service="identity")
+
+    monkeypatch.setattr("govcloud.clouds.access.connect", refused)
+    finding = FindingFactory(renamed=True)
+    answer = admin.post(url(finding, "application"))
+    assert (answer.status_code, answer.json()["code"]) == (409, "cloud-refuses-credentials")
+    finding.refresh_from_db()
+    assert finding.status == "open"
 
 
 def test_a_cloud_that_cannot_be_asked_answers_503_and_changes_nothing(admin: APIClient) -> None:

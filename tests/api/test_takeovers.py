@@ -10,6 +10,7 @@ from rest_framework.test import APIClient
 
 from govcloud import clock
 from govcloud.audit.models import Event
+from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
@@ -195,6 +196,19 @@ def test_a_cloud_that_does_not_answer_is_told_apart_from_an_unknown_one(admin: A
     assert (silent.status_code, silent.json()["code"]) == (503, "cloud-silent")
     unknown = admin.post(f"{ROOT}/takeovers", {"cloud": "elsewhere", "project": "oa"})
     assert unknown.status_code == 404
+
+
+def test_credentials_that_are_refused_are_told_apart_from_silence(
+    admin: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(**_how: object) -> None:
+        raise errors.Unauthorized("wrong password", service="identity")
+
+    monkeypatch.setattr("govcloud.clouds.access.connect", refused)
+    CloudFactory(code="sandbox")
+    answer = admin.post(f"{ROOT}/takeovers", {"cloud": "sandbox", "project": "oa"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "cloud-refuses-credentials")
+    assert not Takeover.objects.exists()
 
 
 def test_candidates_are_exported(admin: APIClient, takeover: Takeover) -> None:

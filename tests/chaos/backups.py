@@ -12,11 +12,11 @@ from typing import Any
 from unittest import mock
 from uuid import uuid4
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from govcloud.errors import Conflict
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.inventory.models import Power, Resource, ResourceKind, VolumeRole
 from govcloud.orders import planner
 from govcloud.protection import clearing, holds
 from govcloud.protection import services as protection
@@ -143,8 +143,9 @@ def _in_force() -> QuerySet[LegalHold]:
 
 
 def running() -> Exists:
-    """Whether the plan of an allowance, a resource, has anything to back up."""
-    covered = PlannedVolume.objects.filter(until=None, plan__allowance=OuterRef("pk"))
+    """Whether the plan of an allowance, a resource, has anything to back up: not what is left of a system that was not written anew."""
+    left = Q(volume__role=VolumeRole.SYSTEM, volume__server__power=Power.BROKEN)
+    covered = PlannedVolume.objects.filter(until=None, plan__allowance=OuterRef("pk")).exclude(left)
     standing = [Status.ACTIVE, Status.CHANGING]
     return Exists(
         covered.filter(volume__resource__status__in=standing, volume__resource__kind=ResourceKind.VOLUME)

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from govcloud.orders.models import Order
+from govcloud.orders.models import Order, Unit
 from govcloud.provisioning.models import CloudCall, Operation
 from tenants.models import Role
 from tests.factories.catalog import CloudFactory
@@ -124,6 +124,20 @@ def test_abandoning_is_offered_where_it_would_be_done(
     assert answer.status_code == (409 if told else 302), text(answer)
     if told:
         assert told.partition(": ")[2] in text(answer)
+
+
+def test_abandoning_is_not_offered_where_all_that_is_left_is_of_the_system(
+    people: scenes.Cast, parked: Operation, signed_in: Signed
+) -> None:
+    """The server stands and is given back by a release; the limits of its project wait for the administrator."""
+    Unit.objects.filter(item__order__uuid=parked.thread).update(operation=parked)
+    parked.steps.update(state="done")
+    parked.steps.filter(position=0).update(unit=parked.system.uuid, state="parked")
+    admin, url = signed_in(people.admin), f"{URL}{parked.uuid}/"
+    page = admin.get(url)
+    stands = "It cannot be abandoned: This is finished already."
+    assert (FORM in page.content.decode(), stands in text(page)) == (False, True)
+    assert admin.post(f"{url}abandonment/", {"reason": "it hangs"}).status_code == 409
 
 
 def test_many_calls_come_in_pages_at_the_same_cost(

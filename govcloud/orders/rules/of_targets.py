@@ -349,4 +349,4 @@ def _may_go(order: Numbered, line: ReleaseLine, pointer: str) -> Iterator[Domain
             if each.server_id not in order.released
         ]
         if leading:
-            yield NetworkHasAddresses(name=target.name, addresses=", ".join(leading), pointers=here)
+            yield NetworkHasAddresses(name=target.name, addresses=_(", ").join(leading), pointers=here)

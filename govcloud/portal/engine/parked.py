@@ -32,7 +32,7 @@ def operations(actor: User, *, at: datetime) -> list[Waiting]:
     rows: QuerySet[Any] = (
         Operation.objects.visible_to(actor, at=at)
         .filter(status=OperationStatus.PARKED, taken_up_at=None)
-        .select_related("cloud")
+        .select_related("cloud", "system")
         .prefetch_related(Prefetch("steps", steps, to_attr="parked_steps"))
         .annotate(since=Coalesce("parked_at", "created_at"), order_number=Subquery(numbers))
         .order_by("since", "pk")[:SHOWN]

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 from govcloud import clock
 from govcloud.audit.models import Event, Outcome
 from govcloud.catalog.models import Cloud
-from govcloud.orders.cancellation import abandon
+from govcloud.orders import cancellation as orders
 from govcloud.orders.models import Order
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
@@ -100,7 +100,7 @@ def abandonment(request: HttpRequest, uuid: UUID) -> HttpResponse:
     actor, at = deeds.admitted(request, Role.CLOUD_ADMIN)
     found = _visible(uuid, actor, at=at)
     refused = deeds.attempt_for_reason(
-        request, lambda reason: abandon(operation=found, reason=reason, actor=actor, at=at)
+        request, lambda reason: orders.abandon(operation=found, reason=reason, actor=actor, at=at)
     )
     return _answer(request, uuid, actor, refused, at=at)
 
@@ -139,7 +139,7 @@ def _page(
     steps = list(found.steps.order_by("position"))
     parked = sum(step.state == StepState.PARKED for step in steps)
     abandonable = administers and found.finished_at is None
-    bar = services.bar_to_abandoning(found, steps) if abandonable else None
+    bar = orders.bar_to_abandoning(found, steps) if abandonable else None
     may_abandon = abandonable and bar is None
     calls_off = None if may_abandon else calling_off.possibility(operation=found, actor=actor, at=at)
     context: dict[str, Any] = {
@@ -183,6 +183,10 @@ def _called_off(found: Operation) -> Event | None:
 
 def _calls(request: HttpRequest, found: Operation) -> dict[str, Any]:
     """A page of the calls made for it, the latest first, as ``portal/pages.html`` wants it."""
-    rows = CloudCall.objects.filter(step__operation=found).select_related("step").order_by("-id")
+    rows = (
+        CloudCall.objects.filter(step__operation=found)
+        .select_related("step__operation__system")
+        .order_by("-id")
+    )
     pages = in_pages(rows, request.GET.get("page"), size=CALLS_ON_A_PAGE)
     return {"shows_calls": True, "filters": Narrowing(), **pages.context}

@@ -17,7 +17,7 @@ from govcloud.portal.order.items import ICONS
 from govcloud.portal.order.parts import STATES, Asked, Part
 from govcloud.portal.templatetags.portal import named
 from govcloud.provisioning import by_hand
-from govcloud.provisioning.kinds.base import title_of
+from govcloud.provisioning.kinds.base import deed_of
 from govcloud.provisioning.lifecycle import FINISHED, StepState
 from govcloud.provisioning.models import CloudCall, OperationKind, Step
 
@@ -213,7 +213,7 @@ def _shared(step: Any) -> bool:
 def _doing(step: Any, order: Order, *, technical: bool) -> Doing:
     """What all of an order's things need is about its system, whatever the cloud calls it."""
     return Doing(
-        title=title_of(step.kind),
+        title=deed_of(step),
         about=named(order.system) if _shared(step) else step.label,
         state=step.state,
         label=step.get_state_display(),

@@ -24,7 +24,8 @@ from govcloud.portal.findings.values import in_words
 from govcloud.portal.middleware import seconds_left
 from govcloud.portal.states import look_of
 from govcloud.portal.worktop.filters import Filters
-from govcloud.provisioning.kinds.base import title_of
+from govcloud.provisioning.kinds import base
+from govcloud.provisioning.models import Step
 from tenants.access.permissions import Permission
 from tenants.models import Role, User
 from tenants.policies import scope_of
@@ -168,7 +169,19 @@ def percent(share: float) -> str:
 @register.filter
 def kind_title(kind: str) -> str:
     """What a kind of step does, in plain words."""
-    return title_of(kind)
+    return base.title_of(kind)
+
+
+@register.filter
+def deed(step: base.Deed) -> str:
+    """What a step does, in plain words."""
+    return base.deed_of(step)
+
+
+@register.filter
+def about(step: Step) -> str:
+    """What a step is done to."""
+    return base.about(step)
 
 
 @register.filter

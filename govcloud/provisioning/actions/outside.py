@@ -78,7 +78,7 @@ class DisconnectNetwork(_NetworkAction):
             return _("it is not connected")
         leading = list(reach.addresses_leading_to(resource).select_related("server__resource"))
         if leading:
-            told = ", ".join(f"{each.address or '…'} ({each.server.resource.name})" for each in leading)
+            told = _(", ").join(f"{each.address or '…'} ({each.server.resource.name})" for each in leading)
             return _("floating addresses lead to its servers: %(addresses)s") % {"addresses": told}
         return None
 

@@ -61,7 +61,7 @@ def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[
             )
             yield Possibility(action, str(why or ""))
         elif not action.for_the_centre:
-            roles = ", ".join(str(role.label) for role in action.roles)
+            roles = gettext(", ").join(str(role.label) for role in action.roles)
             yield Possibility(action, gettext("only %(roles)s may do this") % {"roles": roles})
 
 

@@ -224,7 +224,9 @@ def _not_everybody(rule: NewRule, remote: IPv4Network | IPv6Network) -> None:
     first, last = rule.port_min or 1, rule.last_port or LAST_PORT
     hit = [f"{name} ({port})" for port, name in MANAGEMENT_PORTS.items() if first <= port <= last]
     if hit:
-        raise OpenToEverybody(ports=", ".join(hit), count=len(hit), remote=str(remote), pointers=("/remote",))
+        raise OpenToEverybody(
+            ports=_(", ").join(hit), count=len(hit), remote=str(remote), pointers=("/remote",)
+        )
 
 
 def _inside(remote: IPv4Network | IPv6Network, cidr: str) -> bool:

@@ -271,7 +271,7 @@ class Restore(_VolumeAction[OfSnapshot]):
         wanted, here = _snapshot(resource, parameters), ("/snapshot",)
         others = [snapshot.name for snapshot in _kept(resource) if snapshot.pk != wanted.pk]
         if others:
-            raise OtherSnapshots(others=", ".join(others), pointers=here)
+            raise OtherSnapshots(others=_(", ").join(others), pointers=here)
         if wanted.size_gb != resource.volume.size_gb:
             raise GrownSince(before=wanted.size_gb, size=resource.volume.size_gb, pointers=here)
 

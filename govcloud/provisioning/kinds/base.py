@@ -4,12 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 
 from govcloud.provisioning.context import Context
+from govcloud.provisioning.lifecycle import Desired
+from govcloud.provisioning.models import Step
+from tenants.naming import name_of
 
 GIVEN_UP_FOR = "given_up_for"
 """Of a step's outputs: why what it did was not taken back, though it was called off. Kept when the step is gone."""
@@ -92,6 +95,8 @@ class Kind:
 
     name: ClassVar[str]
     title: ClassVar[Promise]  # in plain words, for departments
+    removal_title: ClassVar[Promise | None] = None
+    """The same of a step that makes it absent; None where that is no deed of its own."""
     landing: ClassVar[Landing] = Landing.OPEN
     generations: ClassVar[int] = (
         1  # how often it may be built anew after coming out broken, the first included
@@ -167,6 +172,30 @@ def kind_of(name: str) -> Kind:
 def title_of(name: str) -> str:
     """The kind's plain words; a step of a kind that this release no longer has is still shown."""
     return str(_KINDS[name].title) if name in _KINDS else _("work in the cloud")
+
+
+class Deed(Protocol):
+    """A step, as far as it says what is done."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def desired(self) -> str: ...
+
+
+def deed_of(step: Deed) -> str:
+    """What a step does, in plain words: it builds, or takes down what was released or called off."""
+    if step.desired == Desired.PRESENT:
+        return title_of(step.kind)
+    removal = _KINDS[step.kind].removal_title if step.kind in _KINDS else None
+    return str(removal) if removal is not None else _("Taking back: %(deed)s") % {"deed": title_of(step.kind)}
+
+
+def about(step: Step) -> str:
+    """What it is done to: the name of a server or a volume; of what all things of a system need, that of the system."""
+    system = step.operation.system
+    return str(name_of(system)) if step.unit == system.uuid else step.label
 
 
 def kinds() -> Mapping[str, Kind]:

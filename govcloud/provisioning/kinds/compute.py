@@ -44,6 +44,7 @@ SERIAL = 20  # characters of a volume's id that a guest sees as its disk's seria
 class VolumeKind(Kind):
     name = "volume"
     title = _("Preparing storage")
+    removal_title = _("Deleting the storage")
     landing = Landing.OPEN
     generations = 2
     patience = timedelta(hours=2)  # a large image is copied
@@ -132,6 +133,7 @@ class PortKind(Kind):
 
     name = "port"
     title = _("Giving the server its address")
+    removal_title = _("Giving back the server's address")
     landing = Landing.LOCKED
     generations = 2
 
@@ -179,6 +181,7 @@ class PortKind(Kind):
 class ServerKind(Kind):
     name = "server"
     title = _("Building the server")
+    removal_title = _("Deleting the server")
     landing = Landing.LOCKED  # by the volume it boots from
     generations = 2
     takes_a_place = True
@@ -269,6 +272,7 @@ class AttachmentKind(Kind):
 
     name = "attachment"
     title = _("Connecting storage to the server")
+    removal_title = _("Disconnecting storage from the server")
     landing = Landing.LOCKED  # a volume is attached to one server at a time
     asked_again_on_retry = True
 

@@ -35,6 +35,7 @@ class CredentialProjectKind(OwnProjectKind):
 
     name = "credential_project"
     title = _("Setting up access to the object storage")
+    removal_title = _("Withdrawing access to the object storage")
 
     def called(self, context: Context) -> str:
         system = context.operation.system
@@ -47,6 +48,7 @@ class CredentialProjectKind(OwnProjectKind):
 class CredentialUserKind(Kind):
     name = "credential_user"
     title = _("Setting up access to the object storage")
+    removal_title = _("Withdrawing access to the object storage")
     landing = Landing.LOCKED  # by its name, unique within the domain
 
     def find(self, context: Context) -> str | None:
@@ -110,6 +112,7 @@ class CredentialAccessKind(Kind):
 
     name = "credential_access"
     title = _("Letting in those who have access")
+    removal_title = _("Shutting out those who had access")
     landing = Landing.LOCKED
 
     def find(self, context: Context) -> str | None:
@@ -189,6 +192,7 @@ class ContainerFreezeKind(CredentialAccessKind):
 
     name = "container_freeze"
     title = _("Making the object storage read-only")
+    removal_title = _("Making the object storage writable again")
 
 
 class ContainerThawKind(CredentialAccessKind):
@@ -196,6 +200,7 @@ class ContainerThawKind(CredentialAccessKind):
 
     name = "container_thaw"
     title = _("Making the object storage writable again")
+    removal_title = _("Making the object storage read-only")
 
     def create(self, context: Context) -> Made | Skipped | Moving:
         status = self._container(context).resource.status

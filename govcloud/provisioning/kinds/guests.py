@@ -240,6 +240,7 @@ class MountKind(_Reversible):
 
     name = "mount"
     title = _("Making the storage available in the server")
+    removal_title = _("Preparing the server for the change")
     disks = "mounted"
     taken_back = "unmounted"
 
@@ -249,6 +250,7 @@ class LetGoKind(_Reversible):
 
     name = "let_go"
     title = _("Preparing the server for the change")
+    removal_title = _("Making the storage available in the server")
     disks = "unmounted"
     taken_back = "mounted"
 

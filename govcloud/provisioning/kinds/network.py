@@ -24,6 +24,7 @@ Through = tuple[str, int | None, int | None, str]  # protocol, first and last po
 class NetworkKind(Kind):
     name = "network"
     title = _("Building the network")
+    removal_title = _("Deleting the network")
     landing = Landing.OPEN  # names are not unique in Neutron
     generations = 2
 
@@ -57,6 +58,7 @@ class NetworkKind(Kind):
 class SubnetKind(Kind):
     name = "subnet"
     title = _("Building the network")
+    removal_title = _("Deleting the network")
     landing = Landing.LOCKED  # Neutron refuses a second subnet of an overlapping range on one network
     generations = 2
 
@@ -92,6 +94,7 @@ class SecurityGroupKind(Kind):
 
     name = "security_group"
     title = _("Setting who may reach the servers")
+    removal_title = _("Removing the rules of who may reach the servers")
     landing = Landing.OPEN
     generations = 2
 
@@ -162,6 +165,7 @@ class SecurityRuleKind(Kind):
 
     name = "security_rule"
     title = _("Opening the network")
+    removal_title = _("Closing the network")
     landing = Landing.OPEN
 
     def find(self, context: Context) -> str | None:

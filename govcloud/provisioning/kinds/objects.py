@@ -37,6 +37,7 @@ FRUITLESS = 50  # visits in a row at which nothing that is listed could be delet
 class ContainerKind(Kind):
     name = "container"
     title = _("Preparing object storage")
+    removal_title = _("Deleting the object storage")
     landing = Landing.LOCKED  # by its name, unique within the project
 
     def find(self, context: Context) -> str | None:

@@ -21,6 +21,7 @@ class RouterKind(Kind):
 
     name = "router"
     title = _("Building the way out of the network")
+    removal_title = _("Removing the way out of the network")
     landing = Landing.OPEN  # names are not unique in Neutron
     generations = 2
 
@@ -69,6 +70,7 @@ class RouterInterfaceKind(Kind):
 
     name = "router_interface"
     title = _("Connecting the network to the outside")
+    removal_title = _("Disconnecting the network from the outside")
     landing = Landing.LOCKED
 
     def find(self, context: Context) -> str | None:
@@ -138,6 +140,7 @@ class FloatingAddressKind(Kind):
 
     name = "floating_address"
     title = _("Giving the server a floating address")
+    removal_title = _("Giving back the floating address")
     landing = Landing.LOCKED
     generations = 2
 

@@ -151,6 +151,7 @@ class InterfaceKind(Kind):
 
     name = "interface"
     title = _("Connecting the server to the network")
+    removal_title = _("Disconnecting the server from the network")
     landing = Landing.LOCKED
     asked_again_on_retry = True
 

@@ -28,6 +28,7 @@ class DetachmentKind(AttachmentKind):
 
     name = "detachment"
     title = _("Disconnecting storage from the server")
+    removal_title = _("Connecting storage to the server")
 
     def find(self, context: Context) -> str | None:
         volume, _server = self._ids(context)
@@ -81,6 +82,7 @@ class SnapshotKind(Kind):
 
     name = "snapshot"
     title = _("Keeping the state of the storage")
+    removal_title = _("Deleting the snapshot")
     landing = Landing.OPEN  # names are not unique in Cinder
     generations = 2
 

@@ -59,6 +59,7 @@ class OwnProjectKind(Kind):
 class ProjectKind(OwnProjectKind):
     name = "project"
     title = _("Setting up the system's space")
+    removal_title = _("Removing the system's space")
 
     def called(self, context: Context) -> str:
         system = context.operation.system
@@ -85,6 +86,7 @@ class AccessKind(Setting):
 
     name = "access"
     title = _("Setting up the system's space")
+    removal_title = _("Removing the system's space")
 
     def create(self, context: Context) -> Made:
         cloud = context.cloud
@@ -100,6 +102,7 @@ class KeypairKind(Kind):
 
     name = "keypair"
     title = _("Setting up the system's space")
+    removal_title = _("Removing the system's space")
     landing = Landing.LOCKED  # by its name, unique per user
 
     def find(self, context: Context) -> str | None:
@@ -134,6 +137,7 @@ class QuotaKind(Setting):
     """
 
     title = _("Setting the limits that were approved")
+    removal_title = _("Setting the limits to what is left")
     follows_granted = True
 
     def limits(self, granted: demand.Demand) -> Mapping[str, int]:
