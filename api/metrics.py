@@ -5,7 +5,7 @@ outcomes, states and kinds of steps: a few dozen series per cloud, whatever depa
 """
 
 import hmac
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import ip_address
 
@@ -21,10 +21,13 @@ from prometheus_client.registry import Collector
 from api.problems import NotAllowed, Unauthenticated, problem
 from govcloud import clock
 from govcloud.audit import exporting, sealing
+from govcloud.clouds.models import USABLE
 from govcloud.notifications.overview import seen as notices_seen
 from govcloud.organisation import rhythm
 from govcloud.provisioning import overview
 from govcloud.provisioning.models import CallCount
+from govcloud.reconciliation import figures
+from govcloud.reconciliation.vocabulary import FindingKind
 
 
 @require_GET
@@ -35,6 +38,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     registry = CollectorRegistry()
     at = clock.now()
     registry.register(Engine(overview.read(at=at)))
+    registry.register(Records(figures.compared(at=at), figures.open_findings()))
     registry.register(Trail(unsealed=sealing.unsealed(), unexported=exporting.unexported(at=at)))
     registry.register(Access(late=rhythm.late_seconds(at=at)))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -132,6 +136,15 @@ class Engine(Collector):
         for traffic in self.seen.clouds:
             differing.add_metric([traffic.cloud.code], len(traffic.differences))
         yield differing
+        usable = GaugeMetricFamily(
+            "govcloud_cloud_usable",
+            "Whether an open cloud answered at the last look, and let us in.",
+            labels=["cloud", "state"],
+        )
+        for traffic in self.seen.clouds:
+            if traffic.open:
+                usable.add_metric([traffic.cloud.code, traffic.health], traffic.health in USABLE)
+        yield usable
 
     def _paces(self) -> Iterator[Metric]:
         done = GaugeMetricFamily(
@@ -146,6 +159,31 @@ class Engine(Collector):
             took.add_metric([pace.kind, "0.95"], pace.p95_seconds)
         yield done
         yield took
+
+
+class Records(Collector):
+    """How far records and clouds are the same, as far as anybody has looked."""
+
+    def __init__(self, compared: Sequence[figures.Compared], found: Mapping[FindingKind, int]) -> None:
+        self.compared, self.found = compared, found
+
+    def collect(self) -> Iterator[Metric]:
+        age = GaugeMetricFamily(
+            "govcloud_comparison_age_seconds",
+            "How long ago the last whole comparison with a cloud that was carried out began.",
+            labels=["cloud"],
+        )
+        for each in self.compared:
+            age.add_metric([each.cloud.code], each.age_seconds)
+        yield age
+        found = GaugeMetricFamily(
+            "govcloud_findings_open",
+            "Differences between records and clouds that wait for a person.",
+            labels=["kind"],
+        )
+        for kind, count in self.found.items():
+            found.add_metric([kind], count)
+        yield found
 
 
 class Trail(Collector):

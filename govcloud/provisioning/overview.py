@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce
 
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.clouds.models import SizeDifference
+from govcloud.clouds.models import CloudHealth, HealthState, SizeDifference
 from govcloud.provisioning import presence, queue
 from govcloud.provisioning.lifecycle import CLOUDS_TROUBLE, OperationStatus, Outcome, StepState
 from govcloud.provisioning.models import CallCount, Operation, Step
@@ -113,6 +113,16 @@ class Traffic:
     cloud: Cloud
     windows: tuple[Window, ...]
     differences: tuple[SizeDifference, ...] = ()
+
+    @property
+    def open(self) -> bool:
+        return self.cloud.status == CloudStatus.ENABLED
+
+    @property
+    def health(self) -> HealthState:
+        """What the last look at it found; unknown before the first one."""
+        looked: CloudHealth | None = getattr(self.cloud, "health", None)
+        return HealthState(looked.state) if looked is not None else HealthState.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True)

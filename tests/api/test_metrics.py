@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from govcloud import clock
 from govcloud.audit.models import Event
+from govcloud.clouds.models import CloudHealth, HealthState
 from govcloud.gateways.openstack import Exchange
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Webhook
@@ -16,8 +17,9 @@ from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Step
 from tests.api.house import house
 from tests.factories.catalog import CloudFactory
-from tests.factories.clouds import differing
+from tests.factories.clouds import differing, healthy
 from tests.factories.notifications import posted, webhook
+from tests.factories.reconciliation import FindingFactory, SweepFactory
 from tests.factories.tenants import UserFactory
 from tests.unit.provisioning.scripted import operation
 
@@ -64,6 +66,51 @@ def test_sizes_that_differ_are_counted_by_cloud(client: Client) -> None:
     samples = scraped(client)
     told = {cloud.code: samples["govcloud_cloud_size_differences", (cloud.code,)] for cloud in (small, right)}
     assert told == {"small": 2, "right": 0}
+
+
+def test_whether_an_open_cloud_can_be_used_is_told_with_what_was_found(client: Client) -> None:
+    at = clock.now()
+    well, refusing, new = (CloudFactory(code=code) for code in ("well", "refusing", "new"))
+    CloudFactory(code="closed", status="disabled")
+    healthy(well, at=at)
+    healthy(refusing, at=at)
+    CloudHealth.objects.filter(cloud=refusing).update(state=HealthState.UNAUTHORIZED)
+    told = {
+        labels: value for (name, labels), value in scraped(client).items() if name == "govcloud_cloud_usable"
+    }
+    assert told == {
+        (well.code, "ok"): 1,
+        (refusing.code, "unauthorized"): 0,
+        (new.code, "unknown"): 1,
+    }
+
+
+def test_how_far_records_and_clouds_were_compared_is_told(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = clock.now()
+    monkeypatch.setattr("govcloud.clock.now", lambda: at)
+    hours = [at - timedelta(hours=number) for number in range(40)]
+    whole, failing = CloudFactory(code="whole"), CloudFactory(code="failing")
+    for begun in (hours[9], hours[3]):
+        SweepFactory(cloud=whole, requested_at=begun)
+    SweepFactory(cloud=whole, requested_at=hours[1], extent="incremental")
+    SweepFactory(cloud=whole, requested_at=hours[0], status="failed")
+    for begun in (hours[30], hours[2]):
+        SweepFactory(cloud=failing, requested_at=begun, status="failed")
+    SweepFactory(cloud=CloudFactory(code="gone", status="retired"), requested_at=hours[39])
+    CloudFactory(code="never")
+    FindingFactory.create_batch(2, cloud=whole)
+    FindingFactory(cloud=whole, status="dismissed")
+    samples = scraped(client)
+    ages = {
+        labels: value
+        for (name, labels), value in samples.items()
+        if name == "govcloud_comparison_age_seconds"
+    }
+    assert ages == {("whole",): 3 * 3600, ("failing",): 30 * 3600}
+    kinds = {labels: value for (name, labels), value in samples.items() if name == "govcloud_findings_open"}
+    assert (kinds.pop(("foreign",)), set(kinds.values())) == (2, {0})
 
 
 def test_a_counter_does_not_go_down_when_old_counts_are_summed_up(client: Client) -> None:

@@ -12,6 +12,7 @@ from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tests.factories.catalog import CloudFactory
 from tests.factories.clouds import differing, healthy
+from tests.factories.reconciliation import SweepFactory
 from tests.factories.tenants import member
 from tests.portal import scenes
 from tests.portal.conftest import Signed
@@ -81,6 +82,19 @@ def test_a_parked_operation_is_shown_with_the_clouds_words_and_leads_to_its_orde
     assert "No valid host was found" in text(answer)
     its_page = signed_in(people.admin).get(f"/operations/{operation.uuid}/").content.decode()
     assert f'<a href="/orders/{order.number}/">{order.number}</a>' in its_page
+
+
+@pytest.mark.parametrize(("hours", "told"), [(11, 0), (13, 1)])
+def test_a_cloud_that_is_not_compared_any_more_needs_attention(
+    people: scenes.Cast, signed_in: Signed, at: datetime, _well: None, hours: int, told: int
+) -> None:
+    cloud = CloudFactory(code="east", name_en="East")
+    SweepFactory(cloud=cloud, requested_at=at - timedelta(hours=hours))
+    for begun in range(hours - 1):
+        SweepFactory(cloud=cloud, requested_at=at - timedelta(hours=begun), status="failed")
+    page = text(signed_in(people.admin).get(URL))
+    assert page.count("East has not been compared with the records as a whole since") == told
+    assert page.count(WELL) == 1 - told
 
 
 def test_sizes_that_differ_are_shown_with_what_the_catalogue_says(

@@ -1,26 +1,27 @@
 """What of the engine's figures needs somebody's attention now. The example alert rules in ``deploy/`` ask for the same."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.clouds.models import USABLE
-from govcloud.portal.templatetags.portal import named
+from govcloud.portal.templatetags.portal import moment_in_words, named
 from govcloud.provisioning import presence
 from govcloud.provisioning.overview import Overview, Traffic
+from govcloud.reconciliation.figures import Compared
 
 OLD = 120  # seconds that a step may be due
 ERROR_RATE = 0.1  # of a cloud's calls in the last five minutes
 FEW = 10  # calls: a rate of so few says nothing
 
 
-def of(seen: Overview) -> list[str]:
-    return list(_of(seen))
+def of(seen: Overview, compared: Iterable[Compared]) -> list[str]:
+    """In the reader's language; empty where all is well."""
+    return [*_of_engine(seen), *_of_records(compared)]
 
 
-def _of(seen: Overview) -> Iterator[str]:
+def _of_engine(seen: Overview) -> Iterator[str]:
     if not seen.workers_present:
         yield _("No worker has been seen in the last two minutes: nothing is being built.")
     last = seen.sweep.last_at
@@ -37,15 +38,22 @@ def _of(seen: Overview) -> Iterator[str]:
     for traffic in seen.clouds:
         if traffic.differences:
             yield _differing(traffic)
-        health = getattr(traffic.cloud, "health", None)
-        if traffic.cloud.status == CloudStatus.ENABLED and health and health.state not in USABLE:
+        if traffic.open and traffic.health not in USABLE:
             yield _("%(cloud)s: %(state)s. What is under way there waits.") % {
-                "cloud": named(traffic.cloud), "state": health.get_state_display(),
+                "cloud": named(traffic.cloud), "state": traffic.health.label,
             }  # fmt: skip
         latest = traffic.windows[0]
         if latest.calls >= FEW and latest.error_rate > ERROR_RATE:
             yield _("%(cloud)s fails: %(rate)s of its calls in the last five minutes.") % {
                 "cloud": named(traffic.cloud), "rate": f"{latest.error_rate:.0%}",
+            }  # fmt: skip
+
+
+def _of_records(compared: Iterable[Compared]) -> Iterator[str]:
+    for each in compared:
+        if each.overdue:
+            yield _("%(cloud)s has not been compared with the records as a whole since %(since)s: the page of comparisons tells why.") % {
+                "cloud": named(each.cloud), "since": moment_in_words(each.since),
             }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from govcloud.portal import deeds
 from govcloud.portal.engine import concerns, parked
 from govcloud.provisioning import overview
 from govcloud.provisioning.policies import OPERATORS
+from govcloud.reconciliation import figures
 from tenants.policies import scope_of
 
 
@@ -22,7 +23,7 @@ def engine(request: HttpRequest) -> HttpResponse:
     seen = overview.read(at=at)
     context: dict[str, Any] = {
         "seen": seen,
-        "concerns": concerns.of(seen),
+        "concerns": concerns.of(seen, figures.compared(at=at)),
         "sees_operations": scope_of(actor, at=at).everywhere,
         "parked": parked.operations(actor, at=at),
         "at": at,
