@@ -68,11 +68,13 @@ class CannotBeHeld(Conflict):
 def place(*, point: RecoveryPoint, reason: str, actor: User, at: datetime) -> LegalHold:
     """From now on it is kept, and the cloud's limit has room for it beside those of its plan.
 
+    A run that was to delete it once the backup is there that it waits for leaves it: a backup may take hours.
     Raises RoleMissing, ReasonMissing, PointGone and HeldAlready.
     """
     require(actor, *KEEPERS, at=at)
     reason = _reasoned(reason)
     with kept(), transaction.atomic():
+        provisioning.keep_point(external_id=point.external_id, at=at)
         point = _locked(point)
         deleting = Step.objects.filter(kind="backup", external_id=point.external_id, desired=Desired.ABSENT)
         if point.expired_at is not None or deleting.exclude(state__in=FINISHED).exists():

@@ -33,7 +33,7 @@ from govcloud.provisioning.kinds.base import (
     Waiting,
 )
 from govcloud.provisioning.kinds.compute import UNIT
-from govcloud.provisioning.kinds.storage import OverwritingKind
+from govcloud.provisioning.kinds.storage import SERVER_BUSY, OverwritingKind
 
 
 class BackupAllowanceKind(Setting):
@@ -110,7 +110,8 @@ class BackupKind(Kind):
 
     def create(self, context: Context) -> Made | Skipped | Waiting:
         """Raises ``Misconfigured`` for an off-site backup where the cloud has no other site to put it."""
-        if context.resource(context.state["volume"]).status in {Status.RELEASING, Status.RELEASED}:
+        volume = context.resource(context.state["volume"])
+        if volume.status in {Status.RELEASING, Status.RELEASED}:
             return Skipped("the volume is being released")  # a release waits for what has begun alone
         zone = context.cloud_row.backup_zone if context.state["off_site"] else None
         if zone == "":
@@ -119,6 +120,8 @@ class BackupKind(Kind):
             )
         if context.project.volumes.get_volume(context.state["volume_id"]).phase is Phase.MOVING:
             return Waiting("what is being done to the volume has to end first")
+        if context.server_at_work(volume):
+            return Waiting(SERVER_BUSY)
         accepted = context.project.backups.create_backup(
             volume_id=context.state["volume_id"],
             name=context.mark,

@@ -3,13 +3,14 @@
 All of it happens under the operation's row lock, so that two steps that finish at once see each other.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from govcloud import lifecycle
 from govcloud.inventory import leases
@@ -19,7 +20,7 @@ from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.provisioning import notices, places
 from govcloud.provisioning.context import ENGINE
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
-from govcloud.provisioning.models import Operation, Step
+from govcloud.provisioning.models import Operation, OperationKind, Step
 
 WAKE = """
 UPDATE provisioning_step AS step SET state = 'due', next_run_at = %(at)s
@@ -48,6 +49,8 @@ def lock(operation: Operation) -> Operation:
 
 def finished(step: Step, *, at: datetime) -> None:
     operation = step.operation
+    if step.state == StepState.SKIPPED and operation.kind == OperationKind.BACKUP:
+        keep_what_waits_for([step], at=at)
     wake(operation, at=at)
     _free_place(step, at=at)
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
@@ -61,6 +64,22 @@ def finished(step: Step, *, at: datetime) -> None:
             changes["taken_up_at"] = at  # nobody else waits for it
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()
+
+
+def keep_what_waits_for(backups: Collection[Step], *, at: datetime) -> None:
+    """Of one run's backups that will not be taken: the old recovery points whose place they were to take are kept.
+
+    The next run decides again. The operation is locked.
+    """
+    run = {each.operation_id for each in backups}
+    going = Step.objects.filter(operation__in=run, desired=Desired.ABSENT, called_off_at=None)
+    waiting = going.filter(state=StepState.WAITING, needs__in=backups)
+    spare(waiting, reason="no newer one takes its place", at=at)
+
+
+def spare(steps: QuerySet[Step], *, reason: str, at: datetime) -> int:
+    """Do without taking down what these were to, and have not set out to; returns how many. Their operations are locked."""
+    return steps.update(state=StepState.SKIPPED, finished_at=at, outputs={"reason": reason})
 
 
 def _free_place(step: Step, *, at: datetime) -> None:

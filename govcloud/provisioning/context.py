@@ -16,11 +16,13 @@ from govcloud.clouds import access
 from govcloud.clouds.models import AvailabilityZone
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
-from govcloud.provisioning.lifecycle import FINISHED, Desired
+from govcloud.provisioning.lifecycle import FINISHED, Desired, StepState
 from govcloud.provisioning.models import Operation, Step
 
 ENGINE = SystemActor("engine")
 
+TASKS_OF_SERVERS = ("power", "reboot", "rebuild", "resize", "resize_confirmation", "resumption")
+"""The kinds of steps that have a task begun at a server."""
 TAKEN_BACK = "taken_back_at"
 TAKEN_BACK_AGAIN = "taken_back_again_at"
 """Of a step's outputs: when it was first asked for that it be taken back, and last asked for again (ISO 8601)."""
@@ -114,6 +116,20 @@ class Context:
         expiry = Q(kind="backup", desired=Desired.ABSENT, called_off_at=None)
         others = Step.objects.filter(~expiry, on_them, begun).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
+
+    def server_at_work(self, volume: Resource) -> bool:
+        """Whether a step has the cloud do something to the server that has the volume.
+
+        A storage service that has the hypervisor take part in copying a volume in use is refused by a server at which a task goes on
+        (Nova's assisted snapshots), and the copy comes out broken. Of what waits for a person nothing goes on.
+        """
+        server = volume.volume.server
+        if server is None:
+            return False
+        begun = Step.objects.filter(
+            unit=server.resource.unit, kind__in=TASKS_OF_SERVERS, intent_at__isnull=False
+        )
+        return begun.exclude(state__in=[*FINISHED, StepState.PARKED]).exists()
 
     def may_still_land(self, *kinds: str, undone: str = "") -> bool:
         """Whether such a request, given up for lost a moment ago, may yet undo what the step is about to ask for.

@@ -196,7 +196,7 @@ def call_off_backups(
 ) -> Operation:
     """Call off these steps of a backup run, by primary key, as far as they have not ended.
 
-    What an expiry waits for will not come: the old point is kept, and the next run decides again.
+    What an expiry waits for will not come: the old point is kept.
     """
     with transaction.atomic():
         operation = completion.lock(operation)
@@ -204,10 +204,7 @@ def call_off_backups(
         going = list(rows.exclude(state__in=FINISHED))
         if not going:
             return operation
-        kept = Step.objects.filter(operation=operation, desired=Desired.ABSENT, called_off_at=None)
-        kept.filter(state=StepState.WAITING, needs__in=going).update(
-            state=StepState.SKIPPED, finished_at=at, outputs={"reason": "no newer one takes its place"}
-        )
+        completion.keep_what_waits_for(going, at=at)
         _call_off(Step.objects.filter(pk__in=[step.pk for step in going]), at=at)
         audit.record(
             actor=actor, verb="operation.units_abandoned", subject=operation, at=at, thread=operation.thread,
@@ -216,6 +213,21 @@ def call_off_backups(
         _goes_on(operation, reason=reason, actor=actor, at=at)
         completion.wake(operation, at=at)
     return operation
+
+
+def keep_point(*, external_id: str, at: datetime) -> int:
+    """Spare a recovery point, by its id in the cloud, the runs that are to delete it once a newer one is there, and have not come to it.
+
+    Returns how many. In the transaction that begins to keep it for another reason, before the point is locked: the end of a step
+    locks its operation first.
+    """
+    waiting = Step.objects.filter(
+        kind="backup", external_id=external_id, desired=Desired.ABSENT, called_off_at=None, state=StepState.WAITING,
+        operation__kind=OperationKind.BACKUP,
+    )  # fmt: skip
+    for operation in Operation.objects.filter(steps__in=waiting).distinct().order_by("pk"):
+        completion.lock(operation)
+    return completion.spare(waiting, reason="it is kept under a legal hold", at=at)
 
 
 def _goes_on(operation: Operation, *, reason: str, actor: audit.Actor, at: datetime) -> None:

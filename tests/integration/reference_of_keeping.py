@@ -37,8 +37,9 @@ class Plan:
 
 @dataclass
 class Point:
-    """``number`` grows with the time at which it was taken. ``doomed``: something has set out to delete it. It may be deleted with
-    what is just going (``may_go``), of which nobody but a worker knows how far it is.
+    """``number`` grows with the time at which it was taken. ``doomed``: something has set out to delete it; a run of the plan
+    ``after`` once it has taken its own. It may be deleted with what is just going (``may_go``), of which nobody but a worker knows how
+    far it is.
     """
 
     volume: str
@@ -46,6 +47,7 @@ class Point:
     number: int
     held: bool = False
     doomed: bool = False
+    after: str = ""
     may_go: bool = False
     gone: bool = False
     lost: bool = False
@@ -97,7 +99,17 @@ class Keeping:
                     if not point.held and (point.plan == name or point.plan not in volume.plans)
                 ]
                 for point in counted[plan.keeps - 1 :]:  # the new one is the first of those kept
-                    point.doomed = True
+                    point.doomed, point.after = True, name
+
+    def may_be_held(self, point: Point) -> bool:
+        """What a run is to delete stands until the backup is there that takes its place: until then it can still be kept."""
+        waits = bool(point.after) and self.awaited[point.after, point.volume] > 0
+        return point.stands and not point.held and (waits or not point.doomed)
+
+    def hold(self, key: int) -> None:
+        point = self.points[key]
+        point.held, point.doomed, point.after, point.may_go = True, False, "", False
+        self.told["legal_hold.placed"] += 1
 
     def taken(self, key: int, plan: str, volume: str, number: int) -> None:
         assert self.awaited[plan, volume] > 0, "nobody asked for it"
@@ -151,10 +163,11 @@ class Keeping:
         for point in self.points.values():
             assert not (point.doomed and point.stands), "it was to be deleted"
             point.doomed = point.may_go = False
+            point.after = ""
 
     def _all_go(self, points: list[tuple[int, Point]]) -> None:
         for _key, point in points:
-            point.doomed = not point.held
+            point.doomed, point.after = not point.held, ""
 
     @property
     def room(self) -> int:

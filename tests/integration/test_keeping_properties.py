@@ -217,12 +217,12 @@ class Retention(RuleBasedStateMachine):
         reason=st.sampled_from([*["matter 12"] * 5, " "]),
     )
     def a_hold_is_placed(self, which: Pick, who: Pick, reason: str) -> None:
-        if (found := self.point(which, lambda each: each.stands and not (each.held or each.doomed))) is None:
+        if (found := self.point(which, self.keeping.may_be_held)) is None:
             return
         self.place(*found, reason=reason, actor=self.keeper if who.rightly else self.operator)
 
     def place(self, key: int, point: Point, *, reason: str, actor: User) -> None:
-        may = actor == self.keeper and point.stands and not (point.held or point.doomed)
+        may = actor == self.keeper and self.keeping.may_be_held(point)
         done = self.attempt(
             lambda: holds.place(
                 point=RecoveryPoint.objects.get(pk=key), reason=reason, actor=self.fresh(actor), at=self.now
@@ -231,8 +231,7 @@ class Retention(RuleBasedStateMachine):
             unless={"recovery-point-gone"} if point.may_go else (),
         )
         if done is not None:
-            point.held, point.may_go = True, False
-            self.keeping.told["legal_hold.placed"] += 1
+            self.keeping.hold(key)
 
     @rule(which=machines.picks, who=machines.picks, reason=st.sampled_from([*["closed"] * 5, ""]))
     def a_hold_is_lifted(self, which: Pick, who: Pick, reason: str) -> None:

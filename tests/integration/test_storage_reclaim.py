@@ -103,8 +103,39 @@ def test_a_point_is_held_once_and_not_when_it_is_going(volume: Resource, keeper:
     other = RecoveryPoint.objects.exclude(pk=point.pk).order_by("pk")[0]
     BackupPlan.objects.update(keep=1, next_run_at=now())
     protection.run_due(at=now())
+    work()
     with pytest.raises(holds.PointGone):
         holds.place(point=other, reason="案号 13", actor=keeper, at=now())
+
+
+def test_what_a_run_is_to_delete_can_be_held_until_its_own_backup_is_there(
+    volume: Resource, keeper: User
+) -> None:
+    point = point_of(volume)
+    BackupPlan.objects.update(keep=1, next_run_at=now())
+    (run,) = protection.run_due(at=now())
+    holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    expiry = run.steps.get(external_id=point.external_id, desired="absent")
+    assert (expiry.state, expiry.outputs) == ("skipped", {"reason": "it is kept under a legal hold"})
+    work()
+    point.refresh_from_db()
+    run.refresh_from_db()
+    assert (point.expired_at, run.status) == (None, "done")
+    assert volume.volume.recovery_points.filter(expired_at=None).count() == 2
+
+
+def test_a_point_that_is_going_with_what_it_is_of_is_not_held_and_goes_on_going(
+    on: Scene, volume: Resource, keeper: User
+) -> None:
+    """The run that was to delete it is not called off by the attempt."""
+    point = point_of(volume)
+    BackupPlan.objects.update(keep=1, next_run_at=now())
+    (run,) = protection.run_due(at=now())
+    approve_all(on, submitted(on, at=now(), items=release(volume)), at=now())
+    with pytest.raises(holds.PointGone):
+        holds.place(point=point, reason="案号 12", actor=keeper, at=now())
+    expiries = run.steps.filter(external_id=point.external_id, desired="absent")
+    assert list(expiries.values_list("state", flat=True)) == ["waiting"]
 
 
 def test_a_hold_wants_a_reason_and_somebody_who_orders_nothing(

@@ -20,6 +20,7 @@ from govcloud.provisioning.kinds.compute import UNIT, AttachmentKind
 from tenants.models import User
 
 BUSY = "a backup of it has to end first"
+SERVER_BUSY = "what is being done to its server has to end first"
 BEGUN = timedelta(seconds=30)  # by then a cloud that accepted a change has begun it
 
 
@@ -93,6 +94,8 @@ class SnapshotKind(Kind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["volume"]]):
             return Waiting(BUSY)
+        if context.server_at_work(context.resource(context.state["volume"])):
+            return Waiting(SERVER_BUSY)
         snapshot = context.project.snapshots.create_snapshot(
             volume_id=context.resource(context.state["volume"]).external_id,
             name=context.mark,
