@@ -31,6 +31,7 @@ from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
 from govcloud.orders.revisions import renewed_from
 from govcloud.orders.rules.of_leases import LeaseOver
+from govcloud.orders.rules.of_protection import require_off_site
 from govcloud.orders.rules.of_targets import NetworkHasServers
 from govcloud.orders.rules.standing import guests_on
 from govcloud.orders.starting import (
@@ -64,6 +65,7 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     if not units:
         granting.grant(order, actor=actor, at=at)
         return []
+    require_off_site(order, units)
     by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
     begun = _place(order, placing.parts(by_action[Action.CREATE]), {}, actor=actor, at=at)
     begun += [changing.begin(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]

@@ -11,7 +11,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
 from govcloud.leases import foresight, services
 from govcloud.leases.models import Expiry, Notice
-from govcloud.orders.drafts import RenewDraft, ServerDraft
+from govcloud.orders.drafts import ReleaseDraft, RenewDraft, ServerDraft
 from govcloud.orders.services import withdraw
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
@@ -25,7 +25,7 @@ from tests.factories.inventory import (
     whole_server,
 )
 from tests.factories.leases import ending, found, swept, warned
-from tests.factories.orders import SERVERS, scene, submitted
+from tests.factories.orders import NETWORK, SERVERS, scene, submitted
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db
@@ -263,6 +263,27 @@ def test_a_backup_goes_once_its_system_has_no_server(at: datetime) -> None:
     server.status, server.released_at = Status.RELEASED, at
     server.save()
     assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+
+
+def test_a_backup_stays_while_servers_that_rely_on_it_are_ordered(at: datetime) -> None:
+    on = scene()
+    place = {"resource__system": on.system, "resource__cloud": on.catalogue.cloud}
+    expiry = found(BackupAllowanceFactory(**place).resource, at=at)
+    order = submitted(on, at=at, items=(NETWORK, SERVERS))
+    assert swept(at=warned(expiry)) == ["waits"]
+    assert Expiry.objects.get().obstacle == "needed"
+    withdraw(order=order, reason="不再需要", actor=on.applicant, at=at)
+    assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+
+
+def test_a_backup_that_an_open_order_gives_back_lets_no_other_one_go(at: datetime) -> None:
+    on = scene()
+    whole_server(system=on.system)
+    place = {"resource__system": on.system, "resource__cloud": on.catalogue.cloud}
+    expiry, other = found(BackupAllowanceFactory(**place).resource, at=at), BackupAllowanceFactory(**place)
+    submitted(on, at=at, items=(ReleaseDraft(target=other.resource.uuid, kind="backup"),))
+    assert swept(at=warned(expiry)) == ["waits"]
+    assert Expiry.objects.get().obstacle == "needed"
 
 
 def test_renewing_many_takes_one_order_and_one_operation(at: datetime) -> None:
