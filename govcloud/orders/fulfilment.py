@@ -36,6 +36,7 @@ from govcloud.orders.rules.of_targets import NetworkHasServers
 from govcloud.orders.rules.standing import guests_on
 from govcloud.orders.starting import (
     part_of,
+    require_room,
     require_running,
     require_standing,
     resource_of,
@@ -188,6 +189,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         steps = _delivery_steps(order, delivery, units, what=what, at=at)
         take(holder, order, actor=actor, at=at)
         require_running(holder.server)
+        require_room(holder.server, volumes=len(units))
         begun.append(
             start(
                 order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=[holder]

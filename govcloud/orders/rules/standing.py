@@ -57,6 +57,9 @@ class Standing:
     receiving: frozenset[int] = (
         frozenset()
     )  # servers that are to be released and that open orders give a volume
+    bringing: Mapping[int, int] = field(
+        default_factory=dict
+    )  # data volumes that other open orders are to give each server that gets some
     awaited: Mapping[int, int] = field(
         default_factory=dict
     )  # servers that open orders are to put on each network
@@ -146,6 +149,7 @@ def standing(
         servers=_servers(system, lines),
         relied_on=_relied_on(system, lines, order),
         guests=_guests(lines),
+        bringing=_bringing(lines, order),
         awaited=_awaited(lines, order),
         addresses=_addresses(lines),
         leading=_leading(lines),
@@ -306,6 +310,20 @@ def _receiving(lines: Sequence[Line], order: Order | None) -> frozenset[int]:
     if order is not None:
         units = units.exclude(item__order=order)
     return frozenset(units.values_list("volume__server", flat=True))
+
+
+def _bringing(lines: Sequence[Line], order: Order | None) -> dict[int, int]:
+    """What has been built already is with the server, and counted there."""
+    servers = {line.server for line in lines if isinstance(line, StorageLine) and line.server is not None}
+    if not servers:
+        return {}
+    there = Resource.objects.filter(volume__server__in=[server.pk for server in servers])
+    units = Unit.objects.filter(
+        volume__server__in=servers, item__action=Action.CREATE, item__order__status__in=OPEN
+    ).exclude(uuid__in=there.values("unit"))
+    if order is not None:
+        units = units.exclude(item__order=order)
+    return dict(units.values_list("volume__server").annotate(Count("pk")).order_by())
 
 
 def _awaited(lines: Sequence[Line], order: Order | None) -> dict[int, int]:
