@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud, Retyping
 from govcloud.errors import Invalids
 from govcloud.inventory.models import Resource, Volume
@@ -32,6 +33,7 @@ from govcloud.orders.rules.of_targets import (
     TargetTwice,
 )
 from govcloud.protection.models import BackupPlan, PlannedVolume
+from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
@@ -40,7 +42,7 @@ from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
 from tests.factories.inventory import VolumeFactory
-from tests.factories.orders import Scene, approve_all, drafted, scene, submitted
+from tests.factories.orders import Scene, approve_all, approved, drafted, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
@@ -135,6 +137,23 @@ def test_what_a_server_gets_later_is_backed_up_with_its_others(on: Scene) -> Non
     assert covered.count() == 3, "with its system volume and its data volume"
     built(on, items=(replace(ARCHIVE, name="spare"),))
     assert covered.count() == 3, "what no server has is in no server's plan"
+
+
+def test_storage_that_is_called_off_is_in_no_backup_plan_any_more(on: Scene) -> None:
+    backup = BackupDraft(name="backup", dr_level=1, capacity_gb=500, frequency="daily", off_site=True)
+    built(on, items=(*SERVER, backup))
+    draft = replace(ARCHIVE, server=named("web-1").uuid)
+    order = approved(on, at=now(), items=(draft,))
+    while not PlannedVolume.objects.filter(volume__resource__name="archive").exists():
+        engine.run_due(clock=now, most=1)
+    operation = Operation.objects.get(thread=order.uuid)
+    provisioning.abandon(operation=operation, reason="no", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    assert named("archive").status == "released"
+    planned = PlannedVolume.objects.filter(until=None).values_list("volume__resource__name", flat=True)
+    assert sorted(planned) == ["web-1-data-1", "web-1-system"]
+    told = Event.objects.filter(verb="backup_plan.uncovered", thread=order.uuid)
+    assert [event.after for event in told] == [{"volume": "archive"}]
 
 
 def test_a_volume_waits_for_a_server_that_is_in_hand(on: Scene, server: Resource) -> None:
