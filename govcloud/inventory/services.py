@@ -3,7 +3,7 @@
 Recording is idempotent by ``unit``: a step that is run again after a crash finds its row and writes nothing twice.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from ipaddress import IPv4Network, ip_address, ip_network
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
-from django.db.models import Prefetch
+from django.db.models import Case, Prefetch, Value, When
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -38,6 +38,9 @@ from govcloud.inventory.models import (
 from tenants.models import System
 
 TRIES = 20  # for a free range or address while others take theirs
+
+SERVERS_FIRST = Case(When(kind=ResourceKind.SERVER, then=Value(0)), default=Value(1))
+"""The order in which resources are locked, and by primary key: a server before its volumes and the networks that it is on."""
 
 
 class NoAddressLeft(Conflict):
@@ -350,6 +353,21 @@ def reclass_volume(
         actor=actor, verb="volume.reclassed", subject=volume.resource, at=at, thread=thread,
         before={"storage_class": before.code}, after={"storage_class": storage_class.code},
     )  # fmt: skip
+
+
+def lock(resources: Collection[Resource]) -> list[Resource]:
+    """Lock resources until the transaction ends; returns them as they are now.
+
+    Whoever takes several in hand locks them in this order (``SERVERS_FIRST``): two of us never wait for each other.
+    """
+    rows = Resource.objects.select_for_update(of=("self",), no_key=True)
+    keys = {resource.pk for resource in resources}
+    return list(rows.filter(pk__in=keys).order_by(SERVERS_FIRST, "pk")) if keys else []
+
+
+def in_order(resources: Iterable[Resource]) -> list[Resource]:
+    """As ``lock`` locks them, for those that are locked one by one."""
+    return sorted(resources, key=lambda each: (each.kind != ResourceKind.SERVER, each.pk))
 
 
 def mark_releasing(

@@ -35,7 +35,7 @@ def foresee(*, at: datetime) -> Iterator[Foreseen]:
             yield _ended(resource, expiry.reclaim_at)
         elif expiry.reclaim_at <= at:
             found = _to_reclaim(resource)
-            what = "let it rest" if services.order_is_over(expiry, found) else "take back"
+            what = "let it rest" if services.rests(expiry, found, at=at) else "take back"
             yield Foreseen(what, resource, expiry.reclaim_at, _told(found))
 
 

@@ -22,7 +22,7 @@ class NoticeKind(models.TextChoices):
 
 
 class Notice(models.Model):
-    """Something that a department is told of a lease: once for each kind, lease and number of days.
+    """Something that a department is told of a lease: once for each kind, lease and number of days, of taking back once for each date.
 
     Facts, not sentences: whoever shows or sends it puts it into the reader's language. Rows are never changed, so that a
     sender can go through them by their id.
@@ -43,8 +43,14 @@ class Notice(models.Model):
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["resource", "kind", "lease_end", "days"],
-                name="lease_notice_once",
+                condition=~Q(kind=NoticeKind.RECLAIM),
+                name="lease_notice_told_once",
                 nulls_distinct=False,
+            ),
+            models.UniqueConstraint(
+                fields=["resource", "lease_end", "days", "due_at"],
+                condition=Q(kind=NoticeKind.RECLAIM),
+                name="lease_warning_once_a_date",
             ),
             models.CheckConstraint(
                 condition=Q(kind__in=[NoticeKind.ENDING, NoticeKind.RECLAIM], days__isnull=False)
@@ -78,6 +84,7 @@ class Expiry(models.Model):
     resource = models.ForeignKey(Resource, on_delete=models.PROTECT, related_name="expiries")
     lease_end = models.DateTimeField()
     found_at = models.DateTimeField()
+    counts_from = models.DateTimeField()  # the grace began anew then: what was told before is of another date
     reclaim_at = models.DateTimeField()
     next_look_at = models.DateTimeField(null=True)
     obstacle = models.CharField(max_length=10, choices=Obstacle, blank=True)

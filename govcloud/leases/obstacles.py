@@ -2,16 +2,14 @@
 
 from dataclasses import dataclass
 
-from django.db.models import Q
-
 from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import Address, BackupAllowance, Resource, ResourceKind, Volume
+from govcloud.inventory.models import Address, Resource, ResourceKind, Volume
 from govcloud.leases.models import Obstacle
 from govcloud.orders.lifecycle import OPEN
 from govcloud.orders.lifecycle import Status as OrderStatus
 from govcloud.orders.queries import orders_about
-from govcloud.orders.rules.of_protection import OFF_SITE_FROM
+from govcloud.orders.rules import off_site
 from govcloud.protection import holds
 from govcloud.provisioning.queries import being_built
 
@@ -64,12 +62,10 @@ def _depended_on(resource: Resource) -> Found | None:
 
 
 def _needed(backup: Resource) -> bool:
-    """The system's last off-site backup goes after its last server (see ``rules.of_protection``)."""
+    """The system's last off-site backup goes after its last server, be it ordered only (see ``rules.off_site``)."""
     system = backup.system
-    if system.mlps_level < OFF_SITE_FROM or not backup.backup.off_site:
+    if system.mlps_level < off_site.OFF_SITE_FROM or not backup.backup.off_site:
         return False
-    others = BackupAllowance.objects.filter(
-        ~Q(resource=backup), resource__system=system, resource__status=Status.ACTIVE, off_site=True
-    )
-    servers = Resource.objects.filter(system=system, kind=ResourceKind.SERVER, released_at=None)
-    return servers.exists() and not others.exists()
+    if off_site.staying(system) - {backup.pk}:
+        return False
+    return bool(off_site.servers_of(system)) or off_site.relied_on(system)

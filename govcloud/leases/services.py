@@ -1,7 +1,7 @@
 """What follows when a lease has ended: suspension, a grace, and taking back; and putting that off."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 from uuid import uuid5
 
@@ -74,8 +74,7 @@ def find(*, at: datetime) -> int:
         found += count
         if count < BATCH:
             break
-    _leave_to_servers()
-    _find_again(at=at)
+    _look_again(at=at)
     return found
 
 
@@ -90,6 +89,7 @@ def _find(*, at: datetime) -> int:
             resource=resource,
             lease_end=notices.end_of(resource),
             found_at=at,
+            counts_from=at,
             reclaim_at=at + settings.LEASE_GRACE,
             next_look_at=at if resource.kind == servers else at + settings.LEASE_GRACE,
         )
@@ -99,16 +99,19 @@ def _find(*, at: datetime) -> int:
     return len(resources)
 
 
-def _leave_to_servers() -> None:
-    """Volumes that a server has been given in their grace go by its lease."""
+@transaction.atomic
+def _look_again(*, at: datetime) -> None:
+    """What became of leases that were noticed before. One does it, whoever else comes: two would lock the rows in two orders."""
+    if not alone(notices.ALONE):
+        return
+    # Volumes that a server has been given in their grace go by its lease.
     theirs = Volume.objects.filter(server__isnull=False).values("resource")
     Expiry.objects.filter(resource__in=theirs, next_look_at__isnull=False).update(next_look_at=None)
-
-
-def _find_again(*, at: datetime) -> None:
-    """Leases whose extension was taken back, and volumes that no server has any more: they have a whole grace again."""
+    # Those whose extension was taken back, and volumes that no server has any more, have a whole grace again, with its warnings.
     again = Expiry.objects.in_force().filter(next_look_at=None, reclaim=None)
-    again.update(next_look_at=at, reclaim_at=Greatest("reclaim_at", at + settings.LEASE_GRACE))
+    again.update(
+        next_look_at=at, counts_from=at, reclaim_at=Greatest("reclaim_at", at + settings.LEASE_GRACE)
+    )
 
 
 def due(*, at: datetime) -> list[int]:
@@ -173,7 +176,8 @@ def _suspend(expiry: Expiry, *, at: datetime) -> Outcome:
     inventory.mark(resource=server, to=Status.CHANGING, actor=LEASES, thread=server.thread, at=at)
     steps = suspending.suspend(server, key=str(expiry.uuid))
     expiry.suspension = _start(expiry, OperationKind.SUSPEND, steps, with_it=[server], at=at)
-    expiry.reclaim_at = max(expiry.reclaim_at, at + settings.LEASE_GRACE)  # however late it was stopped
+    expiry.counts_from = at  # however late it was stopped
+    expiry.reclaim_at = max(expiry.reclaim_at, at + settings.LEASE_GRACE)
     _keep(expiry, next_look_at=expiry.reclaim_at)
     notices.write([server], kind=NoticeKind.SUSPENDED, at=at)
     return Outcome.SUSPENDED
@@ -182,9 +186,12 @@ def _suspend(expiry: Expiry, *, at: datetime) -> Outcome:
 def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
     resource = expiry.resource
     found = obstacles.to_reclaim(resource)
-    if order_is_over(expiry, found):
-        expiry.reclaim_at = at + timedelta(days=max(settings.LEASE_RECLAIM_NOTICE_DAYS, default=0))
-        _keep(expiry, next_look_at=expiry.reclaim_at)  # whoever counted on the order has time to order again
+    if order_is_over(expiry, found):  # whoever counted on the order has time to order again, and is told so
+        expiry.counts_from, expiry.reclaim_at = at, at + notices.warning_time()
+    elif found is None:
+        expiry.reclaim_at = max(expiry.reclaim_at, notices.soonest(expiry, at=at))
+    if at < expiry.reclaim_at:
+        _keep(expiry, next_look_at=expiry.reclaim_at)
         return Outcome.RESTS
     if found is not None:
         _keep(expiry, next_look_at=at + settings.LEASE_RETRY, found=found)
@@ -206,6 +213,11 @@ def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
 def order_is_over(expiry: Expiry, found: Found | None) -> bool:
     """Whether an order kept it when it was looked at last, and none does any more."""
     return expiry.obstacle == Obstacle.ORDER and (found is None or found.obstacle != Obstacle.ORDER)
+
+
+def rests(expiry: Expiry, found: Found | None, *, at: datetime) -> bool:
+    """Whether it is kept for longer, though its grace is over: somebody has to be told before."""
+    return order_is_over(expiry, found) or (found is None and at < notices.soonest(expiry, at=at))
 
 
 def _going(expiry: Expiry, resource: Resource) -> dismantling.Going:

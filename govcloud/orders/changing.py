@@ -30,8 +30,9 @@ def begin(order: Order, unit: Unit, *, actor: audit.Actor, at: datetime) -> Oper
     Raises what ``take_in_hand`` raises, and what speaks against it by now: a flavor of another size, a network that leads nowhere, a hold,
     a server that is stopped and would have to let go of a volume.
     """
+    resizes = hasattr(unit.item, "resize")
     for each in _in_hand(unit):
-        take_in_hand(each, order, actor=actor, at=at)
+        take_in_hand(each, order, actor=actor, at=at, changes_server=resizes)
     if hasattr(unit.item, "floating"):
         return _give_address(order, unit, actor=actor, at=at)
     if unit.item.kind == Kind.SERVER:

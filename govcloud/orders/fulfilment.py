@@ -12,8 +12,9 @@ from govcloud.approvals import fulfilment as deadlines
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, Kind
 from govcloud.errors import Conflict
+from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.orders import (
     changing,
     delivered,
@@ -31,10 +32,12 @@ from govcloud.orders.placing import Delivery, Part
 from govcloud.orders.results import Outcome, results
 from govcloud.orders.revisions import renewed_from
 from govcloud.orders.rules.of_leases import LeaseOver
+from govcloud.orders.rules.of_protection import require_off_site
 from govcloud.orders.rules.of_targets import NetworkHasServers
 from govcloud.orders.rules.standing import guests_on
 from govcloud.orders.starting import (
     part_of,
+    require_room,
     require_running,
     require_standing,
     resource_of,
@@ -64,6 +67,8 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     if not units:
         granting.grant(order, actor=actor, at=at)
         return []
+    _lock(units)
+    require_off_site(order, units)
     by_action = {action: [unit for unit in units if unit.item.action == action] for action in Action}
     begun = _place(order, placing.parts(by_action[Action.CREATE]), {}, actor=actor, at=at)
     begun += [changing.begin(order, unit, actor=actor, at=at) for unit in by_action[Action.CHANGE]]
@@ -72,6 +77,16 @@ def begin(*, order: Order, actor: audit.Actor, at: datetime) -> list[Operation]:
     for cloud, released in _by_cloud(by_action[Action.RELEASE]):
         begun.append(_release(order, cloud, released, actor=actor, at=at))
     return begun
+
+
+def _lock(units: Sequence[Unit]) -> None:
+    """Whatever the units take in hand, before the first of it is taken: in the order in which direct actions lock it too."""
+    concerned = [unit.resource for unit in units if unit.resource is not None]
+    volumes = [each.volume for each in concerned if each.kind == ResourceKind.VOLUME]
+    servers = [volume.server.resource for volume in volumes if volume.server is not None]
+    specs = [unit.volume for unit in units if unit.volume is not None]
+    holders = [spec.server for spec in specs if spec.server is not None]
+    inventory.lock([*concerned, *servers, *holders])
 
 
 def _units(order: Order) -> QuerySet[Unit]:
@@ -142,7 +157,9 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
     rows = {
         Where(zone=row.zone, site=row.site, network=row.network_id): row for row in order.placements.waiting()
     }
-    parts = placing.parts(_units(order).filter(placement__in=rows.values()))
+    units = list(_units(order).filter(placement__in=rows.values()))
+    _lock(units)
+    parts = placing.parts(units)
     started = []
     for part in sorted(parts, key=lambda part: not part.has_backup):
         try:
@@ -186,6 +203,7 @@ def _deliver(order: Order, delivery: Delivery, *, actor: audit.Actor, at: dateti
         steps = _delivery_steps(order, delivery, units, what=what, at=at)
         take(holder, order, actor=actor, at=at)
         require_running(holder.server)
+        require_room(holder.server, volumes=len(units))
         begun.append(
             start(
                 order, OperationKind.DELIVER, cloud, steps, units, actor=actor, at=at, with_it=[holder]
@@ -283,16 +301,9 @@ def _release(order: Order, cloud: Cloud, units: list[Unit], *, actor: audit.Acto
 def _require_empty(units: Sequence[Unit]) -> None:
     """Raises NetworkHasServers for a network that a server has joined since its release was ordered, which claims no server.
 
-    Locked, so that none joins it before it is marked.
+    It is locked, so that none joins it before it is marked.
     """
     networks = [resource_of(unit) for unit in units if unit.item.kind == Kind.NETWORK]
-    if not networks:
-        return
-    list(
-        Resource.objects.select_for_update(no_key=True)
-        .filter(pk__in=[each.pk for each in networks])
-        .order_by("pk")
-    )
     going = {resource_of(unit).pk for unit in units}
     for network in networks:
         staying = guests_on(network) - going

@@ -8,11 +8,11 @@ from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import STANDING, Status
-from govcloud.inventory.models import Power, Resource, Server
+from govcloud.inventory.models import Power, Resource, Server, VolumeRole
 from govcloud.orders.models import Order, Unit
 from govcloud.orders.rules.of_targets import ResourceNotInUse, ResourceSuspended
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.actions.storage import ServerStopped
+from govcloud.provisioning.actions.storage import DATA_VOLUMES, ServerFull, ServerStopped
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
 
@@ -43,13 +43,17 @@ def start(
     return operation
 
 
-def take_in_hand(resource: Resource, order: Order, *, actor: audit.Actor, at: datetime) -> None:
+def take_in_hand(
+    resource: Resource, order: Order, *, actor: audit.Actor, at: datetime, changes_server: bool = False
+) -> None:
     """Nothing else is done with it until the last of the order's operations that have it has ended.
 
-    An order may change two volumes of one server, or one of them and the server itself. Raises what ``take`` raises when
-    something else has it.
+    An order may change two volumes of one server, or one of them and the server itself; a server that it gives storage is not
+    changed by it meanwhile. Raises what ``take`` raises when something else has it.
     """
     own = Operation.objects.filter(thread=order.uuid, finished_at=None, with_it=resource)
+    if changes_server and own.filter(kind=OperationKind.DELIVER).exists():
+        raise ResourceNotInUse(name=resource.name, status=Status.CHANGING.label)
     if not own.exists():
         take(resource, order, actor=actor, at=at)
 
@@ -74,6 +78,13 @@ def require_running(server: Server) -> None:
     """
     if server.power == Power.STOPPED:
         raise ServerStopped(server=server.resource.name)
+
+
+def require_room(server: Server, *, volumes: int) -> None:
+    """For so many more. Raises ServerFull where others have come to it since that was ordered."""
+    there = server.volumes.filter(role=VolumeRole.DATA, resource__released_at=None)
+    if there.count() + volumes > DATA_VOLUMES:
+        raise ServerFull(server=server.resource.name, most=DATA_VOLUMES)
 
 
 def part_of(order: Order, cloud: Cloud, what: str) -> UUID:

@@ -12,12 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit import refusals
 from govcloud.audit import services as audit
 from govcloud.errors import Conflict, DomainError, Invalid, Invalids
-from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import BackupAllowance, Resource, ResourceKind
+from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.orders.lifecycle import EDITABLE as FILLED_IN
 from govcloud.orders.lifecycle import OPEN
 from govcloud.orders.models import Order
-from govcloud.orders.rules.of_protection import OFF_SITE_FROM
+from govcloud.orders.rules import off_site
 from govcloud.orders.rules.of_systems import requirements
 from govcloud.organisation import standing
 from govcloud.organisation.policies import REGISTRARS, needs_owner
@@ -224,10 +223,7 @@ def _require_places(system: System, here: Any) -> None:
 
 
 def _require_off_site_backup(system: System, here: Any) -> None:
-    if system.mlps_level < OFF_SITE_FROM or not here.filter(kind=ResourceKind.SERVER).exists():
+    if system.mlps_level < off_site.OFF_SITE_FROM or not here.filter(kind=ResourceKind.SERVER).exists():
         return
-    granted = BackupAllowance.objects.filter(
-        resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
-    )
-    if not granted.exists():
+    if not off_site.staying(system):
         raise OffSiteBackupFirst(level=system.mlps_level, pointers=("/mlps_level",))

@@ -8,17 +8,19 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-from django.db import transaction
+import structlog
 from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.protection import keeping
 from govcloud.protection.models import BackupPlan, PlannedVolume, RecoveryPoint
-from govcloud.protection.services import SCHEDULER
+from govcloud.protection.services import SCHEDULER, started
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.lifecycle import Desired, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
+
+log = structlog.get_logger(__name__)
 
 AT_ONCE = 500
 """So many points of a plan are deleted by one operation; the next sweep goes on."""
@@ -35,10 +37,14 @@ def give_up(*, at: datetime) -> int:
     )
     given_up = 0
     for operation, steps in _not_needed(parked).items():
-        provisioning.call_off_backups(
-            operation=operation, steps=steps, reason=_("its volume or its plan has ended"), actor=SCHEDULER, at=at,
-        )  # fmt: skip
-        given_up += len(steps)
+        try:
+            provisioning.call_off_backups(
+                operation=operation, steps=steps, reason=_("its volume or its plan has ended"), actor=SCHEDULER, at=at,
+            )  # fmt: skip
+        except Exception:  # tried again by the next sweep
+            log.exception("backups not given up", operation=str(operation.uuid))
+        else:
+            given_up += len(steps)
     return given_up
 
 
@@ -55,37 +61,33 @@ def _not_needed(parked: QuerySet[Step]) -> Mapping[Operation, list[int]]:
 
 
 def expire(*, at: datetime) -> list[Operation]:
-    """Delete the recovery points that nothing keeps any more, in one operation for each plan that made them."""
+    """Delete the recovery points that nothing keeps any more, in one operation for each plan that made them; each plan by itself."""
     left = RecoveryPoint.objects.filter(keeping.over(), expired_at=None).exclude(keeping.on_hold())
     concerned = BackupPlan.objects.filter(pk__in=left.order_by().values("run__plan"))
-    started = [_expire(key, at=at) for key in concerned.order_by("pk").values_list("pk", flat=True)]
-    return [operation for operation in started if operation is not None]
+    return started(_expire, list(concerned.order_by("pk").values_list("pk", flat=True)), at=at)
 
 
-def _expire(plan_pk: int, *, at: datetime) -> Operation | None:
-    with transaction.atomic():
-        rows = BackupPlan.objects.select_for_update(skip_locked=True, of=("self",))
-        rows = rows.select_related("allowance__resource__system", "allowance__resource__cloud")
-        plan = rows.filter(pk=plan_pk).first()
-        if plan is None:
-            return None  # another scheduler is at it
-        left = RecoveryPoint.objects.filter(keeping.over(), run__plan=plan).exclude(
-            Exists(keeping.deletions())
-        )
-        steps = [
-            keeping.expiry(point, key=f"left-over:{at.isoformat()}:{point.uuid}")
-            for point in keeping.expirable(left)[:AT_ONCE]
-        ]
-        if not steps:
-            return None
-        resource = plan.allowance.resource
-        limits = StepSpec.limits(
-            "volume_quota",
-            key=f"left-over:{at.isoformat()}:{plan.uuid}",
-            system=resource.system.uuid,
-            needs=[step.key for step in steps],
-        )
-        return provisioning.start(
-            kind=OperationKind.EXPIRE, reason=_("recovery points of %(plan)s") % {"plan": plan.name}, thread=None,
-            system=resource.system, cloud=resource.cloud, steps=[*steps, limits], actor=SCHEDULER, at=at,
-        )  # fmt: skip
+def _expire(plan_pk: int, at: datetime) -> Operation | None:
+    rows = BackupPlan.objects.select_for_update(skip_locked=True, of=("self",))
+    rows = rows.select_related("allowance__resource__system", "allowance__resource__cloud")
+    plan = rows.filter(pk=plan_pk).first()
+    if plan is None:
+        return None  # another scheduler is at it
+    left = RecoveryPoint.objects.filter(keeping.over(), run__plan=plan).exclude(Exists(keeping.deletions()))
+    steps = [
+        keeping.expiry(point, key=f"left-over:{at.isoformat()}:{point.uuid}")
+        for point in keeping.expirable(left)[:AT_ONCE]
+    ]
+    if not steps:
+        return None
+    resource = plan.allowance.resource
+    limits = StepSpec.limits(
+        "volume_quota",
+        key=f"left-over:{at.isoformat()}:{plan.uuid}",
+        system=resource.system.uuid,
+        needs=[step.key for step in steps],
+    )
+    return provisioning.start(
+        kind=OperationKind.EXPIRE, reason=_("recovery points of %(plan)s") % {"plan": plan.name}, thread=None,
+        system=resource.system, cloud=resource.cloud, steps=[*steps, limits], actor=SCHEDULER, at=at,
+    )  # fmt: skip

@@ -93,6 +93,14 @@ class CoverageKind(Setting):
             at=context.at,
         )
 
+    def forget(self, context: Context) -> None:
+        """The storage goes that was ordered. What is connected directly stays: that ends with this step, or before it has done anything."""
+        if context.operation.resource_id is not None:
+            return
+        built = Resource.objects.filter(unit=context.state["volume"]).select_related("volume")
+        going, thread = [each.volume for each in built], context.operation.thread
+        protection.uncover(volumes=going, actor=ENGINE, thread=thread, at=context.at)
+
 
 class BackupKind(Kind):
     """A Cinder backup of one volume, attached or not (then as if its power had failed)."""

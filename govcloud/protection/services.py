@@ -1,10 +1,11 @@
 """Backup plans: opened with their allowance, run when due, ended with it; and the recovery points they make."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
+import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -25,6 +26,8 @@ from govcloud.provisioning.demand import Demand
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
 from tenants.models import System
+
+log = structlog.get_logger(__name__)
 
 INTERVAL = {Frequency.DAILY: timedelta(days=1), Frequency.WEEKLY: timedelta(weeks=1)}
 SCHEDULER = audit.SystemActor("backup-scheduler")
@@ -115,35 +118,52 @@ def _end(planned: QuerySet[PlannedVolume], *, actor: audit.Actor, thread: UUID |
 
 
 def run_due(*, at: datetime, plan: BackupPlan | None = None) -> list[Operation]:
-    """Start one run of every plan that is due. Times missed while nobody looked are not made up for one by one."""
+    """Start one run of every plan that is due. Times missed while nobody looked are not made up for one by one.
+
+    A plan that cannot be run holds up no other.
+    """
     due = BackupPlan.objects.filter(next_run_at__lte=at)
-    keys = list((due.filter(pk=plan.pk) if plan else due).values_list("pk", flat=True))
-    started = [_run(key, at=at) for key in keys]
-    return [operation for operation in started if operation is not None]
+    keys = (due.filter(pk=plan.pk) if plan else due).order_by("pk").values_list("pk", flat=True)
+    return started(_run, list(keys), at=at)
 
 
-def _run(plan_pk: int, *, at: datetime) -> Operation | None:
-    with transaction.atomic():
-        plan = (
-            BackupPlan.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("allowance__resource__system", "allowance__resource__cloud")
-            .filter(pk=plan_pk, next_run_at__lte=at)
-            .first()
-        )
-        if plan is None or plan.next_run_at is None:
-            return None  # another scheduler was quicker
-        due_at = plan.next_run_at
-        plan.next_run_at = next_after(due_at, interval=INTERVAL[Frequency(plan.frequency)], at=at)
-        plan.save(update_fields=["next_run_at"])
-        steps = _backup_steps(plan, due_at)
-        if not steps:
-            return None
-        resource = plan.allowance.resource
-        operation = provisioning.start(
-            kind=OperationKind.BACKUP, reason=_("backup %(plan)s") % {"plan": plan.name}, thread=resource.thread,
-            system=resource.system, cloud=resource.cloud, steps=_with_room(steps, plan, due_at), actor=SCHEDULER, at=at,
-        )  # fmt: skip
-        BackupRun.objects.create(plan=plan, due_at=due_at, operation=operation)
+def started(
+    work: Callable[[int, datetime], Operation | None], plans: Sequence[int], *, at: datetime
+) -> list[Operation]:
+    """What the work begins for each of these plans, by primary key. One that fails is logged, and tried again by the next sweep."""
+    begun = []
+    for key in plans:
+        try:
+            with transaction.atomic():
+                operation = work(key, at)
+        except Exception:
+            log.exception("backup plan not followed up", plan=key, work=work.__name__)
+        else:
+            begun += [operation] if operation is not None else []
+    return begun
+
+
+def _run(plan_pk: int, at: datetime) -> Operation | None:
+    plan = (
+        BackupPlan.objects.select_for_update(skip_locked=True, of=("self",))
+        .select_related("allowance__resource__system", "allowance__resource__cloud")
+        .filter(pk=plan_pk, next_run_at__lte=at)
+        .first()
+    )
+    if plan is None or plan.next_run_at is None:
+        return None  # another scheduler was quicker
+    due_at = plan.next_run_at
+    plan.next_run_at = next_after(due_at, interval=INTERVAL[Frequency(plan.frequency)], at=at)
+    plan.save(update_fields=["next_run_at"])
+    steps = _backup_steps(plan, due_at)
+    if not steps:
+        return None
+    resource = plan.allowance.resource
+    operation = provisioning.start(
+        kind=OperationKind.BACKUP, reason=_("backup %(plan)s") % {"plan": plan.name}, thread=resource.thread,
+        system=resource.system, cloud=resource.cloud, steps=_with_room(steps, plan, due_at), actor=SCHEDULER, at=at,
+    )  # fmt: skip
+    BackupRun.objects.create(plan=plan, due_at=due_at, operation=operation)
     return operation
 
 

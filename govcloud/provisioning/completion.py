@@ -16,7 +16,7 @@ from govcloud import lifecycle
 from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.inventory.models import Resource
 from govcloud.provisioning import notices, places
 from govcloud.provisioning.context import ENGINE
 from govcloud.provisioning.lifecycle import FINISHED, Desired, OperationStatus, StepState
@@ -56,12 +56,12 @@ def finished(step: Step, *, at: datetime) -> None:
     if not Step.objects.filter(operation=operation).exclude(state__in=FINISHED).exists():
         ended = OperationStatus.UNDONE if is_undoing(operation) else OperationStatus.DONE
         changes: dict[str, Any] = {"finished_at": at}
-        held = operation.with_it.all()
-        for resource in sorted(held, key=lambda each: (each.kind != ResourceKind.SERVER, each.pk)):
-            _give_back(resource, operation, at=at)
+        held = list(operation.with_it.all())
         if operation.resource is not None:
-            _give_back(operation.resource, operation, at=at)
+            held.append(operation.resource)
             changes["taken_up_at"] = at  # nobody else waits for it
+        for resource in inventory.in_order(held):
+            _give_back(resource, operation, at=at)
         lifecycle.transition(operation, ended, actor=ENGINE, at=at, thread=operation.thread, **changes)
         _announce_end()
 

@@ -137,6 +137,7 @@ def _counted(*, context: Context, resource: Resource, before: Mapping[str, int])
     It has not grown where the record had taken the cloud's word for it before; nor the second time that a change is settled.
     """
     at, source, after = context.at, context.step.unit, quota_of(resource)
+    quotas.lock(source=source, department=resource.system.department, dimensions=after)
     held = quotas.held(source=source)
     if any(after[dimension] > before[dimension] for dimension in held):
         quotas.commit(source=source, at=at)
@@ -169,8 +170,8 @@ def address_given(*, context: Context, given: FloatingAddress, address: str, ext
 def address_moved(*, context: Context, given: FloatingAddress, to: Server) -> None:
     before = given.server
     reach.address_moved(given=given, to=to, actor=ENGINE, at=context.at)
-    for server in (before, to):
-        bill(server.resource, at=context.at)
+    for resource in inventory.in_order([before.resource, to.resource]):
+        bill(resource, at=context.at)
 
 
 def address_absent(*, context: Context, given: FloatingAddress) -> None:

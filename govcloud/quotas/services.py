@@ -13,7 +13,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -257,6 +257,16 @@ def hold(*, department: Department, holds: Sequence[Hold], at: datetime, new: bo
     affected = [account for account in accounts if account.dimension in amounts]
     ledger.take(affected, amounts, department=department)
     ledger.write(affected, fresh, kind=EntryKind.HOLD, at=at)
+
+
+def lock(*, source: UUID, department: Department, dimensions: Collection[str]) -> None:
+    """At once what several calls of this transaction change: the accounts on which the source holds, and the department's up the tree.
+
+    One after the other they would lock them in an order of their own.
+    """
+    holding = QuotaEntry.objects.filter(source=source, kind=EntryKind.HOLD).values("account")
+    theirs = Q(department__in=department.ancestor_ids, dimension__in=dimensions)
+    list(QuotaAccount.objects.filter(Q(pk__in=holding) | theirs).locked())
 
 
 def commit(*, source: UUID, at: datetime) -> None:

@@ -1,5 +1,6 @@
 """What the end of a step or of an operation means for a candidate, its quota and its metering."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID, uuid4
 
@@ -62,22 +63,34 @@ def _open_again(candidate: Candidate, *, at: datetime, remark: str) -> None:
 
 
 def settle(*, at: datetime) -> int:
-    """Take up what ended operations did not do; returns how many candidates are open again.
+    """Take up what ended operations did not do; returns how many candidates are open again. One that fails holds up no other.
 
     A step that was skipped tells why. Its quota and its range are free again, and so is the project if nothing came of it. Its
     addresses are given to nobody: it has them in the cloud still.
     """
     ended = Candidate.objects.filter(status=CandidateStatus.TAKING, operation__finished_at__isnull=False)
     keys = list(ended.order_by("pk").values_list("pk", flat=True))
-    for key in keys:
+    return sum(_by_itself(_settle, key, at=at) for key in keys)
+
+
+def _by_itself(work: Callable[[int, datetime], bool], key: int, *, at: datetime) -> bool:
+    """Whether it was done to the candidate; one that fails is logged, and tried again by the next sweep."""
+    try:
         with transaction.atomic():
-            rows = Candidate.objects.select_for_update(of=("self",), skip_locked=True)
-            candidate = rows.select_related("operation__system", "takeover", "cloud").filter(
-                pk=key, status=CandidateStatus.TAKING
-            ).first()  # fmt: skip
-            if candidate is not None and candidate.operation is not None:
-                _not_taken(candidate, candidate.operation, at=at)
-    return len(keys)
+            return work(key, at)
+    except Exception:
+        log.exception("candidate not followed up", candidate=key, work=work.__name__)
+        return False
+
+
+def _settle(key: int, at: datetime) -> bool:
+    rows = Candidate.objects.select_for_update(of=("self",), skip_locked=True)
+    rows = rows.select_related("operation__system", "takeover", "cloud")
+    candidate = rows.filter(pk=key, status=CandidateStatus.TAKING).first()
+    if candidate is None or candidate.operation is None:
+        return False
+    _not_taken(candidate, candidate.operation, at=at)
+    return True
 
 
 def _not_taken(candidate: Candidate, operation: Operation, *, at: datetime) -> None:
@@ -112,19 +125,23 @@ def _why(unit: UUID, operation: Operation) -> str:
 
 
 def begin_metering(*, at: datetime) -> int:
-    """Meter what was taken over before its billing start, from that instant on; returns how many began."""
+    """Meter what was taken over before its billing start, from that instant on; returns how many began. One that fails holds up
+    no other.
+    """
     waiting = Candidate.objects.filter(
         status=CandidateStatus.TAKEN, metered_at=None, resource__billing_start__lte=at
     )
     keys = list(waiting.order_by("pk").values_list("pk", flat=True))
-    for key in keys:
-        with transaction.atomic():
-            mine = Candidate.objects.select_for_update(skip_locked=True, of=("self",))
-            candidate = mine.filter(pk=key, metered_at=None).first()
-            if candidate is None:
-                continue
-            rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
-            resource = rows.get(candidates=candidate)
-            settlement.bill(resource, at=resource.billing_start)
-            Candidate.objects.filter(pk=key).update(metered_at=at)
-    return len(keys)
+    return sum(_by_itself(_begin_metering, key, at=at) for key in keys)
+
+
+def _begin_metering(key: int, at: datetime) -> bool:
+    mine = Candidate.objects.select_for_update(skip_locked=True, of=("self",))
+    candidate = mine.filter(pk=key, metered_at=None).first()
+    if candidate is None:
+        return False
+    rows = Resource.objects.select_for_update(of=("self",)).with_particulars()
+    resource = rows.get(candidates=candidate)
+    settlement.bill(resource, at=resource.billing_start)
+    Candidate.objects.filter(pk=key).update(metered_at=at)
+    return True

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from govcloud.inventory.models import Resource
 from govcloud.leases import notices, services
-from govcloud.leases.models import Expiry
+from govcloud.leases.models import Expiry, Notice, NoticeKind
 
 
 def ending(resource: Resource, *, at: datetime) -> Resource:
@@ -29,7 +29,21 @@ def swept(*, at: datetime) -> list[services.Outcome | None]:
     return [services.advance(expiry, at=at) for expiry in services.due(at=at)]
 
 
+def warned(expiry: Expiry) -> datetime:
+    """Its department is told in time that it will be taken back; returns when it is."""
+    notices.announce(at=expiry.reclaim_at - notices.warning_time())
+    return expiry.reclaim_at
+
+
 def its_grace_is_over(resource: Resource, *, at: datetime) -> Expiry:
-    """What follows its end is due now."""
-    Expiry.objects.filter(resource=resource).update(reclaim_at=at, next_look_at=at)
+    """What follows its end is due now, as its department was told."""
+    expiry = Expiry.objects.get(resource=resource)
+    begun = at - timedelta(days=30)
+    Expiry.objects.filter(pk=expiry.pk).update(counts_from=begun, reclaim_at=at, next_look_at=at)
+    told = Notice.objects.filter(resource=resource, kind=NoticeKind.RECLAIM)
+    if not told.filter(lease_end=expiry.lease_end).exists():
+        Notice.objects.create(
+            resource=resource, kind=NoticeKind.RECLAIM, lease_end=expiry.lease_end, days=7,
+            due_at=at, created_at=at - timedelta(days=7),
+        )  # fmt: skip
     return Expiry.objects.get(resource=resource)

@@ -16,12 +16,14 @@ from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Offering
 from govcloud.catalog.services import retire_flavor
 from govcloud.errors import Invalids
+from govcloud.inventory.models import Resource
 from govcloud.lifecycle import WrongState
 from govcloud.orders import services
-from govcloud.orders.drafts import ExtendDraft, ReleaseDraft
+from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import Order, QuoteLine, Revision, Unit
 from govcloud.orders.revisions import digest
+from govcloud.orders.rules.of_protection import OffSiteBackupMissing, OffSiteBackupNeeded
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import QuotaExceeded
@@ -34,6 +36,7 @@ from tests.factories.orders import (
     SERVERS,
     STORY,
     Scene,
+    approve_all,
     approved,
     decided,
     drafted,
@@ -263,6 +266,53 @@ def test_two_orders_do_not_give_back_the_last_two_off_site_backups_of_a_system_w
     assert [error.code for error in refused.value.errors] == ["off-site-backup-needed"]
     services.withdraw(order=order, reason="stays", actor=on.applicant, at=at)
     submitted(on, at=at, items=(ReleaseDraft(target=second.uuid, kind="backup"),))
+
+
+@pytest.fixture
+def backup(on: Scene) -> Resource:
+    """The only one of a system of level 3, off site."""
+    place = {"resource__system": on.system, "resource__cloud": on.catalogue.cloud}
+    return BackupAllowanceFactory(**place).resource
+
+
+def refused_codes(on: Scene, *items: ItemDraft, at: datetime) -> list[str]:
+    with pytest.raises(Invalids) as refused:
+        submitted(on, at=at, items=items)
+    return [error.code for error in refused.value.errors]
+
+
+def test_an_order_does_not_give_back_the_off_site_backup_that_servers_of_another_one_rely_on(
+    on: Scene, backup: Resource, at: datetime
+) -> None:
+    release = ReleaseDraft(target=backup.uuid, kind="backup")
+    order = submitted(on, at=at, items=(NETWORK, SERVERS))
+    assert refused_codes(on, release, at=at) == ["off-site-backup-needed"]
+    services.withdraw(order=order, reason="stays", actor=on.applicant, at=at)
+    submitted(on, at=at, items=(release,))
+    assert refused_codes(on, NETWORK, SERVERS, at=at) == ["off-site-backup-missing"]
+
+
+def test_servers_that_bring_an_off_site_backup_keep_no_other_one(
+    on: Scene, backup: Resource, at: datetime
+) -> None:
+    submitted(on, at=at)
+    assert submitted(on, at=at, items=(ReleaseDraft(target=backup.uuid, kind="backup"),)).status
+
+
+def test_servers_are_not_built_once_the_off_site_backup_that_they_were_to_rely_on_is_gone(
+    on: Scene, backup: Resource, at: datetime
+) -> None:
+    order = submitted(on, at=at, items=(NETWORK, SERVERS))
+    Resource.objects.filter(pk=backup.pk).update(status="releasing")
+    with pytest.raises(OffSiteBackupMissing):
+        approve_all(on, order, at=at)
+
+
+def test_a_backup_is_not_given_back_once_servers_need_it(on: Scene, backup: Resource, at: datetime) -> None:
+    order = submitted(on, at=at, items=(ReleaseDraft(target=backup.uuid, kind="backup"),))
+    whole_server(system=on.system)
+    with pytest.raises(OffSiteBackupNeeded):
+        approve_all(on, order, at=at)
 
 
 def test_a_release_is_possible_when_the_quota_has_been_lowered_under_what_is_in_use(at: datetime) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud, Retyping
 from govcloud.errors import Invalids
 from govcloud.inventory.models import Resource, Volume
@@ -15,29 +16,33 @@ from govcloud.orders.drafts import (
     BackupDraft,
     ExtendDraft,
     NetworkDraft,
+    ResizeDraft,
     RetypeDraft,
     ServerDraft,
     StorageDraft,
     VolumeDraft,
 )
 from govcloud.orders.models import Order
-from govcloud.orders.rules.of_items import SizeOutOfRange
+from govcloud.orders.rules.of_items import SizeOutOfRange, TooManyVolumes
 from govcloud.orders.rules.of_targets import (
     CannotMove,
     OwnFileSystem,
     ResourceNotInUse,
     SameStorageClass,
     SnapshotsInTheWay,
+    TargetTwice,
 )
 from govcloud.protection.models import BackupPlan, PlannedVolume
+from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
-from govcloud.provisioning.actions.storage import Named, ServerElsewhere, ServerStopped
+from govcloud.provisioning.actions.storage import Named, ServerElsewhere, ServerFull, ServerStopped
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
-from tests.factories.orders import Scene, approve_all, drafted, scene, submitted
+from tests.factories.inventory import VolumeFactory
+from tests.factories.orders import Scene, approve_all, approved, drafted, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, states, work
 from tests.integration.sandboxed import Sandbox
@@ -134,6 +139,23 @@ def test_what_a_server_gets_later_is_backed_up_with_its_others(on: Scene) -> Non
     assert covered.count() == 3, "what no server has is in no server's plan"
 
 
+def test_storage_that_is_called_off_is_in_no_backup_plan_any_more(on: Scene) -> None:
+    backup = BackupDraft(name="backup", dr_level=1, capacity_gb=500, frequency="daily", off_site=True)
+    built(on, items=(*SERVER, backup))
+    draft = replace(ARCHIVE, server=named("web-1").uuid)
+    order = approved(on, at=now(), items=(draft,))
+    while not PlannedVolume.objects.filter(volume__resource__name="archive").exists():
+        engine.run_due(clock=now, most=1)
+    operation = Operation.objects.get(thread=order.uuid)
+    provisioning.abandon(operation=operation, reason="no", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    assert named("archive").status == "released"
+    planned = PlannedVolume.objects.filter(until=None).values_list("volume__resource__name", flat=True)
+    assert sorted(planned) == ["web-1-data-1", "web-1-system"]
+    told = Event.objects.filter(verb="backup_plan.uncovered", thread=order.uuid)
+    assert [event.after for event in told] == [{"volume": "archive"}]
+
+
 def test_a_volume_waits_for_a_server_that_is_in_hand(on: Scene, server: Resource) -> None:
     draft = StorageDraft(name="archive", zone="public", storage_class="sas", size_gb=300, server=server.uuid)
     order = submitted(on, at=now(), items=(draft,))
@@ -206,6 +228,56 @@ def test_a_volume_is_ordered_within_the_rules(on: Scene, server: Resource) -> No
     assert refusals(on, big, zero) == [SizeOutOfRange, SizeOutOfRange]
     away = StorageDraft(name="away", zone="private", storage_class="sas", size_gb=10, server=server.uuid)
     assert ServerElsewhere in refusals(on, away)
+
+
+def test_a_server_is_not_resized_by_the_order_that_gives_it_storage(on: Scene, server: Resource) -> None:
+    resize = ResizeDraft(target=server.uuid, flavor="g.8c32g")
+    assert refusals(on, replace(ARCHIVE, server=server.uuid), resize) == [TargetTwice]
+
+
+def test_an_order_from_before_that_does_both_is_not_begun(
+    on: Scene, server: Resource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was submitted when this was taken."""
+    monkeypatch.setattr("govcloud.orders.rules.of_targets._targets", lambda _order: iter(()))
+    resize = ResizeDraft(target=server.uuid, flavor="g.8c32g")
+    order = submitted(on, at=now(), items=(resize, replace(ARCHIVE, server=server.uuid)))
+    with pytest.raises(ResourceNotInUse, match="“web-1”"):
+        approve_all(on, order, at=now())
+    assert Operation.objects.filter(finished_at=None).count() == 0
+
+
+@pytest.fixture
+def nearly_full(on: Scene, server: Resource) -> Resource:
+    """With room for one more data volume."""
+    for number in range(8):
+        VolumeFactory(
+            resource__system=on.system, resource__cloud=server.cloud, resource__name=f"d-{number}",
+            server=server.server, role="data",
+        )  # fmt: skip
+    return server
+
+
+def test_two_orders_do_not_give_a_server_more_volumes_than_it_can_have(
+    on: Scene, nearly_full: Resource
+) -> None:
+    first = submitted(on, at=now(), items=(replace(ARCHIVE, server=nearly_full.uuid),))
+    second = replace(ARCHIVE, name="spare", server=nearly_full.uuid)
+    assert refusals(on, second) == [TooManyVolumes]
+    services.withdraw(order=first, reason="stays", actor=on.applicant, at=now())
+    assert submitted(on, at=now(), items=(second,)).status == "in_approval"
+
+
+def test_what_came_to_a_server_since_leaves_no_room_for_what_was_ordered(
+    on: Scene, nearly_full: Resource
+) -> None:
+    order = submitted(on, at=now(), items=(replace(ARCHIVE, server=nearly_full.uuid),))
+    VolumeFactory(
+        resource__system=on.system, resource__cloud=nearly_full.cloud, server=nearly_full.server, role="data"
+    )
+    with pytest.raises(ServerFull):
+        approve_all(on, order, at=now())
+    assert Resource.objects.get(pk=nearly_full.pk).status == "active"
 
 
 # -- another class

@@ -148,6 +148,7 @@ def _storage(order: Numbered, storage: StorageLine, pointer: str) -> Iterator[Do
     if server.zone != storage.zone:
         yield ServerElsewhere(server=server.name, zone=_zone(server.zone), pointers=here)
     with_it = sum(1 for _pointer, other in order.of(StorageLine) if other.server == server)
+    with_it += order.now.bringing.get(server.pk, 0)
     yield from bounded(storage.beside + with_it, storage.lease_months, pointer)
 
 

@@ -1,19 +1,19 @@
 """Rules about backup and disaster recovery (GB/T 20988)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from django.utils.translation import gettext_lazy as _
 
+from govcloud.catalog.models import Kind
 from govcloud.errors import DomainError, Invalid
 from govcloud.inventory.models import ResourceKind
 from govcloud.orders.changes import ReleaseLine
 from govcloud.orders.drafts import BackupDraft, ServerDraft
 from govcloud.orders.lines import BackupLine, ServerLine
+from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.rules import off_site
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection.models import Frequency
-
-OFF_SITE_FROM = 3
-"""MLPS level from which servers need an off-site backup."""
 
 MINUTES_BETWEEN = {Frequency.DAILY: 24 * 60, Frequency.WEEKLY: 7 * 24 * 60}
 
@@ -127,14 +127,37 @@ def _capacity(order: Numbered, backup: BackupLine, pointer: str) -> Iterator[Dom
 def _mandatory(order: Numbered, *, granted: bool) -> Iterator[DomainError]:
     """From level 3 on, servers and an off-site backup come together and go together."""
     level = order.system.mlps_level
-    if level < OFF_SITE_FROM:
+    if level < off_site.OFF_SITE_FROM:
         return
     kept = order.now.off_site - order.released
     ordered = any(order.of(ServerLine)) or any(order.unresolved_of(ServerDraft))
     if ordered and not granted and not kept:
         yield OffSiteBackupMissing(level=level, pointers=("/items",))
-    if granted or kept or not order.now.servers - order.released:
+    if granted or kept or not (order.now.servers - order.released or order.now.relied_on):
         return
     for pointer, line in order.of(ReleaseLine):
         if line.target.kind == ResourceKind.BACKUP and line.target.pk in order.now.off_site:
             yield OffSiteBackupNeeded(name=line.target.name, level=level, pointers=(f"{pointer}/target",))
+
+
+def require_off_site(order: Order, units: Sequence[Unit]) -> None:
+    """What ``_mandatory`` asks, once more of an order that is to be carried out: its system, which is locked, may have changed since.
+
+    Raises OffSiteBackupMissing and OffSiteBackupNeeded.
+    """
+    system = order.system
+    created = [unit.item for unit in units if unit.item.action == Action.CREATE]
+    serves = any(item.kind == Kind.SERVER for item in created)
+    released = [unit for unit in units if unit.item.action == Action.RELEASE]
+    gives_back = [unit for unit in released if unit.item.kind == Kind.BACKUP]
+    if system.mlps_level < off_site.OFF_SITE_FROM or not (serves or gives_back):
+        return
+    if any(item.kind == Kind.BACKUP and item.backup.off_site for item in created):
+        return
+    going = {unit.resource_id for unit in released}
+    if off_site.staying(system, besides=order) - going:
+        return
+    if serves:
+        raise OffSiteBackupMissing(level=system.mlps_level)
+    if off_site.servers_of(system) - going or off_site.relied_on(system, besides=order):
+        raise OffSiteBackupNeeded(name=gives_back[0].name, level=system.mlps_level)

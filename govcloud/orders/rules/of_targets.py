@@ -24,6 +24,7 @@ from govcloud.orders.changes import (
     RetypeLine,
 )
 from govcloud.orders.lifecycle import Status
+from govcloud.orders.lines import StorageLine
 from govcloud.orders.rules.of_items import SizeOutOfRange, holding, sized, to_be_had
 from govcloud.orders.rules.standing import Numbered, where
 from govcloud.protection import holds
@@ -174,6 +175,12 @@ def _targets(order: Numbered) -> Iterator[DomainError]:
         *order.of(ReleaseLine),
     ]
     times = Counter(line.target.pk for _pointer, line in targeted)
+    resized = {line.target.pk for _pointer, line in order.of(ResizeLine)}
+    for pointer, storage in order.of(StorageLine):
+        if (
+            storage.server is not None and storage.server.pk in resized
+        ):  # it would be restarted under its hands
+            yield TargetTwice(name=storage.server.name, pointers=(f"{pointer}/server",))
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
         here, name = (f"{pointer}/target",), line.target.name

@@ -12,13 +12,13 @@ from django.utils import timezone
 from govcloud.catalog.models import Delivery, Kind, Offering
 from govcloud.inventory import reach
 from govcloud.inventory import services as inventory
-from govcloud.inventory.lifecycle import Status as ResourceStatus
-from govcloud.inventory.models import Address, BackupAllowance, FloatingAddress, Resource, ResourceKind
+from govcloud.inventory.models import Address, FloatingAddress, Resource, ResourceKind
 from govcloud.orders.changes import LimitLine, QuotaLine, ReleaseLine, ResizeLine, RetypeLine
 from govcloud.orders.drafts import ItemDraft, ReleaseDraft
 from govcloud.orders.lifecycle import OPEN, Status
 from govcloud.orders.lines import BackupLine, Line, NetworkLine, ServerLine, StorageLine, Unresolved
 from govcloud.orders.models import Action, Order, Unit
+from govcloud.orders.rules import off_site
 from govcloud.protection import holds
 from govcloud.protection import services as protection
 from govcloud.protection.models import RecoveryPoint
@@ -57,12 +57,18 @@ class Standing:
     receiving: frozenset[int] = (
         frozenset()
     )  # servers that are to be released and that open orders give a volume
+    bringing: Mapping[int, int] = field(
+        default_factory=dict
+    )  # data volumes that other open orders are to give each server that gets some
     awaited: Mapping[int, int] = field(
         default_factory=dict
     )  # servers that open orders are to put on each network
     leading: Mapping[int, tuple[FloatingAddress, ...]] = field(
         default_factory=dict
     )  # floating addresses that lead to servers on each network that is to be released
+    relied_on: bool = (
+        False  # whether another open order brings servers that need the off-site backups there are
+    )
     uncovered_gb: int = 0  # of the system's servers, that a backup ordered by itself would cover
     flavors: frozenset[tuple[int, int]] = (
         frozenset()
@@ -141,7 +147,9 @@ def standing(
         unfinished=_unfinished(system, lines),
         off_site=_off_site(system, lines, order),
         servers=_servers(system, lines),
+        relied_on=_relied_on(system, lines, order),
         guests=_guests(lines),
+        bringing=_bringing(lines, order),
         awaited=_awaited(lines, order),
         addresses=_addresses(lines),
         leading=_leading(lines),
@@ -195,24 +203,23 @@ def _off_site(system: System, lines: Sequence[Line], order: Order | None) -> fro
     """
     if any(isinstance(line, BackupLine) and line.off_site for line in lines):
         return frozenset()
-    allowances = BackupAllowance.objects.filter(
-        resource__system=system, resource__status=ResourceStatus.ACTIVE, off_site=True
-    )
-    going = Unit.objects.filter(
-        item__order__system=system, item__order__status__in=OPEN, item__action=Action.RELEASE
-    )
-    if order is not None:
-        going = going.exclude(item__order=order)
-    allowances = allowances.exclude(resource__in=going.filter(resource__isnull=False).values("resource"))
-    return frozenset(allowances.values_list("resource_id", flat=True))
+    return off_site.staying(system, besides=order)
 
 
 def _servers(system: System, lines: Sequence[Line]) -> frozenset[int]:
     """Asked for only when a backup goes, which servers may need."""
-    if not any(line.action == Action.RELEASE and line.kind == Kind.BACKUP for line in lines):
+    if not _gives_back_a_backup(lines):
         return frozenset()
-    servers = Resource.objects.filter(system=system, released_at=None, kind=ResourceKind.SERVER)
-    return frozenset(servers.values_list("pk", flat=True))
+    return off_site.servers_of(system)
+
+
+def _relied_on(system: System, lines: Sequence[Line], order: Order | None) -> bool:
+    """As ``_servers``."""
+    return _gives_back_a_backup(lines) and off_site.relied_on(system, besides=order)
+
+
+def _gives_back_a_backup(lines: Sequence[Line]) -> bool:
+    return any(line.action == Action.RELEASE and line.kind == Kind.BACKUP for line in lines)
 
 
 def _busy(system: System, lines: Sequence[Line], order: Order | None) -> frozenset[int]:
@@ -303,6 +310,20 @@ def _receiving(lines: Sequence[Line], order: Order | None) -> frozenset[int]:
     if order is not None:
         units = units.exclude(item__order=order)
     return frozenset(units.values_list("volume__server", flat=True))
+
+
+def _bringing(lines: Sequence[Line], order: Order | None) -> dict[int, int]:
+    """What has been built already is with the server, and counted there."""
+    servers = {line.server for line in lines if isinstance(line, StorageLine) and line.server is not None}
+    if not servers:
+        return {}
+    there = Resource.objects.filter(volume__server__in=[server.pk for server in servers])
+    units = Unit.objects.filter(
+        volume__server__in=servers, item__action=Action.CREATE, item__order__status__in=OPEN
+    ).exclude(uuid__in=there.values("unit"))
+    if order is not None:
+        units = units.exclude(item__order=order)
+    return dict(units.values_list("volume__server").annotate(Count("pk")).order_by())
 
 
 def _awaited(lines: Sequence[Line], order: Order | None) -> dict[int, int]:

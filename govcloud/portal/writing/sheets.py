@@ -14,7 +14,7 @@ from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft
 from govcloud.orders.models import Order
 from govcloud.orders.redrafting import rewritten
 from govcloud.orders.resolution import as_uuid
-from govcloud.orders.rules.of_protection import OFF_SITE_FROM
+from govcloud.orders.rules.off_site import OFF_SITE_FROM
 from govcloud.orders.services import MOST_ITEMS
 from govcloud.portal.deciding.forms import TextTooLong, typed
 from govcloud.portal.reading import number_in

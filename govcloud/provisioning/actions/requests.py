@@ -79,7 +79,7 @@ def request(
         raise _not_now(action, resource, ANOTHER_KIND)
     with transaction.atomic():
         action.lock(resource)
-        with_it = _locked(action.with_it(resource, parameters))  # a server before its volumes, as orders do
+        with_it = _locked(resource, action.with_it(resource, parameters))
         resource = _taking(action, resource, with_it)
         action.check(resource, parameters)
         steps = _planned(action, resource, with_it, parameters, actor=actor, at=at)
@@ -177,8 +177,12 @@ def _started(
     )
 
 
-def _locked(keys: Sequence[int]) -> list[Resource]:
-    return list(Resource.objects.select_for_update(of=("self",)).filter(pk__in=keys).order_by("pk"))
+def _locked(resource: Resource, keys: Sequence[int]) -> list[Resource]:
+    """What is in hand with the resource, locked with it in the order that all keep."""
+    if not keys:
+        return []
+    rows = Resource.objects.select_for_update(of=("self",)).filter(pk__in=[resource.pk, *keys])
+    return [each for each in rows.order_by(inventory.SERVERS_FIRST, "pk") if each.pk != resource.pk]
 
 
 def _in_hand(resource: Resource, action: Action[Any]) -> str | None:

@@ -57,7 +57,7 @@ class ServerBroken(Conflict):
 
 class ServerFull(Conflict):
     code = "server-has-enough-volumes"
-    message = _("“%(server)s” has %(most)s data volumes: it cannot have more.")
+    message = _("“%(server)s” can have %(most)s data volumes, and would get more.")
 
 
 class LabelTaken(Conflict):

@@ -11,7 +11,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
 from govcloud.leases import foresight, services
 from govcloud.leases.models import Expiry, Notice
-from govcloud.orders.drafts import RenewDraft, ServerDraft
+from govcloud.orders.drafts import ReleaseDraft, RenewDraft, ServerDraft
 from govcloud.orders.services import withdraw
 from govcloud.provisioning.models import Operation
 from tenants.models import Role
@@ -24,8 +24,8 @@ from tests.factories.inventory import (
     VolumeFactory,
     whole_server,
 )
-from tests.factories.leases import ending, found, swept
-from tests.factories.orders import SERVERS, scene, submitted
+from tests.factories.leases import ending, found, swept, warned
+from tests.factories.orders import NETWORK, SERVERS, scene, submitted
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db
@@ -139,7 +139,7 @@ def test_a_volume_that_no_server_has_any_more_has_a_whole_grace_again(
     late = at + days * DAY
     assert swept(at=late) == ["rests"]
     assert Expiry.objects.get().reclaim_at == late + 30 * DAY
-    assert swept(at=late + 30 * DAY) == ["reclaimed"]
+    assert swept(at=warned(Expiry.objects.get())) == ["reclaimed"]
 
 
 def test_once_the_order_that_kept_it_has_ended_it_is_kept_for_as_long_as_a_notice_tells(at: datetime) -> None:
@@ -148,13 +148,73 @@ def test_once_the_order_that_kept_it_has_ended_it_is_kept_for_as_long_as_a_notic
     expiry = found(volume, at=at)
     renewal = RenewDraft(target=volume.uuid, kind="volume", lease_months=6)
     order = submitted(on, at=at, items=(renewal,))
-    assert swept(at=expiry.reclaim_at) == ["waits"]
+    assert swept(at=warned(expiry)) == ["waits"]
     withdrawn = expiry.reclaim_at + 10 * DAY
     withdraw(order=order, reason="不再需要", actor=on.applicant, at=withdrawn)
     assert [one.what for one in foresight.foresee(at=withdrawn)] == ["let it rest"]
     assert swept(at=withdrawn) == ["rests"]
     assert Expiry.objects.get().reclaim_at == withdrawn + 7 * DAY
+    assert swept(at=withdrawn) == []
+    assert list(Notice.objects.filter(kind="reclaim", days=7).values_list("due_at", flat=True)) == [
+        withdrawn + 7 * DAY,
+        expiry.reclaim_at,
+    ]
     assert swept(at=withdrawn + 7 * DAY) == ["reclaimed"]
+
+
+@pytest.mark.parametrize("late", [24, 29.5, 60])
+def test_nothing_is_taken_back_sooner_after_its_first_warning_than_that_says(
+    volume: Volume, at: datetime, late: float
+) -> None:
+    """However long nobody swept: the grace ends on the 30th day."""
+    comes = at + late * DAY
+    foreseen = [(one.what, one.reclaim_at) for one in foresight.foresee(at=comes)]
+    assert foreseen[0] == ("warn (reclaim), 7 days", None)
+    assert {what for what, _when in foreseen} <= {"warn (reclaim), 7 days", "let it rest"}
+    assert "reclaimed" not in swept(at=comes)
+    told = Notice.objects.get(kind="reclaim")
+    assert (told.days, told.created_at, told.due_at) == (7, comes, comes + 7 * DAY)
+    assert Expiry.objects.get().reclaim_at == comes + 7 * DAY
+    assert "reclaimed" not in swept(at=comes + 7 * DAY - MINUTE)
+    assert swept(at=comes + 7 * DAY) == ["reclaimed"]
+
+
+def test_what_nobody_was_told_of_is_not_taken_back_by_whoever_looks_first(
+    volume: Volume, at: datetime
+) -> None:
+    """Another one gives the warnings, and has not come to it yet."""
+    comes = at + 31 * DAY
+    assert services.advance(Expiry.objects.get().pk, at=comes) == "rests"
+    assert Expiry.objects.get().reclaim_at == comes + 7 * DAY
+
+
+def test_a_grace_that_begins_anew_is_told_of_anew(volume: Volume, at: datetime) -> None:
+    swept(at=at + 24 * DAY)
+    attach(volume)
+    swept(at=at + 25 * DAY)
+    detach(volume)
+    late = at + 26 * DAY
+    for day in range(31):
+        swept(at=late + day * DAY)
+    told = Notice.objects.filter(resource=volume.resource, kind__startswith="reclaim").order_by("pk")
+    assert list(told.values_list("kind", "days", "created_at")) == [
+        ("reclaim", 7, at + 24 * DAY),
+        ("reclaim", 7, late + 23 * DAY),
+        ("reclaim", 1, late + 29 * DAY),
+        ("reclaimed", None, late + 30 * DAY),
+    ]
+
+
+def test_a_server_that_could_not_be_stopped_is_warned_of_in_the_grace_that_it_has_then(at: datetime) -> None:
+    server = whole_server(changing=True).resource
+    found(server, at=at)
+    swept(at=at + 25 * DAY)
+    assert not Notice.objects.filter(kind="reclaim").exists()
+    server.status = Status.ACTIVE
+    server.save(update_fields=["status"])
+    swept(at=at + 26 * DAY)
+    swept(at=at + 49 * DAY)
+    assert Notice.objects.get(kind="reclaim").due_at == at + 56 * DAY
 
 
 def test_a_server_is_not_stopped_while_a_volume_of_it_is_being_worked_on(at: datetime) -> None:
@@ -172,7 +232,7 @@ def test_a_network_is_not_taken_back_while_servers_are_on_it(at: datetime) -> No
     network = NetworkFactory().resource
     address = AddressFactory(block=AddressBlockFactory(unit=network.unit))
     expiry = found(network, at=at)
-    assert swept(at=expiry.reclaim_at) == ["waits"]
+    assert swept(at=warned(expiry)) == ["waits"]
     assert Expiry.objects.get().obstacle == "servers"
     address.released_at = at
     address.save()
@@ -185,7 +245,7 @@ def test_a_network_waits_for_servers_that_are_ordered_on_it(at: datetime) -> Non
     ordered = ServerDraft(**{**_fields(SERVERS), "network": str(network.uuid)})
     order = submitted(on, at=at, items=(ordered,))
     expiry = found(network, at=at)
-    assert swept(at=expiry.reclaim_at) == ["waits"]
+    assert swept(at=warned(expiry)) == ["waits"]
     expiry.refresh_from_db()
     assert (expiry.obstacle, expiry.obstacle_detail) == ("order", order.number)
 
@@ -198,11 +258,32 @@ def test_a_backup_goes_once_its_system_has_no_server(at: datetime) -> None:
     on = scene()
     server = whole_server(system=on.system).resource
     expiry = found(BackupAllowanceFactory(resource__system=on.system).resource, at=at)
-    assert swept(at=expiry.reclaim_at) == ["waits"]
+    assert swept(at=warned(expiry)) == ["waits"]
     assert Expiry.objects.get().obstacle == "needed"
     server.status, server.released_at = Status.RELEASED, at
     server.save()
     assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+
+
+def test_a_backup_stays_while_servers_that_rely_on_it_are_ordered(at: datetime) -> None:
+    on = scene()
+    place = {"resource__system": on.system, "resource__cloud": on.catalogue.cloud}
+    expiry = found(BackupAllowanceFactory(**place).resource, at=at)
+    order = submitted(on, at=at, items=(NETWORK, SERVERS))
+    assert swept(at=warned(expiry)) == ["waits"]
+    assert Expiry.objects.get().obstacle == "needed"
+    withdraw(order=order, reason="不再需要", actor=on.applicant, at=at)
+    assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+
+
+def test_a_backup_that_an_open_order_gives_back_lets_no_other_one_go(at: datetime) -> None:
+    on = scene()
+    whole_server(system=on.system)
+    place = {"resource__system": on.system, "resource__cloud": on.catalogue.cloud}
+    expiry, other = found(BackupAllowanceFactory(**place).resource, at=at), BackupAllowanceFactory(**place)
+    submitted(on, at=at, items=(ReleaseDraft(target=other.resource.uuid, kind="backup"),))
+    assert swept(at=warned(expiry)) == ["waits"]
+    assert Expiry.objects.get().obstacle == "needed"
 
 
 def test_renewing_many_takes_one_order_and_one_operation(at: datetime) -> None:
@@ -223,7 +304,9 @@ def test_an_administrator_puts_taking_back_off_for_a_reason(at: datetime) -> Non
     until = expiry.reclaim_at + 20 * DAY
     services.postpone(expiry=expiry, until=until, reason=" 审计中 ", actor=admin, at=at)
     assert swept(at=expiry.reclaim_at + DAY) == []
-    assert swept(at=until) == ["reclaimed"]
+    expiry.refresh_from_db()
+    assert swept(at=warned(expiry)) == ["reclaimed"]
+    assert Expiry.objects.get().reclaim_at == until
     event = Event.objects.get(verb="lease.reclaim_postponed")
     assert (event.reason, event.subject_id) == ("审计中", volume.uuid)
     assert event.before["reclaim_at"] < event.after["reclaim_at"]
@@ -260,7 +343,7 @@ def test_what_is_being_taken_back_or_let_again_cannot_be_put_off(at: datetime) -
     going, kept = VolumeFactory().resource, VolumeFactory().resource
     first, second = found(going, at=at), found(kept, at=at)
     ending(kept, at=at + 90 * DAY)
-    swept(at=first.reclaim_at)
+    swept(at=warned(first))
     for expiry in (first, second):
         with pytest.raises(services.NothingToPostpone):
             services.postpone(
@@ -279,6 +362,7 @@ def test_the_command_shows_what_is_due_and_does_nothing(
     ending(whole_server(name="old-1").resource, at=at - MINUTE)
     ending(VolumeFactory(resource__name="spare").resource, at=at + 5 * DAY)
     gone = found(VolumeFactory(resource__name="due-1").resource, at=at - 31 * DAY)
+    warned(gone)
     call_command("leases")
     shown = capsys.readouterr().out
     for words in (
@@ -301,7 +385,7 @@ def test_the_command_does_it_when_told(
     monkeypatch.setattr("govcloud.clock.now", lambda: at)
     monkeypatch.setenv("COLUMNS", "200")
     ending(whole_server().resource, at=at - MINUTE)
-    found(VolumeFactory().resource, at=at - 31 * DAY)
+    warned(found(VolumeFactory().resource, at=at - 31 * DAY))
     call_command("leases", "--apply")
     assert "suspended" in capsys.readouterr().out
     assert set(Operation.objects.values_list("kind", flat=True)) == {"suspend", "reclaim"}

@@ -4,15 +4,16 @@ from datetime import datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.inventory.models import Resource
 from govcloud.leases import notices, services
-from govcloud.leases.models import Notice
+from govcloud.leases.models import Expiry, Notice
 from tests.factories.inventory import BackupAllowanceFactory, VolumeFactory, whole_server
-from tests.factories.leases import ending, found, swept
+from tests.factories.leases import ending, found, swept, warned
 from tests.factories.tenants import SystemFactory
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +87,20 @@ def test_what_is_taken_back_later_is_not_announced_for_its_first_date(at: dateti
     expiry.save()
     notices.announce(at=at + 29 * DAY)
     assert not Notice.objects.filter(kind="reclaim").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_warnings_from_before_graces_were_told_apart_count(at: datetime) -> None:
+    """By the upgrade: who was told of a date is not told of it again, and it does not move."""
+    expiry = found(VolumeFactory().resource, at=at)
+    told_at = warned(expiry) - 7 * DAY
+    try:
+        MigrationExecutor(connection).migrate([("leases", "0001_notices_and_expiries")])
+    finally:
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())
+    assert notices.announce(at=told_at + DAY) == 0
+    assert Expiry.objects.get().reclaim_at == expiry.reclaim_at
 
 
 @pytest.mark.parametrize("work", [notices.announce, services.find])
