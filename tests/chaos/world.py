@@ -409,7 +409,7 @@ def empty_tables() -> None:
 
 @contextmanager
 def crashes_noted(crashes: list[str]) -> Iterator[None]:
-    """What the engine logs as a fault of ours, other than the faults put in here."""
+    """What the engine and the sweeps log as a fault of ours and go on after, other than the faults put in here."""
 
     class Notes(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -417,7 +417,7 @@ def crashes_noted(crashes: list[str]) -> Iterator[None]:
             if record.levelno >= logging.ERROR and ConnectionDropped.__name__ not in text:
                 crashes.append(text)
 
-    logger = logging.getLogger("govcloud.provisioning.engine")
+    logger = logging.getLogger("govcloud")
     notes = Notes()
     with mock.patch.object(logger, "propagate", False):
         logger.addHandler(notes)
