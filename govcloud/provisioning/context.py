@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Max, Q, QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest
 
 from govcloud.audit.services import SystemActor
@@ -23,6 +23,8 @@ ENGINE = SystemActor("engine")
 
 TASKS_OF_SERVERS = ("power", "reboot", "rebuild", "resize", "resize_confirmation", "resumption")
 """The kinds of steps that have a task begun at a server."""
+BEGUN = Q(intent_at__isnull=False) | ~Q(external_id="")
+"""Steps of which something was asked for, or may have been."""
 TAKEN_BACK = "taken_back_at"
 TAKEN_BACK_AGAIN = "taken_back_again_at"
 """Of a step's outputs: when it was first asked for that it be taken back, and last asked for again (ISO 8601)."""
@@ -112,24 +114,28 @@ class Context:
         on_them = Q(desired_state__volume__in=list(units)) | Q(
             kind__in=("extension", "retype"), desired_state__resource__in=list(units)
         )
-        begun = Q(intent_at__isnull=False) | ~Q(external_id="")
         expiry = Q(kind="backup", desired=Desired.ABSENT, called_off_at=None)
-        others = Step.objects.filter(~expiry, on_them, begun).exclude(operation=self.operation)
+        others = Step.objects.filter(~expiry, on_them, BEGUN).exclude(operation=self.operation)
         return others.exclude(state__in=FINISHED).exists()
 
     def server_at_work(self, volume: Resource) -> bool:
-        """Whether a step has the cloud do something to the server that has the volume.
+        """Whether an operation has begun to have the cloud do something to the server that has the volume, and has not done with it.
 
         A storage service that has the hypervisor take part in copying a volume in use is refused by a server at which a task goes on
-        (Nova's assisted snapshots), and the copy comes out broken. Of what waits for a person nothing goes on.
+        (Nova's assisted snapshots), and the copy comes out broken; a move that is confirmed or reverted finds its volume taken. What
+        waits for a person there is not waited for: that may take days.
         """
         server = volume.volume.server
         if server is None:
             return False
-        begun = Step.objects.filter(
-            unit=server.resource.unit, kind__in=TASKS_OF_SERVERS, intent_at__isnull=False
-        )
-        return begun.exclude(state__in=[*FINISHED, StepState.PARKED]).exists()
+        unit = server.resource.unit
+        on_it = Q(unit=unit) | Q(
+            desired_state__resource=str(unit)
+        )  # of an order's change the unit is the change's own
+        tasks = Step.objects.filter(on_it, kind__in=TASKS_OF_SERVERS, operation__finished_at=None)
+        same = tasks.filter(operation=OuterRef("operation"))
+        going = tasks.filter(Exists(same.filter(BEGUN)), ~Exists(same.filter(state=StepState.PARKED)))
+        return going.exclude(state__in=FINISHED).exists()
 
     def may_still_land(self, *kinds: str, undone: str = "") -> bool:
         """Whether such a request, given up for lost a moment ago, may yet undo what the step is about to ask for.

@@ -13,7 +13,6 @@ from govcloud.protection import clearing, holds
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
 from govcloud.provisioning import services as provisioning
-from govcloud.provisioning.kinds.storage import SERVER_BUSY
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role, User
 from tests.factories.orders import Scene, approved
@@ -241,34 +240,3 @@ def test_a_backup_that_is_not_taken_any_more_takes_no_old_points_place(on: Scene
         "no newer one takes its place",
     ]
     assert points <= in_cloud(on)
-
-
-@pytest.mark.parametrize("kind", ["resize", "power"])
-def test_what_the_cloud_does_to_a_server_is_waited_for(on: Scene, sandbox: Sandbox, kind: str) -> None:
-    """Some storage has the hypervisor take part in a backup of what is in use; a server at which a task goes on refuses."""
-    built(on)
-    work()
-    task = begun(Resource.objects.get(name="app-1"), kind)
-    before = kept()
-    BackupPlan.objects.update(next_run_at=now())
-    (backups,) = protection.run_due(at=now())
-    work(seconds=3)
-    states = dict(backups.steps.filter(kind="backup", desired="present").values_list("label", "state"))
-    theirs = {name: state for name, state in states.items() if name.startswith("app-1")}
-    assert (set(theirs.values()), set(states.values())) == ({"due"}, {"due", "done"})
-    assert backups.steps.filter(label="app-1-data-1").get(kind="backup").last_error == SERVER_BUSY
-    Step.objects.filter(pk=task.pk).update(state="parked")
-    work()
-    backups.refresh_from_db()
-    assert (backups.status, len(kept() - before)) == ("done", 4)
-
-
-def begun(server: Resource, kind: str) -> Step:
-    """A step at which the cloud works, and which no worker looks at meanwhile."""
-    operation = Operation.objects.create(
-        kind="action", reason=server.name, system=server.system, cloud=server.cloud, resource=server, action=kind, created_at=now(),
-    )  # fmt: skip
-    return Step.objects.create(
-        operation=operation, position=0, key=f"{server.unit}:{kind}:test", kind=kind, label=server.name, unit=server.unit,
-        state="settling", intent_at=now(),
-    )  # fmt: skip
