@@ -137,6 +137,13 @@ class Context:
         going = tasks.filter(Exists(same.filter(BEGUN)), ~Exists(same.filter(state=StepState.PARKED)))
         return going.exclude(state__in=FINISHED).exists()
 
+    def order_at_work(self, resource: Resource) -> bool:
+        """Whether the step's order does something else that has the resource in hand, and has not done with it."""
+        if self.operation.thread is None:
+            return False
+        others = Operation.objects.filter(thread=self.operation.thread, with_it=resource, finished_at=None)
+        return others.exclude(pk=self.operation.pk).exists()
+
     def may_still_land(self, *kinds: str, undone: str = "") -> bool:
         """Whether such a request, given up for lost a moment ago, may yet undo what the step is about to ask for.
 

@@ -12,7 +12,7 @@ from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource, Server
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services as orders
-from govcloud.orders.drafts import ReleaseDraft, ResizeDraft
+from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, ResizeDraft
 from govcloud.orders.models import Order
 from govcloud.provisioning import engine, services
 from govcloud.provisioning.context import Context
@@ -325,3 +325,19 @@ def test_a_resize_given_up_on_for_being_slow_is_taken_up_when_it_has_landed(
     operation.refresh_from_db()
     assert (operation.status, recorded(server)[0]) == ("done", "g.8c32g")
     assert asked_for(on, server).count("resize") == 1
+
+
+def test_what_the_same_order_does_with_its_storage_comes_before_the_new_flavor(
+    on: Scene, server: Resource
+) -> None:
+    """A server that is moved is refused what its volumes ask of it."""
+    volume = Resource.objects.get(kind="volume", volume__server=server.pk)
+    larger = ExtendDraft(target=volume.uuid, size_gb=volume.volume.size_gb + 50)
+    order = approved(on, at=now(), items=(*to(server, "g.8c32g"), larger))
+    work()
+    order.refresh_from_db()
+    assert order.status == "fulfilled", states()
+    resize = Step.objects.get(kind="resize")
+    other = Operation.objects.get(thread=order.uuid, steps__kind="extension")
+    assert (resize.intent_at or now()) > (other.finished_at or now())
+    assert not Step.objects.filter(operation__thread=order.uuid, attempts__gt=0).exists()

@@ -33,6 +33,8 @@ class ResizeKind(ActKind):
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work(context.state["volumes"]):
             return Waiting("a backup of its storage has to end first")  # its volumes move with it
+        if context.order_at_work(context.resource(context.target)):
+            return Waiting("what the order does with its storage has to end first")
         wanted = flavor_id(context)
         context.remember({"flavor_id": wanted})
         server = self._server(context)
