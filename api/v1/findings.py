@@ -38,7 +38,7 @@ class FindingAnswer(Answer):
     remedy = serializers.ChoiceField(Remedy.choices, help_text="what is proposed")
     title = serializers.CharField(source="get_remedy_display", help_text="the proposal in plain words")
     possible = serializers.SerializerMethodField(
-        help_text="what can be applied by a click, the proposal first"
+        help_text="what can be applied by a click, the proposal first; nothing while it is not open"
     )
     status = serializers.ChoiceField(FindingStatus.choices)
     name = serializers.CharField()

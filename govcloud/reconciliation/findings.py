@@ -142,7 +142,8 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
             and (finding in moved or (finding.kind in ABOUT_VALUES and finding in changed))
         )
     ]
-    _move(to_open, FindingStatus.OPEN, verb="finding.open", actor=RECONCILER, at=at)
+    undecided = {"remark": "", "decided_by": None, "decided_at": None}  # what was dismissed was another matter
+    _move(to_open, FindingStatus.OPEN, verb="finding.open", actor=RECONCILER, at=at, **undecided)
     return to_open
 
 
@@ -159,7 +160,8 @@ def _move(
     before = [finding.status for finding in findings]
     Finding.objects.filter(pk__in=[finding.pk for finding in findings]).update(status=to, **changes)
     for finding in findings:
-        finding.status = to
+        for name, value in {"status": to, **changes}.items():
+            setattr(finding, name, value)
     entries = (
         audit.Entry(finding, {"status": to, **({"why": reason} if reason else {})}, before={"status": status})
         for finding, status in zip(findings, before, strict=True)

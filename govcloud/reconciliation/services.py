@@ -151,7 +151,9 @@ def mend(*, cloud: Cloud, at: datetime) -> list[Finding]:
 
 
 def possible(finding: Finding) -> list[Remedy]:
-    """What can be done about it by a click; what is proposed comes first."""
+    """What can be done about it by a click; what is proposed comes first. Nothing while it is not open."""
+    if finding.status != FindingStatus.OPEN:
+        return []
     subject = SubjectKind(finding.subject)
     kind = FindingKind(finding.kind)
     if kind == FindingKind.QUOTA_MISMATCH:

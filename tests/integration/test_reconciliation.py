@@ -540,9 +540,13 @@ def test_a_dismissed_difference_comes_back_when_it_differs_otherwise(
     swept(on)
     services.dismiss(finding=Finding.objects.get(), reason="agreed", actor=admin, at=now())
     swept(on)
-    assert Finding.objects.get().status == "dismissed"
+    dismissed = Finding.objects.get()
+    assert (dismissed.status, dismissed.remark, services.possible(dismissed)) == ("dismissed", "agreed", [])
     row(sandbox, "server", server.external_id, name="renamed again")
     swept(on)
+    back = Finding.objects.get()
+    assert (back.remark, back.decided_by, back.decided_at) == ("", None, None)
+    assert services.possible(back) == ["set_back", "adopt"]
     assert told() == [("drifted", "server", "set_back", "open", {"name": ("app-1", "renamed again")})]
 
 
