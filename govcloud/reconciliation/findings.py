@@ -142,7 +142,11 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
             and (finding in moved or (finding.kind in ABOUT_VALUES and finding in changed))
         )
     ]
-    undecided = {"remark": "", "decided_by": None, "decided_at": None}  # what was dismissed was another matter
+    undecided = {
+        "remark": "",
+        "decided_by": None,
+        "decided_at": None,
+    }  # what was dismissed was another matter
     _move(to_open, FindingStatus.OPEN, verb="finding.open", actor=RECONCILER, at=at, **undecided)
     return to_open
 

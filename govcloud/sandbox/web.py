@@ -180,7 +180,7 @@ def matches_name(row: Row, pattern: str | None) -> bool:
 
 
 def page(
-    call: Call, rows: list[Row], *, path: str, missing: Callable[[str], ApiError]
+    call: Call, rows: list[Row], *, path: str, missing: Callable[[str], ApiError], marked_by: str = "id"
 ) -> tuple[list[Row], list[Body]]:
     """Cut `rows` (newest first already) by `marker` and `limit`; the second part is the links to the next page.
 
@@ -195,7 +195,7 @@ def page(
         limit = min(int(asked), PAGE) if int(asked) else PAGE
     start = 0
     if marker := call.query("marker"):
-        places = [place for place, row in enumerate(rows) if row["id"] == marker]
+        places = [place for place, row in enumerate(rows) if row[marked_by] == marker]
         if not places:
             raise missing(marker)
         start = places[0] + 1
@@ -203,7 +203,7 @@ def page(
     if len(rows) <= start + limit or not chosen:
         return chosen, []
     query = [(k, v) for k, v in call.request.args.items(multi=True) if k != "marker"]
-    query.append(("marker", chosen[-1]["id"]))
+    query.append(("marker", chosen[-1][marked_by]))
     return chosen, [{"rel": "next", "href": call.link(f"{path}?{urlencode(query)}")}]
 
 

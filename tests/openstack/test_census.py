@@ -155,6 +155,33 @@ def test_lists_go_on_from_page_to_page(
     assert ports <= read(operator.census.ports())
 
 
+def test_a_list_goes_on_although_the_row_that_its_next_page_begins_behind_has_gone(
+    laboratory: Laboratory, operator: Cloud, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Volumes are listed newest first; ports by their ids, so of them whatever is ours among the first ends its page."""
+    older, newer = [laboratory.volume() for _ in range(2)], [laboratory.volume() for _ in range(2)]
+    monkeypatch.setattr(census, "PAGE", 2)
+    pages = operator.census.volumes()
+    first = next(pages)
+    assert {each.id for each in first} == {each.id for each in newer}
+    cloud.volumes.delete_volume(first[-1].id)
+    gone(lambda: cloud.volumes.get_volume(first[-1].id))
+    assert {each.id for each in older} <= by_id(pages).keys()
+
+    ports = {laboratory.port().id for _ in range(12)}
+    pages_of_ports = operator.census.ports()
+    read: set[str] = set()
+    for page in pages_of_ports:
+        read.update(each.id for each in page)
+        if len(page) > 1 and page[-1].id in ports and not ports <= read:
+            cloud.network.delete_port(page[-1].id)
+            break
+    else:
+        pytest.fail("no page ended with a port of ours")
+    read.update(by_id(pages_of_ports))
+    assert ports <= read
+
+
 def test_servers_that_changed_are_listed_by_the_clouds_own_clock_deleted_ones_too(
     laboratory: Laboratory, operator: Cloud, cloud: Cloud
 ) -> None:

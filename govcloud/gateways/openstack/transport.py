@@ -16,10 +16,11 @@ import json as jsonlib
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 
 import requests
 from keystoneauth1 import exceptions as keystone_errors
@@ -27,7 +28,7 @@ from keystoneauth1.adapter import Adapter
 from openstack import exceptions as sdk_errors
 from urllib3 import exceptions as urllib3_errors
 
-from govcloud.gateways.openstack import errors
+from govcloud.gateways.openstack import errors, paging
 from govcloud.gateways.openstack.recording import Exchange, ask_guards, record
 
 if TYPE_CHECKING:
@@ -133,15 +134,25 @@ class Transport:
         params: Mapping[str, Any] | None = None,
         microversion: str | None = None,
     ) -> Iterator[list[Json]]:
-        """As ``pages``, a page at a time."""
-        query = dict(params or {})
+        """As ``pages``, a page at a time.
+
+        Where the row that the next page begins behind has gone meanwhile, the list goes on behind an earlier one.
+        """
+
+        def asked(query: paging.Query) -> Json:
+            return self.get(service, path, params=query, microversion=microversion)
+
+        body = asked(dict(params or {}))
         while True:
-            body = self.get(service, path, params=query, microversion=microversion)
-            yield body.get(key, [])
-            following = _next_link(body, key)
-            if following is None:
+            page: list[Json] = body.get(key, [])
+            yield page
+            query = paging.following(body, key)
+            if query is None:
                 return
-            query = parse_qs(urlsplit(following).query)  # a parameter may come several times (fields)
+            try:
+                body = asked(query)
+            except (errors.NotFound, errors.Refused) as refused:
+                body = _go_on(asked, query, page, key=key, refused=refused)
 
     def send(
         self,
@@ -283,6 +294,23 @@ class Transport:
         return Answer(response.status_code, _document(body), _request_id(response), headers)
 
 
+def _go_on(
+    asked: Callable[[paging.Query], Json],
+    query: paging.Query,
+    page: Sequence[Json],
+    *,
+    key: str,
+    refused: errors.CloudError,
+) -> Json:
+    """The page after this one, without what this one had. Raises what it was refused with where no row of this one is left."""
+    for earlier in paging.behind_earlier_rows(query, page):
+        with suppress(errors.NotFound, errors.Refused):
+            body = asked(earlier)
+            had = {row["id"] for row in page}
+            return {**body, key: [row for row in body.get(key, []) if row["id"] not in had]}
+    raise refused
+
+
 class _identity_failures:  # noqa: N801  a context manager reads as a phrase
     """Name what goes wrong between us and the identity service; nothing has been asked of any other service yet."""
 
@@ -387,13 +415,3 @@ def _document(body: object) -> Json:
 def _request_id(response: requests.Response) -> str:
     headers = response.headers
     return str(headers.get("x-openstack-request-id") or headers.get("x-compute-request-id") or "")
-
-
-def _next_link(body: Json, key: str) -> str | None:
-    """The address of the next page: ``<key>_links`` (Nova, Cinder, Neutron), ``next`` (Glance), ``links`` (Keystone)."""
-    for link in body.get(f"{key}_links", []):
-        if link.get("rel") == "next":
-            return str(link["href"])
-    links = body.get("links")
-    following = body.get("next") or (links.get("next") if isinstance(links, dict) else None)
-    return str(following) if following else None

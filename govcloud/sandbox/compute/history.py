@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from govcloud.sandbox.cloud import Cloud
-from govcloud.sandbox.errors import not_found
+from govcloud.sandbox.errors import bad_request, not_found
 from govcloud.sandbox.store import Row
-from govcloud.sandbox.web import Body, Call, Routes, newest_first, stamp
+from govcloud.sandbox.web import Body, Call, Routes, newest_first, page, stamp
 
 routes = Routes("compute", "/compute/v2.1")
-_UPDATED_AT = (2, 58)
+_UPDATED_AT = _PAGED = (2, 58)
 
 
 def record(call: Call, server: Row, action: str) -> str:
@@ -52,8 +52,16 @@ def _server(call: Call) -> Row:
 
 @routes("GET", "/servers/<id>/os-instance-actions")
 def list_actions(call: Call) -> Body:
+    """In pages since 2.58, which are marked by the ids of requests; their links are under a name of their own."""
     rows = newest_first(call.cloud.store.find("server_action", server_id=_server(call)["id"]))
-    return {"instanceActions": [_summary(call, row) for row in rows]}
+    links: list[Body] = []
+    if call.version >= _PAGED:
+        rows, links = page(
+            call, rows, path=call.request.path, marked_by="request_id",
+            missing=lambda marker: bad_request(f"Marker {marker} could not be found."),
+        )  # fmt: skip
+    body: Body = {"instanceActions": [_summary(call, row) for row in rows]}
+    return body | ({"links": links} if links else {})
 
 
 @routes("GET", "/servers/<id>/os-instance-actions/<request>")

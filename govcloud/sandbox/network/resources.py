@@ -135,7 +135,9 @@ def listed(call: Call, kind: str, plural: str) -> Body:
     start, limit = 0, len(rows)
     if marker := call.query("marker"):
         places = [place for place, row in enumerate(rows) if row["id"] == marker]
-        start = places[0] + 1 if places else len(rows)
+        if not places:
+            raise missing(kind, marker)
+        start = places[0] + 1
     if asked := call.query("limit"):
         limit = int(asked)
     chosen = rows[start : start + limit]
