@@ -111,6 +111,26 @@ def reserve_addresses(
     return [given[unit] for unit in units]
 
 
+def replace_address(*, unit: UUID, taken: Collection[str]) -> Address:
+    """Another address of its block for what has no port yet, as something else in the cloud has its own, and those ``taken``.
+
+    Raises NoAddressLeft.
+    """
+    given = Address.objects.select_related("block").get(unit=unit)
+    for _attempt in range(TRIES):
+        free = next((each for each in _free(given.block) if each not in taken), None)
+        if free is None:
+            break
+        given.address = free
+        try:
+            with transaction.atomic():
+                given.save(update_fields=["address"])
+        except IntegrityError:
+            continue  # somebody took it between our look and our write
+        return given
+    raise NoAddressLeft(where=given.block.cidr)
+
+
 def addresses_left(networks: Collection[Resource]) -> dict[int, int]:
     """How many servers can still be put on each of the networks, by primary key. Two queries."""
     in_use = Prefetch("addresses", Address.objects.filter(released_at=None))

@@ -25,8 +25,8 @@ from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Skipped
-from govcloud.provisioning.kinds.compute import PortKind
 from govcloud.provisioning.kinds.network import SecurityRuleKind, tags_for
+from govcloud.provisioning.kinds.ports import PortKind
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
@@ -286,11 +286,14 @@ class PortAgainKind(PortKind):
     title = _("Setting the cloud back to the record")
 
     def create(self, context: Context) -> Made | Skipped:
+        """The address is the recorded one or none: its server may be known by it."""
         try:
-            return super().create(context)
+            return self.ask(context)
         except errors.Conflict as error:
             found = self.find(context)
-            return Skipped(str(error)) if found is None else Made(found)
+            if found is not None:
+                return Made(found)
+            return Skipped(self.holder_among(self.ports_beside(context), context) or str(error))
 
     def look(self, context: Context, external_id: str) -> Sight:
         network = context.project.network

@@ -208,7 +208,7 @@ def test_an_address_that_somebody_else_has_by_now_is_told_of(
     lost, network = further(server), net("db-net")
     cloud = project(on)
     delete(lost.port_id)
-    cloud.network.create_port(
+    theirs = cloud.network.create_port(
         name="theirs",
         network_id=network.external_id,
         subnet_id=network.network.subnet_id,
@@ -216,8 +216,9 @@ def test_an_address_that_somebody_else_has_by_now_is_told_of(
     )
     missing(on)
     found = applied(Finding.objects.get(kind="missing"), admin)
-    assert (found.status, bool(found.remark)) == ("open", True)
-    assert further(server).port_id == lost.port_id
+    told = f"{lost.address} is held in the cloud by port {theirs.id} of no device"
+    assert (found.status, found.remark) == ("open", told)
+    assert (further(server).port_id, further(server).address) == (lost.port_id, lost.address)
 
 
 def test_one_that_is_called_off_leaves_no_port(

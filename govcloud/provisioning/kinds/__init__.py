@@ -6,7 +6,6 @@ from govcloud.provisioning.kinds.centre_keys import FormerKeysKind, NewKeyKind
 from govcloud.provisioning.kinds.compute import (
     AttachmentKind,
     ExtensionKind,
-    PortKind,
     ServerKind,
     VolumeKind,
 )
@@ -35,6 +34,7 @@ from govcloud.provisioning.kinds.objects import (
     ContentsKind,
     EmptinessKind,
 )
+from govcloud.provisioning.kinds.ports import PortKind
 from govcloud.provisioning.kinds.resizing import ResizeConfirmationKind, ResizeKind
 from govcloud.provisioning.kinds.routing import (
     FloatingAddressKind,

@@ -1,4 +1,4 @@
-"""Volumes, ports, servers and what joins them.
+"""Volumes, servers and what joins them.
 
 A server boots from a volume that we made before it. That volume is the lock: ``POST /servers`` reserves it, and a second
 request naming it is refused, so a server can be asked for again whenever it is not known whether the first one landed.
@@ -28,7 +28,6 @@ from govcloud.provisioning.kinds.base import (
     Moving,
     Ready,
     Sight,
-    Skipped,
     Waiting,
 )
 from govcloud.provisioning.kinds.network import tags_of
@@ -126,56 +125,6 @@ def image_id(context: Context) -> str:
     if image is None:
         raise errors.Misconfigured(f"the cloud has no active image {name!r}", service="image")
     return image.id
-
-
-class PortKind(Kind):
-    """The server's address on its network, reserved in our own tables before: nobody else can have it."""
-
-    name = "port"
-    title = _("Giving the server its address")
-    removal_title = _("Giving back the server's address")
-    landing = Landing.LOCKED
-    generations = 2
-
-    def find(self, context: Context) -> str | None:
-        address = Address.objects.get(unit=context.step.unit).address
-        network = context.resource(context.state["network"])
-        found = context.project.network.find_ports(network_id=network.external_id, fixed_ip=address)
-        return next((port.id for port in found if port.name == context.mark), None)
-
-    def create(self, context: Context) -> Made | Skipped:
-        network = context.resource(context.state["network"])
-        given = Address.objects.get(unit=context.step.unit)
-        own = given.security_groups  # of one that was taken over, and is made again
-        port = context.project.network.create_port(
-            name=context.mark,
-            network_id=network.external_id,
-            subnet_id=network.network.subnet_id,
-            fixed_ip=given.address,
-            security_group_ids=[network.network.security_group_id] if own is None else own,
-            description=context.step.label,
-        )
-        return Made(port.id)
-
-    def look(self, context: Context, external_id: str) -> Sight:
-        try:
-            port = context.project.network.get_port(external_id)
-        except errors.NotFound:
-            return Gone()
-        if context.step.desired == "present" and context.mark not in port.tags:
-            context.project.network.set_tags(
-                collection="ports", resource_id=external_id, tags=tags_of(context)
-            )
-        return Ready({"address": port.addresses[0], "mac": port.mac})
-
-    def remove(self, context: Context, external_id: str) -> None:
-        context.project.network.delete_port(external_id)
-
-    def record(self, context: Context, outputs: dict[str, Any]) -> None:  # noqa: ARG002
-        Address.objects.filter(unit=context.step.unit).update(port_id=context.step.external_id)
-
-    def forget(self, context: Context) -> None:
-        Address.objects.filter(unit=context.target, released_at=None).update(released_at=context.at)
 
 
 class ServerKind(Kind):
