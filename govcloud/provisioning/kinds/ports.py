@@ -10,7 +10,17 @@ from govcloud.gateways.openstack import errors, models
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address
 from govcloud.provisioning.context import Context
-from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Ready, Sight, StepFailed, Waiting
+from govcloud.provisioning.kinds.base import (
+    Gone,
+    Kind,
+    Landing,
+    Made,
+    Ready,
+    Sight,
+    Skipped,
+    StepFailed,
+    Waiting,
+)
 from govcloud.provisioning.kinds.network import tags_of
 
 
@@ -29,7 +39,7 @@ class PortKind(Kind):
         found = context.project.network.find_ports(network_id=network.external_id, fixed_ip=address)
         return next((port.id for port in found if port.name == context.mark), None)
 
-    def create(self, context: Context) -> Made | Waiting:
+    def create(self, context: Context) -> Made | Skipped | Waiting:
         """Where something else has the address, another one of the network is given. Raises ``StepFailed`` if there is none."""
         try:
             return self.ask(context)
