@@ -190,6 +190,34 @@ def drift(standing: Standing, seen: Seen) -> list[Observation]:
     ]
 
 
+def elsewhere(standing: Standing, seen: Seen, projects: Mapping[str, int]) -> list[Observation] | None:
+    """That it belongs to another project of the cloud than it should, which is all that is told of it: what else differs cannot be
+    put right from ours. None for what is where it should be. ``projects`` has the systems by their projects' ids.
+
+    A router or a floating address may have been taken in from another project of ours, a rule from an operator's own.
+    """
+    of = projects.get(seen.project_id)
+    own = next((project for project, system in projects.items() if system == standing.system), None)
+    if own is None or of == standing.system or seen.kind == SubjectKind.SECURITY_RULE:
+        return None
+    if of is not None and seen.kind in REACH:
+        return None
+    if standing.lost:  # somebody else's now, as far as the record goes
+        return []
+    moved = Observation(
+        kind=FindingKind.DRIFTED,
+        subject=seen.kind,
+        external_id=seen.external_id,
+        remedy=Remedy.DECIDE,
+        name=seen.name,
+        unit=standing.unit,
+        resource=standing.resource,
+        system=standing.system,
+        differences=(Difference(Field.PROJECT, own, seen.project_id),),
+    )
+    return [moved]
+
+
 def without(seen: Seen, field: Field) -> Seen:
     """As if the cloud had not told this."""
     return replace(seen, fields={name: value for name, value in seen.fields.items() if name is not field})

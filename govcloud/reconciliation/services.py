@@ -337,7 +337,9 @@ def _observe(finding: Finding, seen: Seen | None, *, at: datetime) -> list[Obser
     if seen is None:
         return [] if standing is None or standing.lost else [comparison.missing(standing)]
     if standing is not None:
-        return comparison.drift(standing, seen)
+        projects = Project.objects.filter(cloud=finding.cloud).values_list("external_id", "system_id")
+        moved = comparison.elsewhere(standing, seen, dict(projects))
+        return comparison.drift(standing, seen) if moved is None else moved
     marks = [seen.mark] if seen.mark is not None else []
     if hands.known_units(marks, systems={finding.system_id}, since=at, recorded_too=False):
         return []

@@ -167,8 +167,8 @@ class Pass:
             self._remember(subject, page)
             deleted.update(each.external_id for each in page if each.deleted)
             standing = [each for each in page if not each.deleted]
-            seen.update(each.external_id for each in standing)
-            self._look(subject, [each for each in standing if each.project_id in self.projects], asked_at)
+            of_others = self._look(subject, standing, asked_at)
+            seen.update(each.external_id for each in standing if each.external_id not in of_others)
             self.progress(str(subject.kind.label), len(page))
         self._absent(subject, seen, deleted, complete=listed and since is None)
         if subject.kind == SubjectKind.SERVER:
@@ -179,10 +179,18 @@ class Pass:
             gone = self._live(subject, FindingKind.MISSING).filter(resource__isnull=False)
             self.lost_volumes = frozenset(gone.values_list("resource", flat=True))
 
-    def _look(self, subject: Subject, page: Sequence[Seen], asked_at: datetime) -> None:
-        """Hold a page against the record. What moves, or is in hand, is not looked at this time."""
+    def _look(self, subject: Subject, page: Sequence[Seen], asked_at: datetime) -> set[str]:
+        """Hold a page against the record. What moves, or is in hand, is not looked at this time; of others' projects only what is
+        recorded here, and was moved there. The ids of the rest of these are returned: they are no concern of ours.
+        """
         page = [each for each in page if each.settled]
         recorded = subject.standing(self.cloud, [each.external_id for each in page])
+        of_others = {
+            each.external_id
+            for each in page
+            if each.project_id not in self.projects and each.external_id not in recorded
+        }
+        page = [each for each in page if each.external_id not in of_others]
         drifted: list[Observation] = []
         for each in page:
             standing = recorded.get(each.external_id)
@@ -203,8 +211,12 @@ class Pass:
             [each.external_id for each in page if each.external_id not in skipped],
             [*(each for each in drifted if each.external_id not in skipped), *unknown],
         )
+        return of_others
 
     def _drift(self, standing: Standing, seen: Seen) -> list[Observation]:
+        moved = comparison.elsewhere(standing, seen, self.projects)
+        if moved is not None:
+            return moved
         if standing.fields.get(Field.ATTACHED_TO) in self.lost:  # the server's own finding tells of it
             seen = comparison.without(seen, Field.ATTACHED_TO)
         return comparison.drift(standing, seen)

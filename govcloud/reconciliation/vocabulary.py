@@ -35,6 +35,7 @@ class Field(models.TextChoices):
     FLAVOR = "flavor", _("flavor")
     POWER = "power", _("power")
     STATE = "state", _("state")
+    PROJECT = "project", _("project that it belongs to")
     MARK = "mark", _("mark by which we know it")
     SIZE = "size_gib", _("size in the cloud, GiB")
     STORAGE_CLASS = "storage_class", _("storage class")

@@ -135,6 +135,11 @@ def row(sandbox: Sandbox, kind: str, external_id: str, **columns: Any) -> None:
     sandbox.ask("POST", f"/rows/{kind}/{external_id}", columns)
 
 
+def another_project() -> str:
+    """One of the cloud's that is no system's; its id."""
+    return openstack.connect(cloud="sandbox").identity.create_project(name=f"theirs-{uuid4()}").id
+
+
 def test_of_what_was_built_nothing_is_found(on: Scene) -> None:
     delivered(on)
     sweep = swept(on)
@@ -381,6 +386,39 @@ def left_over(on: Scene, *, kind: str = "volume", ended: bool = True) -> Step:
 
 def marked_volume(on: Scene, sandbox: Sandbox, unit: UUID) -> str:
     return volume_by_hand(on, sandbox, govcloud_unit=str(unit))
+
+
+def test_what_was_moved_to_another_project_is_told_and_nothing_else_of_it(
+    on: Scene, sandbox: Sandbox, admin: User
+) -> None:
+    delivered(on)
+    volume, own = resource("app-1-data-1"), Project.objects.get(system=on.system).external_id
+    theirs = another_project()
+    row(sandbox, "volume", volume.external_id, project_id=theirs, name="renamed")
+    for extent in (Extent.INCREMENTAL, Extent.FULL):
+        swept(on, extent=extent)
+        moved = {"project": (own, theirs)}
+        assert told(subject="volume") == [("drifted", "volume", "decide", "open", moved)]
+    finding = Finding.objects.get(subject="volume")
+    assert (finding.resource, services.possible(finding)) == (volume, [])
+    with pytest.raises(services.NothingToApply):
+        services.apply(finding=finding, actor=admin, at=now())
+    row(sandbox, "volume", volume.external_id, project_id=own, name=volume.name)
+    swept(on)
+    assert told(subject="volume") == []
+
+
+def test_what_was_found_in_our_project_is_over_when_it_is_moved_out_of_it(
+    on: Scene, sandbox: Sandbox
+) -> None:
+    delivered(on)
+    by_hand = volume_by_hand(on, sandbox)
+    swept(on)
+    assert [each[0] for each in told(external_id=by_hand)] == ["foreign"]
+    theirs = another_project()
+    row(sandbox, "volume", by_hand, project_id=theirs)
+    swept(on)
+    assert told(external_id=by_hand) == []
 
 
 def test_what_an_ended_operation_left_over_is_cleared_away_once_it_was_seen_twice(
