@@ -142,7 +142,7 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
             and (finding in moved or (finding.kind in ABOUT_VALUES and finding in changed))
         )
     ]
-    undecided = {
+    undecided: dict[str, Any] = {
         "remark": "",
         "decided_by": None,
         "decided_at": None,
