@@ -29,6 +29,9 @@ TAKEN_BACK = "taken_back_at"
 TAKEN_BACK_AGAIN = "taken_back_again_at"
 """Of a step's outputs: when it was first asked for that it be taken back, and last asked for again (ISO 8601)."""
 
+BEGUN = Q(intent_at__isnull=False) | ~Q(external_id="")
+"""Steps of which something was asked for, or may have been."""
+
 
 @dataclass(slots=True)
 class Context:
@@ -129,13 +132,12 @@ class Context:
         if server is None:
             return False
         unit = server.resource.unit
-        on_it = Q(unit=unit) | Q(
-            desired_state__resource=str(unit)
-        )  # of an order's change the unit is the change's own
+        # of an order's change the unit is the change's own
+        on_it = Q(unit=unit) | Q(desired_state__resource=str(unit))
         tasks = Step.objects.filter(on_it, kind__in=TASKS_OF_SERVERS, operation__finished_at=None)
-        same = tasks.filter(operation=OuterRef("operation"))
-        going = tasks.filter(Exists(same.filter(BEGUN)), ~Exists(same.filter(state=StepState.PARKED)))
-        return going.exclude(state__in=FINISHED).exists()
+        begun = tasks.filter(BEGUN, operation=OuterRef("operation"))
+        parked = Step.objects.filter(operation=OuterRef("operation"), state=StepState.PARKED)
+        return tasks.filter(Exists(begun), ~Exists(parked)).exclude(state__in=FINISHED).exists()
 
     def order_at_work(self, resource: Resource) -> bool:
         """Whether the step's order does something else that has the resource in hand, and has not done with it."""

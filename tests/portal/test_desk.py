@@ -107,7 +107,7 @@ def test_a_cloud_that_does_not_answer_is_told_and_nothing_is_done(
 ) -> None:
     answer = signed_in(people.admin).post(f"/findings/{drifted.uuid}/application/", {"remedy": "set_back"})
     assert answer.status_code == 503
-    assert "does not answer" in text(answer)
+    assert "cannot be reached" in text(answer)
     drifted.refresh_from_db()
     assert drifted.status == "open"
 
