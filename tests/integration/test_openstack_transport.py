@@ -180,6 +180,9 @@ class Badly(BaseHTTPRequestHandler):
 
 class Quiet(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = (
+        32  # of the five that it is by itself, eight connections at once wait a second for the next try
+    )
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A caller that hung up is what these tests are about."""
