@@ -50,9 +50,8 @@ def begin(
     in hand.
     """
     everything = [one for each in going for one in (each, *each.volumes)]
-    inventory.lock(
-        [one.resource for one in everything]
-    )  # before their recovery points, as whoever writes one back does
+    # before their recovery points, as whoever writes one back does
+    inventory.lock([one.resource for one in everything])
     volumes = list(Volume.objects.filter(resource__in=[one.resource for one in everything]))
     holds.require_none(volumes=volumes)
     holds.require_no_container(resources=[one.resource for one in everything])

@@ -142,11 +142,8 @@ def _see_again(pairs: Mapping[Finding, Observation], *, at: datetime) -> list[Fi
             and (finding in moved or (finding.kind in ABOUT_VALUES and finding in changed))
         )
     ]
-    undecided: dict[str, Any] = {
-        "remark": "",
-        "decided_by": None,
-        "decided_at": None,
-    }  # what was dismissed was another matter
+    # what was dismissed was another matter
+    undecided: dict[str, Any] = {"remark": "", "decided_by": None, "decided_at": None}
     _move(to_open, FindingStatus.OPEN, verb="finding.open", actor=RECONCILER, at=at, **undecided)
     return to_open
 

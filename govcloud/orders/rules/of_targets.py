@@ -177,9 +177,8 @@ def _targets(order: Numbered) -> Iterator[DomainError]:
     times = Counter(line.target.pk for _pointer, line in targeted)
     resized = {line.target.pk for _pointer, line in order.of(ResizeLine)}
     for pointer, storage in order.of(StorageLine):
-        if (
-            storage.server is not None and storage.server.pk in resized
-        ):  # it would be restarted under its hands
+        # it would be restarted under its hands
+        if storage.server is not None and storage.server.pk in resized:
             yield TargetTwice(name=storage.server.name, pointers=(f"{pointer}/server",))
     goes_with_server = {volume for _pointer, line in order.of(ReleaseLine) for volume in _volumes(line)}
     for pointer, line in targeted:
