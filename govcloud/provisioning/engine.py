@@ -28,6 +28,7 @@ from govcloud.provisioning.kinds.base import (
     Kind,
     Landing,
     Moving,
+    OutOfReach,
     Ready,
     Sight,
     Skipped,
@@ -110,6 +111,8 @@ class Visit:
                 self._make_present()
         except errors.CloudError as error:
             self._cloud_said_no(error)
+        except OutOfReach as reason:
+            self.park(str(reason))
         except StepFailed as failure:
             self.trouble(str(failure), counts=True)
 

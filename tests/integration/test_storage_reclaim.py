@@ -1,19 +1,23 @@
 """What keeps storage from going, and what is left behind when it goes, on the sandbox cloud over HTTP."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.db import ProgrammingError, transaction
 
 from govcloud.errors import Invalids
+from govcloud.gateways import openstack
 from govcloud.inventory.models import Resource, Snapshot, WipeRecord
 from govcloud.orders.drafts import ReleaseDraft
 from govcloud.protection import holds
 from govcloud.protection import services as protection
 from govcloud.protection.models import BackupPlan, RecoveryPoint
+from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
-from govcloud.provisioning.actions.base import actions
-from govcloud.provisioning.actions.storage import Named
+from govcloud.provisioning.actions.base import Nothing, actions
+from govcloud.provisioning.actions.storage import Named, OfSnapshot
+from govcloud.provisioning.models import Step
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role, User
 from tenants.policies import RoleMissing
@@ -21,6 +25,7 @@ from tests.factories.orders import Scene, approve_all, drafted, scene, submitted
 from tests.factories.tenants import member
 from tests.integration.building import built, now, project, work
 from tests.integration.sandboxed import Sandbox
+from tests.openstack.laboratory import hand_over
 
 pytestmark = pytest.mark.django_db
 
@@ -50,6 +55,14 @@ def point_of(volume: Resource) -> RecoveryPoint:
 
 def release(resource: Resource) -> tuple[Any, ...]:
     return (ReleaseDraft(target=resource.uuid, kind=resource.kind),)
+
+
+def done(on: Scene, volume: Resource, name: str, parameters: Any = Nothing()) -> None:  # noqa: B008
+    volume.refresh_from_db()
+    requests.request(
+        resource=volume, action=actions()[name], parameters=parameters, actor=on.applicant, at=now()
+    )
+    work()
 
 
 # -- legal holds
@@ -154,10 +167,7 @@ def test_a_hold_wants_a_reason_and_somebody_who_orders_nothing(
 
 
 def test_a_released_volume_goes_with_its_snapshots_and_leaves_evidence(on: Scene, volume: Resource) -> None:
-    requests.request(
-        resource=volume, action=actions()["snapshot"], parameters=Named(name="before"), actor=on.applicant, at=now()
-    )  # fmt: skip
-    work()
+    done(on, volume, "snapshot", Named(name="before"))
     assert approve_all(on, submitted(on, at=now(), items=release(volume)), at=now()).status == "fulfilling"
     work()
     volume.refresh_from_db()
@@ -171,6 +181,58 @@ def test_a_released_volume_goes_with_its_snapshots_and_leaves_evidence(on: Scene
     assert evidence.requested_at <= evidence.confirmed_at
     account = QuotaAccount.objects.get(department=on.department, dimension="storage_gb")
     assert (account.held, account.used) == (0, 700)
+
+
+@pytest.fixture
+def another(building: Sandbox) -> openstack.Cloud:
+    """The cloud as a project that is no system's sees it."""
+    operator = openstack.connect(cloud="sandbox")
+    theirs = operator.identity.create_project(name=f"theirs-{uuid4()}").id
+    role = operator.identity.find_role(name="member")
+    assert role is not None
+    operator.identity.grant_role(project_id=theirs, role_id=role, user_id=operator.user_id)
+    return openstack.connect(cloud="sandbox", project_id=theirs)
+
+
+@pytest.mark.parametrize("then", ["deleted there", "handed back"])
+def test_a_volume_that_was_handed_to_another_project_is_not_taken_for_gone(
+    on: Scene, volume: Resource, another: openstack.Cloud, then: str
+) -> None:
+    """There it holds the department's data still."""
+    done(on, volume, "detach")
+    hand_over(volume.external_id, by=project(on), to=another)
+    approve_all(on, submitted(on, at=now(), items=release(volume)), at=now())
+    work()
+    step = Step.objects.get(kind="volume", desired="absent")
+    assert (step.state, another.project_id in step.last_error) == ("parked", True)
+    assert not WipeRecord.objects.exists()
+    if then == "deleted there":
+        another.volumes.delete_volume(volume.external_id)
+    else:
+        hand_over(volume.external_id, by=another, to=project(on))
+    services.retry(operation=step.operation, actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    volume.refresh_from_db()
+    assert volume.status == "released"
+    assert WipeRecord.objects.get().resource == volume
+
+
+def test_a_snapshot_that_went_with_its_volume_to_another_project_is_not_taken_for_gone(
+    on: Scene, volume: Resource, another: openstack.Cloud
+) -> None:
+    done(on, volume, "detach")
+    done(on, volume, "snapshot", Named(name="before"))
+    snapshot = Snapshot.objects.get()
+    hand_over(volume.external_id, by=project(on), to=another)
+    requests.request(
+        resource=volume, action=actions()["delete-snapshot"], parameters=OfSnapshot(snapshot=snapshot.uuid),
+        actor=on.applicant, at=now(),
+    )  # fmt: skip
+    work()
+    step = Step.objects.get(kind="snapshot", desired="absent")
+    assert (step.state, another.project_id in step.last_error) == ("parked", True)
+    snapshot.refresh_from_db()
+    assert snapshot.deleted_at is None
 
 
 def test_a_released_server_leaves_evidence_of_each_of_its_volumes(on: Scene, volume: Resource) -> None:

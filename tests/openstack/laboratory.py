@@ -56,6 +56,15 @@ def gone(look: Callable[[], object]) -> None:
     eventually(absent, bool)
 
 
+def hand_over(volume_id: str, *, by: Cloud, to: Cloud) -> None:
+    """A volume with its snapshots, from one project to another: ``openstack volume transfer request``."""
+    path = "/os-volume-transfer"
+    asked = {"transfer": {"volume_id": volume_id, "name": "contract"}}
+    offer = by._transport.send("block-storage", "POST", path, json=asked).body["transfer"]
+    accepted = {"accept": {"auth_key": offer["auth_key"]}}
+    to._transport.send("block-storage", "POST", f"{path}/{offer['id']}/accept", json=accepted)
+
+
 @dataclass
 class Laboratory:
     """A project on the cloud as its operators see it (``operator``) and as its member sees it (``cloud``)."""

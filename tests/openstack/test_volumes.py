@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from govcloud.gateways.openstack import Cloud, errors, models
-from tests.openstack.laboratory import VOLUME_TYPE, Laboratory, eventually, gone, settled
+from tests.openstack.laboratory import VOLUME_TYPE, Laboratory, eventually, gone, hand_over, settled
 
 OTHER_TYPE = "sas"
 ABSENT = "00000000-0000-4000-8000-000000000000"
@@ -210,3 +210,20 @@ def test_limits_name_what_is_used(laboratory: Laboratory, cloud: Cloud) -> None:
     before = cloud.volumes.limits()["totalGigabytesUsed"]
     laboratory.volume()
     eventually(cloud.volumes.limits, lambda limits: limits["totalGigabytesUsed"] > before)
+
+
+def test_what_was_handed_to_another_project_is_not_found_from_ours_and_told_to_operators(
+    laboratory: Laboratory, cloud: Cloud, operator: Cloud, empty_project: Laboratory
+) -> None:
+    volume = laboratory.volume()
+    snapshot = laboratory.snapshot(volume)
+    assert (volume.project_id, snapshot.project_id) == (laboratory.project.id, laboratory.project.id)
+    hand_over(volume.id, by=cloud, to=empty_project.cloud)
+    with pytest.raises(errors.NotFound):
+        cloud.volumes.get_volume(volume.id)
+    with pytest.raises(errors.NotFound):
+        cloud.snapshots.get_snapshot(snapshot.id)
+    assert operator.volumes.get_volume(volume.id).project_id == empty_project.project.id
+    assert operator.snapshots.get_snapshot(snapshot.id).project_id == empty_project.project.id
+    hand_over(volume.id, by=empty_project.cloud, to=cloud)
+    assert cloud.volumes.get_volume(volume.id).project_id == laboratory.project.id

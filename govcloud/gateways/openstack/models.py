@@ -191,6 +191,7 @@ class Volume:
     """
 
     id: str
+    project_id: str
     name: str
     status: str
     size_gib: int
@@ -232,6 +233,7 @@ class Snapshot:
     """``updated_at`` moves when a volume is put back to it: the only trace of that."""
 
     id: str
+    project_id: str
     name: str
     status: str
     volume_id: str

@@ -52,6 +52,7 @@ class Snapshots:
 def _snapshot(body: dict[str, Any]) -> models.Snapshot:
     return models.Snapshot(
         id=body["id"],
+        project_id=body.get("os-extended-snapshot-attributes:project_id", ""),
         name=body.get("name") or "",
         status=body["status"],
         volume_id=body["volume_id"],

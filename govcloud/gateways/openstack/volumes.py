@@ -136,6 +136,7 @@ class Volumes:
 def _volume(body: dict[str, Any]) -> models.Volume:
     return models.Volume(
         id=body["id"],
+        project_id=body.get("os-vol-tenant-attr:tenant_id", ""),
         name=body.get("name") or "",
         status=body["status"],
         size_gib=body["size"],

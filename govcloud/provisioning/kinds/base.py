@@ -90,6 +90,10 @@ class StepFailed(Exception):
     """It was tried and did not work; the message is for administrators. Counts as an attempt."""
 
 
+class OutOfReach(StepFailed):
+    """Trying again does not help before a person has changed something in the cloud."""
+
+
 class Kind:
     """A kind of thing a step makes present or absent. Every method makes at most a few calls and never waits."""
 

@@ -4,6 +4,7 @@ A server boots from a volume that we made before it. That volume is the lock: ``
 request naming it is refused, so a server can be asked for again whenever it is not known whether the first one landed.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any
@@ -26,6 +27,7 @@ from govcloud.provisioning.kinds.base import (
     Landing,
     Made,
     Moving,
+    OutOfReach,
     Ready,
     Sight,
     Waiting,
@@ -70,7 +72,7 @@ class VolumeKind(Kind):
         try:
             volume = context.project.volumes.get_volume(external_id)
         except errors.NotFound:
-            return Gone()
+            return unseen(context, context.cloud.volumes.get_volume, external_id)
         if context.step.desired == "absent":
             return Moving() if volume.status != "error_deleting" else Broken(volume.status)
         if volume.phase is Phase.FAILED:
@@ -100,6 +102,27 @@ class VolumeKind(Kind):
     def forget(self, context: Context) -> None:
         settlement.wiped(context=context)
         settlement.absent(context=context)
+
+
+def unseen(
+    context: Context, ask: Callable[[str], models.Volume | models.Snapshot], external_id: str
+) -> Gone | Moving:
+    """Whether what our project does not have (any more), and is to go, has gone. ``ask`` looks for it as the cloud's operator.
+
+    A volume can be handed to another project, with its snapshots: to ours it is not found then, and holds its data still. Raises
+    ``OutOfReach``.
+    """
+    if context.step.desired == "present" and context.step.state != StepState.REPLACING:
+        return Gone()
+    try:
+        holder = ask(external_id).project_id
+    except errors.NotFound:
+        return Gone()
+    if holder == context.project_id:
+        return Moving()  # it has come back, or one of the two answers was late
+    raise OutOfReach(
+        f"it was handed to project {holder} of the cloud, where it still stands: it has to be handed back, or be deleted there"
+    )
 
 
 def _scale(context: Context) -> CloudStorageClass:

@@ -16,7 +16,7 @@ from govcloud.inventory.models import Resource, Volume
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
-from govcloud.provisioning.kinds.compute import UNIT, AttachmentKind
+from govcloud.provisioning.kinds.compute import UNIT, AttachmentKind, unseen
 from tenants.models import User
 
 BUSY = "a backup of it has to end first"
@@ -108,7 +108,7 @@ class SnapshotKind(Kind):
         try:
             snapshot = context.project.snapshots.get_snapshot(external_id)
         except errors.NotFound:
-            return Gone()
+            return unseen(context, context.cloud.snapshots.get_snapshot, external_id)
         if snapshot.phase is Phase.FAILED:
             return Broken(f"the snapshot went to {snapshot.status}")
         return Moving() if snapshot.phase is Phase.MOVING else Ready({"size_gib": snapshot.size_gib})
