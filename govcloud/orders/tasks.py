@@ -1,35 +1,26 @@
 from datetime import UTC, datetime
 
-import structlog
 from celery import shared_task
 
 from govcloud import clock
 from govcloud.orders import discarded, fulfilment, unsigned
-
-log = structlog.get_logger(__name__)
+from govcloud.sweeping import by_itself
 
 
 @shared_task(name="orders.place_waiting", ignore_result=True)
 def place_waiting() -> None:
-    """Try again to find a place for what waits for one. An order that cannot be tried holds up no other."""
+    """Try again to find a place for what waits for one."""
     for order in fulfilment.waiting():
-        try:
+        with by_itself("not placed", order=order):
             fulfilment.place_waiting(order, at=clock.now())
-        except Exception:
-            log.exception("not placed", order=order)
 
 
 @shared_task(name="orders.take_up", ignore_result=True)
 def take_up() -> None:
-    """Take up the results of operations that have ended. Rung when one ends, and by the engine's sweep.
-
-    One that cannot be taken up is logged and tried again by the next sweep; it does not hold up the others.
-    """
+    """Take up the results of operations that have ended. Rung when one ends, and by the engine's sweep."""
     for operation in fulfilment.ended():
-        try:
+        with by_itself("not taken up", operation=operation):
             fulfilment.take_up(operation, at=clock.now())
-        except Exception:
-            log.exception("not taken up", operation=operation)
 
 
 @shared_task(name="orders.go_on", ignore_result=True)
@@ -38,10 +29,8 @@ def go_on() -> None:
     the sweep of supervision.
     """
     for order in unsigned.waiting(at=clock.now()):
-        try:
+        with by_itself("does not go on", order=str(order)):
             unsigned.go_on(order, at=clock.now())
-        except Exception:
-            log.exception("does not go on", order=str(order))
 
 
 @shared_task(name="orders.sweep_attachments", ignore_result=True)

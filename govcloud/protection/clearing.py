@@ -8,7 +8,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 
-import structlog
 from django.db.models import Exists, QuerySet
 from django.utils.translation import gettext as _
 
@@ -19,8 +18,7 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.lifecycle import Desired, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
-
-log = structlog.get_logger(__name__)
+from govcloud.sweeping import by_itself
 
 AT_ONCE = 500
 """So many points of a plan are deleted by one operation; the next sweep goes on."""
@@ -37,13 +35,10 @@ def give_up(*, at: datetime) -> int:
     )
     given_up = 0
     for operation, steps in _not_needed(parked).items():
-        try:
+        with by_itself("backups not given up", operation=str(operation.uuid)):
             provisioning.call_off_backups(
                 operation=operation, steps=steps, reason=_("its volume or its plan has ended"), actor=SCHEDULER, at=at,
             )  # fmt: skip
-        except Exception:  # tried again by the next sweep
-            log.exception("backups not given up", operation=str(operation.uuid))
-        else:
             given_up += len(steps)
     return given_up
 

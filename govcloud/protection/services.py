@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from uuid import UUID, uuid5
 
-import structlog
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -25,9 +24,8 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.demand import Demand
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.services import StepSpec
+from govcloud.sweeping import by_itself
 from tenants.models import System
-
-log = structlog.get_logger(__name__)
 
 INTERVAL = {Frequency.DAILY: timedelta(days=1), Frequency.WEEKLY: timedelta(weeks=1)}
 SCHEDULER = audit.SystemActor("backup-scheduler")
@@ -130,15 +128,11 @@ def run_due(*, at: datetime, plan: BackupPlan | None = None) -> list[Operation]:
 def started(
     work: Callable[[int, datetime], Operation | None], plans: Sequence[int], *, at: datetime
 ) -> list[Operation]:
-    """What the work begins for each of these plans, by primary key. One that fails is logged, and tried again by the next sweep."""
+    """What the work begins for each of these plans, by primary key."""
     begun = []
     for key in plans:
-        try:
-            with transaction.atomic():
-                operation = work(key, at)
-        except Exception:
-            log.exception("backup plan not followed up", plan=key, work=work.__name__)
-        else:
+        with by_itself("backup plan not followed up", plan=key, work=work.__name__), transaction.atomic():
+            operation = work(key, at)
             begun += [operation] if operation is not None else []
     return begun
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from govcloud.audit import services as audit
 from govcloud.inventory import leases
+from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, FloatingAddress, Resource, SecurityRule
 from govcloud.protection import services as protection
 from govcloud.provisioning import services as provisioning
@@ -258,6 +259,15 @@ _REMEDIES: Mapping[str, Callable[[Click], Operation | None]] = {
     Remedy.SET_LIMITS: _set_limits,
     Remedy.CORRECT_LEDGER: _correct_ledger,
 }
+
+
+def lock(finding: Finding, remedy: Remedy) -> Resource:
+    """The finding's resource, locked with what else the remedy takes in hand, in the order that all keep."""
+    concerned = Q(pk=finding.resource_id)
+    if remedy == Remedy.ADOPT and finding.subject == SubjectKind.FLOATING_ADDRESS:
+        concerned |= Q(pk__in=taking_in.leads_to(finding).values("pk"))
+    rows = Resource.objects.select_for_update().filter(concerned).order_by(inventory.SERVERS_FIRST, "pk")
+    return next(each for each in list(rows) if each.pk == finding.resource_id)
 
 
 def _locked(finding: Finding) -> Resource:

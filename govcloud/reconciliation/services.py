@@ -31,6 +31,7 @@ from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
 from govcloud.reconciliation.models import Extent, Finding, Sweep
 from govcloud.reconciliation.subjects import subject_of
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
+from govcloud.sweeping import by_itself
 from tenants.models import User
 
 MENDED_ALONE = frozenset(
@@ -140,7 +141,7 @@ def mend(*, cloud: Cloud, at: datetime) -> list[Finding]:
     recorded = set(Resource.objects.filter(unit__in=units).values_list("unit", flat=True))
     free = [each for each in left_over if each.unit in over - recorded]
     for each in free:
-        with transaction.atomic():
+        with by_itself("finding not put right", finding=str(each.uuid)), transaction.atomic():
             locked = _locked(each)
             if locked.status == FindingStatus.OPEN:
                 _apply(locked, Remedy(locked.remedy), actor=RECONCILER, at=at)
@@ -198,7 +199,7 @@ def apply(*, finding: Finding, remedy: str = "", mark: str = "", actor: User, at
             lifecycle.check(locked, FindingStatus.APPLYING)
             _check_read(locked, mark)
             if locked.resource_id is not None:  # what is being taken in hand now is seen as such
-                locked.resource = Resource.objects.select_for_update().get(pk=locked.resource_id)
+                locked.resource = remedies.lock(locked, chosen)
             _check_holds(locked, observe(locked))
             return _apply(locked, chosen, actor=actor, at=at, decided_by=actor, decided_at=at)
     except FindingIsStale:
@@ -242,7 +243,7 @@ def settle(*, at: datetime) -> int:
     ended = Finding.objects.filter(status=FindingStatus.APPLYING, operation__finished_at__isnull=False)
     keys = list(ended.values_list("pk", flat=True))
     for key in keys:
-        with transaction.atomic():
+        with by_itself("finding not settled", finding=key), transaction.atomic():
             finding = (
                 Finding.objects.select_for_update(of=("self",), skip_locked=True)
                 .select_related("operation")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import uuid4
 
+from django.db.models import QuerySet
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -129,15 +130,19 @@ def _floating_address(finding: Finding, resource: Resource, found: Found, actor:
     settlement.bill(resource, at=at)
 
 
+def leads_to(finding: Finding) -> QuerySet[Resource]:
+    """The server of ours, in use, to whose address a floating one leads by now, if there is any. To be locked with its own."""
+    ports = finding.differences.filter(field=Field.LEADS_TO).exclude(found="").values("found")
+    units = Address.objects.filter(port_id__in=ports, released_at=None).values("unit")
+    return Resource.objects.filter(unit__in=units, cloud=finding.cloud, status=Status.ACTIVE)
+
+
 def follow(*, finding: Finding, resource: Resource, actor: audit.Actor, at: datetime) -> None:
-    """A floating address of the resource leads to another server by now, and may.
+    """A floating address of the resource leads to another server by now, and may; both are locked.
 
     Raises CannotBeTakenIn, and what stands against it as it would against moving it.
     """
-    port = next(row.found for row in finding.differences.all() if row.field == Field.LEADS_TO)
-    units = Address.objects.filter(port_id=port, released_at=None).exclude(port_id="").values("unit")
-    servers = Resource.objects.select_for_update(of=("self",), no_key=True).select_related("server")
-    to = servers.filter(unit__in=units, cloud=resource.cloud, status=Status.ACTIVE).first()
+    to = leads_to(finding).select_related("server").first()
     if to is None:
         raise _refused(
             finding, _("it does not lead to an address by which a server of ours, in use, is managed")

@@ -1,6 +1,5 @@
 from contextlib import suppress
 
-import structlog
 from celery import shared_task
 
 from govcloud import clock
@@ -8,10 +7,9 @@ from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.reconciliation import services, sweeps
 from govcloud.reconciliation.findings import RECONCILER
+from govcloud.sweeping import by_itself
 
 # By the clock that the engine's steps go by: what ended while a pass read is told by it (``hands.busy``).
-
-log = structlog.get_logger(__name__)
 
 
 @shared_task(name="reconciliation.sweep", ignore_result=True)
@@ -28,12 +26,10 @@ def sweep() -> None:
 
 @shared_task(name="reconciliation.ring", ignore_result=True)
 def ring() -> None:
-    """Carry out the passes that wait. One that fails is in the log and in its row; it does not hold up the others."""
+    """Carry out the passes that wait. One that fails says so in its row as well."""
     for waiting in services.due_sweeps():
-        try:
+        with by_itself("sweep failed", cloud=waiting.cloud.code):
             services.sweep(waiting=waiting, clock=clock.agreed())
-        except Exception:
-            log.exception("sweep failed", cloud=waiting.cloud.code)
 
 
 @shared_task(name="reconciliation.settle", ignore_result=True)

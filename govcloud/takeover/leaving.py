@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-import structlog
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext
@@ -25,12 +24,11 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions.base import claimed
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
+from govcloud.sweeping import by_itself
 from govcloud.takeover import planning, settling
 from govcloud.takeover.lifecycle import OURS, CandidateStatus
 from govcloud.takeover.models import Candidate, Takeover
 from govcloud.takeover.services import locked
-
-log = structlog.get_logger(__name__)
 
 
 class NotTaken(Conflict):
@@ -97,16 +95,11 @@ def give_back_what_nothing_came_of(*, at: datetime) -> int:
         system=OuterRef("system"), cloud=OuterRef("cloud"), external_id=OuterRef("project_id")
     )
     keys = Takeover.objects.filter(Exists(project), ~Exists(ours)).order_by("pk").values_list("pk", flat=True)
-    return sum(_give_back_by_itself(key, at=at) for key in keys)
-
-
-def _give_back_by_itself(key: int, *, at: datetime) -> bool:
-    """One that fails is logged, and tried again by the next sweep."""
-    try:
-        return _give_back(Takeover(pk=key), at=at)
-    except Exception:
-        log.exception("project not left", takeover=key)
-        return False
+    given_back = 0
+    for key in list(keys):
+        with by_itself("project not left", takeover=key):
+            given_back += _give_back(Takeover(pk=key), at=at)
+    return given_back
 
 
 def _give_back(takeover: Takeover, *, at: datetime) -> bool:

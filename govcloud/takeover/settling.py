@@ -1,10 +1,9 @@
 """What the end of a step or of an operation means for a candidate, its quota and its metering."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID, uuid4
 
-import structlog
 from django.db import transaction
 
 from govcloud import lifecycle
@@ -18,11 +17,10 @@ from govcloud.provisioning.context import ENGINE, Context
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas import services as quotas
+from govcloud.sweeping import by_itself
 from govcloud.takeover import remarks
 from govcloud.takeover.lifecycle import CandidateStatus
 from govcloud.takeover.models import Candidate
-
-log = structlog.get_logger(__name__)
 
 SETTLER = audit.SystemActor("takeover")
 
@@ -63,24 +61,23 @@ def _open_again(candidate: Candidate, *, at: datetime, remark: str) -> None:
 
 
 def settle(*, at: datetime) -> int:
-    """Take up what ended operations did not do; returns how many candidates are open again. One that fails holds up no other.
+    """Take up what ended operations did not do; returns how many candidates are open again.
 
     A step that was skipped tells why. Its quota and its range are free again, and so is the project if nothing came of it. Its
     addresses are given to nobody: it has them in the cloud still.
     """
     ended = Candidate.objects.filter(status=CandidateStatus.TAKING, operation__finished_at__isnull=False)
     keys = list(ended.order_by("pk").values_list("pk", flat=True))
-    return sum(_by_itself(_settle, key, at=at) for key in keys)
+    return _each(_settle, keys, at=at)
 
 
-def _by_itself(work: Callable[[int, datetime], bool], key: int, *, at: datetime) -> bool:
-    """Whether it was done to the candidate; one that fails is logged, and tried again by the next sweep."""
-    try:
-        with transaction.atomic():
-            return work(key, at)
-    except Exception:
-        log.exception("candidate not followed up", candidate=key, work=work.__name__)
-        return False
+def _each(work: Callable[[int, datetime], bool], candidates: Sequence[int], *, at: datetime) -> int:
+    """Do it to each candidate, by primary key; returns to how many it was done."""
+    done = 0
+    for key in candidates:
+        with by_itself("candidate not followed up", candidate=key, work=work.__name__), transaction.atomic():
+            done += work(key, at)
+    return done
 
 
 def _settle(key: int, at: datetime) -> bool:
@@ -132,7 +129,7 @@ def begin_metering(*, at: datetime) -> int:
         status=CandidateStatus.TAKEN, metered_at=None, resource__billing_start__lte=at
     )
     keys = list(waiting.order_by("pk").values_list("pk", flat=True))
-    return sum(_by_itself(_begin_metering, key, at=at) for key in keys)
+    return _each(_begin_metering, keys, at=at)
 
 
 def _begin_metering(key: int, at: datetime) -> bool:

@@ -2,26 +2,22 @@
 
 from datetime import datetime
 
-import structlog
 from celery import shared_task
 
 from govcloud import clock
+from govcloud.sweeping import by_itself
 from govcloud.takeover import leaving, settling, survey
-
-log = structlog.get_logger(__name__)
 
 
 @shared_task(name="takeover.ring", ignore_result=True)
 def ring() -> None:
-    """Carry out the surveys that wait. One that fails is in the log and in its row; it does not hold up the others."""
+    """Carry out the surveys that wait. One that fails says so in its row as well."""
     for waiting in survey.due(at=clock.now()):
         taken = survey.take(waiting, at=clock.now())
         if taken is None:
             continue
-        try:
+        with by_itself("survey failed", takeover=str(taken.uuid)):
             survey.carry_out(taken, clock=clock.now)
-        except Exception:
-            log.exception("survey failed", takeover=str(taken.uuid))
 
 
 @shared_task(name="takeover.sweep", ignore_result=True)

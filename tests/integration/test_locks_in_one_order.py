@@ -25,11 +25,14 @@ from govcloud.provisioning.services import StepSpec
 from govcloud.quotas import services as quotas
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import Hold
+from govcloud.reconciliation import remedies
+from govcloud.reconciliation.vocabulary import Remedy
 from tests.api.house import recovery_point
 from tests.at_once import held_up
 from tests.factories.catalog import FlavorFactory
 from tests.factories.inventory import AddressFactory, FloatingAddressFactory, VolumeFactory, whole_server
 from tests.factories.orders import Scene, decided, scene, submitted
+from tests.factories.reconciliation import DifferenceFactory, FindingFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -151,6 +154,25 @@ def test_what_an_operation_had_in_hand_is_given_back_in_the_order_in_which_it_wa
     assert set(Resource.objects.filter(pk__in=[first.pk, second.pk]).values_list("status", flat=True)) == {
         "active"
     }
+
+
+def test_a_finding_is_taken_in_with_both_servers_between_which_an_address_was_moved(
+    on: Scene, volume: Resource
+) -> None:
+    """The later one's address leads to the earlier one by now."""
+    first = volume.volume.server.resource
+    second = whole_server(system=on.system, cloud=on.catalogue.cloud).resource
+    finding = FindingFactory(
+        kind="drifted", subject="floating_address", remedy="set_back", system=on.system, cloud=on.catalogue.cloud,
+        resource=second,
+    )  # fmt: skip
+    DifferenceFactory(finding=finding, field="leads_to", found=AddressFactory(unit=first.unit).port_id)
+
+    def lock() -> None:
+        with transaction.atomic():
+            assert remedies.lock(finding, Remedy.ADOPT) == second
+
+    assert waits_with_nothing_in_hand(lock, first=row(first), then=row(second)) is None
 
 
 def test_a_change_that_takes_of_one_account_and_gives_back_to_another_locks_both_at_once(
