@@ -73,6 +73,10 @@ class Obstacle(models.TextChoices):
     NEEDED = "needed", _("the system must have this backup while it has servers")
 
 
+KEEPING = frozenset({Obstacle.ORDER, Obstacle.LEGAL_HOLD, Obstacle.NEEDED})
+"""What may keep a thing for months after its department was warned."""
+
+
 class Expiry(models.Model):
     """A lease that has ended, and how far what follows has got: a server is suspended, and after a grace everything is taken back.
 

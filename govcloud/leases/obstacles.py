@@ -29,10 +29,12 @@ def to_suspension(server: Resource) -> Found | None:
 
 
 def to_reclaim(resource: Resource) -> Found | None:
+    """What keeps it for long is told before what is done with it in passing: once that keeps it no more, it is warned of anew."""
     everything = [resource, *leases.with_server(resource)]
-    if any(one.status not in STANDING for one in everything) or being_built(resource):
+    found = _ordered(everything, OPEN) or _held(everything) or _depended_on(resource)
+    if found is None and (any(one.status not in STANDING for one in everything) or being_built(resource)):
         return Found(Obstacle.IN_HAND)
-    return _ordered(everything, OPEN) or _held(everything) or _depended_on(resource)
+    return found
 
 
 def _ordered(resources: list[Resource], statuses: frozenset[OrderStatus] | set[OrderStatus]) -> Found | None:

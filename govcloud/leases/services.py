@@ -21,7 +21,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, ResourceKind, Volume
 from govcloud.leases import notices, obstacles, suspending
-from govcloud.leases.models import Expiry, NoticeKind, Obstacle
+from govcloud.leases.models import KEEPING, Expiry, NoticeKind
 from govcloud.leases.notices import BATCH, LEASES
 from govcloud.leases.obstacles import Found
 from govcloud.leases.policies import POSTPONERS
@@ -186,7 +186,7 @@ def _suspend(expiry: Expiry, *, at: datetime) -> Outcome:
 def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
     resource = expiry.resource
     found = obstacles.to_reclaim(resource)
-    if order_is_over(expiry, found):  # whoever counted on the order has time to order again, and is told so
+    if kept_no_more(expiry, found):  # whoever counted on that has time to order its renewal, and is told so
         expiry.counts_from, expiry.reclaim_at = at, at + notices.warning_time()
     elif found is None:
         expiry.reclaim_at = max(expiry.reclaim_at, notices.soonest(expiry, at=at))
@@ -210,14 +210,16 @@ def _reclaim(expiry: Expiry, *, at: datetime) -> Outcome:
     return Outcome.RECLAIMED
 
 
-def order_is_over(expiry: Expiry, found: Found | None) -> bool:
-    """Whether an order kept it when it was looked at last, and none does any more."""
-    return expiry.obstacle == Obstacle.ORDER and (found is None or found.obstacle != Obstacle.ORDER)
+def kept_no_more(expiry: Expiry, found: Found | None) -> bool:
+    """Whether something kept it beyond its grace when it was looked at last (an order, a legal hold, servers that need it), and has
+    let it go.
+    """
+    return expiry.obstacle in KEEPING and (found is None or found.obstacle != expiry.obstacle)
 
 
 def rests(expiry: Expiry, found: Found | None, *, at: datetime) -> bool:
     """Whether it is kept for longer, though its grace is over: somebody has to be told before."""
-    return order_is_over(expiry, found) or (found is None and at < notices.soonest(expiry, at=at))
+    return kept_no_more(expiry, found) or (found is None and at < notices.soonest(expiry, at=at))
 
 
 def _going(expiry: Expiry, resource: Resource) -> dismantling.Going:

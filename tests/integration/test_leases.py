@@ -389,6 +389,7 @@ def test_a_legal_hold_keeps_what_it_is_on_and_the_lease_says_why(suspended: Reso
     assert fresh("app-1").status == "suspended"
     holds.lift(point=point, reason="结案", actor=keeper, at=now())
     assert swept(at=now()) == []
+    assert after_its_grace(suspended) == ["rests"]
     assert after_its_grace(suspended) == ["reclaimed"]
     work()
     assert fresh("app-1").status == "released"

@@ -262,7 +262,10 @@ def test_a_backup_goes_once_its_system_has_no_server(at: datetime) -> None:
     assert Expiry.objects.get().obstacle == "needed"
     server.status, server.released_at = Status.RELEASED, at
     server.save()
-    assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+    no_more = expiry.reclaim_at + 90 * DAY
+    assert (swept(at=no_more), swept(at=no_more)) == (["rests"], [])
+    assert Notice.objects.get(kind="reclaim", due_at=no_more + 7 * DAY).days == 7
+    assert swept(at=no_more + 7 * DAY) == ["reclaimed"]
 
 
 def test_a_backup_stays_while_servers_that_rely_on_it_are_ordered(at: datetime) -> None:
@@ -273,7 +276,9 @@ def test_a_backup_stays_while_servers_that_rely_on_it_are_ordered(at: datetime) 
     assert swept(at=warned(expiry)) == ["waits"]
     assert Expiry.objects.get().obstacle == "needed"
     withdraw(order=order, reason="不再需要", actor=on.applicant, at=at)
-    assert swept(at=expiry.reclaim_at + DAY) == ["reclaimed"]
+    no_more = expiry.reclaim_at + 90 * DAY
+    assert (swept(at=no_more), swept(at=no_more)) == (["rests"], [])
+    assert swept(at=no_more + 7 * DAY) == ["reclaimed"]
 
 
 def test_a_backup_that_an_open_order_gives_back_lets_no_other_one_go(at: datetime) -> None:
