@@ -16,7 +16,7 @@ SEEDS = json.loads((Path(__file__).parent / "seeds.json").read_text())
 """``seed`` and ``orders`` of a world, whether it is a ``plain`` one, and ``why`` it is kept."""
 
 
-@pytest.mark.parametrize("seed", [11, 12, 13, 19])
+@pytest.mark.parametrize("seed", [13, 19])
 def test_nothing_is_lost_duplicated_orphaned_or_leaked(seed: int) -> None:
     outcome = World(seed=seed, orders=40).run()
     assert outcome.violations == []
