@@ -37,7 +37,7 @@ from govcloud.provisioning import engine
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing, actions
-from govcloud.provisioning.actions.storage import Named, ServerElsewhere, ServerFull, ServerStopped
+from govcloud.provisioning.actions.storage import Named, ServerElsewhere, ServerFull, ServerStopped, ToServer
 from govcloud.provisioning.models import Operation
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
@@ -118,6 +118,19 @@ def test_a_volume_is_attached_to_a_server_of_the_system(on: Scene, server: Resou
     assert archive.volume.mount_point == "/data/archive"
     assert list(project(on).volumes.get_volume(archive.external_id).attached_to) == [server.external_id]
     assert Resource.objects.get(pk=server.pk).status == "active"
+
+
+def test_what_an_open_order_gives_a_server_is_not_overtaken_by_hand(on: Scene, server: Resource) -> None:
+    """The server might have all it can take by the time the order is approved."""
+    built(on, items=(ARCHIVE,))
+    more = StorageDraft(name="more", zone="public", storage_class="sas", size_gb=100, server=server.uuid)
+    order = submitted(on, at=now(), items=(more,))
+    with pytest.raises(requests.ActionNotAllowed) as refusal:
+        requests.request(
+            resource=named("archive"), action=actions()["attach"], parameters=ToServer(server=server.uuid),
+            actor=on.applicant, at=now(),
+        )  # fmt: skip
+    assert order.number in refusal.value.params["reason"]
 
 
 def test_what_a_server_gets_later_is_backed_up_with_its_others(on: Scene) -> None:

@@ -16,14 +16,13 @@ from govcloud.orders.drafts import BackupDraft, ContainerDraft, ServerDraft, Sto
 from govcloud.orders.lines import ContainerLine, Line, NetworkLine, ServerLine, StorageLine
 from govcloud.orders.models import Action
 from govcloud.orders.rules.standing import Numbered, allowed, where
-from govcloud.provisioning.actions.storage import ServerBroken, ServerElsewhere, ServerStopped
+from govcloud.provisioning.actions.storage import DATA_VOLUMES, ServerBroken, ServerElsewhere, ServerStopped
 from govcloud.provisioning.placement import NoCloudForZone, Where
 from tenants.models import NetworkZone
 from tenants.naming import name_of
 
 NAME = re.compile(r"[a-z](?:[a-z0-9-]{0,28}[a-z0-9])?")  # also a host name, with room for "-50-data-10"
 LEASE_MONTHS = range(1, 13)
-DATA_VOLUMES = 10
 
 
 class QuantityOutOfRange(Invalid):

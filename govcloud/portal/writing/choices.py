@@ -28,7 +28,6 @@ from govcloud.orders.drafts import (
     StorageDraft,
     VolumeDraft,
 )
-from govcloud.orders.rules.of_items import DATA_VOLUMES
 from govcloud.portal.writing.fields import (
     YES,
     Field,
@@ -43,6 +42,7 @@ from govcloud.portal.writing.fields import (
     whole,
 )
 from govcloud.protection.models import Frequency
+from govcloud.provisioning.actions.storage import DATA_VOLUMES
 from govcloud.quotas.models import Dimension
 from govcloud.quotas.services import LARGEST_LIMIT
 
