@@ -9,6 +9,7 @@ from rest_framework.response import Response
 
 from api.endpoints import Endpoint
 from api.fields import Answer
+from govcloud.clouds.refusals import CredentialsRefused
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import consoles
 
@@ -22,7 +23,7 @@ class ConsoleAnswer(Answer):
 class Consoles(Endpoint[Resource]):
     once: ClassVar[bool] = False
     serializer_class = ConsoleAnswer
-    refusals = {"create": (consoles.CloudDoesNotAnswer,)}
+    refusals = {"create": (consoles.CloudDoesNotAnswer, CredentialsRefused)}
 
     def get_queryset(self) -> Any:
         return Resource.objects.visible_to(self.actor, at=self.at).with_particulars()

@@ -14,6 +14,7 @@ from api.fields import Answer
 from api.filters import TrueOrFalseFilter
 from api.v1.people import PersonRef
 from api.v1.tenants import SystemRef
+from govcloud.clouds.refusals import CredentialsRefused
 from govcloud.inventory.models import Access, ContainerCredential
 from govcloud.provisioning import container_secrets
 from govcloud.provisioning.consoles import CloudDoesNotAnswer
@@ -68,7 +69,7 @@ class Secrets(Endpoint[ContainerCredential]):
     once: ClassVar[bool] = False  # an answer that is kept to be given again would keep the secret
     commits_itself: ClassVar[bool] = True
     serializer_class = SecretAnswer
-    refusals = {"create": (CloudDoesNotAnswer,)}
+    refusals = {"create": (CloudDoesNotAnswer, CredentialsRefused)}
 
     def get_queryset(self) -> Any:
         rows = ContainerCredential.objects.visible_to(self.actor, at=self.at)

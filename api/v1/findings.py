@@ -15,12 +15,12 @@ from api.fields import Answer
 from api.v1.audit import EventAnswer
 from api.v1.tenants import SystemRef
 from govcloud.audit.queries import history
+from govcloud.clouds.refusals import CloudSilent, CredentialsRefused
 from govcloud.reconciliation import remarks, services
 from govcloud.reconciliation.findings import mark_of
 from govcloud.reconciliation.lifecycle import FindingStatus
 from govcloud.reconciliation.models import Difference, Finding
 from govcloud.reconciliation.policies import ACTORS, READERS
-from govcloud.reconciliation.services import CloudSilent, CredentialsRefused
 from govcloud.reconciliation.vocabulary import Field, FindingKind, Remedy, SubjectKind
 
 

@@ -18,6 +18,7 @@ from api.v1.operations import OperationAnswer, with_progress
 from api.v1.recovery_points import LegalHoldAnswer, LegalHoldBody
 from api.v1.resource_actions import ANY_ACTION, PossibilityAnswer, parsed
 from api.v1.tenants import SystemRef
+from govcloud.clouds.refusals import CredentialsRefused
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
     Address,
@@ -161,7 +162,7 @@ class Resources(Listed[Resource], Retrieved[Resource]):
     filterset_class = ResourceFilters
     search_fields = ("name", "external_id", "system__name", "system__name_en")
     ordering_fields = ("name", "built_at", "lease_end", "status", "kind")
-    refusals = {"count": (CloudDoesNotAnswer,)}
+    refusals = {"count": (CloudDoesNotAnswer, CredentialsRefused)}
     roles = {"legal_hold": holds.KEEPERS, "legal_hold_lifting": holds.KEEPERS}
 
     def get_queryset(self) -> QuerySet[Resource]:

@@ -19,7 +19,7 @@ from api.v1.order_answers import EffectAnswer
 from api.v1.tariffs import MeterAnswer
 from api.v1.tenants import SystemRef
 from govcloud.catalog.models import Cloud
-from govcloud.reconciliation.services import CloudSilent, CredentialsRefused
+from govcloud.clouds.refusals import CloudSilent, CredentialsRefused
 from govcloud.takeover import leaving, services, taking
 from govcloud.takeover.lifecycle import TakeoverStatus
 from govcloud.takeover.models import Takeover

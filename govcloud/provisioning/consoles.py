@@ -10,7 +10,9 @@ from django.db import transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
+from govcloud.catalog.models import Cloud
 from govcloud.clouds import access
+from govcloud.clouds.refusals import CredentialsRefused
 from govcloud.errors import Conflict, Unavailable
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.lifecycle import Status
@@ -38,10 +40,18 @@ class CloudDoesNotAnswer(Unavailable):
     message = _("The cloud does not answer. Try again in a moment.")
 
 
+def not_answered(cloud: Cloud, error: errors.CloudError) -> CloudDoesNotAnswer | CredentialsRefused:
+    """For somebody in front of a page: trying again in a moment helps, or only an administrator does."""
+    if isinstance(error, errors.Unauthorized) and not error.effect_unknown:
+        return CredentialsRefused(cloud=cloud.code)
+    return CloudDoesNotAnswer()
+
+
 def open_console(*, resource: Resource, actor: User, at: datetime) -> str:
     """A fresh link to the server's screen. Also while something else has the server in hand: that is when it is needed.
 
-    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, NoConsole, ConsolesNotOffered and CloudDoesNotAnswer.
+    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, NoConsole, ConsolesNotOffered, CloudDoesNotAnswer and
+    CredentialsRefused.
     """
     require(actor, *ROLES, at=at, department=resource.system.department)
     entry.require_second_factor(actor)
@@ -65,4 +75,4 @@ def _link(project: Project, resource: Resource) -> str:
     except errors.Refused as error:
         raise ConsolesNotOffered(name=resource.name) from error
     except errors.CloudError as error:
-        raise CloudDoesNotAnswer from error
+        raise not_answered(resource.cloud, error) from error

@@ -13,12 +13,13 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.refusals import refuse
 from govcloud.clouds import access
+from govcloud.clouds.refusals import CredentialsRefused
 from govcloud.errors import Conflict
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import ContainerCredential, Project, Resource
-from govcloud.provisioning.consoles import CloudDoesNotAnswer
+from govcloud.provisioning.consoles import CloudDoesNotAnswer, not_answered
 from tenants.access import entry
 from tenants.models import Role, User
 from tenants.policies import require
@@ -58,8 +59,8 @@ def new_secret() -> str:
 def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn:
     """Set a new secret in the cloud and tell it, this once. That it was asked for is committed first.
 
-    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, CredentialGone and CloudDoesNotAnswer; after the last it
-    may have been changed all the same.
+    Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, CredentialGone, CredentialsRefused and CloudDoesNotAnswer;
+    after the last it may have been changed all the same.
     """
     resource = credential.container.resource
     require(actor, *ROLES, at=at, department=resource.system.department)
@@ -71,7 +72,7 @@ def draw(*, credential: ContainerCredential, actor: User, at: datetime) -> Drawn
             row = _in_force(credential, resource)
             containers.note_secret(credential=row, actor=actor, at=at)
             return _drawn(row)
-    except CloudDoesNotAnswer as error:
+    except (CloudDoesNotAnswer, CredentialsRefused) as error:
         refuse(
             actor=actor,
             verb="credential.secret_drawn",
@@ -97,7 +98,7 @@ def _drawn(credential: ContainerCredential) -> Drawn:
     except errors.NotFound as error:
         raise CredentialGone(name=credential.name) from error
     except errors.CloudError as error:
-        raise CloudDoesNotAnswer from error
+        raise not_answered(credential.container.resource.cloud, error) from error
 
 
 def _set(credential: ContainerCredential, secret: str) -> Drawn:

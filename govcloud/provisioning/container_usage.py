@@ -9,7 +9,7 @@ from govcloud.errors import Conflict
 from govcloud.gateways.openstack import errors
 from govcloud.inventory import containers
 from govcloud.inventory.models import Project, Resource, ResourceKind
-from govcloud.provisioning.consoles import CloudDoesNotAnswer
+from govcloud.provisioning.consoles import not_answered
 from tenants.models import Role, User
 from tenants.policies import require
 
@@ -23,7 +23,7 @@ class NothingToCount(Conflict):
 
 
 def count(*, resource: Resource, actor: User, at: datetime) -> None:
-    """Raises RoleMissing, NothingToCount and CloudDoesNotAnswer."""
+    """Raises RoleMissing, NothingToCount, CloudDoesNotAnswer and CredentialsRefused."""
     require(actor, *ROLES, at=at, department=resource.system.department)
     project = Project.objects.filter(system=resource.system_id, cloud=resource.cloud_id).first()
     if resource.kind != ResourceKind.CONTAINER or resource.released_at is not None or project is None:
@@ -34,7 +34,7 @@ def count(*, resource: Resource, actor: User, at: datetime) -> None:
     except errors.NotFound as error:
         raise NothingToCount(name=resource.name) from error
     except errors.CloudError as error:
-        raise CloudDoesNotAnswer from error
+        raise not_answered(resource.cloud, error) from error
     containers.count(
         container=resource.container, bytes_used=seen.bytes_used, objects_held=seen.objects, at=at
     )

@@ -16,8 +16,9 @@ from govcloud.audit import services as audit
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds import access
+from govcloud.clouds.refusals import not_looked_at
 from govcloud.clouds.services import CloudRetired
-from govcloud.errors import Conflict, Invalid, Unavailable
+from govcloud.errors import Conflict, Invalid
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.lifecycle import Status as ResourceStatus
@@ -64,25 +65,6 @@ class RemedyNotPossible(Invalid):
 class StillMoving(Conflict):
     code = "still-moving"
     message = _("The cloud or an operation is changing this just now. Wait until that has ended.")
-
-
-class CloudSilent(Unavailable):
-    code = "cloud-silent"
-    message = _("The cloud %(cloud)s cannot be reached: it cannot be looked at now. Nothing has been done.")
-
-
-class CredentialsRefused(Conflict):
-    code = "cloud-refuses-credentials"
-    message = _(
-        "The cloud %(cloud)s does not let us in: the credentials that are kept for it are refused, or cannot be read here. "
-        "Nothing has been done; give it others first."
-    )
-
-
-def not_looked_at(cloud: Cloud, error: errors.CloudError) -> CloudSilent | CredentialsRefused:
-    """Why a cloud could not be looked at: who asks again later, or somebody has to give it credentials first."""
-    refused = CredentialsRefused if isinstance(error, errors.Unauthorized) else CloudSilent
-    return refused(cloud=cloud.code)
 
 
 # -- passes

@@ -14,6 +14,7 @@ from govcloud.audit import services as audit
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud, Flavor, Image, StorageClass, Zone
 from govcloud.clouds import access
+from govcloud.clouds.refusals import not_looked_at
 from govcloud.clouds.services import CloudRetired, require_way_in
 from govcloud.errors import Conflict, Invalid
 from govcloud.gateways.openstack import errors, models
@@ -21,7 +22,6 @@ from govcloud.inventory.models import Project
 from govcloud.inventory.takeovers import HasAnotherProject, ProjectOfAnother
 from govcloud.orders.rules.of_items import NameTaken, well_named
 from govcloud.orders.rules.standing import names_taken
-from govcloud.reconciliation.services import not_looked_at
 from govcloud.takeover import judging
 from govcloud.takeover.lifecycle import OURS, CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Candidate, Equivalent, Takeover

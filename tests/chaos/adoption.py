@@ -16,6 +16,7 @@ from django.db.models import QuerySet
 
 from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud
+from govcloud.clouds.refusals import CloudSilent
 from govcloud.errors import Conflict
 from govcloud.gateways import openstack
 from govcloud.inventory.lifecycle import Status
@@ -23,7 +24,6 @@ from govcloud.inventory.models import Resource, ResourceKind
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.kinds.tenancy import MEMBER
 from govcloud.provisioning.models import Operation, OperationKind
-from govcloud.reconciliation.services import CloudSilent
 from govcloud.takeover import leaving, services, settling, survey, taking, tasks
 from govcloud.takeover.lifecycle import CandidateStatus
 from govcloud.takeover.models import Candidate, Takeover

@@ -3,6 +3,7 @@
 import pytest
 
 from govcloud.audit.models import Event
+from govcloud.clouds.refusals import CredentialsRefused
 from govcloud.errors import DomainError
 from govcloud.inventory.models import Resource, Server
 from govcloud.provisioning import consoles
@@ -55,3 +56,15 @@ def test_a_cloud_without_an_answer_is_told_as_what_it_is(
         consoles.open_console(resource=server, actor=on.applicant, at=now())
     assert refusal.value.code == code
     assert not Event.objects.filter(verb="server.console_opened").exists()
+
+
+def test_credentials_that_have_ended_are_told_as_that(on: Scene, server: Resource, building: Sandbox) -> None:
+    """Trying again in a moment would not help."""
+    asked = {"service": "compute", "method": "POST", "path": "/remote-consoles$", "action": "status"}
+    building.ask(
+        "POST", "/faults", {**asked, "status": 401, "message": "token expired", "when": "before", "times": 1}
+    )
+    signs_in = {"service": "identity", "method": "POST", "path": "/auth/tokens$", "action": "status"}
+    building.ask("POST", "/faults", {**signs_in, "status": 401, "message": "no", "times": 9})
+    with pytest.raises(CredentialsRefused, match=on.catalogue.cloud.code):
+        consoles.open_console(resource=server, actor=on.applicant, at=now())

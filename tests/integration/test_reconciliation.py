@@ -10,6 +10,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from govcloud.catalog.models import Cloud
+from govcloud.clouds.refusals import CloudSilent
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Address, Project, Resource, Server
 from govcloud.metering.models import UsageSegment
@@ -629,7 +630,7 @@ def test_a_cloud_that_does_not_answer_leaves_the_finding_and_fails_the_pass(
         "when": "before",
     }
     sandbox.ask("POST", "/faults", down)
-    with pytest.raises(services.CloudSilent):
+    with pytest.raises(CloudSilent):
         services.apply(finding=Finding.objects.get(), actor=admin, at=now())
     waiting = sweeps.request(cloud=on.catalogue.cloud, actor=RECONCILER, at=now())
     services.sweep(waiting=waiting, clock=now)
