@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -59,10 +60,18 @@ class Sent:
 
 
 class Wire:
-    """``moment`` is told of each request before and after its effect, and may let time pass or end the sender there."""
+    """``moment`` is told of each request before and after its effect, and may let time pass or end the sender there.
+
+    Before, it is given what carries the request out, which is done once only: a sender that is held up for longer than a request can
+    be on its way is overtaken by it.
+    """
 
     def __init__(
-        self, cloud: Cloud, agenda: Agenda, faults: Faults, moment: "Callable[[str, Sent], None]"
+        self,
+        cloud: Cloud,
+        agenda: Agenda,
+        faults: Faults,
+        moment: Callable[[str, Sent, Callable[[], object] | None], None],
     ) -> None:
         self._cloud, self._agenda, self._faults, self._moment = cloud, agenda, faults, moment
         self._app = App(cloud, all_routes(), clock=agenda)
@@ -72,12 +81,13 @@ class Wire:
     def send(self, prepared: requests.PreparedRequest, **_options: Any) -> requests.Response:
         sent = _sent(prepared)
         fault = self._faults.draw(sent.service, sent.method, sent.path)
-        self._moment(f"before {fault.name}", sent)
-        answer = self._carried_out(sent, fault)
+        carry_out = cache(lambda: self._carried_out(sent, fault))
+        self._moment(f"before {fault.name}", sent, carry_out)
+        answer = carry_out()
         self._agenda.pass_by(0.05)
         if fault.held_up:
             self.elapse(fault.held_up)
-        self._moment("after", sent)
+        self._moment("after", sent, None)
         return self._answered(sent, prepared, answer, fault)
 
     def _carried_out(self, sent: Sent, fault: Fault) -> Response | None:

@@ -126,16 +126,14 @@ class Shift:
 
     # -- what happens to it
 
-    def moment(self, what: str, sent: Sent) -> None:
-        """Before or after the effect of a request."""
+    def moment(self, what: str, sent: Sent, carry_out: Callable[[], object] | None) -> None:
+        """Before or after the effect of a request; before it is had, ``carry_out`` has it."""
         if self.trip is None:
             return
         self.note(f"  {self.trip.worker.name} {what}: {sent.method} {sent.path}")
         if not sent.signs_in:
-            on_its_way = sent.changes and what != "after"
-            self._moment(
-                longest=LANDING_SECONDS if on_its_way else None, answered=sent.changes and what == "after"
-            )
+            lands = carry_out if sent.changes else None
+            self._moment(lands=lands, answered=sent.changes and carry_out is None)
 
     def statement(self, execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
         """Before each write to the database, and after each that is a transaction of its own."""
@@ -152,7 +150,11 @@ class Shift:
         return result
 
     def _moment(
-        self, *, longest: float | None = None, committed: bool = False, answered: bool = False
+        self,
+        *,
+        lands: Callable[[], object] | None = None,
+        committed: bool = False,
+        answered: bool = False,
     ) -> None:
         trip = self.trip
         if trip is None:
@@ -173,7 +175,12 @@ class Shift:
                 )
                 raise trip.over
             case "stalls" if not connection.in_atomic_block:
-                self.stall(min(trip.seconds, longest or trip.seconds))
+                if lands is None:
+                    self.stall(trip.seconds)
+                else:  # the others may work for longer than that meanwhile
+                    seconds = min(trip.seconds, LANDING_SECONDS)
+                    self.agenda.add(timedelta(seconds=seconds), lands)
+                    self.stall(seconds)
 
     def stall(self, seconds: float) -> None:
         """The worker hears nothing for so long, while the others work."""
