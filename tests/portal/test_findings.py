@@ -95,7 +95,11 @@ def test_pages_tell_of_what_puts_a_finding_right(
     assert admin.post(f"/findings/{found.uuid}/application/", {"remedy": chosen}).status_code == 302
     operation = Operation.objects.get(resource=found.resource)
     assert operation.action == chosen
-    for url in (f"/resources/{found.resource.uuid}/", f"/operations/{operation.uuid}/"):
+    pages = (f"/resources/{found.resource.uuid}/", f"/operations/{operation.uuid}/")
+    finding = admin.get(f"/findings/{found.uuid}/").content.decode()
+    (link,) = re.findall(rf'<a href="{pages[1]}">(.*?)</a>', finding)
+    assert link == TOLD[chosen][language]
+    for url in pages:
         page = admin.get(url)
         assert page.status_code == 200
         assert TOLD[chosen][language] in text(page).lower()
