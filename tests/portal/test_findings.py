@@ -211,3 +211,20 @@ def test_states_that_differ_are_told_in_the_readers_language(people: scenes.Cast
     headings = exported.splitlines()[0].split(",")
     assert len(headings) == len(set(headings)), "two columns are called alike"
     assert "usable" in text(signed_in(people.admin).get(f"/findings/{found.uuid}/"))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Record brought into line with the cloud: power running → stopped"),
+        ("zh-hans", "台账已按云上实际值更新：电源状态 运行中 → 已停机"),
+    ],
+)
+def test_a_department_reads_what_was_taken_into_the_record(
+    people: scenes.Cast, signed_in: Signed, language: str, words: str
+) -> None:
+    found = stopped(people)
+    taken = signed_in(people.admin).post(f"/findings/{found.uuid}/application/", {"remedy": "adopt"})
+    assert taken.status_code == 302
+    page = signed_in(people.applicant, language=language).get(f"/resources/{found.resource.uuid}/")
+    assert words in text(page)

@@ -135,7 +135,7 @@ WORDS: Mapping[str, str | Promise] = {
     "finding.applying": _("Finding being put right"),
     "finding.resolved": _("Finding resolved"),
     "finding.dismissed": _("Finding dismissed"),
-    "resource.adopted": _("Resource adopted from the cloud"),
+    "resource.adopted": _("Record brought into line with the cloud"),
     "resource.lost": _("Resource recorded as lost"),
     "quota.corrected": _("Quota account corrected"),
     "takeover.requested": _("Takeover asked for"),

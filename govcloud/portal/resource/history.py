@@ -10,11 +10,16 @@ from django.utils.translation import gettext as _
 from govcloud.audit import queries
 from govcloud.audit.models import Event
 from govcloud.inventory.models import Resource, ResourceKind
+from govcloud.portal.findings.values import in_words
 from govcloud.portal.tellings import told
 from govcloud.provisioning.actions.base import title_of
 from govcloud.provisioning.models import Operation
+from govcloud.reconciliation.vocabulary import Field
 
 HISTORY = 100
+
+OF_IDS = frozenset({Field.ATTACHED_TO, Field.LEADS_TO})
+"""What differs in ids of the cloud's, which tell a department nothing."""
 
 
 def history(found: Resource) -> list[tuple[Event, str]]:
@@ -25,6 +30,9 @@ def history(found: Resource) -> list[tuple[Event, str]]:
 
 
 def _told(event: Event, deeds: dict[tuple[str, datetime], str]) -> str:
+    if event.verb == "resource.adopted" and event.after:
+        what = _(", ").join(_adopted(event))
+        return _("Record brought into line with the cloud: %(what)s") % {"what": what}
     action = deeds.get((event.verb, event.at))
     if action is None:
         return told(event)
@@ -33,6 +41,14 @@ def _told(event: Event, deeds: dict[tuple[str, datetime], str]) -> str:
         "resource.active": _("In use again, after: %(action)s"),
     }
     return words[event.verb] % {"action": title_of(action)}
+
+
+def _adopted(event: Event) -> Iterator[str]:
+    """What was taken into the record, as quota and bill may follow from it."""
+    for name, found in event.after.items():
+        field = Field(name)
+        before = in_words(event.before.get(name, ""), field)
+        yield str(field.label) if field in OF_IDS else f"{field.label} {before} → {in_words(found, field)}"
 
 
 def _deeds(found: Resource, *, since: datetime) -> Iterator[tuple[tuple[str, datetime], str]]:
