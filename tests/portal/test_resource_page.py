@@ -16,6 +16,7 @@ from govcloud.inventory.models import Network, Power, Resource, Server, Volume
 from govcloud.portal.audit.words import words_of
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import completion
+from govcloud.provisioning.actions import calling_off
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role
@@ -84,6 +85,23 @@ def test_its_history_names_the_actions_that_had_it_in_hand(
     assert "In use again, after: stop the server" in text(browser.get(page))
     started = Event.objects.get(verb="operation.started")
     assert str(words_of(started)) == "Work in the cloud began: stop the server"
+
+
+def test_its_history_tells_an_action_that_was_called_off_as_that(
+    browser: Client, on: Scene, server: Server, at: datetime
+) -> None:
+    page = page_of(server.resource)
+    browser.post(f"{page}deeds/stop/")
+    operation = Operation.objects.get(resource=server.resource)
+    calling_off.cancel(operation=operation, reason="no need", actor=on.applicant, at=at)
+    step, later = operation.steps.get(), at + timedelta(minutes=2)
+    with transaction.atomic():
+        Step.objects.filter(pk=step.pk).update(state=StepState.GONE, next_run_at=None, finished_at=later)
+        step.operation = completion.lock(operation)
+        completion.finished(step, at=later)
+    told = text(browser.get(page))
+    assert "In use again; called off: stop the server" in told
+    assert "In use again, after" not in told
 
 
 def test_a_server_is_stopped_and_the_page_follows_it(browser: Client, server: Server) -> None:
