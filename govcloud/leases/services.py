@@ -9,7 +9,6 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Greatest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.alone import alone
@@ -27,6 +26,7 @@ from govcloud.leases.obstacles import Found
 from govcloud.leases.policies import POSTPONERS
 from govcloud.leases.queries import let
 from govcloud.orders import dismantling
+from govcloud.periods import wall_clock
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.models import Operation, OperationKind
 from govcloud.provisioning.services import StepSpec
@@ -276,7 +276,9 @@ def postpone(*, expiry: Expiry, until: datetime, reason: str, actor: User, at: d
             raise NothingToPostpone(name=resource.name)
         earliest, latest = postponable(expiry, at=at)
         if not earliest < until <= latest:
-            raise PostponementOutOfRange(earliest=_told(earliest), latest=_told(latest), pointers=("/until",))
+            raise PostponementOutOfRange(
+                earliest=wall_clock(earliest), latest=wall_clock(latest), pointers=("/until",)
+            )
         expiry.reclaim_at = until
         expiry.postponed_by, expiry.postponed_because = actor, reason.strip()
         to_be_stopped = resource.kind == ResourceKind.SERVER and expiry.suspension is None
@@ -286,7 +288,3 @@ def postpone(*, expiry: Expiry, until: datetime, reason: str, actor: User, at: d
             reason=reason.strip(), before={"reclaim_at": before}, after={"reclaim_at": until},
         )  # fmt: skip
     return expiry
-
-
-def _told(at: datetime) -> str:
-    return timezone.localtime(at).isoformat(" ", "minutes")

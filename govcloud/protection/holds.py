@@ -14,6 +14,7 @@ from govcloud.audit.refusals import kept
 from govcloud.errors import Conflict, Invalid
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Container, Resource, ResourceKind, Volume
+from govcloud.periods import wall_clock
 from govcloud.protection.models import LegalHold, RecoveryPoint
 from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.actions import objects
@@ -156,7 +157,7 @@ def _place(hold: LegalHold, *, reason: str, actor: User, at: datetime) -> LegalH
         point=hold.point_id, container=hold.container_id, lifted_at=None
     ).first()
     if standing is not None:
-        raise HeldAlready(since=standing.placed_at.isoformat())
+        raise HeldAlready(since=wall_clock(standing.placed_at))
     hold.reason, hold.placed_by, hold.placed_at = reason, actor, at
     hold.save()
     _tell(hold, "legal_hold.placed", reason=reason, actor=actor, at=at)
@@ -182,7 +183,7 @@ def held_points(volumes: Sequence[Volume]) -> list[RecoveryPoint]:
 
 def refused(*, name: str, points: Sequence[RecoveryPoint], pointer: str = "") -> UnderLegalHold:
     """The refusal to release what the points are of, with the points named."""
-    told = _(", ").join(f"{p.volume.resource.name} {p.taken_at:%Y-%m-%d %H:%M} ({p.uuid})" for p in points)
+    told = _(", ").join(f"{p.volume.resource.name} {wall_clock(p.taken_at)} ({p.uuid})" for p in points)
     return UnderLegalHold(name=name, points=told, pointers=(pointer,) if pointer else ())
 
 

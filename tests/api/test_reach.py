@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 
 from govcloud.inventory.models import Network, Resource, SecurityRule
 from govcloud.provisioning.models import Operation
-from tenants.models import Role, User
+from tenants.models import NetworkZone, Role, User
 from tests.factories.inventory import (
     FloatingAddressFactory,
     NetworkFactory,
@@ -140,3 +140,42 @@ def test_a_change_of_a_server_is_one_change(
     }  # fmt: skip
     answer = applicant.post("/api/v1/orders", body)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "one-change")
+
+
+@pytest.mark.parametrize(
+    ("remote", "told"),
+    [
+        (
+            "10.20.30.5/16",
+            (
+                "“10.20.30.5/16” is an address inside of a range: "
+                "write 10.20.0.0/16 for the whole range, or 10.20.30.5/32 for this address alone."
+            ),
+        ),
+        (
+            "2001:db8::5/32",
+            (
+                "“2001:db8::5/32” is an address inside of a range: "
+                "write 2001:db8::/32 for the whole range, or 2001:db8::5/128 for this address alone."
+            ),
+        ),
+        ("10.0.0.0/33", "“10.0.0.0/33” is not a range of addresses, such as 10.20.0.0/16 or 2001:db8::/32."),
+    ],
+)
+def test_who_is_let_in_is_asked_for_once_more_with_what_may_have_been_meant(
+    applicant: APIClient, network: Resource, remote: str, told: str
+) -> None:
+    body = {"action": "add-rule", "protocol": "tcp", "port_min": 443, "remote": remote}
+    answer = applicant.post(actions(network), body, headers=ENGLISH)
+    (error,) = answer.json()["errors"]
+    assert (error["code"], error["pointer"], error["detail"]) == ("bad-remote-range", "/remote", told)
+
+
+def test_in_the_internet_zone_moving_an_address_is_not_offered(signed_in: SignedIn) -> None:
+    server = whole_server(zone=NetworkZone.INTERNET).resource
+    FloatingAddressFactory(server=server.server)
+    browser = signed_in(member(Role.APPLICANT, server.system.department))
+    rows = {row["action"]: row for row in browser.get(actions(server), headers=ENGLISH).json()}
+    assert rows["give-back-address"]["allowed"]
+    assert not rows["move-address"]["allowed"]
+    assert "order one for the other" in rows["move-address"]["reason"]

@@ -1,14 +1,16 @@
 """Storage as callers see it: acting on volumes, snapshots, wipe records, legal holds, orders for volumes."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from rest_framework.test import APIClient
 
 from govcloud import clock
 from govcloud.audit.models import Event
-from govcloud.inventory.models import Resource, Snapshot
-from govcloud.protection.models import RecoveryPoint
+from govcloud.inventory.models import Power, Resource, Server, Snapshot, Volume
+from govcloud.protection import holds
+from govcloud.protection.models import LegalHold, RecoveryPoint
 from govcloud.protection.services import lose_point
 from govcloud.provisioning.actions.storage import servers_where_it_is
 from govcloud.provisioning.context import ENGINE
@@ -212,3 +214,68 @@ def test_a_change_of_a_volume_is_one_change(
     }  # fmt: skip
     answer = applicant.post("/api/v1/orders", body)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (422, "one-change")
+
+
+def test_refusals_for_a_hold_tell_times_as_pages_do(
+    signed_in: SignedIn, filled: House, point: RecoveryPoint
+) -> None:
+    """By the clock on the wall, not by that of the database."""
+    authority = signed_in(member(Role.AUTHORITY_APPROVER))
+    url = f"/api/v1/recovery-points/{point.uuid}/legal-hold"
+    assert authority.post(url, {"reason": "案号 12"}).status_code == 200
+    moment = datetime(2026, 11, 2, 17, 30, tzinfo=UTC)  # after midnight where people are
+    RecoveryPoint.objects.filter(pk=point.pk).update(taken_at=moment)
+    LegalHold.objects.filter(point=point).update(placed_at=moment)
+    again = authority.post(url, {"reason": "案号 12"}, headers=ENGLISH).json()
+    assert again["detail"] == "It is under a legal hold already, placed on 2026-11-03 01:30."
+    refused = holds.refused(name="web-1", points=holds.held_points([point.volume]))
+    assert f"{point.volume.resource.name} 2026-11-03 01:30 (" in refused.detail
+
+
+def test_a_restore_is_not_offered_while_none_would_be_taken(applicant: APIClient, volume: Resource) -> None:
+    def offered() -> tuple[bool, str]:
+        rows = applicant.get(actions(volume), headers=ENGLISH).json()
+        return next((row["allowed"], row["reason"]) for row in rows if row["action"] == "restore")
+
+    Volume.objects.filter(resource=volume).update(server=None, mount_point="")
+    kept, other = snapshot(volume), SnapshotFactory(volume=volume.volume, name="after")
+    assert offered() == (
+        False,
+        "it has 2 snapshots: delete all but the one that it shall be put back to",
+    )
+    refused = applicant.post(actions(volume), {"action": "restore", "snapshot": str(kept.uuid)})
+    assert refused.json()["code"] == "volume-has-other-snapshots"  # which names the others
+    Snapshot.objects.filter(pk=other.pk).update(deleted_at=kept.taken_at)
+    assert offered() == (True, "")
+    Snapshot.objects.filter(pk=kept.pk).update(size_gb=100)
+    assert offered() == (
+        False,
+        "it has grown from 100 to 500 GB since, and cannot be put back to its smaller self",
+    )
+
+
+def test_a_volume_of_a_suspended_server_stays_until_that_is_renewed(
+    applicant: APIClient, volume: Resource, at: datetime
+) -> None:
+    """Nobody can start the server, which it was told to ask for."""
+    server = volume.volume.server
+    assert server is not None
+    Server.objects.filter(pk=server.pk).update(power=Power.STOPPED, suspended_at=at)
+    Resource.objects.filter(pk=server.pk).update(status="suspended")
+    refused = applicant.post(actions(volume), {"action": "detach"}, headers=ENGLISH)
+    assert refused.status_code == 409
+    assert "order the server's renewal" in refused.json()["detail"]
+    assert "start the server" not in refused.json()["detail"]
+
+
+def test_what_is_refused_for_another_things_sake_is_not_named_as_what_can_be_done(
+    applicant: APIClient, volume: Resource
+) -> None:
+    server = volume.volume.server
+    assert server is not None
+    Volume.objects.filter(resource=volume).update(server=None, mount_point="")
+    Resource.objects.filter(pk=server.pk).update(status="changing")
+    body = {"action": "attach", "server": str(server.resource.uuid)}
+    refused = applicant.post(actions(volume), body, headers=ENGLISH).json()
+    assert refused["code"] == "action-not-allowed"
+    assert refused["params"]["allowed"] == "keep the volume's state as a snapshot"

@@ -12,6 +12,7 @@ from govcloud.provisioning.models import Operation
 from tenants.models import Role
 from tests.factories.catalog import CloudFactory
 from tests.factories.clouds import differing, healthy
+from tests.factories.inventory import VolumeFactory
 from tests.factories.reconciliation import SweepFactory
 from tests.factories.tenants import member
 from tests.portal import scenes
@@ -189,3 +190,18 @@ def test_asked_by_the_page_itself_it_answers_with_the_part_that_changes(
 )  # fmt: skip
 def test_lengths_of_time_are_told_in_their_two_largest_units(seconds: float | None, told: str) -> None:
     assert span(seconds) == told
+
+
+@pytest.mark.usefixtures("_well")
+def test_a_direct_action_that_waits_is_named(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    parked = operation(at, "web-1")
+    Operation.objects.filter(pk=parked.pk).update(
+        kind="action",
+        action="snapshot",
+        resource=VolumeFactory().resource,
+        status="parked",
+        parked_at=at - timedelta(hours=1),
+    )
+    for language, words in (("en", "keep the volume's state as a snapshot"), ("zh-hans", "为存储卷创建快照")):
+        page = text(signed_in(people.admin, language=language).get(URL))
+        assert words in page

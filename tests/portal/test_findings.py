@@ -95,7 +95,11 @@ def test_pages_tell_of_what_puts_a_finding_right(
     assert admin.post(f"/findings/{found.uuid}/application/", {"remedy": chosen}).status_code == 302
     operation = Operation.objects.get(resource=found.resource)
     assert operation.action == chosen
-    for url in (f"/resources/{found.resource.uuid}/", f"/operations/{operation.uuid}/"):
+    pages = (f"/resources/{found.resource.uuid}/", f"/operations/{operation.uuid}/")
+    finding = admin.get(f"/findings/{found.uuid}/").content.decode()
+    (link,) = re.findall(rf'<a href="{pages[1]}">(.*?)</a>', finding)
+    assert link == TOLD[chosen][language]
+    for url in pages:
         page = admin.get(url)
         assert page.status_code == 200
         assert TOLD[chosen][language] in text(page).lower()
@@ -207,3 +211,20 @@ def test_states_that_differ_are_told_in_the_readers_language(people: scenes.Cast
     headings = exported.splitlines()[0].split(",")
     assert len(headings) == len(set(headings)), "two columns are called alike"
     assert "usable" in text(signed_in(people.admin).get(f"/findings/{found.uuid}/"))
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "Record brought into line with the cloud: power running → stopped"),
+        ("zh-hans", "台账已按云上实际值更新：电源状态 运行中 → 已停机"),
+    ],
+)
+def test_a_department_reads_what_was_taken_into_the_record(
+    people: scenes.Cast, signed_in: Signed, language: str, words: str
+) -> None:
+    found = stopped(people)
+    taken = signed_in(people.admin).post(f"/findings/{found.uuid}/application/", {"remedy": "adopt"})
+    assert taken.status_code == 302
+    page = signed_in(people.applicant, language=language).get(f"/resources/{found.resource.uuid}/")
+    assert words in text(page)

@@ -1,3 +1,4 @@
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from govcloud.provisioning.models import Step
 from tests.factories.approvals import default_flow
 from tests.factories.chargeback import tariff
 from tests.factories.clouds import MaintenanceFactory
-from tests.factories.inventory import FloatingAddressFactory, SecurityRuleFactory
+from tests.factories.inventory import FloatingAddressFactory, SecurityRuleFactory, whole_server
 from tests.portal import scenes
 from tests.portal.conftest import Signed
 from tests.portal.reading import text
@@ -285,3 +286,22 @@ def test_what_is_left_to_the_department_stands_above_the_steps(
     Step.objects.filter(pk=step.pk).update(kind="grow", state="skipped", outputs=outputs)
     page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
     assert page.index(f"{step.label} The system volume is larger already") < page.index("Step by step")
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_a_renewal_that_was_called_off_does_not_tell_that_its_server_is_removed(
+    people: scenes.Cast, signed_in: Signed, at: datetime, language: str
+) -> None:
+    order = scenes.building(people, at=at)
+    server = whole_server(system=people.system, cloud=people.catalogue.cloud).resource
+    order.items.filter(kind="server").update(action="renew", target=server, quantity=1)
+    Step.objects.filter(operation__thread=order.uuid).update(
+        state="gone", desired="absent", called_off_at=at, finished_at=at
+    )
+    page = signed_in(people.applicant, language=language).get(f"/orders/{order.number}/")
+    heads = re.findall(
+        r'<div class="group-head">.*?(?=<(?:details|p) class)', page.content.decode(), re.DOTALL
+    )
+    told = [" ".join(strip_tags(head).split()) for head in heads]
+    (of_server,) = (words for words in told if words.startswith("app-1 "))
+    assert of_server.endswith({"en": "taken back", "zh-hans": "已撤回"}[language])

@@ -98,6 +98,7 @@ def test_what_is_wrong_is_told_and_what_was_typed_stays(
     answer = admin.post(f"{page}postponement/", {"until": until, "reason": reason})
     html = answer.content.decode()
     assert (answer.status_code, told in text(answer)) == (422, True)
+    assert not re.search(r"\d\+08:00", text(answer))
     form = html.split(f'action="{page}postponement/"')[1].split("</form>")[0]
     assert f'value="{until}"' in form
     assert f'value="{reason}"' in form

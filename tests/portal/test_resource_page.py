@@ -9,16 +9,26 @@ from django.test import Client
 from django.utils.timezone import localtime
 
 from govcloud.audit.models import Event
+from govcloud.audit.services import SystemActor
+from govcloud.inventory import leases
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Power, Resource, Server, Volume
+from govcloud.inventory.models import Network, Power, Resource, Server, Volume
 from govcloud.portal.audit.words import words_of
 from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import completion
+from govcloud.provisioning.actions import calling_off
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role
 from tests.api.house import recovery_point
-from tests.factories.inventory import SnapshotFactory, whole_server
+from tests.factories.inventory import (
+    AddressBlockFactory,
+    AddressFactory,
+    FloatingAddressFactory,
+    NetworkFactory,
+    SnapshotFactory,
+    whole_server,
+)
 from tests.factories.orders import Scene, scene
 from tests.factories.tenants import DepartmentFactory, member
 from tests.portal.conftest import Signed
@@ -75,6 +85,23 @@ def test_its_history_names_the_actions_that_had_it_in_hand(
     assert "In use again, after: stop the server" in text(browser.get(page))
     started = Event.objects.get(verb="operation.started")
     assert str(words_of(started)) == "Work in the cloud began: stop the server"
+
+
+def test_its_history_tells_an_action_that_was_called_off_as_that(
+    browser: Client, on: Scene, server: Server, at: datetime
+) -> None:
+    page = page_of(server.resource)
+    browser.post(f"{page}deeds/stop/")
+    operation = Operation.objects.get(resource=server.resource)
+    calling_off.cancel(operation=operation, reason="no need", actor=on.applicant, at=at)
+    step, later = operation.steps.get(), at + timedelta(minutes=2)
+    with transaction.atomic():
+        Step.objects.filter(pk=step.pk).update(state=StepState.GONE, next_run_at=None, finished_at=later)
+        step.operation = completion.lock(operation)
+        completion.finished(step, at=later)
+    told = text(browser.get(page))
+    assert "In use again; called off: stop the server" in told
+    assert "In use again, after" not in told
 
 
 def test_a_server_is_stopped_and_the_page_follows_it(browser: Client, server: Server) -> None:
@@ -339,3 +366,38 @@ def test_calling_off_in_chinese(on: Scene, browser: Client, server: Server, sign
     reader = signed_in(on.applicant, language="zh-hans")
     assert "正在进行：停止服务器" in text(reader.get(page_of(server.resource)))
     assert "取消该操作" in text(reader.get(f"/operations/{operation.uuid}/"))
+
+
+def test_an_address_is_offered_to_servers_that_can_have_it(
+    browser: Client, on: Scene, server: Server
+) -> None:
+    def beside(name: str, network: Network) -> Server:
+        made = whole_server(system=on.system, cloud=on.catalogue.cloud, name=name)
+        block = AddressBlockFactory(cloud=on.catalogue.cloud, unit=network.resource.unit)
+        AddressFactory(block=block, unit=made.resource.unit)
+        return made
+
+    given = FloatingAddressFactory(server=server)
+    page = text(browser.get(page_of(server.resource)))
+    assert "not now: its system has no other server in use there that has no floating address" in page
+    network = given.network
+    beside("web-2", network)
+    FloatingAddressFactory(
+        server=beside("web-3", NetworkFactory(resource__system=on.system)), network=network
+    )
+    beside("web-4", NetworkFactory(resource__system=on.system))  # an island
+    shown = browser.get(page_of(server.resource)).content.decode()
+    (choices,) = re.findall(r'id="given-move-address".*?</select>', shown, re.DOTALL)
+    assert re.findall(r">(web-[0-9])<", choices) == ["web-2"]
+
+
+@pytest.mark.parametrize("language", ["en", "zh-hans"])
+def test_its_history_tells_why_in_words_alone(
+    on: Scene, server: Server, signed_in: Signed, at: datetime, language: str
+) -> None:
+    with transaction.atomic():
+        leases.mend(resource=server.resource, actor=SystemActor("leases"), thread=None, at=at)
+        leases.suspend(server=server, actor=SystemActor("leases"), thread=None, at=at)
+    page = text(signed_in(on.applicant, language=language).get(page_of(server.resource)))
+    assert {"en": "Suspended, because the lease has ended", "zh-hans": "租期届满，已停用"}[language] in page
+    assert "lease-ended" not in page

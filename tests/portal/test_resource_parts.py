@@ -448,13 +448,13 @@ def test_in_chinese(on: Scene, server: Server, signed_in: Signed) -> None:
 def test_a_floating_address_is_moved_to_a_server_beside(browser: Client, on: Scene, server: Server) -> None:
     given = FloatingAddressFactory(server=server)
     beside = whole_server(system=on.system, cloud=on.catalogue.cloud, name="web-2")
+    block = AddressBlockFactory(cloud=on.catalogue.cloud, unit=given.network.resource.unit)
+    AddressFactory(block=block, unit=beside.resource.unit)
     options = re.findall(
         r'<option value="([^"]+)">([^<]+)', browser.get(page_of(server.resource)).content.decode()
     )
     assert (str(beside.resource.uuid), "web-2") in options
     assert (str(server.resource.uuid), "web-1") not in options
-    block = AddressBlockFactory(cloud=on.catalogue.cloud, unit=given.network.resource.unit)
-    AddressFactory(block=block, unit=beside.resource.unit)
     path = f"{page_of(server.resource)}deeds/move-address/"
     assert browser.post(path, {"given": str(beside.resource.uuid)}).status_code == 302
     assert step_of("floating_move").desired_state["to"] == str(beside.resource.unit)

@@ -14,6 +14,7 @@ from govcloud.inventory.models import Resource
 from govcloud.orders.models import Order
 from govcloud.portal.audit.words import WORDS
 from govcloud.portal.order import trail
+from govcloud.provisioning import services
 from govcloud.provisioning.models import Operation
 from tests.factories.inventory import ServerFactory
 from tests.portal import scenes
@@ -94,6 +95,19 @@ def test_a_decision_is_told_with_its_stage_and_opinion(people: scenes.Cast, at: 
         "同意",
         False,
     )
+
+
+def test_a_code_for_programs_is_no_reason_to_tell(people: scenes.Cast, at: datetime) -> None:
+    order = scenes.building(people, at=at)
+    scenes.park(order, error="no room")
+    operation = Operation.objects.get(thread=order.uuid, status="parked")
+    services.retry(operation=operation, actor=people.admin, at=at)
+    (line,) = (
+        each
+        for each in trail.trail(order, stages={})
+        if str(each.words) == "Work in the cloud taken up again"
+    )
+    assert line.reason == ""
 
 
 def test_refusals_stand_in_the_history_as_such(people: scenes.Cast, at: datetime) -> None:

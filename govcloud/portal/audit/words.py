@@ -6,7 +6,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from govcloud.audit.models import Event
+from govcloud.audit.models import Event, Outcome
+from govcloud.inventory.leases import LEASE_ENDED
 from govcloud.provisioning.actions.base import title_of
 
 WORDS: Mapping[str, str | Promise] = {
@@ -134,7 +135,7 @@ WORDS: Mapping[str, str | Promise] = {
     "finding.applying": _("Finding being put right"),
     "finding.resolved": _("Finding resolved"),
     "finding.dismissed": _("Finding dismissed"),
-    "resource.adopted": _("Resource adopted from the cloud"),
+    "resource.adopted": _("Record brought into line with the cloud"),
     "resource.lost": _("Resource recorded as lost"),
     "quota.corrected": _("Quota account corrected"),
     "takeover.requested": _("Takeover asked for"),
@@ -267,12 +268,20 @@ ACTORS: Mapping[str, str | Promise] = {
 }
 """Parts of the system, by their audit reference, as people call them."""
 
+CODES = frozenset({LEASE_ENDED, "retry", "draft-discarded"})
+"""Why something was done, as parts of the system record it."""
+
 
 def words_of(event: Event) -> str | Promise:
     """The verb in words, with the direct action where one began; the verb itself where nobody has found any."""
     if event.verb == "operation.started" and event.after.get("action"):
         return gettext("Work in the cloud began: %(action)s") % {"action": title_of(event.after["action"])}
     return WORDS.get(event.verb, event.verb)
+
+
+def reason_of(event: Event) -> str:
+    """As people gave it; nothing where a part of the system left a code for programs, which the verb says in words already."""
+    return "" if event.reason in CODES and event.outcome == Outcome.DONE else event.reason
 
 
 def actor_of(event: Event) -> str | Promise:

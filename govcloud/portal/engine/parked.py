@@ -8,6 +8,7 @@ from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from govcloud.orders.models import Order
+from govcloud.portal.operation.rows import what
 from govcloud.provisioning.lifecycle import OperationStatus, StepState
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import User
@@ -20,6 +21,7 @@ class Waiting:
     """An operation and its parked steps; ``order`` is the number of the order it belongs to, if the order can be opened."""
 
     operation: Operation
+    what: str
     order: str
     steps: list[Step]
     since: datetime
@@ -37,4 +39,4 @@ def operations(actor: User, *, at: datetime) -> list[Waiting]:
         .annotate(since=Coalesce("parked_at", "created_at"), order_number=Subquery(numbers))
         .order_by("since", "pk")[:SHOWN]
     )
-    return [Waiting(row, row.order_number or "", row.parked_steps, row.since) for row in rows]
+    return [Waiting(row, what(row), row.order_number or "", row.parked_steps, row.since) for row in rows]

@@ -17,6 +17,7 @@ from govcloud.portal.audit.words import words_of
 from govcloud.portal.deeds import Refused
 from govcloud.portal.findings.rows import VIEWS, in_view, listed, matching, sheet
 from govcloud.portal.listing import Narrowing, choices, in_pages
+from govcloud.portal.operation.rows import what
 from govcloud.portal.resuming import resumes
 from govcloud.reconciliation import remarks, services
 from govcloud.reconciliation.findings import mark_of
@@ -134,6 +135,7 @@ def _page(
         "decidable": decidable,
         "mark": mark_of(found),
         "remark": remarks.told(found.remark),
+        "put_right_by": what(found.operation) if found.operation else "",
         "refused": refused,
         "most": deeds.LONGEST_REASON,
         "history": [

@@ -11,7 +11,7 @@ from django.db.models import F, OuterRef, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
 
 from govcloud.catalog.models import Kind
-from govcloud.orders.models import Order, Unit
+from govcloud.orders.models import Action, Order, Unit
 from govcloud.portal.listing import Choice
 from govcloud.portal.order.items import ICONS
 from govcloud.portal.order.parts import STATES, Asked, Part
@@ -49,13 +49,14 @@ class Group:
     """Everything that is done for one server (or network, or backup allowance), and how far it is.
 
     ``key`` is the same at every look, so that what somebody opened stays open wherever it stands on the page; ``address`` is
-    where its steps are shown, if they are not here.
+    where its steps are shown, if they are not here. What ``stands`` is only changed or renewed, and there whatever becomes of that.
     """
 
     key: str
     name: str
     kind: str
     icon: str
+    stands: bool = False
     steps: list[Doing] = field(default_factory=list)
     address: str = ""
 
@@ -90,7 +91,7 @@ class Group:
 
     @property
     def label(self) -> str:
-        return _label(self.state)
+        return _("taken back") if self.stands and self.state == StepState.GONE else _label(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,11 @@ class Progress:
     def states(self, asked: Asked) -> list[Choice]:
         """All of them, then those in each state that one is in or that was asked for, with how many there are."""
         counts = Counter(group.state for group in self.groups)
-        views = [(state.value, _label(state), counts[state]) for state in STATES]
+        labels = {state: {group.label for group in self.groups if group.state == state} for state in STATES}
+        views = [
+            (state.value, " / ".join(sorted(labels[state])) or _label(state), counts[state])
+            for state in STATES
+        ]
         return [
             Choice(
                 value,
@@ -182,6 +187,7 @@ def _steps(order: Order, *, technical: bool) -> Iterable[Any]:
             group_name=Subquery(unit.values("server__name")[:1]),
             unit_name=Subquery(unit.values("name")[:1]),
             unit_kind=Subquery(unit.values("item__kind")[:1]),
+            unit_action=Subquery(unit.values("item__action")[:1]),
         )
         .order_by("operation_id", "position")
     )
@@ -202,7 +208,8 @@ def _group(step: Any) -> Group:
     if _shared(step):
         return Group(key, _("Preparation"), _("for all of them"), "stack-2")
     kind = Kind(step.unit_kind)
-    return Group(key, step.group_name or step.unit_name, str(kind.label), ICONS[kind])
+    stands = step.unit_action in {Action.CHANGE, Action.RENEW}
+    return Group(key, step.group_name or step.unit_name, str(kind.label), ICONS[kind], stands)
 
 
 def _shared(step: Any) -> bool:

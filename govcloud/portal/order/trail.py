@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
-from govcloud.portal.audit.words import actor_of, words_of
+from govcloud.portal.audit.words import actor_of, reason_of, words_of
 from tenants.models import User
 
 DECISIONS: Mapping[str, str | Promise] = {
@@ -79,7 +79,7 @@ class Told:
     def takes(self, event: Event) -> bool:
         """Whether the next older event belongs on this line."""
         same = (self.verb, self.actor_ref, self.refused) == (event.verb, event.actor, _refused(event))
-        return same and not (self.reason or event.reason) and self.at - event.at <= TOGETHER
+        return same and not (self.reason or reason_of(event)) and self.at - event.at <= TOGETHER
 
 
 def trail(order: Order, *, stages: Mapping[str, str]) -> list[Told]:
@@ -125,7 +125,7 @@ def in_words(event: Event, people: Mapping[str, User]) -> str | Promise:
 
 def _line(event: Event, people: Mapping[str, User]) -> Told:
     words = in_words(event, people)
-    return Told(event.at, actor_of(event), event.actor, words, _refused(event), event.reason, event.verb)
+    return Told(event.at, actor_of(event), event.actor, words, _refused(event), reason_of(event), event.verb)
 
 
 def _refused(event: Event) -> bool:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud.catalog.models import Image
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind, Snapshot
+from govcloud.inventory.models import Address, FloatingAddress, Network, Resource, ResourceKind, Snapshot
 from govcloud.orders.renaming import NewName
 from govcloud.portal.seen import id_or_nobody
 from govcloud.portal.templatetags.portal import moment_in_words, named
@@ -21,11 +21,11 @@ from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
 from govcloud.provisioning.actions.requests import Possibility
 from govcloud.provisioning.actions.storage import Named, OfSnapshot, ToServer, servers_where_it_is
-from tenants.models import NetworkZone
 
 Option = tuple[str, str]
 
 MOST_POINTS = 100
+NOTHING = _("there is nothing to choose")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class Asks:
     builds: Callable[[str], Any]
     options: Callable[[Resource], list[Option]] | None = None
     longest: int = 40
+    nothing: str | Promise = NOTHING  # why not now, where there are no options
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +72,13 @@ def _servers(resource: Resource) -> list[Option]:
 
 
 def _reached_alike(resource: Resource) -> list[Option]:
-    """Where its floating address can go; in the Internet zone an order moves it, which is reviewed."""
-    if resource.zone == NetworkZone.INTERNET:
-        return []
-    return [(str(row.uuid), row.name) for row in _beside(resource).filter(zone=resource.zone)]
+    """Where its floating address can go: to servers without one, whose networks lead to the same outside."""
+    in_force = FloatingAddress.objects.filter(released_at=None)
+    outside = in_force.filter(server=resource.pk).values("network__external_network_id")
+    networks = Network.objects.filter(external_network_id__in=outside).exclude(router_id="")
+    there = Address.objects.filter(block__unit__in=networks.values("resource__unit"), released_at=None)
+    rows = _beside(resource).filter(zone=resource.zone, unit__in=there.values("unit"))
+    return [(str(row.uuid), row.name) for row in rows.exclude(pk__in=in_force.values("server"))]
 
 
 def _snapshots(resource: Resource) -> list[Option]:
@@ -125,8 +129,20 @@ ASKS: Mapping[str, Asks | None] = {
         lambda given: OfRecoveryPoint(recovery_point=id_or_nobody(given)),
         _recovery_points,
     ),
-    "attach": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _servers),
-    "move-address": Asks(_("Server"), lambda given: ToServer(server=id_or_nobody(given)), _reached_alike),
+    "attach": Asks(
+        _("Server"),
+        lambda given: ToServer(server=id_or_nobody(given)),
+        _servers,
+        nothing=_("its system has no server in use where the volume is"),
+    ),
+    "move-address": Asks(
+        _("Server"),
+        lambda given: ToServer(server=id_or_nobody(given)),
+        _reached_alike,
+        nothing=_(
+            "its system has no other server in use there that has no floating address and is connected to the same outside"
+        ),
+    ),
 }
 """The actions that ask for one thing at most, by name; ``forms`` has those that ask for more."""
 

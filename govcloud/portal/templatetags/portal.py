@@ -19,7 +19,7 @@ from govcloud import clock
 from govcloud.audit.models import Event
 from govcloud.notifications.models import Message
 from govcloud.portal import navigation as navigating
-from govcloud.portal.audit.words import actor_of
+from govcloud.portal.audit.words import actor_of, reason_of
 from govcloud.portal.findings.values import in_words
 from govcloud.portal.middleware import seconds_left
 from govcloud.portal.states import look_of
@@ -41,6 +41,12 @@ SPRITE = "portal/vendor/tabler-icons/icons.svg"
 def actor(event: Event) -> str:
     """Who it was; parts of the system as people call them."""
     return str(actor_of(event))
+
+
+@register.filter
+def because(event: Event) -> str:
+    """Why, as somebody gave it; nothing where there is only a code for programs."""
+    return reason_of(event)
 
 
 @register.filter

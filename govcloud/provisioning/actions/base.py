@@ -45,6 +45,10 @@ class Action(Generic[P]):
         """Why the resource, which nothing else has in hand, cannot take this action in its present state; else None."""
         raise NotImplementedError
 
+    def in_vain(self, resource: Resource) -> str | Promise | None:  # noqa: ARG002
+        """Why ``check`` would refuse whatever could be asked for now, so that nobody is offered it; None where it depends on that."""
+        return None
+
     def lock(self, resource: Resource) -> None:
         """Lock what the action claims besides the resource; before the resource itself, as orders do."""
 

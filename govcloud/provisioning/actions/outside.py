@@ -138,6 +138,17 @@ class MoveAddress(_AddressAction[ToServer]):
     name = "move-address"
     title = _("move the floating address to another server")
 
+    def in_vain(self, resource: Resource) -> str | Promise | None:
+        if resource.zone != NetworkZone.INTERNET:
+            return None
+        told = {"zone": NetworkZone.INTERNET.label}
+        return (
+            _(
+                "in the %(zone)s it was reviewed for this server alone: give it back, and order one for the other"
+            )
+            % told
+        )
+
     def with_it(self, resource: Resource, parameters: ToServer) -> Sequence[int]:
         found = _other(resource, parameters)
         return () if found is None else (found.pk,)

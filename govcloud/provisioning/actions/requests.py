@@ -57,7 +57,9 @@ def possibilities(*, resource: Resource, actor: User, at: datetime) -> Iterator[
     for action in known:
         if scope.holds_any(action.roles, department=department):
             why = (
-                barred.detail if barred and action.sensitive else general or _refusal(action, resource, claim)
+                barred.detail
+                if barred and action.sensitive
+                else general or _refusal(action, resource, claim) or action.in_vain(resource)
             )
             yield Possibility(action, str(why or ""))
         elif not action.for_the_centre:
@@ -134,7 +136,7 @@ def _require_now(action: Action[Any], resource: Resource, with_it: Sequence[Reso
 def _not_now(
     action: Action[Any], resource: Resource, reason: str | Promise, claim: str | None = None
 ) -> ActionNotAllowed:
-    allowed = "" if _in_no_state_for_any(resource) else _allowed(resource, claim)
+    allowed = "" if _in_no_state_for_any(resource) else _allowed(resource, claim, besides=action)
     return ActionNotAllowed(name=resource.name, action=str(action.title), reason=str(reason), allowed=allowed)
 
 
@@ -217,8 +219,15 @@ def _is_broken(resource: Resource) -> bool:
     return resource.kind == ResourceKind.SERVER and resource.server.power == Power.BROKEN
 
 
-def _allowed(resource: Resource, claim: str | None) -> str:
-    known = (other for other in actions_of(resource.kind) if not other.for_the_centre)
-    possible = (other for other in known if _refusal(other, resource, claim) is None)
+def _allowed(resource: Resource, claim: str | None, *, besides: Action[Any]) -> str:
+    """What it can take; not what was just refused, as that may be for the sake of something else that it would have in hand."""
+    known = (
+        other
+        for other in actions_of(resource.kind)
+        if not other.for_the_centre and other.name != besides.name
+    )
+    possible = (
+        other for other in known if (_refusal(other, resource, claim) or other.in_vain(resource)) is None
+    )
     titles = [str(other.title) for other in possible]
     return gettext(", ").join(titles)

@@ -5,9 +5,10 @@ Outwards everything is open, as Neutron makes groups.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Generic, TypeVar
 from uuid import UUID, uuid4
 
@@ -43,6 +44,13 @@ class BadPorts(Invalid):
 class BadRemoteRange(Invalid):
     code = "bad-remote-range"
     message = _("“%(remote)s” is not a range of addresses, such as 10.20.0.0/16 or 2001:db8::/32.")
+    inside = _(
+        "“%(remote)s” is an address inside of a range: write %(range)s for the whole range, or %(alone)s for this address alone."
+    )
+
+    @property
+    def detail(self) -> str:
+        return str(self.inside) % self.params if "range" in self.params else super().detail
 
 
 class OneOrigin(Invalid):
@@ -206,15 +214,24 @@ def _origin(resource: Resource, rule: NewRule) -> IPv4Network | IPv6Network:
     if rule.network is None:
         if "%" in rule.remote:  # the scope of a link means nothing elsewhere
             raise BadRemoteRange(remote=rule.remote, pointers=("/remote",))
-        try:
-            return ip_network(rule.remote)
-        except ValueError as error:
-            raise BadRemoteRange(remote=rule.remote, pointers=("/remote",)) from error
+        return _range_of(rule.remote)
     networks = Resource.objects.filter(system=resource.system_id, kind=ResourceKind.NETWORK, released_at=None)
     found = networks.select_related("network").filter(uuid=rule.network).first()
     if found is None:
         raise NoSuchOrigin(network=rule.network, pointers=("/network",))
     return ip_network(found.network.cidr)
+
+
+def _range_of(remote: str) -> IPv4Network | IPv6Network:
+    """Raises BadRemoteRange, which tells what may have been meant by an address with a prefix."""
+    try:
+        return ip_network(remote)
+    except ValueError as error:
+        told = {}
+        with suppress(ValueError):
+            meant = ip_interface(remote)
+            told = {"range": str(meant.network), "alone": str(ip_network(meant.ip))}
+        raise BadRemoteRange(remote=remote, pointers=("/remote",), **told) from error
 
 
 def _not_everybody(rule: NewRule, remote: IPv4Network | IPv6Network) -> None:

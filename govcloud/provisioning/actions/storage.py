@@ -11,7 +11,17 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.errors import Conflict, Invalid
-from govcloud.inventory.models import Guest, Power, Resource, ResourceKind, Snapshot, VolumeRole
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import (
+    Guest,
+    Power,
+    Resource,
+    ResourceKind,
+    Server,
+    Snapshot,
+    Volume,
+    VolumeRole,
+)
 from govcloud.provisioning.actions.base import Action, Nothing
 from govcloud.provisioning.lifecycle import Desired
 from govcloud.provisioning.services import StepSpec
@@ -188,18 +198,7 @@ class Detach(_VolumeAction[Nothing]):
             return _("it is the system volume of a server, which cannot be without it")
         if volume.server is None:
             return _("no server has it")
-        if volume.server.power == Power.BROKEN:
-            return _("its server is in error, and lets go of nothing: have its system written anew first")
-        if volume.server.guest == Guest.UNMANAGED:
-            running = volume.server.power == Power.RUNNING
-            return (
-                _("its server's guest does not have our key, so that it may be writing: stop the server")
-                if running
-                else None
-            )
-        if volume.server.power != Power.RUNNING and volume.label:
-            return _("its server is stopped, and has to let go of it first: start the server")
-        return None
+        return _holds_on(volume.server, volume)
 
     def with_it(self, resource: Resource, parameters: Nothing) -> Sequence[int]:  # noqa: ARG002
         server = resource.volume.server
@@ -212,6 +211,26 @@ class Detach(_VolumeAction[Nothing]):
         server = holder.resource
         free = _step(key, "let_go", resource, _guest(resource, server))
         return [free, _step(key, "detachment", resource, _pair(resource, server), free)]
+
+
+def _holds_on(server: Server, volume: Volume) -> Promise | None:
+    """Why a server cannot let go of a data volume now."""
+    if server.resource.status == Status.SUSPENDED:
+        return _(
+            "its server is stopped, as its lease has ended, and has to let go of it first: order the server's renewal"
+        )
+    if server.power == Power.BROKEN:
+        return _("its server is in error, and lets go of nothing: have its system written anew first")
+    if server.guest == Guest.UNMANAGED:
+        running = server.power == Power.RUNNING
+        return (
+            _("its server's guest does not have our key, so that it may be writing: stop the server")
+            if running
+            else None
+        )
+    if server.power != Power.RUNNING and volume.label:
+        return _("its server is stopped, and has to let go of it first: start the server")
+    return None
 
 
 class TakeSnapshot(_VolumeAction[Named]):
@@ -265,6 +284,24 @@ class Restore(_VolumeAction[OfSnapshot]):
         if resource.volume.server is not None:
             return _("a server has it: disconnect it first")
         return None if _kept(resource) else _("it has no snapshot")
+
+    def in_vain(self, resource: Resource) -> str | Promise | None:
+        kept, size = _kept(resource), resource.volume.size_gb
+        if len(kept) > 1:
+            told = {"snapshots": len(kept)}
+            return (
+                _("it has %(snapshots)s snapshots: delete all but the one that it shall be put back to")
+                % told
+            )
+        if kept and kept[0].size_gb != size:
+            told = {"before": kept[0].size_gb, "size": size}
+            return (
+                _(
+                    "it has grown from %(before)s to %(size)s GB since, and cannot be put back to its smaller self"
+                )
+                % told
+            )
+        return None
 
     def check(self, resource: Resource, parameters: OfSnapshot) -> None:
         """Raises NoSuchSnapshot, OtherSnapshots, GrownSince."""
