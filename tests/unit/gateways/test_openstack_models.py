@@ -9,6 +9,7 @@ from govcloud.gateways.openstack.models import Image, Phase, QuotaUse, Server, V
 
 VOLUME = Volume(
     id="v",
+    project_id="p",
     name="",
     status="available",
     size_gib=1,
