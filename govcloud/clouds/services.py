@@ -6,7 +6,7 @@ from datetime import datetime
 from ipaddress import IPv4Network, ip_network
 from typing import Any, ClassVar, Final
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import ProtectedError
 from django.utils.translation import gettext_lazy as _
 
@@ -222,6 +222,19 @@ def retire(*, cloud: Cloud, reason: str, actor: audit.Actor, at: datetime) -> Cl
         transition(cloud, CloudStatus.RETIRED, actor=actor, at=at, reason=reason)
         CloudCredential.objects.filter(cloud=cloud).delete()
     return cloud
+
+
+def require_not_retired(cloud: Cloud) -> None:
+    """As it is now, whatever the row that is given says; whoever would retire it waits for the transaction. Raises CloudRetired.
+
+    The lock is the one that a row with a reference to the cloud takes when it is committed, which is too late to refuse.
+    """
+    table = connection.ops.quote_name(Cloud._meta.db_table)  # noqa: SLF001
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT status FROM {table} WHERE id = %s FOR KEY SHARE", [cloud.pk])  # noqa: S608  no input
+        (status,) = cursor.fetchone()
+    if status == CloudStatus.RETIRED:
+        raise CloudRetired(name=cloud.code)
 
 
 def locked(cloud: Cloud, *, expected_version: int) -> Cloud:

@@ -86,8 +86,9 @@ def carry_out(
             found = reading.read()
         with transaction.atomic():
             reading.end(
-                TakeoverStatus.SURVEYED, failure="", surveyed_at=reading.began_at, api_calls=reading.calls
-            )
+                TakeoverStatus.SURVEYED, failure="", surveyed_at=reading.began_at, api_calls=reading.calls,
+                project_name=found.name or takeover.project_name,
+            )  # fmt: skip
             _keep(takeover, found, at=clock())
     except SurveyLost:
         log.warning("survey lost", takeover=str(takeover.uuid))
@@ -101,8 +102,9 @@ def carry_out(
 
 @dataclass(slots=True)
 class Found:
-    """What a project holds, by the cloud's own words."""
+    """What a project holds, by the cloud's own words; ``name`` is empty for one that is gone."""
 
+    name: str = ""
     servers: list[SurveyedServer] = field(default_factory=list)
     volumes: list[SurveyedVolume] = field(default_factory=list)
     snapshots: Counter[str] = field(default_factory=Counter)  # by volume
@@ -126,6 +128,7 @@ class _Reading:
         cloud = access.connect(cloud=self.takeover.cloud, timeout=settings.CLOUD_API_TIMEOUT)
         project = self.takeover.project_id
         return Found(
+            name=self._name(cloud),
             servers=[
                 each for each in self._all("servers", cloud.survey.servers(project)) if not each.deleted
             ],
@@ -141,6 +144,11 @@ class _Reading:
                 "network": cloud.quotas.network(project),
             },
         )
+
+    def _name(self, cloud: openstack.Cloud) -> str:
+        with suppress(errors.NotFound):
+            return cloud.identity.get_project(self.takeover.project_id).name
+        return ""
 
     def _all(self, what: str, pages: Iterable[list[T]]) -> Iterator[T]:
         for page in pages:

@@ -631,6 +631,22 @@ def test_a_survey_takes_a_call_for_each_page_and_not_for_each_thing(
     assert surveyed(on, theirs, admin).api_calls < 12
 
 
+def test_a_project_is_asked_for_by_the_name_that_it_has_now(on: Scene, theirs: Outside, admin: User) -> None:
+    """Theirs was renamed when it was replaced by another, which got its name."""
+    before = surveyed(on, theirs, admin)
+    ours = openstack.connect(cloud="sandbox")
+    change = {"project": {"name": f"{theirs.name}-old"}}
+    ours._transport.send("identity", "PATCH", f"/projects/{theirs.project}", json=change)
+    new = ours.identity.create_project(name=theirs.name)
+    asked = services.request(cloud=on.catalogue.cloud, project=theirs.name, actor=admin, at=now())
+    assert (asked.project_id, asked.pk) != (theirs.project, before.pk)
+    assert asked.project_id == new.id
+    services.survey_again(takeover=before, actor=admin, at=now())
+    survey.carry_out(survey.take(before, at=now()), clock=now)  # type: ignore[arg-type]
+    before.refresh_from_db()
+    assert (before.status, before.project_name) == ("surveyed", f"{theirs.name}-old")
+
+
 def test_a_survey_whose_worker_has_died_is_begun_anew(on: Scene, theirs: Outside, admin: User) -> None:
     theirs.volume("spare", size=20)
     takeover = services.request(cloud=on.catalogue.cloud, project=theirs.project, actor=admin, at=now())
