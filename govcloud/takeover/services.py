@@ -262,13 +262,9 @@ def set_equivalent(
     if thing is None:
         raise EquivalentNotOfTheCatalogue(given=code, pointers=("/code",))
     with transaction.atomic():
-        rows = Equivalent.objects.select_for_update().filter(
-            cloud=cloud, cloud_name=cloud_name, **{f"{kind}__isnull": False}
-        )
-        row = rows.select_related(None).first()
-        before = getattr(row, kind).code if row is not None else None
-        if row is None:
-            row = Equivalent(cloud=cloud, cloud_name=cloud_name)
+        of_name = {"cloud": cloud, "cloud_name": cloud_name, f"{kind}__isnull": False}
+        row, fresh = Equivalent.objects.select_for_update().get_or_create(**of_name, defaults={kind: thing})
+        before = None if fresh else getattr(row, kind).code
         setattr(row, kind, thing)
         row.save()
         audit.record(

@@ -65,6 +65,20 @@ def test_one_project_is_not_taken_over_for_two_systems_at_once() -> None:
     assert sum(QuotaAccount.objects.filter(dimension="networks").values_list("held", flat=True)) == 1
 
 
+def test_two_administrators_at_once_say_what_a_name_stands_for() -> None:
+    on, admin = scene(level_3=False), member(Role.CLOUD_ADMIN)
+    cloud = on.catalogue.cloud
+
+    def say(code: str) -> None:
+        services.set_equivalent(cloud=cloud, kind="flavor", cloud_name="m1", code=code, actor=admin, at=now())
+
+    with transaction.atomic():
+        say("g.4c16g")
+        second = held_up(lambda: say("g.8c32g"))
+    assert second.exception(timeout=60) is None
+    assert cloud.equivalents.get().flavor.code == "g.8c32g"
+
+
 def test_a_cloud_that_is_being_retired_gets_no_operation_any_more() -> None:
     """Whoever takes over has read it as open, and waits for whoever retires it."""
     on = scene(level_3=False)
