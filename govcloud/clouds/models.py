@@ -14,8 +14,18 @@ from govcloud.clouds.queries import MaintenanceQuerySet
 from tenants.models import User
 
 
+class PartsInUse(models.Manager["AvailabilityZone"]):
+    """Without those that were taken out of the register."""
+
+    def get_queryset(self) -> models.QuerySet["AvailabilityZone"]:
+        return super().get_queryset().filter(retired_at=None)
+
+
 class AvailabilityZone(models.Model):
-    """A part of a cloud that fails by itself, by the names that its compute and its storage service give it."""
+    """A part of a cloud that fails by itself, by the names that its compute and its storage service give it.
+
+    One that was taken out of the register stays for what tells that something was there.
+    """
 
     cloud = models.ForeignKey(Cloud, on_delete=models.CASCADE, related_name="availability_zones")
     code = models.SlugField(max_length=40)
@@ -24,6 +34,10 @@ class AvailabilityZone(models.Model):
     compute_zone = models.CharField(max_length=80, blank=True)  # empty: the service chooses
     volume_zone = models.CharField(max_length=80, blank=True)
     mlps_level = models.PositiveSmallIntegerField(default=3)  # of the highest systems that it takes
+    retired_at = models.DateTimeField(null=True)
+
+    objects = PartsInUse()
+    every: ClassVar["models.Manager[AvailabilityZone]"] = models.Manager()
 
     class Meta:
         ordering: ClassVar = ["code"]

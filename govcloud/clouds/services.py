@@ -6,8 +6,7 @@ from datetime import datetime
 from ipaddress import IPv4Network, ip_network
 from typing import Any, ClassVar, Final
 
-from django.db import transaction
-from django.db.models import ProtectedError
+from django.db import connection, transaction
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
@@ -145,7 +144,7 @@ def register(
         if not fresh:
             raise CloudCodeTaken(given=code, pointers=("/code",))
         _set_zones(cloud, zones)
-        _set_availability_zones(cloud, availability_zones)
+        _set_availability_zones(cloud, availability_zones, at=at)
         audit.record(actor=actor, verb="cloud.registered", subject=cloud, at=at, after=_told(cloud))
     return cloud
 
@@ -179,7 +178,7 @@ def change(
         if zones is not None:
             _set_zones(cloud, zones)
         if availability_zones is not None:
-            _set_availability_zones(cloud, availability_zones)
+            _set_availability_zones(cloud, availability_zones, at=at)
         audit.record(
             actor=actor, verb="cloud.changed", subject=cloud, at=at, before=before, after=_told(cloud)
         )
@@ -222,6 +221,19 @@ def retire(*, cloud: Cloud, reason: str, actor: audit.Actor, at: datetime) -> Cl
         transition(cloud, CloudStatus.RETIRED, actor=actor, at=at, reason=reason)
         CloudCredential.objects.filter(cloud=cloud).delete()
     return cloud
+
+
+def require_not_retired(cloud: Cloud) -> None:
+    """As it is now, whatever the row that is given says; whoever would retire it waits for the transaction. Raises CloudRetired.
+
+    The lock is the one that a row with a reference to the cloud takes when it is committed, which is too late to refuse.
+    """
+    table = connection.ops.quote_name(Cloud._meta.db_table)  # noqa: SLF001
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT status FROM {table} WHERE id = %s FOR KEY SHARE", [cloud.pk])  # noqa: S608  no input
+        (status,) = cursor.fetchone()
+    if status == CloudStatus.RETIRED:
+        raise CloudRetired(name=cloud.code)
 
 
 def locked(cloud: Cloud, *, expected_version: int) -> Cloud:
@@ -305,20 +317,21 @@ def _set_zones(cloud: Cloud, drafts: Sequence[NetworkZoneDraft]) -> None:
         Zone.objects.update_or_create(cloud=cloud, zone=draft.zone, defaults=asdict(draft))
 
 
-def _set_availability_zones(cloud: Cloud, drafts: Sequence[AvailabilityZoneDraft]) -> None:
-    """Raises ZoneInUse for one that is left out although something was placed in it."""
+def _set_availability_zones(cloud: Cloud, drafts: Sequence[AvailabilityZoneDraft], *, at: datetime) -> None:
+    """Raises ZoneInUse for one that is left out although something stands in it, or is being built there."""
     for zone in cloud.availability_zones.exclude(code__in=[draft.code for draft in drafts]):
-        try:
-            zone.delete()
-        except ProtectedError as error:
-            raise ZoneInUse(
-                zone=zone.name,
-                code=zone.code,
-                count=len(error.protected_objects),
-                pointers=("/availability_zones",),
-            ) from error
+        at_work = cloud.operations.filter(
+            finished_at=None, steps__desired_state__availability_zone=zone.code
+        ).distinct()
+        count = zone.resources.filter(released_at=None).count() + at_work.count()
+        if count:
+            raise ZoneInUse(zone=zone.name, code=zone.code, count=count, pointers=("/availability_zones",))
+        zone.retired_at = at
+        zone.save(update_fields=["retired_at"])
     for draft in drafts:
-        AvailabilityZone.objects.update_or_create(cloud=cloud, code=draft.code, defaults=asdict(draft))
+        AvailabilityZone.every.update_or_create(
+            cloud=cloud, code=draft.code, defaults={**asdict(draft), "retired_at": None}
+        )
 
 
 def _told(cloud: Cloud) -> dict[str, Any]:

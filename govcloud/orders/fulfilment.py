@@ -112,10 +112,14 @@ def _place(
     *,
     actor: audit.Actor,
     at: datetime,
+    among: Sequence[Part] | None = None,
 ) -> list[Operation]:
-    """Decide where the parts go and start building those that can be; ``waiting`` are the rows of an earlier decision."""
+    """Decide where the parts go and start building those that can be; ``waiting`` are the rows of an earlier decision.
+
+    ``among`` are all that have no place yet, where the parts are not all of them.
+    """
     groups: dict[int, Delivery] = {}
-    for part, decision in placing.decide(order, parts, at=at):
+    for part, decision in placing.decide(order, parts, at=at, among=among):
         row = placing.keep(order, part, decision, row=waiting.get(part.where), actor=actor, at=at)
         if row.cloud is not None:
             delivery = groups.setdefault(row.cloud.pk, Delivery(row.cloud, row.position))
@@ -164,7 +168,7 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
     for part in sorted(parts, key=lambda part: not part.has_backup):
         try:
             with transaction.atomic():
-                started += _place(order, [part], rows, actor=FULFILMENT, at=at)
+                started += _place(order, [part], rows, actor=FULFILMENT, at=at, among=parts)
         except Conflict as conflict:
             log.info("not started", order=order.number, part=str(part.where), why=str(conflict))
     return started

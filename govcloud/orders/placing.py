@@ -1,6 +1,6 @@
 """Where the parts of an order go: decided when it is approved, kept with the reasons, and decided again for what waits."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -92,27 +92,58 @@ def _where(unit: Unit) -> Where:
     return Where(zone=item.zone, site=spec.network_item.site if spec.network_item is not None else Site.MAIN)
 
 
-def decide(order: Order, found: Sequence[Part], *, at: datetime) -> Iterator[tuple[Part, Decision]]:
+def decide(
+    order: Order, found: Sequence[Part], *, at: datetime, among: Sequence[Part] | None = None
+) -> Iterator[tuple[Part, Decision]]:
     """Each part's place, that of the backup first: every server that it covers has to be on its cloud.
 
-    Later parts go beside earlier ones where they can. Writes nothing.
+    So it goes where all of them can be, and they wait while it does. Later parts go beside earlier ones where they can.
+    ``among`` are all the parts without a place, where these are not all of them. Writes nothing.
     """
-    placed = Unit.objects.filter(
-        item__order=order, item__action=Action.CREATE, placement__cloud__isnull=False
+    decided_before = Unit.objects.filter(
+        item__order=order, item__action=Action.CREATE, placement__isnull=False, placement__called_off_at=None
     )
-    kinds = set(placed.order_by().values_list("placement__cloud", "item__kind"))
-    beside = {cloud for cloud, _kind in kinds}
-    bound_to = next((cloud for cloud, kind in kinds if kind == Kind.BACKUP), None)
+    kinds: set[tuple[int | None, str]] = set(
+        decided_before.order_by().values_list("placement__cloud", "item__kind")
+    )
+    beside = {cloud for cloud, _kind in kinds if cloud is not None}
+    bound_to = [cloud for cloud, kind in kinds if kind == Kind.BACKUP and cloud is not None] or None
+    waits = (None, Kind.BACKUP) in kinds
     for part in sorted(found, key=lambda part: not part.has_backup):
-        need = part.need
-        decision = placement.decide(
-            system=order.system, where=part.where, need=need, at=at, beside=beside,
-            bound_to=bound_to if need.flavors else None,
-        )  # fmt: skip
+        if part.has_backup:
+            decision = _with_all_servers(order, part, among or found, beside=beside, at=at)
+            waits = decision.taken is None
+        else:
+            covered = bool(part.need.flavors)
+            decision = placement.decide(
+                system=order.system, where=part.where, need=part.need, at=at, beside=beside,
+                bound_to=bound_to if covered else None, backup_waits=waits and covered,
+            )  # fmt: skip
         if decision.taken is not None:
             beside.add(decision.taken.facts.cloud.pk)
-            bound_to = decision.taken.facts.cloud.pk if part.has_backup else bound_to
+            bound_to = [decision.taken.facts.cloud.pk] if part.has_backup else bound_to
         yield part, decision
+
+
+def _with_all_servers(
+    order: Order, backup: Part, parts: Iterable[Part], *, beside: Collection[int], at: datetime
+) -> Decision:
+    """The place of the part with the backup: where all that it covers can be now, else where that can be one day."""
+
+    def judged(part: Part, bound_to: Collection[int] | None = None) -> Decision:
+        return placement.decide(
+            system=order.system, where=part.where, need=part.need, at=at, beside=beside, bound_to=bound_to
+        )
+
+    others = [
+        judged(part) for part in parts if part is not backup and not part.has_backup and part.need.flavors
+    ]
+    if not others:
+        return judged(backup)
+    now = frozenset.intersection(*(each.possible for each in others))
+    one_day = frozenset.intersection(*(each.conceivable for each in others))
+    decision = judged(backup, now)
+    return decision if decision.taken is not None else judged(backup, one_day or None)
 
 
 def keep(
@@ -296,6 +327,7 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.LEVEL_TOO_HIGH: _("takes no systems of MLPS level %(subject)s"),
         Verdict.NETWORK_ELSEWHERE: _("%(subject)s is elsewhere"),
         Verdict.BACKUP_ELSEWHERE: _("the backup of this order is elsewhere"),
+        Verdict.BACKUP_WAITS: _("the backup of this order has no place yet"),
         Verdict.LACKS: _("does not have “%(subject)s”"),
         Verdict.OTHER_SIZE: _("does not have “%(subject)s” in the catalogue's size"),
         Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),

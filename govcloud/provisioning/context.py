@@ -193,7 +193,7 @@ class Context:
     def availability_zone(self) -> AvailabilityZone | None:
         """The part of the cloud in which the thing was placed, if it has parts."""
         code = self.state.get("availability_zone")
-        return AvailabilityZone.objects.get(cloud=self.cloud_row, code=code) if code else None
+        return AvailabilityZone.every.get(cloud=self.cloud_row, code=code) if code else None
 
     def recorded(self, *, external_id: str | None = None) -> dict[str, Any]:
         """The columns that every resource of this operation shares."""

@@ -205,10 +205,11 @@ def decide(
     need: Need,
     at: datetime,
     beside: Collection[int] = (),
-    bound_to: int | None = None,
+    bound_to: Collection[int] | None = None,
+    backup_waits: bool = False,
 ) -> Decision:
     """Where to build it. ``beside`` are clouds (primary keys) on which other things of the same order go; ``bound_to``
-    is the one it has to be, because the order's backup is there.
+    are those it can be on, because of the order's backup, which ``backup_waits`` says has no place yet.
 
     Asks no cloud: what the regular looks found is what counts.
     """
@@ -222,6 +223,7 @@ def decide(
         mlps_level=system.mlps_level,
         network=network,
         bound_to=bound_to,
+        backup_waits=backup_waits,
         vcpus=sum(flavor.vcpus * count for flavor, count in need.flavors.items()),
         memory_gb=sum(flavor.memory_gb * count for flavor, count in need.flavors.items()),
     )

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
+from govcloud.clouds.services import require_not_retired
 from govcloud.errors import Conflict
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import completion
@@ -78,9 +79,10 @@ def start(
     """Write an operation with its steps and wake the first ones. One transaction with the caller's own writes.
 
     ``resource`` and ``action`` are a direct action's. It and what is in hand ``with_it`` (marked by the caller) are given
-    back as ``active`` when the operation ends.
+    back as ``active`` when the operation ends. Raises CloudRetired.
     """
     with transaction.atomic():
+        require_not_retired(cloud)
         operation = Operation.objects.create(
             kind=kind, reason=reason, thread=thread, system=system, cloud=cloud, created_at=at,
             resource=resource, action=action,

@@ -1,6 +1,6 @@
 """The rules of placement, in their order. Pure: facts go in, a decision with its reasons comes out (docs/clouds.md)."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -25,6 +25,7 @@ class Verdict(models.TextChoices):
     LEVEL_TOO_HIGH = "level_too_high"
     NETWORK_ELSEWHERE = "network_elsewhere"
     BACKUP_ELSEWHERE = "backup_elsewhere"
+    BACKUP_WAITS = "backup_waits"  # for its own place, and with it the servers that it covers
     LACKS = "lacks"
     OTHER_SIZE = "other_size"  # than in the catalogue
     MAINTENANCE = "maintenance"
@@ -37,6 +38,7 @@ class Verdict(models.TextChoices):
 
 TAKEN = frozenset({Verdict.NETWORK_THERE, Verdict.SYSTEM_THERE, Verdict.ONLY_ONE, Verdict.MOST_ROOM})
 PASSING = (
+    Verdict.BACKUP_WAITS,
     Verdict.MAINTENANCE,
     Verdict.FULL,
     Verdict.OTHER_SIZE,
@@ -47,15 +49,24 @@ PASSING = (
 """What keeps things waiting, the likeliest to end by itself first: of several, the first is what people are told."""
 
 
+NOT_BEST = frozenset(
+    {Verdict.DOWN, Verdict.SYSTEM_ELSEWHERE, Verdict.OTHER_PART, Verdict.LESS_ROOM}
+)  # but possible
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What shall be built in one place. ``network`` is the one it goes to, if that is there already: its cloud and name."""
+    """What shall be built in one place. ``network`` is the one it goes to, if that is there already: its cloud and name.
+
+    ``bound_to`` are the clouds (primary keys) on which the order's backup can be, or is; None: any.
+    """
 
     zone: str
     site: str
     mlps_level: int
     network: tuple[int, str] | None = None
-    bound_to: int | None = None  # the cloud that the order's backup is on
+    bound_to: Collection[int] | None = None
+    backup_waits: bool = False  # the order's backup covers it and has no place yet
     vcpus: int = 0
     memory_gb: int = 0
 
@@ -117,6 +128,18 @@ class Decision:
         ranked = [each for verdict in PASSING for each in self.others if each.verdict == verdict]
         return ranked[0] if ranked else next(iter(self.others), None)
 
+    @property
+    def possible(self) -> frozenset[int]:
+        """The clouds (primary keys) that can take it now."""
+        refused = [each for each in self.others if each.verdict in NOT_BEST]
+        return frozenset(each.facts.cloud.pk for each in [*([self.taken] if self.taken else []), *refused])
+
+    @property
+    def conceivable(self) -> frozenset[int]:
+        """With those that can once what is in the way has passed."""
+        passing = frozenset(each.facts.cloud.pk for each in self.others if each.verdict in PASSING)
+        return self.possible | passing
+
 
 def weigh(candidates: Iterable[Facts], wanted: Wanted) -> Decision:
     """Those that cannot take it are told why; of the others the best is taken.
@@ -149,8 +172,10 @@ def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: C901, PLR
         return no(Verdict.OTHER_SITE)
     if wanted.network is None and wanted.zone not in facts.zones:
         return no(Verdict.OTHER_ZONE)
-    if wanted.bound_to not in {None, cloud.pk}:
+    if wanted.bound_to is not None and cloud.pk not in wanted.bound_to:
         return no(Verdict.BACKUP_ELSEWHERE)
+    if wanted.backup_waits:
+        return no(Verdict.BACKUP_WAITS)
     if wanted.mlps_level > min(cloud.mlps_level, part.mlps_level if part is not None else cloud.mlps_level):
         return no(Verdict.LEVEL_TOO_HIGH, str(wanted.mlps_level))
     if cloud.status != CloudStatus.ENABLED:

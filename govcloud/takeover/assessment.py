@@ -32,7 +32,9 @@ class Knowledge:
     owned: Collection[str]
     networks: Collection[str]
     known_marks: Collection[UUID]
-    parts: Collection[str]  # empty: the cloud has none
+    parts: Mapping[str, int]
+    """The highest MLPS level that each availability zone takes; empty: the cloud has none."""
+    level: int  # of the system; 0 while there is none
     ranges: Sequence[tuple[int, int]]
 
 
@@ -117,6 +119,8 @@ def _server(server: Candidate, known: Knowledge) -> list[str]:
         found.append(Obstacle.IMAGE_UNKNOWN)
     if known.parts and server.availability_zone not in known.parts:
         found.append(Obstacle.PART_UNKNOWN)
+    elif known.level > known.parts.get(server.availability_zone, known.level):
+        found.append(Obstacle.PART_TOO_LOW)
     return found
 
 

@@ -61,7 +61,7 @@ def knowledge(takeover: Takeover, candidates: Collection[Candidate]) -> Knowledg
     ids = [each.external_id for each in candidates]
     owned = set(in_use.filter(external_id__in=ids).values_list("external_id", flat=True))
     networks = in_use.filter(system=takeover.system, kind=ResourceKind.NETWORK, status=Status.ACTIVE)
-    parts = AvailabilityZone.objects.filter(cloud=cloud).values_list("compute_zone", flat=True)
+    parts = AvailabilityZone.objects.filter(cloud=cloud).exclude(compute_zone="")
     blocks = AddressBlock.objects.filter(cloud=cloud, released_at=None)
     return Knowledge(
         flavors=_named(CloudFlavor, cloud, "flavor"),
@@ -71,7 +71,8 @@ def knowledge(takeover: Takeover, candidates: Collection[Candidate]) -> Knowledg
         owned=owned,
         networks=set(networks.values_list("external_id", flat=True)) if takeover.system else set(),
         known_marks=_left_over({each.mark for each in candidates if each.mark is not None}),
-        parts={part for part in parts if part},
+        parts=dict(parts.values_list("compute_zone", "mlps_level")),
+        level=takeover.system.mlps_level if takeover.system is not None else 0,
         ranges=list(
             blocks.exclude(unit__in=[each.unit for each in candidates]).values_list(F("first"), F("last"))
         ),

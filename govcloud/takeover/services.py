@@ -11,11 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
-from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud, Flavor, Image, StorageClass, Zone
 from govcloud.clouds import access
 from govcloud.clouds.refusals import not_looked_at
-from govcloud.clouds.services import CloudRetired, require_way_in
+from govcloud.clouds.services import require_not_retired, require_way_in
 from govcloud.errors import Conflict, Invalid
 from govcloud.gateways.openstack import errors, models
 from govcloud.inventory.models import Project
@@ -98,12 +97,12 @@ def request(*, cloud: Cloud, project: str, actor: audit.Actor, at: datetime) -> 
 
     Raises CloudRetired, NoWayIn, NoSuchProject, CloudSilent, CredentialsRefused, SurveyUnderWay.
     """
-    if cloud.status == CloudStatus.RETIRED:
-        raise CloudRetired(name=cloud.code)
+    require_not_retired(cloud)
     require_way_in(cloud)
     known = Takeover.objects.filter(cloud=cloud)
-    takeover = known.filter(project_id=project).first() or known.filter(project_name=project).first()
+    takeover = known.filter(project_id=project).first()
     if takeover is None:
+        # the name that a project had when it was surveyed may be another one's by now
         found = _project(cloud, project)
         takeover = known.filter(project_id=found.id).first()
     if takeover is not None:
@@ -124,9 +123,10 @@ def request(*, cloud: Cloud, project: str, actor: audit.Actor, at: datetime) -> 
 
 
 def survey_again(*, takeover: Takeover, actor: audit.Actor, at: datetime) -> Takeover:
-    """Raises SurveyUnderWay."""
+    """Raises CloudRetired, SurveyUnderWay."""
     with transaction.atomic():
         takeover = locked(takeover)
+        require_not_retired(takeover.cloud)
         if takeover.status in {TakeoverStatus.DUE, TakeoverStatus.SURVEYING}:
             raise SurveyUnderWay
         lifecycle.transition(
@@ -169,7 +169,7 @@ def _ring() -> None:
 def assign(*, takeover: Takeover, to: Assignment, actor: audit.Actor, at: datetime) -> Takeover:
     """Say for which system the project is taken over, and under what terms; what is open is judged anew.
 
-    Raises SystemRetired, ZoneNotOffered, NotInTheFuture, LevelTooHigh, TakenOverAlready, ProjectOfAnother, HasAnotherProject.
+    Raises CloudRetired, SystemRetired, ZoneNotOffered, NotInTheFuture, LevelTooHigh, TakenOverAlready, ProjectOfAnother, HasAnotherProject.
     """
     with transaction.atomic():
         takeover = locked(takeover)
@@ -197,6 +197,7 @@ def _told(takeover: Takeover) -> dict[str, Any]:
 
 def _check(takeover: Takeover, to: Assignment, *, at: datetime) -> None:
     cloud, system = takeover.cloud, to.system
+    require_not_retired(cloud)
     require_in_service(system)
     if not Zone.objects.filter(cloud=cloud, zone=to.zone).exists():
         label = NetworkZone(to.zone).label if to.zone in NetworkZone.values else to.zone
@@ -205,10 +206,7 @@ def _check(takeover: Takeover, to: Assignment, *, at: datetime) -> None:
         moment = getattr(to, name)
         if moment is not None and moment < at:
             raise NotInTheFuture(pointers=(f"/{name}",))
-    if system.mlps_level > cloud.mlps_level:
-        raise LevelTooHigh(
-            cloud=cloud.code, most=cloud.mlps_level, system=system.code, level=system.mlps_level, pointers=("/system",)
-        )  # fmt: skip
+    require_level(cloud, system)
     others = takeover.system
     if others not in {None, system} and takeover.candidates.filter(status__in=OURS).exists():
         raise TakenOverAlready(system=others.code if others else "", pointers=("/system",))
@@ -220,6 +218,14 @@ def _check(takeover: Takeover, to: Assignment, *, at: datetime) -> None:
     has = Project.objects.filter(cloud=cloud, system=system).first()
     if has is not None and has.external_id != takeover.project_id:
         raise HasAnotherProject(system=system.code, project=has.external_id, pointers=("/system",))
+
+
+def require_level(cloud: Cloud, system: System) -> None:
+    """Raises LevelTooHigh."""
+    if system.mlps_level > cloud.mlps_level:
+        raise LevelTooHigh(
+            cloud=cloud.code, most=cloud.mlps_level, system=system.code, level=system.mlps_level, pointers=("/system",)
+        )  # fmt: skip
 
 
 def rename(*, candidate: Candidate, name: str, actor: audit.Actor, at: datetime) -> Candidate:
@@ -255,13 +261,9 @@ def set_equivalent(
     if thing is None:
         raise EquivalentNotOfTheCatalogue(given=code, pointers=("/code",))
     with transaction.atomic():
-        rows = Equivalent.objects.select_for_update().filter(
-            cloud=cloud, cloud_name=cloud_name, **{f"{kind}__isnull": False}
-        )
-        row = rows.select_related(None).first()
-        before = getattr(row, kind).code if row is not None else None
-        if row is None:
-            row = Equivalent(cloud=cloud, cloud_name=cloud_name)
+        of_name = {"cloud": cloud, "cloud_name": cloud_name, f"{kind}__isnull": False}
+        row, fresh = Equivalent.objects.select_for_update().get_or_create(**of_name, defaults={kind: thing})
+        before = None if fresh else getattr(row, kind).code
         setattr(row, kind, thing)
         row.save()
         audit.record(

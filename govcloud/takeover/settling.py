@@ -27,8 +27,9 @@ SETTLER = audit.SystemActor("takeover")
 
 def taken(*, resource: Resource, at: datetime) -> None:
     """It bears our mark and is recorded: its hold becomes use, and its usage is metered from its billing start on."""
-    settlement.built(unit=resource.unit, at=at)
+    # before any account, as ``taking``
     candidate = Candidate.objects.select_for_update().get(unit=resource.unit)
+    settlement.built(unit=resource.unit, at=at)
     metered = resource.billing_start <= at
     if metered:
         whole = Resource.objects.with_particulars().get(pk=resource.pk)
@@ -42,12 +43,13 @@ def taken(*, resource: Resource, at: datetime) -> None:
 def let_go(*, context: Context) -> None:
     """The mark has come off: what was recorded ends, and the candidate is somebody else's again, under a new unit."""
     unit, at = context.step.unit, context.at
+    # before any account, as ``taking``
+    candidate = Candidate.objects.select_for_update().filter(unit=unit).first()
     resource = Resource.objects.filter(unit=unit).first()
     settlement.absent(context=context)
     if resource is not None:
         record.keep_addresses(resource=resource, at=at)
     record.give_up_range(unit=unit, at=at)
-    candidate = Candidate.objects.select_for_update().filter(unit=unit).first()
     if candidate is not None:
         _open_again(candidate, at=at, remark="")
 

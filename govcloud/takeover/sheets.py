@@ -50,7 +50,7 @@ class Wrong:
 
 
 def read(path: Path) -> list[Row]:
-    """Raises NotASheet."""
+    """Lines that name nothing are left out: spreadsheets leave such behind. Raises NotASheet."""
     try:
         cells = list(_workbook(path) if path.suffix.lower() == ".xlsx" else _text(path))
     except (*BROKEN, csv.Error, InvalidFileException) as error:
@@ -58,15 +58,15 @@ def read(path: Path) -> list[Row]:
     header = [str(each).strip() for each in cells[0]] if cells else []
     if IDENTIFIER not in header or TAKE not in header:
         raise NotASheet
-    return [
+    rows = (
         _row(number, dict(zip(header, line, strict=False))) for number, line in enumerate(cells[1:], start=2)
-    ]
+    )
+    return [row for row in rows if row.external_id]
 
 
 def _row(number: int, line: dict[str, str]) -> Row:
-    return Row(
-        number, line[IDENTIFIER].strip(), line.get(NAME, "").strip(), line[TAKE].strip().lower() in YES
-    )
+    found = {column: line.get(column, "").strip() for column in (IDENTIFIER, NAME, TAKE)}
+    return Row(number, found[IDENTIFIER], found[NAME], found[TAKE].lower() in YES)
 
 
 def _text(path: Path) -> Iterator[list[str]]:

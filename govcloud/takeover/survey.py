@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from govcloud import lifecycle
 from govcloud.audit import services as audit
@@ -20,9 +20,10 @@ from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.survey import SurveyedServer, SurveyedSubnet, SurveyedVolume
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Network, Project, ResourceKind, VolumeRole
+from govcloud.inventory.models import Address, Network, Project, Resource, ResourceKind, VolumeRole
 from govcloud.provisioning import demand
 from govcloud.provisioning.kinds.compute import UNIT
+from govcloud.provisioning.models import Step
 from govcloud.reconciliation.subjects import marked
 from govcloud.takeover import judging
 from govcloud.takeover.assessment import boots_from
@@ -86,8 +87,9 @@ def carry_out(
             found = reading.read()
         with transaction.atomic():
             reading.end(
-                TakeoverStatus.SURVEYED, failure="", surveyed_at=reading.began_at, api_calls=reading.calls
-            )
+                TakeoverStatus.SURVEYED, failure="", surveyed_at=reading.began_at, api_calls=reading.calls,
+                project_name=found.name or takeover.project_name,
+            )  # fmt: skip
             _keep(takeover, found, at=clock())
     except SurveyLost:
         log.warning("survey lost", takeover=str(takeover.uuid))
@@ -101,8 +103,9 @@ def carry_out(
 
 @dataclass(slots=True)
 class Found:
-    """What a project holds, by the cloud's own words."""
+    """What a project holds, by the cloud's own words; ``name`` is empty for one that is gone."""
 
+    name: str = ""
     servers: list[SurveyedServer] = field(default_factory=list)
     volumes: list[SurveyedVolume] = field(default_factory=list)
     snapshots: Counter[str] = field(default_factory=Counter)  # by volume
@@ -126,6 +129,7 @@ class _Reading:
         cloud = access.connect(cloud=self.takeover.cloud, timeout=settings.CLOUD_API_TIMEOUT)
         project = self.takeover.project_id
         return Found(
+            name=self._name(cloud),
             servers=[
                 each for each in self._all("servers", cloud.survey.servers(project)) if not each.deleted
             ],
@@ -141,6 +145,11 @@ class _Reading:
                 "network": cloud.quotas.network(project),
             },
         )
+
+    def _name(self, cloud: openstack.Cloud) -> str:
+        with suppress(errors.NotFound):
+            return cloud.identity.get_project(self.takeover.project_id).name
+        return ""
 
     def _all(self, what: str, pages: Iterable[list[T]]) -> Iterator[T]:
         for page in pages:
@@ -196,6 +205,7 @@ def _keep(takeover: Takeover, found: Found, *, at: datetime) -> None:
             _moved(candidate, CandidateStatus.GONE, at=at)
     takeover.ports.all().delete()
     Port.objects.bulk_create((_port(takeover, each) for each in found.ports), batch_size=BATCH)
+    _free_addresses(takeover, found, at=at)
     takeover.besides.all().delete()
     Besides.objects.bulk_create(
         Besides(takeover=takeover, counted=name, amount=amount)
@@ -203,6 +213,23 @@ def _keep(takeover: Takeover, found: Found, *, at: datetime) -> None:
         if amount > 0
     )
     judging.judge(takeover)
+
+
+def _free_addresses(takeover: Takeover, found: Found, *, at: datetime) -> None:
+    """Addresses of networks of ours that were kept as ports of others had them, and which no port has any more.
+
+    What is given to a server of ours, or is about to be, has a port of ours, or a step that names its unit.
+    """
+    networks = Resource.objects.filter(
+        cloud=takeover.cloud, kind=ResourceKind.NETWORK, external_id__in=[each.id for each in found.networks]
+    ).exclude(status=Status.RELEASED)
+    of_nobody = Address.objects.filter(
+        ~Exists(Step.objects.filter(unit=OuterRef("unit"))),
+        ~Exists(Resource.objects.filter(unit=OuterRef("unit"))),
+        block__unit__in=networks.values("unit"), block__released_at=None, port_id="", server=None, released_at=None,
+    )  # fmt: skip
+    held = [address for port in found.ports for address in port.addresses]
+    of_nobody.exclude(address__in=held).update(released_at=at)
 
 
 def _is_over(candidate: Candidate) -> bool:

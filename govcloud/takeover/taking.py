@@ -16,6 +16,7 @@ from govcloud.catalog.models import MEMORY_GB, VCPU, CloudFlavor, CloudStorageCl
 from govcloud.chargeback import services as chargeback
 from govcloud.chargeback.services import PricedMeter
 from govcloud.clouds.models import AvailabilityZone
+from govcloud.clouds.services import require_not_retired
 from govcloud.errors import Conflict, DomainError
 from govcloud.inventory import takeovers as record
 from govcloud.inventory.lifecycle import Status
@@ -29,7 +30,7 @@ from govcloud.quotas.services import Hold, QuotaEffect, QuotaExceeded
 from govcloud.takeover import judging, planning
 from govcloud.takeover.lifecycle import CandidateStatus, TakeoverStatus
 from govcloud.takeover.models import Candidate, Port, Takeover
-from govcloud.takeover.services import NotInTheFuture, NotOpen, locked
+from govcloud.takeover.services import NotInTheFuture, NotOpen, locked, require_level
 from govcloud.takeover.vocabulary import Obstacle
 from tenants.models import Department, System
 from tenants.services import require_in_service
@@ -146,15 +147,17 @@ def take(
 
     What cannot come is refused by itself, the rest goes on; when nothing is left its refusal is raised. ``raise_limits``
     lifts the limits of the department tree to what is taken over. Raises NotSurveyed, NotAssigned, NotInTheFuture (the
-    lease has ended before it began), SystemRetired, ProjectOfAnother, HasAnotherProject, NothingToTake; NotOpen, AlreadyOwned, Obstructed, RangeTaken, QuotaExceeded for candidates.
+    lease has ended before it began), CloudRetired, SystemRetired, LevelTooHigh, ProjectOfAnother, HasAnotherProject, NothingToTake; NotOpen, AlreadyOwned, Obstructed, RangeTaken, QuotaExceeded for candidates.
     """
     with transaction.atomic():
         takeover = locked(takeover)
         system = _ready(takeover, at=at)
-        claimed = System.objects.select_for_update(no_key=True).get(
-            pk=system.pk
-        )  # whoever claims a name waits
-        require_in_service(claimed)
+        # whoever claims a name waits; so does who changes the system, which is read as it is now
+        rows = System.objects.select_for_update(no_key=True, of=("self",)).select_related("department")
+        takeover.system = system = rows.get(pk=system.pk)
+        require_in_service(system)
+        require_not_retired(takeover.cloud)
+        require_level(takeover.cloud, system)
         list(takeover.candidates.select_for_update().order_by("pk").values_list("pk"))
         judging.judge(takeover)
         batch = _Batch(takeover, system, actor=actor, at=at, raise_limits=raise_limits)

@@ -16,6 +16,7 @@ class Obstacle(models.TextChoices):
     IMAGE_UNKNOWN = "image_unknown", _("no image of the catalogue stands for the image it was made from")
     CLASS_UNKNOWN = "class_unknown", _("no storage class of the catalogue stands for its volume type")
     PART_UNKNOWN = "part_unknown", _("its availability zone is not registered")
+    PART_TOO_LOW = "part_too_low", _("its availability zone takes no systems of this level")
     HAS_SNAPSHOTS = "has_snapshots", _("it has snapshots, which cannot be taken over: delete them")
     SHARED_VOLUME = "shared_volume", _("more than one server has it")
     NO_NETWORK = "no_network", _("none of its interfaces is on a network of the project")

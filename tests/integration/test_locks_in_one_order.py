@@ -27,12 +27,15 @@ from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import Hold
 from govcloud.reconciliation import remedies
 from govcloud.reconciliation.vocabulary import Remedy
+from govcloud.takeover import settling
+from govcloud.takeover.models import Candidate
 from tests.api.house import recovery_point
 from tests.at_once import held_up
 from tests.factories.catalog import FlavorFactory
 from tests.factories.inventory import AddressFactory, FloatingAddressFactory, VolumeFactory, whole_server
 from tests.factories.orders import Scene, decided, scene, submitted
 from tests.factories.reconciliation import DifferenceFactory, FindingFactory
+from tests.factories.takeovers import CandidateFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -201,3 +204,36 @@ def test_a_change_that_takes_of_one_account_and_gives_back_to_another_locks_both
     first, then = sorted([vcpus, memory], key=lambda each: each.pk)
     assert waits_with_nothing_in_hand(settle, first=row(first), then=row(then)) is None
     assert (accounts.get(pk=vcpus.pk).used, accounts.get(pk=memory.pk).used) == (14, 32)
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_step_of_a_takeover_locks_its_candidate_before_the_quota(
+    on: Scene, volume: Resource, at: datetime, *, taken: bool
+) -> None:
+    """As whoever takes over more of the project."""
+    candidate = CandidateFactory(
+        takeover__cloud=volume.cloud, takeover__system=on.system, kind="volume", unit=volume.unit,
+        status="taking" if taken else "leaving", resource=None if taken else volume,
+    )  # fmt: skip
+    holds = [Hold(volume.unit, settlement.quota_of(volume))]
+    quotas.hold(department=on.department, holds=holds, at=at)
+    if not taken:
+        quotas.commit(source=volume.unit, at=at)
+    operation = Operation.objects.create(
+        kind=OperationKind.TAKEOVER, reason="", system=on.system, cloud=volume.cloud, created_at=at
+    )
+    step = Step.objects.create(
+        operation=operation, position=0, key="k", kind="volume_takeover", label="v", unit=volume.unit
+    )
+    context = Context(step=step, at=at, clock=lambda: at)
+
+    def work() -> None:
+        with transaction.atomic():
+            if taken:
+                settling.taken(resource=volume, at=at)
+            else:
+                settling.let_go(context=context)
+
+    accounts = QuotaAccount.objects.filter(department=on.department)
+    assert waits_with_nothing_in_hand(work, first=row(candidate), then=accounts) is None
+    assert Candidate.objects.get(pk=candidate.pk).status == ("taken" if taken else "open")

@@ -9,6 +9,8 @@ from django.db import transaction
 
 from govcloud.approvals.models import Decision
 from govcloud.approvals.policies import StageDecided
+from govcloud.catalog.models import Cloud
+from govcloud.clouds import services as clouds
 from govcloud.errors import Conflict, Invalids
 from govcloud.orders import cancellation, services
 from govcloud.orders.drafts import ExtendDraft, ReleaseDraft
@@ -21,7 +23,7 @@ from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role
 from tests.at_once import at_once, held_up
 from tests.factories.inventory import VolumeFactory
-from tests.factories.orders import NETWORK, SERVERS, approved, drafted, paper_of, scene, submitted
+from tests.factories.orders import NETWORK, SERVERS, approved, decided, drafted, paper_of, scene, submitted
 from tests.factories.tenants import member
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -66,6 +68,21 @@ def test_of_two_orders_that_claim_one_volume_at_once_one_gets_it(at: datetime) -
     refusal = next(outcome for outcome in outcomes if outcome is not None)
     assert isinstance(refusal, Invalids)
     assert [error.code for error in refusal.errors] == ["resource-in-another-order"]
+
+
+def test_nothing_is_begun_on_a_cloud_that_is_being_retired(at: datetime) -> None:
+    """The order has found its place by the time, and waits for whoever retires the cloud."""
+    on = scene(level_3=False, zone="private")
+    order = submitted(on, at=at, items=(NETWORK,))
+    while order.case is not None and order.case.stages.filter(status="waiting").exists():
+        order = decided(on, order, at=at)
+    with transaction.atomic():
+        cloud = Cloud.objects.select_for_update().get(pk=on.catalogue.cloud.pk)
+        approving = held_up(lambda: decided(on, order, at=at))
+        clouds.retire(cloud=cloud, reason="replaced", actor=on.applicant, at=at)
+    assert isinstance(approving.exception(timeout=60), clouds.CloudRetired)
+    assert not Operation.objects.exists()
+    assert Order.objects.get(pk=order.pk).status == Status.IN_APPROVAL
 
 
 def test_drafts_at_once_get_numbers_of_their_own_without_a_gap(at: datetime) -> None:

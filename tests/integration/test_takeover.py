@@ -631,6 +631,45 @@ def test_a_survey_takes_a_call_for_each_page_and_not_for_each_thing(
     assert surveyed(on, theirs, admin).api_calls < 12
 
 
+def test_the_address_of_what_stayed_and_has_gone_since_is_given_to_others_after_the_next_survey(
+    on: Scene, theirs: Outside, admin: User
+) -> None:
+    ids = furnished(theirs, "10.77.23.0/24")
+    takeover = assigned(on, surveyed(on, theirs, admin), admin)
+    network = takeover.candidates.get(external_id=ids["network"])
+    taking.take(takeover=takeover, candidates=[network.uuid], actor=admin, at=now())
+    work()
+    settling.settle(at=now())
+    of = {port.held_by: port.addresses[0] for port in takeover.ports.all()}
+    theirs.cloud.compute.delete_server(ids["web"])
+    gone(lambda: theirs.cloud.compute.get_server(ids["web"]))
+    reserved = inventory.reserve_address(block=AddressBlock.objects.get(unit=network.unit), unit=uuid4())
+    operation = Operation.objects.get()
+    Step.objects.create(
+        operation=operation, position=99, key="k", kind="port", label="new", unit=reserved.unit
+    )
+    surveyed(on, theirs, admin)
+    kept = set(Address.objects.filter(released_at=None).values_list("address", flat=True))
+    assert of[ids["web"]] not in kept
+    assert {of[ids["db"]], reserved.address} <= kept
+
+
+def test_a_project_is_asked_for_by_the_name_that_it_has_now(on: Scene, theirs: Outside, admin: User) -> None:
+    """Theirs was renamed when it was replaced by another, which got its name."""
+    before = surveyed(on, theirs, admin)
+    ours = openstack.connect(cloud="sandbox")
+    change = {"project": {"name": f"{theirs.name}-old"}}
+    ours._transport.send("identity", "PATCH", f"/projects/{theirs.project}", json=change)
+    new = ours.identity.create_project(name=theirs.name)
+    asked = services.request(cloud=on.catalogue.cloud, project=theirs.name, actor=admin, at=now())
+    assert (asked.project_id, asked.pk) != (theirs.project, before.pk)
+    assert asked.project_id == new.id
+    services.survey_again(takeover=before, actor=admin, at=now())
+    survey.carry_out(survey.take(before, at=now()), clock=now)  # type: ignore[arg-type]
+    before.refresh_from_db()
+    assert (before.status, before.project_name) == ("surveyed", f"{theirs.name}-old")
+
+
 def test_a_survey_whose_worker_has_died_is_begun_anew(on: Scene, theirs: Outside, admin: User) -> None:
     theirs.volume("spare", size=20)
     takeover = services.request(cloud=on.catalogue.cloud, project=theirs.project, actor=admin, at=now())

@@ -4,7 +4,10 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
+from govcloud.catalog.models import Cloud
+from govcloud.clouds import services as clouds
 from govcloud.inventory.models import Resource
 from govcloud.lifecycle import ChangedMeanwhile
 from govcloud.provisioning.models import Operation, Step
@@ -12,7 +15,7 @@ from govcloud.quotas.models import QuotaAccount
 from govcloud.takeover import services, survey, taking
 from govcloud.takeover.models import Takeover
 from tenants.models import Role, System
-from tests.at_once import at_once
+from tests.at_once import at_once, held_up
 from tests.factories.orders import Scene, scene
 from tests.factories.takeovers import CandidateFactory, TakeoverFactory
 from tests.factories.tenants import SystemFactory, member
@@ -60,6 +63,33 @@ def test_one_project_is_not_taken_over_for_two_systems_at_once() -> None:
         "nothing-to-take-over", "taken-over-already", "project-of-another-system", "system-has-another-project",
     }  # fmt: skip
     assert sum(QuotaAccount.objects.filter(dimension="networks").values_list("held", flat=True)) == 1
+
+
+def test_two_administrators_at_once_say_what_a_name_stands_for() -> None:
+    on, admin = scene(level_3=False), member(Role.CLOUD_ADMIN)
+    cloud = on.catalogue.cloud
+
+    def say(code: str) -> None:
+        services.set_equivalent(cloud=cloud, kind="flavor", cloud_name="m1", code=code, actor=admin, at=now())
+
+    with transaction.atomic():
+        say("g.4c16g")
+        second = held_up(lambda: say("g.8c32g"))
+    assert second.exception(timeout=60) is None
+    assert cloud.equivalents.get().flavor.code == "g.8c32g"
+
+
+def test_a_cloud_that_is_being_retired_gets_no_operation_any_more() -> None:
+    """Whoever takes over has read it as open, and waits for whoever retires it."""
+    on = scene(level_3=False)
+    takeover, admin = ready(on), member(Role.CLOUD_ADMIN)
+    with transaction.atomic():
+        cloud = Cloud.objects.select_for_update().get(pk=takeover.cloud_id)
+        waiting = held_up(lambda: taking.take(takeover=takeover, actor=admin, at=now()))
+        clouds.retire(cloud=cloud, reason="replaced", actor=admin, at=now())
+    assert isinstance(waiting.exception(timeout=60), clouds.CloudRetired)
+    assert not Operation.objects.exists()
+    assert takeover.candidates.get().status == "open"
 
 
 def test_workers_killed_again_and_again_survey_and_take_over_each_thing_once(

@@ -5,13 +5,15 @@ For the operators' credentials. The answers are a basis for judgement, not for a
 
 import time
 from collections.abc import Mapping
-from decimal import Decimal
-from typing import Any
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
 
 from govcloud.gateways.openstack import errors, models
+from govcloud.gateways.openstack.census import PAGE
 from govcloud.gateways.openstack.transport import Transport
 
 _PLACEMENT_MICROVERSION = "1.20"
+_HYPERVISORS_BY_UUID: Final = "2.53"  # the uuids of Placement's providers
 _VCPU, _MEMORY = "VCPU", "MEMORY_MB"
 
 
@@ -22,24 +24,28 @@ class Capacity:
         self._transport = transport
 
     def compute(self, *, within: float) -> models.ComputeCapacity:
-        """All hypervisors together: two small requests for each, so call it rarely.
+        """All hypervisors on which something can be built, together: two small requests for each, so call it rarely.
+
+        One that is disabled or down is left out, with what is on it. What is used of one is at most what it offers: of an
+        overfull one nothing is left, and the others have what they have.
 
         Raises ``Unavailable`` when that takes longer than so many seconds: half a count would be a wrong one.
         """
         deadline = time.monotonic() + within
         totals = {_VCPU: 0, _MEMORY: 0}
         used = {_VCPU: 0, _MEMORY: 0}
-        providers = self._providers()
+        out = self._out_of_service()
+        providers = [provider for provider in self._providers() if provider not in out]
         for provider in providers:
             if time.monotonic() > deadline:
                 raise errors.Unavailable(
                     f"{len(providers)} hypervisors could not be counted within {within:.0f} s",
                     service="placement",
                 )
-            for resource, amount in self._offered(provider).items():
+            offered, taken = self._offered(provider), self._taken(provider)
+            for resource, amount in offered.items():
                 totals[resource] += amount
-            for resource, amount in self._taken(provider).items():
-                used[resource] += amount
+                used[resource] += min(amount, taken[resource])
         return models.ComputeCapacity(
             vcpus_total=totals[_VCPU],
             vcpus_used=used[_VCPU],
@@ -61,6 +67,18 @@ class Capacity:
         every = {provider["uuid"] for provider in self._get("/resource_providers")["resource_providers"]}
         # a full hypervisor is not among those that could still take one vCPU
         return sorted(fit | {provider for provider in every - fit if _VCPU in self._offered(provider)})
+
+    def _out_of_service(self) -> frozenset[str]:
+        """The hypervisors to which Nova's scheduler gives nothing; Placement counts them all the same."""
+        pages = self._transport.whole_pages(
+            "compute", "/os-hypervisors", key="hypervisors", params={"limit": PAGE}, microversion=_HYPERVISORS_BY_UUID
+        )  # fmt: skip
+        found = (hypervisor for page in pages for hypervisor in page)
+        return frozenset(
+            str(each["id"])
+            for each in found
+            if each.get("status") == "disabled" or each.get("state") == "down"
+        )
 
     def _offered(self, provider: str) -> dict[str, int]:
         inventories = self._get(f"/resource_providers/{provider}/inventories")["inventories"]
@@ -85,15 +103,49 @@ def _offer(inventory: Mapping[str, Any]) -> int:
 
 def _pool(body: dict[str, Any]) -> models.Pool:
     capabilities = body.get("capabilities", {})
+    total, free = _given_out(capabilities)
     return models.Pool(
         name=body["name"],
         backend=capabilities.get("volume_backend_name") or "",
-        total_gib=_size(capabilities.get("total_capacity_gb")),
-        free_gib=_size(capabilities.get("free_capacity_gb")),
+        total_gib=total,
+        free_gib=free,
         allocated_gib=_size(capabilities.get("allocated_capacity_gb")) or Decimal(0),
     )
 
 
+def _given_out(capabilities: Mapping[str, Any]) -> tuple[Decimal | None, Decimal | None]:
+    """What the pool holds and has left, in GiB, as Cinder's scheduler counts it (its capacity filter).
+
+    What is reserved is left out. A thin pool is given out as often as its oversubscription says, both of what it is and of what
+    is free on its disks.
+    """
+    total, free = _size(capabilities.get("total_capacity_gb")), _size(capabilities.get("free_capacity_gb"))
+    if total is None:
+        return None, free
+    reserved = total * (_size(capabilities.get("reserved_percentage")) or 0) / 100
+    times = _oversubscription(capabilities)
+    left = None
+    if free is not None:
+        left = (free - reserved) * times
+        if times > 1:
+            volumes = _size(capabilities.get("provisioned_capacity_gb"))
+            if volumes is None:
+                volumes = _size(capabilities.get("allocated_capacity_gb")) or Decimal(0)
+            left = min(left, total * times - volumes)
+        left = max(left, Decimal(0))
+    return (total - reserved) * times, left
+
+
+def _oversubscription(capabilities: Mapping[str, Any]) -> Decimal:
+    if capabilities.get("thin_provisioning_support") is not True:
+        return Decimal(1)
+    return max(_size(capabilities.get("max_over_subscription_ratio")) or Decimal(1), Decimal(1))
+
+
 def _size(value: object) -> Decimal | None:
-    """A number, or one of the words ``infinite`` and ``unknown`` that drivers may answer."""
-    return Decimal(str(value)) if isinstance(value, int | float) else None
+    """A number, as some drivers tell it a text; None for one of the words ``infinite`` and ``unknown``."""
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return number if number.is_finite() else None

@@ -3,6 +3,7 @@
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -12,7 +13,9 @@ from govcloud.catalog.models import Cloud, CloudFlavor
 from govcloud.clouds import names, services
 from govcloud.clouds.services import AvailabilityZoneDraft, NetworkZoneDraft
 from govcloud.errors import Invalids
+from govcloud.inventory.models import Resource
 from govcloud.lifecycle import WrongState
+from govcloud.provisioning.models import Operation, OperationKind, Step
 from tests.api.house import recovery_point
 from tests.factories.catalog import (
     CloudFactory,
@@ -121,6 +124,35 @@ def test_zones_in_which_something_stands_cannot_be_left_out(at: datetime) -> Non
         with pytest.raises(services.ZoneInUse) as refused:
             services.change(cloud=cloud, changes={}, **empty, expected_version=1, actor=BY, at=at)
         assert (refused.value.pointers, refused.value.params["code"]) == ((f"/{left_out}",), code)
+
+
+def test_a_part_in_which_nothing_stands_any_more_can_be_left_out_and_comes_back(at: datetime) -> None:
+    """What once stood there, and the orders that put it there, still tell where that was."""
+    server = whole_server()
+    cloud, part = server.resource.cloud, AvailabilityZoneFactory(cloud=server.resource.cloud)
+    Resource.objects.filter(pk=server.resource.pk).update(
+        availability_zone=part, status="released", released_at=at
+    )
+    working = Operation.objects.create(
+        kind=OperationKind.DELIVER, reason="", system=server.resource.system, cloud=cloud, created_at=at
+    )
+    Step.objects.create(
+        operation=working, position=0, key="k", kind="server", label="s", unit=uuid4(),
+        desired_state={"availability_zone": part.code},
+    )  # fmt: skip
+    with pytest.raises(services.ZoneInUse):
+        services.change(cloud=cloud, changes={}, availability_zones=[], expected_version=1, actor=BY, at=at)
+    Operation.objects.filter(pk=working.pk).update(finished_at=at)
+    cloud = services.change(
+        cloud=cloud, changes={}, availability_zones=[], expected_version=1, actor=BY, at=at
+    )
+    assert not cloud.availability_zones.exists()
+    assert Resource.objects.get(pk=server.resource.pk).availability_zone == part
+    again = services.AvailabilityZoneDraft(code=part.code, name="new", mlps_level=2)
+    cloud = services.change(
+        cloud=cloud, changes={}, availability_zones=[again], expected_version=2, actor=BY, at=at
+    )
+    assert [(each.pk, each.name) for each in cloud.availability_zones.all()] == [(part.pk, "new")]
 
 
 def test_a_cloud_without_a_way_in_is_not_enabled(at: datetime) -> None:

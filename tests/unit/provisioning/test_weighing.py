@@ -116,10 +116,29 @@ def test_a_cloud_that_is_down_is_taken_only_when_no_other_can_be() -> None:
 
 
 def test_servers_that_one_backup_covers_go_where_the_backup_is() -> None:
-    wanted = replace(WANTED, bound_to=2)
+    wanted = replace(WANTED, bound_to=[2])
     assert decided(facts(1, "east", things=4), facts(2, "west"), wanted=wanted) == (
         "west only_one", {"east": "backup_elsewhere"},
     )  # fmt: skip
+
+
+def test_servers_wait_for_the_place_of_the_backup_that_covers_them() -> None:
+    wanted = replace(WANTED, backup_waits=True)
+    assert decided(facts(1, "east"), wanted=wanted) == (None, {"east": "backup_waits"})
+
+
+def test_a_cloud_that_can_take_it_is_told_from_one_that_can_some_day_and_one_that_cannot() -> None:
+    full = replace(ROOM, vcpus_free=0)
+    decision = weigh(
+        [
+            facts(1, "a"),
+            facts(2, "b", usable=False),
+            facts(3, "c", room=full),
+            facts(4, "d", zones=frozenset()),
+        ],
+        WANTED,
+    )
+    assert (decision.possible, decision.conceivable) == ({1, 2}, {1, 2, 3})
 
 
 def test_of_a_clouds_parts_the_one_with_the_systems_things_is_taken_and_a_low_one_never() -> None:

@@ -18,7 +18,8 @@ KNOWN: dict[str, Any] = {
     "owned": set(),
     "networks": set(),
     "known_marks": set(),
-    "parts": set(),
+    "parts": {},
+    "level": 3,
     "ranges": [],
 }
 
@@ -128,8 +129,13 @@ def test_a_mark_that_is_left_over_from_us_is_no_obstacle() -> None:
 
 
 def test_an_availability_zone_has_to_be_registered_where_the_cloud_has_some() -> None:
-    assert judged(network(), server(availability_zone="b"), parts={"a"})[1] == ["part_unknown"]
-    assert judged(network(), server(availability_zone="a"), parts={"a"})[1] == []
+    assert judged(network(), server(availability_zone="b"), parts={"a": 3})[1] == ["part_unknown"]
+    assert judged(network(), server(availability_zone="a"), parts={"a": 3})[1] == []
+
+
+def test_an_availability_zone_has_to_take_systems_of_that_level() -> None:
+    assert judged(network(), server(availability_zone="a"), parts={"a": 2}, level=3)[1] == ["part_too_low"]
+    assert judged(network(), server(availability_zone="a"), parts={"a": 2}, level=2)[1] == []
 
 
 @pytest.mark.parametrize(
