@@ -20,11 +20,16 @@ from tests.chaos.wire import Sent, Wire, plugged
 @contextmanager
 def cloud(agenda: Agenda, *, watch: Callable[[str, Sent], None] | None = None) -> Iterator[Cloud]:
     """It is there, empty, for as long as the context lasts; the engine of this process builds on it. ``watch`` is told of each request
-    before and after its effect.
+    before and after its effect. No time passes around one, and nobody dies of it.
     """
     with in_memory(lambda directory: Fleet(directory, enabled=False), at=agenda.now) as there:
         no_faults = Faults(Random(0), Weather(CALM))  # noqa: S311  nothing is drawn from it
-        with plugged(Wire(there, agenda, no_faults, watch or _nothing), agenda):
+
+        def told(when: str, sent: Sent, _carry_out: Callable[[], object] | None) -> None:
+            if watch is not None:
+                watch(when, sent)
+
+        with plugged(Wire(there, agenda, no_faults, told), agenda):
             yield there
 
 
@@ -37,10 +42,6 @@ def restored(cloud: Cloud) -> Iterator[None]:
         yield
     finally:
         store._rows, store._index, store._indexed_as = rows
-
-
-def _nothing(_when: str, _sent: Sent) -> None:
-    """No time passes around a request, and nobody dies of one."""
 
 
 def work(agenda: Agenda, *, most: int = 200) -> None:
