@@ -9,7 +9,7 @@ from govcloud.errors import DomainError, Invalids
 from govcloud.gateways.openstack import errors
 from govcloud.inventory.leases import prepare_suspension
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, Server
+from govcloud.inventory.models import Resource, Server, Snapshot
 from govcloud.orders.drafts import ExtendDraft, ReleaseDraft, RenewDraft, ResizeDraft
 from govcloud.orders.renaming import NewName
 from govcloud.protection import services as protection
@@ -18,6 +18,7 @@ from govcloud.provisioning import services
 from govcloud.provisioning.actions import requests
 from govcloud.provisioning.actions.base import Nothing
 from govcloud.provisioning.actions.rebuilding import NewSystem
+from govcloud.provisioning.actions.storage import Named, OfSnapshot
 from govcloud.reconciliation.models import Finding
 from tenants.models import Role, User
 from tests.factories.orders import BACKUP, Scene, approved, drafted, scene
@@ -120,6 +121,24 @@ def test_the_second_one_may_fail_too_and_be_tried_again_or_abandoned(
     assert abandoned(operation, on).status == "undone", states()
     assert (power(server), in_cloud(on, server).status) == ("broken", "ERROR")
     assert volume_status(on, "web-1-system") == "in-use"
+
+
+def test_one_that_is_tried_again_and_the_deletion_of_a_snapshot_do_not_wait_for_each_other(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
+    """The snapshot does not go while its volume is in error, which the rebuild puts right."""
+    volume = Resource.objects.get(name="web-1-system")
+    done(volume, "snapshot", Named(name="before"), on)
+    building.ask("POST", "/faults", {**FAILING, "times": 1})
+    operation = done(server, "rebuild", NewSystem(), on)
+    assert (operation.status, volume_status(on, "web-1-system")) == ("parked", "error"), states()
+    snapshot = OfSnapshot(snapshot=Snapshot.objects.get().uuid)
+    deletion = ask(Resource.objects.get(name="web-1-system"), "delete-snapshot", snapshot, on)
+    services.retry(operation=operation, actor=on.applicant, at=now())
+    work(seconds=30)
+    operation.refresh_from_db()
+    deletion.refresh_from_db()
+    assert (operation.status, deletion.status) == ("done", "done"), states()
 
 
 def test_one_that_is_called_off_before_it_was_asked_for_leaves_the_server_as_it_was(

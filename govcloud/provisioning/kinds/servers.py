@@ -74,10 +74,10 @@ class RebuildKind(ActKind):
     act = "rebuild"
 
     def create(self, context: Context) -> Made | Waiting:
+        if self._volume_failed(context):  # what is at work with it may wait for that: a snapshot's deletion
+            self._put_volume_right(context)
         if context.others_at_work([context.state["system_volume"]]):
             return Waiting("a backup of it has to end first")
-        if self._volume_failed(context):
-            self._put_volume_right(context)
         # another one than when the system got its project, if it was replaced since
         context.remember({"guest_key": register_key(context)})
         return super().create(context)
