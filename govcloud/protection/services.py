@@ -131,8 +131,9 @@ def started(
     """What the work begins for each of these plans, by primary key."""
     begun = []
     for key in plans:
-        with by_itself("backup plan not followed up", plan=key, work=work.__name__), transaction.atomic():
-            operation = work(key, at)
+        with by_itself("backup plan not followed up", plan=key, work=work.__name__):
+            with transaction.atomic():
+                operation = work(key, at)
             begun += [operation] if operation is not None else []
     return begun
 

@@ -77,8 +77,10 @@ def _each(work: Callable[[int, datetime], bool], candidates: Sequence[int], *, a
     """Do it to each candidate, by primary key; returns to how many it was done."""
     done = 0
     for key in candidates:
-        with by_itself("candidate not followed up", candidate=key, work=work.__name__), transaction.atomic():
-            done += work(key, at)
+        with by_itself("candidate not followed up", candidate=key, work=work.__name__):
+            with transaction.atomic():
+                worked = work(key, at)
+            done += worked
     return done
 
 
