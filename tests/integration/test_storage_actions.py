@@ -1,5 +1,6 @@
 """Acting on volumes directly, on the sandbox cloud over HTTP: once each, whatever fails between."""
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -26,8 +27,11 @@ from govcloud.provisioning.actions.storage import (
     ToServer,
 )
 from govcloud.provisioning.by_hand import OWN_FILES
+from govcloud.provisioning.context import Context
 from govcloud.provisioning.kinds import guests
-from govcloud.provisioning.kinds.base import GIVEN_UP_FOR, StepFailed
+from govcloud.provisioning.kinds.base import GIVEN_UP_FOR, Kind, Moving, Sight, StepFailed
+from govcloud.provisioning.kinds.compute import AttachmentKind
+from govcloud.provisioning.kinds.storage import DetachmentKind
 from govcloud.provisioning.models import CloudCall, Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from govcloud.quotas.services import QuotaExceeded
@@ -281,6 +285,23 @@ def test_an_attachment_is_abandoned_although_the_guest_cannot_be_put_back(
     assert (mount.state, mount.outputs) == ("gone", {GIVEN_UP_FOR: str(trouble)})
 
 
+@pytest.fixture(params=["in its time", "just after a look"])
+def arriving(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a volume arrive when it does, or between a look at it that still shows it on its way and what is done next."""
+    if request.param == "in its time":
+        return
+    for kind in (AttachmentKind, DetachmentKind):
+
+        def late(self: Kind, context: Context, external_id: str, look: Any = kind.look) -> Sight:
+            seen = look(self, context, external_id)
+            while isinstance(seen, Moving) and isinstance(look(self, context, external_id), Moving):
+                time.sleep(0.05)
+            return seen
+
+        monkeypatch.setattr(kind, "look", late)
+
+
+@pytest.mark.usefixtures("arriving")
 @pytest.mark.parametrize("name", ["attach", "detach"])
 def test_a_cloud_that_is_slow_to_undo_it_is_waited_for_and_not_asked_again(
     on: Scene, volume: Resource, building: Sandbox, settings: Settings, name: str

@@ -277,9 +277,13 @@ class AttachmentKind(Kind):
         return Ready({"device": volume.attached_to[server]})
 
     def remove(self, context: Context, external_id: str) -> None:
-        """Asked once: while the volume is on its way the cloud refuses to be asked again. Again only if that was for nothing."""
+        """Asked once: while the volume is on its way the cloud refuses to be asked again. Again only if that was for nothing.
+
+        The volume may have arrived since it was looked at.
+        """
         _volume, server = self._ids(context)
-        if context.project.volumes.get_volume(external_id).phase is not Phase.MOVING:
+        volume = context.project.volumes.get_volume(external_id)
+        if volume.phase is not Phase.MOVING and server in volume.attached_to:
             context.taking_back()
             context.project.compute.detach_volume(server, volume_id=external_id)
 

@@ -60,7 +60,8 @@ class DetachmentKind(AttachmentKind):
 
     def remove(self, context: Context, external_id: str) -> None:
         _volume, server = self._ids(context)
-        if context.project.volumes.get_volume(external_id).phase is not Phase.MOVING:
+        volume = context.project.volumes.get_volume(external_id)
+        if volume.phase is not Phase.MOVING and server not in volume.attached_to:
             context.taking_back()
             context.project.compute.attach_volume(server, volume_id=external_id)
 
