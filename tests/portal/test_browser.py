@@ -333,6 +333,28 @@ def test_engine_page_follows_the_engine_without_being_reloaded(page: Page) -> No
     expect(page.get_by_role("heading", level=1)).to_have_text("引擎")
 
 
+def test_the_page_of_an_operation_follows_its_steps_and_leaves_a_reason_alone(page: Page) -> None:
+    people = scenes.cast()
+    order = scenes.building(people, done=2, at=clock.now())
+    sign_in(page, "admin")
+    page.goto(f"/operations/{Operation.objects.get(thread=order.uuid).uuid}/")
+    expect(page.get_by_text("4 of 18 steps finished")).to_be_visible()
+    page.evaluate("window.loaded = 'once'")
+    reason = page.get_by_label("Or abandon it")
+    reason.fill("the image is")
+
+    Step.objects.filter(label="app-1", state=StepState.SETTLING).update(state=StepState.DONE)
+    expect(page.get_by_text("5 of 18 steps finished")).to_be_visible()
+    expect(reason).to_be_focused()
+    page.keyboard.type(" wrong")
+    expect(reason).to_have_value("the image is wrong")
+
+    scenes.finish(order, people, at=clock.now())
+    expect(page.get_by_role("status").first).to_have_text("done")
+    assert page.locator("[hx-trigger]").count() == 0
+    assert page.evaluate("window.loaded") == "once"
+
+
 def test_nothing_is_asked_of_another_host(page: Page) -> None:
     people = scenes.cast()
     order = scenes.building(people, at=clock.now())

@@ -68,6 +68,21 @@ def test_administrators_see_every_call_with_the_clouds_own_id(
     )
 
 
+def test_the_page_asks_itself_for_what_changes_until_all_is_finished(
+    people: scenes.Cast, parked: Operation, signed_in: Signed, at: datetime
+) -> None:
+    browser, asked = signed_in(people.admin), f'hx-get="{URL}{parked.uuid}/"'
+    assert asked in browser.get(f"{URL}{parked.uuid}/").content.decode()
+    part = browser.get(f"{URL}{parked.uuid}/", headers={"HX-Request": "true"})
+    assert part.content.decode().strip().startswith('<div id="operation"')
+    assert "HX-Request" in part.headers["Vary"]
+    refused = browser.post(f"{URL}{parked.uuid}/abandonment/", {"reason": ""})
+    assert refused.status_code == 422
+    assert "hx-get" not in refused.content.decode(), "what was refused stays to be read"
+    Operation.objects.filter(pk=parked.pk).update(status="done", finished_at=at)
+    assert "hx-get" not in browser.get(f"{URL}{parked.uuid}/").content.decode()
+
+
 def test_nobody_else_sees_them(people: scenes.Cast, parked: Operation, signed_in: Signed) -> None:
     done = parked.steps.filter(state="done").first()
     assert done is not None

@@ -7,6 +7,7 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
 
 from govcloud import clock
 from govcloud.audit.models import Event, Outcome
@@ -76,8 +77,12 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
 
 @require_GET
 @login_required
+@vary_on_headers("HX-Request")
 def operation(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """What is being done to a cloud, step by step, and what an administrator can do about it."""
+    """What is being done to a cloud, step by step, and what an administrator can do about it.
+
+    Asked by the page itself (htmx) it answers with the part that changes until all is finished.
+    """
     actor, at = cast("User", request.user), clock.now()
     return _page(request, _visible(uuid, actor, at=at), actor, at=at)
 
@@ -166,9 +171,13 @@ def _page(
         "refilled": may_abandon or (calls_off is not None and not calls_off.refusal),
         "refused": refused,
         "most": deeds.LONGEST_REASON,
+        "live": found.finished_at is None and refused is None,
         "at": at,
     }
-    return render(request, "portal/operation/page.html", context, status=refused.status if refused else 200)
+    template = "live" if "HX-Request" in request.headers else "page"
+    return render(
+        request, f"portal/operation/{template}.html", context, status=refused.status if refused else 200
+    )
 
 
 def _called_off(found: Operation) -> Event | None:
