@@ -28,6 +28,13 @@ class SweepAnswer(Answer):
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     seconds = serializers.FloatField(allow_null=True, help_text="null while it has not ended")
+    servers = serializers.IntegerField(
+        allow_null=True, help_text="of ours on the cloud when it began; null until then"
+    )
+    seconds_per_thousand = serializers.FloatField(
+        allow_null=True,
+        help_text="seconds for a thousand servers; null while it has not ended, and without any",
+    )
     api_calls = serializers.IntegerField()
     objects_seen = serializers.IntegerField(help_text="things of the cloud that were looked at")
     findings_opened = serializers.IntegerField()

@@ -100,7 +100,7 @@ class ListTooLongForFile(Conflict):
     """Of a list that no page shows whole either."""
 
     code = "list-too-long-for-file"
-    message = _("The list has more rows than the %(most)s that a file is made of. Narrow it by words.")
+    message = _("The list has more rows than the %(most)s that a file is made of. Narrow it first.")
 
 
 FORMS: dict[str, Form] = {

@@ -143,6 +143,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("findings/", findings.findings, name="findings"),
     path("findings/export.<str:form>", findings.export, name="findings-export"),
     path("findings/passes/", passes.passes, name="passes"),
+    path("findings/passes/export.<str:form>", passes.export, name="passes-export"),
     path("findings/<uuid:uuid>/", findings.finding, name="finding"),
     path("findings/<uuid:uuid>/application/", findings.application, name="finding-application"),
     path("findings/<uuid:uuid>/dismissal/", findings.dismissal, name="finding-dismissal"),

@@ -31,7 +31,8 @@ class Sweep(models.Model):
     """One pass over a cloud; the row is its place in the queue and its lock: one at a time per cloud.
 
     Whoever carries it out renews ``lease_until`` with every page it reads. ``servers_until`` and ``volumes_until`` are the
-    latest changes seen, by the cloud's own clock: where the next pass goes on.
+    latest changes seen, by the cloud's own clock: where the next pass goes on. ``servers`` is how many of ours stood there
+    when it began.
     """
 
     TRANSITIONS: ClassVar[Mapping[str, frozenset[str]]] = SWEEP_TRANSITIONS
@@ -46,6 +47,7 @@ class Sweep(models.Model):
     lease_until = models.DateTimeField(null=True)
     servers_until = models.DateTimeField(null=True)
     volumes_until = models.DateTimeField(null=True)
+    servers = models.PositiveIntegerField(null=True)
     api_calls = models.PositiveIntegerField(default=0)
     objects_seen = models.PositiveIntegerField(default=0)
     findings_opened = models.PositiveIntegerField(default=0)
@@ -71,6 +73,12 @@ class Sweep(models.Model):
         if self.started_at is None or self.finished_at is None:
             return None
         return (self.finished_at - self.started_at).total_seconds()
+
+    @property
+    def seconds_per_thousand(self) -> float | None:
+        """Its seconds for a thousand servers; None where it has not ended, or where there were none."""
+        seconds = self.seconds
+        return seconds * 1_000 / self.servers if seconds is not None and self.servers else None
 
 
 class Finding(models.Model):

@@ -22,7 +22,7 @@ from govcloud.clouds import access
 from govcloud.errors import Conflict
 from govcloud.gateways import openstack
 from govcloud.gateways.openstack import errors
-from govcloud.inventory.models import Project
+from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.reconciliation import balances, comparison, hands, stores, strangers
 from govcloud.reconciliation.comparison import Observation, Seen, Standing
 from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK, Noted, note
@@ -92,8 +92,17 @@ def take(sweep_pk: int, *, at: datetime) -> Sweep | None:
             .first()
         )
         if sweep is not None:
+            standing = Resource.objects.filter(
+                kind=ResourceKind.SERVER, cloud=sweep.cloud, released_at=None, built_at__lte=at
+            )
             lifecycle.transition(
-                sweep, SweepStatus.RUNNING, actor=RECONCILER, at=at, started_at=at, lease_until=at + LEASE
+                sweep,
+                SweepStatus.RUNNING,
+                actor=RECONCILER,
+                at=at,
+                started_at=at,
+                lease_until=at + LEASE,
+                servers=standing.count(),
             )
     return sweep
 

@@ -1,51 +1,25 @@
 """The passes that compare the clouds with the records: what each looked at and cost, and asking for one now."""
 
-from dataclasses import dataclass
-from typing import Any, Self
-
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, F, IntegerField, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
-from govcloud.inventory.models import Resource, ResourceKind
-from govcloud.portal import deeds
+from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
-from govcloud.portal.listing import Narrowing, in_pages
+from govcloud.portal.files import ListTooLongForFile, Sheet
+from govcloud.portal.findings.pass_rows import VIEWS, Filters, in_view, listed, matching, sheet
+from govcloud.portal.listing import choices, in_pages
 from govcloud.reconciliation import services
 from govcloud.reconciliation.models import Extent, Sweep
 from govcloud.reconciliation.policies import ACTORS, READERS
 from tenants.policies import scope_of
 
 PAGE_SIZE = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """A pass; ``per_thousand`` are its seconds for a thousand servers, None where it has not ended or there were none."""
-
-    sweep: Sweep
-    per_thousand: float | None
-
-    @classmethod
-    def of(cls, sweep: Any) -> Self:
-        seconds, servers = sweep.seconds, sweep.servers
-        return cls(sweep, None if seconds is None or not servers else seconds * 1_000 / servers)
-
-
-def listed() -> QuerySet[Sweep]:
-    """The latest first, each with how many ``servers`` stood on its cloud when it began."""
-    there = Resource.objects.filter(kind=ResourceKind.SERVER, cloud=OuterRef("cloud"))
-    then = there.filter(
-        Q(released_at=None) | Q(released_at__gt=OuterRef("started_at")), built_at__lte=OuterRef("started_at")
-    )
-    number = then.order_by().values("cloud").annotate(number=Count("pk")).values("number")
-    servers = Coalesce(Subquery(number, output_field=IntegerField()), 0)
-    return Sweep.objects.select_related("cloud").annotate(servers=servers).order_by(F("id").desc())
+MOST_IN_A_FILE = 20_000
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -67,15 +41,38 @@ def passes(request: HttpRequest) -> HttpResponse:
     return _page(request, refused=refused) if refused else redirect("portal:passes")
 
 
+@require_GET
+@login_required
+def export(request: HttpRequest, form: str) -> HttpResponse:
+    """The current list as a file, all pages of it or none."""
+    actor, at = deeds.admitted(request, *READERS)
+    filters = Filters.read(request.GET.dict(), clouds=set(Cloud.objects.values_list("code", flat=True)))
+
+    def told(rows: list[Sweep]) -> Sheet:
+        if len(rows) > MOST_IN_A_FILE:
+            raise ListTooLongForFile(most=MOST_IN_A_FILE)
+        return sheet(rows)
+
+    rows = listed(filters)[: MOST_IN_A_FILE + 1]
+    return files.hand_out(request, rows, told, form=form, query=filters.query(), actor=actor, at=at)
+
+
 def _page(request: HttpRequest, *, refused: Refused | None = None) -> HttpResponse:
     actor, at = deeds.admitted(request, *READERS)
-    pages = in_pages(listed(), request.GET.get("page"), size=PAGE_SIZE, total=Sweep.objects.count())
+    clouds = list(Cloud.objects.order_by("code"))
+    filters = Filters.read(request.GET.dict(), clouds={each.code for each in clouds})
+    counts = matching(filters).aggregate(
+        **{view or "all": Count("pk", filter=in_view(view)) for view in VIEWS}
+    )
+    total = counts[filters.view or "all"]
+    pages = in_pages(listed(filters), request.GET.get("page"), size=PAGE_SIZE, total=total)
     asks = scope_of(actor, at=at).holds_any(ACTORS)
     context = {
-        "filters": Narrowing(),
+        "filters": filters,
         **pages.context,
-        "rows": [Shown.of(each) for each in pages.page.object_list],
-        "clouds": list(Cloud.objects.exclude(status=CloudStatus.RETIRED).order_by("code")) if asks else [],
+        "clouds": clouds,
+        "compared": [each for each in clouds if each.status != CloudStatus.RETIRED] if asks else [],
+        "views": choices(VIEWS, filters, counts, first="all"),
         "extents": Extent.choices,
         "refused": refused,
         "at": at,
