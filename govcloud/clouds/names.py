@@ -47,7 +47,7 @@ class NotOfTheCatalogue(Invalid):
 class NamesInUse(Conflict):
     code = "names-in-use"
     message = _(
-        "What stands on this cloud goes by these names, so they cannot be taken away: %(codes)s. "
+        "What stands on this cloud or is being built there goes by these names, so they cannot be taken away: %(codes)s. "
         "To stop offering something, retire it from the catalogue."
     )
 
@@ -145,6 +145,10 @@ def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -
             used = standing.exclude(**{column: None}).exclude(**{f"{column}__in": things.values()})
             codes = used.values_list(f"{column}__code", flat=True).distinct().order_by()
             missing |= {(kind, code) for code in codes}
+        asked = f"desired_state__{TABLES[kind][2]}"
+        at_work = cloud.operations.filter(finished_at=None).exclude(**{f"steps__{asked}": None})
+        codes = at_work.values_list(f"steps__{asked}", flat=True).distinct().order_by()
+        missing |= {(kind, code) for code in codes if code is not None and code not in things}
     if missing:
         raise NamesInUse(
             codes=_(", ").join(sorted(code for _kind, code in missing)),

@@ -26,6 +26,7 @@ from tests.factories.catalog import (
 )
 from tests.factories.clouds import AvailabilityZoneFactory, signed_in_with
 from tests.factories.inventory import whole_server
+from tests.unit.provisioning.scripted import operation
 
 pytestmark = pytest.mark.django_db
 
@@ -208,6 +209,23 @@ def test_names_replace_those_of_their_kind_and_unknown_codes_are_told(at: dateti
     with pytest.raises(Invalids) as refusal:
         names.set_names(cloud=cloud, names={"flavors": {"none": "x"}}, expected_version=2, actor=BY, at=at)
     assert [error.pointers for error in refusal.value.errors] == [("/flavors/none",)]
+
+
+def test_a_name_that_an_operation_under_way_builds_by_is_not_taken_away(at: datetime) -> None:
+    started = operation(at, "a", "b")
+    cloud, flavor = started.cloud, FlavorFactory()
+    CloudFlavor.objects.create(cloud=cloud, flavor=flavor, cloud_name="m1.large")
+    Step.objects.filter(operation=started, label="b").update(desired_state={"flavor": flavor.code})
+    taken = {"flavors": dict[str, str](), "images": dict[str, str]()}
+
+    def take_away() -> Cloud:
+        return names.set_names(cloud=cloud, names=taken, expected_version=1, actor=BY, at=at)
+
+    with pytest.raises(names.NamesInUse, match=flavor.code) as refusal:
+        take_away()
+    assert refusal.value.pointers == (f"/flavors/{flavor.code}",)
+    Operation.objects.filter(pk=started.pk).update(status="done", finished_at=at)
+    assert names.names_of(take_away())["flavors"] == {}
 
 
 def test_how_data_are_wiped_is_declared_by_storage_class(at: datetime) -> None:
