@@ -147,8 +147,8 @@ def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -
             missing |= {(kind, code) for code in codes}
         asked = f"desired_state__{TABLES[kind][2]}"
         at_work = cloud.operations.filter(finished_at=None).exclude(**{f"steps__{asked}": None})
-        codes = at_work.values_list(f"steps__{asked}", flat=True).distinct().order_by()
-        missing |= {(kind, code) for code in codes if code is not None and code not in things}
+        named = at_work.values_list(f"steps__{asked}", flat=True).distinct().order_by()
+        missing |= {(kind, code) for code in named if code is not None and code not in things}
     if missing:
         raise NamesInUse(
             codes=_(", ").join(sorted(code for _kind, code in missing)),

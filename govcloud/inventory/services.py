@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud import lifecycle
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud, DRTier, Flavor, Image, StorageClass, Zone
-from govcloud.catalog.networks import FIRST_HOST, addresses_in
+from govcloud.catalog.networks import FIRST_HOST, addresses_in, free_ranges
 from govcloud.errors import Conflict
 from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import (
@@ -75,18 +75,10 @@ def reserve_block(*, cloud: Cloud, zone: str, unit: UUID) -> AddressBlock:
 
 def _first_free(pool: Zone, cloud: Cloud) -> IPv4Network | None:
     space = IPv4Network(pool.address_pool)
-    size = 2 ** (32 - pool.network_prefix)
     taken = AddressBlock.objects.filter(
         cloud=cloud, released_at=None, first__lte=int(space[-1]), last__gte=int(space[0])
     ).order_by("first")
-    start = int(space[0])
-    for first, last in taken.values_list("first", "last"):
-        if first - start >= size:
-            break
-        start = max(start, -(-(last + 1) // size) * size)
-    if start + size - 1 > int(space[-1]):
-        return None
-    return IPv4Network((start, pool.network_prefix))
+    return next(free_ranges(pool.address_pool, pool.network_prefix, taken.values_list("first", "last")), None)
 
 
 def reserve_address(*, block: AddressBlock, unit: UUID, server: Server | None = None) -> Address:

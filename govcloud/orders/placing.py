@@ -40,6 +40,8 @@ class Part:
             if unit.item.kind == Kind.SERVER and unit.volume is None:
                 need.flavors[unit.item.server.flavor] += 1
                 need.images.add(unit.item.server.image)
+            elif unit.item.kind == Kind.NETWORK:
+                need.networks += 1
             elif unit.item.kind == Kind.CONTAINER:
                 need.object_classes.add(unit.item.container.storage_class)
             elif unit.volume is not None:
@@ -332,6 +334,7 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.OTHER_SIZE: _("does not have “%(subject)s” in the catalogue's size"),
         Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),
         Verdict.FULL: _("has not enough room left"),
+        Verdict.NO_ADDRESSES: _("has no addresses left for another network in the %(zone)s"),
         Verdict.DOWN: _("does not answer as it should"),
         Verdict.SYSTEM_ELSEWHERE: _("the system's other things are elsewhere"),
         Verdict.OTHER_PART: _("another zone of the same cloud comes first"),

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from django.contrib.postgres.expressions import ArraySubquery
@@ -29,7 +30,7 @@ from govcloud.catalog.models import (
     StorageClass,
     Zone,
 )
-from govcloud.catalog.networks import addresses_in
+from govcloud.catalog.networks import addresses_in, free_ranges
 from govcloud.clouds.models import (
     USABLE,
     AvailabilityZone,
@@ -42,7 +43,7 @@ from govcloud.clouds.models import (
 )
 from govcloud.clouds.names import TABLES
 from govcloud.errors import Conflict
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import AddressBlock, Resource
 from govcloud.provisioning import capacity
 from govcloud.provisioning.capacity import Capacity, Promised
 from govcloud.provisioning.weighing import Decision, Facts, Room, Wanted, weigh
@@ -181,9 +182,16 @@ def _with_differences(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
     )
 
 
+def _with_ranges(clouds: QuerySet[Cloud]) -> QuerySet[Any]:
+    """Adds ``ranges``, those that are given to networks, in their order."""
+    given = AddressBlock.objects.filter(cloud=OuterRef("pk"), released_at=None).order_by("first")
+    return clouds.annotate(ranges=ArraySubquery(given.values(row=JSONObject(first="first", last="last"))))
+
+
 @dataclass(slots=True)
 class Need:
-    """What shall be built in one place: how many servers of each flavor, how many GB of each storage class of volumes.
+    """What shall be built in one place: how many servers of each flavor, how many GB of each storage class of volumes, how many
+    networks.
 
     Of object storage only the classes: what an object store has left is told by nobody.
     """
@@ -192,6 +200,7 @@ class Need:
     images: set[Image] = field(default_factory=set)
     storage: Counter[StorageClass] = field(default_factory=Counter)
     object_classes: set[StorageClass] = field(default_factory=set)
+    networks: int = 0
 
     @property
     def things(self) -> list[Offerable]:
@@ -227,16 +236,17 @@ def decide(
         vcpus=sum(flavor.vcpus * count for flavor, count in need.flavors.items()),
         memory_gb=sum(flavor.memory_gb * count for flavor, count in need.flavors.items()),
     )
-    return weigh(_candidates(system, need, at=at, beside=beside), wanted)
+    return weigh(_candidates(system, where.zone, need, at=at, beside=beside), wanted)
 
 
-def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[int]) -> Iterator[Facts]:
+def _candidates(
+    system: System, zone: str, need: Need, *, at: datetime, beside: Collection[int]
+) -> Iterator[Facts]:
     """Every cloud that is not retired, or each of its availability zones where it has some."""
-    clouds = list(
-        _with_differences(_with_names(Cloud.objects.exclude(status=CloudStatus.RETIRED)))
-        .select_related("health")
-        .prefetch_related("zones", "availability_zones")
-    )
+    judged = _with_differences(_with_names(Cloud.objects.exclude(status=CloudStatus.RETIRED)))
+    if need.networks:
+        judged = _with_ranges(judged)
+    clouds = list(judged.select_related("health").prefetch_related("zones", "availability_zones"))
     known, promised = capacity.stored(clouds, at=at), capacity.promised(clouds)
     maintenances = {row.cloud_id: row for row in Maintenance.objects.in_force(at=at)}
     things, in_parts = _things(system)
@@ -262,10 +272,22 @@ def _candidates(system: System, need: Need, *, at: datetime, beside: Collection[
                 lacks=_lacks(cloud, need),
                 other_size=_other_size(cloud, need),
                 maintenance=maintenances.get(cloud.pk),
+                has_ranges=_has_ranges(cloud, zone, need.networks),
                 storage=storage,
                 builds_smaller=smaller,
                 room=_room(known.get(cloud.pk), promised[cloud.pk], storage),
             )
+
+
+def _has_ranges(cloud: Any, zone: str, networks: int) -> bool:
+    """Whether its pool for the zone has ranges left for so many networks; a cloud without the zone is judged for that."""
+    pool = next((each for each in cloud.zones.all() if each.zone == zone), None)
+    if pool is None or not networks:
+        return True
+    free = free_ranges(
+        pool.address_pool, pool.network_prefix, [(row["first"], row["last"]) for row in cloud.ranges]
+    )
+    return sum(1 for _range in islice(free, networks)) == networks
 
 
 def _state(cloud: Cloud) -> str:

@@ -30,6 +30,7 @@ class Verdict(models.TextChoices):
     OTHER_SIZE = "other_size"  # than in the catalogue
     MAINTENANCE = "maintenance"
     FULL = "full"
+    NO_ADDRESSES = "no_addresses"  # left in the zone's pool for another network
     DOWN = "down"  # not taken while another can be
     SYSTEM_ELSEWHERE = "system_elsewhere"
     OTHER_PART = "other_part"
@@ -41,6 +42,7 @@ PASSING = (
     Verdict.BACKUP_WAITS,
     Verdict.MAINTENANCE,
     Verdict.FULL,
+    Verdict.NO_ADDRESSES,
     Verdict.OTHER_SIZE,
     Verdict.LACKS,
     Verdict.DISABLED,
@@ -87,7 +89,8 @@ class Facts:
 
     ``things`` counts what the system has there; ``lacks`` is the code of something wanted that the cloud has no name for,
     ``other_size`` of something that must not be built there, as the cloud has it in another size than the catalogue;
-    ``storage`` the GiB to build, by the cloud's name of the class; ``room`` is None where nobody has looked lately.
+    ``storage`` the GiB to build, by the cloud's name of the class; ``room`` is None where nobody has looked lately;
+    ``has_ranges`` tells whether the zone's pool has ranges left for all new networks.
     A test cloud ``builds_smaller`` than is ordered, servers as well: its vCPUs and memory say nothing then.
     """
 
@@ -100,6 +103,7 @@ class Facts:
     lacks: str = ""
     other_size: str = ""
     maintenance: Maintenance | None = None
+    has_ranges: bool = True
     storage: Mapping[str, int] = field(default_factory=dict)
     room: Room | None = None
     builds_smaller: bool = False
@@ -186,6 +190,8 @@ def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: C901, PLR
         return no(Verdict.OTHER_SIZE, facts.other_size)
     if facts.maintenance is not None:
         return no(Verdict.MAINTENANCE, facts.maintenance.reason, facts.maintenance.ends_at)
+    if not facts.has_ranges:
+        return no(Verdict.NO_ADDRESSES)
     short = _short_of(facts, wanted)
     return no(Verdict.FULL, short) if short else None
 

@@ -10,14 +10,24 @@ from django.db import transaction
 from govcloud.approvals import services as approvals
 from govcloud.approvals.lifecycle import StageStatus
 from govcloud.audit.services import SystemActor
+from govcloud.catalog.models import Cloud
 from govcloud.orders import attachments, fulfilment, services
 from govcloud.orders.drafts import BackupDraft, ItemDraft, NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Attachment, Order
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Department, Role, System, User
-from tests.factories.catalog import Catalogue, catalogue
+from tests.factories.catalog import (
+    Catalogue,
+    CloudFactory,
+    CloudFlavorFactory,
+    CloudImageFactory,
+    CloudStorageClassFactory,
+    ZoneFactory,
+    catalogue,
+)
 from tests.factories.chargeback import tariff
+from tests.factories.clouds import room
 from tests.factories.quotas import opened
 from tests.factories.tenants import BEGINNING, DepartmentFactory, SystemFactory, member
 
@@ -137,3 +147,16 @@ def ended(order: Order, *, at: datetime, state: StepState = StepState.DONE, **st
     with transaction.atomic():
         fulfilment.finish(order, at=at)
     return order
+
+
+def larger_cloud(on: Scene, zone: str, *, at: datetime) -> Cloud:
+    """One of one zone only, with everything that the scene's catalogue has and far more room."""
+    cloud = CloudFactory(code="other")
+    for flavor in on.catalogue.flavors.values():
+        CloudFlavorFactory(cloud=cloud, flavor=flavor)
+    for storage_class in on.catalogue.storage_classes.values():
+        CloudStorageClassFactory(cloud=cloud, storage_class=storage_class)
+    CloudImageFactory(cloud=cloud, image=on.catalogue.images["debian-12"])
+    ZoneFactory(cloud=cloud, zone=zone, address_pool="10.50.0.0/16")
+    room(cloud, at=at, vcpus=4096)
+    return cloud

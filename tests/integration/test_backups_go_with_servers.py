@@ -12,15 +12,9 @@ from govcloud.clouds.models import Maintenance
 from govcloud.orders import fulfilment, placing
 from govcloud.orders.drafts import BackupDraft, NetworkDraft, ServerDraft, VolumeDraft
 from govcloud.orders.models import Order
-from tests.factories.catalog import (
-    CloudFactory,
-    CloudFlavorFactory,
-    CloudImageFactory,
-    CloudStorageClassFactory,
-    ZoneFactory,
-)
+from tests.factories.catalog import ZoneFactory
 from tests.factories.clouds import MaintenanceFactory, room
-from tests.factories.orders import Scene, approved, scene
+from tests.factories.orders import Scene, approved, larger_cloud, scene
 
 pytestmark = pytest.mark.django_db
 
@@ -54,19 +48,6 @@ def main(on: Scene, at: datetime) -> Cloud:
     return on.catalogue.cloud
 
 
-def other(on: Scene, zone: str, *, at: datetime) -> Cloud:
-    """A larger cloud, of one zone only."""
-    cloud = CloudFactory(code="other")
-    for flavor in on.catalogue.flavors.values():
-        CloudFlavorFactory(cloud=cloud, flavor=flavor)
-    for storage_class in on.catalogue.storage_classes.values():
-        CloudStorageClassFactory(cloud=cloud, storage_class=storage_class)
-    CloudImageFactory(cloud=cloud, image=on.catalogue.images["debian-12"])
-    ZoneFactory(cloud=cloud, zone=zone, address_pool="10.50.0.0/16")
-    room(cloud, at=at, vcpus=4096)
-    return cloud
-
-
 def places(order: Order) -> dict[str, str | None]:
     return {row.zone: row.cloud.code if row.cloud else None for row in order.placements.all()}
 
@@ -74,13 +55,13 @@ def places(order: Order) -> dict[str, str | None]:
 def test_the_backup_goes_to_a_cloud_on_which_all_the_servers_can_be(
     on: Scene, main: Cloud, at: datetime
 ) -> None:
-    other(on, "private", at=at)
+    larger_cloud(on, "private", at=at)
     order = approved(on, at=at, items=ITEMS)
     assert places(order) == {"private": main.code, "public": main.code}
 
 
 def test_where_all_can_be_in_several_places_the_best_is_taken(on: Scene, main: Cloud, at: datetime) -> None:
-    large = other(on, "private", at=at)
+    large = larger_cloud(on, "private", at=at)
     ZoneFactory(cloud=large, zone="public", address_pool="10.51.0.0/16")
     order = approved(on, at=at, items=ITEMS)
     assert places(order) == {"private": large.code, "public": large.code}
@@ -89,7 +70,7 @@ def test_where_all_can_be_in_several_places_the_best_is_taken(on: Scene, main: C
 def test_servers_wait_for_the_place_of_the_backup_that_covers_them(
     on: Scene, main: Cloud, at: datetime
 ) -> None:
-    other(on, "public", at=at)
+    larger_cloud(on, "public", at=at)
     row = MaintenanceFactory(cloud=main, announced_at=at)
     order = approved(on, at=at, items=ITEMS)
     assert places(order) == {"private": None, "public": None}
@@ -105,7 +86,7 @@ def test_servers_wait_for_the_place_of_the_backup_that_covers_them(
 def test_the_backup_goes_where_all_can_be_also_when_it_is_decided_again(
     on: Scene, main: Cloud, at: datetime
 ) -> None:
-    large = other(on, "private", at=at)
+    large = larger_cloud(on, "private", at=at)
     here, there = (MaintenanceFactory(cloud=cloud, announced_at=at) for cloud in (main, large))
     order = approved(on, at=at, items=ITEMS)
     assert places(order) == {"private": None, "public": None}
@@ -115,7 +96,7 @@ def test_the_backup_goes_where_all_can_be_also_when_it_is_decided_again(
 
 
 def test_servers_do_not_wait_for_a_backup_that_was_called_off(on: Scene, main: Cloud, at: datetime) -> None:
-    large = other(on, "public", at=at)
+    large = larger_cloud(on, "public", at=at)
     MaintenanceFactory(cloud=main, announced_at=at)
     order = approved(on, at=at, items=ITEMS)
     order.placements.filter(zone="private").update(called_off_at=at)

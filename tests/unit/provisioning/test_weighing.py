@@ -155,3 +155,9 @@ def test_people_are_told_of_the_obstacle_that_passes_soonest() -> None:
     decision = weigh([facts(1, "east", lacks="ssd"), under_maintenance], WANTED)
     assert decision.obstacle is not None
     assert (decision.obstacle.subject, decision.obstacle.until) == ("switches", UNTIL)
+
+
+def test_a_cloud_whose_zone_has_no_range_left_takes_no_new_network() -> None:
+    full = facts(1, "east", has_ranges=False)
+    assert decided(full) == (None, {"east": "no_addresses"})
+    assert decided(full, facts(2, "west")) == ("west only_one", {"east": "no_addresses"})
