@@ -93,10 +93,11 @@ def _look_at_capacity(cloud: Cloud, clock: Callable[[], datetime]) -> None:
     try:
         connection = access.connect(cloud=cloud, timeout=PATIENCE)
         compute, pools = connection.capacity.compute(within=COUNTING), connection.capacity.pools()
+        types = connection.volumes.volume_types()
     except CloudError as error:
         log.warning("capacity unknown", cloud=cloud.code, reason=str(error))
         return
-    store_capacity(cloud=cloud, compute=compute, pools=pools, at=clock())
+    store_capacity(cloud=cloud, compute=compute, pools=pools, types=types, at=clock())
 
 
 @transaction.atomic
@@ -105,6 +106,7 @@ def store_capacity(
     cloud: Cloud,
     compute: openstack.models.ComputeCapacity,
     pools: list[openstack.models.Pool],
+    types: list[openstack.models.VolumeType],
     at: datetime,
 ) -> None:
     CloudCapacity.objects.update_or_create(
@@ -114,6 +116,7 @@ def store_capacity(
             "vcpus_used": compute.vcpus_used,
             "memory_gb_total": compute.memory_mib_total // 1024,
             "memory_gb_used": compute.memory_mib_used // 1024,
+            "backends": {kind.name: kind.backend for kind in types if kind.backend},
             "read_at": at,
         },
     )

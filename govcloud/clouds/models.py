@@ -149,13 +149,17 @@ class ServiceAnswer(models.Model):
 
 
 class CloudCapacity(models.Model):
-    """What the hypervisors hold, as Placement counts them: vCPUs with overcommit, memory in GB (GiB)."""
+    """What the hypervisors hold, as Placement counts them: vCPUs with overcommit, memory in GB (GiB).
+
+    ``backends`` are those that Cinder's volume types name for their volumes, by the type's name.
+    """
 
     cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, primary_key=True, related_name="capacity")
     vcpus_total = models.PositiveIntegerField()
     vcpus_used = models.PositiveIntegerField()
     memory_gb_total = models.PositiveIntegerField()
     memory_gb_used = models.PositiveIntegerField()
+    backends = models.JSONField(default=dict)
     read_at = models.DateTimeField()
 
 

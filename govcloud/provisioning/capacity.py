@@ -40,7 +40,8 @@ class Promised:
 class Capacity:
     """vCPUs with overcommit, memory and storage in GB as the cloud counts them (GiB); pools by name: total and free.
 
-    A pool's total or free is None where its back end does not say.
+    A pool's total or free is None where its back end does not say. ``pools_of`` are the pools on which the volumes of a class
+    are, by the cloud's own name of the class, where the cloud tells.
     """
 
     vcpus_total: int
@@ -49,6 +50,7 @@ class Capacity:
     memory_gb_used: int
     storage: Mapping[str, tuple[Decimal | None, Decimal | None]]
     read_at: datetime
+    pools_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 def of(cloud: Cloud, *, at: datetime) -> Capacity | None:
@@ -85,17 +87,21 @@ def _read(cloud: Cloud, *, at: datetime) -> Capacity:
 def stored(clouds: Sequence[Cloud], *, at: datetime) -> dict[int, Capacity]:
     """By primary key, what the regular look found lately; asks no cloud. Two queries."""
     rows = CloudCapacity.objects.filter(cloud__in=clouds, read_at__gt=at - FRESH)
-    pools: dict[int, dict[str, tuple[Decimal | None, Decimal | None]]] = defaultdict(dict)
+    pools: dict[int, list[StoragePool]] = defaultdict(list)
     for pool in StoragePool.objects.filter(cloud__in=clouds):
-        pools[pool.cloud_id][pool.name] = (pool.total_gb, pool.free_gb)
+        pools[pool.cloud_id].append(pool)
     return {
         row.cloud_id: Capacity(
             vcpus_total=row.vcpus_total,
             vcpus_used=row.vcpus_used,
             memory_gb_total=row.memory_gb_total,
             memory_gb_used=row.memory_gb_used,
-            storage=pools[row.cloud_id],
+            storage={pool.name: (pool.total_gb, pool.free_gb) for pool in pools[row.cloud_id]},
             read_at=row.read_at,
+            pools_of={
+                name: frozenset(pool.name for pool in pools[row.cloud_id] if pool.backend == backend)
+                for name, backend in row.backends.items()
+            },
         )
         for row in rows
     }

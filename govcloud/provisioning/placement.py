@@ -273,7 +273,7 @@ def _candidates(
                 other_size=_other_size(cloud, need),
                 maintenance=maintenances.get(cloud.pk),
                 has_ranges=_has_ranges(cloud, zone, need.networks),
-                storage=storage,
+                storage=_together(known.get(cloud.pk), storage),
                 builds_smaller=smaller,
                 room=_room(known.get(cloud.pk), promised[cloud.pk], storage),
             )
@@ -336,11 +336,30 @@ def _room(known: Capacity | None, promised: Promised, names: Collection[str]) ->
     )
 
 
+def _together(known: Capacity | None, storage: Mapping[str, int]) -> Mapping[str, int]:
+    """What is wanted of a class with what is wanted of others on the same pools: all of it has to find room there."""
+    if known is None:
+        return storage
+    pools = {name: _pools(known, name) for name in storage}
+    return {
+        name: sum(size for other, size in storage.items() if not pools[name].isdisjoint(pools[other]))
+        for name in storage
+    }
+
+
 def _free(known: Capacity, promised: Promised, name: str) -> Decimal | None:
-    """Of the pools that are named for the class (``host@ssd#ssd``); of all together where none is."""
-    own = {pool: sizes for pool, sizes in known.storage.items() if name in re.split("[@#]", pool)}
-    sizes = [free for _total, free in (own or known.storage).values()]
+    """What its pools have, less what is promised of any class that is on one of them."""
+    pools = _pools(known, name)
+    sizes = [known.storage[pool][1] for pool in pools]
     if not sizes or None in sizes:
         return None
-    taken = promised.storage.get(name, 0) if own else sum(promised.storage.values())
+    taken = sum(
+        size for other, size in promised.storage.items() if not pools.isdisjoint(_pools(known, other))
+    )
     return sum((size for size in sizes if size is not None), Decimal()) - taken
+
+
+def _pools(known: Capacity, name: str) -> frozenset[str]:
+    """On which the volumes of a class are: the cloud tells, else a name does (``host@ssd#ssd``); without either it may be any."""
+    named = frozenset(pool for pool in known.storage if name in re.split("[@#]", pool))
+    return known.pools_of.get(name) or named or frozenset(known.storage)

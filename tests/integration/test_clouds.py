@@ -304,6 +304,7 @@ def test_a_look_keeps_state_latency_and_capacity(on: Scene, far_cloud: Cloud) ->
     assert kept is not None
     assert kept.vcpus_total == 20_480
     assert {name.split("@")[1].split("#")[0] for name in kept.storage} == {"ssd", "sas", "capacity"}
+    assert kept.pools_of["ssd"] == {"sandbox@ssd#pool"}
 
 
 def test_a_cloud_is_looked_at_once_per_period_whoever_looks(on: Scene, far_cloud: Cloud) -> None:

@@ -2,6 +2,7 @@
 
 import io
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -66,4 +67,14 @@ def test_operators_see_flavors_and_volume_types_as_projects_do(operator: Cloud, 
     assert {flavor.name: flavor for flavor in operator.compute.flavors()} == {
         flavor.name: flavor for flavor in cloud.compute.flavors()
     }
-    assert set(cloud.volumes.volume_types()) <= set(operator.volumes.volume_types())
+    theirs = {kind.name: kind for kind in operator.volumes.volume_types()}
+    for kind in cloud.volumes.volume_types():
+        assert kind == replace(theirs[kind.name], backend=""), (
+            "where its volumes are is not a project's to know"
+        )
+
+
+def test_operators_are_told_on_which_pools_a_volume_types_volumes_are(operator: Cloud) -> None:
+    backends = {kind.backend for kind in operator.volumes.volume_types() if kind.backend}
+    assert backends
+    assert backends <= {pool.backend for pool in operator.capacity.pools()}

@@ -213,9 +213,12 @@ class Volume:
 
 @dataclass(frozen=True, slots=True)
 class VolumeType:
+    """``backend`` is that on which its volumes are, as ``Pool.backend``; empty where it names none or the reader may not know."""
+
     id: str
     name: str
     public: bool
+    backend: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,7 +126,15 @@ class Volumes:
     def volume_types(self) -> list[models.VolumeType]:
         """The storage classes that the project may use."""
         found = self._transport.pages(_SERVICE, "/types", key="volume_types")
-        return [models.VolumeType(body["id"], body["name"], body.get("is_public", True)) for body in found]
+        return [
+            models.VolumeType(
+                id=body["id"],
+                name=body["name"],
+                public=body.get("is_public", True),
+                backend=(body.get("extra_specs") or {}).get("volume_backend_name") or "",
+            )
+            for body in found
+        ]
 
     def limits(self) -> dict[str, int]:
         """The project's absolute limits and use as Cinder names them (``maxTotalVolumeGigabytes``, …)."""

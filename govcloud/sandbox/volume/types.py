@@ -9,14 +9,18 @@ from govcloud.sandbox.web import Answer, Body, Call, Routes
 routes = Routes("volume", "/volume/v3/<project_id>", "/volume/v3")
 
 
-def _view(row: Row) -> Body:
+_FOR_EVERYBODY = frozenset({"RESKEY:availability_zones", "multiattach", "replication_enabled"})
+
+
+def _view(call: Call, row: Row) -> Body:
+    specs = row["extra_specs"].items()
     return {
         "id": row["id"],
         "name": row["name"],
         "description": row["description"],
         "is_public": True,
         "os-volume-type-access:is_public": True,
-        "extra_specs": row["extra_specs"],
+        "extra_specs": {key: value for key, value in specs if call.caller.is_admin or key in _FOR_EVERYBODY},
         "qos_specs_id": None,
     }
 
@@ -30,7 +34,7 @@ def _found(call: Call) -> Row:
 
 @routes("GET", "/types")
 def list_types(call: Call) -> Body:
-    return {"volume_types": [_view(row) for row in call.cloud.store.find("volume_type")]}
+    return {"volume_types": [_view(call, row) for row in call.cloud.store.find("volume_type")]}
 
 
 @routes("POST", "/types")
@@ -48,24 +52,24 @@ def create_type(call: Call) -> Body:
         "default": False,
         "capacity_gb": 1_000_000,
     }
-    return {"volume_type": _view(call.cloud.store.save("volume_type", row))}
+    return {"volume_type": _view(call, call.cloud.store.save("volume_type", row))}
 
 
 @routes("GET", "/types/default")
 def show_default_type(call: Call) -> Body:
     for row in call.cloud.store.find("volume_type", default=True):
-        return {"volume_type": _view(row)}
+        return {"volume_type": _view(call, row)}
     raise ApiError(404, "Default volume type can not be found.")
 
 
 @routes("GET", "/types/<id>")
 def show_type(call: Call) -> Body:
-    return {"volume_type": _view(_found(call))}
+    return {"volume_type": _view(call, _found(call))}
 
 
 @routes("GET", "/types/<id>/extra_specs")
 def show_extra_specs(call: Call) -> Body:
-    return {"extra_specs": _found(call)["extra_specs"]}
+    return {"extra_specs": _view(call, _found(call))["extra_specs"]}
 
 
 @routes("DELETE", "/types/<id>", status=202)

@@ -8,6 +8,7 @@ import pytest
 from django.test.utils import CaptureQueriesContext
 
 from govcloud.catalog.models import Cloud, CloudFlavor, Flavor
+from govcloud.clouds.models import CloudCapacity, StoragePool
 from govcloud.provisioning import capacity, placement
 from govcloud.provisioning.placement import Need, Where
 from tenants.models import NetworkZone, System
@@ -133,6 +134,51 @@ def test_storage_that_is_promised_in_several_classes_that_are_one_on_the_cloud_i
     steps.filter(label="disk-1").update(kind="volume", desired_state={"storage_class": "ssd", "size_gb": 100})
     steps.filter(label="disk-2").update(kind="volume", desired_state={"storage_class": "sas", "size_gb": 40})
     assert capacity.promised([offered.cloud])[offered.cloud.pk].storage == {"fast": 140}
+
+
+def pool(cloud: Cloud, name: str, free: int) -> None:
+    backend = name.split("@")[1].split("#", maxsplit=1)[0]
+    StoragePool.objects.create(cloud=cloud, name=name, backend=backend, total_gb=1_000, free_gb=free)
+
+
+@pytest.mark.parametrize(
+    ("backends", "wanted", "finds_room"),
+    [
+        ({"fast": "flash", "slow": "disks"}, {"ssd": 100}, True),
+        ({"fast": "flash", "slow": "disks"}, {"ssd": 101}, False),
+        ({"fast": "flash", "slow": "disks"}, {"ssd": 100, "sas": 700}, True),
+        ({"fast": "disks", "slow": "disks"}, {"ssd": 400, "sas": 300}, True),
+        ({"fast": "disks", "slow": "disks"}, {"ssd": 400, "sas": 301}, False),
+        ({"fast": "gone"}, {"ssd": 800}, True),
+        ({}, {"ssd": 800}, True),
+        ({}, {"ssd": 500, "sas": 301}, False),
+    ],
+)
+def test_the_pools_of_a_class_are_those_of_the_back_end_that_its_type_names(
+    at: datetime, backends: dict[str, str], wanted: dict[str, int], *, finds_room: bool
+) -> None:
+    offered = catalogue()
+    names = offered.cloud.storage_classes
+    names.filter(storage_class__code="ssd").update(cloud_name="fast")
+    names.filter(storage_class__code="sas").update(cloud_name="slow")
+    row = room(offered.cloud, at=at, vcpus=64)
+    CloudCapacity.objects.filter(pk=row.pk).update(backends=backends)
+    pool(offered.cloud, "ceph@flash#0", free=100)
+    pool(offered.cloud, "ceph@disks#0", free=300)
+    pool(offered.cloud, "ceph@disks#1", free=400)
+    need = Need(storage=Counter({offered.storage_classes[code]: size for code, size in wanted.items()}))
+    assert (taken(at, need=need) is not None) == finds_room
+
+
+def test_what_is_promised_of_another_class_on_the_same_pools_is_not_given_twice(at: datetime) -> None:
+    offered = catalogue()
+    row = room(offered.cloud, at=at, vcpus=64)
+    CloudCapacity.objects.filter(pk=row.pk).update(backends={"ssd": "flash", "sas": "flash"})
+    pool(offered.cloud, "ceph@flash#0", free=100)
+    need = Need(storage=Counter({offered.storage_classes["ssd"]: 61}))
+    assert taken(at, need=need) == offered.cloud
+    operation(at, "disk").steps.update(kind="volume", desired_state={"storage_class": "sas", "size_gb": 40})
+    assert taken(at, need=need) is None
 
 
 def test_figures_that_are_old_stop_nothing(at: datetime) -> None:
