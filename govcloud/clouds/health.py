@@ -117,6 +117,7 @@ def store_capacity(
             "memory_gb_total": compute.memory_mib_total // 1024,
             "memory_gb_used": compute.memory_mib_used // 1024,
             "backends": {kind.name: kind.backend for kind in types if kind.backend},
+            "hosts": [_row(host) for host in compute.hosts],
             "read_at": at,
         },
     )
@@ -127,3 +128,13 @@ def store_capacity(
             name=pool.name,
             defaults={"backend": pool.backend, "total_gb": pool.total_gib, "free_gb": pool.free_gib},
         )
+
+
+def _row(host: openstack.models.HostRoom) -> list[int]:
+    """As ``CloudCapacity.hosts`` has it."""
+    return [
+        host.vcpus_free,
+        host.memory_mib_free // 1024,
+        host.vcpus_at_most,
+        host.memory_mib_at_most // 1024,
+    ]

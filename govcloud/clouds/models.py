@@ -151,7 +151,8 @@ class ServiceAnswer(models.Model):
 class CloudCapacity(models.Model):
     """What the hypervisors hold, as Placement counts them: vCPUs with overcommit, memory in GB (GiB).
 
-    ``backends`` are those that Cinder's volume types name for their volumes, by the type's name.
+    ``backends`` are those that Cinder's volume types name for their volumes, by the type's name; ``hosts`` what each hypervisor
+    has left: vCPUs and GB of memory, and of both the most that one server can have.
     """
 
     cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, primary_key=True, related_name="capacity")
@@ -160,6 +161,7 @@ class CloudCapacity(models.Model):
     memory_gb_total = models.PositiveIntegerField()
     memory_gb_used = models.PositiveIntegerField()
     backends = models.JSONField(default=dict)
+    hosts = models.JSONField(default=list)
     read_at = models.DateTimeField()
 
 

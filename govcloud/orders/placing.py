@@ -334,6 +334,7 @@ def _reasons() -> dict[Verdict, str]:
         Verdict.OTHER_SIZE: _("does not have “%(subject)s” in the catalogue's size"),
         Verdict.MAINTENANCE: _("is under maintenance until %(until)s (%(subject)s)"),
         Verdict.FULL: _("has not enough room left"),
+        Verdict.NO_HOST: _("has no hosts with enough room for servers of this size"),
         Verdict.NO_ADDRESSES: _("has no addresses left for another network in the %(zone)s"),
         Verdict.DOWN: _("does not answer as it should"),
         Verdict.SYSTEM_ELSEWHERE: _("the system's other things are elsewhere"),

@@ -18,6 +18,7 @@ from govcloud.clouds.models import CloudCapacity, StoragePool
 from govcloud.gateways.openstack.errors import CloudError
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
+from govcloud.provisioning.weighing import HostRoom
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class Capacity:
     """vCPUs with overcommit, memory and storage in GB as the cloud counts them (GiB); pools by name: total and free.
 
     A pool's total or free is None where its back end does not say. ``pools_of`` are the pools on which the volumes of a class
-    are, by the cloud's own name of the class, where the cloud tells.
+    are, by the cloud's own name of the class, where the cloud tells; ``hosts`` are told by the regular look only.
     """
 
     vcpus_total: int
@@ -51,6 +52,7 @@ class Capacity:
     storage: Mapping[str, tuple[Decimal | None, Decimal | None]]
     read_at: datetime
     pools_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    hosts: Sequence[HostRoom] = ()
 
 
 def of(cloud: Cloud, *, at: datetime) -> Capacity | None:
@@ -102,6 +104,7 @@ def stored(clouds: Sequence[Cloud], *, at: datetime) -> dict[int, Capacity]:
                 name: frozenset(pool.name for pool in pools[row.cloud_id] if pool.backend == backend)
                 for name, backend in row.backends.items()
             },
+            hosts=[HostRoom(*host) for host in row.hosts],
         )
         for row in rows
     }

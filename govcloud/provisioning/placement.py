@@ -235,8 +235,16 @@ def decide(
         backup_waits=backup_waits,
         vcpus=sum(flavor.vcpus * count for flavor, count in need.flavors.items()),
         memory_gb=sum(flavor.memory_gb * count for flavor, count in need.flavors.items()),
+        servers=_sizes(need),
     )
     return weigh(_candidates(system, where.zone, need, at=at, beside=beside), wanted)
+
+
+def _sizes(need: Need) -> Counter[tuple[int, int]]:
+    sizes: Counter[tuple[int, int]] = Counter()
+    for flavor, count in need.flavors.items():
+        sizes[flavor.vcpus, flavor.memory_gb] += count
+    return sizes
 
 
 def _candidates(
@@ -332,6 +340,7 @@ def _room(known: Capacity | None, promised: Promised, names: Collection[str]) ->
         vcpus_total=known.vcpus_total,
         vcpus_free=known.vcpus_total - known.vcpus_used - promised.vcpus,
         memory_gb_free=known.memory_gb_total - known.memory_gb_used - promised.memory_gb,
+        hosts=known.hosts,
         storage_free={name: _free(known, promised, name) for name in names},
     )
 

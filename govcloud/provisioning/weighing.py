@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from django.db import models
 
@@ -30,6 +31,7 @@ class Verdict(models.TextChoices):
     OTHER_SIZE = "other_size"  # than in the catalogue
     MAINTENANCE = "maintenance"
     FULL = "full"
+    NO_HOST = "no_host"  # has room for servers of the size, or not enough have
     NO_ADDRESSES = "no_addresses"  # left in the zone's pool for another network
     DOWN = "down"  # not taken while another can be
     SYSTEM_ELSEWHERE = "system_elsewhere"
@@ -42,6 +44,7 @@ PASSING = (
     Verdict.BACKUP_WAITS,
     Verdict.MAINTENANCE,
     Verdict.FULL,
+    Verdict.NO_HOST,
     Verdict.NO_ADDRESSES,
     Verdict.OTHER_SIZE,
     Verdict.LACKS,
@@ -60,7 +63,8 @@ NOT_BEST = frozenset(
 class Wanted:
     """What shall be built in one place. ``network`` is the one it goes to, if that is there already: its cloud and name.
 
-    ``bound_to`` are the clouds (primary keys) on which the order's backup can be, or is; None: any.
+    ``bound_to`` are the clouds (primary keys) on which the order's backup can be, or is; None: any. ``servers`` counts those of
+    each size (vCPUs and GB of memory).
     """
 
     zone: str
@@ -71,16 +75,36 @@ class Wanted:
     backup_waits: bool = False  # the order's backup covers it and has no place yet
     vcpus: int = 0
     memory_gb: int = 0
+    servers: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+
+class HostRoom(NamedTuple):
+    """What a hypervisor has left, and of both the most that one server can have; memory in GB. As ``CloudCapacity.hosts``."""
+
+    vcpus: int
+    memory_gb: int
+    vcpus_at_most: int
+    memory_gb_at_most: int
+
+    def servers(self, vcpus: int, memory_gb: int) -> int:
+        """How many servers of a size find room on it."""
+        if vcpus > self.vcpus_at_most or memory_gb > self.memory_gb_at_most:
+            return 0
+        return min(self.vcpus // vcpus, self.memory_gb // memory_gb)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What is left, promises subtracted; GiB of storage by the cloud's name of a class, None where nobody says."""
+    """What is left, promises subtracted; GiB of storage by the cloud's name of a class, None where nobody says.
+
+    ``hosts`` are the hypervisors, promises not subtracted: nobody knows on which of them what is promised will be.
+    """
 
     vcpus_total: int
     vcpus_free: int
     memory_gb_free: int
     storage_free: Mapping[str, Decimal | None] = field(default_factory=dict)
+    hosts: Sequence[HostRoom] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,7 +217,17 @@ def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: C901, PLR
     if not facts.has_ranges:
         return no(Verdict.NO_ADDRESSES)
     short = _short_of(facts, wanted)
-    return no(Verdict.FULL, short) if short else None
+    if short:
+        return no(Verdict.FULL, short)
+    return None if _find_hosts(facts, wanted) else no(Verdict.NO_HOST)
+
+
+def _find_hosts(facts: Facts, wanted: Wanted) -> bool:
+    """Whether the servers of each size find room, taken by itself; a server is on one hypervisor, whatever is free on others."""
+    hosts = facts.room.hosts if facts.room is not None and not facts.builds_smaller else ()
+    return not hosts or all(
+        sum(host.servers(*size) for host in hosts) >= count for size, count in wanted.servers.items()
+    )
 
 
 def _short_of(facts: Facts, wanted: Wanted) -> str:

@@ -305,6 +305,7 @@ def test_a_look_keeps_state_latency_and_capacity(on: Scene, far_cloud: Cloud) ->
     assert kept.vcpus_total == 20_480
     assert {name.split("@")[1].split("#")[0] for name in kept.storage} == {"ssd", "sas", "capacity"}
     assert kept.pools_of["ssd"] == {"sandbox@ssd#pool"}
+    assert sum(host.vcpus for host in kept.hosts) == kept.vcpus_total - kept.vcpus_used
 
 
 def test_a_cloud_is_looked_at_once_per_period_whoever_looks(on: Scene, far_cloud: Cloud) -> None:

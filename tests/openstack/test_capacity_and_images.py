@@ -12,7 +12,9 @@ from tests.openstack.laboratory import IMAGE, Laboratory, gone
 
 def test_operators_read_the_capacity(operator: Cloud, server: models.Server) -> None:
     capacity = operator.capacity.compute(within=60)
-    assert capacity.hosts >= 1
+    assert sum(host.vcpus_free for host in capacity.hosts) == capacity.vcpus_total - capacity.vcpus_used
+    assert all(0 <= host.vcpus_at_most <= host.vcpus_free for host in capacity.hosts)
+    assert all(0 <= host.memory_mib_at_most <= host.memory_mib_free for host in capacity.hosts)
     assert 0 < capacity.vcpus_used < capacity.vcpus_total
     assert 0 < capacity.memory_mib_used < capacity.memory_mib_total
 

@@ -34,6 +34,7 @@ class Capacity:
         deadline = time.monotonic() + within
         totals = {_VCPU: 0, _MEMORY: 0}
         used = {_VCPU: 0, _MEMORY: 0}
+        hosts = []
         out = self._out_of_service()
         providers = [provider for provider in self._providers() if provider not in out]
         for provider in providers:
@@ -43,15 +44,16 @@ class Capacity:
                     service="placement",
                 )
             offered, taken = self._offered(provider), self._taken(provider)
-            for resource, amount in offered.items():
+            for resource, (amount, _at_most) in offered.items():
                 totals[resource] += amount
                 used[resource] += min(amount, taken[resource])
+            hosts.append(_room(offered, taken))
         return models.ComputeCapacity(
             vcpus_total=totals[_VCPU],
             vcpus_used=used[_VCPU],
             memory_mib_total=totals[_MEMORY],
             memory_mib_used=used[_MEMORY],
-            hosts=len(providers),
+            hosts=tuple(hosts),
         )
 
     def pools(self) -> list[models.Pool]:
@@ -80,10 +82,11 @@ class Capacity:
             if each.get("status") == "disabled" or each.get("state") == "down"
         )
 
-    def _offered(self, provider: str) -> dict[str, int]:
+    def _offered(self, provider: str) -> dict[str, tuple[int, int]]:
+        """How much of each resource, and the most of it that one server can have."""
         inventories = self._get(f"/resource_providers/{provider}/inventories")["inventories"]
         return {
-            resource: _offer(inventories[resource])
+            resource: (_offer(inventories[resource]), int(inventories[resource]["max_unit"]))
             for resource in (_VCPU, _MEMORY)
             if resource in inventories
         }
@@ -99,6 +102,20 @@ class Capacity:
 def _offer(inventory: Mapping[str, Any]) -> int:
     """Placement's own rule: (total - reserved) x allocation ratio, rounded down."""
     return int((inventory["total"] - inventory["reserved"]) * Decimal(str(inventory["allocation_ratio"])))
+
+
+def _room(offered: Mapping[str, tuple[int, int]], taken: Mapping[str, int]) -> models.HostRoom:
+    """A resource that it does not have has no room either."""
+    free = {
+        resource: max(0, offered.get(resource, (0, 0))[0] - taken[resource]) for resource in (_VCPU, _MEMORY)
+    }
+    at_most = {resource: min(free[resource], offered.get(resource, (0, 0))[1]) for resource in free}
+    return models.HostRoom(
+        vcpus_free=free[_VCPU],
+        memory_mib_free=free[_MEMORY],
+        vcpus_at_most=at_most[_VCPU],
+        memory_mib_at_most=at_most[_MEMORY],
+    )
 
 
 def _pool(body: dict[str, Any]) -> models.Pool:

@@ -420,6 +420,16 @@ class Pool:
 
 
 @dataclass(frozen=True, slots=True)
+class HostRoom:
+    """What one hypervisor has left, and of that the most that one server can have."""
+
+    vcpus_free: int
+    memory_mib_free: int
+    vcpus_at_most: int
+    memory_mib_at_most: int
+
+
+@dataclass(frozen=True, slots=True)
 class ComputeCapacity:
     """What the hypervisors can still be asked for, overcommit included and what the operators reserve left out."""
 
@@ -427,7 +437,7 @@ class ComputeCapacity:
     vcpus_used: int
     memory_mib_total: int
     memory_mib_used: int
-    hosts: int
+    hosts: tuple[HostRoom, ...]
 
 
 def text_map(value: Any) -> dict[str, str]:

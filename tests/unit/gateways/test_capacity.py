@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from govcloud.gateways.openstack.capacity import Capacity
+from govcloud.gateways.openstack.models import HostRoom
 
 if TYPE_CHECKING:
     from govcloud.gateways.openstack.transport import Transport
 
-HOST = {"total": 32, "reserved": 0, "allocation_ratio": 4.0}
-MEMORY = {"total": 262_144, "reserved": 16_384, "allocation_ratio": 1.0}
+HOST = {"total": 32, "reserved": 0, "allocation_ratio": 4.0, "max_unit": 32}
+MEMORY = {"total": 262_144, "reserved": 16_384, "allocation_ratio": 1.0, "max_unit": 262_144}
 POOL = {
     "total_capacity_gb": 1000.0, "free_capacity_gb": 100.0, "provisioned_capacity_gb": 3000, "reserved_percentage": 0,
     "thin_provisioning_support": True, "max_over_subscription_ratio": "20.0",
@@ -48,8 +49,12 @@ def counted(services: Services) -> Capacity:
 
 def test_hypervisors_are_counted_with_overcommit_and_without_what_is_reserved() -> None:
     found = counted(Services({"a": 28, "b": 0})).compute(within=60)
-    assert (found.vcpus_total, found.vcpus_used, found.hosts) == (256, 28, 2)
+    assert (found.vcpus_total, found.vcpus_used, len(found.hosts)) == (256, 28, 2)
     assert (found.memory_mib_total, found.memory_mib_used) == (2 * 245_760, 28 * 1024)
+    assert found.hosts == (
+        HostRoom(100, 245_760 - 28 * 1024, vcpus_at_most=32, memory_mib_at_most=245_760 - 28 * 1024),
+        HostRoom(128, 245_760, vcpus_at_most=32, memory_mib_at_most=245_760),
+    )
 
 
 @pytest.mark.parametrize("out", [{"status": "disabled"}, {"state": "down"}])
@@ -57,7 +62,7 @@ def test_a_hypervisor_on_which_nothing_is_built_offers_no_room(out: dict[str, st
     services = Services({"a": 28, "b": 0})
     services.states["b"] = out
     found = counted(services).compute(within=60)
-    assert (found.vcpus_total, found.vcpus_used, found.hosts) == (128, 28, 1)
+    assert (found.vcpus_total, found.vcpus_used, len(found.hosts)) == (128, 28, 1)
     assert found.memory_mib_total == 245_760
 
 
@@ -65,6 +70,7 @@ def test_one_overfull_hypervisor_takes_no_room_away_from_others() -> None:
     """Its overcommit was lowered, or memory reserved, while its servers stood."""
     found = counted(Services({"a": 168, "b": 28})).compute(within=60)
     assert found.vcpus_total - found.vcpus_used == 100
+    assert [host.vcpus_free for host in found.hosts] == [0, 100]
 
 
 @pytest.mark.parametrize(

@@ -136,6 +136,19 @@ def test_storage_that_is_promised_in_several_classes_that_are_one_on_the_cloud_i
     assert capacity.promised([offered.cloud])[offered.cloud.pk].storage == {"fast": 140}
 
 
+def test_the_room_of_hosts_is_that_of_the_last_look(at: datetime) -> None:
+    offered = catalogue()
+    need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 3}))
+    row = room(offered.cloud, at=at, vcpus=64)
+    for hosts, finds in (
+        ([], True),
+        ([[8, 32, 4, 16], [8, 8, 8, 8]], False),
+        ([[8, 32, 4, 16], [7, 20, 7, 20]], True),
+    ):
+        CloudCapacity.objects.filter(pk=row.pk).update(hosts=hosts)
+        assert (taken(at, need=need) is not None) == finds
+
+
 def pool(cloud: Cloud, name: str, free: int) -> None:
     backend = name.split("@")[1].split("#", maxsplit=1)[0]
     StoragePool.objects.create(cloud=cloud, name=name, backend=backend, total_gb=1_000, free_gb=free)

@@ -9,7 +9,7 @@ import pytest
 
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import AvailabilityZone, Maintenance
-from govcloud.provisioning.weighing import Facts, Room, Wanted, weigh
+from govcloud.provisioning.weighing import Facts, HostRoom, Room, Wanted, weigh
 
 WANTED = Wanted(zone="private", site="main", mlps_level=3, vcpus=8, memory_gb=32)
 UNTIL = datetime(2026, 11, 18, 6, 0, tzinfo=UTC)
@@ -161,3 +161,34 @@ def test_a_cloud_whose_zone_has_no_range_left_takes_no_new_network() -> None:
     full = facts(1, "east", has_ranges=False)
     assert decided(full) == (None, {"east": "no_addresses"})
     assert decided(full, facts(2, "west")) == ("west only_one", {"east": "no_addresses"})
+
+
+HOSTS = (HostRoom(20, 100, 16, 100), HostRoom(12, 40, 12, 40), HostRoom(18, 60, 16, 60))
+
+
+@pytest.mark.parametrize(
+    ("servers", "finds"),
+    [
+        ({(16, 64): 1}, True),
+        ({(16, 64): 2}, False),
+        ({(16, 60): 2}, True),
+        ({(8, 30): 5}, True),
+        ({(8, 30): 6}, False),
+        ({(17, 8): 1}, False),
+        ({(16, 64): 1, (8, 30): 5}, True),
+        ({(16, 64): 1, (8, 30): 6}, False),
+    ],
+    ids=str,
+)
+def test_servers_find_hosts_with_room_for_their_size(
+    servers: dict[tuple[int, int], int], *, finds: bool
+) -> None:
+    """What is left adds up to fifty vCPUs and two hundred GB."""
+    scattered = facts(1, "east", room=replace(ROOM, hosts=HOSTS))
+    wanted = replace(WANTED, servers=servers)
+    expected = ("east only_one", {}) if finds else (None, {"east": "no_host"})
+    assert decided(scattered, wanted=wanted) == expected
+    other = facts(2, "west")
+    assert decided(scattered, other, wanted=wanted)[0] == ("east most_room" if finds else "west only_one")
+    smaller = replace(scattered, builds_smaller=True)
+    assert decided(smaller, wanted=wanted) == ("east only_one", {})
