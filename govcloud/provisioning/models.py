@@ -148,6 +148,13 @@ class Step(models.Model):
     def __str__(self) -> str:
         return self.key
 
+    @property
+    def state_label(self) -> str:
+        """The state in people's words: what was called off is taken back, where what shall go is removed."""
+        words = {StepState.REMOVING: _("being taken back"), StepState.GONE: _("taken back")}
+        called_off = words.get(StepState(self.state)) if self.called_off_at is not None else None
+        return str(called_off or self.get_state_display())
+
 
 class CloudCall(models.Model):
     """One call to a cloud's API made for a step, with the id under which the cloud logged it."""

@@ -83,6 +83,29 @@ def test_the_page_asks_itself_for_what_changes_until_all_is_finished(
     assert "hx-get" not in browser.get(f"{URL}{parked.uuid}/").content.decode()
 
 
+@pytest.mark.parametrize(
+    ("state", "called_off", "told"),
+    [
+        ("gone", True, "taken back"),
+        ("removing", True, "being taken back"),
+        ("gone", False, "removed"),
+        ("removing", False, "being removed"),
+    ],
+)
+def test_what_was_called_off_is_told_as_taken_back(
+    people: scenes.Cast,
+    parked: Operation,
+    signed_in: Signed,
+    at: datetime,
+    state: str,
+    *,
+    called_off: bool,
+    told: str,
+) -> None:
+    parked.steps.exclude(state="done").update(state=state, called_off_at=at if called_off else None)
+    assert f"<span>{told}</span>" in signed_in(people.admin).get(f"{URL}{parked.uuid}/").content.decode()
+
+
 def test_nobody_else_sees_them(people: scenes.Cast, parked: Operation, signed_in: Signed) -> None:
     done = parked.steps.filter(state="done").first()
     assert done is not None

@@ -40,6 +40,7 @@ class Doing:
     about: str
     state: str
     label: str
+    called_off: bool = False
     left: str = ""
     row: Any = None
 
@@ -91,7 +92,8 @@ class Group:
 
     @property
     def label(self) -> str:
-        return _("taken back") if self.stands and self.state == StepState.GONE else _label(self.state)
+        called_off = self.stands or any(step.called_off for step in self.steps)
+        return _("taken back") if called_off and self.state == StepState.GONE else _label(self.state)
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,8 @@ def _doing(step: Any, order: Order, *, technical: bool) -> Doing:
         title=deed_of(step),
         about=named(order.system) if _shared(step) else step.label,
         state=step.state,
-        label=step.get_state_display(),
+        label=step.state_label,
+        called_off=step.called_off_at is not None,
         left=by_hand.left_by(kind=step.kind, reason=step.outputs.get("reason")),
         row=step if technical else None,
     )
