@@ -23,6 +23,7 @@ from govcloud import clock
 from govcloud.audit import exporting, sealing
 from govcloud.clouds.models import USABLE
 from govcloud.notifications.overview import seen as notices_seen
+from govcloud.orders import placing
 from govcloud.organisation import rhythm
 from govcloud.provisioning import overview
 from govcloud.provisioning.models import CallCount
@@ -39,6 +40,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     at = clock.now()
     registry.register(Engine(overview.read(at=at)))
     registry.register(Records(figures.compared(at=at), figures.open_findings()))
+    registry.register(Places(placing.backlog(), at=at))
     registry.register(Trail(unsealed=sealing.unsealed(), unexported=exporting.unexported(at=at)))
     registry.register(Access(late=rhythm.late_seconds(at=at)))
     encode, content_type = choose_encoder(request.headers.get("Accept", ""))
@@ -216,6 +218,26 @@ class Access(Collector):
             "govcloud_access_review_late_seconds",
             "How long the next access review has been due and is not open.",
             self.late,
+        )
+
+
+class Places(Collector):
+    """Parts of orders that no cloud can take at present."""
+
+    def __init__(self, backlog: placing.Backlog, *, at: datetime) -> None:
+        self.backlog, self.at = backlog, at
+
+    def collect(self) -> Iterator[Metric]:
+        waiting = self.backlog
+        yield _gauge(
+            "govcloud_parts_without_place",
+            "Parts of orders that wait for a place on a cloud.",
+            waiting.parts,
+        )
+        yield _gauge(
+            "govcloud_oldest_part_without_place_age_seconds",
+            "How long the first of them has waited.",
+            (self.at - waiting.since).total_seconds() if waiting.since is not None else 0.0,
         )
 
 

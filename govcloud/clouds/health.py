@@ -93,10 +93,14 @@ def _look_at_capacity(cloud: Cloud, clock: Callable[[], datetime]) -> None:
     try:
         connection = access.connect(cloud=cloud, timeout=PATIENCE)
         compute, pools = connection.capacity.compute(within=COUNTING), connection.capacity.pools()
-        types = connection.volumes.volume_types()
     except CloudError as error:
         log.warning("capacity unknown", cloud=cloud.code, reason=str(error))
         return
+    try:
+        types = connection.volumes.volume_types()
+    except CloudError as error:
+        log.warning("back ends of volume types unknown", cloud=cloud.code, reason=str(error))
+        types = None
     store_capacity(cloud=cloud, compute=compute, pools=pools, types=types, at=clock())
 
 
@@ -106,9 +110,13 @@ def store_capacity(
     cloud: Cloud,
     compute: openstack.models.ComputeCapacity,
     pools: list[openstack.models.Pool],
-    types: list[openstack.models.VolumeType],
+    types: list[openstack.models.VolumeType] | None,
     at: datetime,
 ) -> None:
+    """Without ``types`` the back ends stay that are known."""
+    backends = (
+        {} if types is None else {"backends": {kind.name: kind.backend for kind in types if kind.backend}}
+    )
     CloudCapacity.objects.update_or_create(
         cloud=cloud,
         defaults={
@@ -116,7 +124,7 @@ def store_capacity(
             "vcpus_used": compute.vcpus_used,
             "memory_gb_total": compute.memory_mib_total // 1024,
             "memory_gb_used": compute.memory_mib_used // 1024,
-            "backends": {kind.name: kind.backend for kind in types if kind.backend},
+            **backends,
             "hosts": [_row(host) for host in compute.hosts],
             "read_at": at,
         },

@@ -145,9 +145,9 @@ def _require_not_in_use(cloud: Cloud, wanted: Mapping[str, Mapping[str, Any]]) -
             used = standing.exclude(**{column: None}).exclude(**{f"{column}__in": things.values()})
             codes = used.values_list(f"{column}__code", flat=True).distinct().order_by()
             missing |= {(kind, code) for code in codes}
-        asked = f"desired_state__{TABLES[kind][2]}"
-        at_work = cloud.operations.filter(finished_at=None).exclude(**{f"steps__{asked}": None})
-        named = at_work.values_list(f"steps__{asked}", flat=True).distinct().order_by()
+        column = TABLES[kind][2]
+        at_work = cloud.operations.filter(finished_at=None, steps__desired_state__has_key=column)
+        named = at_work.values_list(f"steps__desired_state__{column}", flat=True).distinct().order_by()
         missing |= {(kind, code) for code in named if code is not None and code not in things}
     if missing:
         raise NamesInUse(

@@ -337,6 +337,7 @@ class Placement(models.Model):
     availability_zone = models.ForeignKey(
         AvailabilityZone, null=True, on_delete=models.PROTECT, related_name="placements"
     )
+    first_decided_at = models.DateTimeField()
     decided_at = models.DateTimeField()
     called_off_at = models.DateTimeField(null=True)  # while it waited
 

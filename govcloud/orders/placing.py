@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Count, Min, Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
@@ -45,7 +45,9 @@ class Part:
             elif unit.item.kind == Kind.CONTAINER:
                 need.object_classes.add(unit.item.container.storage_class)
             elif unit.volume is not None:
-                need.storage[unit.volume.storage_class] += unit.volume.size_gb
+                held, size_gb = unit.volume.storage_class, unit.volume.size_gb
+                need.storage[held] += size_gb
+                need.largest[held] = max(size_gb, need.largest.get(held, 0))
         return need
 
 
@@ -154,7 +156,7 @@ def keep(
     """Write the decision down; over an earlier one (``row``) for a part that waited."""
     waited = row is not None
     if row is None:
-        row = Placement(order=order, position=order.placements.count())
+        row = Placement(order=order, position=order.placements.count(), first_decided_at=at)
     for column, value in {**_columns(part, decision), "decided_at": at}.items():
         setattr(row, column, value)
     row.save()
@@ -268,6 +270,26 @@ def waiting(order: Order) -> list[Shown]:
     return _shown(order.placements.waiting())
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """How many parts of orders have no place on any cloud yet, and since when the first of them has none."""
+
+    parts: int
+    since: datetime | None
+
+
+def backlog() -> Backlog:
+    """Of the whole installation. One query."""
+    found = Placement.objects.waiting().aggregate(parts=Count("pk"), since=Min("first_decided_at"))
+    return Backlog(**found)
+
+
+def longest_waiting(orders: QuerySet[Order], *, most: int) -> list[Shown]:
+    """The parts of these orders that have waited longest for a place. Three queries."""
+    rows = Placement.objects.waiting().filter(order__in=orders).select_related("order")
+    return _shown(rows.order_by("first_decided_at", "pk")[:most])
+
+
 def _shown(placements: QuerySet[Placement]) -> list[Shown]:
     rows = placements.select_related("cloud", "availability_zone").prefetch_related(
         "units",
@@ -280,7 +302,9 @@ def foreseen(order: Order, units: Iterable[Unit], *, at: datetime) -> list[Shown
     """Where its units would go if it were approved now. Writes nothing."""
     shown = []
     for position, (part, decision) in enumerate(decide(order, parts(units), at=at)):
-        row = Placement(order=order, position=position, decided_at=at, **_columns(part, decision))
+        row = Placement(
+            order=order, position=position, first_decided_at=at, decided_at=at, **_columns(part, decision)
+        )
         weighed = [_row(row, rank, judged) for rank, judged in enumerate(_in_order(decision))]
         shown.append(Shown(row, [unit.uuid for unit in part.units], weighed))
     return shown

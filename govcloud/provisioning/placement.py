@@ -193,12 +193,14 @@ class Need:
     """What shall be built in one place: how many servers of each flavor, how many GB of each storage class of volumes, how many
     networks.
 
-    Of object storage only the classes: what an object store has left is told by nobody.
+    Of object storage only the classes: what an object store has left is told by nobody. ``largest`` is the size of the largest volume
+    of each class, in GB.
     """
 
     flavors: Counter[Flavor] = field(default_factory=Counter)
     images: set[Image] = field(default_factory=set)
     storage: Counter[StorageClass] = field(default_factory=Counter)
+    largest: dict[StorageClass, int] = field(default_factory=dict)
     object_classes: set[StorageClass] = field(default_factory=set)
     networks: int = 0
 
@@ -264,10 +266,13 @@ def _candidates(
     }
     for cloud in clouds:
         storage: Counter[str] = Counter()
+        largest: dict[str, int] = {}
         for storage_class, size_gb in need.storage.items():
             scale = scales.get((cloud.pk, storage_class.pk))
             if scale is not None:
                 storage[scale.cloud_name] += scale.built_gb(size_gb)
+                largest_gb = scale.built_gb(need.largest.get(storage_class, 0))
+                largest[scale.cloud_name] = max(largest_gb, largest.get(scale.cloud_name, 0))
         smaller = any(key[0] == cloud.pk and row.ordered_gb_per_built_gb > 1 for key, row in scales.items())
         for part in cloud.availability_zones.all() or (None,):
             yield Facts(
@@ -282,8 +287,9 @@ def _candidates(
                 maintenance=maintenances.get(cloud.pk),
                 has_ranges=_has_ranges(cloud, zone, need.networks),
                 storage=_together(known.get(cloud.pk), storage),
+                largest=largest,
                 builds_smaller=smaller,
-                room=_room(known.get(cloud.pk), promised[cloud.pk], storage),
+                room=_room(cloud, known.get(cloud.pk), promised[cloud.pk], storage),
             )
 
 
@@ -333,39 +339,45 @@ def _things(system: System) -> tuple[Counter[int], Counter[int]]:
     return homes, Counter(part for _cloud, part in places if part is not None)
 
 
-def _room(known: Capacity | None, promised: Promised, names: Collection[str]) -> Room | None:
+def _room(cloud: Cloud, known: Capacity | None, promised: Promised, names: Collection[str]) -> Room | None:
+    """Where sizes need not match, a flavor says nothing of what a host has to have."""
     if known is None:
         return None
     return Room(
         vcpus_total=known.vcpus_total,
         vcpus_free=known.vcpus_total - known.vcpus_used - promised.vcpus,
         memory_gb_free=known.memory_gb_total - known.memory_gb_used - promised.memory_gb,
-        hosts=known.hosts,
+        hosts=known.hosts if cloud.sizes_must_match else (),
+        largest_free={name: _largest(known, name) for name in names},
         storage_free={name: _free(known, promised, name) for name in names},
     )
 
 
 def _together(known: Capacity | None, storage: Mapping[str, int]) -> Mapping[str, int]:
-    """What is wanted of a class with what is wanted of others on the same pools: all of it has to find room there."""
+    """What is wanted of a class with what is wanted of others that can be on its pools only: all of it has to find room there."""
     if known is None:
         return storage
     pools = {name: _pools(known, name) for name in storage}
     return {
-        name: sum(size for other, size in storage.items() if not pools[name].isdisjoint(pools[other]))
-        for name in storage
+        name: sum(size for other, size in storage.items() if pools[other] <= pools[name]) for name in storage
     }
 
 
 def _free(known: Capacity, promised: Promised, name: str) -> Decimal | None:
-    """What its pools have, less what is promised of any class that is on one of them."""
+    """What its pools have, less what is promised of the classes that can be on these only."""
     pools = _pools(known, name)
     sizes = [known.storage[pool][1] for pool in pools]
     if not sizes or None in sizes:
         return None
-    taken = sum(
-        size for other, size in promised.storage.items() if not pools.isdisjoint(_pools(known, other))
-    )
+    taken = sum(size for other, size in promised.storage.items() if _pools(known, other) <= pools)
     return sum((size for size in sizes if size is not None), Decimal()) - taken
+
+
+def _largest(known: Capacity, name: str) -> Decimal | None:
+    """What the emptiest of its pools has: a volume is on one of them."""
+    sizes = [known.storage[pool][1] for pool in _pools(known, name)]
+    known_sizes = [size for size in sizes if size is not None]
+    return max(known_sizes) if known_sizes and len(known_sizes) == len(sizes) else None
 
 
 def _pools(known: Capacity, name: str) -> frozenset[str]:

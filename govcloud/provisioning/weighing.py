@@ -90,20 +90,22 @@ class HostRoom(NamedTuple):
         """How many servers of a size find room on it."""
         if vcpus > self.vcpus_at_most or memory_gb > self.memory_gb_at_most:
             return 0
-        return min(self.vcpus // vcpus, self.memory_gb // memory_gb)
+        return min(self.vcpus // max(1, vcpus), self.memory_gb // memory_gb if memory_gb else self.vcpus)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
     """What is left, promises subtracted; GiB of storage by the cloud's name of a class, None where nobody says.
 
-    ``hosts`` are the hypervisors, promises not subtracted: nobody knows on which of them what is promised will be.
+    ``hosts`` are the hypervisors, and ``largest_free`` what the emptiest pool of a class has, promises not subtracted: nobody knows
+    on which of them what is promised will be.
     """
 
     vcpus_total: int
     vcpus_free: int
     memory_gb_free: int
     storage_free: Mapping[str, Decimal | None] = field(default_factory=dict)
+    largest_free: Mapping[str, Decimal | None] = field(default_factory=dict)
     hosts: Sequence[HostRoom] = ()
 
 
@@ -113,7 +115,7 @@ class Facts:
 
     ``things`` counts what the system has there; ``lacks`` is the code of something wanted that the cloud has no name for,
     ``other_size`` of something that must not be built there, as the cloud has it in another size than the catalogue;
-    ``storage`` the GiB to build, by the cloud's name of the class; ``room`` is None where nobody has looked lately;
+    ``storage`` the GiB to build, by the cloud's name of the class, ``largest`` those of its largest volume; ``room`` is None where nobody has looked lately;
     ``has_ranges`` tells whether the zone's pool has ranges left for all new networks.
     A test cloud ``builds_smaller`` than is ordered, servers as well: its vCPUs and memory say nothing then.
     """
@@ -129,6 +131,7 @@ class Facts:
     maintenance: Maintenance | None = None
     has_ranges: bool = True
     storage: Mapping[str, int] = field(default_factory=dict)
+    largest: Mapping[str, int] = field(default_factory=dict)
     room: Room | None = None
     builds_smaller: bool = False
 
@@ -238,10 +241,14 @@ def _short_of(facts: Facts, wanted: Wanted) -> str:
         return "vcpus"
     if not facts.builds_smaller and wanted.memory_gb > facts.room.memory_gb_free:
         return "memory_gb"
-    for name, wanted_gib in facts.storage.items():
-        free = facts.room.storage_free.get(name)
-        if free is not None and wanted_gib > free:
-            return name
+    for wanted_gib, left in (
+        (facts.storage, facts.room.storage_free),
+        (facts.largest, facts.room.largest_free),
+    ):
+        for name, gib in wanted_gib.items():
+            free = left.get(name)
+            if free is not None and gib > free:
+                return name
     return ""
 
 

@@ -13,12 +13,14 @@ from govcloud.clouds.models import CloudHealth, HealthState
 from govcloud.gateways.openstack import Exchange
 from govcloud.notifications import dispatch
 from govcloud.notifications.models import Webhook
+from govcloud.orders.models import Placement
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Step
 from tests.api.house import house
 from tests.factories.catalog import CloudFactory
 from tests.factories.clouds import differing, healthy
 from tests.factories.notifications import posted, webhook
+from tests.factories.orders import drafted, scene
 from tests.factories.reconciliation import FindingFactory, SweepFactory
 from tests.factories.tenants import UserFactory
 from tests.unit.provisioning.scripted import operation
@@ -111,6 +113,20 @@ def test_how_far_records_and_clouds_were_compared_is_told(
     assert ages == {("whole",): 3 * 3600, ("failing",): 30 * 3600}
     kinds = {labels: value for (name, labels), value in samples.items() if name == "govcloud_findings_open"}
     assert (kinds.pop(("foreign",)), set(kinds.values())) == (2, {0})
+
+
+def test_what_waits_for_a_place_on_a_cloud_is_counted_with_its_age(client: Client) -> None:
+    at = clock.now()
+    order = drafted(scene(), at=at)
+    assert scraped(client)["govcloud_oldest_part_without_place_age_seconds", ()] == 0
+    for position, hours in enumerate((2, 3)):
+        Placement.objects.create(
+            order=order, position=position, zone="private", site="main", decided_at=at,
+            first_decided_at=at - timedelta(hours=hours),
+        )  # fmt: skip
+    samples = scraped(client)
+    assert samples["govcloud_parts_without_place", ()] == 2
+    assert samples["govcloud_oldest_part_without_place_age_seconds", ()] == pytest.approx(3 * 3600, abs=60)
 
 
 def test_a_counter_does_not_go_down_when_old_counts_are_summed_up(client: Client) -> None:

@@ -37,6 +37,7 @@ def cloud() -> Cloud:
     standing(cloud, built=2)
     VolumeFactory(resource__cloud=cloud, resource__built_at=BEGINNING)
     standing(CloudFactory(code="east"), built=0)
+    standing(CloudFactory(code="west"), built=1, released=0)  # by a clock that was set back
     return cloud
 
 
@@ -53,7 +54,7 @@ def test_of_earlier_ones_they_are_counted_afterwards(cloud: Cloud) -> None:
     for day in range(6):
         SweepFactory(cloud=cloud, requested_at=BEGINNING + day * DAY)
     SweepFactory(cloud=Cloud.objects.get(code="east"), requested_at=BEGINNING)
-    SweepFactory(cloud=CloudFactory(code="west"), requested_at=BEGINNING)
+    SweepFactory(cloud=Cloud.objects.get(code="west"), requested_at=BEGINNING)
     SweepFactory(cloud=cloud, status="due", started_at=None, finished_at=None)
     migration = import_module("govcloud.reconciliation.migrations.0008_servers_of_a_pass")
     with connection.cursor() as cursor:

@@ -6,6 +6,7 @@ import pytest
 
 from govcloud.catalog.models import Cloud
 from govcloud.gateways.openstack import Exchange
+from govcloud.orders.models import Placement, Weighed
 from govcloud.portal.templatetags.portal import span
 from govcloud.provisioning import presence, traffic
 from govcloud.provisioning.models import Operation
@@ -96,6 +97,35 @@ def test_a_cloud_that_is_not_compared_any_more_needs_attention(
     page = text(signed_in(people.admin).get(URL))
     assert page.count("East has not been compared with the records as a whole since") == told
     assert page.count(WELL) == 1 - told
+
+
+@pytest.mark.usefixtures("_well")
+def test_what_waits_long_for_a_place_needs_attention_and_is_shown_with_its_reason(
+    people: scenes.Cast, signed_in: Signed, at: datetime
+) -> None:
+    order = scenes.building(people, at=at)
+    waiting = Placement.objects.create(
+        order=order,
+        position=7,
+        zone="private",
+        site="main",
+        first_decided_at=at - timedelta(hours=1),
+        decided_at=at,
+    )
+    Weighed.objects.create(placement=waiting, rank=0, cloud=people.catalogue.cloud, verdict="no_host")
+    admin = signed_in(people.admin)
+    page = text(admin.get(URL))
+    assert "no hosts with enough room for servers of this size" in page
+    assert order.number in page
+    assert "has no place on any cloud" not in page, "an hour is not long"
+    Placement.objects.filter(pk=waiting.pk).update(first_decided_at=at - timedelta(hours=1, seconds=1))
+    assert "1 part of an order has no place on any cloud" in text(admin.get(URL))
+    system_admin = text(signed_in(member(Role.SYSTEM_ADMIN)).get(URL))
+    assert "1 part of an order has no place on any cloud" in system_admin
+    assert order.number not in system_admin, "whose order it is is not theirs to see"
+    waiting.refresh_from_db()
+    Placement.objects.filter(pk=waiting.pk).update(called_off_at=at)
+    assert "has no place on any cloud" not in text(signed_in(people.admin).get(URL))
 
 
 def test_sizes_that_differ_are_shown_with_what_the_catalogue_says(

@@ -124,8 +124,9 @@ class Volumes:
         return [_attachment(body) for body in found]
 
     def volume_types(self) -> list[models.VolumeType]:
-        """The storage classes that the project may use."""
-        found = self._transport.pages(_SERVICE, "/types", key="volume_types")
+        """The storage classes that the project may use; for operators those as well that only some projects may."""
+        every = {"is_public": "None"}  # without, operators are told the public ones only
+        found = self._transport.pages(_SERVICE, "/types", key="volume_types", params=every)
         return [
             models.VolumeType(
                 id=body["id"],

@@ -1,11 +1,13 @@
 """What of the engine's figures needs somebody's attention now. The example alert rules in ``deploy/`` ask for the same."""
 
 from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from govcloud.clouds.models import USABLE
+from govcloud.orders.placing import Backlog
 from govcloud.portal.templatetags.portal import moment_in_words, named
 from govcloud.provisioning import presence
 from govcloud.provisioning.overview import Overview, Traffic
@@ -13,12 +15,13 @@ from govcloud.reconciliation.figures import Compared
 
 OLD = 120  # seconds that a step may be due
 ERROR_RATE = 0.1  # of a cloud's calls in the last five minutes
+WAITS_LONG = timedelta(hours=1)  # of a part of an order for a place
 FEW = 10  # calls: a rate of so few says nothing
 
 
-def of(seen: Overview, compared: Iterable[Compared]) -> list[str]:
+def of(seen: Overview, compared: Iterable[Compared], backlog: Backlog) -> list[str]:
     """In the reader's language; empty where all is well."""
-    return [*_of_engine(seen), *_of_records(compared)]
+    return [*_of_engine(seen), *_of_places(backlog, at=seen.at), *_of_records(compared)]
 
 
 def _of_engine(seen: Overview) -> Iterator[str]:
@@ -47,6 +50,15 @@ def _of_engine(seen: Overview) -> Iterator[str]:
             yield _("%(cloud)s fails: %(rate)s of its calls in the last five minutes.") % {
                 "cloud": named(traffic.cloud), "rate": f"{latest.error_rate:.0%}",
             }  # fmt: skip
+
+
+def _of_places(backlog: Backlog, *, at: datetime) -> Iterator[str]:
+    if backlog.since is not None and at - backlog.since > WAITS_LONG:
+        yield ngettext(
+            "%(count)s part of an order has no place on any cloud, and has waited for one since %(since)s.",
+            "%(count)s parts of orders have no place on any cloud; the first has waited for one since %(since)s.",
+            backlog.parts,
+        ) % {"count": backlog.parts, "since": moment_in_words(backlog.since)}
 
 
 def _of_records(compared: Iterable[Compared]) -> Iterator[str]:

@@ -91,6 +91,10 @@ def listed(filters: Filters) -> QuerySet[Sweep]:
     return matching(filters).filter(in_view(filters.view)).select_related("cloud").order_by("-id")
 
 
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 1)
+
+
 def sheet(rows: Iterable[Sweep]) -> Sheet:
     """The list as a file."""
     told = (
@@ -103,8 +107,8 @@ def sheet(rows: Iterable[Sweep]) -> Sheet:
             each.servers,
             each.objects_seen,
             each.api_calls,
-            each.seconds,
-            each.seconds_per_thousand,
+            _rounded(each.seconds),
+            _rounded(each.seconds_per_thousand),
             each.findings_opened,
             each.findings_closed,
             each.get_status_display(),

@@ -4,7 +4,7 @@ from django.db import migrations, models
 SERVERS = """
     UPDATE reconciliation_sweep SET servers = counted.servers
     FROM (
-        SELECT sweep, sum(change) OVER (PARTITION BY cloud ORDER BY at, sweep NULLS FIRST) AS servers
+        SELECT sweep, greatest(0, sum(change) OVER (PARTITION BY cloud ORDER BY at, sweep NULLS FIRST)) AS servers
         FROM (
             SELECT NULL::bigint AS sweep, cloud_id AS cloud, built_at AS at, 1 AS change
             FROM inventory_resource WHERE kind = 'server'

@@ -215,6 +215,7 @@ def test_a_name_that_an_operation_under_way_builds_by_is_not_taken_away(at: date
     started = operation(at, "a", "b")
     cloud, flavor = started.cloud, FlavorFactory()
     CloudFlavor.objects.create(cloud=cloud, flavor=flavor, cloud_name="m1.large")
+    Step.objects.filter(operation=started, label="a").update(desired_state={"flavor": None})
     Step.objects.filter(operation=started, label="b").update(desired_state={"flavor": flavor.code})
     taken = {"flavors": dict[str, str](), "images": dict[str, str]()}
 

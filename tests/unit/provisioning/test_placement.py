@@ -149,6 +149,16 @@ def test_the_room_of_hosts_is_that_of_the_last_look(at: datetime) -> None:
         assert (taken(at, need=need) is not None) == finds
 
 
+def test_where_sizes_need_not_match_a_flavor_says_nothing_of_hosts(at: datetime) -> None:
+    offered = catalogue()
+    need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 1}))
+    row = room(offered.cloud, at=at, vcpus=64)
+    CloudCapacity.objects.filter(pk=row.pk).update(hosts=[[16, 64, 2, 64]])
+    assert taken(at, need=need) is None
+    Cloud.objects.update(sizes_must_match=False)
+    assert taken(at, need=need) == offered.cloud
+
+
 def pool(cloud: Cloud, name: str, free: int) -> None:
     backend = name.split("@")[1].split("#", maxsplit=1)[0]
     StoragePool.objects.create(cloud=cloud, name=name, backend=backend, total_gb=1_000, free_gb=free)
@@ -162,8 +172,10 @@ def pool(cloud: Cloud, name: str, free: int) -> None:
         ({"fast": "flash", "slow": "disks"}, {"ssd": 100, "sas": 700}, True),
         ({"fast": "disks", "slow": "disks"}, {"ssd": 400, "sas": 300}, True),
         ({"fast": "disks", "slow": "disks"}, {"ssd": 400, "sas": 301}, False),
-        ({"fast": "gone"}, {"ssd": 800}, True),
-        ({}, {"ssd": 800}, True),
+        ({"fast": "gone"}, {"ssd": 700}, True),
+        ({"fast": "flash"}, {"ssd": 100, "sas": 600}, True),
+        ({"fast": "flash"}, {"ssd": 100, "sas": 701}, False),
+        ({}, {"ssd": 700}, True),
         ({}, {"ssd": 500, "sas": 301}, False),
     ],
 )
@@ -181,6 +193,29 @@ def test_the_pools_of_a_class_are_those_of_the_back_end_that_its_type_names(
     pool(offered.cloud, "ceph@disks#1", free=400)
     need = Need(storage=Counter({offered.storage_classes[code]: size for code, size in wanted.items()}))
     assert (taken(at, need=need) is not None) == finds_room
+
+
+@pytest.mark.parametrize(("largest", "finds_room"), [(400, True), (401, False)])
+def test_a_volume_needs_one_pool(at: datetime, largest: int, *, finds_room: bool) -> None:
+    offered = catalogue()
+    room(offered.cloud, at=at, vcpus=64)
+    pool(offered.cloud, "lvm@a#0", free=300)
+    pool(offered.cloud, "lvm@b#0", free=400)
+    ssd = offered.storage_classes["ssd"]
+    need = Need(storage=Counter({ssd: 650}), largest={ssd: largest})
+    assert (taken(at, need=need) is not None) == finds_room
+
+
+def test_what_is_promised_of_a_class_that_may_be_anywhere_does_not_fill_one_back_end(at: datetime) -> None:
+    offered = catalogue()
+    row = room(offered.cloud, at=at, vcpus=64)
+    CloudCapacity.objects.filter(pk=row.pk).update(backends={"ssd": "flash"})
+    pool(offered.cloud, "ceph@flash#0", free=100)
+    pool(offered.cloud, "ceph@disks#0", free=900)
+    operation(at, "disk").steps.update(kind="volume", desired_state={"storage_class": "sas", "size_gb": 600})
+    ssd, sas = (offered.storage_classes[code] for code in ("ssd", "sas"))
+    assert taken(at, need=Need(storage=Counter({ssd: 100}))) == offered.cloud
+    assert taken(at, need=Need(storage=Counter({sas: 401}))) is None
 
 
 def test_what_is_promised_of_another_class_on_the_same_pools_is_not_given_twice(at: datetime) -> None:

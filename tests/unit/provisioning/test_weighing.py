@@ -192,3 +192,8 @@ def test_servers_find_hosts_with_room_for_their_size(
     assert decided(scattered, other, wanted=wanted)[0] == ("east most_room" if finds else "west only_one")
     smaller = replace(scattered, builds_smaller=True)
     assert decided(smaller, wanted=wanted) == ("east only_one", {})
+
+
+def test_a_flavor_that_needs_nothing_of_something_finds_it_everywhere() -> None:
+    host = HostRoom(20, 0, 16, 0)
+    assert [host.servers(*size) for size in ((4, 0), (0, 0), (4, 1))] == [5, 20, 0]

@@ -15,4 +15,17 @@ class Migration(migrations.Migration):
             name='verdict',
             field=models.CharField(choices=[('network_there', 'Network There'), ('system_there', 'System There'), ('only_one', 'Only One'), ('most_room', 'Most Room'), ('disabled', 'Disabled'), ('other_site', 'Other Site'), ('other_zone', 'Other Zone'), ('level_too_high', 'Level Too High'), ('network_elsewhere', 'Network Elsewhere'), ('backup_elsewhere', 'Backup Elsewhere'), ('backup_waits', 'Backup Waits'), ('lacks', 'Lacks'), ('other_size', 'Other Size'), ('maintenance', 'Maintenance'), ('full', 'Full'), ('no_host', 'No Host'), ('no_addresses', 'No Addresses'), ('down', 'Down'), ('system_elsewhere', 'System Elsewhere'), ('other_part', 'Other Part'), ('less_room', 'Less Room')], max_length=20),
         ),
+        migrations.AddField(
+            model_name='placement',
+            name='first_decided_at',
+            field=models.DateTimeField(null=True),
+        ),
+        migrations.RunSQL(
+            'UPDATE orders_placement SET first_decided_at = decided_at', migrations.RunSQL.noop
+        ),
+        migrations.AlterField(
+            model_name='placement',
+            name='first_decided_at',
+            field=models.DateTimeField(),
+        ),
     ]
