@@ -252,7 +252,9 @@ def test_an_order_that_waits_for_its_place_says_why(
 ) -> None:
     order = scenes.building(people, at=at)
     cloud = people.catalogue.cloud
-    placement = Placement.objects.create(order=order, position=9, zone="private", site="main", decided_at=at)
+    placement = Placement.objects.create(
+        order=order, position=9, zone="private", site="main", first_decided_at=at, decided_at=at
+    )
     Weighed.objects.create(
         placement=placement, rank=0, cloud=cloud, verdict="maintenance", subject="new switches", until=at
     )

@@ -8,8 +8,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
-from api.metrics import Access, Engine, Records, Trail
+from api.metrics import Access, Engine, Places, Records, Trail
 from govcloud.audit.sealing import LATE
+from govcloud.orders import placing
 from govcloud.provisioning import overview, presence
 from govcloud.reconciliation import figures
 from tests.unit.provisioning.scripted import operation
@@ -26,6 +27,7 @@ def series(db: None, at: datetime) -> set[str]:
     registry = CollectorRegistry()
     registry.register(Engine(overview.read(at=at)))
     registry.register(Records(figures.compared(at=at), figures.open_findings()))
+    registry.register(Places(placing.backlog(), at=at))
     registry.register(Trail(unsealed=0.0, unexported=0.0))
     registry.register(Access(late=0.0))
     return {f"{f.name}_total" if f.type == "counter" else f.name for f in registry.collect()}
@@ -34,7 +36,7 @@ def series(db: None, at: datetime) -> set[str]:
 def test_rules_ask_for_series_that_there_are(series: set[str]) -> None:
     groups = yaml.safe_load((ROOT / "deploy" / "alerts.yml").read_text())["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
-    assert len(rules) == 11
+    assert len(rules) == 12
     for rule in rules:
         assert set(SERIES.findall(rule["expr"])) <= series, rule["alert"]
         assert rule["annotations"]["summary"]
