@@ -196,9 +196,9 @@ def another(building: Sandbox) -> openstack.Cloud:
 
 @pytest.mark.parametrize("then", ["deleted there", "handed back"])
 def test_a_volume_that_was_handed_to_another_project_is_not_taken_for_gone(
-    on: Scene, volume: Resource, another: openstack.Cloud, then: str
+    on: Scene, volume: Resource, another: openstack.Cloud, building: Sandbox, then: str
 ) -> None:
-    """There it holds the department's data still."""
+    """There it holds the department's data still, until it has been deleted there, for which a cloud takes its time."""
     done(on, volume, "detach")
     hand_over(volume.external_id, by=project(on), to=another)
     approve_all(on, submitted(on, at=now(), items=release(volume)), at=now())
@@ -207,11 +207,13 @@ def test_a_volume_that_was_handed_to_another_project_is_not_taken_for_gone(
     assert (step.state, another.project_id in step.last_error) == ("parked", True)
     assert not WipeRecord.objects.exists()
     if then == "deleted there":
+        building.ask("PUT", "/timing", {"volume_seconds": 1.5})
         another.volumes.delete_volume(volume.external_id)
     else:
         hand_over(volume.external_id, by=another, to=project(on))
     services.retry(operation=step.operation, actor=member(Role.CLOUD_ADMIN), at=now())
     work()
+    building.ask("PUT", "/timing", {"volume_seconds": 0.02})
     volume.refresh_from_db()
     assert volume.status == "released"
     assert WipeRecord.objects.get().resource == volume

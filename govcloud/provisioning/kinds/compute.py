@@ -115,13 +115,13 @@ def unseen(
     if context.step.desired == "present" and context.step.state != StepState.REPLACING:
         return Gone()
     try:
-        holder = ask(external_id).project_id
+        found = ask(external_id)
     except errors.NotFound:
         return Gone()
-    if holder == context.project_id:
-        return Moving()  # it has come back, or one of the two answers was late
+    if found.project_id == context.project_id or found.status == "deleting":
+        return Moving()  # it has come back, or one of the two answers was late; or it is going there
     raise OutOfReach(
-        f"it was handed to project {holder} of the cloud, where it still stands: it has to be handed back, or be deleted there"
+        f"it was handed to project {found.project_id} of the cloud, where it still stands: it has to be handed back, or be deleted there"
     )
 
 
