@@ -16,7 +16,7 @@ from govcloud.audit.services import SystemActor
 from govcloud.catalog.models import Cloud, CloudFlavor, CloudStorageClass, Flavor
 from govcloud.clouds import access, credentials, health, maintenance
 from govcloud.clouds.credentials import CredentialDraft
-from govcloud.clouds.models import CloudHealth, HealthChange, Maintenance
+from govcloud.clouds.models import CloudCapacity, CloudHealth, HealthChange, Maintenance
 from govcloud.demo import data
 from govcloud.gateways import openstack
 from govcloud.inventory.models import Project, Resource
@@ -306,6 +306,30 @@ def test_a_look_keeps_state_latency_and_capacity(on: Scene, far_cloud: Cloud) ->
     assert {name.split("@")[1].split("#")[0] for name in kept.storage} == {"ssd", "sas", "capacity"}
     assert kept.pools_of["ssd"] == {"sandbox@ssd#pool"}
     assert sum(host.vcpus for host in kept.hosts) == kept.vcpus_total - kept.vcpus_used
+
+
+def test_where_volume_types_are_not_told_what_was_known_of_them_stays(
+    on: Scene, far_cloud: Cloud, far: Sandbox
+) -> None:
+    health.look(cloud_pk=_due(far_cloud), clock=now)
+    CloudCapacity.objects.filter(cloud=far_cloud).update(vcpus_total=1, hosts=[])
+    CloudHealth.objects.filter(cloud=far_cloud).update(due_at=now(), capacity_due_at=now())
+    fault = {
+        "service": "volume",
+        "method": "GET",
+        "path": "/types",
+        "action": "status",
+        "status": 403,
+        "when": "before",
+    }
+    far.ask("POST", "/faults", fault)
+    try:
+        health.look(cloud_pk=_due(far_cloud), clock=now)
+    finally:
+        far.ask("DELETE", "/faults")
+    kept = capacity.stored([far_cloud], at=now())[far_cloud.pk]
+    assert (kept.vcpus_total, len(kept.hosts) > 0) == (20_480, True)
+    assert kept.pools_of["ssd"] == {"sandbox@ssd#pool"}
 
 
 def test_a_cloud_is_looked_at_once_per_period_whoever_looks(on: Scene, far_cloud: Cloud) -> None:
