@@ -340,7 +340,7 @@ def test_the_page_of_an_operation_follows_its_steps_and_leaves_a_reason_alone(pa
     page.goto(f"/operations/{Operation.objects.get(thread=order.uuid).uuid}/")
     expect(page.get_by_text("4 of 18 steps finished")).to_be_visible()
     page.evaluate("window.loaded = 'once'")
-    reason = page.get_by_label("Or abandon it")
+    reason = page.get_by_label("Abandon it")
     reason.fill("the image is")
 
     Step.objects.filter(label="app-1", state=StepState.SETTLING).update(state=StepState.DONE)
