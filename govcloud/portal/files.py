@@ -5,10 +5,11 @@ import io
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import xlsxwriter
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -111,9 +112,10 @@ FORMS: dict[str, Form] = {
 
 def hand_out(
     request: HttpRequest,
-    rows: Iterable[T],
+    rows: Sequence[T] | QuerySet[Any, T],
     told: Callable[[list[T]], Sheet],
     *,
+    most: int | None = None,
     form: str,
     query: str,
     actor: User,
@@ -121,13 +123,13 @@ def hand_out(
 ) -> HttpResponse:
     """A list as a file, all pages of it, or the page that tells why not; every export leaves an audit event.
 
-    Raises Http404 for a form there is not.
+    A list of more than ``most`` rows is not read to its end, and none of it handed out. Raises Http404 for a form there is not.
     """
     if form not in FORMS:
         raise Http404
     try:
         with transaction.atomic():
-            listed = list(rows)
+            listed = _whole(rows, most=most)
             sheet = told(listed)
             if form == "xlsx":
                 sheets.require_fits(len(listed))
@@ -143,6 +145,14 @@ def hand_out(
     except ListTooLongForFile as refusal:
         return _no_file(request, refusal)
     return response
+
+
+def _whole(rows: Sequence[T] | QuerySet[Any, T], *, most: int | None) -> list[T]:
+    """Raises ListTooLongForFile."""
+    listed = list(rows if most is None else rows[: most + 1])
+    if most is not None and len(listed) > most:
+        raise ListTooLongForFile(most=most)
+    return listed
 
 
 def _no_file(request: HttpRequest, refusal: Conflict, *, csv_file: str = "") -> HttpResponse:

@@ -1,7 +1,9 @@
 """Numbers and days in what people type, read in one way by every form and address: what is none is None, never an error of ours."""
 
+from collections.abc import Mapping
 from datetime import date, datetime, time, timedelta
 
+from django.db.models import Q
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
@@ -65,3 +67,15 @@ def midnight(day: date) -> datetime:
 def midnight_after(day: date) -> datetime:
     """Where the next one begins: a range of days lasts to the end of its last one."""
     return midnight(day + timedelta(days=1))
+
+
+def days_in(query: Mapping[str, str]) -> tuple[date | None, date | None]:
+    """The ``first`` and the ``last`` day that a list was asked for."""
+    first, last = (day_in(query.get(name, "").replace("\0", "")) for name in ("first", "last"))
+    return first, last
+
+
+def within(column: str, first: date | None, last: date | None) -> Q:
+    """What lies from the beginning of the first day to the end of the last, where they are given."""
+    begun = Q(**{f"{column}__gte": midnight(first)}) if first else Q()
+    return begun & Q(**{f"{column}__lt": midnight_after(last)}) if last else begun

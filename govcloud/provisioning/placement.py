@@ -274,6 +274,9 @@ def _candidates(
                 largest_gb = scale.built_gb(need.largest.get(storage_class, 0))
                 largest[scale.cloud_name] = max(largest_gb, largest.get(scale.cloud_name, 0))
         smaller = any(key[0] == cloud.pk and row.ordered_gb_per_built_gb > 1 for key, row in scales.items())
+        found = known.get(cloud.pk)
+        together, room = _together(found, storage), _room(cloud, found, promised[cloud.pk], storage)
+        has_ranges = _has_ranges(cloud, zone, need.networks)
         for part in cloud.availability_zones.all() or (None,):
             yield Facts(
                 cloud=cloud,
@@ -285,11 +288,11 @@ def _candidates(
                 lacks=_lacks(cloud, need),
                 other_size=_other_size(cloud, need),
                 maintenance=maintenances.get(cloud.pk),
-                has_ranges=_has_ranges(cloud, zone, need.networks),
-                storage=_together(known.get(cloud.pk), storage),
+                has_ranges=has_ranges,
+                storage=together,
                 largest=largest,
                 builds_smaller=smaller,
-                room=_room(cloud, known.get(cloud.pk), promised[cloud.pk], storage),
+                room=room,
             )
 
 
@@ -365,19 +368,24 @@ def _together(known: Capacity | None, storage: Mapping[str, int]) -> Mapping[str
 
 def _free(known: Capacity, promised: Promised, name: str) -> Decimal | None:
     """What its pools have, less what is promised of the classes that can be on these only."""
-    pools = _pools(known, name)
-    sizes = [known.storage[pool][1] for pool in pools]
-    if not sizes or None in sizes:
+    left = _left(known, name)
+    if not left:
         return None
+    pools = _pools(known, name)
     taken = sum(size for other, size in promised.storage.items() if _pools(known, other) <= pools)
-    return sum((size for size in sizes if size is not None), Decimal()) - taken
+    return sum(left, Decimal()) - taken
 
 
 def _largest(known: Capacity, name: str) -> Decimal | None:
     """What the emptiest of its pools has: a volume is on one of them."""
-    sizes = [known.storage[pool][1] for pool in _pools(known, name)]
-    known_sizes = [size for size in sizes if size is not None]
-    return max(known_sizes) if known_sizes and len(known_sizes) == len(sizes) else None
+    return max(_left(known, name), default=None)
+
+
+def _left(known: Capacity, name: str) -> list[Decimal]:
+    """What each of its pools has; nothing where there are none, or one of them does not say."""
+    told = [known.storage[pool][1] for pool in _pools(known, name)]
+    left = [size for size in told if size is not None]
+    return left if len(left) == len(told) else []
 
 
 def _pools(known: Capacity, name: str) -> frozenset[str]:

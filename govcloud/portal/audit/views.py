@@ -52,20 +52,14 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     filters = Narrowing.read(request.GET.dict(), views=VIEWS)
     return files.hand_out(
         request,
-        listed(filters)[: MOST_IN_A_FILE + 1],
-        _sheet,
+        listed(filters),
+        sheet,
+        most=MOST_IN_A_FILE,
         form=form,
         query=filters.query(),
         actor=actor,
         at=at,
     )
-
-
-def _sheet(events: list[Event]) -> files.Sheet:
-    """Raises ListTooLongForFile."""
-    if len(events) > MOST_IN_A_FILE:
-        raise files.ListTooLongForFile(most=MOST_IN_A_FILE)
-    return sheet(events)
 
 
 @require_GET

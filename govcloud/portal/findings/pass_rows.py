@@ -13,7 +13,7 @@ from django.utils.translation import pgettext_lazy
 
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
-from govcloud.portal.reading import day_in, midnight, midnight_after
+from govcloud.portal.reading import days_in, within
 from govcloud.portal.templatetags.portal import named
 from govcloud.reconciliation.lifecycle import SweepStatus
 from govcloud.reconciliation.models import Sweep
@@ -53,8 +53,7 @@ class Filters:
     @classmethod
     def read(cls, query: Mapping[str, str], *, clouds: Collection[str]) -> Self:
         view, cloud = Narrowing.read(query, views=VIEWS).view, query.get("cloud", "")
-        days = [day_in(query.get(name, "").replace("\0", "")) for name in ("first", "last")]
-        return cls(view, cloud if cloud in clouds else "", *days)
+        return cls(view, cloud if cloud in clouds else "", *days_in(query))
 
     def query(self, **changes: str | int) -> str:
         values: dict[str, str | int] = {
@@ -72,14 +71,8 @@ class Filters:
 
 def matching(filters: Filters) -> QuerySet[Sweep]:
     """Narrowed by all but the view."""
-    rows = Sweep.objects.all()
-    if filters.cloud:
-        rows = rows.filter(cloud__code=filters.cloud)
-    if filters.first:
-        rows = rows.filter(requested_at__gte=midnight(filters.first))
-    if filters.last:
-        rows = rows.filter(requested_at__lt=midnight_after(filters.last))
-    return rows
+    rows = Sweep.objects.filter(within("requested_at", filters.first, filters.last))
+    return rows.filter(cloud__code=filters.cloud) if filters.cloud else rows
 
 
 def in_view(view: str) -> Q:

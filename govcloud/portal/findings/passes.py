@@ -10,11 +10,10 @@ from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
-from govcloud.portal.files import ListTooLongForFile, Sheet
 from govcloud.portal.findings.pass_rows import VIEWS, Filters, in_view, listed, matching, sheet
 from govcloud.portal.listing import choices, in_pages
 from govcloud.reconciliation import services
-from govcloud.reconciliation.models import Extent, Sweep
+from govcloud.reconciliation.models import Extent
 from govcloud.reconciliation.policies import ACTORS, READERS
 from tenants.policies import scope_of
 
@@ -48,13 +47,16 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     actor, at = deeds.admitted(request, *READERS)
     filters = Filters.read(request.GET.dict(), clouds=set(Cloud.objects.values_list("code", flat=True)))
 
-    def told(rows: list[Sweep]) -> Sheet:
-        if len(rows) > MOST_IN_A_FILE:
-            raise ListTooLongForFile(most=MOST_IN_A_FILE)
-        return sheet(rows)
-
-    rows = listed(filters)[: MOST_IN_A_FILE + 1]
-    return files.hand_out(request, rows, told, form=form, query=filters.query(), actor=actor, at=at)
+    return files.hand_out(
+        request,
+        listed(filters),
+        sheet,
+        most=MOST_IN_A_FILE,
+        form=form,
+        query=filters.query(),
+        actor=actor,
+        at=at,
+    )
 
 
 def _page(request: HttpRequest, *, refused: Refused | None = None) -> HttpResponse:

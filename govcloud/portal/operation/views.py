@@ -16,7 +16,6 @@ from govcloud.orders import cancellation as orders
 from govcloud.orders.models import Order
 from govcloud.portal import deeds, files
 from govcloud.portal.deeds import Refused
-from govcloud.portal.files import ListTooLongForFile, Sheet
 from govcloud.portal.listing import Narrowing, choices, in_pages
 from govcloud.portal.operation.rows import VIEWS, Filters, in_view, listed, matching, sheet, shown, what
 from govcloud.portal.resuming import resumes
@@ -66,13 +65,16 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     actor, at = cast("User", request.user), clock.now()
     filters = Filters.read(request.GET.dict(), clouds=set(Cloud.objects.values_list("code", flat=True)))
 
-    def told(rows: list[Operation]) -> Sheet:
-        if len(rows) > MOST_IN_A_FILE:
-            raise ListTooLongForFile(most=MOST_IN_A_FILE)
-        return sheet(rows, actor, at=at)
-
-    rows = listed(filters, actor, at=at)[: MOST_IN_A_FILE + 1]
-    return files.hand_out(request, rows, told, form=form, query=filters.query(), actor=actor, at=at)
+    return files.hand_out(
+        request,
+        listed(filters, actor, at=at),
+        lambda rows: sheet(rows, actor, at=at),
+        most=MOST_IN_A_FILE,
+        form=form,
+        query=filters.query(),
+        actor=actor,
+        at=at,
+    )
 
 
 @require_GET

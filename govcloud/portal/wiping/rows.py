@@ -14,7 +14,7 @@ from govcloud.catalog.models import Wiping
 from govcloud.inventory.models import ResourceKind, WipeRecord
 from govcloud.portal.files import Sheet, local
 from govcloud.portal.listing import Narrowing
-from govcloud.portal.reading import day_in, midnight, midnight_after
+from govcloud.portal.reading import days_in, within
 from govcloud.portal.templatetags.portal import named
 from govcloud.searching import terms_of
 from tenants.models import User
@@ -53,8 +53,7 @@ class Filters:
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Self:
         plain, means = Narrowing.read(query, views=VIEWS), query.get("means", "")
-        days = [day_in(query.get(name, "").replace("\0", "")) for name in ("first", "last")]
-        return cls(plain.view, plain.text, means if means in Wiping.values else "", *days)
+        return cls(plain.view, plain.text, means if means in Wiping.values else "", *days_in(query))
 
     def query(self, **changes: str | int) -> str:
         values: dict[str, str | int] = {
@@ -76,10 +75,7 @@ def matching(filters: Filters, actor: User, *, at: datetime) -> QuerySet[WipeRec
     rows = WipeRecord.objects.visible_to(actor, at=at)
     if filters.means:
         rows = rows.filter(means=filters.means)
-    if filters.first:
-        rows = rows.filter(confirmed_at__gte=midnight(filters.first))
-    if filters.last:
-        rows = rows.filter(confirmed_at__lt=midnight_after(filters.last))
+    rows = rows.filter(within("confirmed_at", filters.first, filters.last))
     for word in terms_of(filters.text):
         rows = rows.filter(
             Q(resource__name__icontains=word)
