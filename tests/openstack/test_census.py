@@ -1,7 +1,7 @@
 """Lists of everything in the cloud, as operators read them to compare a cloud with our records."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
@@ -155,31 +155,38 @@ def test_lists_go_on_from_page_to_page(
     assert ports <= read(operator.census.ports())
 
 
+def read_beside_a_removal(
+    pages: Iterator[list[One]], ours: set[str], remove: Callable[[str], object]
+) -> set[str]:
+    """Read a list to its end, and remove the row of ours that some page ends with before the next is asked for.
+
+    Other tests' rows are in the list too, so which page that is cannot be told before.
+    """
+    read: set[str] = set()
+    for page in pages:
+        read.update(each.id for each in page)
+        if len(page) > 1 and page[-1].id in ours and not ours <= read:
+            remove(page[-1].id)
+            break
+    else:
+        pytest.fail("no page ended with a row of ours")
+    return read | by_id(pages).keys()
+
+
 def test_a_list_goes_on_although_the_row_that_its_next_page_begins_behind_has_gone(
     laboratory: Laboratory, operator: Cloud, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Volumes are listed newest first; ports by their ids, so of them whatever is ours among the first ends its page."""
-    older, newer = [laboratory.volume() for _ in range(2)], [laboratory.volume() for _ in range(2)]
+    """Volumes are listed newest first, ports by their ids: ours are in pages with what other tests make meanwhile."""
     monkeypatch.setattr(census, "PAGE", 2)
-    pages = operator.census.volumes()
-    first = next(pages)
-    assert {each.id for each in first} == {each.id for each in newer}
-    cloud.volumes.delete_volume(first[-1].id)
-    gone(lambda: cloud.volumes.get_volume(first[-1].id))
-    assert {each.id for each in older} <= by_id(pages).keys()
 
+    def remove_volume(volume_id: str) -> None:
+        cloud.volumes.delete_volume(volume_id)
+        gone(lambda: cloud.volumes.get_volume(volume_id))
+
+    volumes = {laboratory.volume().id for _ in range(6)}
+    assert volumes <= read_beside_a_removal(operator.census.volumes(), volumes, remove_volume)
     ports = {laboratory.port().id for _ in range(12)}
-    pages_of_ports = operator.census.ports()
-    read: set[str] = set()
-    for page in pages_of_ports:
-        read.update(each.id for each in page)
-        if len(page) > 1 and page[-1].id in ports and not ports <= read:
-            cloud.network.delete_port(page[-1].id)
-            break
-    else:
-        pytest.fail("no page ended with a port of ours")
-    read.update(by_id(pages_of_ports))
-    assert ports <= read
+    assert ports <= read_beside_a_removal(operator.census.ports(), ports, cloud.network.delete_port)
 
 
 def test_servers_that_changed_are_listed_by_the_clouds_own_clock_deleted_ones_too(
