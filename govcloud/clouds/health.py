@@ -4,14 +4,16 @@ One look at a time for each cloud, by whoever moves its ``due_at`` on; nothing i
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import transaction
 
 from govcloud.catalog.lifecycle import CloudStatus
-from govcloud.catalog.models import Cloud
+from govcloud.catalog.models import Cloud, CloudFlavor
 from govcloud.clouds import access, sizes
 from govcloud.clouds.models import (
     CloudCapacity,
@@ -97,11 +99,28 @@ def _look_at_capacity(cloud: Cloud, clock: Callable[[], datetime]) -> None:
         log.warning("capacity unknown", cloud=cloud.code, reason=str(error))
         return
     try:
-        types = connection.volumes.volume_types()
+        offers = Offers(types=connection.volumes.volume_types(), flavors=connection.compute.flavors())
     except CloudError as error:
-        log.warning("back ends of volume types unknown", cloud=cloud.code, reason=str(error))
-        types = None
-    store_capacity(cloud=cloud, compute=compute, pools=pools, types=types, at=clock())
+        log.warning("volume types and flavors unknown", cloud=cloud.code, reason=str(error))
+        offers = None
+    store_capacity(cloud=cloud, compute=compute, pools=pools, offers=offers, at=clock())
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What projects can ask for, with where it is built."""
+
+    types: list[openstack.models.VolumeType]
+    flavors: list[openstack.models.Flavor]
+
+    def columns(self, cloud: Cloud) -> dict[str, dict[str, Any]]:
+        """As ``CloudCapacity`` has them; of the flavors those that the catalogue sells."""
+        takes = {flavor.name: dict(flavor.takes) for flavor in self.flavors}
+        named = CloudFlavor.objects.filter(cloud=cloud).values_list("flavor__code", "cloud_name")
+        return {
+            "backends": {kind.name: kind.backend for kind in self.types if kind.backend},
+            "flavors": {code: takes[name] for code, name in named if name in takes},
+        }
 
 
 @transaction.atomic
@@ -110,13 +129,10 @@ def store_capacity(
     cloud: Cloud,
     compute: openstack.models.ComputeCapacity,
     pools: list[openstack.models.Pool],
-    types: list[openstack.models.VolumeType] | None,
+    offers: Offers | None,
     at: datetime,
 ) -> None:
-    """Without ``types`` the back ends stay that are known."""
-    backends = (
-        {} if types is None else {"backends": {kind.name: kind.backend for kind in types if kind.backend}}
-    )
+    """Without ``offers``, what is known of them stays."""
     CloudCapacity.objects.update_or_create(
         cloud=cloud,
         defaults={
@@ -124,8 +140,8 @@ def store_capacity(
             "vcpus_used": compute.vcpus_used,
             "memory_gb_total": compute.memory_mib_total // 1024,
             "memory_gb_used": compute.memory_mib_used // 1024,
-            **backends,
-            "hosts": [_row(host) for host in compute.hosts],
+            **(offers.columns(cloud) if offers is not None else {}),
+            "hosts": list(compute.hosts),
             "read_at": at,
         },
     )
@@ -136,13 +152,3 @@ def store_capacity(
             name=pool.name,
             defaults={"backend": pool.backend, "total_gb": pool.total_gib, "free_gb": pool.free_gib},
         )
-
-
-def _row(host: openstack.models.HostRoom) -> list[int]:
-    """As ``CloudCapacity.hosts`` has it."""
-    return [
-        host.vcpus_free,
-        host.memory_mib_free // 1024,
-        host.vcpus_at_most,
-        host.memory_mib_at_most // 1024,
-    ]

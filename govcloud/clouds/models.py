@@ -151,8 +151,9 @@ class ServiceAnswer(models.Model):
 class CloudCapacity(models.Model):
     """What the hypervisors hold, as Placement counts them: vCPUs with overcommit, memory in GB (GiB).
 
-    ``backends`` are those that Cinder's volume types name for their volumes, by the type's name; ``hosts`` what each hypervisor
-    has left: vCPUs and GB of memory, and of both the most that one server can have.
+    ``backends`` are those that Cinder's volume types name for their volumes, by the type's name. ``hosts`` is what each hypervisor
+    has left (in all, and at most for one server), ``flavors`` what a server takes of one, by the catalogue's code of its flavor: both by
+    Placement's resource class, memory in MiB.
     """
 
     cloud = models.OneToOneField(Cloud, on_delete=models.CASCADE, primary_key=True, related_name="capacity")
@@ -162,6 +163,7 @@ class CloudCapacity(models.Model):
     memory_gb_used = models.PositiveIntegerField()
     backends = models.JSONField(default=dict)
     hosts = models.JSONField(default=list)
+    flavors = models.JSONField(default=dict)
     read_at = models.DateTimeField()
 
 

@@ -18,7 +18,7 @@ from govcloud.clouds.models import CloudCapacity, StoragePool
 from govcloud.gateways.openstack.errors import CloudError
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
-from govcloud.provisioning.weighing import HostRoom
+from govcloud.provisioning.weighing import HostRoom, Takes
 
 log = structlog.get_logger(__name__)
 
@@ -30,10 +30,14 @@ FRESH = timedelta(minutes=12)  # two of the regular looks (clouds.health) and so
 
 @dataclass(frozen=True, slots=True)
 class Promised:
-    """What open operations will still take and the cloud does not count yet; storage in GiB by the cloud's own class name."""
+    """What open operations will still take and the cloud does not count yet; storage in GiB by the cloud's own class name.
+
+    ``servers`` are counted by the code of their flavor; ``vcpus`` and ``memory_gb`` are theirs as the catalogue has them.
+    """
 
     vcpus: int = 0
     memory_gb: int = 0
+    servers: Mapping[str, int] = field(default_factory=dict)
     storage: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -42,7 +46,8 @@ class Capacity:
     """vCPUs with overcommit, memory and storage in GB as the cloud counts them (GiB); pools by name: total and free.
 
     A pool's total or free is None where its back end does not say. ``pools_of`` are the pools on which the volumes of a class
-    are, by the cloud's own name of the class, where the cloud tells; ``hosts`` are told by the regular look only.
+    are, by the cloud's own name of the class, where the cloud tells. ``hosts`` and ``flavors`` (as ``CloudCapacity`` has them) are
+    told by the regular look only.
     """
 
     vcpus_total: int
@@ -53,6 +58,7 @@ class Capacity:
     read_at: datetime
     pools_of: Mapping[str, frozenset[str]] = field(default_factory=dict)
     hosts: Sequence[HostRoom] = ()
+    flavors: Mapping[str, Takes] = field(default_factory=dict)
 
 
 def of(cloud: Cloud, *, at: datetime) -> Capacity | None:
@@ -104,7 +110,8 @@ def stored(clouds: Sequence[Cloud], *, at: datetime) -> dict[int, Capacity]:
                 name: frozenset(pool.name for pool in pools[row.cloud_id] if pool.backend == backend)
                 for name, backend in row.backends.items()
             },
-            hosts=[HostRoom(*host) for host in row.hosts],
+            hosts=row.hosts,
+            flavors=row.flavors,
         )
         for row in rows
     }
@@ -123,21 +130,27 @@ def promised(clouds: Sequence[Cloud]) -> dict[int, Promised]:
     ).exclude(state__in=FINISHED)
     servers = _servers(waiting.filter(kind="server"))
     storage = _storage(waiting.filter(kind="volume"), clouds)
-    return {cloud.pk: Promised(*servers.get(cloud.pk, (0, 0)), storage.get(cloud.pk, {})) for cloud in clouds}
+    sold = {flavor.code: flavor for flavor in Flavor.objects.all()} if servers else {}
+    return {
+        cloud.pk: Promised(
+            vcpus=sum(sold[code].vcpus * count for code, count in servers[cloud.pk].items()),
+            memory_gb=sum(sold[code].memory_gb * count for code, count in servers[cloud.pk].items()),
+            servers=servers[cloud.pk],
+            storage=storage.get(cloud.pk, {}),
+        )
+        for cloud in clouds
+    }
 
 
-def _servers(steps: QuerySet[Step]) -> dict[int, tuple[int, int]]:
-    """VCPUs and GB of memory by cloud."""
+def _servers(steps: QuerySet[Step]) -> dict[int, Counter[str]]:
+    """How many by cloud and code of their flavor."""
     by_flavor = steps.values("operation__cloud", flavor=KT("desired_state__flavor")).annotate(
         count=Count("pk")
     )
-    counted = list(by_flavor.order_by().values_list("operation__cloud", "flavor", "count"))
-    flavors = {flavor.code: flavor for flavor in Flavor.objects.all()} if counted else {}
-    totals: dict[int, tuple[int, int]] = {}
-    for cloud, code, count in counted:
-        flavor, (vcpus, memory) = flavors[code], totals.get(cloud, (0, 0))
-        totals[cloud] = (vcpus + count * flavor.vcpus, memory + count * flavor.memory_gb)
-    return totals
+    servers: dict[int, Counter[str]] = defaultdict(Counter)
+    for cloud, code, count in by_flavor.order_by().values_list("operation__cloud", "flavor", "count"):
+        servers[cloud][code] = count
+    return servers
 
 
 def _storage(steps: QuerySet[Step], clouds: Sequence[Cloud]) -> Mapping[int, Mapping[str, int]]:

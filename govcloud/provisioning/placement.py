@@ -43,10 +43,11 @@ from govcloud.clouds.models import (
 )
 from govcloud.clouds.names import TABLES
 from govcloud.errors import Conflict
+from govcloud.gateways.openstack.resource_classes import MEMORY_MB, VCPU
 from govcloud.inventory.models import AddressBlock, Resource
 from govcloud.provisioning import capacity
 from govcloud.provisioning.capacity import Capacity, Promised
-from govcloud.provisioning.weighing import Decision, Facts, Room, Wanted, weigh
+from govcloud.provisioning.weighing import Decision, Facts, Room, Takes, Wanted, weigh
 from tenants.models import System
 
 
@@ -235,18 +236,8 @@ def decide(
         network=network,
         bound_to=bound_to,
         backup_waits=backup_waits,
-        vcpus=sum(flavor.vcpus * count for flavor, count in need.flavors.items()),
-        memory_gb=sum(flavor.memory_gb * count for flavor, count in need.flavors.items()),
-        servers=_sizes(need),
     )
     return weigh(_candidates(system, where.zone, need, at=at, beside=beside), wanted)
-
-
-def _sizes(need: Need) -> Counter[tuple[int, int]]:
-    sizes: Counter[tuple[int, int]] = Counter()
-    for flavor, count in need.flavors.items():
-        sizes[flavor.vcpus, flavor.memory_gb] += count
-    return sizes
 
 
 def _candidates(
@@ -273,9 +264,8 @@ def _candidates(
                 storage[scale.cloud_name] += scale.built_gb(size_gb)
                 largest_gb = scale.built_gb(need.largest.get(storage_class, 0))
                 largest[scale.cloud_name] = max(largest_gb, largest.get(scale.cloud_name, 0))
-        smaller = any(key[0] == cloud.pk and row.ordered_gb_per_built_gb > 1 for key, row in scales.items())
         found = known.get(cloud.pk)
-        together, room = _together(found, storage), _room(cloud, found, promised[cloud.pk], storage)
+        together, room = _together(found, storage), _room(found, promised[cloud.pk], storage)
         has_ranges = _has_ranges(cloud, zone, need.networks)
         for part in cloud.availability_zones.all() or (None,):
             yield Facts(
@@ -291,7 +281,7 @@ def _candidates(
                 has_ranges=has_ranges,
                 storage=together,
                 largest=largest,
-                builds_smaller=smaller,
+                servers=_servers(found, {flavor.code: count for flavor, count in need.flavors.items()}),
                 room=room,
             )
 
@@ -342,15 +332,29 @@ def _things(system: System) -> tuple[Counter[int], Counter[int]]:
     return homes, Counter(part for _cloud, part in places if part is not None)
 
 
-def _room(cloud: Cloud, known: Capacity | None, promised: Promised, names: Collection[str]) -> Room | None:
-    """Where sizes need not match, a flavor says nothing of what a host has to have."""
+def _servers(known: Capacity | None, flavors: Mapping[str, int]) -> list[tuple[Takes, int]]:
+    """How many take how much; without those whose flavors nobody has looked at there."""
+    takes = known.flavors if known is not None else {}
+    return [(takes[code], count) for code, count in flavors.items() if code in takes]
+
+
+def _room(known: Capacity | None, promised: Promised, names: Collection[str]) -> Room | None:
     if known is None:
         return None
+    free: Counter[str] = Counter()
+    for host in known.hosts:
+        for resource, (left, _at_most) in host.items():
+            free[resource] += left
+    free[VCPU] = known.vcpus_total - known.vcpus_used
+    free[MEMORY_MB] = (known.memory_gb_total - known.memory_gb_used) * 1024
+    for takes, count in _servers(known, promised.servers):
+        for resource, amount in takes.items():
+            if resource in free:
+                free[resource] -= amount * count
     return Room(
         vcpus_total=known.vcpus_total,
-        vcpus_free=known.vcpus_total - known.vcpus_used - promised.vcpus,
-        memory_gb_free=known.memory_gb_total - known.memory_gb_used - promised.memory_gb,
-        hosts=known.hosts if cloud.sizes_must_match else (),
+        free=free,
+        hosts=known.hosts,
         largest_free={name: _largest(known, name) for name in names},
         storage_free={name: _free(known, promised, name) for name in names},
     )

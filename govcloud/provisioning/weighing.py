@@ -1,16 +1,17 @@
 """The rules of placement, in their order. Pure: facts go in, a decision with its reasons comes out (docs/clouds.md)."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
 
 from django.db import models
 
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import AvailabilityZone, Maintenance
+from govcloud.gateways.openstack.resource_classes import VCPU
 
 
 class Verdict(models.TextChoices):
@@ -63,8 +64,7 @@ NOT_BEST = frozenset(
 class Wanted:
     """What shall be built in one place. ``network`` is the one it goes to, if that is there already: its cloud and name.
 
-    ``bound_to`` are the clouds (primary keys) on which the order's backup can be, or is; None: any. ``servers`` counts those of
-    each size (vCPUs and GB of memory).
+    ``bound_to`` are the clouds (primary keys) on which the order's backup can be, or is; None: any.
     """
 
     zone: str
@@ -73,40 +73,34 @@ class Wanted:
     network: tuple[int, str] | None = None
     bound_to: Collection[int] | None = None
     backup_waits: bool = False  # the order's backup covers it and has no place yet
-    vcpus: int = 0
-    memory_gb: int = 0
-    servers: Mapping[tuple[int, int], int] = field(default_factory=dict)
 
 
-class HostRoom(NamedTuple):
-    """What a hypervisor has left, and of both the most that one server can have; memory in GB. As ``CloudCapacity.hosts``."""
+HostRoom = Mapping[str, Sequence[int]]
+"""What a hypervisor has left, by Placement's resource class (memory in MiB): in all, and at most for one server."""
 
-    vcpus: int
-    memory_gb: int
-    vcpus_at_most: int
-    memory_gb_at_most: int
-
-    def servers(self, vcpus: int, memory_gb: int) -> int:
-        """How many servers of a size find room on it."""
-        if vcpus > self.vcpus_at_most or memory_gb > self.memory_gb_at_most:
-            return 0
-        return min(self.vcpus // max(1, vcpus), self.memory_gb // memory_gb if memory_gb else self.vcpus)
+Takes = Mapping[str, int]
+"""What one server takes of a hypervisor, likewise; nothing of which it takes nothing is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What is left, promises subtracted; GiB of storage by the cloud's name of a class, None where nobody says.
+    """What is left, promises subtracted: of resource classes (memory in MiB) where they are known, and GiB of storage by the cloud's
+    name of a class, None where nobody says.
 
     ``hosts`` are the hypervisors, and ``largest_free`` what the emptiest pool of a class has, promises not subtracted: nobody knows
     on which of them what is promised will be.
     """
 
     vcpus_total: int
-    vcpus_free: int
-    memory_gb_free: int
+    free: Mapping[str, int] = field(default_factory=dict)
     storage_free: Mapping[str, Decimal | None] = field(default_factory=dict)
     largest_free: Mapping[str, Decimal | None] = field(default_factory=dict)
     hosts: Sequence[HostRoom] = ()
+
+    @property
+    def vcpus_free(self) -> int:
+        """Shared ones; below zero where more is promised than there is."""
+        return self.free.get(VCPU, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,8 +110,8 @@ class Facts:
     ``things`` counts what the system has there; ``lacks`` is the code of something wanted that the cloud has no name for,
     ``other_size`` of something that must not be built there, as the cloud has it in another size than the catalogue;
     ``storage`` the GiB to build, by the cloud's name of the class, ``largest`` those of its largest volume; ``room`` is None where nobody has looked lately;
-    ``has_ranges`` tells whether the zone's pool has ranges left for all new networks.
-    A test cloud ``builds_smaller`` than is ordered, servers as well: its vCPUs and memory say nothing then.
+    ``has_ranges`` tells whether the zone's pool has ranges left for all new networks. ``servers`` are what one of a flavor takes there
+    and how many of it are wanted, as far as that is known.
     """
 
     cloud: Cloud
@@ -132,8 +126,8 @@ class Facts:
     has_ranges: bool = True
     storage: Mapping[str, int] = field(default_factory=dict)
     largest: Mapping[str, int] = field(default_factory=dict)
+    servers: Sequence[tuple[Takes, int]] = ()
     room: Room | None = None
-    builds_smaller: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,35 +213,47 @@ def _obstacle(facts: Facts, wanted: Wanted) -> Judged | None:  # noqa: C901, PLR
         return no(Verdict.MAINTENANCE, facts.maintenance.reason, facts.maintenance.ends_at)
     if not facts.has_ranges:
         return no(Verdict.NO_ADDRESSES)
-    short = _short_of(facts, wanted)
-    if short:
-        return no(Verdict.FULL, short)
-    return None if _find_hosts(facts, wanted) else no(Verdict.NO_HOST)
+    shortage = _shortage(facts)
+    return no(*shortage) if shortage is not None else None
 
 
-def _find_hosts(facts: Facts, wanted: Wanted) -> bool:
-    """Whether the servers of each size find room, taken by itself; a server is on one hypervisor, whatever is free on others."""
-    hosts = facts.room.hosts if facts.room is not None and not facts.builds_smaller else ()
+def _shortage(facts: Facts) -> tuple[Verdict, str] | None:
+    """Of room; none where nobody has looked."""
+    if facts.room is None:
+        return None
+    if short := _short_of(facts, facts.room):
+        return Verdict.FULL, short
+    return None if _find_hosts(facts.servers, facts.room.hosts) else (Verdict.NO_HOST, "")
+
+
+def _find_hosts(servers: Sequence[tuple[Takes, int]], hosts: Sequence[HostRoom]) -> bool:
+    """Whether the servers of each flavor find room, taken by itself; a server is on one hypervisor, whatever is free on others."""
     return not hosts or all(
-        sum(host.servers(*size) for host in hosts) >= count for size, count in wanted.servers.items()
+        sum(_find_room(host, takes) for host in hosts) >= count for takes, count in servers if takes
     )
 
 
-def _short_of(facts: Facts, wanted: Wanted) -> str:
+def _find_room(host: HostRoom, takes: Takes) -> int:
+    """How many servers that take so much find room on a hypervisor. What it has nothing of, it does not name."""
+    if any(amount > host.get(resource, (0, 0))[1] for resource, amount in takes.items()):
+        return 0
+    return min(host[resource][0] // amount for resource, amount in takes.items())
+
+
+def _short_of(facts: Facts, room: Room) -> str:
     """What there is too little of; nothing where nobody knows."""
-    if facts.room is None:
-        return ""
-    if not facts.builds_smaller and wanted.vcpus > facts.room.vcpus_free:
-        return "vcpus"
-    if not facts.builds_smaller and wanted.memory_gb > facts.room.memory_gb_free:
-        return "memory_gb"
-    for wanted_gib, left in (
-        (facts.storage, facts.room.storage_free),
-        (facts.largest, facts.room.largest_free),
+    taken: Counter[str] = Counter()
+    for takes, count in facts.servers:
+        for resource, amount in takes.items():
+            taken[resource] += amount * count
+    for wanted, left in (
+        (taken, room.free),
+        (facts.storage, room.storage_free),
+        (facts.largest, room.largest_free),
     ):
-        for name, gib in wanted_gib.items():
+        for name, amount in wanted.items():
             free = left.get(name)
-            if free is not None and gib > free:
+            if free is not None and amount > free:
                 return name
     return ""
 

@@ -76,6 +76,18 @@ def list_aggregates(call: Call) -> Body:
     return {"aggregates": [], "resource_provider_generation": 1}
 
 
+@routes("GET", "/allocations/<id>")
+def show_allocations(call: Call) -> Body:
+    """Of one server; of anything else nothing is allocated."""
+    call.require_admin("placement:allocations:list")
+    row = call.cloud.store.get("server", call.args["id"])
+    if row is None or row["deleted"] or not row["host"]:
+        return {"allocations": {}}
+    (host,) = call.cloud.store.find("host", id=row["host"])
+    taken = {name: row["flavor"][column] for name, column in _CLASSES if row["flavor"][column]}
+    return {"allocations": {host["uuid"]: {"generation": 1, "resources": taken}}}
+
+
 @routes("GET", "/usages")
 def project_usages(call: Call) -> Body:
     """What one project uses in all."""

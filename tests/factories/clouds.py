@@ -7,7 +7,7 @@ import factory
 from factory.django import DjangoModelFactory
 
 from govcloud.audit.services import SystemActor
-from govcloud.catalog.models import Cloud
+from govcloud.catalog.models import Cloud, CloudFlavor, Flavor
 from govcloud.clouds import credentials
 from govcloud.clouds.credentials import CredentialDraft
 from govcloud.clouds.models import (
@@ -60,14 +60,21 @@ def healthy(cloud: Cloud, *, at: datetime, state: str = "ok") -> CloudHealth:
 
 
 def room(cloud: Cloud, *, at: datetime, vcpus: int, used: int = 0, memory_gb: int = 10_000) -> CloudCapacity:
+    """As the regular look would have found it, with flavors of the catalogue's sizes."""
+    names = CloudFlavor.objects.filter(cloud=cloud).select_related("flavor")
     return CloudCapacity.objects.create(
         cloud=cloud,
         vcpus_total=vcpus,
         vcpus_used=used,
         memory_gb_total=memory_gb,
         memory_gb_used=0,
+        flavors={name.flavor.code: takes(name.flavor) for name in names},
         read_at=at,
     )
+
+
+def takes(flavor: Flavor) -> dict[str, int]:
+    return {"VCPU": flavor.vcpus, "MEMORY_MB": flavor.memory_gb * 1024}
 
 
 def differing(

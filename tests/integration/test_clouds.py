@@ -305,14 +305,15 @@ def test_a_look_keeps_state_latency_and_capacity(on: Scene, far_cloud: Cloud) ->
     assert kept.vcpus_total == 20_480
     assert {name.split("@")[1].split("#")[0] for name in kept.storage} == {"ssd", "sas", "capacity"}
     assert kept.pools_of["ssd"] == {"sandbox@ssd#pool"}
-    assert sum(host.vcpus for host in kept.hosts) == kept.vcpus_total - kept.vcpus_used
+    assert sum(host["VCPU"][0] for host in kept.hosts) == kept.vcpus_total - kept.vcpus_used
+    assert kept.flavors["g.4c16g"] == {"VCPU": 4, "MEMORY_MB": 16_384}
 
 
-def test_where_volume_types_are_not_told_what_was_known_of_them_stays(
+def test_where_volume_types_and_flavors_are_not_told_what_was_known_of_them_stays(
     on: Scene, far_cloud: Cloud, far: Sandbox
 ) -> None:
     health.look(cloud_pk=_due(far_cloud), clock=now)
-    CloudCapacity.objects.filter(cloud=far_cloud).update(vcpus_total=1, hosts=[])
+    CloudCapacity.objects.filter(cloud=far_cloud).update(vcpus_total=1, hosts=[], flavors={"g": {}})
     CloudHealth.objects.filter(cloud=far_cloud).update(due_at=now(), capacity_due_at=now())
     fault = {
         "service": "volume",
@@ -329,7 +330,7 @@ def test_where_volume_types_are_not_told_what_was_known_of_them_stays(
         far.ask("DELETE", "/faults")
     kept = capacity.stored([far_cloud], at=now())[far_cloud.pk]
     assert (kept.vcpus_total, len(kept.hosts) > 0) == (20_480, True)
-    assert kept.pools_of["ssd"] == {"sandbox@ssd#pool"}
+    assert (kept.pools_of["ssd"], kept.flavors) == ({"sandbox@ssd#pool"}, {"g": {}})
 
 
 def test_a_cloud_is_looked_at_once_per_period_whoever_looks(on: Scene, far_cloud: Cloud) -> None:

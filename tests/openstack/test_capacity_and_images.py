@@ -3,20 +3,47 @@
 import io
 import uuid
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from govcloud.gateways.openstack import Cloud, errors, models
-from tests.openstack.laboratory import IMAGE, Laboratory, gone
+from tests.openstack.laboratory import FLAVOR, IMAGE, Laboratory, gone
 
 
 def test_operators_read_the_capacity(operator: Cloud, server: models.Server) -> None:
     capacity = operator.capacity.compute(within=60)
-    assert sum(host.vcpus_free for host in capacity.hosts) == capacity.vcpus_total - capacity.vcpus_used
-    assert all(0 <= host.vcpus_at_most <= host.vcpus_free for host in capacity.hosts)
-    assert all(0 <= host.memory_mib_at_most <= host.memory_mib_free for host in capacity.hosts)
+    shared = [host["VCPU"] for host in capacity.hosts if "VCPU" in host]
+    assert sum(free for free, _at_most in shared) == capacity.vcpus_total - capacity.vcpus_used
+    assert all(0 <= at_most <= free for host in capacity.hosts for free, at_most in host.values())
     assert 0 < capacity.vcpus_used < capacity.vcpus_total
     assert 0 < capacity.memory_mib_used < capacity.memory_mib_total
+
+
+def test_a_server_takes_of_its_hypervisor_what_its_flavor_says(
+    operator: Cloud, laboratory: Laboratory, server: models.Server
+) -> None:
+    told = operator._transport.get("placement", f"/allocations/{server.id}", microversion="1.20")
+    (held,) = told["allocations"].values()
+    takes = laboratory.flavors[FLAVOR].takes
+    assert {name: held["resources"].get(name) for name in takes} == takes
+    assert set(held["resources"]) - set(takes) <= {"DISK_GB"}
+
+
+def test_a_flavor_tells_that_its_servers_take_dedicated_vcpus(
+    operator: Cloud, laboratory: Laboratory
+) -> None:
+    def ask(method: str, path: str, body: dict[str, object] | None = None) -> dict[str, Any]:
+        return operator._transport.send("compute", method, path, json=body).body
+
+    wanted = {"name": laboratory.unique("pinned"), "vcpus": 2, "ram": 512, "disk": 0}
+    made = ask("POST", "/flavors", {"flavor": wanted})["flavor"]
+    try:
+        ask("POST", f"/flavors/{made['id']}/os-extra_specs", {"extra_specs": {"hw:cpu_policy": "dedicated"}})
+        found = {flavor.name: flavor.takes for flavor in operator.compute.flavors()}
+        assert found[wanted["name"]] == {"PCPU": 2, "MEMORY_MB": 512}
+    finally:
+        ask("DELETE", f"/flavors/{made['id']}")
 
 
 def test_operators_read_the_storage_pools(operator: Cloud) -> None:

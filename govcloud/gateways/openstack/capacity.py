@@ -4,17 +4,18 @@ For the operators' credentials. The answers are a basis for judgement, not for a
 """
 
 import time
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from govcloud.gateways.openstack import errors, models
 from govcloud.gateways.openstack.census import PAGE
+from govcloud.gateways.openstack.resource_classes import MEMORY_MB, VCPU, counts
 from govcloud.gateways.openstack.transport import Transport
 
 _PLACEMENT_MICROVERSION = "1.20"
 _HYPERVISORS_BY_UUID: Final = "2.53"  # the uuids of Placement's providers
-_VCPU, _MEMORY = "VCPU", "MEMORY_MB"
 
 
 class Capacity:
@@ -32,27 +33,30 @@ class Capacity:
         Raises ``Unavailable`` when that takes longer than so many seconds: half a count would be a wrong one.
         """
         deadline = time.monotonic() + within
-        totals = {_VCPU: 0, _MEMORY: 0}
-        used = {_VCPU: 0, _MEMORY: 0}
+        totals, used = Counter[str](), Counter[str]()
         hosts = []
         out = self._out_of_service()
-        providers = [provider for provider in self._providers() if provider not in out]
-        for provider in providers:
+        trees = {root: parts for root, parts in self._trees().items() if root not in out}
+        for parts in trees.values():
             if time.monotonic() > deadline:
                 raise errors.Unavailable(
-                    f"{len(providers)} hypervisors could not be counted within {within:.0f} s",
+                    f"{len(trees)} hypervisors could not be counted within {within:.0f} s",
                     service="placement",
                 )
-            offered, taken = self._offered(provider), self._taken(provider)
-            for resource, (amount, _at_most) in offered.items():
-                totals[resource] += amount
-                used[resource] += min(amount, taken[resource])
-            hosts.append(_room(offered, taken))
+            room: dict[str, tuple[int, int]] = {}
+            for resource, offered, taken, at_most in self._counted(parts):
+                totals[resource] += offered
+                used[resource] += min(offered, taken)
+                free = max(0, offered - taken)
+                others, largest = room.get(resource, (0, 0))
+                room[resource] = (others + free, max(largest, min(free, at_most)))
+            if room:
+                hosts.append(room)
         return models.ComputeCapacity(
-            vcpus_total=totals[_VCPU],
-            vcpus_used=used[_VCPU],
-            memory_mib_total=totals[_MEMORY],
-            memory_mib_used=used[_MEMORY],
+            vcpus_total=totals[VCPU],
+            vcpus_used=used[VCPU],
+            memory_mib_total=totals[MEMORY_MB],
+            memory_mib_used=used[MEMORY_MB],
             hosts=tuple(hosts),
         )
 
@@ -62,13 +66,12 @@ class Capacity:
         body = self._transport.get("block-storage", "/scheduler-stats/get_pools", params=query)
         return [_pool(pool) for pool in body["pools"]]
 
-    def _providers(self) -> list[str]:
-        """Those that have vCPUs: others are shared disks and the like."""
-        body = self._get("/resource_providers", {"resources": f"{_VCPU}:1"})
-        fit = {provider["uuid"] for provider in body["resource_providers"]}
-        every = {provider["uuid"] for provider in self._get("/resource_providers")["resource_providers"]}
-        # a full hypervisor is not among those that could still take one vCPU
-        return sorted(fit | {provider for provider in every - fit if _VCPU in self._offered(provider)})
+    def _trees(self) -> dict[str, list[str]]:
+        """The providers by the hypervisor that they are parts of (graphics cards, say); shared disks are among them."""
+        trees: dict[str, list[str]] = defaultdict(list)
+        for provider in self._get("/resource_providers")["resource_providers"]:
+            trees[provider["root_provider_uuid"]].append(provider["uuid"])
+        return {root: sorted(parts) for root, parts in sorted(trees.items())}
 
     def _out_of_service(self) -> frozenset[str]:
         """The hypervisors to which Nova's scheduler gives nothing; Placement counts them all the same."""
@@ -82,18 +85,15 @@ class Capacity:
             if each.get("status") == "disabled" or each.get("state") == "down"
         )
 
-    def _offered(self, provider: str) -> dict[str, tuple[int, int]]:
-        """How much of each resource, and the most of it that one server can have."""
-        inventories = self._get(f"/resource_providers/{provider}/inventories")["inventories"]
-        return {
-            resource: (_offer(inventories[resource]), int(inventories[resource]["max_unit"]))
-            for resource in (_VCPU, _MEMORY)
-            if resource in inventories
-        }
-
-    def _taken(self, provider: str) -> dict[str, int]:
-        usages = self._get(f"/resource_providers/{provider}/usages")["usages"]
-        return {resource: int(usages.get(resource, 0)) for resource in (_VCPU, _MEMORY)}
+    def _counted(self, providers: Sequence[str]) -> Iterator[tuple[str, int, int, int]]:
+        """Of each resource of each provider: what it offers, what is taken of that, and the most that one server can have."""
+        for provider in providers:
+            inventories = self._get(f"/resource_providers/{provider}/inventories")["inventories"]
+            counted = {name: inventory for name, inventory in inventories.items() if counts(name)}
+            if counted:
+                usages = self._get(f"/resource_providers/{provider}/usages")["usages"]
+                for name, inventory in counted.items():
+                    yield name, _offer(inventory), int(usages.get(name, 0)), int(inventory["max_unit"])
 
     def _get(self, path: str, params: Mapping[str, str] | None = None) -> dict[str, Any]:
         return self._transport.get("placement", path, params=params, microversion=_PLACEMENT_MICROVERSION)
@@ -102,20 +102,6 @@ class Capacity:
 def _offer(inventory: Mapping[str, Any]) -> int:
     """Placement's own rule: (total - reserved) x allocation ratio, rounded down."""
     return int((inventory["total"] - inventory["reserved"]) * Decimal(str(inventory["allocation_ratio"])))
-
-
-def _room(offered: Mapping[str, tuple[int, int]], taken: Mapping[str, int]) -> models.HostRoom:
-    """A resource that it does not have has no room either."""
-    free = {
-        resource: max(0, offered.get(resource, (0, 0))[0] - taken[resource]) for resource in (_VCPU, _MEMORY)
-    }
-    at_most = {resource: min(free[resource], offered.get(resource, (0, 0))[1]) for resource in free}
-    return models.HostRoom(
-        vcpus_free=free[_VCPU],
-        memory_mib_free=free[_MEMORY],
-        vcpus_at_most=at_most[_VCPU],
-        memory_mib_at_most=at_most[_MEMORY],
-    )
 
 
 def _pool(body: dict[str, Any]) -> models.Pool:

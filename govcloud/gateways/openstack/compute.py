@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from govcloud.gateways.openstack import models
+from govcloud.gateways.openstack import models, resource_classes
 from govcloud.gateways.openstack.network import given
 from govcloud.gateways.openstack.transport import Transport
 
@@ -23,6 +23,7 @@ _USAGE: Final = "2.40"  # usage in pages
 _CONSOLE: Final = "2.6"
 _REIMAGE: Final = "2.93"  # a server that boots from a volume gets a new image on it
 _ACTIONS: Final = "2.58"  # an action's events are shown to members too
+_FLAVOR_PROPERTIES: Final = "2.61"  # a flavor tells its extra specs
 
 
 class Compute:
@@ -204,7 +205,10 @@ class Compute:
 
     def flavors(self) -> list[models.Flavor]:
         """The flavors that the project may use."""
-        return [_flavor(body) for body in self._transport.pages(_SERVICE, "/flavors/detail", key="flavors")]
+        pages = self._transport.pages(
+            _SERVICE, "/flavors/detail", key="flavors", microversion=_FLAVOR_PROPERTIES
+        )
+        return [_flavor(body) for body in pages]
 
     def zones(self) -> dict[str, bool]:
         """The availability zones, and whether each is available."""
@@ -305,7 +309,14 @@ def _action(body: dict[str, Any]) -> models.ServerAction:
 
 def _flavor(body: dict[str, Any]) -> models.Flavor:
     return models.Flavor(
-        id=body["id"], name=body["name"], vcpus=body["vcpus"], memory_mib=body["ram"], disk_gib=body["disk"]
+        id=body["id"],
+        name=body["name"],
+        vcpus=body["vcpus"],
+        memory_mib=body["ram"],
+        disk_gib=body["disk"],
+        takes=resource_classes.taken_by(
+            vcpus=body["vcpus"], memory_mib=body["ram"], properties=body.get("extra_specs") or {}
+        ),
     )
 
 

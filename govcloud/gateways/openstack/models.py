@@ -344,11 +344,14 @@ class ServerAction:
 
 @dataclass(frozen=True, slots=True)
 class Flavor:
+    """``takes`` is what a server of it takes of its hypervisor, by Placement's resource class (memory in MiB)."""
+
     id: str
     name: str
     vcpus: int
     memory_mib: int
     disk_gib: int
+    takes: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -419,19 +422,16 @@ class Pool:
     allocated_gib: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class HostRoom:
-    """What one hypervisor has left, and of that the most that one server can have."""
-
-    vcpus_free: int
-    memory_mib_free: int
-    vcpus_at_most: int
-    memory_mib_at_most: int
+HostRoom = Mapping[str, tuple[int, int]]
+"""What one hypervisor has left, by Placement's resource class (memory in MiB): in all, and at most for one server."""
 
 
 @dataclass(frozen=True, slots=True)
 class ComputeCapacity:
-    """What the hypervisors can still be asked for, overcommit included and what the operators reserve left out."""
+    """What the hypervisors can still be asked for, overcommit included and what the operators reserve left out.
+
+    The totals are of shared vCPUs; ``hosts`` tell of dedicated ones and of bare metal as well.
+    """
 
     vcpus_total: int
     vcpus_used: int

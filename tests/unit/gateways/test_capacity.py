@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from govcloud.gateways.openstack.capacity import Capacity
-from govcloud.gateways.openstack.models import HostRoom
+from govcloud.gateways.openstack.resource_classes import taken_by
 
 if TYPE_CHECKING:
     from govcloud.gateways.openstack.transport import Transport
@@ -26,15 +26,27 @@ class Services:
     def __init__(self, hosts: dict[str, int] | None = None, pool: dict[str, Any] | None = None) -> None:
         self.hosts, self.pool = hosts or {}, pool or {}  # vCPUs in use, by host
         self.states: dict[str, dict[str, str]] = {}
+        self.parts: dict[str, tuple[str, dict[str, Any]]] = {}  # other providers: their root and inventories
 
     def get(self, _service: str, path: str, **_query: Any) -> dict[str, Any]:
         match path.removeprefix("/").split("/"):
             case ["resource_providers"]:
-                return {"resource_providers": [{"uuid": host} for host in self.hosts]}
+                parts = [(host, host) for host in self.hosts] + [
+                    (part, root) for part, (root, _) in self.parts.items()
+                ]
+                return {
+                    "resource_providers": [{"uuid": part, "root_provider_uuid": root} for part, root in parts]
+                }
+            case ["resource_providers", part, "inventories"] if part in self.parts:
+                return {"inventories": self.parts[part][1]}
             case ["resource_providers", _host, "inventories"]:
-                return {"inventories": {"VCPU": HOST, "MEMORY_MB": MEMORY}}
+                return {"inventories": {"VCPU": HOST, "MEMORY_MB": MEMORY, "DISK_GB": MEMORY}}
+            case ["resource_providers", part, "usages"] if part in self.parts:
+                return {"usages": dict.fromkeys(self.parts[part][1], 1)}
             case ["resource_providers", host, "usages"]:
-                return {"usages": {"VCPU": self.hosts[host], "MEMORY_MB": 1024 * self.hosts[host]}}
+                return {
+                    "usages": {"VCPU": self.hosts[host], "MEMORY_MB": 1024 * self.hosts[host], "DISK_GB": 9}
+                }
             case _:
                 return {"pools": [{"name": "ceph@ssd#ssd", "capabilities": self.pool}]}
 
@@ -51,10 +63,59 @@ def test_hypervisors_are_counted_with_overcommit_and_without_what_is_reserved() 
     found = counted(Services({"a": 28, "b": 0})).compute(within=60)
     assert (found.vcpus_total, found.vcpus_used, len(found.hosts)) == (256, 28, 2)
     assert (found.memory_mib_total, found.memory_mib_used) == (2 * 245_760, 28 * 1024)
+    memory = 245_760
     assert found.hosts == (
-        HostRoom(100, 245_760 - 28 * 1024, vcpus_at_most=32, memory_mib_at_most=245_760 - 28 * 1024),
-        HostRoom(128, 245_760, vcpus_at_most=32, memory_mib_at_most=245_760),
+        {"VCPU": (100, 32), "MEMORY_MB": (memory - 28 * 1024, memory - 28 * 1024)},
+        {"VCPU": (128, 32), "MEMORY_MB": (memory, memory)},
     )
+
+
+def test_what_is_part_of_a_hypervisor_is_its_room_and_shared_disks_are_nobodys() -> None:
+    """Each part has one in use."""
+
+    def inventory(total: int) -> dict[str, Any]:
+        return {"total": total, "reserved": 0, "allocation_ratio": 1.0, "max_unit": total}
+
+    services = Services({"a": 28})
+    services.parts = {
+        "card-1": ("a", {"VGPU": inventory(4)}),
+        "card-2": ("a", {"VGPU": inventory(8)}),
+        "disks": ("disks", {"DISK_GB": inventory(9_000)}),
+        "bare": ("bare", {"CUSTOM_BAREMETAL_M": inventory(1)}),
+        "pinned": ("pinned", {"PCPU": inventory(16), "MEMORY_MB": inventory(1024)}),
+    }
+    found = counted(services).compute(within=60)
+    assert (found.vcpus_total, found.vcpus_used) == (128, 28)
+    assert (found.hosts[0]["VCPU"], found.hosts[0]["VGPU"]) == ((100, 32), (10, 7))
+    assert found.hosts[1:] == (
+        {"CUSTOM_BAREMETAL_M": (0, 0)}, {"PCPU": (15, 15), "MEMORY_MB": (1023, 1023)},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("properties", "taken"),
+    [
+        ({}, {"VCPU": 4, "MEMORY_MB": 8192}),
+        ({"hw:cpu_policy": "shared", "aggregate:ssd": "true"}, {"VCPU": 4, "MEMORY_MB": 8192}),
+        ({"hw:cpu_policy": "dedicated"}, {"PCPU": 4, "MEMORY_MB": 8192}),
+        (
+            {"hw:cpu_policy": "dedicated", "hw:emulator_threads_policy": "isolate"},
+            {"PCPU": 5, "MEMORY_MB": 8192},
+        ),
+        ({"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"}, {"MEMORY_MB": 8192}),
+        ({"resources:VGPU": "1"}, {"VCPU": 4, "MEMORY_MB": 8192, "VGPU": 1}),
+        ({"resources:DISK_GB": "1", "resources1:VGPU": "1"}, {"VCPU": 4, "MEMORY_MB": 8192}),
+        (
+            {"resources:VCPU": "0", "resources:MEMORY_MB": "0", "resources:CUSTOM_BAREMETAL_M": "1"},
+            {"CUSTOM_BAREMETAL_M": 1},
+        ),
+    ],
+    ids=str,
+)
+def test_a_flavor_takes_what_nova_asks_placement_for(
+    properties: dict[str, str], taken: dict[str, int]
+) -> None:
+    assert taken_by(vcpus=4, memory_mib=8192, properties=properties) == taken
 
 
 @pytest.mark.parametrize("out", [{"status": "disabled"}, {"state": "down"}])
@@ -70,7 +131,7 @@ def test_one_overfull_hypervisor_takes_no_room_away_from_others() -> None:
     """Its overcommit was lowered, or memory reserved, while its servers stood."""
     found = counted(Services({"a": 168, "b": 28})).compute(within=60)
     assert found.vcpus_total - found.vcpus_used == 100
-    assert [host.vcpus_free for host in found.hosts] == [0, 100]
+    assert [host["VCPU"] for host in found.hosts] == [(0, 0), (100, 32)]
 
 
 @pytest.mark.parametrize(

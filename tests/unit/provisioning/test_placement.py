@@ -142,21 +142,51 @@ def test_the_room_of_hosts_is_that_of_the_last_look(at: datetime) -> None:
     row = room(offered.cloud, at=at, vcpus=64)
     for hosts, finds in (
         ([], True),
-        ([[8, 32, 4, 16], [8, 8, 8, 8]], False),
-        ([[8, 32, 4, 16], [7, 20, 7, 20]], True),
+        ([host(VCPU=(8, 4), MEMORY_MB=(32, 16)), host(VCPU=(8, 8), MEMORY_MB=(8, 8))], False),
+        ([host(VCPU=(8, 4), MEMORY_MB=(32, 16)), host(VCPU=(7, 7), MEMORY_MB=(20, 20))], True),
     ):
         CloudCapacity.objects.filter(pk=row.pk).update(hosts=hosts)
         assert (taken(at, need=need) is not None) == finds
 
 
-def test_where_sizes_need_not_match_a_flavor_says_nothing_of_hosts(at: datetime) -> None:
+def host(**left: tuple[int, int]) -> dict[str, list[int]]:
+    """Memory in GB, for once."""
+    unit = {"MEMORY_MB": 1024}
+    return {name: [amount * unit.get(name, 1) for amount in amounts] for name, amounts in left.items()}
+
+
+def test_a_flavor_is_judged_by_what_a_server_of_it_takes_on_the_cloud(at: datetime) -> None:
     offered = catalogue()
-    need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 1}))
-    row = room(offered.cloud, at=at, vcpus=64)
-    CloudCapacity.objects.filter(pk=row.pk).update(hosts=[[16, 64, 2, 64]])
-    assert taken(at, need=need) is None
-    Cloud.objects.update(sizes_must_match=False)
+    need = Need(flavors=Counter({offered.flavors["g.4c16g"]: 2}))
+    row = room(offered.cloud, at=at, vcpus=4)
+    hosts = [host(VCPU=(4, 4), MEMORY_MB=(64, 64), PCPU=(7, 7)), host(CUSTOM_BAREMETAL_M=(1, 1))]
+    for taken_by_one, finds in (
+        ({"VCPU": 4, "MEMORY_MB": 1024}, False),
+        ({"VCPU": 2, "MEMORY_MB": 1024}, True),  # a cloud for tests, whose flavors are small
+        ({"PCPU": 3, "MEMORY_MB": 1024}, True),
+        ({"PCPU": 4, "MEMORY_MB": 1024}, False),
+        ({"CUSTOM_BAREMETAL_M": 1}, False),
+        ({"CUSTOM_BAREMETAL_L": 1}, False),
+        ({}, True),
+    ):
+        flavors = {"g.4c16g": taken_by_one}
+        CloudCapacity.objects.filter(pk=row.pk).update(hosts=hosts, flavors=flavors)
+        assert (taken(at, need=need) is not None) == finds, taken_by_one
+    CloudCapacity.objects.filter(pk=row.pk).update(flavors={})  # nobody has looked at it
     assert taken(at, need=need) == offered.cloud
+
+
+def test_dedicated_vcpus_that_are_promised_are_not_shared_ones(at: datetime) -> None:
+    offered = catalogue()
+    dedicated, shared = offered.flavors["g.4c16g"], offered.flavors["g.2c4g"]
+    row = room(offered.cloud, at=at, vcpus=2)
+    pinned = {dedicated.code: {"PCPU": 4, "MEMORY_MB": 16_384}}
+    hosts = [host(VCPU=(2, 2), MEMORY_MB=(64, 64), PCPU=(8, 8))]
+    CloudCapacity.objects.filter(pk=row.pk).update(hosts=hosts, flavors={**row.flavors, **pinned})
+    operation(at, "app-1").steps.update(kind="server", desired_state={"flavor": dedicated.code})
+    assert taken(at, need=Need(flavors=Counter({shared: 1}))) == offered.cloud
+    assert taken(at, need=Need(flavors=Counter({dedicated: 1}))) == offered.cloud
+    assert taken(at, need=Need(flavors=Counter({dedicated: 2}))) is None
 
 
 def pool(cloud: Cloud, name: str, free: int) -> None:

@@ -11,11 +11,15 @@ from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import AvailabilityZone, Maintenance
 from govcloud.provisioning.weighing import Facts, HostRoom, Room, Wanted, weigh
 
-WANTED = Wanted(zone="private", site="main", mlps_level=3, vcpus=8, memory_gb=32)
+WANTED = Wanted(zone="private", site="main", mlps_level=3)
 UNTIL = datetime(2026, 11, 18, 6, 0, tzinfo=UTC)
 ROOM = Room(
-    vcpus_total=100, vcpus_free=50, memory_gb_free=200, storage_free={"ssd": Decimal(1_000), "sas": None}
+    vcpus_total=100,
+    free={"VCPU": 50, "MEMORY_MB": 200},
+    storage_free={"ssd": Decimal(1_000), "sas": None},
 )
+
+SERVERS = [({"VCPU": 4, "MEMORY_MB": 16}, 2)]
 
 
 def cloud(pk: int, code: str, **fields: Any) -> Cloud:
@@ -27,8 +31,12 @@ def cloud(pk: int, code: str, **fields: Any) -> Cloud:
 def facts(pk: int, code: str, *, on: dict[str, Any] | None = None, **known: Any) -> Facts:
     return Facts(
         cloud=cloud(pk, code, **(on or {})),
-        **{"zones": frozenset({"private", "public"}), "room": ROOM, **known},
+        **{"zones": frozenset({"private", "public"}), "room": ROOM, "servers": SERVERS, **known},
     )
+
+
+def free(**amounts: int) -> Room:
+    return replace(ROOM, free={**ROOM.free, **amounts})
 
 
 def part(pk: int, code: str, level: int = 3) -> AvailabilityZone:
@@ -53,7 +61,7 @@ def test_the_only_cloud_is_taken_for_that() -> None:
 
 
 def test_of_two_clouds_the_one_with_more_room_is_taken() -> None:
-    less = facts(1, "east", room=replace(ROOM, vcpus_free=49))
+    less = facts(1, "east", room=free(VCPU=49))
     assert decided(less, facts(2, "west")) == ("west most_room", {"east": "less_room"})
 
 
@@ -62,7 +70,7 @@ def test_equals_are_taken_by_their_code() -> None:
 
 
 def test_a_systems_things_stay_together_even_where_another_has_more_room() -> None:
-    home = facts(1, "east", things=3, room=replace(ROOM, vcpus_free=8))
+    home = facts(1, "east", things=3, room=free(VCPU=8))
     assert decided(home, facts(2, "west")) == ("east system_there", {"west": "system_elsewhere"})
 
 
@@ -85,8 +93,8 @@ def test_a_server_goes_where_its_network_is_whatever_its_zone_and_site() -> None
         ("lacks", {"lacks": "g.4c16g"}),
         ("other_size", {"other_size": "g.4c16g"}),
         ("maintenance", {"maintenance": Maintenance(reason="switches", ends_at=UNTIL)}),
-        ("full", {"room": replace(ROOM, vcpus_free=7)}),
-        ("full", {"room": replace(ROOM, memory_gb_free=31)}),
+        ("full", {"room": free(VCPU=7)}),
+        ("full", {"room": free(MEMORY_MB=31)}),
         ("full", {"storage": {"ssd": 1_001}}),
     ],
 )
@@ -101,7 +109,7 @@ def test_what_cannot_take_it_is_not_taken_and_told_why(verdict: str, changes: di
     "changes",
     [
         {"room": None},
-        {"room": replace(ROOM, vcpus_free=8, memory_gb_free=32)},
+        {"room": free(VCPU=8, MEMORY_MB=32)},
         {"storage": {"ssd": 1_000, "sas": 99_999}},
     ],
 )
@@ -128,7 +136,7 @@ def test_servers_wait_for_the_place_of_the_backup_that_covers_them() -> None:
 
 
 def test_a_cloud_that_can_take_it_is_told_from_one_that_can_some_day_and_one_that_cannot() -> None:
-    full = replace(ROOM, vcpus_free=0)
+    full = free(VCPU=0)
     decision = weigh(
         [
             facts(1, "a"),
@@ -163,7 +171,11 @@ def test_a_cloud_whose_zone_has_no_range_left_takes_no_new_network() -> None:
     assert decided(full, facts(2, "west")) == ("west only_one", {"east": "no_addresses"})
 
 
-HOSTS = (HostRoom(20, 100, 16, 100), HostRoom(12, 40, 12, 40), HostRoom(18, 60, 16, 60))
+def host(vcpus: int, memory: int, vcpus_at_most: int, memory_at_most: int) -> HostRoom:
+    return {"VCPU": (vcpus, vcpus_at_most), "MEMORY_MB": (memory, memory_at_most)}
+
+
+HOSTS = (host(20, 100, 16, 100), host(12, 40, 12, 40), host(18, 60, 16, 60))
 
 
 @pytest.mark.parametrize(
@@ -183,17 +195,21 @@ HOSTS = (HostRoom(20, 100, 16, 100), HostRoom(12, 40, 12, 40), HostRoom(18, 60, 
 def test_servers_find_hosts_with_room_for_their_size(
     servers: dict[tuple[int, int], int], *, finds: bool
 ) -> None:
-    """What is left adds up to fifty vCPUs and two hundred GB."""
-    scattered = facts(1, "east", room=replace(ROOM, hosts=HOSTS))
-    wanted = replace(WANTED, servers=servers)
+    """What is left adds up to more than is wanted."""
+    room = replace(ROOM, free={"VCPU": 500, "MEMORY_MB": 2_000}, hosts=HOSTS)
+    wanted = [({"VCPU": vcpus, "MEMORY_MB": memory}, count) for (vcpus, memory), count in servers.items()]
+    scattered = facts(1, "east", room=room, servers=wanted)
     expected = ("east only_one", {}) if finds else (None, {"east": "no_host"})
-    assert decided(scattered, wanted=wanted) == expected
+    assert decided(scattered) == expected
     other = facts(2, "west")
-    assert decided(scattered, other, wanted=wanted)[0] == ("east most_room" if finds else "west only_one")
-    smaller = replace(scattered, builds_smaller=True)
-    assert decided(smaller, wanted=wanted) == ("east only_one", {})
+    assert decided(scattered, other)[0] == ("east most_room" if finds else "west only_one")
 
 
-def test_a_flavor_that_needs_nothing_of_something_finds_it_everywhere() -> None:
-    host = HostRoom(20, 0, 16, 0)
-    assert [host.servers(*size) for size in ((4, 0), (0, 0), (4, 1))] == [5, 20, 0]
+def test_what_a_server_takes_nothing_of_need_not_be_there() -> None:
+    pinned, bare = {"PCPU": 4, "MEMORY_MB": 16}, {"CUSTOM_BAREMETAL": 1}
+    hosts = ({"PCPU": (9, 8), "MEMORY_MB": (64, 64)}, {"CUSTOM_BAREMETAL": (1, 1)})
+    room = replace(ROOM, free={"VCPU": 0, "PCPU": 9, "MEMORY_MB": 64}, hosts=hosts)
+    assert decided(facts(1, "east", room=room, servers=[(pinned, 2), (bare, 1)])) == ("east only_one", {})
+    assert decided(facts(1, "east", room=room, servers=[(pinned, 3)])) == (None, {"east": "full"})
+    assert decided(facts(1, "east", room=room, servers=[(bare, 2)])) == (None, {"east": "no_host"})
+    assert decided(facts(1, "east", room=room, servers=[({}, 9)])) == ("east only_one", {})
