@@ -29,9 +29,6 @@ TAKEN_BACK = "taken_back_at"
 TAKEN_BACK_AGAIN = "taken_back_again_at"
 """Of a step's outputs: when it was first asked for that it be taken back, and last asked for again (ISO 8601)."""
 
-BEGUN = Q(intent_at__isnull=False) | ~Q(external_id="")
-"""Steps of which something was asked for, or may have been."""
-
 
 @dataclass(slots=True)
 class Context:
