@@ -32,8 +32,10 @@ class DetachmentKind(AttachmentKind):
     removal_title = _("Connecting storage to the server")
 
     def find(self, context: Context) -> str | None:
+        """A volume that is being detached is so at our request, however long its server takes to let go of it."""
         volume, _server = self._ids(context)
-        return volume if super().find(context) is None else None
+        leaving = context.project.volumes.get_volume(volume).status == "detaching"
+        return volume if leaving or super().find(context) is None else None
 
     def create(self, context: Context) -> Made | Waiting:
         if context.may_still_land("attachment", undone="detachment"):
@@ -226,8 +228,10 @@ class RetypeKind(Kind):
     patience = timedelta(hours=8)  # all its data are copied
 
     def find(self, context: Context) -> str | None:
+        """A volume that is being moved is so at our request: it has its old class until that has ended, however long it takes."""
         volume = context.project.volumes.get_volume(self._resource(context).external_id)
-        return volume.id if volume.volume_type == self._wanted(context) else None
+        accepted = volume.status == "retyping" or volume.volume_type == self._wanted(context)
+        return volume.id if accepted else None
 
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["resource"]]):
