@@ -15,6 +15,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.kinds import standing
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import UNIT, AttachmentKind, unseen
 from tenants.models import User
@@ -51,7 +52,7 @@ class DetachmentKind(AttachmentKind):
         _volume, server = self._ids(context)
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         attached = server in volume.attached_to
         if context.step.desired == "absent":
             if attached or self._server_is_gone(context):
@@ -114,7 +115,9 @@ class SnapshotKind(Kind):
             return unseen(context, context.cloud.snapshots.get_snapshot, external_id)
         if snapshot.phase is Phase.FAILED:
             return Broken(f"the snapshot went to {snapshot.status}")
-        return Moving() if snapshot.phase is Phase.MOVING else Ready({"size_gib": snapshot.size_gib})
+        if snapshot.phase is Phase.MOVING:
+            return Moving(seen=f"the snapshot is {snapshot.status}")
+        return Ready({"size_gib": snapshot.size_gib})
 
     def remove(self, context: Context, external_id: str) -> None:
         snapshot = context.project.snapshots.get_snapshot(external_id)
@@ -154,7 +157,7 @@ class OverwritingKind(Kind):
     def look(self, context: Context, external_id: str) -> Sight:
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         failed = volume.phase is Phase.FAILED
         if context.step.desired == "absent":
             return Ready() if failed else Gone()  # what was written over cannot be brought back
@@ -246,7 +249,7 @@ class RetypeKind(Kind):
     def look(self, context: Context, external_id: str) -> Sight:
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         context.seen["moved"] = volume.volume_type == self._wanted(context)
         if context.step.desired == "absent":
             return Gone()
