@@ -7,7 +7,8 @@ from uuid import uuid4
 import pytest
 
 from govcloud.catalog.models import Flavor
-from govcloud.inventory.models import Resource, Server, Volume
+from govcloud.gateways.openstack import errors
+from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.metering.models import UsageSegment
 from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft, ResizeDraft
 from govcloud.orders.models import Order
@@ -242,6 +243,18 @@ def test_an_extension_called_off_holds_nothing_although_the_record_has_the_size(
     size_taken_into_the_record(on, volume)
     assert abandoned(on, order) == "cancelled", states()
     assert accounts(on, "storage_gb") == [(0, 200)]
+
+
+def test_a_server_whose_port_has_lost_its_address_is_released_all_the_same(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
+    port_id = Address.objects.get(unit=server.unit).port_id
+    row(building, "port", port_id, fixed_ips=[])
+    order = built(on, items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    assert order.status == "fulfilled", states()
+    assert project(on).network.find_ports(server_id=server.external_id) == []
+    with pytest.raises(errors.NotFound):
+        project(on).network.get_port(port_id)
 
 
 @pytest.mark.parametrize("status", ["awaiting-transfer", "in-use"])
