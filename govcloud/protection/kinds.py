@@ -148,14 +148,16 @@ class BackupKind(Kind):
         if backup.status == "deleted":
             return Gone()
         if context.step.desired == "absent":
-            return Moving()
+            return Moving(
+                seen=": ".join(filter(None, (f"the backup is {backup.status}", backup.fail_reason)))
+            )
         match backup.phase:
             case Phase.FAILED:
                 return Broken(backup.fail_reason or f"the backup went to {backup.status}")
             case Phase.SETTLED:
                 return Ready({"size_gib": backup.size_gib, "incremental": backup.incremental})
             case _:
-                return Moving()
+                return Moving(seen=f"the backup is {backup.status}")
 
     def remove(self, context: Context, external_id: str) -> None:
         """Raises ``StepFailed`` for a recovery point under a legal hold. From now on none can be placed on it: it is going."""

@@ -194,7 +194,7 @@ class Visit:
         if isinstance(made, Moving):
             if self.kind.landing is Landing.REPEATABLE and began is not None and not made.progressed:
                 self.update(intent_at=began)  # a request at every look must not begin the patience anew
-            self._wait(StepState.SETTLING, made.after, made.reason)
+            self._wait(StepState.SETTLING, made.after, made.reason, seen=made.seen)
             return
         if isinstance(made, Waiting):
             later = self.clock() + settings.STEP_POLL * 2
@@ -226,7 +226,7 @@ class Visit:
             case Ready(outputs):
                 self.finish(StepState.DONE, outputs)
             case Moving():
-                self._wait(StepState.SETTLING, sight.after, sight.reason)
+                self._wait(StepState.SETTLING, sight.after, sight.reason, seen=sight.seen)
             case Broken(reason):
                 self._broken(reason)
             case Gone():
@@ -242,7 +242,9 @@ class Visit:
         else:
             self.park(VANISHED, broken_at=self.clock())  # nothing is known that could be cleared away
 
-    def _wait(self, state: StepState, after: timedelta | None = None, reason: str = "") -> None:
+    def _wait(
+        self, state: StepState, after: timedelta | None = None, reason: str = "", *, seen: str = ""
+    ) -> None:
         """Look again later; or ask a person when it has been on its way for longer than its kind ever takes."""
         at = self.clock()
         going_down = state in {StepState.REMOVING, StepState.REPLACING}
@@ -251,7 +253,7 @@ class Visit:
         cloud, patience = self.step.operation.cloud_id, self.kind.patience
         if at - since > patience and maintenance.worked(cloud, since=since, at=at) > patience:
             waited = f"still {StepState(state).label} after {self.kind.patience}"
-            self.park(f"{waited}: {reason}" if reason else waited)
+            self.park(": ".join(filter(None, (waited, reason or seen))))
             return
         self.write(state=state, next_run_at=at + (after or next_look(at - since)), last_error=reason)
 
@@ -311,11 +313,12 @@ class Visit:
         state = StepState.REPLACING if self.step.state == StepState.REPLACING else StepState.REMOVING
         if self.step.state != state:
             self.update(state=state, started_at=self.clock())
-        if isinstance(self._look(), Gone):
+        sight = self._look()
+        if isinstance(sight, Gone):
             return True
         with contextlib.suppress(errors.NotFound):
             self.kind.remove(self.context, self.step.external_id)
-        self._wait(state)
+        self._wait(state, seen=_standing(sight))
         return False
 
     # -- what goes wrong
@@ -427,6 +430,17 @@ class Visit:
         return bool(
             Step.objects.filter(pk=self.step.pk, fence=self.fence).update(lease_until=until, **columns)
         )
+
+
+def _standing(sight: Sight) -> str:
+    """Where what is to go stands, for the people who are asked why it does not."""
+    match sight:
+        case Moving():
+            return sight.reason or sight.seen
+        case Broken(reason):
+            return reason
+        case _:
+            return ""
 
 
 def next_look(waited: timedelta) -> timedelta:

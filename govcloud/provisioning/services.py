@@ -272,9 +272,7 @@ def abandon_units(
             actor=actor, verb="operation.units_abandoned", subject=operation, at=at, thread=operation.thread,
             after={"units": named}, reason=reason,
         )  # fmt: skip
-        if operation.status == OperationStatus.PARKED and not completion.is_parked(operation):
-            to = OperationStatus.UNDOING if completion.is_undoing(operation) else OperationStatus.RUNNING
-            lifecycle.transition(operation, to, actor=actor, at=at, thread=operation.thread, reason=reason)
+        _goes_on(operation, reason=reason, actor=actor, at=at)
         completion.wake(operation, at=at)
     return operation
 

@@ -305,7 +305,7 @@ class PortAgainKind(PortKind):
             if not port.device_id:
                 context.project.compute.add_interface(self._server_id(context), port_id=external_id)
                 return Moving()
-        return Ready({"address": port.addresses[0], "mac": port.mac})
+        return Ready({"address": next(iter(port.addresses), ""), "mac": port.mac})
 
     def remove(self, context: Context, external_id: str) -> None:
         """One request at a time: out of its server, then away."""

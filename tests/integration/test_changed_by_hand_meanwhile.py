@@ -1,15 +1,20 @@
 """What an open order is about, changed by hand in the cloud meanwhile: quota is counted once, and none stays held."""
 
+from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from govcloud.catalog.models import Flavor
-from govcloud.inventory.models import Resource, Server, Volume
+from govcloud.gateways.openstack import errors
+from govcloud.inventory.models import Address, Resource, Server, Volume
 from govcloud.metering.models import UsageSegment
-from govcloud.orders.drafts import ExtendDraft, ItemDraft, ResizeDraft
+from govcloud.orders.drafts import ExtendDraft, ItemDraft, ReleaseDraft, ResizeDraft
 from govcloud.orders.models import Order
 from govcloud.provisioning import services as provisioning
+from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds.compute import VolumeKind
 from govcloud.provisioning.models import Operation
 from govcloud.quotas import services as quotas
 from govcloud.quotas.ledger import Hold
@@ -238,3 +243,45 @@ def test_an_extension_called_off_holds_nothing_although_the_record_has_the_size(
     size_taken_into_the_record(on, volume)
     assert abandoned(on, order) == "cancelled", states()
     assert accounts(on, "storage_gb") == [(0, 200)]
+
+
+def test_a_server_whose_port_has_lost_its_address_is_released_all_the_same(
+    on: Scene, server: Resource, building: Sandbox
+) -> None:
+    port_id = Address.objects.get(unit=server.unit).port_id
+    row(building, "port", port_id, fixed_ips=[])
+    order = built(on, items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    assert order.status == "fulfilled", states()
+    assert project(on).network.find_ports(server_id=server.external_id) == []
+    with pytest.raises(errors.NotFound):
+        project(on).network.get_port(port_id)
+
+
+@pytest.mark.parametrize("status", ["awaiting-transfer", "in-use"])
+def test_a_release_that_its_volume_holds_up_says_what_the_volume_is(
+    on: Scene,
+    volume: Resource,
+    building: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    status: str,
+) -> None:
+    monkeypatch.setattr(VolumeKind, "patience", timedelta(seconds=1))
+    by_hand: dict[str, str] = {}
+
+    def delete(self: VolumeKind, context: Context, external_id: str, remove: Any = VolumeKind.remove) -> None:
+        if not by_hand:
+            by_hand["status"] = status
+            row(building, "volume", external_id, status=status)
+        remove(self, context, external_id)
+
+    monkeypatch.setattr(VolumeKind, "remove", delete)
+    server = Resource.objects.get(kind="server")
+    built(on, items=(ReleaseDraft(target=server.uuid, kind="server"),))
+    held_up = Operation.objects.get(kind="release").steps.get(kind="volume")
+    assert (held_up.state, held_up.last_error) == (
+        "parked", f"still being removed after 0:00:01: the volume is {status}",
+    )  # fmt: skip
+    row(building, "volume", volume.external_id, status="available")
+    provisioning.retry(operation=held_up.operation, actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    assert Operation.objects.get(kind="release").status == "done", states()

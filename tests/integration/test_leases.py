@@ -275,6 +275,23 @@ def test_a_renewal_called_off_before_the_server_is_back_leaves_it_suspended(
     assert after_its_grace(server) == ["reclaimed"]
 
 
+def test_a_renewal_whose_every_part_is_called_off_by_itself_comes_to_its_end(
+    on: Scene, suspended: Resource, building: Sandbox
+) -> None:
+    lost = {"service": "compute", "method": "POST", "path": "/action", "action": "status", "status": 503}
+    building.ask("POST", "/faults", {**lost, "when": "after", "message": "no", "times": 1})
+    order = approved(on, at=now(), items=renewal(suspended))
+    engine.run_due(clock=now, most=2)
+    unit = Unit.objects.get(item__order=order)
+    cancellation.cancel(order=order, reason="no", units=[unit.uuid], actor=on.applicant, at=now())
+    assert Operation.objects.get(kind="renew").status == "undoing"
+    work()
+    assert Operation.objects.get(kind="renew").status == "undone", states()
+    server = fresh("app-1")
+    assert (server.status, server.lease_end) == ("suspended", suspended.lease_end)
+    assert Order.objects.get(pk=order.pk).status == "cancelled"
+
+
 def test_a_start_that_lands_after_its_renewal_was_called_off_is_taken_back(
     on: Scene, suspended: Resource, building: Sandbox, settings: Settings
 ) -> None:

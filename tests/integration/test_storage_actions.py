@@ -231,6 +231,27 @@ def test_an_abandoned_detachment_leaves_the_volume_at_its_server(
     assert in_cloud(on, after).attached_to
 
 
+def test_a_slow_detachment_is_called_off_before_its_answer_was_heard(
+    on: Scene, volume: Resource, building: Sandbox, settings: Settings
+) -> None:
+    settings.STEP_SETTLE = timedelta(seconds=0.2)
+    building.ask("PUT", "/timing", {"attach_seconds": 2})
+    lost = {"service": "compute", "method": "DELETE", "path": "os-volume_attachments", "action": "reset"}
+    building.ask("POST", "/faults", {**lost, "when": "after", "times": 1})
+    operation = ask(on, volume, "detach")
+    while in_cloud(on, volume).status != "detaching":
+        engine.run_due(clock=now, most=1)
+    building.ask("PUT", "/timing", {"attach_seconds": 0.02})
+    services.abandon(operation=operation, reason="in use", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "undone", states()
+    server = Resource.objects.get(kind="server")
+    assert (fresh(volume).volume.server, fresh(volume).status) == (server.server, "active")
+    seen = in_cloud(on, volume)
+    assert (seen.status, list(seen.attached_to)) == ("in-use", [server.external_id])
+
+
 def test_an_abandoned_attachment_leaves_the_volume_free(on: Scene, free: Resource, building: Sandbox) -> None:
     refused = {"service": "compute", "method": "POST", "path": "os-volume_attachments", "action": "status"}
     building.ask("POST", "/faults", {**refused, "status": 403, "when": "before", "message": "no", "times": 1})

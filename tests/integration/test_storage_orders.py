@@ -1,14 +1,17 @@
 """Volumes ordered by themselves, and moved to another class, on the sandbox cloud over HTTP."""
 
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from govcloud.audit.models import Event
 from govcloud.catalog.models import Cloud, Retyping
 from govcloud.errors import Invalids
+from govcloud.gateways.openstack.models import Volume as SeenVolume
 from govcloud.inventory.models import Resource, Volume
 from govcloud.metering.models import UsageSegment
 from govcloud.orders import services
@@ -328,6 +331,50 @@ def test_a_move_whose_answer_was_lost_happens_once(on: Scene, building: Sandbox,
     building.ask("POST", "/faults", {**lost, "times": 1})
     assert retyped(on, "archive").status == "fulfilled", states()
     assert project(on).volumes.get_volume(named("archive").external_id).volume_type == "ssd"
+
+
+def moving_unheard(on: Scene, building: Sandbox, settings: Settings, *, seconds: float) -> Operation:
+    """A move that goes on in the cloud for so long, whose acceptance nobody has heard of."""
+    built(on, items=(ARCHIVE,))
+    settings.STEP_SETTLE = timedelta(seconds=0.2)
+    building.ask("PUT", "/timing", {"volume_seconds": seconds})
+    lost = {"service": "volume", "method": "POST", "path": "/action$", "action": "reset", "when": "after"}
+    building.ask("POST", "/faults", {**lost, "times": 1})
+    order = approved(on, at=now(), items=(RetypeDraft(target=named("archive").uuid, storage_class="ssd"),))
+    operation = Operation.objects.get(thread=order.uuid)
+    while in_cloud(on, "archive").status != "retyping":
+        engine.run_due(clock=now, most=1)
+    building.ask("PUT", "/timing", {"volume_seconds": 0.4})
+    return operation
+
+
+def in_cloud(on: Scene, name: str) -> SeenVolume:
+    return project(on).volumes.get_volume(named(name).external_id)
+
+
+def test_a_long_move_whose_answer_was_lost_is_waited_for(
+    on: Scene, building: Sandbox, settings: Settings
+) -> None:
+    settings.STEP_ATTEMPTS = 3
+    operation = moving_unheard(on, building, settings, seconds=2)
+    work()
+    operation.refresh_from_db()
+    assert operation.status == "done", states()
+    assert named("archive").volume.storage_class.code == "ssd"
+    assert operation.steps.get(kind="retype").calls.filter(method="POST").count() == 1
+
+
+def test_a_move_that_is_called_off_before_its_answer_was_heard_is_recorded_as_it_ends(
+    on: Scene, building: Sandbox, settings: Settings
+) -> None:
+    operation = moving_unheard(on, building, settings, seconds=2)
+    provisioning.abandon(operation=operation, reason="no", actor=member(Role.CLOUD_ADMIN), at=now())
+    work()
+    operation.refresh_from_db()
+    assert (operation.status, in_cloud(on, "archive").status) == ("undone", "available")
+    archive = named("archive")
+    assert (in_cloud(on, "archive").volume_type, archive.volume.storage_class.code) == ("ssd", "ssd")
+    assert meters(archive) == {"block_ssd_gb": Decimal(300)}
 
 
 def test_what_cannot_move_is_refused_with_its_reason(on: Scene, server: Resource) -> None:

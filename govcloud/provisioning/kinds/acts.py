@@ -11,6 +11,7 @@ from govcloud.gateways.openstack.models import Server
 from govcloud.inventory.models import Power, Resource
 from govcloud.inventory.models import Server as Record
 from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds import standing
 from govcloud.provisioning.kinds.base import (
     Broken,
     Gone,
@@ -82,7 +83,7 @@ class ActKind(Kind):
         compute = context.project.compute
         server = compute.get_server(server_id)
         if server.task_state is not None:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         try:
             action = compute.get_action(server_id, request_id=external_id)
         except errors.NotFound:
@@ -124,7 +125,7 @@ class RebootKind(ActKind):
             return super().look(context, external_id)
         server = context.project.compute.get_server(self._server_id(context))
         if server.task_state is not None:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         context.seen["status"] = server.status
         return Gone()
 
@@ -155,7 +156,7 @@ class PowerKind(Kind):
         compute = context.project.compute
         server = compute.get_server(resource.external_id)
         if server.task_state is not None:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         if resource.server.power == Power.BROKEN and server.status == ERROR:
             return Skipped("its system could not be written anew: it does not run")
         if server.status != STATUS[wanted]:
@@ -167,7 +168,7 @@ class PowerKind(Kind):
     def look(self, context: Context, external_id: str) -> Sight:
         server = context.project.compute.get_server(external_id)
         if server.task_state is not None:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         context.seen["status"] = server.status
         if context.step.desired == "absent":  # it stays as it is then
             return Moving() if self._may_yet_happen(context, server) else Gone()

@@ -58,12 +58,14 @@ class Moving:
     """The cloud works on it. ``after`` is when to look again, if not as usual.
 
     ``progressed``: part of what is asked for piece by piece is done, so its kind's patience begins anew. ``reason`` is what it
-    waits for, where there is more to tell than that it does.
+    waits for, where there is more to tell than that it does. ``seen`` is the cloud's own word for where it stands, told once it has
+    taken too long.
     """
 
     after: timedelta | None = None
     progressed: bool = False
     reason: str = ""
+    seen: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Resource, Server, Volume, VolumeRole
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds import standing
 from govcloud.provisioning.kinds.base import (
     Broken,
     Gone,
@@ -74,11 +75,12 @@ class VolumeKind(Kind):
         except errors.NotFound:
             return unseen(context, context.cloud.volumes.get_volume, external_id)
         if context.step.desired == "absent":
-            return Moving() if volume.status != "error_deleting" else Broken(volume.status)
+            told = standing.of_volume(volume)
+            return Broken(told) if volume.status == "error_deleting" else Moving(seen=told)
         if volume.phase is Phase.FAILED:
             return Broken(f"the volume went to {volume.status}")
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         return Ready({"size_gib": volume.size_gib, "type": volume.volume_type})
 
     def remove(self, context: Context, external_id: str) -> None:
@@ -202,9 +204,11 @@ class ServerKind(Kind):
             return Gone()
         if server.phase is Phase.GONE:
             going = context.step.desired == "absent" or context.step.state == StepState.REPLACING
-            return Moving() if going and server.status == SOFT_DELETED else Gone()
+            return (
+                Moving(seen=standing.of_server(server)) if going and server.status == SOFT_DELETED else Gone()
+            )
         if context.step.desired == "absent" or server.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         if server.phase is Phase.FAILED:
             return self._broken(context, server)
         return Ready({"status": server.status, "zone": server.zone})
@@ -269,7 +273,7 @@ class AttachmentKind(Kind):
         except errors.NotFound:
             return Gone()
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         if context.step.desired == "absent":
             return Gone() if server not in volume.attached_to else Ready()
         if volume.phase is Phase.FAILED or server not in volume.attached_to:
@@ -356,11 +360,11 @@ class ExtensionKind(Kind):
         moving = volume.phase is Phase.MOVING or begins
         if context.step.desired == "absent":
             context.seen = {"size_gib": volume.size_gib}
-            return Moving() if moving else Gone()
+            return Moving(seen=standing.of_volume(volume)) if moving else Gone()
         if volume.phase is Phase.FAILED:
             return Broken(f"the volume went to {volume.status}")
         if moving:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         return Broken("the volume kept its old size") if small else Ready({"size_gib": volume.size_gib})
 
     def remove(self, context: Context, external_id: str) -> None:

@@ -103,7 +103,7 @@ class PortKind(Kind):
             context.project.network.set_tags(
                 collection="ports", resource_id=external_id, tags=tags_of(context)
             )
-        return Ready({"address": port.addresses[0], "mac": port.mac})
+        return Ready({"address": next(iter(port.addresses), ""), "mac": port.mac})
 
     def remove(self, context: Context, external_id: str) -> None:
         context.project.network.delete_port(external_id)

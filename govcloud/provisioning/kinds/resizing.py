@@ -14,6 +14,7 @@ from govcloud.gateways.openstack.models import Phase
 from govcloud.inventory.models import Resource
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import Context
+from govcloud.provisioning.kinds import standing
 from govcloud.provisioning.kinds.acts import ActKind
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import flavor_id
@@ -58,7 +59,7 @@ class ResizeKind(ActKind):
         if server.phase is Phase.FAILED:
             return Broken(server.fault.message if server.fault else "the server went to ERROR")
         if server.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         kept = server.flavor_id == context.step.outputs.get("flavor_id")
         if context.step.desired == "absent":
             context.seen["kept"] = kept
@@ -116,7 +117,7 @@ class ResizeConfirmationKind(Kind):
         if server.phase is Phase.FAILED:
             return Broken(server.fault.message if server.fault else "the server went to ERROR")
         if server.phase is Phase.MOVING or server.status == WAITING:
-            return Moving() if context.step.desired == "present" else Ready()
+            return Moving(seen=standing.of_server(server)) if context.step.desired == "present" else Ready()
         if context.step.desired == "absent":
             return Gone()
         if server.flavor_id != self._flavor_id(context):

@@ -11,6 +11,7 @@ from govcloud.gateways.openstack.models import Phase, Server
 from govcloud.inventory import services as inventory
 from govcloud.inventory.models import Address, Power
 from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.kinds import standing
 from govcloud.provisioning.kinds.acts import ERROR, STATUS, ActKind, power_of
 from govcloud.provisioning.kinds.base import Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import image_id
@@ -100,7 +101,7 @@ class RebuildKind(ActKind):
         compute = context.project.compute
         server = compute.get_server(server_id)
         if server.task_state is not None:
-            return Moving()
+            return Moving(seen=standing.of_server(server))
         if self._volume_failed(context):
             return Ready()
         record = context.resource(context.target).server

@@ -15,6 +15,7 @@ from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Volume
 from govcloud.provisioning import settlement
 from govcloud.provisioning.context import ENGINE, Context
+from govcloud.provisioning.kinds import standing
 from govcloud.provisioning.kinds.base import Broken, Gone, Kind, Landing, Made, Moving, Ready, Sight, Waiting
 from govcloud.provisioning.kinds.compute import UNIT, AttachmentKind, unseen
 from tenants.models import User
@@ -32,8 +33,10 @@ class DetachmentKind(AttachmentKind):
     removal_title = _("Connecting storage to the server")
 
     def find(self, context: Context) -> str | None:
+        """A volume that is being detached is so at our request, however long its server takes to let go of it."""
         volume, _server = self._ids(context)
-        return volume if super().find(context) is None else None
+        leaving = context.project.volumes.get_volume(volume).status == "detaching"
+        return volume if leaving or super().find(context) is None else None
 
     def create(self, context: Context) -> Made | Waiting:
         if context.may_still_land("attachment", undone="detachment"):
@@ -49,7 +52,7 @@ class DetachmentKind(AttachmentKind):
         _volume, server = self._ids(context)
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         attached = server in volume.attached_to
         if context.step.desired == "absent":
             if attached or self._server_is_gone(context):
@@ -112,7 +115,9 @@ class SnapshotKind(Kind):
             return unseen(context, context.cloud.snapshots.get_snapshot, external_id)
         if snapshot.phase is Phase.FAILED:
             return Broken(f"the snapshot went to {snapshot.status}")
-        return Moving() if snapshot.phase is Phase.MOVING else Ready({"size_gib": snapshot.size_gib})
+        if snapshot.phase is Phase.MOVING:
+            return Moving(seen=f"the snapshot is {snapshot.status}")
+        return Ready({"size_gib": snapshot.size_gib})
 
     def remove(self, context: Context, external_id: str) -> None:
         snapshot = context.project.snapshots.get_snapshot(external_id)
@@ -152,7 +157,7 @@ class OverwritingKind(Kind):
     def look(self, context: Context, external_id: str) -> Sight:
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         failed = volume.phase is Phase.FAILED
         if context.step.desired == "absent":
             return Ready() if failed else Gone()  # what was written over cannot be brought back
@@ -226,8 +231,10 @@ class RetypeKind(Kind):
     patience = timedelta(hours=8)  # all its data are copied
 
     def find(self, context: Context) -> str | None:
+        """A volume that is being moved is so at our request: it has its old class until that has ended, however long it takes."""
         volume = context.project.volumes.get_volume(self._resource(context).external_id)
-        return volume.id if volume.volume_type == self._wanted(context) else None
+        accepted = volume.status == "retyping" or volume.volume_type == self._wanted(context)
+        return volume.id if accepted else None
 
     def create(self, context: Context) -> Made | Waiting:
         if context.others_at_work([context.state["resource"]]):
@@ -242,7 +249,7 @@ class RetypeKind(Kind):
     def look(self, context: Context, external_id: str) -> Sight:
         volume = context.project.volumes.get_volume(external_id)
         if volume.phase is Phase.MOVING:
-            return Moving()
+            return Moving(seen=standing.of_volume(volume))
         context.seen["moved"] = volume.volume_type == self._wanted(context)
         if context.step.desired == "absent":
             return Gone()
