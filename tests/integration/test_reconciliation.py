@@ -523,6 +523,17 @@ def test_limits_that_somebody_raised_are_set_again(on: Scene, admin: User) -> No
     assert (limit(on, "cores"), limit(on, "instances")) == (8, 2)
 
 
+def test_limits_of_a_project_that_is_not_ours_any_more_are_no_finding(on: Scene) -> None:
+    delivered(on)
+    identifier = Project.objects.get(system=on.system).external_id
+    openstack.connect(cloud="sandbox").quotas.set_compute(identifier, {"cores": 99})
+    swept(on)
+    assert told(subject="project") != []
+    Project.objects.all().delete()  # as when what was taken over in it is given up
+    swept(on)
+    assert told(subject="project") == []
+
+
 def test_a_project_that_somebody_deleted_does_not_hold_up_the_others(on: Scene, sandbox: Sandbox) -> None:
     delivered(on)
     ProjectFactory(cloud=on.catalogue.cloud, external_id="f" * 32)
