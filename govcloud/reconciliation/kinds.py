@@ -30,7 +30,7 @@ from govcloud.provisioning.kinds.ports import PortKind
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
-from govcloud.reconciliation import remarks
+from govcloud.reconciliation import hands, remarks
 from govcloud.reconciliation.comparison import REACH, Seen
 from govcloud.reconciliation.restoring import RESTORES
 from govcloud.reconciliation.subjects import subject_of
@@ -142,6 +142,8 @@ class RemovalKind(MendingKind):
             return remarks.HELD
         if self._is_recorded(context, seen.external_id):
             return remarks.RECORDED_BY_NOW
+        if hands.taking_over([seen.external_id], since=context.at):
+            return remarks.TAKEN_OVER
         return remarks.ELSEWHERE if self._leads_elsewhere(context, seen) else ""
 
     def _leads_elsewhere(self, context: Context, seen: Seen) -> bool:
