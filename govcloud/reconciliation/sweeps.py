@@ -267,6 +267,8 @@ class Pass:
     def _find_missing(self, subject: Subject, ids: Sequence[str], *, still: set[str]) -> None:
         asked_at = self.clock()
         gone, there = self._ask_for(subject, ids)
+        if there:  # such as a deleted server that the cloud keeps for a while: no list has it
+            self._look(subject, there, asked_at)
         standing = subject.standing(self.cloud, gone)
         observations = [
             comparison.missing(each)

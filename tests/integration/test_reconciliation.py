@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +13,7 @@ from django.core.management import CommandError, call_command
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.refusals import CloudSilent
 from govcloud.gateways import openstack
+from govcloud.gateways.openstack import census
 from govcloud.inventory.models import Address, Project, Resource, Server
 from govcloud.metering.models import UsageSegment
 from govcloud.provisioning.models import Operation, Step
@@ -198,6 +200,30 @@ def test_a_server_that_no_list_has_and_that_answers_is_not_missing(on: Scene, sa
     swept(on)
     swept(on, after=LATER)
     assert Finding.objects.count() == 0
+
+
+@pytest.mark.parametrize("extent", [Extent.INCREMENTAL, Extent.FULL])
+def test_a_server_that_was_deleted_by_hand_and_is_kept_by_the_cloud_for_a_while_is_told(
+    on: Scene, monkeypatch: pytest.MonkeyPatch, extent: Extent
+) -> None:
+    """Nova brings it back on order until it is reclaimed: no list of what stands has it, and it answers."""
+    delivered(on)
+    swept(on)
+    external_id, as_it_is = resource("app-1").external_id, census._server
+
+    def soft_deleted(body: dict[str, Any]) -> census.ListedServer:
+        seen = as_it_is(body)
+        return replace(seen, status="SOFT_DELETED") if seen.id == external_id else seen
+
+    kept = ("drifted", "server", "decide", "open", {"power": ("running", "soft_deleted")})
+    with monkeypatch.context() as patched:
+        patched.setattr(census, "_server", soft_deleted)
+        swept(on, extent=extent)
+        assert told() == [kept]
+        swept(on, after=LATER)
+        assert told() == [kept]
+    swept(on, after=LATER)
+    assert told() == []
 
 
 def test_a_cell_that_does_not_answer_proves_nothing(on: Scene, sandbox: Sandbox) -> None:
