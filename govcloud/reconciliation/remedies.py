@@ -276,6 +276,8 @@ def lock(finding: Finding, remedy: Remedy) -> Resource:
     concerned = Q(pk=finding.resource_id)
     if remedy == Remedy.ADOPT and finding.subject == SubjectKind.FLOATING_ADDRESS:
         concerned |= Q(pk__in=taking_in.leads_to(finding).values("pk"))
+    if remedy == Remedy.ADOPT and finding.subject == SubjectKind.VOLUME:
+        concerned |= Q(pk__in=adoption.holders(finding).values("pk"))
     rows = Resource.objects.select_for_update().filter(concerned).order_by(inventory.SERVERS_FIRST, "pk")
     return next(each for each in list(rows) if each.pk == finding.resource_id)
 

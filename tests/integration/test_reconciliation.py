@@ -19,7 +19,7 @@ from govcloud.metering.models import UsageSegment
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount, QuotaEntry
 from govcloud.reconciliation import hands, services, sweeps
-from govcloud.reconciliation.adoption import CannotBeAdopted
+from govcloud.reconciliation.adoption import CannotBeAdopted, HolderNotInUse
 from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK
 from govcloud.reconciliation.models import Extent, Finding, Sweep
 from tenants.models import Role, User
@@ -360,6 +360,26 @@ def test_a_volume_attached_elsewhere_is_brought_back(on: Scene, admin: User) -> 
     ]
     assert applied(Finding.objects.get(), admin).status == "resolved", states()
     assert set(cloud.volumes.get_volume(volume.external_id).attached_to) == {here.external_id}
+
+
+def test_a_volume_attached_elsewhere_is_recorded_there_only_while_that_server_is_in_use(
+    on: Scene, admin: User
+) -> None:
+    delivered(on)
+    volume, here, there = resource("app-1-data-1"), resource("app-1"), resource("app-2")
+    cloud = project(on)
+    cloud.compute.detach_volume(here.external_id, volume_id=volume.external_id)
+    eventually(lambda: cloud.volumes.get_volume(volume.external_id), lambda seen: seen.status == "available")
+    cloud.compute.attach_volume(there.external_id, volume_id=volume.external_id)
+    eventually(lambda: cloud.volumes.get_volume(volume.external_id), lambda seen: seen.status == "in-use")
+    swept(on)
+    Resource.objects.filter(pk=there.pk).update(status="suspended")
+    with pytest.raises(HolderNotInUse):
+        services.apply(finding=Finding.objects.get(), remedy="adopt", actor=admin, at=now())
+    assert Finding.objects.get().status == "open"
+    Resource.objects.filter(pk=there.pk).update(status="active")
+    assert applied(Finding.objects.get(), admin, remedy="adopt").status == "resolved"
+    assert Server.objects.get(volumes__resource=volume).resource == there
 
 
 def test_a_port_in_another_group_is_put_back_into_its_own(on: Scene, sandbox: Sandbox, admin: User) -> None:
