@@ -7,7 +7,7 @@ from uuid import uuid5
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Greatest
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +18,7 @@ from govcloud.errors import Conflict, Invalid
 from govcloud.inventory import leases
 from govcloud.inventory import services as inventory
 from govcloud.inventory.lifecycle import Status
-from govcloud.inventory.models import Resource, ResourceKind, Volume
+from govcloud.inventory.models import Resource, ResourceKind, Server, Volume
 from govcloud.leases import notices, obstacles, suspending
 from govcloud.leases.models import KEEPING, Expiry, NoticeKind
 from govcloud.leases.notices import BATCH, LEASES
@@ -112,6 +112,17 @@ def _look_again(*, at: datetime) -> None:
     again.update(
         next_look_at=at, counts_from=at, reclaim_at=Greatest("reclaim_at", at + settings.LEASE_GRACE)
     )
+    _count_from_the_stop(Expiry.objects.in_force())
+
+
+def _count_from_the_stop(expiries: QuerySet[Expiry]) -> None:
+    """However long the suspension took (a pause of the cloud, a step that waited for a person), the grace is what comes after it."""
+    stopped = Server.objects.filter(resource=OuterRef("resource")).values("suspended_at")[:1]
+    late = expiries.filter(reclaim=None, resource__server__suspended_at__gt=F("counts_from"))
+    late.update(
+        counts_from=Subquery(stopped),
+        reclaim_at=Greatest("reclaim_at", Subquery(stopped) + Value(settings.LEASE_GRACE)),
+    )
 
 
 def due(*, at: datetime) -> list[int]:
@@ -135,6 +146,10 @@ def advance(expiry_pk: int, *, at: datetime) -> Outcome | None:
         return Outcome.OVER
     if resource.kind == ResourceKind.SERVER and expiry.suspension is None:
         return _suspend(expiry, at=at)
+    _count_from_the_stop(
+        Expiry.objects.filter(pk=expiry.pk)
+    )  # it may have been stopped since the sweep began
+    expiry.refresh_from_db(fields=["counts_from", "reclaim_at"])
     if at >= expiry.reclaim_at:
         return _reclaim(expiry, at=at)
     _keep(expiry, next_look_at=expiry.reclaim_at)

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID, uuid4
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit import services as audit
 from govcloud.catalog.models import CloudFlavor, CloudStorageClass
 from govcloud.errors import Conflict
-from govcloud.inventory.models import Network, Power, Resource, Server, Volume
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Network, Power, Resource, ResourceKind, Server, Volume
 from govcloud.provisioning import settlement
 from govcloud.provisioning.actions.base import claimed
 from govcloud.quotas import services as quotas
@@ -37,6 +40,13 @@ class ClaimedByOrder(Conflict):
     )
 
 
+class HolderNotInUse(Conflict):
+    code = "holder-not-in-use"
+    message = _(
+        "“%(server)s” is %(status)s: a volume is recorded at it only while it is in use, as it goes by the server's lease from then on."
+    )
+
+
 def changes_demand(finding: Finding) -> bool:
     return _counts(finding.differences.all())
 
@@ -48,7 +58,7 @@ def _counts(differences: Iterable[Difference]) -> bool:
 def adopt(*, resource: Resource, differences: Sequence[Difference], actor: audit.Actor, at: datetime) -> None:
     """The record as the cloud is, in these respects. More use than before is held and used, less is given back, once.
 
-    Raises CannotBeAdopted for what the catalogue does not know, QuotaExceeded, and ClaimedByOrder for flavor and size while
+    Raises CannotBeAdopted for what the catalogue does not know, HolderNotInUse, QuotaExceeded, and ClaimedByOrder for flavor and size while
     an open order is about the resource: what it held was counted from the record as it is.
     """
     if _counts(differences) and (claim := claimed(resource)):
@@ -135,14 +145,27 @@ def _storage_class(resource: Resource, difference: Difference) -> None:
 def _attached_to(resource: Resource, difference: Difference) -> None:
     server = None
     if difference.found:
-        server = Server.objects.filter(
-            resource__external_id=difference.found,
-            resource__cloud=resource.cloud,
-            resource__system=resource.system,
-        ).first()
-        if server is None:
+        holder = _standing_at(resource, [difference.found]).select_related("server").first()
+        if holder is None:
             raise _cannot(difference)
+        if holder.status != Status.ACTIVE:
+            raise HolderNotInUse(server=holder.name, status=Status(holder.status).label)
+        server = holder.server
     Volume.objects.filter(resource=resource).update(server=server)
+
+
+def holders(finding: Finding) -> QuerySet[Resource]:
+    """The servers of ours that a volume has been found at. To be locked with it."""
+    found = finding.differences.filter(field=Field.ATTACHED_TO).exclude(found="").values("found")
+    return Resource.objects.none() if finding.resource is None else _standing_at(finding.resource, found)
+
+
+def _standing_at(volume: Resource, ids: Any) -> QuerySet[Resource]:
+    """Servers beside it, by their ids in the cloud."""
+    servers = Resource.objects.filter(
+        kind=ResourceKind.SERVER, cloud=volume.cloud_id, system=volume.system_id, external_id__in=ids
+    )
+    return servers.exclude(status=Status.RELEASED)
 
 
 def _cannot(difference: Difference) -> CannotBeAdopted:

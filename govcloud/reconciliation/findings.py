@@ -12,6 +12,8 @@ from django.db.models import F
 
 from govcloud.audit import services as audit
 from govcloud.catalog.models import Cloud
+from govcloud.inventory.lifecycle import Status
+from govcloud.inventory.models import Project
 from govcloud.reconciliation import comparison
 from govcloud.reconciliation.comparison import Observation
 from govcloud.reconciliation.lifecycle import FindingStatus
@@ -80,6 +82,20 @@ def resolve(findings: Sequence[Finding], *, actor: audit.Actor, at: datetime, re
         reason=reason,
         resolved_at=at,
     )
+
+
+def left_over(cloud: Cloud) -> dict[SubjectKind, set[str]]:
+    """Ids of what no pass looks at any more although findings tell of it: containers that were given back, and projects that are
+    not ours.
+    """
+    live = Finding.objects.filter(cloud=cloud).exclude(status=FindingStatus.RESOLVED)
+    given_back = live.filter(subject=SubjectKind.CONTAINER, resource__status=Status.RELEASED)
+    ours = Project.objects.filter(cloud=cloud).values("external_id")
+    left = live.filter(subject=SubjectKind.PROJECT).exclude(external_id__in=ours)
+    return {
+        SubjectKind.CONTAINER: set(given_back.values_list("external_id", flat=True)),
+        SubjectKind.PROJECT: set(left.values_list("external_id", flat=True)),
+    }
 
 
 def _write(observations: Sequence[Observation], cloud: Cloud | None, *, at: datetime) -> list[Finding]:

@@ -30,7 +30,7 @@ from govcloud.provisioning.kinds.ports import PortKind
 from govcloud.provisioning.kinds.routing import FloatingAddressKind
 from govcloud.provisioning.lifecycle import StepState
 from govcloud.provisioning.models import Step
-from govcloud.reconciliation import remarks
+from govcloud.reconciliation import hands, remarks
 from govcloud.reconciliation.comparison import REACH, Seen
 from govcloud.reconciliation.restoring import RESTORES
 from govcloud.reconciliation.subjects import subject_of
@@ -112,6 +112,8 @@ class RemovalKind(MendingKind):
     A port may bear the mark of its server instead of its address's, as those do that were taken over.
 
     A rule is deleted as operators: one that they made by hand belongs to a project of theirs.
+
+    A router or a floating address may have been led elsewhere since, and be what somebody works by there.
     """
 
     name = "removal"
@@ -122,19 +124,34 @@ class RemovalKind(MendingKind):
             seen = self.seen(context)
         except errors.NotFound:
             return Made(context.state["id"], {})
-        if "unmarked" in context.state:
-            if seen.mark is not None:
-                return Skipped(remarks.MARKED_BY_NOW)
-        elif str(seen.mark) not in {str(context.step.unit), context.state.get("server")}:
-            return Skipped(remarks.MARK_GONE)
-        if seen.held_by:
-            return Skipped(remarks.HELD)
-        if self._is_recorded(context, seen.external_id):
-            return Skipped(remarks.RECORDED_BY_NOW)
+        if reason := self._stays(context, seen):
+            return Skipped(reason)
         if seen.settled:
             by = context.cloud if self.subject(context) == SubjectKind.SECURITY_RULE else context.project
             _DELETES[self.subject(context)](by, seen.external_id)
         return Moving()
+
+    def _stays(self, context: Context, seen: Seen) -> str:
+        """Why it is not deleted after all."""
+        if "unmarked" in context.state:
+            if seen.mark is not None:
+                return remarks.MARKED_BY_NOW
+        elif str(seen.mark) not in {str(context.step.unit), context.state.get("server")}:
+            return remarks.MARK_GONE
+        if seen.held_by:
+            return remarks.HELD
+        if self._is_recorded(context, seen.external_id):
+            return remarks.RECORDED_BY_NOW
+        if hands.taking_over([seen.external_id], since=context.at):
+            return remarks.TAKEN_OVER
+        return remarks.ELSEWHERE if self._leads_elsewhere(context, seen) else ""
+
+    def _leads_elsewhere(self, context: Context, seen: Seen) -> bool:
+        """Than it did when it was told of. That a router is on no subnet any more is our own doing (``_take_down``)."""
+        told = context.state.get("at")
+        if told is None or set(seen.at) == set(told):
+            return False
+        return bool(seen.at) or self.subject(context) == SubjectKind.FLOATING_ADDRESS
 
     def _is_recorded(self, context: Context, external_id: str) -> bool:
         """As a resource or something kept of one, gone ones included; or with one, as rules, routers and floating addresses are."""

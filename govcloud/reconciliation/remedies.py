@@ -226,12 +226,22 @@ def _removal(server: Resource, port: Address, *, key: str) -> StepSpec:
     )
 
 
+_LEADS: Mapping[SubjectKind, Field] = {
+    SubjectKind.ROUTER: Field.ON_SUBNETS,
+    SubjectKind.FLOATING_ADDRESS: Field.LEADS_TO,
+}
+"""What can be led elsewhere as it is: taken away only from where it was told to lead."""
+
+
 def _clear_away(click: Click) -> Operation:
     """What was found at something of ours keeps that in hand meanwhile: nobody then takes up what is about to go."""
     finding = click.finding
     state: dict[str, Any] = {"subject": finding.subject, "id": finding.external_id}
     if finding.unit is None:
         state["unmarked"] = True
+    if finding.subject in _LEADS:
+        told = finding.differences.filter(field=_LEADS[SubjectKind(finding.subject)]).first()
+        state["at"] = told.found.split(",") if told is not None else []
     step = StepSpec(
         key=f"{click.mark}:removal", kind="removal", label=finding.name or finding.external_id,
         unit=finding.unit or uuid4(), desired_state=state,
@@ -266,6 +276,8 @@ def lock(finding: Finding, remedy: Remedy) -> Resource:
     concerned = Q(pk=finding.resource_id)
     if remedy == Remedy.ADOPT and finding.subject == SubjectKind.FLOATING_ADDRESS:
         concerned |= Q(pk__in=taking_in.leads_to(finding).values("pk"))
+    if remedy == Remedy.ADOPT and finding.subject == SubjectKind.VOLUME:
+        concerned |= Q(pk__in=adoption.holders(finding).values("pk"))
     rows = Resource.objects.select_for_update().filter(concerned).order_by(inventory.SERVERS_FIRST, "pk")
     return next(each for each in list(rows) if each.pk == finding.resource_id)
 

@@ -328,6 +328,8 @@ def _observe(finding: Finding, seen: Seen | None, *, at: datetime) -> list[Obser
         return []
     if not marks and not subject.strangers([seen]):
         return []
+    if hands.taking_over([seen.external_id], since=at):
+        raise StillMoving
     home = subject.homes(finding.cloud, [seen]).get(seen.external_id)
     if home is not None and not home.at_rest:
         raise StillMoving

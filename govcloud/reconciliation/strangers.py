@@ -28,10 +28,10 @@ def found(
         since=since,
         recorded_too=subject.kind in CARRIED_BY_SEVERAL,
     )
-    orphans = [each for each in page if each.mark is not None and each.mark not in known]
-    unmarked = [each for each in page if each.mark is None]
-    coming = hands.taking_over([each.external_id for each in unmarked], since=since)
-    strangers = subject.strangers([each for each in unmarked if each.external_id not in coming])
+    coming = hands.taking_over([each.external_id for each in page], since=since)
+    staying = [each for each in page if each.external_id not in coming]
+    orphans = [each for each in staying if each.mark is not None and each.mark not in known]
+    strangers = subject.strangers([each for each in staying if each.mark is None])
     unknown = [*orphans, *strangers]
     homes = subject.homes(cloud, unknown)
     observations = [

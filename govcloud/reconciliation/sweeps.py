@@ -25,7 +25,7 @@ from govcloud.gateways.openstack import errors
 from govcloud.inventory.models import Project, Resource, ResourceKind
 from govcloud.reconciliation import balances, comparison, hands, stores, strangers
 from govcloud.reconciliation.comparison import Observation, Seen, Standing
-from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK, Noted, note
+from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK, Noted, left_over, note
 from govcloud.reconciliation.lifecycle import FindingStatus, SweepStatus
 from govcloud.reconciliation.models import Extent, Finding, Sweep
 from govcloud.reconciliation.subjects import SUBJECTS, Subject
@@ -158,6 +158,8 @@ class Pass:
         if self.sweep.extent == Extent.FULL:
             self._stores()
             self._balance()
+            for kind, ids in left_over(self.cloud).items():
+                self._add(self._noted(self.cloud, kind, ids, []))
 
     # -- one kind of thing
 
@@ -265,6 +267,8 @@ class Pass:
     def _find_missing(self, subject: Subject, ids: Sequence[str], *, still: set[str]) -> None:
         asked_at = self.clock()
         gone, there = self._ask_for(subject, ids)
+        if there:  # such as a deleted server that the cloud keeps for a while: no list has it
+            self._look(subject, there, asked_at)
         standing = subject.standing(self.cloud, gone)
         observations = [
             comparison.missing(each)

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from govcloud.inventory.models import Resource
+from govcloud.inventory.models import Resource, Server
 from govcloud.leases import notices, services
 from govcloud.leases.models import Expiry, Notice, NoticeKind
 
@@ -40,6 +40,7 @@ def its_grace_is_over(resource: Resource, *, at: datetime) -> Expiry:
     expiry = Expiry.objects.get(resource=resource)
     begun = at - timedelta(days=30)
     Expiry.objects.filter(pk=expiry.pk).update(counts_from=begun, reclaim_at=at, next_look_at=at)
+    Server.objects.filter(resource=resource, suspended_at__gt=begun).update(suspended_at=begun)
     told = Notice.objects.filter(resource=resource, kind=NoticeKind.RECLAIM)
     if not told.filter(lease_end=expiry.lease_end).exists():
         Notice.objects.create(

@@ -467,3 +467,11 @@ def test_a_pass_finds_a_container_that_was_deleted_by_hand(on: Scene, files: Res
     assert compared(on) == {"missing": []}
     finding = Finding.objects.get(subject="container")
     assert (finding.status, finding.remedy) == ("suspected", "decide")
+
+
+def test_what_was_found_of_a_container_is_over_when_that_was_given_back(on: Scene, files: Resource) -> None:
+    project(on).objects.delete_container(files.external_id)
+    assert compared(on) == {"missing": []}
+    assert built(on, items=(release(files, delete_contents=True),)).status == "fulfilled", states()
+    assert compared(on) == {}
+    assert Finding.objects.get(subject="container").status == "resolved"

@@ -395,6 +395,27 @@ def test_after_the_grace_a_server_goes_with_its_volumes_its_quota_and_evidence(
     assert swept(at=now() + settings.LEASE_GRACE) == []
 
 
+def test_a_server_that_could_only_be_stopped_late_has_its_whole_grace_from_then(
+    on: Scene, server: Resource
+) -> None:
+    """Its cloud was in a pause, or the stop waited for an administrator."""
+    begun = now() - settings.LEASE_GRACE - 10 * DAY
+    ending(server, at=begun - MINUTE)
+    assert swept(at=begun) == ["suspended"]
+    assert swept(at=begun + settings.LEASE_GRACE - 7 * DAY) == []
+    assert Notice.objects.filter(resource=server, kind="reclaim").count() == 1
+    assert swept(at=begun + settings.LEASE_GRACE) == ["waits"]
+    work()
+    stopped_at = fresh("app-1").server.suspended_at
+    assert stopped_at is not None
+    swept(at=now() + DAY)
+    assert fresh("app-1").status == "suspended"
+    assert Expiry.objects.get(resource=server).reclaim_at == stopped_at + settings.LEASE_GRACE
+    swept(at=stopped_at + settings.LEASE_GRACE - 7 * DAY)
+    assert Notice.objects.filter(resource=server, kind="reclaim").count() == 2, "warned of the new date"
+    assert swept(at=stopped_at + settings.LEASE_GRACE) == ["reclaimed"]
+
+
 def test_a_legal_hold_keeps_what_it_is_on_and_the_lease_says_why(suspended: Resource) -> None:
     keeper = member(Role.AUTHORITY_APPROVER)
     point = RecoveryPoint.objects.filter(volume__server=suspended.server)[0]

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,12 +13,13 @@ from django.core.management import CommandError, call_command
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.refusals import CloudSilent
 from govcloud.gateways import openstack
+from govcloud.gateways.openstack import census
 from govcloud.inventory.models import Address, Project, Resource, Server
 from govcloud.metering.models import UsageSegment
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount, QuotaEntry
 from govcloud.reconciliation import hands, services, sweeps
-from govcloud.reconciliation.adoption import CannotBeAdopted
+from govcloud.reconciliation.adoption import CannotBeAdopted, HolderNotInUse
 from govcloud.reconciliation.findings import RECONCILER, SECOND_LOOK
 from govcloud.reconciliation.models import Extent, Finding, Sweep
 from tenants.models import Role, User
@@ -200,6 +202,30 @@ def test_a_server_that_no_list_has_and_that_answers_is_not_missing(on: Scene, sa
     assert Finding.objects.count() == 0
 
 
+@pytest.mark.parametrize("extent", [Extent.INCREMENTAL, Extent.FULL])
+def test_a_server_that_was_deleted_by_hand_and_is_kept_by_the_cloud_for_a_while_is_told(
+    on: Scene, monkeypatch: pytest.MonkeyPatch, extent: Extent
+) -> None:
+    """Nova brings it back on order until it is reclaimed: no list of what stands has it, and it answers."""
+    delivered(on)
+    swept(on)
+    external_id, as_it_is = resource("app-1").external_id, census._server
+
+    def soft_deleted(body: dict[str, Any]) -> census.ListedServer:
+        seen = as_it_is(body)
+        return replace(seen, status="SOFT_DELETED") if seen.id == external_id else seen
+
+    kept = ("drifted", "server", "decide", "open", {"power": ("running", "soft_deleted")})
+    with monkeypatch.context() as patched:
+        patched.setattr(census, "_server", soft_deleted)
+        swept(on, extent=extent)
+        assert told() == [kept]
+        swept(on, after=LATER)
+        assert told() == [kept]
+    swept(on, after=LATER)
+    assert told() == []
+
+
 def test_a_cell_that_does_not_answer_proves_nothing(on: Scene, sandbox: Sandbox) -> None:
     delivered(on)
     row(sandbox, "server", resource("app-1").external_id, deleted=True)
@@ -334,6 +360,26 @@ def test_a_volume_attached_elsewhere_is_brought_back(on: Scene, admin: User) -> 
     ]
     assert applied(Finding.objects.get(), admin).status == "resolved", states()
     assert set(cloud.volumes.get_volume(volume.external_id).attached_to) == {here.external_id}
+
+
+def test_a_volume_attached_elsewhere_is_recorded_there_only_while_that_server_is_in_use(
+    on: Scene, admin: User
+) -> None:
+    delivered(on)
+    volume, here, there = resource("app-1-data-1"), resource("app-1"), resource("app-2")
+    cloud = project(on)
+    cloud.compute.detach_volume(here.external_id, volume_id=volume.external_id)
+    eventually(lambda: cloud.volumes.get_volume(volume.external_id), lambda seen: seen.status == "available")
+    cloud.compute.attach_volume(there.external_id, volume_id=volume.external_id)
+    eventually(lambda: cloud.volumes.get_volume(volume.external_id), lambda seen: seen.status == "in-use")
+    swept(on)
+    Resource.objects.filter(pk=there.pk).update(status="suspended")
+    with pytest.raises(HolderNotInUse):
+        services.apply(finding=Finding.objects.get(), remedy="adopt", actor=admin, at=now())
+    assert Finding.objects.get().status == "open"
+    Resource.objects.filter(pk=there.pk).update(status="active")
+    assert applied(Finding.objects.get(), admin, remedy="adopt").status == "resolved"
+    assert Server.objects.get(volumes__resource=volume).resource == there
 
 
 def test_a_port_in_another_group_is_put_back_into_its_own(on: Scene, sandbox: Sandbox, admin: User) -> None:
@@ -521,6 +567,17 @@ def test_limits_that_somebody_raised_are_set_again(on: Scene, admin: User) -> No
     ]
     assert applied(Finding.objects.get(), admin).status == "resolved", states()
     assert (limit(on, "cores"), limit(on, "instances")) == (8, 2)
+
+
+def test_limits_of_a_project_that_is_not_ours_any_more_are_no_finding(on: Scene) -> None:
+    delivered(on)
+    identifier = Project.objects.get(system=on.system).external_id
+    openstack.connect(cloud="sandbox").quotas.set_compute(identifier, {"cores": 99})
+    swept(on)
+    assert told(subject="project") != []
+    Project.objects.all().delete()  # as when what was taken over in it is given up
+    swept(on)
+    assert told(subject="project") == []
 
 
 def test_a_project_that_somebody_deleted_does_not_hold_up_the_others(on: Scene, sandbox: Sandbox) -> None:

@@ -218,6 +218,28 @@ def test_a_way_in_that_was_given_by_hand_is_taken_away(on: Scene, connected: Net
     assert (in_cloud(on), used(on), server(2).status) == ([], 0, "active")
 
 
+def test_a_way_in_that_leads_to_something_else_by_the_time_it_would_be_given_back_stays(
+    on: Scene, connected: Network, admin: User
+) -> None:
+    seen = by_hand(on, connected, 2)
+    theirs = making_room(on).network.create_port(
+        name="by-hand",
+        network_id=connected.resource.external_id,
+        subnet_id=connected.subnet_id,
+        fixed_ip=str(ip_network(connected.cidr)[40]),
+    )
+    swept(on)
+    finding = found(kind="foreign", subject="floating_address")
+    services.apply(finding=finding, actor=admin, at=now())
+    project(on).routing.bind_floating_ip(seen.id, port_id=theirs.id)
+    work()
+    services.settle(at=now())
+    finding.refresh_from_db()
+    assert [each.port_id for each in in_cloud(on)] == [theirs.id]
+    assert (finding.status, finding.remark) == ("open", "it leads somewhere else by now")
+    assert server(2).status == "active"
+
+
 def test_a_way_in_that_was_given_by_hand_may_stay_with_quota_and_bill(
     on: Scene, connected: Network, admin: User
 ) -> None:

@@ -473,6 +473,24 @@ def test_a_way_out_that_was_moved_meanwhile_is_stale(on: Scene, network: Resourc
     assert refusal(found(), admin) == "finding-is-stale"
 
 
+def test_a_way_out_that_serves_another_network_by_the_time_it_would_be_taken_down_stays(
+    on: Scene, network: Resource, admin: User
+) -> None:
+    router_id, cloud = led_out_by_hand(on, network), making_room(on)
+    swept(on)
+    finding = found(subject="router")
+    services.apply(finding=finding, actor=admin, at=now())
+    theirs = cloud.network.create_network(name="by-hand")
+    subnet = cloud.network.create_subnet(network_id=theirs.id, name="by-hand", cidr="192.168.7.0/24")
+    cloud.routing.remove_router_subnet(router_id=router_id, subnet_id=network.network.subnet_id)
+    cloud.routing.add_router_subnet(router_id=router_id, subnet_id=subnet.id)
+    work()
+    services.settle(at=now())
+    finding.refresh_from_db()
+    assert (finding.status, finding.remark) == ("open", "it leads somewhere else by now")
+    assert openstack.connect(cloud="sandbox").census.router(router_id).subnet_ids == (subnet.id,)
+
+
 def test_a_pass_does_not_judge_a_router_that_is_being_taken_down(
     on: Scene, network: Resource, connected: Network, building: Sandbox
 ) -> None:

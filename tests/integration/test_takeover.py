@@ -34,6 +34,8 @@ from tests.integration.building import built, now, states, work
 from tests.integration.dying import Killed
 from tests.integration.outside import Outside, project_of
 from tests.integration.sandboxed import Sandbox
+from tests.integration.test_reconciliation import LATER, left_over, marked_volume
+from tests.integration.test_reconciliation import swept as compared
 from tests.openstack.laboratory import gone
 
 pytestmark = [
@@ -339,6 +341,61 @@ def test_a_pass_in_the_middle_of_a_takeover_finds_nothing_foreign(
         seen += findings(on)
     assert takeover.candidates.filter(status="taken").count() == 6, states()
     assert seen == []
+
+
+def test_what_an_operation_left_over_and_is_being_taken_over_is_not_cleared_away(
+    on: Scene, theirs: Outside, admin: User, building: Sandbox
+) -> None:
+    """Its mark is that of an operation which is over, until the takeover comes to it."""
+    theirs.volume("spare", size=20)
+    taken_over(on, theirs, admin)
+    external_id = marked_volume(on, building, left_over(on).unit)
+    compared(on)
+    assert Finding.objects.get().status == "suspected"
+    takeover = surveyed(on, theirs, admin)
+    assert takeover.candidates.get(external_id=external_id).obstacles == []
+    taking.take(takeover=takeover, actor=admin, at=now())
+    compared(on, after=LATER)
+    assert not Operation.objects.filter(kind="mend").exists()
+    work()
+    assert takeover.candidates.get(external_id=external_id).status == "taken", states()
+    assert findings(on) == []
+
+
+def test_what_is_told_as_left_over_is_not_deleted_by_a_click_while_it_is_being_taken_over(
+    on: Scene, theirs: Outside, admin: User, building: Sandbox
+) -> None:
+    theirs.volume("spare", size=20)
+    taken_over(on, theirs, admin)
+    step = left_over(on)
+    external_id = marked_volume(on, building, step.unit)
+    compared(on)
+    Finding.objects.update(status="open")
+    takeover = surveyed(on, theirs, admin)
+    taking.take(takeover=takeover, actor=admin, at=now())
+    with pytest.raises(reconciliation.StillMoving):
+        reconciliation.apply(finding=Finding.objects.get(), actor=admin, at=now())
+    work()
+    assert takeover.candidates.get(external_id=external_id).status == "taken", states()
+
+
+def test_a_takeover_and_a_click_at_the_same_moment_leave_the_thing(
+    on: Scene, theirs: Outside, admin: User, building: Sandbox
+) -> None:
+    theirs.volume("spare", size=20)
+    taken_over(on, theirs, admin)
+    external_id = marked_volume(on, building, left_over(on).unit)
+    compared(on)
+    Finding.objects.update(status="open")
+    reconciliation.apply(finding=Finding.objects.get(), actor=admin, at=now())
+    other = left_over(on, kind="volume_takeover", ended=False)  # neither saw the other
+    Operation.objects.filter(pk=other.operation_id).update(kind="takeover")
+    Step.objects.filter(pk=other.pk).update(desired_state={"id": external_id, "ids": [external_id]})
+    work()
+    reconciliation.settle(at=now())
+    finding = Finding.objects.get()
+    assert (finding.status, finding.remark) == ("open", "it is being taken over"), states()
+    assert openstack.connect(cloud="sandbox").census.volume(external_id).status == "available"
 
 
 def test_a_worker_that_dies_after_every_request_leaves_nothing_half_taken(

@@ -4,6 +4,8 @@ from datetime import datetime
 
 import pytest
 
+from govcloud.inventory import leases
+from govcloud.inventory.lifecycle import Status
 from govcloud.inventory.models import Resource, Server
 from govcloud.metering import services as metering
 from govcloud.metering.models import UsageSegment
@@ -15,7 +17,7 @@ from govcloud.reconciliation.models import Difference
 from govcloud.reconciliation.vocabulary import Field
 from tenants.models import Role
 from tests.factories.catalog import catalogue
-from tests.factories.inventory import whole_server
+from tests.factories.inventory import VolumeFactory, whole_server
 from tests.factories.quotas import opened
 from tests.factories.tenants import DepartmentFactory, SystemFactory, member
 
@@ -87,3 +89,21 @@ def test_what_the_record_has_no_word_for_is_not_adopted(
 ) -> None:
     with pytest.raises(adoption.CannotBeAdopted):
         adopted(server, field, found, at=at)
+
+
+@pytest.mark.parametrize("status", [Status.SUSPENDED, Status.RELEASING, Status.CHANGING])
+def test_a_volume_is_not_recorded_at_a_server_that_would_take_it_along(
+    server: Resource, at: datetime, status: Status
+) -> None:
+    """It goes by the server's lease then: taken back on a day of which its department was told before it was there."""
+    volume = VolumeFactory(resource__system=server.system, resource__cloud=server.cloud)
+    Resource.objects.filter(pk=server.pk).update(status=status)
+    with pytest.raises(adoption.HolderNotInUse):
+        adopted(volume.resource, Field.ATTACHED_TO, server.external_id, at=at)
+    volume.refresh_from_db()
+    assert volume.server is None
+    assert volume.resource not in leases.with_server(server)
+    Resource.objects.filter(pk=server.pk).update(status=Status.ACTIVE)
+    adopted(volume.resource, Field.ATTACHED_TO, server.external_id, at=at)
+    volume.refresh_from_db()
+    assert volume.server == server.server
