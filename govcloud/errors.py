@@ -73,4 +73,4 @@ class Invalids(Invalid):
 
     @property
     def detail(self) -> str:
-        return " ".join(e.detail for e in self.errors)
+        return " ".join(dict.fromkeys(e.detail for e in self.errors))

@@ -191,6 +191,10 @@ class NeedAnswer(serializers.Serializer[Need]):
 
 
 class CaseDetail(CaseSummary):
+    """Also within an order, whose case has no columns added: what decides now is read off the stages."""
+
+    stage = serializers.SerializerMethodField(help_text="code of the stage that decides now")
+    stage_due_at = serializers.SerializerMethodField()
     leaves_to_nobody = serializers.SerializerMethodField(
         help_text="where nobody would be left for a signature once the person who asks has approved, as each person signs once"
     )
@@ -203,6 +207,15 @@ class CaseDetail(CaseSummary):
     confirmations = serializers.SerializerMethodField(
         help_text="what the department was asked about the delivery, oldest first"
     )
+
+    @extend_schema_field(serializers.CharField(allow_null=True))
+    def get_stage(self, case: Case) -> str | None:
+        return getattr(_current(case), "code", None)
+
+    @extend_schema_field(serializers.DateTimeField(allow_null=True))
+    def get_stage_due_at(self, case: Case) -> Any:
+        stage = _current(case)
+        return None if stage is None else serializers.DateTimeField().to_representation(stage.due_at)
 
     @extend_schema_field(PauseAnswer(many=True))
     def get_pauses(self, case: Case) -> Any:
@@ -316,6 +329,10 @@ def stage_prefetches(prefix: str = "") -> "list[Prefetch[str, Any, str]]":
         Prefetch(f"{prefix}stages__decisions", decisions),
         Prefetch(f"{prefix}stages__seats", seats),
     ]
+
+
+def _current(case: Case) -> CaseStage | None:
+    return next((stage for stage in case.stages.all() if stage.status == StageStatus.CURRENT), None)
 
 
 def _need(case: Case, actor: User, *, at: datetime) -> Need | None:

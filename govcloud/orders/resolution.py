@@ -68,7 +68,7 @@ class NoSuchResource(Invalid):
 class NoSuchNetwork(Invalid):
     code = "no-such-network"
     message = _(
-        "“%(item)s” is on the network “%(name)s”, which is neither one of this order nor one that the system has."
+        "“%(item)s” is on the network “%(name)s”, which is neither one of this order nor the id of one that the system has."
     )
 
 

@@ -22,6 +22,8 @@ from tenants.models import Role, User
 from tenants.policies import require
 
 ROLES = (Role.APPLICANT, Role.CLOUD_ADMIN)
+OPENED_IN = frozenset({Status.ACTIVE, Status.CHANGING})
+"""Also while something else has the server in hand: that is when it is needed."""
 PATIENCE = 10.0  # seconds: somebody waits for the page
 
 
@@ -48,14 +50,14 @@ def not_answered(cloud: Cloud, error: errors.CloudError) -> CloudDoesNotAnswer |
 
 
 def open_console(*, resource: Resource, actor: User, at: datetime) -> str:
-    """A fresh link to the server's screen. Also while something else has the server in hand: that is when it is needed.
+    """A fresh link to the server's screen.
 
     Raises RoleMissing, SecondFactorNeeded, SecondFactorUnconfirmed, NoConsole, ConsolesNotOffered, CloudDoesNotAnswer and
     CredentialsRefused.
     """
     require(actor, *ROLES, at=at, department=resource.system.department)
     entry.require_second_factor(actor)
-    here = resource.kind == ResourceKind.SERVER and resource.status in {Status.ACTIVE, Status.CHANGING}
+    here = resource.kind == ResourceKind.SERVER and resource.status in OPENED_IN
     project = Project.objects.filter(system=resource.system, cloud=resource.cloud).first()
     if not here or project is None or resource.server.power != Power.RUNNING:
         raise NoConsole(name=resource.name)

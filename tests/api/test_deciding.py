@@ -256,6 +256,16 @@ def reviewed(client: APIClient, order: Order) -> list[tuple[str, list[str]]]:
     return [(each["code"], each["pointers"]) for each in told]
 
 
+def test_an_order_names_the_stage_that_its_decision_is_bound_to(
+    on: Scene, order: Order, approver: APIClient, signed_in: SignedIn
+) -> None:
+    seen = signed_in(on.applicant).get(f"/api/v1/cases/{order.case.uuid}").json()
+    within = approver.get(f"/api/v1/orders/{order.uuid}").json()["case"]
+    assert (within["stage"], within["stage_due_at"]) == ("unit_approval", seen["stages"][0]["due_at"])
+    assert (seen["stage"], seen["stage_due_at"]) == (within["stage"], within["stage_due_at"])
+    assert approve(approver, order).json()["case"]["stage"] == "intake"
+
+
 def test_a_decider_sees_what_has_come_up_since_the_submission(
     on: Scene, order: Order, approver: APIClient
 ) -> None:

@@ -2,6 +2,7 @@ import re
 from datetime import datetime, timedelta
 
 import pytest
+from django.db import transaction
 from django.utils import translation
 from django.utils.html import strip_tags
 
@@ -11,8 +12,9 @@ from govcloud.orders.lifecycle import Status
 from govcloud.orders.models import AddressSpec, Placement, ServerSpec, Weighed
 from govcloud.orders.readiness import reckon
 from govcloud.portal.templatetags.portal import moment
-from govcloud.provisioning import by_hand
-from govcloud.provisioning.models import Step
+from govcloud.provisioning import by_hand, completion
+from govcloud.provisioning.lifecycle import OperationStatus, StepState
+from govcloud.provisioning.models import Operation, Step
 from tests.factories.approvals import default_flow
 from tests.factories.chargeback import tariff
 from tests.factories.clouds import MaintenanceFactory
@@ -172,12 +174,27 @@ def test_only_cloud_admins_read_the_clouds_own_words(
 ) -> None:
     order = scenes.building(people, at=at)
     scenes.park(order, error="Nova: No valid host was found")
+    step = Step.objects.get(operation__thread=order.uuid, state=StepState.PARKED)
+    Operation.objects.update(status=OperationStatus.RUNNING)
+    with transaction.atomic():
+        step.operation = completion.lock(step.operation)
+        completion.parked(step, reason="Nova: No valid host was found", at=at)
     department = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
     admin = text(signed_in(people.admin).get(f"/orders/{order.number}/"))
     assert "One step is waiting for an administrator" in department
     for words in ("Nova", "req-", "attachment"):
         assert words not in department
         assert words in admin
+
+
+def test_how_many_steps_wait_is_told(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:
+    order = scenes.building(people, at=at)
+    scenes.park(order, error="Nova: No valid host was found")
+    Step.objects.filter(operation__thread=order.uuid, state=StepState.WAITING).update(state=StepState.PARKED)
+    waiting = Step.objects.filter(state=StepState.PARKED).count()
+    assert waiting > 1
+    page = text(signed_in(people.applicant).get(f"/orders/{order.number}/"))
+    assert f"{waiting} steps are waiting for an administrator of the cloud centre." in page
 
 
 def test_draft_is_priced_by_todays_tariff(people: scenes.Cast, signed_in: Signed, at: datetime) -> None:

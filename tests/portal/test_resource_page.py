@@ -2,6 +2,7 @@
 
 import re
 from datetime import datetime, timedelta
+from uuid import uuid4
 
 import pytest
 from django.db import transaction
@@ -18,7 +19,7 @@ from govcloud.protection.models import RecoveryPoint
 from govcloud.provisioning import completion
 from govcloud.provisioning.actions import calling_off
 from govcloud.provisioning.lifecycle import StepState
-from govcloud.provisioning.models import Operation, Step
+from govcloud.provisioning.models import Operation, OperationKind, Step
 from tenants.models import Role
 from tests.api.house import recovery_point
 from tests.factories.inventory import (
@@ -27,6 +28,7 @@ from tests.factories.inventory import (
     FloatingAddressFactory,
     NetworkFactory,
     SnapshotFactory,
+    VolumeFactory,
     whole_server,
 )
 from tests.factories.orders import Scene, scene
@@ -223,6 +225,41 @@ def test_a_stopped_server_has_no_screen(browser: Client, server: Server) -> None
     assert "A link to its screen" not in text(browser.get(page))
     refused = browser.post(f"{page}console/")
     assert (refused.status_code, "only a running server has one" in text(refused)) == (409, True)
+
+
+def test_what_goes_has_neither_screen_nor_orders_and_its_page_follows_it(
+    browser: Client, server: Server
+) -> None:
+    page = page_of(server.resource)
+    Resource.objects.filter(pk=server.pk).update(status=Status.RELEASING)
+    going = browser.get(page)
+    for words in ("A link to its screen", "Change… (by an order)"):
+        assert words not in text(going)
+    assert f'hx-get="{page}"' in going.content.decode()
+    assert browser.post(f"{page}console/").status_code == 409
+    Resource.objects.filter(pk=server.pk).update(status=Status.SUSPENDED)
+    assert "A link to its screen" not in text(browser.get(page))
+    assert "Change… (by an order)" in text(browser.get(page))
+
+
+def test_no_order_is_offered_for_what_is_still_being_built(browser: Client, on: Scene, at: datetime) -> None:
+    cloud = on.catalogue.cloud
+    volume = VolumeFactory(resource__system=on.system, resource__cloud=cloud, role="system").resource
+    operation = Operation.objects.create(
+        kind=OperationKind.DELIVER, reason="GC-1", system=on.system, cloud=cloud, created_at=at
+    )
+    Step.objects.create(
+        operation=operation,
+        position=0,
+        key="1:server",
+        kind="server",
+        label="app-1",
+        unit=uuid4(),
+        desired_state={"system_volume": str(volume.unit)},
+    )
+    page = text(browser.get(page_of(volume)))
+    assert "it is still being built" in page
+    assert "Change… (by an order)" not in page
 
 
 def test_in_chinese(on: Scene, server: Server, signed_in: Signed) -> None:

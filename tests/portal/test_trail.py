@@ -53,7 +53,7 @@ def test_every_verb_is_told_in_words_or_left_out_on_purpose() -> None:
 def told(order: Order) -> list[tuple[str, str, list[str]]]:
     return [
         (str(line.words), str(line.actor), line.subjects)
-        for line in trail.trail(order, stages={"unit": "Unit"})
+        for line in trail.trail(order, stages={"unit": "Unit"}, technical=False)
     ]
 
 
@@ -88,7 +88,7 @@ def test_a_decision_is_told_with_its_stage_and_opinion(people: scenes.Cast, at: 
             after={"stage": "unit", "status": "approved"},
             reason="同意",
         )
-    line = trail.trail(order, stages={"unit": "Unit approval"})[0]
+    line = trail.trail(order, stages={"unit": "Unit approval"}, technical=False)[0]
     assert (str(line.words), line.subjects, line.reason, line.refused) == (
         "Approved",
         ["Unit approval"],
@@ -104,7 +104,7 @@ def test_a_code_for_programs_is_no_reason_to_tell(people: scenes.Cast, at: datet
     services.retry(operation=operation, actor=people.admin, at=at)
     (line,) = (
         each
-        for each in trail.trail(order, stages={})
+        for each in trail.trail(order, stages={}, technical=False)
         if str(each.words) == "Work in the cloud taken up again"
     )
     assert line.reason == ""
@@ -122,7 +122,7 @@ def test_refusals_stand_in_the_history_as_such(people: scenes.Cast, at: datetime
             outcome=Outcome.REFUSED,
             reason="self-approval",
         )
-    line = trail.trail(order, stages={})[0]
+    line = trail.trail(order, stages={}, technical=False)[0]
     assert (str(line.words), line.refused) == ("Decided", True)
 
 

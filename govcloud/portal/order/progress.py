@@ -113,8 +113,9 @@ class Progress:
         return sum(group.percent * len(group.steps) for group in self.groups) // max(1, self.total)
 
     @property
-    def held_up(self) -> bool:
-        return any(group.state == StepState.PARKED for group in self.groups)
+    def held_up(self) -> int:
+        """How many steps wait for an administrator."""
+        return sum(step.state == StepState.PARKED for group in self.groups for step in group.steps)
 
     @property
     def left(self) -> list[Doing]:

@@ -39,6 +39,9 @@ SILENT = frozenset(
         "temporaryraise.ended",  # "quota.fell_back" of the same moment says it
     }
 )
+IN_THE_CLOUDS_WORDS = frozenset({"operation.parked"})
+"""Verbs whose reason is what a cloud said."""
+
 EVENTS_READ = 500
 """An order's trail is some dozens of events; one with more is read to its end through the API."""
 
@@ -76,15 +79,15 @@ class Told:
     def first_requests(self) -> list[str]:
         return sorted(self.request_ids)[:NAMED]
 
-    def takes(self, event: Event) -> bool:
+    def takes(self, event: Event, reason: str) -> bool:
         """Whether the next older event belongs on this line."""
         same = (self.verb, self.actor_ref, self.refused) == (event.verb, event.actor, _refused(event))
-        return same and not (self.reason or reason_of(event)) and self.at - event.at <= TOGETHER
+        return same and not (self.reason or reason) and self.at - event.at <= TOGETHER
 
 
-def trail(order: Order, *, stages: Mapping[str, str]) -> list[Told]:
-    """The order's events, the latest first; ``stages`` are the names of its stages by code. One query, and one for the people whom
-    some concern.
+def trail(order: Order, *, stages: Mapping[str, str], technical: bool) -> list[Told]:
+    """The order's events, the latest first; ``stages`` are the names of its stages by code; ``technical`` adds the clouds' own words,
+    for cloud administrators. One query, and one for the people whom some concern.
     """
     told: list[Told] = []
     events = list(Event.objects.filter(thread=order.uuid).order_by("-id")[:EVENTS_READ])
@@ -92,8 +95,9 @@ def trail(order: Order, *, stages: Mapping[str, str]) -> list[Told]:
     for event in events:
         if event.verb in SILENT and not _refused(event):
             continue
-        if not told or not told[-1].takes(event):
-            told.append(_line(event, people))
+        reason = reason_of(event) if technical or event.verb not in IN_THE_CLOUDS_WORDS else ""
+        if not told or not told[-1].takes(event, reason):
+            told.append(_line(event, reason, people))
         line = told[-1]
         line.at = event.at
         line.request_ids |= {event.request_id} - {""}
@@ -123,9 +127,9 @@ def in_words(event: Event, people: Mapping[str, User]) -> str | Promise:
     return words
 
 
-def _line(event: Event, people: Mapping[str, User]) -> Told:
+def _line(event: Event, reason: str, people: Mapping[str, User]) -> Told:
     words = in_words(event, people)
-    return Told(event.at, actor_of(event), event.actor, words, _refused(event), reason_of(event), event.verb)
+    return Told(event.at, actor_of(event), event.actor, words, _refused(event), reason, event.verb)
 
 
 def _refused(event: Event) -> bool:

@@ -98,7 +98,10 @@ def context(order: Order, actor: User, query: Mapping[str, str], *, at: datetime
         "waiting": waiting.reasons(order, at=at),
         "built": resources.built(order, asked) if begun else None,
         "trail": asked.part(
-            "trail", trail.trail(order, stages={step.code: step.name for step in way if step.code})
+            "trail",
+            trail.trail(
+                order, stages={step.code: step.name for step in way if step.code}, technical=technical
+            ),
         ),
         "files": files_of(order),
         "may_attach": offer.edits,

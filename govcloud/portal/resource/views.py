@@ -35,10 +35,13 @@ from govcloud.provisioning.actions import calling_off, requests
 from govcloud.provisioning.actions.base import actions, title_of
 from govcloud.provisioning.container_secrets import Drawn
 from govcloud.provisioning.models import Operation, OperationKind
+from govcloud.provisioning.queries import being_built
 from tenants.models import User
 from tenants.policies import scope_of
 
 OPERATIONS = 10
+IN_HAND = frozenset({Status.CHANGING, Status.RELEASING})
+"""It becomes something else by itself, and its page follows."""
 
 
 @require_GET
@@ -149,6 +152,7 @@ def _context(
     done = Operation.objects.filter(resource=found).prefetch_related("steps")[:OPERATIONS]
     operations = [(each, title_of(each.action)) for each in done]
     runs = found.kind == ResourceKind.SERVER and found.server.power == Power.RUNNING
+    shows = runs and found.status in consoles.OPENED_IN
     scope, department, stands = scope_of(actor, at=at), found.system.department, found.released_at is None
     possible = list(requests.possibilities(resource=found, actor=actor, at=at)) if stands else []
     return {
@@ -162,16 +166,22 @@ def _context(
         "may_hold": scope.holds_any(KEEPERS),
         "most": deeds.LONGEST_REASON,
         "parts": list(parts.parts(found, possible, sent=sent or {})),
-        "screens": runs and scope.holds_any(consoles.ROLES, department=department),
+        "screens": shows and scope.holds_any(consoles.ROLES, department=department),
         "draws": found.status in container_secrets.DRAWN_IN
         and scope.holds_any(container_secrets.ROLES, department=department),
-        "orders": stands and offer_of_system(found.system, actor, at=at).changes_built,
+        "orders": _takes_orders(found) and offer_of_system(found.system, actor, at=at).changes_built,
         "operations": operations,
         "history": history(found),
-        "live": found.status == Status.CHANGING,
+        "live": found.status in IN_HAND,
         "under_way": _under_way(found, actor, at=at) if found.status == Status.CHANGING else None,
         "at": at,
     }
+
+
+def _takes_orders(found: Resource) -> bool:
+    """Not what goes, and not what is still being built: all that could be ordered for it would be refused."""
+    gone = found.released_at is not None or found.status == Status.RELEASING
+    return not gone and not being_built(found)
 
 
 def _hold_on(found: Resource) -> LegalHold | None:

@@ -43,6 +43,10 @@ def test_several_refusals_are_told_in_one_with_every_field_they_are_about():
     assert both.detail == "3 of servers are too many. Yes"
 
 
+def test_what_holds_of_several_fields_alike_is_told_once():
+    assert Invalids([Yes(pointers=("/a",)), Yes(pointers=("/b",))]).detail == "Yes"
+
+
 @pytest.mark.parametrize("kind", [Invalid, Forbidden, Absent, Conflict, Unavailable])
 def test_every_kind_of_refusal_is_a_domain_error_with_a_code_of_its_own(kind):
     assert issubclass(kind, DomainError)
