@@ -14,7 +14,9 @@ from api.fields import Answer
 from api.filters import Filters, Ordering, Search
 from govcloud.audit.models import Event, Outcome
 from govcloud.audit.queries import narrowed
-from tenants.policies import READS_AUDIT
+from govcloud.provisioning.queries import IN_THE_CLOUDS_WORDS
+from tenants.models import Role
+from tenants.policies import READS_AUDIT, scope_of
 
 
 class EventAnswer(Answer):
@@ -31,8 +33,18 @@ class EventAnswer(Answer):
     before = serializers.JSONField()
     after = serializers.JSONField()
     outcome = serializers.ChoiceField(Outcome.choices)
-    reason = serializers.CharField()
+    reason = serializers.SerializerMethodField(
+        help_text="where something waits for an administrator these are the cloud's own words: for cloud administrators and auditors, "
+        "else empty"
+    )
     request_id = serializers.CharField()
+
+    def get_reason(self, event: Event) -> str:
+        actor, at = self.context["request"].user, self.context["view"].at
+        hidden = event.verb in IN_THE_CLOUDS_WORDS and not scope_of(actor, at=at).holds_any(
+            (Role.CLOUD_ADMIN, *READS_AUDIT)
+        )
+        return "" if hidden else event.reason
 
 
 class EventFilters(filters.FilterSet):  # type: ignore[misc]

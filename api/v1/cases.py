@@ -193,8 +193,8 @@ class NeedAnswer(serializers.Serializer[Need]):
 class CaseDetail(CaseSummary):
     """Also within an order, whose case has no columns added: what decides now is read off the stages."""
 
-    stage = serializers.SerializerMethodField(help_text="code of the stage that decides now")
-    stage_due_at = serializers.SerializerMethodField()
+    stage = serializers.SerializerMethodField(help_text="code of the stage that decides now")  # type: ignore[assignment]
+    stage_due_at = serializers.SerializerMethodField()  # type: ignore[assignment]
     leaves_to_nobody = serializers.SerializerMethodField(
         help_text="where nobody would be left for a signature once the person who asks has approved, as each person signs once"
     )

@@ -81,7 +81,9 @@ class StepAnswer(serializers.Serializer[Step]):
     title = serializers.SerializerMethodField(help_text="what it does, in plain words")
     state = serializers.ChoiceField(StepState.choices)
     attempts = serializers.IntegerField()
-    last_error = serializers.CharField()
+    last_error = serializers.SerializerMethodField(
+        help_text="the cloud's own words, for cloud administrators; else empty"
+    )
     started_at = serializers.DateTimeField(allow_null=True)
     finished_at = serializers.DateTimeField(allow_null=True)
     recaps = serializers.DictField(
@@ -101,6 +103,9 @@ class StepAnswer(serializers.Serializer[Step]):
 
     def get_title(self, step: Step) -> str:
         return deed_of(step)
+
+    def get_last_error(self, step: Step) -> str:
+        return step.last_error if self.context.get("technical") else ""
 
     def get_left_to_do(self, step: Step) -> str:
         return by_hand.left_by(kind=step.kind, reason=step.outputs.get("reason"))

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from govcloud.provisioning.models import Operation
     from tenants.models import User
 
+IN_THE_CLOUDS_WORDS = frozenset({"operation.parked"})
+"""Verbs of audit events whose reason is what a cloud said: for cloud administrators, as a department is told in plain words."""
+
 
 class OperationQuerySet(models.QuerySet["Operation"]):
     def visible_to(self, actor: "User", *, at: datetime) -> "OperationQuerySet":

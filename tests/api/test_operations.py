@@ -29,12 +29,14 @@ def operation() -> Operation:
 def test_a_department_sees_progress_in_plain_words_and_nothing_technical(
     signed_in: SignedIn, operation: Operation
 ) -> None:
+    operation.steps.update(last_error="compute 400: No valid host was found")
     reader = signed_in(member(Role.APPLICANT, operation.system.department))
     seen = reader.get(f"/api/v1/operations/{operation.uuid}").json()
     assert seen["progress"] == {"steps": 2, "finished": 1, "percent": 50}
     assert all(step["title"] for step in seen["steps"])
     assert [step["recaps"]["app-1"] for step in seen["steps"]] == [RECAP, RECAP]
     assert [step["technical"] for step in seen["steps"]] == [None, None]
+    assert [step["last_error"] for step in seen["steps"]] == ["", ""]
 
 
 def test_cloud_administrators_see_the_technical_side_as_well(

@@ -5,10 +5,12 @@ from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
+from django.db import transaction
 from rest_framework.test import APIClient
 
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
+from govcloud.provisioning import completion
 from govcloud.provisioning.models import Operation, Step
 from tenants.models import Role, User
 from tests.api.house import AT
@@ -399,9 +401,16 @@ def test_the_clouds_own_words_are_for_its_administrators(
     Step.objects.filter(kind="server", label="app-1").update(
         state="parked", last_error="No valid host was found", next_run_at=None
     )
+    step = Step.objects.get(kind="server", label="app-1")
+    with transaction.atomic():
+        step.operation = completion.lock(step.operation)
+        completion.parked(step, reason="No valid host was found", at=AT)
     for client, words in ((applicant, ""), (signed_in(member(Role.CLOUD_ADMIN)), "No valid host was found")):
         units = {u["name"]: u for u in client.get(f"/api/v1/orders/{order.uuid}").json()["units"]}
         assert (units["app-1"]["outcome"], units["app-1"]["trouble"]) == ("held_up", words)
+        told = client.get(f"/api/v1/orders/{order.uuid}/trail?page_size=200").json()["results"]
+        reasons = [event["reason"] for event in told if event["verb"] == "operation.parked"]
+        assert reasons == [f"app-1: {words}" if words else ""]
 
 
 def test_what_is_not_being_built_is_withdrawn_and_not_called_off(applicant: APIClient, draft: dict) -> None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from govcloud.audit.models import Event, Outcome
 from govcloud.orders.models import Order
 from govcloud.portal.audit.words import actor_of, reason_of, words_of
+from govcloud.provisioning.queries import IN_THE_CLOUDS_WORDS
 from tenants.models import User
 
 DECISIONS: Mapping[str, str | Promise] = {
@@ -39,9 +40,6 @@ SILENT = frozenset(
         "temporaryraise.ended",  # "quota.fell_back" of the same moment says it
     }
 )
-IN_THE_CLOUDS_WORDS = frozenset({"operation.parked"})
-"""Verbs whose reason is what a cloud said."""
-
 EVENTS_READ = 500
 """An order's trail is some dozens of events; one with more is read to its end through the API."""
 
