@@ -194,6 +194,27 @@ def test_first_run_secures_two_guests_and_the_second_changes_nothing(lab: Labora
     assert report(second, hosts[0])["hostname"] == "web-1"
 
 
+def account(*keys: str) -> dict[str, Any]:
+    state = "present" if keys else "absent"
+    return {"name": "sysadmin", "keys": list(keys), "sudo": True, "state": state}
+
+
+def test_an_account_goes_although_something_runs_under_it(lab: Laboratory) -> None:
+    host = lab.server("in-use")
+    lab.play("accounts.yml", host, accounts_users=[account("ssh-ed25519 AAAA z")])
+    lab.on(host, "setpriv --reuid $(id -u sysadmin) --clear-groups sleep 300 >/dev/null 2>&1 </dev/null &")
+
+    gone = lab.play("accounts.yml", host, accounts_users=[account()])
+    again = lab.play("accounts.yml", host, accounts_users=[account()])
+
+    assert gone.status is RunStatus.SUCCESSFUL, gone.failures
+    assert again.recaps[host.name].changed == 0
+    assert lab.on(host, "pgrep sleep >/dev/null && echo runs; id -u sysadmin 2>/dev/null || echo none") == (
+        "runs\nnone"
+    )
+    assert "sysadmin" not in lab.on(host, "cat /etc/sudoers.d/50-govcloud")
+
+
 def test_a_lower_level_asks_for_less(lab: Laboratory) -> None:
     host = lab.server("level-1")
 
