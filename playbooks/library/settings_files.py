@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import tempfile
 from typing import Any
@@ -46,6 +47,12 @@ options:
         description: The file's mode, octal.
         type: str
         default: "0644"
+      home:
+        description:
+          - Whether the owner's home becomes its own where it is another account's, as one that an earlier account of that name left.
+            OpenSSH takes no key from such a home. What is in it stays as it is.
+        type: bool
+        default: false
       validate:
         description: A command that accepts the new file, C(%s), by its exit status; none when empty.
         type: list
@@ -73,6 +80,7 @@ FILE_OPTIONS: dict[str, dict[str, Any]] = {
     "supersedes": {"type": "list", "elements": "str", "default": []},
     "owner": {"type": "str", "default": "root"},
     "mode": {"type": "str", "default": "0644"},
+    "home": {"type": "bool", "default": False},
     "validate": {"type": "list", "elements": "str", "default": []},
 }
 
@@ -133,6 +141,18 @@ def attributes(module: AnsibleModule, file: dict[str, Any]) -> bool:
     return bool(changed) if module.check_mode else owner_and_mode(path) != before
 
 
+def own_home(module: AnsibleModule, owner: str) -> str | None:
+    """Give the owner its home; the home, if it was another's (in check mode: is)."""
+    account = pwd.getpwnam(owner)
+    home = account.pw_dir
+    if not os.path.isdir(home) or os.stat(home).st_uid in {0, account.pw_uid}:
+        return None
+    before = owner_and_mode(home)
+    module.set_owner_if_different(home, str(account.pw_uid), changed=False)
+    module.set_group_if_different(home, str(account.pw_gid), changed=False)
+    return home if module.check_mode or owner_and_mode(home) != before else None
+
+
 def owner_and_mode(path: str) -> tuple[int, int, int]:
     """Numbers of the owner and the group, and the mode."""
     status = os.stat(path)
@@ -161,6 +181,8 @@ def main() -> None:
     for file in module.params["files"]:
         if attributes(module, file) and file["path"] not in paths:
             paths.append(file["path"])
+        home = own_home(module, file["owner"]) if file["home"] and not nowhere else None
+        paths += [home] if home and home not in paths else []
     diff = [
         {"before_header": path, "after_header": path, "before": before[path], "after": after[path]}
         for path in sorted(ready)

@@ -215,6 +215,20 @@ def test_an_account_goes_although_something_runs_under_it(lab: Laboratory) -> No
     assert "sysadmin" not in lab.on(host, "cat /etc/sudoers.d/50-govcloud")
 
 
+def test_an_account_that_is_made_anew_under_another_number_is_let_in(lab: Laboratory) -> None:
+    """Its home is what it left; OpenSSH takes no key from a home that is another account's."""
+    host = lab.server("made-anew")
+    lab.play("accounts.yml", host, accounts_users=[account("ssh-ed25519 AAAA z")])
+    lab.on(host, "useradd app")
+    lab.play("accounts.yml", host, accounts_users=[account()])
+
+    lab.play("accounts.yml", host, accounts_users=[account("ssh-ed25519 AAAA z")])
+    again = lab.play("accounts.yml", host, accounts_users=[account("ssh-ed25519 AAAA z")])
+
+    assert lab.on(host, "stat -c %u ~sysadmin") == lab.on(host, "id -u sysadmin")
+    assert again.recaps[host.name].changed == 0
+
+
 def test_a_lower_level_asks_for_less(lab: Laboratory) -> None:
     host = lab.server("level-1")
 
