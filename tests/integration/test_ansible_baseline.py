@@ -229,6 +229,29 @@ def test_an_account_that_is_made_anew_under_another_number_is_let_in(lab: Labora
     assert again.recaps[host.name].changed == 0
 
 
+def with_ssh_server(lab: Laboratory, host: Host) -> None:
+    """Something in the guest that passes for its SSH server; it counts in /run/told how often it was told to read its settings."""
+    server = "trap 'echo told >> /run/told' HUP; while :; do sleep 0.2; done"
+    lab.on(host, "printf '#!/bin/sh\\n' > /usr/local/sbin/sshd; chmod 755 /usr/local/sbin/sshd; : > /run/told")
+    lab.on(host, f'sh -c "{server}" >/dev/null 2>&1 </dev/null & echo $! > /run/sshd.pid')
+
+
+def test_what_was_written_is_applied_although_a_disk_is_not_there(lab: Laboratory) -> None:
+    """The run after it finds nothing to change, and would not tell the SSH server any more."""
+    host = lab.server("no-disk")
+    with_ssh_server(lab, host)
+
+    failed = lab.play(
+        "site.yml", host, guest_block_devices=True, data_disks=[{"label": "data1", "mount_point": "/data"}]
+    )
+    told = lab.on(host, "sleep 0.5; wc -l < /run/told")
+    again = lab.play("site.yml", host)
+
+    assert failed.status is RunStatus.FAILED
+    assert "no disk found for data1" in failed.failures[0].message
+    assert (told, again.recaps[host.name].changed) == ("1", 0)
+
+
 def test_a_lower_level_asks_for_less(lab: Laboratory) -> None:
     host = lab.server("level-1")
 
