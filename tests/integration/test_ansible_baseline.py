@@ -232,7 +232,9 @@ def test_an_account_that_is_made_anew_under_another_number_is_let_in(lab: Labora
 def with_ssh_server(lab: Laboratory, host: Host) -> None:
     """Something in the guest that passes for its SSH server; it counts in /run/told how often it was told to read its settings."""
     server = "trap 'echo told >> /run/told' HUP; while :; do sleep 0.2; done"
-    lab.on(host, "printf '#!/bin/sh\\n' > /usr/local/sbin/sshd; chmod 755 /usr/local/sbin/sshd; : > /run/told")
+    lab.on(
+        host, "printf '#!/bin/sh\\n' > /usr/local/sbin/sshd; chmod 755 /usr/local/sbin/sshd; : > /run/told"
+    )
     lab.on(host, f'sh -c "{server}" >/dev/null 2>&1 </dev/null & echo $! > /run/sshd.pid')
 
 
@@ -250,6 +252,20 @@ def test_what_was_written_is_applied_although_a_disk_is_not_there(lab: Laborator
     assert failed.status is RunStatus.FAILED
     assert "no disk found for data1" in failed.failures[0].message
     assert (told, again.recaps[host.name].changed) == ("1", 0)
+
+
+def test_what_a_run_wrote_that_was_broken_off_is_applied_by_the_next(lab: Laboratory) -> None:
+    host = lab.server("broken-off")
+    lab.play("baseline.yml", host)
+    with_ssh_server(lab, host)
+    lock = {"owner": "run-1", "boot": lab.on(host, "cat /proc/sys/kernel/random/boot_id"), "until": 1e12}
+    lab.on(host, f"echo '{json.dumps(lock)}' > /run/govcloud/session.json")
+
+    lab.play("baseline.yml", host)
+    again = lab.play("baseline.yml", host)
+
+    assert lab.on(host, "sleep 0.5; wc -l < /run/told") == "1"
+    assert again.recaps[host.name].changed == 0
 
 
 def test_a_lower_level_asks_for_less(lab: Laboratory) -> None:

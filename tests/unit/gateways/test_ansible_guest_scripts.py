@@ -288,6 +288,20 @@ def test_a_run_takes_its_own_lock_again(session: dict[str, Any]) -> None:
     assert session["take"]("run-1", 600) is None
 
 
+def test_a_run_that_was_broken_off_is_told_until_the_next_has_ended(
+    session: dict[str, Any], tmp_path: Path
+) -> None:
+    session["take"]("run-1", 0)
+    broken_off = session["left_open"]()
+    session["take"]("run-2", 600)
+    session["release"]("run-2")
+
+    assert (broken_off, session["left_open"]()) == (True, False)
+
+    (tmp_path / "session.json").write_text('{"owner": "run')
+    assert session["left_open"]()
+
+
 def test_a_lock_lapses_by_itself(session: dict[str, Any]) -> None:
     session["take"]("run-1", 0)
 

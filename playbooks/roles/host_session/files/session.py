@@ -1,6 +1,7 @@
 """Opens or closes a run's session on a guest: its lock, and what the guest has. Standard library only.
 
-    session.py open OWNER TTL_SECONDS WAIT_SECONDS     prints what the guest has, as JSON; 75 when another run holds the lock
+    session.py open OWNER TTL_SECONDS WAIT_SECONDS     prints what the guest has, and whether a run was broken off, as JSON;
+                                                       75 when another run holds the lock
     session.py close OWNER
 
 The lock is a file that names its owner and when it lapses, in seconds since boot: a run that died frees the guest by itself,
@@ -52,6 +53,14 @@ def holder() -> dict[str, Any] | None:
         return None
     in_force = record.get("boot") == boot() and now() < record.get("until", 0)
     return record if in_force else None
+
+
+def left_open() -> bool:
+    """Whether a run of this boot took the lock and has not given it back: what it wrote may not be in force."""
+    try:
+        return bool(json.loads(text(LOCK) or "{}").get("boot") == boot())
+    except ValueError:
+        return True
 
 
 def take(owner: str, ttl: float) -> dict[str, Any] | None:
@@ -125,13 +134,15 @@ def main(verb: str, owner: str, ttl: str = "600", wait: str = "0") -> int:
         print(json.dumps({"released": release(owner)}))
         return 0
     give_up = now() + float(wait)
+    interrupted = left_open()
     while other := take(owner, float(ttl)):
         if now() >= give_up:
             left = int(other["until"] - now())
             print(f"the guest is locked by run {other['owner']}, for {left} s more at most", file=sys.stderr)
             return LOCKED
         time.sleep(1)
-    print(json.dumps(guest()))
+        interrupted = left_open()
+    print(json.dumps({**guest(), "interrupted": interrupted}))
     return 0
 
 
