@@ -190,6 +190,8 @@ def _locked(resource: Resource, keys: Sequence[int]) -> list[Resource]:
 def _in_hand(resource: Resource, action: Action[Any]) -> str | None:
     if resource.status == Status.ACTIVE and _is_broken(resource):
         return gettext("“%(name)s” is in error: %(reason)s") % {"name": resource.name, "reason": BROKEN}
+    if resource.status == Status.ACTIVE and being_built(resource):  # it may be called off yet
+        return gettext("“%(name)s” is still being built") % {"name": resource.name}
     if resource.status == Status.ACTIVE:
         return None if action.leaves_it_as_ordered else claimed(resource)
     told = {"name": resource.name, "status": Status(resource.status).label}
