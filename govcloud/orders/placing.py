@@ -1,6 +1,6 @@
 """Where the parts of an order go: decided when it is approved, kept with the reasons, and decided again for what waits."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -101,8 +101,8 @@ def decide(
 ) -> Iterator[tuple[Part, Decision]]:
     """Each part's place, that of the backup first: every server that it covers has to be on its cloud.
 
-    So it goes where all of them can be, and they wait while it does. Later parts go beside earlier ones where they can.
-    ``among`` are all the parts without a place, where these are not all of them. Writes nothing.
+    So it goes where all of them can be, and they wait while it does. Later parts go beside earlier ones where they can, into the
+    room that those leave. ``among`` are all the parts without a place, where these are not all of them. Writes nothing.
     """
     decided_before = Unit.objects.filter(
         item__order=order, item__action=Action.CREATE, placement__isnull=False, placement__called_off_at=None
@@ -113,6 +113,7 @@ def decide(
     beside = {cloud for cloud, _kind in kinds if cloud is not None}
     bound_to = [cloud for cloud, kind in kinds if kind == Kind.BACKUP and cloud is not None] or None
     waits = (None, Kind.BACKUP) in kinds
+    taking: dict[int, Need] = {}  # by cloud: nothing of it is begun before all is decided
     for part in sorted(found, key=lambda part: not part.has_backup):
         if part.has_backup:
             decision = _with_all_servers(order, part, among or found, beside=beside, at=at)
@@ -120,12 +121,14 @@ def decide(
         else:
             covered = bool(part.need.flavors)
             decision = placement.decide(
-                system=order.system, where=part.where, need=part.need, at=at, beside=beside,
+                system=order.system, where=part.where, need=part.need, at=at, beside=beside, taking=taking,
                 bound_to=bound_to if covered else None, backup_waits=waits and covered,
             )  # fmt: skip
         if decision.taken is not None:
-            beside.add(decision.taken.facts.cloud.pk)
-            bound_to = [decision.taken.facts.cloud.pk] if part.has_backup else bound_to
+            cloud = decision.taken.facts.cloud.pk
+            beside.add(cloud)
+            taking.setdefault(cloud, Need()).add(part.need)
+            bound_to = [cloud] if part.has_backup else bound_to
         yield part, decision
 
 
@@ -134,19 +137,26 @@ def _with_all_servers(
 ) -> Decision:
     """The place of the part with the backup: where all that it covers can be now, else where that can be one day."""
 
-    def judged(part: Part, bound_to: Collection[int] | None = None) -> Decision:
+    def judged(
+        part: Part, bound_to: Collection[int] | None = None, taking: Mapping[int, Need] | None = None
+    ) -> Decision:
         return placement.decide(
-            system=order.system, where=part.where, need=part.need, at=at, beside=beside, bound_to=bound_to
-        )
+            system=order.system, where=part.where, need=part.need, at=at, beside=beside, bound_to=bound_to,
+            taking=taking,
+        )  # fmt: skip
 
-    others = [
-        judged(part) for part in parts if part is not backup and not part.has_backup and part.need.flavors
-    ]
-    if not others:
+    covered = [part for part in parts if part is not backup and not part.has_backup and part.need.flavors]
+    if not covered:
         return judged(backup)
+    others = [judged(part) for part in covered]
     now = frozenset.intersection(*(each.possible for each in others))
     one_day = frozenset.intersection(*(each.conceivable for each in others))
-    decision = judged(backup, now)
+    rest = Need()
+    for part in covered:
+        rest.add(part.need)
+    decision = judged(backup, now, dict.fromkeys(now, rest))
+    if decision.taken is None:
+        decision = judged(backup, now)
     return decision if decision.taken is not None else judged(backup, one_day or None)
 
 

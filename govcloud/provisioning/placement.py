@@ -5,9 +5,9 @@ same moment may count the same room, and the cloud itself decides.
 """
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
@@ -205,6 +205,11 @@ class Need:
     object_classes: set[StorageClass] = field(default_factory=set)
     networks: int = 0
 
+    def add(self, other: "Need") -> None:
+        """What takes room of it, to be built in the same place."""
+        self.flavors.update(other.flavors)
+        self.storage.update(other.storage)
+
     @property
     def things(self) -> list[Offerable]:
         return [*self.flavors, *self.images, *self.storage, *self.object_classes]
@@ -217,11 +222,13 @@ def decide(
     need: Need,
     at: datetime,
     beside: Collection[int] = (),
+    taking: Mapping[int, Need] | None = None,
     bound_to: Collection[int] | None = None,
     backup_waits: bool = False,
 ) -> Decision:
-    """Where to build it. ``beside`` are clouds (primary keys) on which other things of the same order go; ``bound_to``
-    are those it can be on, because of the order's backup, which ``backup_waits`` says has no place yet.
+    """Where to build it. ``beside`` are clouds (primary keys) on which other things of the same order go, and ``taking`` what of those
+    is not begun and will take room there; ``bound_to`` are those it can be on, because of the order's backup, which ``backup_waits``
+    says has no place yet.
 
     Asks no cloud: what the regular looks found is what counts.
     """
@@ -237,11 +244,17 @@ def decide(
         bound_to=bound_to,
         backup_waits=backup_waits,
     )
-    return weigh(_candidates(system, where.zone, need, at=at, beside=beside), wanted)
+    return weigh(_candidates(system, where.zone, need, at=at, beside=beside, taking=taking or {}), wanted)
 
 
 def _candidates(
-    system: System, zone: str, need: Need, *, at: datetime, beside: Collection[int]
+    system: System,
+    zone: str,
+    need: Need,
+    *,
+    at: datetime,
+    beside: Collection[int],
+    taking: Mapping[int, Need],
 ) -> Iterator[Facts]:
     """Every cloud that is not retired, or each of its availability zones where it has some."""
     judged = _with_differences(_with_names(Cloud.objects.exclude(status=CloudStatus.RETIRED)))
@@ -251,21 +264,15 @@ def _candidates(
     known, promised = capacity.stored(clouds, at=at), capacity.promised(clouds)
     maintenances = {row.cloud_id: row for row in Maintenance.objects.in_force(at=at)}
     things, in_parts = _things(system)
-    scales = {
-        (row.cloud_id, row.storage_class_id): row
-        for row in CloudStorageClass.objects.filter(cloud__in=clouds)
-    }
+    scales: dict[int, dict[int, CloudStorageClass]] = defaultdict(dict)
+    for row in CloudStorageClass.objects.filter(cloud__in=clouds):
+        scales[row.cloud_id][row.storage_class_id] = row
     for cloud in clouds:
-        storage: Counter[str] = Counter()
-        largest: dict[str, int] = {}
-        for storage_class, size_gb in need.storage.items():
-            scale = scales.get((cloud.pk, storage_class.pk))
-            if scale is not None:
-                storage[scale.cloud_name] += scale.built_gb(size_gb)
-                largest_gb = scale.built_gb(need.largest.get(storage_class, 0))
-                largest[scale.cloud_name] = max(largest_gb, largest.get(scale.cloud_name, 0))
-        found = known.get(cloud.pk)
-        together, room = _together(found, storage), _room(found, promised[cloud.pk], storage)
+        storage, largest = _built(need, scales[cloud.pk]), _largest_built(need, scales[cloud.pk])
+        found, ahead = known.get(cloud.pk), promised[cloud.pk]
+        if cloud.pk in taking:
+            ahead = _with(ahead, taking[cloud.pk], scales[cloud.pk])
+        together, room = _together(found, storage), _room(found, ahead, storage)
         has_ranges = _has_ranges(cloud, zone, need.networks)
         for part in cloud.availability_zones.all() or (None,):
             yield Facts(
@@ -284,6 +291,37 @@ def _candidates(
                 servers=_servers(found, {flavor.code: count for flavor, count in need.flavors.items()}),
                 room=room,
             )
+
+
+def _built(need: Need, scales: Mapping[int, CloudStorageClass]) -> Counter[str]:
+    """The GiB of it by the cloud's own name of the class; ``scales`` are the cloud's names, by the primary key of the class."""
+    storage: Counter[str] = Counter()
+    for storage_class, size_gb in need.storage.items():
+        scale = scales.get(storage_class.pk)
+        if scale is not None:
+            storage[scale.cloud_name] += scale.built_gb(size_gb)
+    return storage
+
+
+def _largest_built(need: Need, scales: Mapping[int, CloudStorageClass]) -> dict[str, int]:
+    """Those of its largest volume of each class, likewise."""
+    largest: dict[str, int] = {}
+    for storage_class in need.storage:
+        scale = scales.get(storage_class.pk)
+        if scale is not None:
+            largest_gb = scale.built_gb(need.largest.get(storage_class, 0))
+            largest[scale.cloud_name] = max(largest_gb, largest.get(scale.cloud_name, 0))
+    return largest
+
+
+def _with(promised: Promised, taken: Need, scales: Mapping[int, CloudStorageClass]) -> Promised:
+    """What is promised and what is about to be, of servers and storage."""
+    servers = Counter({flavor.code: count for flavor, count in taken.flavors.items()})
+    return replace(
+        promised,
+        servers=servers + Counter(promised.servers),
+        storage=_built(taken, scales) + Counter(promised.storage),
+    )
 
 
 def _has_ranges(cloud: Any, zone: str, networks: int) -> bool:
