@@ -79,13 +79,17 @@ class Laboratory:
             self.cloud.block_storage.get_volume(volume), "available", wait=60
         )
 
-    def play(self, playbook: str, *hosts: Host, ident: str = "run-1", **variables: Any) -> RunResult:
+    def ident(self, run_name: str) -> str:
+        return f"{run_name}-{self.network}"
+
+    def play(self, playbook: str, *hosts: Host, run_name: str = "run-1", **variables: Any) -> RunResult:
+        """Under an ident of this laboratory's own: a run ends what goes on under its ident anywhere on the machine."""
         return run(
             playbook=playbook,
             playbooks=PLAYBOOKS,
             hosts=hosts,
             variables={"guest_block_devices": self.guests == "full", **variables},
-            ident=ident,
+            ident=self.ident(run_name),
             run_dir=self.runs,
             timeout=400,
         )
@@ -174,7 +178,7 @@ def test_first_run_secures_two_guests_and_the_second_changes_nothing(lab: Labora
     variables = {"mlps_level": 3, "time_sync_servers": ["10.1.1.1"], "accounts_users": [account]}
 
     first = lab.play("site.yml", *hosts, **variables)
-    second = lab.play("site.yml", *hosts, ident="run-2", **variables)
+    second = lab.play("site.yml", *hosts, run_name="run-2", **variables)
 
     written = {
         "ssh-passwords",
@@ -258,7 +262,11 @@ def test_what_a_run_wrote_that_was_broken_off_is_applied_by_the_next(lab: Labora
     host = lab.server("broken-off")
     lab.play("baseline.yml", host)
     with_ssh_server(lab, host)
-    lock = {"owner": "run-1", "boot": lab.on(host, "cat /proc/sys/kernel/random/boot_id"), "until": 1e12}
+    lock = {
+        "owner": lab.ident("run-1"),
+        "boot": lab.on(host, "cat /proc/sys/kernel/random/boot_id"),
+        "until": 1e12,
+    }
     lab.on(host, f"echo '{json.dumps(lock)}' > /run/govcloud/session.json")
 
     lab.play("baseline.yml", host)
@@ -305,11 +313,15 @@ def test_a_report_changes_nothing(lab: Laboratory) -> None:
 def test_a_guest_held_by_another_run_is_left_alone(lab: Laboratory) -> None:
     host = lab.server("held")
     lab.play("baseline.yml", host)
-    lock = {"owner": "run-9", "boot": lab.on(host, "cat /proc/sys/kernel/random/boot_id"), "until": 1e12}
+    lock = {
+        "owner": lab.ident("run-9"),
+        "boot": lab.on(host, "cat /proc/sys/kernel/random/boot_id"),
+        "until": 1e12,
+    }
     lab.on(host, f"mkdir -p /run/govcloud && echo '{json.dumps(lock)}' > /run/govcloud/session.json")
 
-    refused = lab.play("baseline.yml", host, ident="run-8", host_session_wait_seconds=1)
-    same = lab.play("baseline.yml", host, ident="run-9")
+    refused = lab.play("baseline.yml", host, run_name="run-8", host_session_wait_seconds=1)
+    same = lab.play("baseline.yml", host, run_name="run-9")
 
     assert refused.status is RunStatus.FAILED
     assert "locked by run run-9" in refused.failures[0].message

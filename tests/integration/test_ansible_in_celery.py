@@ -10,6 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 WORKER = """
+import uuid
 from pathlib import Path
 
 from celery import Celery
@@ -29,7 +30,7 @@ app.conf.update(
 def play():
     host = Host(name="nobody", address="127.0.0.1", port=9, user="nobody", private_key="none", become=False)
     result = run(
-        playbook="local.yml", playbooks=folder, hosts=[host], variables={}, ident="run-1", run_dir=folder / "runs", timeout=60
+        playbook="local.yml", playbooks=folder, hosts=[host], variables={}, ident=f"run-{uuid.uuid4()}", run_dir=folder / "runs", timeout=60
     )
     (folder / "outcome.new").write_text(f"{result.status} {result.facts}")
     (folder / "outcome.new").rename(folder / "outcome")

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from govcloud.gateways.ansible import Host, PlaybookNotFound, RunEvent, RunResul
 SERVER = Path(__file__).with_name("ansible_ssh_server.py")
 ROOT = Path(__file__).parents[2]
 SECRET = "correct-horse-battery"
+IDENT = f"run-{uuid.uuid4()}"
+"""Of this process's own: a run ends what goes on under its ident anywhere on the machine."""
 
 HANG = """
     - name: Hang
@@ -54,7 +57,7 @@ class Laboratory:
         settings: dict[str, Any] = {
             "hosts": [self.host],
             "variables": {},
-            "ident": "run-1",
+            "ident": IDENT,
             "timeout": 120.0,
             **options,
         }
@@ -419,7 +422,7 @@ def start_worker(lab: Laboratory, tasks: str) -> subprocess.Popen[str]:
         "playbooks": lab.folder / "playbooks",
         "hosts": [lab.host],
         "variables": {},
-        "ident": "run-1",
+        "ident": IDENT,
         "run_dir": lab.runs,
         "timeout": 300.0,
     }
@@ -483,7 +486,7 @@ def test_a_playbook_outside_the_directory_is_refused(lab: Laboratory) -> None:
                 playbooks=lab.folder / "playbooks",
                 hosts=[lab.host],
                 variables={},
-                ident="run-1",
+                ident=IDENT,
                 run_dir=lab.runs,
                 timeout=5,
             )
