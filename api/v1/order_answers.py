@@ -356,7 +356,7 @@ class OrderAnswer(PricedAnswer):
     @extend_schema_field(UnitAnswer(many=True))
     def get_units(self, order: Order) -> Any:
         rows = Unit.objects.filter(item__order=order).order_by("item__position", "position")
-        units = list(rows.select_related("item", "server", "operation", "resource"))
+        units = list(rows.select_related("item", "server", "operation", "resource", "placement"))
         technical = scope_of(self.context["request"].user, at=self.context["at"]).holds(Role.CLOUD_ADMIN)
         context = {"results": results_of(units), "technical": technical}
         return UnitAnswer(cast("Any", units), many=True, context=context).data

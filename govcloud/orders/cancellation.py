@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from govcloud.audit.refusals import kept
@@ -25,7 +25,7 @@ from govcloud.provisioning import services as provisioning
 from govcloud.provisioning.lifecycle import FINISHED, Desired, StepState
 from govcloud.provisioning.models import Operation, OperationKind, Step
 from govcloud.provisioning.queries import unfinished_units, units_called_off
-from govcloud.provisioning.services import CannotBeUndone, FinishedAlready
+from govcloud.provisioning.services import CalledOffAlready, CannotBeUndone, FinishedAlready
 from tenants.models import Role, User
 from tenants.policies import require
 
@@ -84,7 +84,8 @@ def left_of(order: Order) -> Left:
         .filter(server=None)
         .annotate(
             unfinished=Exists(steps.exclude(state__in=FINISHED)),
-            called_off=Exists(steps.filter(called_off_at__isnull=False)),
+            called_off=Exists(steps.filter(called_off_at__isnull=False))
+            | Q(placement__called_off_at__isnull=False),
             back=Exists(steps.filter(**BACK)),
             taken_down=Exists(of_operation.filter(called_off_at=None, desired=Desired.ABSENT)),
         )
@@ -95,7 +96,7 @@ def left_of(order: Order) -> Left:
     parts = [
         Separable(unit, [each for each in going if _goes_with(each, unit)])
         for unit in going
-        if unit.operation_id is not None and unit.item.action in SEPARABLE
+        if unit.item.action in SEPARABLE
     ]
     return Left(parts, more=len(going) > len(parts), barred=any(unit.taken_down for unit in going))
 
@@ -103,7 +104,8 @@ def left_of(order: Order) -> Left:
 def cancel(*, order: Order, reason: str, units: Collection[UUID] | None, actor: User, at: datetime) -> Order:
     """Have taken down what is being built for an order, or these units of it; what they held is free once they are gone.
 
-    A unit is a server (with its volumes), a network (with the servers that were to be on it) or a backup allowance. Without
+    A unit is a server (with its volumes), a network (with the servers that were to be on it) or a backup allowance; it may still wait
+    for its place. Without
     ``units`` all go that do not stand yet: what has been handed over stays, and is given back by a release.
 
     Raises RoleMissing for anybody but an applicant of the department or a cloud administrator, WithdrawInstead,
@@ -246,15 +248,24 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
     if not named.keys() >= set(wanted):
         raise NotOfThisOrder(pointers=("/units",))
     groups: dict[Operation, dict[UUID, Collection[UUID]]] = {}
+    waiting: set[UUID] = set()
     for uuid in sorted(wanted):
         unit = named[uuid]
-        if unit.operation is None or unit.item.action not in SEPARABLE:
+        if unit.item.action not in SEPARABLE:
             raise CannotBeUndone
-        groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
+        if unit.operation is not None:
+            groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
+        elif unit.placement is not None and unit.placement.called_off_at is not None:
+            raise CalledOffAlready
+        else:
+            waiting.update((uuid, *_parts(unit, units)))
     for operation, with_parts in groups.items():
         if not _back(completion.lock(operation)).isdisjoint(with_parts):
             raise FinishedAlready
         provisioning.abandon_units(operation=operation, units=with_parts, reason=reason, actor=actor, at=at)
+    if waiting:
+        going = [unit.pk for unit in units if unit.uuid in waiting]
+        placing.call_off(order, actor=actor, reason=reason, at=at, going=going)
 
 
 def _back(operation: Operation) -> set[UUID]:
@@ -263,7 +274,7 @@ def _back(operation: Operation) -> set[UUID]:
 
 
 def _units(order: Order) -> list[Unit]:
-    return list(_units_of(order).select_related("operation"))
+    return list(_units_of(order).select_related("operation", "placement"))
 
 
 def _units_of(order: Order) -> QuerySet[Unit]:

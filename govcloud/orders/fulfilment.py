@@ -158,12 +158,11 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
     )
     if order is None:
         return []
-    rows = {
-        Where(zone=row.zone, site=row.site, network=row.network_id): row for row in order.placements.waiting()
-    }
-    units = list(_units(order).filter(placement__in=rows.values()))
+    units = list(_units(order).filter(placement__in=order.placements.waiting()).select_related("placement"))
     _lock(units)
     parts = placing.parts(units)
+    row_of = {part.where: part.units[0].placement for part in parts}
+    rows = {where: row for where, row in row_of.items() if row is not None}
     started = []
     for part in sorted(parts, key=lambda part: not part.has_backup):
         try:
@@ -171,6 +170,8 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
                 started += _place(order, [part], rows, actor=FULFILMENT, at=at, among=parts)
         except Conflict as conflict:
             log.info("not started", order=order.number, part=str(part.where), why=str(conflict))
+    # A backup whose servers were called off has gone with others.
+    order.placements.waiting().filter(units=None).delete()
     return started
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Min, Prefetch, QuerySet
+from django.db.models import Count, Max, Min, Prefetch, QuerySet
 from django.utils.translation import gettext as _
 
 from govcloud.audit import services as audit
@@ -67,7 +67,7 @@ class Delivery:
 
 
 def parts(units: Iterable[Unit]) -> list[Part]:
-    """The units that are created, by place. The order's backup goes where its servers are."""
+    """The units that are created, by place. The order's backup goes where its servers are, or stays with what it has waited with."""
     found: dict[Where, Part] = {}
     backups = []
     for unit in units:
@@ -77,11 +77,16 @@ def parts(units: Iterable[Unit]) -> list[Part]:
             where = _where(unit)
             found.setdefault(where, Part(where)).units.append(unit)
     for unit in backups:
+        with_it = (part for part in found.values() if _waited_together(part, unit))
         with_servers = (part for part in found.values() if part.need.flavors)
         where = Where(zone=unit.item.zone)
-        part = next(with_servers, None) or found.setdefault(where, Part(where))
+        part = next(with_it, None) or next(with_servers, None) or found.setdefault(where, Part(where))
         part.units.append(unit)
     return list(found.values())
+
+
+def _waited_together(part: Part, unit: Unit) -> bool:
+    return unit.placement_id is not None and unit.placement_id == part.units[0].placement_id
 
 
 def _where(unit: Unit) -> Where:
@@ -231,18 +236,40 @@ def _tell(
     )
 
 
-def call_off(order: Order, *, actor: audit.Actor, reason: str, at: datetime) -> None:
-    """What waits for a place is not built any more; what it held is free at once."""
-    waiting = list(order.placements.waiting())
-    if not waiting:
+def call_off(
+    order: Order, *, actor: audit.Actor, reason: str, at: datetime, going: Collection[int] | None = None
+) -> None:
+    """What waits for a place is not built any more, or these units of it (primary keys); what it held is free at once."""
+    units = Unit.objects.filter(placement__in=order.placements.waiting()).order_by("pk")
+    if going is not None:
+        units = units.filter(pk__in=going)
+    found = list(units)
+    if not found:
         return
-    units = Unit.objects.filter(placement__in=waiting)
-    quotas.unhold_all(sources=list(units.values_list("uuid", flat=True)), at=at)
-    order.placements.waiting().update(called_off_at=at)
+    quotas.unhold_all(sources=[unit.uuid for unit in found], at=at)
+    _set_apart(order, found, at=at)
     audit.record(
         actor=actor, verb="order.placement_called_off", subject=order, at=at, thread=order.uuid, reason=reason,
-        after={"units": list(units.values_list("name", flat=True))},
+        after={"units": [unit.name for unit in found]},
     )  # fmt: skip
+
+
+def _set_apart(order: Order, going: Sequence[Unit], *, at: datetime) -> None:
+    """A placement of which all goes is called off; of another what goes becomes one of its own, and the rest waits on."""
+    for row in order.placements.waiting():
+        of_row = [unit.pk for unit in going if unit.placement_id == row.pk]
+        if not of_row:
+            continue
+        if not row.units.exclude(pk__in=of_row).exists():
+            row.called_off_at = at
+            row.save(update_fields=["called_off_at"])
+            continue
+        last = order.placements.aggregate(last=Max("position"))["last"]
+        apart = Placement.objects.create(
+            order=order, position=last + 1, zone=row.zone, site=row.site, network=row.network,
+            first_decided_at=row.first_decided_at, decided_at=row.decided_at, called_off_at=at,
+        )  # fmt: skip
+        Unit.objects.filter(pk__in=of_row).update(placement=apart)
 
 
 # -- as it is shown

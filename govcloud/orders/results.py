@@ -39,15 +39,17 @@ PLANNED = Result(Outcome.PLANNED)
 
 def results(order: Order) -> Mapping[UUID, Result]:
     """By unit; what is not there has not begun. A server's result is that of its volumes as well. Two queries, however many units."""
-    return results_of(Unit.objects.filter(item__order=order).select_related("server"))
+    return results_of(Unit.objects.filter(item__order=order).select_related("server", "placement"))
 
 
 def results_of(units: Iterable[Unit]) -> Mapping[UUID, Result]:
-    """The same of units that are read already, with their servers: one query, or none while nothing of it has begun."""
+    """The same of units that are read already, with their servers and placements: one query, or none while nothing of it has begun."""
+    units = list(units)
+    never_begun = {unit.uuid: Result(Outcome.REMOVED) for unit in units if _called_off_waiting(unit)}
     server_of = {unit.uuid: unit.server.uuid if unit.server else None for unit in units}
     operations = {unit.operation_id for unit in units if unit.operation_id is not None}
     if not operations:
-        return {}
+        return never_begun
     steps: dict[UUID, list[Any]] = defaultdict(list)
     rows = (
         Step.objects.filter(operation__in=operations)
@@ -58,7 +60,11 @@ def results_of(units: Iterable[Unit]) -> Mapping[UUID, Result]:
         if step.unit in server_of:  # what all of them need is nobody's
             for unit in filter(None, (step.unit, server_of[step.unit])):
                 steps[unit].append(step)
-    return {unit: _result(own) for unit, own in steps.items()}
+    return never_begun | {unit: _result(own) for unit, own in steps.items()}
+
+
+def _called_off_waiting(unit: Unit) -> bool:
+    return unit.placement is not None and unit.placement.called_off_at is not None
 
 
 def _result(steps: list[Any]) -> Result:

@@ -3,17 +3,23 @@
 Decided from what is recorded of the clouds; none is asked.
 """
 
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from govcloud.catalog.models import Cloud
-from govcloud.clouds.models import CloudCapacity, StoragePool
+from govcloud.clouds.models import CloudCapacity, Maintenance, StoragePool
 from govcloud.orders import fulfilment, placing
+from govcloud.orders.cancellation import cancel, left_of
 from govcloud.orders.drafts import BackupDraft, NetworkDraft, ServerDraft, StorageDraft, VolumeDraft
-from govcloud.orders.models import Order
+from govcloud.orders.models import Order, Unit
+from govcloud.orders.results import PLANNED, results
+from govcloud.provisioning.models import Operation
+from govcloud.provisioning.services import CalledOffAlready
+from govcloud.quotas.models import QuotaAccount
 from tests.factories.catalog import ZoneFactory
-from tests.factories.clouds import room
+from tests.factories.clouds import MaintenanceFactory, room
 from tests.factories.inventory import ServerFactory
 from tests.factories.orders import Scene, approve_all, approved, larger_cloud, scene, submitted
 
@@ -101,3 +107,117 @@ def test_volumes_for_several_servers_share_the_room_of_their_class(
         ),
     )  # fmt: skip
     assert [row.cloud for row in order.placements.all()] == [main, None]
+
+
+# -- what waits is called off by itself
+
+
+@pytest.fixture
+def other(on: Scene, main: Cloud, at: datetime) -> Cloud:
+    """It takes what is public; what is private waits for the end of a maintenance."""
+    room(main, at=at, vcpus=64)
+    MaintenanceFactory(cloud=main, announced_at=at)
+    return larger_cloud(on, "public", at=at)
+
+
+def call_off(on: Scene, order: Order, *names: str, at: datetime) -> Order:
+    units = Unit.objects.filter(item__order=order, name__in=names)
+    return cancel(order=order, reason="no", units=[each.uuid for each in units], actor=on.applicant, at=at)
+
+
+def outcomes(order: Order) -> dict[str, str]:
+    told = results(order)
+    return {
+        unit.name: told.get(unit.uuid, PLANNED).outcome
+        for unit in Unit.objects.filter(item__order=order, server=None)
+    }
+
+
+def held(on: Scene) -> dict[str, int]:
+    return dict(QuotaAccount.objects.filter(department=on.department).values_list("dimension", "held"))
+
+
+def maintained(cloud: Cloud, *, at: datetime) -> None:
+    Maintenance.objects.filter(cloud=cloud).update(ends_at=at)
+
+
+def test_a_server_that_waits_is_called_off_and_the_rest_waits_on(
+    on: Scene, main: Cloud, other: Cloud, at: datetime
+) -> None:
+    items = (*ITEMS, replace(ITEMS[1], name="second"))
+    order = approved(on, at=at, items=items)
+    call_off(on, order, "inner-1", at=at)
+    assert held(on)["servers"] == 2
+    assert outcomes(order)["inner-1"] == "removed"
+    with pytest.raises(CalledOffAlready):
+        call_off(on, order, "inner-1", at=at)
+    assert {part.unit.name for part in left_of(order).parts} == {
+        "inner-net", "second-1", "outer-net", "outer-1"
+    }  # fmt: skip
+    maintained(main, at=at)
+    (begun,) = fulfilment.place_waiting(order.pk, at=at + timedelta(minutes=1))
+    built = Unit.objects.filter(operation=begun, server=None).values_list("name", flat=True)
+    assert set(built) == {"inner-net", "second-1"}
+
+
+def test_a_network_that_waits_goes_with_its_servers_while_the_rest_is_built(
+    on: Scene, main: Cloud, other: Cloud, at: datetime
+) -> None:
+    order = approved(on, at=at, items=ITEMS)
+    call_off(on, order, "inner-net", at=at)
+    assert (held(on)["servers"], fulfilment.waiting()) == (1, [])
+    assert outcomes(order) == {
+        "inner-net": "removed", "inner-1": "removed", "outer-net": "under_way", "outer-1": "under_way"
+    }  # fmt: skip
+
+
+def test_nothing_that_was_called_off_while_it_waited_is_offered_once_more(
+    on: Scene, main: Cloud, other: Cloud, at: datetime
+) -> None:
+    order = approved(on, at=at, items=ITEMS)
+    call_off(on, order, "inner-net", "outer-net", at=at)
+    left = left_of(order)
+    assert (left.parts, left.more, left.all_goes) == ([], False, False)
+
+
+@pytest.mark.parametrize("site", ["main", "dr"])
+def test_a_backup_waits_on_when_its_server_is_called_off(
+    on: Scene, main: Cloud, at: datetime, site: str
+) -> None:
+    type(main).objects.filter(pk=main.pk).update(site=site)
+    room(main, at=at, vcpus=64)
+    MaintenanceFactory(cloud=main, announced_at=at)
+    backup = BackupDraft(name="dr", dr_level=3, capacity_gb=400, frequency="daily", off_site=True)
+    items = (replace(ITEMS[0], site=site), ITEMS[1], backup)
+    order = approved(on, at=at, items=items)
+    call_off(on, order, "inner-1", at=at)
+    maintained(main, at=at)
+    (begun,) = fulfilment.place_waiting(order.pk, at=at + timedelta(minutes=1))
+    assert set(Unit.objects.filter(operation=begun).values_list("name", flat=True)) == {"inner-net", "dr"}
+    assert not order.placements.waiting().exists()
+
+
+def test_a_backup_goes_with_the_servers_that_are_left(on: Scene, main: Cloud, at: datetime) -> None:
+    room(main, at=at, vcpus=64)
+    MaintenanceFactory(cloud=main, announced_at=at)
+    backup = BackupDraft(name="dr", dr_level=3, capacity_gb=400, frequency="daily", off_site=True)
+    order = approved(on, at=at, items=(*ITEMS, backup))
+    call_off(on, order, "inner-net", at=at)
+    maintained(main, at=at)
+    begun = fulfilment.place_waiting(order.pk, at=at + timedelta(minutes=1))
+    built = Unit.objects.filter(operation__in=begun, server=None).values_list("name", flat=True)
+    assert set(built) == {"outer-net", "outer-1", "dr"}
+    assert not order.placements.waiting().exists()
+    assert Operation.objects.get(pk=begun[0].pk).cloud == main
+
+
+def test_an_order_of_which_all_waited_ends_with_the_last_part_that_is_called_off(
+    on: Scene, main: Cloud, at: datetime
+) -> None:
+    room(main, at=at, vcpus=64)
+    MaintenanceFactory(cloud=main, announced_at=at)
+    order = approved(on, at=at, items=ITEMS[:2])
+    assert call_off(on, order, "inner-1", at=at).status == "fulfilling"
+    assert call_off(on, order, "inner-net", at=at).status == "cancelled"
+    assert set(outcomes(order).values()) == {"removed"}
+    assert set(held(on).values()) == {0}
