@@ -96,7 +96,7 @@ def left_of(order: Order) -> Left:
     parts = [
         Separable(unit, [each for each in going if _goes_with(each, unit)])
         for unit in going
-        if unit.item.action in SEPARABLE
+        if _is_separable(unit)
     ]
     return Left(parts, more=len(going) > len(parts), barred=any(unit.taken_down for unit in going))
 
@@ -251,7 +251,7 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
     waiting: set[UUID] = set()
     for uuid in sorted(wanted):
         unit = named[uuid]
-        if unit.item.action not in SEPARABLE:
+        if not _is_separable(unit):
             raise CannotBeUndone
         if unit.operation is not None:
             groups.setdefault(unit.operation, {})[uuid] = list(_parts(unit, units))
@@ -266,6 +266,12 @@ def _cancel_units(order: Order, wanted: Collection[UUID], *, reason: str, actor:
     if waiting:
         going = [unit.pk for unit in units if unit.uuid in waiting]
         placing.call_off(order, actor=actor, reason=reason, at=at, going=going)
+
+
+def _is_separable(unit: Unit) -> bool:
+    """Whether it can go by itself: while it is being built, or waits for its place."""
+    in_hand = unit.operation_id is not None or unit.placement_id is not None
+    return in_hand and unit.item.action in SEPARABLE
 
 
 def _back(operation: Operation) -> set[UUID]:
