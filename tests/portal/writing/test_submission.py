@@ -15,7 +15,7 @@ from govcloud.catalog.services import retire_flavor
 from govcloud.chargeback.models import Tariff
 from govcloud.inventory.models import Server
 from govcloud.orders.drafts import ReleaseDraft
-from govcloud.orders.models import Order, Unit
+from govcloud.orders.models import Order, Placement, Unit
 from govcloud.provisioning.models import Operation, Step
 from govcloud.quotas.models import QuotaAccount
 from tenants.models import Role, System
@@ -267,15 +267,31 @@ def test_a_network_is_told_with_the_servers_that_go_with_it(browser: Client, on:
     assert "app-net (network), and with it the servers on it: app-1, app-2" in page
 
 
-def test_what_waits_for_a_place_is_more_than_the_one_thing_that_is_built(
+def test_what_waits_for_a_place_is_offered_beside_what_is_built(
     browser: Client, on: Scene, at: datetime
 ) -> None:
     order = approved(on, at=at, items=(NETWORK, replace(NETWORK, name="back")))
     first, second = Unit.objects.filter(item__order=order).order_by("pk")
-    Unit.objects.filter(pk=second.pk).update(operation=None)
-    html = browser.get(f"/orders/{order.number}/").content.decode()
-    assert f'value="{first.uuid}"' in html
-    assert f'value="{second.uuid}"' not in html
+    waiting = Placement.objects.create(
+        order=order,
+        position=1,
+        zone=first.item.zone,
+        site=first.item.site,
+        first_decided_at=at,
+        decided_at=at,
+    )
+    Unit.objects.filter(pk=second.pk).update(operation=None, placement=waiting)
+
+    def offered() -> list[bool]:
+        html = browser.get(f"/orders/{order.number}/").content.decode()
+        return [f'value="{unit.uuid}"' in html for unit in (first, second)]
+
+    assert offered() == [True, True]
+    sent = {"reason": "not needed", "part": str(second.uuid)}
+    assert browser.post(f"/orders/{order.number}/cancellation/", sent).status_code == 302
+    waiting.refresh_from_db()
+    assert waiting.called_off_at is not None
+    assert offered()[1] is False
 
 
 def test_only_who_may_is_offered_to_call_off_and_can(
