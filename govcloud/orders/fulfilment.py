@@ -161,8 +161,7 @@ def place_waiting(order_pk: int, *, at: datetime) -> list[Operation]:
     units = list(_units(order).filter(placement__in=order.placements.waiting()).select_related("placement"))
     _lock(units)
     parts = placing.parts(units)
-    row_of = {part.where: part.units[0].placement for part in parts}
-    rows = {where: row for where, row in row_of.items() if row is not None}
+    rows = {part.where: row for part in parts if (row := part.units[0].placement) is not None}
     started = []
     for part in sorted(parts, key=lambda part: not part.has_backup):
         try:

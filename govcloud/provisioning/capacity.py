@@ -16,9 +16,10 @@ from govcloud.catalog.models import Cloud, CloudStorageClass, Flavor
 from govcloud.clouds import access
 from govcloud.clouds.models import CloudCapacity, StoragePool
 from govcloud.gateways.openstack.errors import CloudError
+from govcloud.gateways.openstack.models import HostRoom
 from govcloud.provisioning.lifecycle import FINISHED, Desired
 from govcloud.provisioning.models import Step
-from govcloud.provisioning.weighing import HostRoom, Takes
+from govcloud.provisioning.weighing import Takes
 
 log = structlog.get_logger(__name__)
 

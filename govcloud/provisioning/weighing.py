@@ -11,6 +11,7 @@ from django.db import models
 from govcloud.catalog.lifecycle import CloudStatus
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import AvailabilityZone, Maintenance
+from govcloud.gateways.openstack.models import HostRoom
 from govcloud.gateways.openstack.resource_classes import VCPU
 
 
@@ -75,11 +76,8 @@ class Wanted:
     backup_waits: bool = False  # the order's backup covers it and has no place yet
 
 
-HostRoom = Mapping[str, Sequence[int]]
-"""What a hypervisor has left, by Placement's resource class (memory in MiB): in all, and at most for one server."""
-
 Takes = Mapping[str, int]
-"""What one server takes of a hypervisor, likewise; nothing of which it takes nothing is named."""
+"""What one server takes of a hypervisor, by resource class as a ``HostRoom``; nothing of which it takes nothing is named."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

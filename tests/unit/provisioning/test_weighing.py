@@ -9,7 +9,8 @@ import pytest
 
 from govcloud.catalog.models import Cloud
 from govcloud.clouds.models import AvailabilityZone, Maintenance
-from govcloud.provisioning.weighing import Facts, HostRoom, Room, Wanted, weigh
+from govcloud.gateways.openstack.models import HostRoom
+from govcloud.provisioning.weighing import Facts, Room, Wanted, weigh
 
 WANTED = Wanted(zone="private", site="main", mlps_level=3)
 UNTIL = datetime(2026, 11, 18, 6, 0, tzinfo=UTC)
