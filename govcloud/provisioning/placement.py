@@ -47,7 +47,7 @@ from govcloud.gateways.openstack.resource_classes import MEMORY_MB, VCPU
 from govcloud.inventory.models import AddressBlock, Resource
 from govcloud.provisioning import capacity
 from govcloud.provisioning.capacity import Capacity, Promised
-from govcloud.provisioning.weighing import Decision, Facts, Room, Takes, Wanted, weigh
+from govcloud.provisioning.weighing import Decision, Facts, Room, Takes, Wanted, taken_together, weigh
 from tenants.models import System
 
 
@@ -211,6 +211,11 @@ class Need:
         self.storage.update(other.storage)
 
     @property
+    def servers(self) -> Counter[str]:
+        """How many by the code of their flavor, as what is promised is counted."""
+        return Counter({flavor.code: count for flavor, count in self.flavors.items()})
+
+    @property
     def things(self) -> list[Offerable]:
         return [*self.flavors, *self.images, *self.storage, *self.object_classes]
 
@@ -288,7 +293,7 @@ def _candidates(
                 has_ranges=has_ranges,
                 storage=together,
                 largest=largest,
-                servers=_servers(found, {flavor.code: count for flavor, count in need.flavors.items()}),
+                servers=_servers(found, need.servers),
                 room=room,
             )
 
@@ -316,10 +321,9 @@ def _largest_built(need: Need, scales: Mapping[int, CloudStorageClass]) -> dict[
 
 def _with(promised: Promised, taken: Need, scales: Mapping[int, CloudStorageClass]) -> Promised:
     """What is promised and what is about to be, of servers and storage."""
-    servers = Counter({flavor.code: count for flavor, count in taken.flavors.items()})
     return replace(
         promised,
-        servers=servers + Counter(promised.servers),
+        servers=taken.servers + Counter(promised.servers),
         storage=_built(taken, scales) + Counter(promised.storage),
     )
 
@@ -385,10 +389,9 @@ def _room(known: Capacity | None, promised: Promised, names: Collection[str]) ->
             free[resource] += left
     free[VCPU] = known.vcpus_total - known.vcpus_used
     free[MEMORY_MB] = (known.memory_gb_total - known.memory_gb_used) * 1024
-    for takes, count in _servers(known, promised.servers):
-        for resource, amount in takes.items():
-            if resource in free:
-                free[resource] -= amount * count
+    for resource, taken in taken_together(_servers(known, promised.servers)).items():
+        if resource in free:
+            free[resource] -= taken
     return Room(
         vcpus_total=known.vcpus_total,
         free=free,

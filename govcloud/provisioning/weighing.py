@@ -238,14 +238,19 @@ def _find_room(host: HostRoom, takes: Takes) -> int:
     return min(host[resource][0] // amount for resource, amount in takes.items())
 
 
-def _short_of(facts: Facts, room: Room) -> str:
-    """What there is too little of; nothing where nobody knows."""
+def taken_together(servers: Iterable[tuple[Takes, int]]) -> Counter[str]:
+    """What all of the servers take, by resource class."""
     taken: Counter[str] = Counter()
-    for takes, count in facts.servers:
+    for takes, count in servers:
         for resource, amount in takes.items():
             taken[resource] += amount * count
+    return taken
+
+
+def _short_of(facts: Facts, room: Room) -> str:
+    """What there is too little of; nothing where nobody knows."""
     for wanted, left in (
-        (taken, room.free),
+        (taken_together(facts.servers), room.free),
         (facts.storage, room.storage_free),
         (facts.largest, room.largest_free),
     ):
